@@ -1,0 +1,271 @@
+/**
+ * The hub's storage as intents. LevelDB is its first implementation, `test/contract/store-cases.ts` its definition.
+ * Nothing above this port may assume that it is the only process: every change names what it expects to find.
+ */
+import type { Json, JsonObject } from "../../shared/json.ts";
+import type { NumberedEntry } from "../../shared/link/ports.ts";
+import type { AgentRecord, SensorRecord } from "../../shared/model/agent.ts";
+import type { Execution } from "../../shared/model/execution.ts";
+import type { PackRecord } from "../../shared/model/pack.ts";
+import type { Enforcement, RuleRecord } from "../../shared/model/rule.ts";
+import type { TriggerInstance, TriggerInstanceStatus } from "../../shared/model/trigger.ts";
+import type { DownEntry, EpochRange } from "../../shared/wire/messages.ts";
+
+/** Right to serve one agent; every intake names it, so that an owner that was replaced writes nothing more. */
+export interface Claim {
+  readonly hub: string;
+  readonly agent: string;
+  /** Grows with each change of owner. */
+  readonly fence: number;
+  /** The down epoch this claim opened. */
+  readonly epoch: string;
+  /** Milliseconds since the epoch. */
+  readonly until: number;
+}
+
+/** An entry for an agent, to be numbered in its down ledger. */
+export interface Dispatch {
+  readonly agent: string;
+  readonly entry: DownEntry;
+}
+
+/** A well-formed entry that could not be used. */
+export interface DeadLetter {
+  readonly id: string;
+  readonly agent: string;
+  readonly received_at: string;
+  readonly code: string;
+  readonly reason: string;
+  readonly entry: Json;
+}
+
+/** Something missing or odd in an agent's ledger, kept for the operator. */
+export interface GapRecord {
+  readonly id: string;
+  readonly agent: string;
+  readonly direction: "up" | "down";
+  readonly epoch: string;
+  readonly from: number;
+  readonly to: number;
+  readonly reason: string;
+  readonly recorded_at: string;
+}
+
+/**
+ * What one instance led to, written all or none. `instance` carries its final status and rule set version.
+ * Executions that exist already are left as they are, and their dispatch is not written again: a replay is harmless.
+ */
+export interface Outcome {
+  readonly instance: TriggerInstance;
+  readonly enforcements: readonly Enforcement[];
+  readonly executions: readonly Execution[];
+  readonly dispatches: readonly Dispatch[];
+}
+
+/** One effect of an entry; all effects of a `takeIn` are written together with the mark. */
+export type Effect =
+  /** A new instance, `pending`; one that exists already (same id) is left alone. */
+  | { readonly type: "instance"; readonly instance: TriggerInstance }
+  /** The same, already judged: intake and processing in one batch. */
+  | { readonly type: "outcome"; readonly outcome: Outcome }
+  /** Replaces an execution whose `rev` is still `expectRev`; the record carries `expectRev + 1`. */
+  | { readonly type: "execution"; readonly execution: Execution; readonly expectRev: number }
+  | { readonly type: "sensor"; readonly sensor: SensorRecord }
+  | { readonly type: "agent"; readonly agent: AgentRecord; readonly expectRev: number | null }
+  | { readonly type: "dead-letter"; readonly letter: DeadLetter }
+  | { readonly type: "gap"; readonly gap: GapRecord };
+
+export interface TakeIn {
+  readonly claim: Claim;
+  readonly epoch: string;
+  /** The mark must stand here, or nothing is written. */
+  readonly expectMark: number;
+  readonly newMark: number;
+  readonly effects: readonly Effect[];
+}
+
+export type TakeInResult =
+  | { readonly done: true }
+  /** The mark stands elsewhere. */
+  | { readonly done: false; readonly why: "mark"; readonly mark: number }
+  /** Another process owns the agent now. */
+  | { readonly done: false; readonly why: "not-owner" }
+  /** A record changed meanwhile: read it again and decide again. */
+  | { readonly done: false; readonly why: "conflict"; readonly id: string };
+
+/** Newest first unless `ascending`; `cursor` continues where the previous page ended. */
+export interface Page {
+  readonly limit: number;
+  readonly cursor?: string | undefined;
+  readonly ascending?: boolean | undefined;
+  /** RFC 3339: only what was received or created at or after it. */
+  readonly since?: string | undefined;
+}
+
+export interface PageOf<T> {
+  readonly items: readonly T[];
+  /** Pass it on to continue; absent at the end. */
+  readonly cursor?: string;
+}
+
+export interface InstanceFilter {
+  readonly trigger?: string | undefined;
+  readonly status?: TriggerInstanceStatus | undefined;
+  readonly agent?: string | undefined;
+}
+
+export interface ExecutionFilter {
+  readonly action?: string | undefined;
+  readonly status?: string | undefined;
+  readonly agent?: string | undefined;
+  readonly rule?: string | undefined;
+  readonly trigger_instance?: string | undefined;
+}
+
+export interface EnforcementFilter {
+  readonly rule?: string | undefined;
+  readonly trigger_instance?: string | undefined;
+  readonly status?: string | undefined;
+}
+
+/** All rules at one version; an immutable value. */
+export interface RuleSet {
+  readonly version: number;
+  readonly rules: readonly RuleRecord[];
+}
+
+export type Change =
+  | { readonly type: "instance"; readonly instance: TriggerInstance }
+  | { readonly type: "enforcement"; readonly enforcement: Enforcement }
+  | { readonly type: "execution"; readonly execution: Execution }
+  | { readonly type: "agent"; readonly agent: AgentRecord }
+  | { readonly type: "sensor"; readonly sensor: SensorRecord }
+  | { readonly type: "rules"; readonly version: number }
+  | { readonly type: "pack"; readonly pack: PackRecord | null; readonly ref: string }
+  /** Entries were added to this agent's down ledger. */
+  | { readonly type: "down"; readonly agent: string };
+
+/** Result of a write that expects a revision: false when the record had changed. */
+export type Written = boolean;
+
+export interface RetentionPolicy {
+  /** Instances, enforcements, executions, gaps, dead letters received before this (RFC 3339) may go, if final. */
+  readonly before: string;
+  /** At most this many trigger instances are kept; the oldest final ones go first. */
+  readonly maxInstances: number;
+  /** At most this many families are deleted in one call, so that a purge never blocks intake for long. */
+  readonly batch: number;
+}
+
+export interface Store {
+  // --- ownership -------------------------------------------------------------------------------------------
+  /** Opens a new down epoch. `null`: another hub's lease has not run out. */
+  claimAgent(hub: string, agent: string, leaseMs: number, now: number): Promise<Claim | null>;
+  /** Prolongs the lease; `false` when it was lost. */
+  renewClaim(claim: Claim, leaseMs: number, now: number): Promise<boolean>;
+
+  // --- intake and processing -------------------------------------------------------------------------------
+  /** The marks of an agent's up epochs; 0 for one never seen. */
+  marks(agent: string, epochs: readonly string[]): Promise<ReadonlyMap<string, number>>;
+  /** Effects and mark in one synced batch, or nothing. Rejects with STORE_WRITE when the batch failed. */
+  takeIn(take: TakeIn): Promise<TakeInResult>;
+  /** Writes an outcome for an instance that is still `pending`; false when it no longer is. */
+  process(outcome: Outcome): Promise<Written>;
+  /** Instances that a restart still has to judge, oldest first. */
+  pendingInstances(limit: number): Promise<readonly TriggerInstance[]>;
+
+  // --- executions ------------------------------------------------------------------------------------------
+  /** New executions made by hand (`petrel run`, re-run) with their dispatches, in one batch. */
+  createExecutions(executions: readonly Execution[], dispatches: readonly Dispatch[]): Promise<void>;
+  /** Replaces an execution that still has `expectRev`, and dispatches, in one batch. */
+  updateExecution(
+    execution: Execution,
+    expectRev: number,
+    dispatches?: readonly Dispatch[],
+  ): Promise<Written>;
+  execution(id: string): Promise<Execution | null>;
+  executions(filter: ExecutionFilter, page: Page): Promise<PageOf<Execution>>;
+  /** Executions on this agent that have not ended. */
+  openExecutions(agent: string): Promise<readonly Execution[]>;
+  /** Takes up to `limit` slots of `key` out of `capacity` until `until`; resolves to how many were got. */
+  reserve(
+    key: string,
+    wanted: number,
+    capacity: number,
+    holder: string,
+    until: number,
+    now: number,
+  ): Promise<number>;
+  release(key: string, holder: string): Promise<void>;
+  /** Puts `job` on the clock; the same id replaces it. */
+  schedule(job: { id: string; dueAt: number; kind: string; data: JsonObject }): Promise<void>;
+  /** Leases up to `limit` jobs that are due; unfinished ones come back when the lease ends. */
+  claimDue(
+    now: number,
+    limit: number,
+    leaseMs: number,
+  ): Promise<readonly { id: string; kind: string; data: JsonObject; dueAt: number }[]>;
+  finishJob(id: string): Promise<void>;
+
+  // --- the down ledger -------------------------------------------------------------------------------------
+  /** Numbers entries in the agent's current down epoch and stores them; resolves once on disk. */
+  appendDown(dispatches: readonly Dispatch[]): Promise<void>;
+  downEpochs(agent: string): Promise<readonly EpochRange[]>;
+  readDown(
+    agent: string,
+    epoch: string,
+    from: number,
+    maxEntries: number,
+    maxBytes: number,
+  ): Promise<readonly NumberedEntry<DownEntry>[]>;
+  receiptDown(agent: string, epoch: string, upTo: number): Promise<void>;
+  parkDown(agent: string, epoch: string, n: number, letter: DeadLetter): Promise<void>;
+
+  // --- history ---------------------------------------------------------------------------------------------
+  instance(id: string): Promise<TriggerInstance | null>;
+  instances(filter: InstanceFilter, page: Page): Promise<PageOf<TriggerInstance>>;
+  enforcement(id: string): Promise<Enforcement | null>;
+  enforcements(filter: EnforcementFilter, page: Page): Promise<PageOf<Enforcement>>;
+  deadLetters(page: Page): Promise<PageOf<DeadLetter>>;
+  deadLetter(id: string): Promise<DeadLetter | null>;
+  dropDeadLetter(id: string): Promise<boolean>;
+  gaps(page: Page): Promise<PageOf<GapRecord>>;
+
+  // --- content ---------------------------------------------------------------------------------------------
+  ruleSet(): Promise<RuleSet>;
+  /** Writes or removes rules and raises the version, in one batch; `expectVersion` guards against a race. */
+  changeRules(
+    put: readonly RuleRecord[],
+    remove: readonly string[],
+    expectVersion: number,
+  ): Promise<number | null>;
+  packs(): Promise<readonly PackRecord[]>;
+  pack(ref: string): Promise<PackRecord | null>;
+  /** A pack and its rules change together: a rule never refers to an action of another version. */
+  putPack(
+    pack: PackRecord,
+    expectRev: number | null,
+    rules: readonly RuleRecord[],
+    removeRules: readonly string[],
+  ): Promise<Written>;
+  removePack(ref: string, expectRev: number): Promise<Written>;
+  agents(): Promise<readonly AgentRecord[]>;
+  agent(id: string): Promise<AgentRecord | null>;
+  putAgent(agent: AgentRecord, expectRev: number | null): Promise<Written>;
+  sensors(agent?: string): Promise<readonly SensorRecord[]>;
+  key(scope: string, name: string): Promise<string | null>;
+  keys(scope: string, prefix: string, limit: number): Promise<readonly { name: string; value: string }[]>;
+  setKey(scope: string, name: string, value: string | null): Promise<void>;
+  /** Small records of the hub itself (clock high-water mark, API keys …). */
+  setting(name: string): Promise<Json>;
+  putSetting(name: string, value: Json): Promise<void>;
+
+  // --- housekeeping ----------------------------------------------------------------------------------------
+  /** Deletes whole final families (instance, enforcements, executions) and says how many; never a referenced record. */
+  purge(policy: RetentionPolicy): Promise<{ instances: number; executions: number; enforcements: number }>;
+  /** Digests of blobs that kept records name. */
+  referencedBlobs(): Promise<ReadonlySet<string>>;
+  /** Called in order after each batch is on disk. */
+  subscribeChanges(listener: (changes: readonly Change[]) => void): () => void;
+  close(): Promise<void>;
+}

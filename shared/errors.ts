@@ -1,0 +1,194 @@
+/** The one error class, and the catalogue of its stable codes. */
+
+/** Exit codes of the command line: 1 failed, 2 used wrongly, 3 not reachable, 4 refused. */
+type ExitCode = 1 | 2 | 3 | 4;
+interface Entry {
+  /** HTTP status at the API. */
+  readonly status: number;
+  readonly exit: ExitCode;
+  /** Whether the same call may succeed later without anybody changing anything. */
+  readonly retry?: true;
+  /** What the code means, for docs/errors.md. */
+  readonly text: string;
+}
+
+/** Codes are `NOUN_PROBLEM`, stable for ever. A test keeps docs/errors.md in step. */
+export const catalogue = {
+  // command line, configuration, files
+  CLI_USAGE: { status: 400, exit: 2, text: "The command line was used wrongly." },
+  CONFIG_INVALID: { status: 400, exit: 2, text: "A configuration file or flag has a wrong value." },
+  FOLDER_UNUSABLE: { status: 500, exit: 1, text: "A folder cannot be created, read or written." },
+  FILE_UNREADABLE: { status: 400, exit: 2, text: "A file cannot be read." },
+  YAML_SYNTAX: { status: 400, exit: 2, text: "A YAML file does not parse." },
+  JSON_SYNTAX: { status: 400, exit: 2, text: "A JSON text does not parse." },
+  PYTHON_MISSING: { status: 500, exit: 1, text: "A Python sensor or action needs python3 on the host." },
+  // hub and its API
+  HUB_UNREACHABLE: { status: 503, exit: 3, retry: true, text: "The hub's API does not answer." },
+  HUB_INSECURE_LISTEN: { status: 500, exit: 4, text: "A listener off loopback needs enrolment." },
+  HUB_PORT_IN_USE: { status: 500, exit: 1, text: "A port the hub wants is taken." },
+  HUB_ALREADY_RUNNING: { status: 500, exit: 1, text: "Another process holds the data folder." },
+  API_UNAUTHORIZED: { status: 401, exit: 4, text: "The API key is missing or wrong." },
+  API_BAD_REQUEST: { status: 400, exit: 2, text: "A request to the API is malformed." },
+  API_NOT_FOUND: { status: 404, exit: 1, text: "The API has no such route." },
+  NOT_FOUND: { status: 404, exit: 1, text: "No record has this id or ref." },
+  ALREADY_EXISTS: { status: 409, exit: 1, text: "A record with this ref exists." },
+  INTERNAL: { status: 500, exit: 1, text: "A fault of Petrel's own; please report it." },
+  // packs
+  PACK_INVALID: { status: 400, exit: 2, text: "A pack has errors; each is listed with file and line." },
+  PACK_MISSING: {
+    status: 404,
+    exit: 1,
+    retry: true,
+    text: "An agent could not get the pack a request names.",
+  },
+  PACK_FIELD: {
+    status: 400,
+    exit: 2,
+    text: "A field in a pack's file is missing, unknown or of the wrong type.",
+  },
+  PACK_REF: { status: 400, exit: 2, text: "A pack's name or ref is not usable." },
+  PACK_ENTRY_POINT: { status: 400, exit: 2, text: "The code file that metadata names does not exist." },
+  PACK_RUNNER: { status: 400, exit: 2, text: "An action names a runner that does not exist." },
+  PACK_PARAMETER: { status: 400, exit: 2, text: "A parameter definition breaks the rules for parameters." },
+  PACK_DUPLICATE: { status: 400, exit: 2, text: "Two files of a pack define the same thing." },
+  PACK_TOO_LARGE: { status: 400, exit: 2, text: "A pack exceeds the size or count limits." },
+  PACK_RULE_OPERATOR: { status: 400, exit: 2, text: "A rule uses an operator that does not exist." },
+  PACK_CONFIG: { status: 400, exit: 2, text: "A pack's configuration does not fit its schema." },
+  // rules and expressions
+  RULE_INVALID: { status: 400, exit: 2, text: "A rule's definition is wrong." },
+  RULE_TRIGGER_UNKNOWN: { status: 400, exit: 2, text: "A rule names a trigger type that is not registered." },
+  RULE_ACTION_UNKNOWN: { status: 400, exit: 2, text: "A rule names an action that is not registered." },
+  RULE_TARGET: { status: 400, exit: 2, text: "A rule's action.target finds no agent." },
+  CRITERIA_OPERATOR: { status: 400, exit: 2, text: "A criterion uses an operator that does not exist." },
+  CRITERIA_TYPE: { status: 400, exit: 1, text: "A criterion compares values of types that do not compare." },
+  CRITERIA_KEY: { status: 400, exit: 2, text: "A criterion's key cannot be read." },
+  CRITERIA_REGEX: { status: 400, exit: 2, text: "A pattern is no regular expression, or took too long." },
+  EXPRESSION_SYNTAX: { status: 400, exit: 2, text: "A template does not parse." },
+  EXPRESSION_UNDEFINED: { status: 400, exit: 1, text: "A template uses a name that is not defined." },
+  EXPRESSION_TYPE: {
+    status: 400,
+    exit: 1,
+    text: "A template applies an operation to values it does not fit.",
+  },
+  EXPRESSION_BUDGET: { status: 400, exit: 1, text: "A template ran too long or wrote too much." },
+  PARAMETER_INVALID: { status: 400, exit: 2, text: "An action's parameter has a wrong type or value." },
+  PARAMETER_UNKNOWN: { status: 400, exit: 2, text: "An action has no parameter of this name." },
+  PARAMETER_MISSING: { status: 400, exit: 2, text: "A required parameter is missing." },
+  PARAMETER_IMMUTABLE: { status: 400, exit: 2, text: "A parameter that may not be given was given." },
+  PARAMETER_DEPENDENCY: {
+    status: 400,
+    exit: 1,
+    text: "Parameter templates refer to each other in a circle or to nothing.",
+  },
+  // triggers, actions, executions
+  TRIGGER_UNKNOWN: { status: 400, exit: 1, text: "No such trigger type is registered." },
+  TRIGGER_PAYLOAD: { status: 400, exit: 1, text: "A payload does not fit its trigger type's schema." },
+  ACTION_UNKNOWN: { status: 404, exit: 1, text: "No such action is registered." },
+  ACTION_DISABLED: { status: 400, exit: 1, text: "The action is disabled." },
+  RUNNER_UNKNOWN: { status: 400, exit: 1, text: "This agent has no such runner." },
+  EXECUTION_FINAL: { status: 409, exit: 1, text: "The execution has already ended." },
+  EXECUTION_EXPIRED: { status: 409, exit: 1, text: "The request reached its agent too late." },
+  AGENT_UNKNOWN: { status: 404, exit: 1, text: "No agent has this id." },
+  AGENT_ID: { status: 400, exit: 2, text: "An agent id has characters that are not allowed." },
+  // sensors
+  SENSOR_INVALID: { status: 400, exit: 1, text: "A sensor's file or class cannot be loaded." },
+  SENSOR_PROTOCOL: {
+    status: 400,
+    exit: 1,
+    text: "A sensor wrote a line that is no message of the protocol.",
+  },
+  SENSOR_EXITED: { status: 500, exit: 1, text: "A sensor's process ended." },
+  // wire and link
+  WIRE_TOPIC: { status: 400, exit: 1, text: "A topic is none of ours, or not the sender's." },
+  WIRE_PACKET: { status: 400, exit: 1, text: "A packet cannot be decoded." },
+  WIRE_TOO_LARGE: { status: 413, exit: 1, text: "A packet exceeds 256 KiB." },
+  LINK_ENTRY_TOO_LARGE: { status: 413, exit: 1, text: "An entry exceeds 128 KiB." },
+  LINK_OUTBOX_FULL: { status: 507, exit: 1, retry: true, text: "The outbox has reached its cap." },
+  LINK_HOLE: { status: 409, exit: 1, text: "Entries are missing before this packet." },
+  LINK_CLOSED: { status: 503, exit: 1, retry: true, text: "The link was closed." },
+  ASK_TIMEOUT: {
+    status: 504,
+    exit: 3,
+    retry: true,
+    text: "A question on the link was not answered in time.",
+  },
+  ASK_UNKNOWN: { status: 400, exit: 1, text: "The peer does not know this question." },
+  BLOB_MISSING: { status: 404, exit: 1, text: "No blob has this digest." },
+  BLOB_CORRUPT: { status: 500, exit: 1, text: "A blob's content does not have its digest." },
+  BROKER_UNREACHABLE: { status: 503, exit: 3, retry: true, text: "The MQTT broker does not answer." },
+  // storage
+  STORE_WRITE: {
+    status: 507,
+    exit: 1,
+    retry: true,
+    text: "A batch could not be written; nothing of it was promised.",
+  },
+  STORE_LOCKED: { status: 500, exit: 1, text: "Another process has the database open." },
+  STORE_FORMAT: { status: 500, exit: 1, text: "The database was written by a newer version." },
+} as const satisfies Record<string, Entry>;
+
+export type ErrorCode = keyof typeof catalogue;
+
+export interface ErrorDetail {
+  /** file:line, topic, key or URL. */
+  readonly where?: string | undefined;
+  /** A command or an edit that mends it. */
+  readonly hint?: string | undefined;
+  readonly cause?: unknown;
+}
+
+/** An expected refusal. Compare `code`, never the text. */
+export class PetrelError extends Error {
+  readonly code: ErrorCode;
+  readonly where: string | undefined;
+  readonly hint: string | undefined;
+
+  constructor(code: ErrorCode, message: string, detail: ErrorDetail = {}) {
+    super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
+    this.name = "PetrelError";
+    this.code = code;
+    this.where = detail.where;
+    this.hint = detail.hint;
+  }
+}
+
+export function isPetrelError(error: unknown): error is PetrelError {
+  return error instanceof PetrelError;
+}
+
+/** One plain form for logs, the wire and `--json`. */
+export interface ErrorReport {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly where?: string;
+  readonly fix?: string;
+}
+
+export function errorReport(error: unknown): ErrorReport {
+  if (!isPetrelError(error)) {
+    return { code: "INTERNAL", message: error instanceof Error ? error.message : String(error) };
+  }
+  return {
+    code: error.code,
+    message: error.message,
+    ...(error.where !== undefined && { where: error.where }),
+    ...(error.hint !== undefined && { fix: error.hint }),
+  };
+}
+
+/** The three-line form that people read: code and what, where, fix. */
+export function formatError(error: unknown): string {
+  const report = errorReport(error);
+  const lines = [`${report.code}: ${report.message}`];
+  if (report.where !== undefined) lines.push(`  where: ${report.where}`);
+  if (report.fix !== undefined) lines.push(`  fix:   ${report.fix}`);
+  return lines.join("\n");
+}
+
+export function exitCodeOf(error: unknown): number {
+  return isPetrelError(error) ? catalogue[error.code].exit : 1;
+}
+
+export function httpStatusOf(error: unknown): number {
+  return isPetrelError(error) ? catalogue[error.code].status : 500;
+}

@@ -1,0 +1,33 @@
+/** Agents as the hub knows them, and the state of their sensors. */
+
+export type SensorState = "starting" | "running" | "backing-off" | "failed" | "stopped";
+
+export interface SensorRecord {
+  readonly agent: string;
+  /** `pack.ClassName` */
+  readonly sensor: string;
+  readonly state: SensorState;
+  readonly pid: number | null;
+  readonly restarts: number;
+  readonly last_error: string | null;
+  readonly since: string;
+}
+
+export interface AgentRecord {
+  readonly id: string;
+  readonly host: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly online: boolean;
+  /** Identity of its store; changes when the store was lost. */
+  readonly incarnation: string | null;
+  readonly version: string | null;
+  readonly address: string | null;
+  readonly first_seen: string;
+  readonly last_seen: string;
+  /** Its clock minus the hub's, in ms, as learnt at the last hello. */
+  readonly skew_ms: number | null;
+  /** Packs it holds: ref to digest. */
+  readonly packs: Readonly<Record<string, string>>;
+  readonly runners: readonly string[];
+  readonly rev: number;
+}

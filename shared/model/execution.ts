@@ -1,0 +1,73 @@
+/** One run of an action on one agent, with StackStorm's statuses. */
+import type { Json, JsonObject } from "../json.ts";
+
+export const statuses = [
+  "requested",
+  "delayed",
+  "scheduled",
+  "running",
+  "succeeded",
+  "failed",
+  "timeout",
+  "abandoned",
+  "canceling",
+  "canceled",
+  "pending",
+  "pausing",
+  "paused",
+  "resuming",
+] as const;
+
+export type Status = (typeof statuses)[number];
+
+export interface LogEntry {
+  readonly status: Status;
+  readonly timestamp: string;
+  readonly reason?: string;
+}
+
+export interface Execution {
+  readonly id: string;
+  /** Action ref. */
+  readonly action: string;
+  readonly runner: string;
+  /** The agent it runs on. */
+  readonly agent: string;
+  readonly status: Status;
+  readonly parameters: JsonObject;
+  /** The runner's result; `null` until there is one. */
+  readonly result: Json;
+  /** Set when the result was too large for an entry. */
+  readonly result_blob: BlobRef | null;
+  readonly rule: string | null;
+  readonly trigger_instance: string | null;
+  readonly enforcement: string | null;
+  readonly user: string;
+  readonly trace_tag: string | null;
+  readonly created_at: string;
+  readonly start_timestamp: string | null;
+  readonly end_timestamp: string | null;
+  /** RFC 3339, hub time; after it the agent does not start it any more. */
+  readonly expires_at: string | null;
+  readonly idempotent: boolean;
+  readonly pack_digest: string;
+  readonly attempt: number;
+  readonly rerun_of: string | null;
+  /** Every change of status, oldest first. */
+  readonly log: readonly LogEntry[];
+  /** Why it is where it is, when that needs saying. */
+  readonly reason: string | null;
+  /** A true result that came after the execution had been given up. */
+  readonly late_result: Json;
+  readonly rev: number;
+}
+
+/** Content named by its digest and kept apart from records. */
+export interface BlobRef {
+  /** `sha256:` and 64 hex digits. */
+  readonly digest: string;
+  /** Bytes. */
+  readonly size: number;
+  /** True when the content was cut at the cap of 16 MiB. */
+  readonly truncated?: boolean;
+}

@@ -1,0 +1,81 @@
+/** What a pack contains, as parsed from StackStorm's files (st2 docs, Packs). */
+import type { Json, JsonObject } from "../json.ts";
+import type { ActionDefinition } from "./action.ts";
+import type { RuleDefinition } from "./rule.ts";
+import type { TriggerType } from "./trigger.ts";
+
+/** JSON-Schema draft-4 keywords with StackStorm's changes: boolean `required`, `secret`, `immutable`, `position`. */
+export interface ParameterSchema {
+  readonly type?: string | readonly string[];
+  readonly description?: string;
+  readonly default?: Json;
+  readonly required?: boolean;
+  readonly secret?: boolean;
+  readonly immutable?: boolean;
+  readonly position?: number;
+  readonly enum?: readonly Json[];
+  readonly properties?: { readonly [name: string]: ParameterSchema };
+  readonly items?: ParameterSchema;
+  readonly [keyword: string]: unknown;
+}
+
+export type ParameterSchemas = { readonly [name: string]: ParameterSchema };
+
+export interface PackManifest {
+  readonly ref: string;
+  readonly name: string;
+  readonly description: string;
+  readonly version: string;
+  readonly author: string;
+  readonly email: string | null;
+  readonly keywords: readonly string[];
+  /** `["2"]`, `["3"]` or both; empty when the pack does not say. */
+  readonly python_versions: readonly string[];
+}
+
+export type SensorLanguage = "node" | "python" | "executable";
+
+export interface SensorDefinition {
+  /** `pack.ClassName` */
+  readonly ref: string;
+  readonly pack: string;
+  readonly class_name: string;
+  /** Relative to the pack's `sensors/`. */
+  readonly entry_point: string;
+  readonly description: string;
+  readonly enabled: boolean;
+  /** Seconds; its presence makes the sensor a polling one. */
+  readonly poll_interval: number | null;
+  /** Told by the entry point's extension: .ts .mts .js .mjs .cjs, .py, anything else. */
+  readonly language: SensorLanguage;
+  /** Refs of the trigger types it may dispatch. */
+  readonly trigger_types: readonly string[];
+}
+
+/** A whole pack, parsed and checked. */
+export interface Pack {
+  readonly manifest: PackManifest;
+  readonly trigger_types: readonly TriggerType[];
+  readonly sensors: readonly SensorDefinition[];
+  readonly actions: readonly ActionDefinition[];
+  readonly rules: readonly RuleDefinition[];
+  readonly config_schema: ParameterSchemas;
+  /** A legacy pack-local config.yaml: the lowest layer of configuration. */
+  readonly legacy_config: JsonObject;
+}
+
+/** A registered version on the hub. */
+export interface PackRecord {
+  readonly ref: string;
+  readonly version: string;
+  /** `sha256:…` of the packed contents; names this version. */
+  readonly digest: string;
+  readonly size: number;
+  readonly registered_at: string;
+  readonly pack: Pack;
+  /** The operator's layer of configuration. */
+  readonly config: JsonObject;
+  /** Which agents run it: `null` none, `{}` all, otherwise those whose labels contain these. */
+  readonly assigned_to: Readonly<Record<string, string>> | null;
+  readonly rev: number;
+}

@@ -1,0 +1,66 @@
+/** Rules and the records of their firing (st2 docs, Rules). */
+import type { Json, JsonObject } from "../json.ts";
+
+export interface Criterion {
+  /** Operator name or alias, lower case. */
+  readonly type: string;
+  readonly pattern: Json;
+  /** For `search`: any, all, any2any, all2any. */
+  readonly condition?: string;
+}
+
+/** Where a rule's action runs. `origin`: the agent the trigger came from; `hub`: the agent beside the hub. */
+export type ActionTarget =
+  | "origin"
+  | "hub"
+  | { readonly host: string }
+  | {
+      readonly labels: Readonly<Record<string, string>>;
+      readonly mode?: "all" | "any";
+      readonly limit?: number;
+    };
+
+export interface RuleDefinition {
+  readonly ref: string;
+  readonly pack: string;
+  readonly name: string;
+  readonly description: string;
+  readonly enabled: boolean;
+  readonly type: "standard" | "backstop";
+  readonly trigger: { readonly type: string; readonly parameters: JsonObject };
+  /** Key (JSONPath under `trigger.`, an optional `#suffix`) to criterion, in file order. */
+  readonly criteria: { readonly [key: string]: Criterion };
+  readonly action: {
+    readonly ref: string;
+    readonly parameters: JsonObject;
+    /** Absent: `origin` when the trigger came from an agent, else `hub`. */
+    readonly target?: ActionTarget;
+  };
+  readonly mode: "live" | "shadow";
+  /** Seconds after the occurrence after which a request is no longer run. */
+  readonly expires: number;
+  /** Only triggers of agents with these labels count. */
+  readonly origins: Readonly<Record<string, string>> | null;
+  readonly tags: readonly Json[];
+}
+
+export interface RuleRecord {
+  readonly rule: RuleDefinition;
+  /** `pack`: came with a pack and is replaced with it; `api`: made by hand. */
+  readonly source: "pack" | "api";
+  readonly updated_at: string;
+  readonly rev: number;
+}
+
+/** The record that a rule fired, or that it could not be judged. */
+export interface Enforcement {
+  readonly id: string;
+  readonly trigger_instance: string;
+  readonly rule: string;
+  readonly enforced_at: string;
+  readonly status: "succeeded" | "failed";
+  readonly failure_reason: string | null;
+  readonly executions: readonly string[];
+  /** The rule is in shadow mode: recorded, nothing was run. */
+  readonly shadow: boolean;
+}

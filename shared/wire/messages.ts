@@ -1,0 +1,266 @@
+/** Every message on the wire, as types: what each topic carries (docs/protocol.md). */
+import type { Json, JsonObject } from "../json.ts";
+import type { SensorState } from "../model/agent.ts";
+import type { BlobRef, Status } from "../model/execution.ts";
+
+/** Protocol version in every message. */
+export const wireVersion = 1;
+/** Bytes. An encoded entry, a packet, and what the broker lets through. */
+export const maxEntryBytes = 128 * 1024;
+export const maxPacketBytes = 256 * 1024;
+export const maxBrokerBytes = 1024 * 1024;
+
+/** Who speaks: `hello`, `ask` and `answer` travel both ways on one topic. */
+export type Side = "agent" | "hub";
+/** HMAC of the packet; `null` only in dev mode. */
+export type Auth = string | null;
+
+interface EntryBase {
+  /** ULID made by the sender. */
+  readonly id: string;
+  /** RFC 3339, the sender's clock: when it happened. */
+  readonly at: string;
+}
+
+/** A trigger that a sensor dispatched; its id becomes the trigger instance's id. */
+export interface TriggerEntry extends EntryBase {
+  readonly kind: "trigger";
+  readonly trigger: string;
+  readonly payload: Json;
+  /** `pack.ClassName` of the sensor, `null` when it came another way. */
+  readonly sensor: string | null;
+  readonly trace_tag?: string | null;
+}
+
+/** What became of an action request. `accepted` is said once its journal record is on disk. */
+export interface ExecutionUpdateEntry extends EntryBase {
+  readonly kind: "execution-update";
+  readonly execution: string;
+  readonly status:
+    | "accepted"
+    | Extract<Status, "running" | "succeeded" | "failed" | "timeout" | "abandoned" | "canceled" | "paused">;
+  readonly result?: Json;
+  readonly result_blob?: BlobRef;
+  readonly reason?: string;
+  readonly started_at?: string;
+  readonly ended_at?: string;
+}
+
+export interface SensorEventEntry extends EntryBase {
+  readonly kind: "sensor-event";
+  readonly sensor: string;
+  readonly state: SensorState;
+  readonly pid: number | null;
+  readonly restarts: number;
+  readonly last_error: string | null;
+}
+
+/** Entries that can no longer be had: a hole the sender or receiver could not fill. */
+export interface LinkGapEntry extends EntryBase {
+  readonly kind: "link-gap";
+  readonly epoch: string;
+  readonly from: number;
+  readonly to: number;
+  readonly reason: string;
+}
+
+export interface InventoryEntry extends EntryBase {
+  readonly kind: "inventory";
+  readonly host: string;
+  readonly version: string;
+  readonly platform: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly runners: readonly string[];
+  /** Pack ref to digest. */
+  readonly packs: Readonly<Record<string, string>>;
+}
+
+/** Takes the place of entries `from` to `to` that lost their sense; it occupies all of their numbers. */
+export interface VoidEntry extends EntryBase {
+  readonly kind: "void";
+  readonly from: number;
+  readonly to: number;
+  readonly reason: string;
+}
+
+export type UpEntry =
+  | TriggerEntry
+  | ExecutionUpdateEntry
+  | SensorEventEntry
+  | LinkGapEntry
+  | InventoryEntry
+  | VoidEntry;
+
+/** Asks an agent to run one execution. Parameters are final: cast, validated, never rendered again. */
+export interface ActionRequestEntry extends EntryBase {
+  readonly kind: "action-request";
+  readonly execution: string;
+  readonly action: string;
+  readonly runner: string;
+  readonly pack: string;
+  readonly pack_digest: string;
+  readonly entry_point: string;
+  /** Values of the runner's own parameters (`cmd`, `timeout`, `env` …). */
+  readonly runner_parameters: JsonObject;
+  /** Values of the action's parameters. */
+  readonly parameters: JsonObject;
+  /** In place of `parameters` when these were too large. */
+  readonly parameters_blob?: BlobRef;
+  /** Order of positional arguments: parameter names by `position`. */
+  readonly positional?: readonly string[];
+  /** Seconds. */
+  readonly timeout: number;
+  readonly idempotent: boolean;
+  /** RFC 3339, hub time. */
+  readonly expires_at: string | null;
+  readonly user: string;
+  readonly rule: string | null;
+  readonly trigger_instance: string | null;
+}
+
+export interface ControlEntry extends EntryBase {
+  readonly kind: "cancel" | "pause" | "resume";
+  readonly execution: string;
+  readonly reason?: string;
+}
+
+/** Run this version of a pack with this configuration; `digest: null` takes it away. The newest counts. */
+export interface AssignmentEntry extends EntryBase {
+  readonly kind: "assignment";
+  readonly pack: string;
+  readonly digest: string | null;
+  /** Bytes of the packed contents. */
+  readonly size: number;
+  readonly config: JsonObject;
+}
+
+export type DownEntry = ActionRequestEntry | ControlEntry | AssignmentEntry | VoidEntry;
+export type Entry = UpEntry | DownEntry;
+export type EntryKind = Entry["kind"];
+
+/** A run of entries of one epoch, numbered `first`, `first + 1` … (a void entry occupies its whole range). */
+export interface Packet<E extends Entry = Entry> {
+  readonly v: 1;
+  readonly epoch: string;
+  readonly first: number;
+  /** Empty: a probe that asks for a receipt. */
+  readonly entries: readonly E[];
+  readonly auth: Auth;
+}
+
+/** How much more the receiver takes; `entries: 0` pauses the sender. */
+export interface Credit {
+  readonly entries: number;
+  readonly bytes: number;
+}
+
+/** Cumulative: everything up to and including `upTo` is on the receiver's disk. */
+export interface Receipt {
+  readonly v: 1;
+  readonly epoch: string;
+  readonly upTo: number;
+  readonly credit: Credit;
+  /** True when entries are missing after `upTo`: send again from there. */
+  readonly resend?: boolean;
+  /** A packet beginning at `first` could not be decoded; halve it until the bad entry stands alone. */
+  readonly refused?: { readonly first: number; readonly code: string; readonly message: string };
+  readonly auth: Auth;
+}
+
+export interface EpochRange {
+  readonly id: string;
+  /** Oldest entry the sender can still send; `last + 1` when there is none. */
+  readonly first: number;
+  /** Newest number given out; 0 when none. */
+  readonly last: number;
+}
+
+/** Starts every connection, once in each direction. */
+export interface Hello {
+  readonly v: 1;
+  readonly type: "hello";
+  readonly from: Side;
+  /** Random for each connection; the answer repeats it. */
+  readonly session: string;
+  /** Made with the sender's store. */
+  readonly incarnation: string;
+  /** Software version. */
+  readonly version: string;
+  /** Entry kinds and questions this side understands. */
+  readonly capabilities: readonly string[];
+  /** RFC 3339, the sender's clock. */
+  readonly clock: string;
+  /** The sender's ledger, oldest epoch first. */
+  readonly epochs: readonly EpochRange[];
+  readonly auth: Auth;
+}
+
+/** Answers a hello: how far the receiver has come in each epoch it was told of. */
+export interface Marks {
+  readonly v: 1;
+  readonly type: "marks";
+  readonly from: Side;
+  /** The session of the hello this answers. */
+  readonly session: string;
+  readonly clock: string;
+  readonly marks: readonly { readonly epoch: string; readonly upTo: number }[];
+  readonly credit: Credit;
+  readonly auth: Auth;
+}
+
+/** A question with a deadline; not durable. */
+export interface Ask {
+  readonly v: 1;
+  readonly from: Side;
+  readonly id: string;
+  readonly op: string;
+  readonly args: JsonObject;
+  /** Milliseconds the asker waits. */
+  readonly within: number;
+  readonly auth: Auth;
+}
+
+export interface Answer {
+  readonly v: 1;
+  readonly from: Side;
+  readonly id: string;
+  readonly value?: Json;
+  readonly error?: { readonly code: string; readonly message: string };
+  readonly auth: Auth;
+}
+
+/** A piece of a running action's output; best effort. */
+export interface StreamChunk {
+  readonly v: 1;
+  readonly execution: string;
+  readonly stream: "stdout" | "stderr";
+  /** Bytes before this piece. */
+  readonly offset: number;
+  readonly text: string;
+  readonly auth: Auth;
+}
+
+/** Retained; `offline` is the last will. */
+export interface Presence {
+  readonly v: 1;
+  readonly state: "online" | "offline";
+  readonly incarnation: string;
+  readonly version: string;
+  readonly at: string;
+  readonly auth: Auth;
+}
+
+/** Topic kind to the message it carries. */
+export interface MessageOf {
+  readonly up: Packet<UpEntry>;
+  readonly "up-receipt": Receipt;
+  readonly down: Packet<DownEntry>;
+  readonly "down-receipt": Receipt;
+  readonly hello: Hello | Marks;
+  readonly ask: Ask;
+  readonly answer: Answer;
+  readonly stream: StreamChunk;
+  readonly presence: Presence;
+}
+
+export type TopicKind = keyof MessageOf;
