@@ -1,0 +1,68 @@
+/** What people may make the hub do: the door between the HTTP API and the hub's rooms. Reads go to the store. */
+import type { Json, JsonObject } from "../shared/json.ts";
+import type { AgentRecord } from "../shared/model/agent.ts";
+import type { Execution } from "../shared/model/execution.ts";
+import type { PackRecord } from "../shared/model/pack.ts";
+import type { ActionTarget, RuleRecord } from "../shared/model/rule.ts";
+import type { TriggerInstance } from "../shared/model/trigger.ts";
+
+export interface HubStatus {
+  readonly version: string;
+  readonly hub: string;
+  readonly started_at: string;
+  readonly dev: boolean;
+  readonly data: string;
+  readonly mqtt: string;
+  readonly broker: "embedded" | "external";
+  readonly agents: { readonly total: number; readonly online: number };
+  readonly rule_set_version: number;
+  readonly rules: number;
+  readonly packs: number;
+  readonly pending_instances: number;
+  readonly dead_letters: number;
+}
+
+export interface RunRequest {
+  readonly action: string;
+  readonly parameters: JsonObject;
+  /** Default: the agent beside the hub. */
+  readonly target?: ActionTarget | undefined;
+  readonly user: string;
+  readonly trace_tag?: string | undefined;
+}
+
+/** Contents of a pack as read from a folder: relative path to bytes. */
+export interface PackFile {
+  readonly path: string;
+  readonly mode: number;
+  readonly content: Uint8Array;
+}
+
+export interface RegisterRequest {
+  readonly files: readonly PackFile[];
+  /** The operator's layer; `undefined` keeps what was there. */
+  readonly config?: JsonObject | undefined;
+}
+
+/** Every method validates its input and throws a PetrelError that leaves the state untouched. */
+export interface HubOperations {
+  status(): Promise<HubStatus>;
+  /** Creates and dispatches one execution per target agent. */
+  run(request: RunRequest): Promise<readonly Execution[]>;
+  cancelExecution(id: string, user: string): Promise<Execution>;
+  registerPack(request: RegisterRequest): Promise<PackRecord>;
+  /** Replaces the operator's layer of a pack's configuration and sends it to the agents. */
+  configurePack(ref: string, config: JsonObject): Promise<PackRecord>;
+  removePack(ref: string): Promise<void>;
+  /** The body is the rule as YAML or JSON text, as in a pack's file; `pack` defaults to `default`. */
+  createRule(text: string): Promise<RuleRecord>;
+  updateRule(ref: string, text: string): Promise<RuleRecord>;
+  deleteRule(ref: string): Promise<void>;
+  setRuleEnabled(ref: string, enabled: boolean): Promise<RuleRecord>;
+  reEmit(instance: string): Promise<TriggerInstance>;
+  /** `null` removes a label. */
+  labelAgent(id: string, labels: Readonly<Record<string, string | null>>): Promise<AgentRecord>;
+  /** Takes the letter's entry in again, with today's rules. */
+  retryDeadLetter(id: string): Promise<Json>;
+  dropDeadLetter(id: string): Promise<void>;
+}

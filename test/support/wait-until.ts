@@ -1,0 +1,29 @@
+/** Waits for a condition instead of a time. */
+import { setTimeout as sleep } from "node:timers/promises";
+
+/**
+ * Resolves with the first truthy value of `predicate`, asked every 20 ms.
+ * Throws after `timeoutMs`, naming `what` and the last value or error seen.
+ */
+export async function waitUntil<T>(
+  what: string,
+  predicate: () => T | Promise<T>,
+  timeoutMs = 10_000,
+): Promise<NonNullable<T>> {
+  const deadline = performance.now() + timeoutMs;
+  let seen: unknown;
+  for (;;) {
+    try {
+      const value = await predicate();
+      if (value) return value;
+      seen = value;
+    } catch (error) {
+      seen = error;
+    }
+    if (performance.now() > deadline) {
+      const shown = seen instanceof Error ? seen.message : JSON.stringify(seen);
+      throw new Error(`waited ${timeoutMs} ms for: ${what}; last seen: ${shown}`);
+    }
+    await sleep(20);
+  }
+}
