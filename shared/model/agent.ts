@@ -16,7 +16,11 @@ export interface SensorRecord {
 export interface AgentRecord {
   readonly id: string;
   readonly host: string | null;
+  /** What counts: the labels it reports, overlaid by those an operator set. */
   readonly labels: Readonly<Record<string, string>>;
+  readonly reported_labels?: Readonly<Record<string, string>>;
+  /** `null` hides a reported label. */
+  readonly set_labels?: Readonly<Record<string, string | null>>;
   readonly online: boolean;
   /** Identity of its store; changes when the store was lost. */
   readonly incarnation: string | null;

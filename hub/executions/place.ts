@@ -1,0 +1,66 @@
+/** Which agents an action runs on. */
+import type { AgentRecord } from "../../shared/model/agent.ts";
+import type { ActionTarget } from "../../shared/model/rule.ts";
+import type { Origin } from "../../shared/model/trigger.ts";
+
+/** The agent that runs beside the hub. */
+export const hubAgentId = "hub";
+
+export type Placement =
+  | { readonly found: true; readonly agents: readonly string[] }
+  | { readonly found: false; readonly reason: string };
+
+/** True when `labels` has every pair of `selector`. */
+export function hasLabels(
+  labels: Readonly<Record<string, string>>,
+  selector: Readonly<Record<string, string>>,
+): boolean {
+  return Object.entries(selector).every(
+    ([key, value]) => Object.hasOwn(labels, key) && labels[key] === value,
+  );
+}
+
+/**
+ * Resolves a target. Default: the agent the trigger came from, else the agent beside the hub. `any` and `limit`
+ * pick agents that are online, in the order of their ids, so that a replay picks the same while nothing changed.
+ */
+export function place(
+  target: ActionTarget | undefined,
+  origin: Pick<Origin, "agent">,
+  agents: readonly AgentRecord[],
+): Placement {
+  const wanted = target ?? (origin.agent === null ? "hub" : "origin");
+  if (wanted === "origin") {
+    if (origin.agent === null) return missing("the trigger came from no agent; give action.target");
+    return one(origin.agent, agents);
+  }
+  if (wanted === "hub") return one(hubAgentId, agents);
+  if ("host" in wanted) return one(wanted.host, agents);
+  const fitting = agents.filter((agent) => hasLabels(agent.labels, wanted.labels)).map((agent) => agent.id);
+  const shown = Object.entries(wanted.labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(",");
+  if (fitting.length === 0) return missing(`no agent has the labels ${shown}`);
+  if (wanted.mode !== "any" && wanted.limit === undefined) return { found: true, agents: fitting.sort() };
+  const online = agents
+    .filter((agent) => agent.online && fitting.includes(agent.id))
+    .map((agent) => agent.id);
+  if (online.length === 0) return missing(`no agent with the labels ${shown} is online`);
+  const limit = wanted.limit ?? (wanted.mode === "any" ? 1 : online.length);
+  return { found: true, agents: online.sort().slice(0, limit) };
+}
+
+function one(name: string, agents: readonly AgentRecord[]): Placement {
+  const byId = agents.find((agent) => agent.id === name);
+  if (byId !== undefined) return { found: true, agents: [byId.id] };
+  const byHost = agents.filter((agent) => agent.host === name);
+  if (byHost.length === 1 && byHost[0] !== undefined) return { found: true, agents: [byHost[0].id] };
+  if (byHost.length > 1) return missing(`${byHost.length} agents run on host ${name}; name one by its id`);
+  return missing(
+    name === hubAgentId
+      ? "there is no agent beside the hub; start one with `petrel hub --with-agent`, or give action.target"
+      : `there is no agent ${name}; \`petrel agent list\` shows all`,
+  );
+}
+
+const missing = (reason: string): Placement => ({ found: false, reason });

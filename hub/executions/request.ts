@@ -1,0 +1,138 @@
+/** Makes an execution and the request that asks its agent to run it. */
+import { timestamp } from "../../shared/clock.ts";
+import type { JsonObject } from "../../shared/json.ts";
+import type { ActionDefinition } from "../../shared/model/action.ts";
+import type { BlobRef, Execution } from "../../shared/model/execution.ts";
+import type { ActionRequestEntry } from "../../shared/wire/messages.ts";
+import type { Dispatch } from "../store/store.ts";
+
+/** An action as the hub can run it: its definition and the pack version it belongs to. */
+export interface RunnableAction {
+  readonly definition: ActionDefinition;
+  readonly pack_digest: string;
+}
+
+/** Parameters that were rendered, cast and validated. */
+export interface ResolvedParameters {
+  readonly runner_parameters: JsonObject;
+  readonly parameters: JsonObject;
+}
+
+export interface NewExecution {
+  readonly id: string;
+  readonly action: RunnableAction;
+  readonly agent: string;
+  readonly resolved: ResolvedParameters;
+  readonly nowMs: number;
+  readonly expiresAtMs: number | null;
+  readonly user: string;
+  readonly rule: string | null;
+  readonly trigger_instance: string | null;
+  readonly enforcement: string | null;
+  readonly trace_tag: string | null;
+  readonly attempt: number;
+  readonly rerun_of: string | null;
+}
+
+/** Seconds an action may take when neither the request nor its runner says. */
+const defaultTimeout = 60;
+
+/** Names of an action's parameters by their `position` (st2 docs, Actions: positional arguments). */
+export function positionalNames(definition: ActionDefinition): readonly string[] {
+  return Object.entries(definition.parameters)
+    .filter(([, schema]) => typeof schema.position === "number")
+    .sort(([, a], [, b]) => (a.position ?? 0) - (b.position ?? 0))
+    .map(([name]) => name);
+}
+
+/** A scheduled execution and its dispatch; both are to be written in one batch. */
+export function createExecution(wanted: NewExecution): { execution: Execution; dispatch: Dispatch } {
+  const { action, resolved } = wanted;
+  const at = timestamp(wanted.nowMs);
+  const expires = wanted.expiresAtMs === null ? null : timestamp(wanted.expiresAtMs);
+  const execution: Execution = {
+    id: wanted.id,
+    action: action.definition.ref,
+    runner: action.definition.runner_type,
+    agent: wanted.agent,
+    status: "scheduled",
+    parameters: { ...resolved.runner_parameters, ...resolved.parameters },
+    result: null,
+    result_blob: null,
+    rule: wanted.rule,
+    trigger_instance: wanted.trigger_instance,
+    enforcement: wanted.enforcement,
+    user: wanted.user,
+    trace_tag: wanted.trace_tag,
+    created_at: at,
+    start_timestamp: null,
+    end_timestamp: null,
+    expires_at: expires,
+    idempotent: action.definition.idempotent,
+    pack_digest: action.pack_digest,
+    attempt: wanted.attempt,
+    rerun_of: wanted.rerun_of,
+    log: [
+      { status: "requested", timestamp: at },
+      { status: "scheduled", timestamp: at },
+    ],
+    reason: null,
+    late_result: null,
+    rev: 1,
+  };
+  const timeout = resolved.runner_parameters.timeout;
+  const positional = positionalNames(action.definition);
+  const entry: ActionRequestEntry = {
+    kind: "action-request",
+    // The execution's id names the request, so that a request made again is recognised as the same.
+    id: wanted.id,
+    at,
+    execution: wanted.id,
+    action: action.definition.ref,
+    runner: action.definition.runner_type,
+    pack: action.definition.pack,
+    pack_digest: action.pack_digest,
+    entry_point: action.definition.entry_point,
+    runner_parameters: resolved.runner_parameters,
+    parameters: resolved.parameters,
+    ...(positional.length > 0 && { positional }),
+    timeout: typeof timeout === "number" && timeout > 0 ? timeout : defaultTimeout,
+    idempotent: action.definition.idempotent,
+    expires_at: expires,
+    user: wanted.user,
+    rule: wanted.rule,
+    trigger_instance: wanted.trigger_instance,
+  };
+  return { execution, dispatch: { agent: wanted.agent, entry } };
+}
+
+/** An execution that failed before it could be sent: its parameters did not resolve. */
+export function failedExecution(
+  wanted: Omit<NewExecution, "resolved">,
+  supplied: JsonObject,
+  error: { code: string; message: string },
+): Execution {
+  const { execution } = createExecution({
+    ...wanted,
+    resolved: { runner_parameters: {}, parameters: supplied },
+  });
+  const at = timestamp(wanted.nowMs);
+  const reason = `${error.code}: ${error.message}`;
+  return {
+    ...execution,
+    status: "failed",
+    result: { error: reason, traceback: "" },
+    reason,
+    end_timestamp: at,
+    log: [
+      { status: "requested", timestamp: at },
+      { status: "failed", timestamp: at, reason },
+    ],
+  };
+}
+
+/** The same request with its parameters moved to a blob, because the entry was too large. */
+export function withParametersBlob(dispatch: Dispatch, blob: BlobRef): Dispatch {
+  if (dispatch.entry.kind !== "action-request") return dispatch;
+  return { ...dispatch, entry: { ...dispatch.entry, parameters: {}, parameters_blob: blob } };
+}

@@ -1,0 +1,62 @@
+/** What an agent's report does to an execution. */
+import { parseTimestamp, timestamp } from "../../shared/clock.ts";
+import type { Execution } from "../../shared/model/execution.ts";
+import type { ExecutionUpdateEntry } from "../../shared/wire/messages.ts";
+import { type EventType, isFinal, step } from "./life.ts";
+
+const events: Record<Exclude<ExecutionUpdateEntry["status"], "accepted">, EventType> = {
+  running: "start",
+  succeeded: "succeed",
+  failed: "fail",
+  timeout: "expire",
+  abandoned: "lose",
+  canceled: "stopped",
+  paused: "paused",
+};
+
+export type Updated =
+  | { readonly changed: true; readonly execution: Execution }
+  /** A repeat, or news that come too late to matter; counted, never an error. */
+  | { readonly changed: false; readonly reason: string };
+
+/**
+ * Applies an update. `skewMs` is the agent's clock minus the hub's: its times are recorded in hub time.
+ * A true result for an execution that had been abandoned is kept as `late_result` and changes no status.
+ */
+export function applyUpdate(
+  execution: Execution,
+  update: ExecutionUpdateEntry,
+  nowMs: number,
+  skewMs: number,
+): Updated {
+  if (update.status === "accepted") return { changed: false, reason: "accepted" };
+  const event = events[update.status];
+  const moved = step(execution, { type: event, at: nowMs, reason: update.reason });
+  if (!moved.moved) return lateResult(execution, update, moved.reason);
+  const inHubTime = (text: string | undefined) => {
+    const ms = text === undefined ? null : parseTimestamp(text);
+    return ms === null ? null : timestamp(ms - skewMs);
+  };
+  const started = inHubTime(update.started_at);
+  const ended = inHubTime(update.ended_at);
+  return {
+    changed: true,
+    execution: {
+      ...moved.execution,
+      ...(update.result !== undefined && { result: update.result }),
+      ...(update.result_blob !== undefined && { result_blob: update.result_blob }),
+      ...(started !== null && { start_timestamp: started }),
+      ...(ended !== null && isFinal(moved.execution.status) && { end_timestamp: ended }),
+    },
+  };
+}
+
+function lateResult(execution: Execution, update: ExecutionUpdateEntry, reason: string): Updated {
+  const isTrueResult =
+    update.status === "succeeded" || update.status === "failed" || update.status === "timeout";
+  if (execution.status !== "abandoned" || !isTrueResult || execution.late_result !== null) {
+    return { changed: false, reason };
+  }
+  const late = { status: update.status, result: update.result ?? null, at: update.at };
+  return { changed: true, execution: { ...execution, late_result: late, rev: execution.rev + 1 } };
+}

@@ -1,0 +1,153 @@
+/** From a trigger instance and what the rules said of it to what is to be written: enforcements, executions, requests. */
+import { parseTimestamp, timestamp } from "../../shared/clock.ts";
+import { errorReport, PetrelError } from "../../shared/errors.ts";
+import { derivedId } from "../../shared/ids.ts";
+import type { JsonObject } from "../../shared/json.ts";
+import type { AgentRecord } from "../../shared/model/agent.ts";
+import type { Execution } from "../../shared/model/execution.ts";
+import type { Enforcement, RuleDefinition } from "../../shared/model/rule.ts";
+import type { TriggerInstance } from "../../shared/model/trigger.ts";
+import { place } from "../executions/place.ts";
+import {
+  createExecution,
+  failedExecution,
+  type ResolvedParameters,
+  type RunnableAction,
+} from "../executions/request.ts";
+import type { Dispatch, Outcome } from "../store/store.ts";
+
+/** A rule that matched, or could not be judged; a clean mismatch leaves no trace. */
+export type Verdict =
+  | { readonly rule: RuleDefinition; readonly matched: true }
+  | {
+      readonly rule: RuleDefinition;
+      readonly matched: false;
+      readonly error: { code: string; message: string };
+    };
+
+export interface EnforceWith {
+  readonly ruleSetVersion: number;
+  readonly agents: readonly AgentRecord[];
+  readonly action: (ref: string) => RunnableAction | null;
+  /** Renders, casts and validates the rule's parameters; throws a PetrelError. */
+  readonly resolve: (
+    action: RunnableAction,
+    rule: RuleDefinition,
+    instance: TriggerInstance,
+  ) => ResolvedParameters;
+  readonly nowMs: number;
+  /** The sending agent's clock minus the hub's; expiry counts in hub time. */
+  readonly skewMs: number;
+}
+
+/** The user that rules act as, StackStorm's system user. */
+const systemUser = "stanley";
+
+/**
+ * Decides everything one instance leads to. Ids follow from the instance, the rule and the agent, so that judging
+ * the same instance again finds the same records. One failing rule never stops the others.
+ */
+export function enforce(
+  instance: TriggerInstance,
+  verdicts: readonly Verdict[],
+  given: EnforceWith,
+): Outcome {
+  const enforcements: Enforcement[] = [];
+  const executions: Execution[] = [];
+  const dispatches: Dispatch[] = [];
+  for (const verdict of verdicts) {
+    const made = enforceOne(instance, verdict, given);
+    enforcements.push(made.enforcement);
+    executions.push(...made.executions);
+    dispatches.push(...made.dispatches);
+  }
+  return {
+    instance: { ...instance, status: "processed", rule_set_version: given.ruleSetVersion },
+    enforcements,
+    executions,
+    dispatches,
+  };
+}
+
+interface Made {
+  readonly enforcement: Enforcement;
+  readonly executions: readonly Execution[];
+  readonly dispatches: readonly Dispatch[];
+}
+
+function enforceOne(instance: TriggerInstance, verdict: Verdict, given: EnforceWith): Made {
+  const { rule } = verdict;
+  const receivedMs = parseTimestamp(instance.received_at) ?? given.nowMs;
+  const enforcement: Enforcement = {
+    id: derivedId(receivedMs, "enforcement", instance.id, rule.ref),
+    trigger_instance: instance.id,
+    rule: rule.ref,
+    enforced_at: timestamp(given.nowMs),
+    status: "succeeded",
+    failure_reason: null,
+    executions: [],
+    shadow: rule.mode === "shadow",
+  };
+  const refuse = (error: { code: string; message: string }, executions: readonly Execution[] = []): Made => ({
+    enforcement: {
+      ...enforcement,
+      status: "failed",
+      failure_reason: `${error.code}: ${error.message}`,
+      executions: executions.map((execution) => execution.id),
+    },
+    executions,
+    dispatches: [],
+  });
+
+  if (!verdict.matched) return refuse(verdict.error);
+  const action = given.action(rule.action.ref);
+  if (action === null) {
+    return refuse({ code: "RULE_ACTION_UNKNOWN", message: `action ${rule.action.ref} is not registered` });
+  }
+  if (!action.definition.enabled)
+    return refuse({ code: "ACTION_DISABLED", message: `action ${rule.action.ref} is disabled` });
+  const placement = place(rule.action.target, instance.origin, given.agents);
+  if (!placement.found) return refuse({ code: "RULE_TARGET", message: placement.reason });
+
+  const base = (agent: string) => ({
+    id: derivedId(receivedMs, instance.id, rule.ref, agent, 1),
+    action,
+    agent,
+    nowMs: given.nowMs,
+    expiresAtMs: expiry(instance, rule, receivedMs, given.skewMs),
+    user: systemUser,
+    rule: rule.ref,
+    trigger_instance: instance.id,
+    enforcement: enforcement.id,
+    trace_tag: instance.trace_tag,
+    attempt: 1,
+    rerun_of: null,
+  });
+  let resolved: ResolvedParameters;
+  try {
+    resolved = given.resolve(action, rule, instance);
+  } catch (error) {
+    if (!(error instanceof PetrelError)) throw error;
+    const report = errorReport(error);
+    if (enforcement.shadow) return refuse(report);
+    const supplied: JsonObject = rule.action.parameters;
+    return refuse(
+      report,
+      placement.agents.map((agent) => failedExecution(base(agent), supplied, report)),
+    );
+  }
+  if (enforcement.shadow) return { enforcement, executions: [], dispatches: [] };
+  const made = placement.agents.map((agent) => createExecution({ ...base(agent), resolved }));
+  return {
+    enforcement: { ...enforcement, executions: made.map(({ execution }) => execution.id) },
+    executions: made.map(({ execution }) => execution),
+    dispatches: made.map(({ dispatch }) => dispatch),
+  };
+}
+
+/** `expires` seconds after the occurrence in hub time; an agent's clock cannot move it past the intake's. */
+function expiry(instance: TriggerInstance, rule: RuleDefinition, receivedMs: number, skewMs: number): number {
+  const occurred = parseTimestamp(instance.occurrence_time);
+  const occurredMs = occurred === null ? receivedMs : Math.min(occurred - skewMs, receivedMs);
+  return occurredMs + rule.expires * 1000;
+}

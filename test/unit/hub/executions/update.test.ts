@@ -1,0 +1,68 @@
+import { describe, expect, test } from "vitest";
+import { applyUpdate } from "../../../../hub/executions/update.ts";
+import type { ExecutionUpdateEntry } from "../../../../shared/wire/messages.ts";
+import { anExecution, noon } from "../../../support/records.ts";
+
+const update = (over: Partial<ExecutionUpdateEntry>): ExecutionUpdateEntry => ({
+  kind: "execution-update",
+  id: "01HQ000000000000000000000A",
+  at: new Date(noon).toISOString(),
+  execution: "01HQ0000000000000000000009",
+  status: "succeeded",
+  ...over,
+});
+
+describe("an agent's report", () => {
+  test("moves the execution and brings its result", () => {
+    const applied = applyUpdate(
+      anExecution({ status: "running" }),
+      update({ result: { stdout: "hi" } }),
+      noon,
+      0,
+    );
+    expect(applied).toMatchObject({
+      changed: true,
+      execution: { status: "succeeded", result: { stdout: "hi" }, rev: 2 },
+    });
+  });
+
+  test("that comes twice changes nothing the second time", () => {
+    const first = applyUpdate(anExecution({ status: "running" }), update({}), noon, 0);
+    if (!first.changed) throw new Error("the first did not apply");
+    expect(applyUpdate(first.execution, update({ result: 2 }), noon, 0)).toEqual({
+      changed: false,
+      reason: "succeed while succeeded",
+    });
+  });
+
+  test("of a result after the execution was given up is kept beside its status, once", () => {
+    const late = applyUpdate(anExecution({ status: "abandoned" }), update({ result: 1 }), noon, 0);
+    expect(late).toMatchObject({
+      changed: true,
+      execution: { status: "abandoned", late_result: { status: "succeeded", result: 1 } },
+    });
+    if (!late.changed) throw new Error("not kept");
+    expect(applyUpdate(late.execution, update({ result: 2 }), noon, 0).changed).toBe(false);
+  });
+
+  test("has its times recorded by the hub's clock", () => {
+    const tenMinutesAhead = 600_000;
+    const applied = applyUpdate(
+      anExecution(),
+      update({ status: "running", started_at: new Date(noon + tenMinutesAhead).toISOString() }),
+      noon + 5,
+      tenMinutesAhead,
+    );
+    expect(applied).toMatchObject({
+      changed: true,
+      execution: { start_timestamp: new Date(noon).toISOString() },
+    });
+  });
+
+  test("of acceptance alone is counted and changes nothing", () => {
+    expect(applyUpdate(anExecution(), update({ status: "accepted" }), noon, 0)).toEqual({
+      changed: false,
+      reason: "accepted",
+    });
+  });
+});

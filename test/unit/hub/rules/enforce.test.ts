@@ -1,0 +1,95 @@
+import { describe, expect, test } from "vitest";
+import { type EnforceWith, enforce } from "../../../../hub/rules/enforce.ts";
+import { PetrelError } from "../../../../shared/errors.ts";
+import { anAction, anAgent, anInstance, aRule, noon } from "../../../support/records.ts";
+
+const given: EnforceWith = {
+  ruleSetVersion: 7,
+  agents: [anAgent({ id: "web-1" }), anAgent({ id: "hub" })],
+  action: (ref) => (ref === "core.noop" ? { definition: anAction(), pack_digest: "sha256:aa" } : null),
+  resolve: (_, rule) => ({ runner_parameters: {}, parameters: rule.action.parameters }),
+  nowMs: noon + 10,
+  skewMs: 0,
+};
+const matched = (over = {}) => ({ rule: aRule(over), matched: true }) as const;
+
+describe("enforcing rules on a trigger instance", () => {
+  test("gives one enforcement, one execution and one request for each matching rule", () => {
+    const outcome = enforce(anInstance(), [matched(), matched({ ref: "mypack.other" })], given);
+    expect(outcome.instance).toMatchObject({ status: "processed", rule_set_version: 7 });
+    expect(outcome.enforcements.map((e) => [e.rule, e.status, e.executions.length])).toEqual([
+      ["mypack.on_change", "succeeded", 1],
+      ["mypack.other", "succeeded", 1],
+    ]);
+    expect(outcome.executions.map((e) => [e.agent, e.status])).toEqual([
+      ["web-1", "scheduled"],
+      ["web-1", "scheduled"],
+    ]);
+    expect(outcome.dispatches.map((d) => d.entry.kind)).toEqual(["action-request", "action-request"]);
+    expect(new Set(outcome.executions.map((e) => e.id)).size).toBe(2);
+  });
+
+  test("finds the same ids when it judges the same instance again later", () => {
+    const first = enforce(anInstance(), [matched()], given);
+    const again = enforce(anInstance(), [matched()], { ...given, nowMs: noon + 999_999 });
+    expect(again.executions[0]?.id).toBe(first.executions[0]?.id);
+    expect(again.enforcements[0]?.id).toBe(first.enforcements[0]?.id);
+  });
+
+  test("records a rule that could not be judged, and goes on with the others", () => {
+    const broken = {
+      rule: aRule({ ref: "mypack.broken" }),
+      matched: false,
+      error: { code: "CRITERIA_TYPE", message: "no" },
+    } as const;
+    const outcome = enforce(anInstance(), [broken, matched()], given);
+    expect(outcome.enforcements.map((e) => [e.status, e.failure_reason])).toEqual([
+      ["failed", "CRITERIA_TYPE: no"],
+      ["succeeded", null],
+    ]);
+    expect(outcome.executions).toHaveLength(1);
+  });
+
+  test("makes a failed execution when the parameters do not resolve, and sends nothing", () => {
+    const outcome = enforce(anInstance(), [matched()], {
+      ...given,
+      resolve: () => {
+        throw new PetrelError("PARAMETER_MISSING", "parameter cmd is required");
+      },
+    });
+    expect(outcome.executions).toMatchObject([
+      { status: "failed", reason: "PARAMETER_MISSING: parameter cmd is required" },
+    ]);
+    expect(outcome.enforcements[0]?.status).toBe("failed");
+    expect(outcome.dispatches).toEqual([]);
+  });
+
+  test.each([
+    ["an unknown action", { action: { ref: "x.y", parameters: {} } }, /^RULE_ACTION_UNKNOWN/],
+    [
+      "a target nobody fits",
+      { action: { ref: "core.noop", parameters: {}, target: { host: "gone" } } },
+      /^RULE_TARGET/,
+    ],
+  ])("fails the enforcement for %s", (_, over, reason) => {
+    const outcome = enforce(anInstance(), [matched(over)], given);
+    expect(outcome.enforcements[0]?.failure_reason).toMatch(reason);
+    expect(outcome.executions).toEqual([]);
+  });
+
+  test("records shadow rules without acting", () => {
+    const outcome = enforce(anInstance(), [matched({ mode: "shadow" })], given);
+    expect(outcome.enforcements).toMatchObject([{ shadow: true, status: "succeeded", executions: [] }]);
+    expect(outcome.executions).toEqual([]);
+    expect(outcome.dispatches).toEqual([]);
+  });
+
+  test("counts expiry from the occurrence in the hub's time, whatever the agent's clock says", () => {
+    const twoDays = 2 * 86_400_000;
+    const ahead = anInstance({ occurrence_time: new Date(noon + twoDays).toISOString() });
+    const known = enforce(ahead, [matched({ expires: 60 })], { ...given, skewMs: twoDays });
+    const unknown = enforce(ahead, [matched({ expires: 60 })], given);
+    expect(known.executions[0]?.expires_at).toBe(new Date(noon + 60_000).toISOString());
+    expect(unknown.executions[0]?.expires_at).toBe(new Date(noon + 60_000).toISOString());
+  });
+});
