@@ -1,0 +1,81 @@
+/** The hub's receiving end of one agent's up ledger: effects and mark in one batch. */
+import { timestamp } from "../../shared/clock.ts";
+import { PetrelError } from "../../shared/errors.ts";
+import type { Inbox, NumberedEntry, TakeOutcome } from "../../shared/link/ports.ts";
+import type { Credit, UpEntry } from "../../shared/wire/messages.ts";
+import type { Claim, Effect, Store } from "../store/store.ts";
+import { type TakeContext, takeEntries } from "./take-entries.ts";
+
+export interface AgentInboxOptions {
+  readonly store: Store;
+  /** The claim may be replaced when the link is set up again. */
+  readonly claim: () => Claim;
+  readonly context: (nowMs: number) => Promise<TakeContext>;
+  /** Hub time in ms; never goes back. */
+  readonly now: () => number;
+  readonly newId: () => string;
+  /** The agent's share of the hub's memory budget. */
+  readonly credit: () => Credit;
+  /** Told after a take is on disk. */
+  readonly taken: (effects: readonly Effect[]) => void;
+}
+
+/** How often a take is decided again when a record changed under it. */
+const attempts = 8;
+
+export function createAgentInbox(options: AgentInboxOptions): Inbox<UpEntry> {
+  const { store } = options;
+  const agent = () => options.claim().agent;
+  const write = async (
+    epoch: string,
+    mark: number,
+    newMark: number,
+    decide: (nowMs: number) => Promise<readonly Effect[]>,
+  ): Promise<TakeOutcome> => {
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const effects = await decide(options.now());
+      const result = await store.takeIn({
+        claim: options.claim(),
+        epoch,
+        expectMark: mark,
+        newMark,
+        effects,
+      });
+      if (result.done) {
+        options.taken(effects);
+        return { taken: true, upTo: newMark };
+      }
+      if (result.why === "mark") return { taken: false, upTo: result.mark };
+      if (result.why === "not-owner")
+        throw new PetrelError("LINK_CLOSED", `another hub serves agent ${agent()} now`);
+    }
+    throw new PetrelError("STORE_WRITE", `a take of agent ${agent()} met ${attempts} conflicts in a row`);
+  };
+
+  return {
+    marks: (epochs) => store.marks(agent(), epochs),
+    take(epoch: string, mark: number, entries: readonly NumberedEntry<UpEntry>[]) {
+      const newMark = entries.at(-1)?.last ?? mark;
+      return write(epoch, mark, newMark, async (nowMs) => takeEntries(entries, await options.context(nowMs)));
+    },
+    async gap(epoch, from, to, reason) {
+      const id = options.newId();
+      await write(epoch, from - 1, to, async (nowMs) => [
+        {
+          type: "gap",
+          gap: {
+            id,
+            agent: agent(),
+            direction: "up",
+            epoch,
+            from,
+            to,
+            reason,
+            recorded_at: timestamp(nowMs),
+          },
+        },
+      ]);
+    },
+    credit: options.credit,
+  };
+}

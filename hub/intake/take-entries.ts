@@ -1,0 +1,170 @@
+/** From an agent's entries to the effects that are written with its mark. */
+import { parseTimestamp, timestamp } from "../../shared/clock.ts";
+import { isObject, type Json } from "../../shared/json.ts";
+import type { NumberedEntry } from "../../shared/link/ports.ts";
+import type { AgentRecord } from "../../shared/model/agent.ts";
+import type { Execution } from "../../shared/model/execution.ts";
+import type { TriggerInstance } from "../../shared/model/trigger.ts";
+import type { InventoryEntry, SensorEventEntry, TriggerEntry, UpEntry } from "../../shared/wire/messages.ts";
+import { effectiveLabels } from "../agents/labels.ts";
+import { applyUpdate } from "../executions/update.ts";
+import type { DeadLetter, Effect, Outcome } from "../store/store.ts";
+
+export interface TakeContext {
+  readonly agent: AgentRecord;
+  /** Hub time in ms; never goes back. */
+  readonly nowMs: number;
+  /** A ULID for records that have no entry of their own. */
+  readonly newId: () => string;
+  readonly execution: (id: string) => Promise<Execution | null>;
+  /** Judges a fresh instance; `pending` instances come back as they are and are judged later. */
+  readonly judge: (instance: TriggerInstance, skewMs: number) => Promise<Outcome | "later">;
+  /** Counts what is normal and needs no record: repeats, late news. */
+  readonly count: (what: string) => void;
+}
+
+/** A trigger older than this when it arrives is marked late (ms). */
+const lateAfterMs = 30_000;
+
+/**
+ * All effects of `entries`, in their order. Executions and the agent's record are read once and carried along, so
+ * that several updates in one packet build on each other; the store checks the revisions they started from.
+ */
+export async function takeEntries(
+  entries: readonly NumberedEntry<UpEntry>[],
+  context: TakeContext,
+): Promise<readonly Effect[]> {
+  const effects: Effect[] = [];
+  const executions = new Map<string, { start: number; now: Execution }>();
+  let agent = context.agent;
+  for (const { entry } of entries) {
+    switch (entry.kind) {
+      case "trigger":
+        effects.push(await takeTrigger(entry, agent, context));
+        break;
+      case "execution-update": {
+        const known = executions.get(entry.execution) ?? (await startFrom(entry.execution, context));
+        if (known === null || known.now.agent !== agent.id) {
+          effects.push(
+            deadLetter(
+              entry,
+              agent.id,
+              context,
+              "NOT_FOUND",
+              `no execution ${entry.execution} on this agent`,
+            ),
+          );
+          break;
+        }
+        const applied = applyUpdate(known.now, entry, context.nowMs, agent.skew_ms ?? 0);
+        if (applied.changed) executions.set(entry.execution, { start: known.start, now: applied.execution });
+        else context.count(applied.reason);
+        break;
+      }
+      case "sensor-event":
+        effects.push(sensorEffect(entry, agent.id));
+        break;
+      case "inventory":
+        agent = applyInventory(agent, entry);
+        break;
+      case "link-gap":
+        effects.push({
+          type: "gap",
+          gap: {
+            id: entry.id,
+            agent: agent.id,
+            direction: "up",
+            epoch: entry.epoch,
+            from: entry.from,
+            to: entry.to,
+            reason: entry.reason,
+            recorded_at: timestamp(context.nowMs),
+          },
+        });
+        break;
+      case "void":
+        context.count("void");
+        break;
+      default:
+        effects.push(
+          deadLetter(entry, agent.id, context, "WIRE_PACKET", "this hub does not know entries of this kind"),
+        );
+    }
+  }
+  for (const { start, now } of executions.values()) {
+    // One record per execution: revisions in between were never visible to anybody.
+    effects.push({ type: "execution", execution: { ...now, rev: start + 1 }, expectRev: start });
+  }
+  if (agent !== context.agent) {
+    const expectRev = context.agent.rev;
+    effects.push({ type: "agent", agent: { ...agent, rev: expectRev + 1 }, expectRev });
+  }
+  return effects;
+}
+
+async function startFrom(
+  id: string,
+  context: TakeContext,
+): Promise<{ start: number; now: Execution } | null> {
+  const execution = await context.execution(id);
+  return execution === null ? null : { start: execution.rev, now: execution };
+}
+
+async function takeTrigger(entry: TriggerEntry, agent: AgentRecord, context: TakeContext): Promise<Effect> {
+  const skewMs = agent.skew_ms ?? 0;
+  const occurredMs = parseTimestamp(entry.at);
+  const instance: TriggerInstance = {
+    id: entry.id,
+    trigger: entry.trigger,
+    payload: entry.payload,
+    origin: { agent: agent.id, host: agent.host, labels: agent.labels },
+    occurrence_time: entry.at,
+    received_at: timestamp(context.nowMs),
+    status: "pending",
+    reason: null,
+    late: occurredMs !== null && context.nowMs - (occurredMs - skewMs) > lateAfterMs,
+    trace_tag: entry.trace_tag ?? null,
+    validation: null,
+    re_emit_of: null,
+    rule_set_version: null,
+  };
+  const outcome = await context.judge(instance, skewMs);
+  return outcome === "later" ? { type: "instance", instance } : { type: "outcome", outcome };
+}
+
+function sensorEffect(entry: SensorEventEntry, agent: string): Effect {
+  const { sensor, state, pid, restarts, last_error } = entry;
+  return { type: "sensor", sensor: { agent, sensor, state, pid, restarts, last_error, since: entry.at } };
+}
+
+function applyInventory(agent: AgentRecord, entry: InventoryEntry): AgentRecord {
+  const reported = { ...agent, reported_labels: entry.labels };
+  return {
+    ...reported,
+    labels: effectiveLabels(reported),
+    host: entry.host,
+    version: entry.version,
+    packs: entry.packs,
+    runners: entry.runners,
+  };
+}
+
+/** An entry that is well formed and of no use: kept for the operator, so that nothing behind it waits. */
+function deadLetter(
+  entry: unknown,
+  agent: string,
+  context: TakeContext,
+  code: string,
+  reason: string,
+): Effect {
+  const id = isObject(entry) && typeof entry.id === "string" ? entry.id : context.newId();
+  const letter: DeadLetter = {
+    id,
+    agent,
+    received_at: timestamp(context.nowMs),
+    code,
+    reason,
+    entry: entry as Json,
+  };
+  return { type: "dead-letter", letter };
+}

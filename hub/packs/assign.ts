@@ -1,0 +1,59 @@
+/** Which packs an agent is to run, and what has to be said to it so that it does. */
+import { createHash } from "node:crypto";
+import type { JsonObject } from "../../shared/json.ts";
+import type { AgentRecord } from "../../shared/model/agent.ts";
+import type { PackRecord } from "../../shared/model/pack.ts";
+import { hasLabels } from "../executions/place.ts";
+
+/** One thing to tell an agent: run this version with this configuration, or (`digest: null`) no longer. */
+export interface Assigned {
+  readonly pack: string;
+  readonly digest: string | null;
+  readonly size: number;
+  readonly config: JsonObject;
+}
+
+/** What was said to an agent, by pack: a fingerprint of version and configuration. Bound to one incarnation of its store. */
+export interface Told {
+  readonly incarnation: string | null;
+  readonly packs: Readonly<Record<string, string>>;
+}
+
+export const nothingTold: Told = { incarnation: null, packs: {} };
+
+function fingerprint(pack: PackRecord): string {
+  return createHash("sha256")
+    .update(JSON.stringify([pack.digest, pack.config]))
+    .digest("hex");
+}
+
+/** `null` assigns to nobody, `{}` to all. */
+export function isAssigned(pack: PackRecord, agent: Pick<AgentRecord, "labels">): boolean {
+  return pack.assigned_to !== null && hasLabels(agent.labels, pack.assigned_to);
+}
+
+/**
+ * What still has to be said. An agent whose store is new is told everything again. Saying a thing twice is
+ * harmless: on the agent the newest assignment of a pack counts.
+ */
+export function untold(
+  agent: Pick<AgentRecord, "labels" | "incarnation">,
+  packs: readonly PackRecord[],
+  told: Told,
+): { readonly say: readonly Assigned[]; readonly told: Told } {
+  const before = told.incarnation === agent.incarnation ? told.packs : {};
+  const after: Record<string, string> = {};
+  const say: Assigned[] = [];
+  for (const pack of packs) {
+    if (!isAssigned(pack, agent)) continue;
+    const print = fingerprint(pack);
+    after[pack.ref] = print;
+    if (before[pack.ref] !== print) {
+      say.push({ pack: pack.ref, digest: pack.digest, size: pack.size, config: pack.config });
+    }
+  }
+  for (const ref of Object.keys(before)) {
+    if (after[ref] === undefined) say.push({ pack: ref, digest: null, size: 0, config: {} });
+  }
+  return { say, told: { incarnation: agent.incarnation, packs: after } };
+}
