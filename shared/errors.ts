@@ -20,6 +20,11 @@ export const catalogue = {
   FOLDER_UNUSABLE: { status: 500, exit: 1, text: "A folder cannot be created, read or written." },
   FILE_UNREADABLE: { status: 400, exit: 2, text: "A file cannot be read." },
   YAML_SYNTAX: { status: 400, exit: 2, text: "A YAML file does not parse." },
+  YAML_TOO_LARGE: {
+    status: 400,
+    exit: 2,
+    text: "A YAML file exceeds the limits of size, depth or aliases.",
+  },
   JSON_SYNTAX: { status: 400, exit: 2, text: "A JSON text does not parse." },
   PYTHON_MISSING: { status: 500, exit: 1, text: "A Python sensor or action needs python3 on the host." },
   // hub and its API
@@ -52,6 +57,11 @@ export const catalogue = {
   PACK_PARAMETER: { status: 400, exit: 2, text: "A parameter definition breaks the rules for parameters." },
   PACK_DUPLICATE: { status: 400, exit: 2, text: "Two files of a pack define the same thing." },
   PACK_TOO_LARGE: { status: 400, exit: 2, text: "A pack exceeds the size or count limits." },
+  PACK_UNSUPPORTED: {
+    status: 400,
+    exit: 2,
+    text: "A part of a pack is not supported yet; a warning, the rest works.",
+  },
   PACK_RULE_OPERATOR: { status: 400, exit: 2, text: "A rule uses an operator that does not exist." },
   PACK_CONFIG: { status: 400, exit: 2, text: "A pack's configuration does not fit its schema." },
   // rules and expressions
@@ -102,6 +112,7 @@ export const catalogue = {
   WIRE_TOPIC: { status: 400, exit: 1, text: "A topic is none of ours, or not the sender's." },
   WIRE_PACKET: { status: 400, exit: 1, text: "A packet cannot be decoded." },
   WIRE_TOO_LARGE: { status: 413, exit: 1, text: "A packet exceeds 256 KiB." },
+  WIRE_AUTH: { status: 401, exit: 4, text: "A message's authentication does not fit." },
   LINK_ENTRY_TOO_LARGE: { status: 413, exit: 1, text: "An entry exceeds 128 KiB." },
   LINK_OUTBOX_FULL: { status: 507, exit: 1, retry: true, text: "The outbox has reached its cap." },
   LINK_HOLE: { status: 409, exit: 1, text: "Entries are missing before this packet." },
@@ -114,6 +125,7 @@ export const catalogue = {
   },
   ASK_UNKNOWN: { status: 400, exit: 1, text: "The peer does not know this question." },
   BLOB_MISSING: { status: 404, exit: 1, text: "No blob has this digest." },
+  BLOB_TOO_LARGE: { status: 413, exit: 1, text: "A blob exceeds 16 MiB." },
   BLOB_CORRUPT: { status: 500, exit: 1, text: "A blob's content does not have its digest." },
   BROKER_UNREACHABLE: { status: 503, exit: 3, retry: true, text: "The MQTT broker does not answer." },
   // storage
@@ -124,6 +136,7 @@ export const catalogue = {
     text: "A batch could not be written; nothing of it was promised.",
   },
   STORE_LOCKED: { status: 500, exit: 1, text: "Another process has the database open." },
+  STORE_CORRUPT: { status: 500, exit: 1, text: "The database's files are damaged." },
   STORE_FORMAT: { status: 500, exit: 1, text: "The database was written by a newer version." },
 } as const satisfies Record<string, Entry>;
 

@@ -8,6 +8,8 @@ export interface NumberedEntry<E extends Entry = Entry> {
   readonly entry: E;
   /** Bytes of its JSON text. */
   readonly size: number;
+  /** That text, when a store has it at hand: spares the sender writing it again. */
+  readonly text?: string;
 }
 
 /** The sender's storage: entries stay until the peer's receipt covers them. Never numbers two entries alike. */

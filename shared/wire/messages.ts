@@ -162,8 +162,16 @@ export interface Receipt {
   readonly credit: Credit;
   /** True when entries are missing after `upTo`: send again from there. */
   readonly resend?: boolean;
-  /** A packet beginning at `first` could not be decoded; halve it until the bad entry stands alone. */
-  readonly refused?: { readonly first: number; readonly code: string; readonly message: string };
+  /**
+   * A packet beginning at `first` could not be decoded; halve it until the bad entry stands alone. `size` is the
+   * packet's bytes and tells it from a shorter one that begins alike, should this receipt come late or twice.
+   */
+  readonly refused?: {
+    readonly first: number;
+    readonly size: number;
+    readonly code: string;
+    readonly message: string;
+  };
   readonly auth: Auth;
 }
 
