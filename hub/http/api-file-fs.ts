@@ -1,0 +1,80 @@
+/** `api.json` in the hub's data folder: where a local hub answers, and with which key. */
+import { open, readFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { RandomBytes } from "../../shared/clock.ts";
+import { PetrelError } from "../../shared/errors.ts";
+import { isObject } from "../../shared/json.ts";
+
+export interface ApiFile {
+  /** `http://127.0.0.1:PORT` */
+  readonly url: string;
+  readonly key: string;
+  /** `mqtt://HOST:PORT` that agents connect to. */
+  readonly mqtt: string;
+  /** Process id of the hub. */
+  readonly pid: number;
+}
+
+export function apiFilePath(folder: string): string {
+  return join(folder, "api.json");
+}
+
+function isApiFile(value: unknown): value is ApiFile {
+  if (!isObject(value)) return false;
+  const { url, key, mqtt, pid } = value;
+  return (
+    typeof url === "string" && typeof key === "string" && typeof mqtt === "string" && typeof pid === "number"
+  );
+}
+
+/** `null` when there is none, or none that can be understood. Throws FILE_UNREADABLE when it may not be read. */
+export async function readApiFile(folder: string): Promise<ApiFile | null> {
+  const path = apiFilePath(folder);
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    const code = (error as { code?: unknown }).code;
+    if (code === "ENOENT" || code === "ENOTDIR") return null;
+    throw new PetrelError("FILE_UNREADABLE", `${path} cannot be read (${String(code)})`, {
+      where: path,
+      hint: "run this as the user that runs the hub, or give --api and --api-key",
+      cause: error,
+    });
+  }
+  try {
+    const value: unknown = JSON.parse(text);
+    return isApiFile(value) ? value : null;
+  } catch {
+    // It is written whole or not at all, so this is somebody else's file: as good as none.
+    return null;
+  }
+}
+
+/** The key of `folder`'s API: the one it has, or a new one of 32 random bytes. Keys outlive restarts. */
+export async function apiKeyOf(folder: string, random: RandomBytes): Promise<string> {
+  const file = await readApiFile(folder);
+  return file !== null && file.key !== "" ? file.key : Buffer.from(random(32)).toString("base64url");
+}
+
+/** Replaces the file in one step, readable by its owner only; resolves once on disk. */
+export async function writeApiFile(folder: string, file: ApiFile): Promise<void> {
+  const path = apiFilePath(folder);
+  const fresh = `${path}.new`;
+  // What a crash left here may have another mode.
+  await rm(fresh, { force: true });
+  const handle = await open(fresh, "wx", 0o600);
+  try {
+    await handle.writeFile(`${JSON.stringify(file, null, 2)}\n`);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(fresh, path);
+  const directory = await open(folder, "r");
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}

@@ -1,0 +1,42 @@
+/** Store changes as server-sent events (HTML Living Standard, 9.2). */
+import type { Change } from "../store/store.ts";
+import type { Content } from "./content.ts";
+import { executionView, packView } from "./views.ts";
+
+/** What a stream tells about; `down` is between hub and agents and stays inside. */
+export const streamTypes = [
+  "instance",
+  "enforcement",
+  "execution",
+  "agent",
+  "sensor",
+  "rules",
+  "pack",
+] as const;
+
+function payloadOf(change: Change, content: Content): unknown {
+  switch (change.type) {
+    case "instance":
+      return change.instance;
+    case "enforcement":
+      return change.enforcement;
+    case "execution":
+      return executionView(content, change.execution);
+    case "agent":
+      return change.agent;
+    case "sensor":
+      return change.sensor;
+    case "rules":
+      return { version: change.version };
+    case "pack":
+      return { ref: change.ref, pack: change.pack === null ? null : packView(change.pack) };
+    case "down":
+      return undefined;
+  }
+}
+
+/** One frame, or `null` for what is not shown. JSON has no raw line ends, so one `data:` line is enough. */
+export function changeFrame(change: Change, content: Content): string | null {
+  const payload = payloadOf(change, content);
+  return payload === undefined ? null : `event: ${change.type}\ndata: ${JSON.stringify(payload)}\n\n`;
+}

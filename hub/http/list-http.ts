@@ -1,0 +1,70 @@
+/** Answers list routes: one page as JSON, or everything in order of intake as a stream of lines. */
+import { Readable } from "node:stream";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { timestamp } from "../../shared/clock.ts";
+import type { Page, PageOf } from "../store/store.ts";
+import { defaultLimit, type ListQuery } from "./list-query.ts";
+
+/** Rows read at a time while streaming: enough to be quick, few enough for payloads of 128 KiB each. */
+const streamPage = 100;
+/** Characters gathered into one write. */
+const chunkLength = 64 * 1024;
+
+export const ndjsonType = "application/x-ndjson";
+
+/** Reads one page; `view` shows a row, and may refuse to show what it should not. */
+export interface ListSource<T> {
+  page(page: Page): Promise<PageOf<T>>;
+  view(item: T): unknown;
+}
+
+/** Stores compare instants as text, so `since` is brought to the one spelling they use. */
+function normalized(query: ListQuery): ListQuery {
+  return query.since === undefined ? query : { ...query, since: timestamp(Date.parse(query.since)) };
+}
+
+async function* lines<T>(source: ListSource<T>, query: ListQuery): AsyncGenerator<string> {
+  let left = query.limit ?? Number.POSITIVE_INFINITY;
+  let cursor = query.cursor;
+  let chunk = "";
+  do {
+    const page: PageOf<T> = await source.page({
+      limit: Math.min(streamPage, left),
+      cursor,
+      since: query.since,
+      ascending: true,
+    });
+    for (const item of page.items) {
+      chunk += `${JSON.stringify(source.view(item))}\n`;
+      if (chunk.length < chunkLength) continue;
+      yield chunk;
+      chunk = "";
+    }
+    left -= page.items.length;
+    cursor = page.cursor;
+  } while (cursor !== undefined && left > 0);
+  if (chunk !== "") yield chunk;
+}
+
+/**
+ * With `?format=ndjson` or `Accept: application/x-ndjson` all rows, oldest first, one JSON text a line.
+ * The next page is read when the client has taken the last one, so a slow client costs one page of memory;
+ * a failure on the way breaks the connection instead of ending the list as if it were whole.
+ */
+export async function sendList<T>(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  source: ListSource<T>,
+): Promise<unknown> {
+  const query = normalized(request.query as ListQuery);
+  const wantsLines = query.format === undefined && (request.headers.accept ?? "").includes(ndjsonType);
+  if (query.format === "ndjson" || wantsLines) {
+    return reply.type(ndjsonType).send(Readable.from(lines(source, query), { objectMode: false }));
+  }
+  const { limit = defaultLimit, cursor, since } = query;
+  const page = await source.page({ limit, cursor, since });
+  return {
+    items: page.items.map((item) => source.view(item)),
+    ...(page.cursor !== undefined && { cursor: page.cursor }),
+  };
+}

@@ -1,0 +1,24 @@
+/** Routes of actions, which come with packs. */
+import type { FastifyInstance } from "fastify";
+import { sendList } from "../list-http.ts";
+import { listQuerySchema, pageOf, text } from "../list-query.ts";
+import { found, pathSchema, type RouteParts } from "./parts.ts";
+
+export function actionRoutes(api: FastifyInstance, { contents }: RouteParts): void {
+  api.get<{ Querystring: { pack?: string } }>("/v1/actions", {
+    schema: { querystring: listQuerySchema({ pack: text }, { since: false }) },
+    handler: async (request, reply) => {
+      const { pack } = request.query;
+      const all = [...(await contents.current()).actions.values()];
+      const actions = all.filter((action) => pack === undefined || action.pack === pack);
+      return sendList(request, reply, {
+        page: async (page) => pageOf(actions, (action) => action.ref, page),
+        view: (action) => action,
+      });
+    },
+  });
+  api.get<{ Params: { ref: string } }>("/v1/actions/:ref", {
+    schema: { params: pathSchema("ref") },
+    handler: async ({ params: { ref } }) => found((await contents.current()).actions.get(ref), "action", ref),
+  });
+}

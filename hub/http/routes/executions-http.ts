@@ -1,0 +1,109 @@
+/** Routes of executions: run an action, see what came of it, cancel it. */
+import type { FastifyInstance } from "fastify";
+import type { JsonObject } from "../../../shared/json.ts";
+import { statuses } from "../../../shared/model/execution.ts";
+import type { ActionTarget } from "../../../shared/model/rule.ts";
+import type { ExecutionFilter } from "../../store/store.ts";
+import { sendList } from "../list-http.ts";
+import { listQuerySchema, text } from "../list-query.ts";
+import { executionView } from "../views.ts";
+import { found, pathSchema, type RouteParts } from "./parts.ts";
+
+/** Who acts, when the client does not say: StackStorm's name for its system user is not ours to use. */
+const defaultUser = "api";
+const user = { type: "string", minLength: 1, maxLength: 256 } as const;
+const target = {
+  oneOf: [
+    { const: "hub" },
+    {
+      type: "object",
+      required: ["host"],
+      additionalProperties: false,
+      properties: { host: { type: "string", minLength: 1 } },
+    },
+    {
+      type: "object",
+      required: ["labels"],
+      additionalProperties: false,
+      properties: {
+        labels: { type: "object", additionalProperties: { type: "string" } },
+        mode: { enum: ["all", "any"] },
+        limit: { type: "integer", minimum: 1 },
+      },
+    },
+  ],
+} as const;
+
+interface RunBody {
+  readonly action: string;
+  readonly parameters?: JsonObject;
+  readonly target?: ActionTarget;
+  readonly user?: string;
+  readonly trace_tag?: string;
+}
+
+export function executionRoutes(api: FastifyInstance, { store, operations, contents }: RouteParts): void {
+  const filters = {
+    action: text,
+    status: { enum: statuses },
+    agent: text,
+    rule: text,
+    trigger_instance: text,
+  };
+  api.get<{ Querystring: ExecutionFilter }>("/v1/executions", {
+    schema: { querystring: listQuerySchema(filters, { since: true }) },
+    handler: async (request, reply) => {
+      const { action, status, agent, rule, trigger_instance } = request.query;
+      const content = await contents.current();
+      return sendList(request, reply, {
+        page: (page) => store.executions({ action, status, agent, rule, trigger_instance }, page),
+        view: (execution) => executionView(content, execution),
+      });
+    },
+  });
+  api.get<{ Params: { id: string } }>("/v1/executions/:id", {
+    schema: { params: pathSchema("id") },
+    handler: async ({ params: { id } }) =>
+      executionView(await contents.current(), found(await store.execution(id), "execution", id)),
+  });
+  api.post<{ Body: RunBody }>("/v1/executions", {
+    schema: {
+      body: {
+        type: "object",
+        required: ["action"],
+        additionalProperties: false,
+        properties: {
+          action: { type: "string", minLength: 1, maxLength: 300 },
+          parameters: { type: "object" },
+          target,
+          user,
+          trace_tag: { type: "string", maxLength: 1024 },
+        },
+      },
+    },
+    handler: async ({ body }, reply) => {
+      const executions = await operations.run({
+        action: body.action,
+        parameters: body.parameters ?? {},
+        target: body.target,
+        user: body.user ?? defaultUser,
+        trace_tag: body.trace_tag,
+      });
+      const content = await contents.current();
+      return reply
+        .code(201)
+        .send({ items: executions.map((execution) => executionView(content, execution)) });
+    },
+  });
+  api.delete<{ Params: { id: string }; Querystring: { user?: string } }>("/v1/executions/:id", {
+    schema: {
+      params: pathSchema("id"),
+      querystring: { type: "object", additionalProperties: false, properties: { user } },
+    },
+    handler: async ({ params: { id }, query }) =>
+      executionView(
+        await contents.current(),
+        await operations.cancelExecution(id, query.user ?? defaultUser),
+      ),
+  });
+}

@@ -1,0 +1,103 @@
+/** Routes of packs and their configuration. */
+import type { FastifyInstance } from "fastify";
+import type { JsonObject } from "../../../shared/json.ts";
+import type { PackRecord } from "../../../shared/model/pack.ts";
+import { setPaths } from "../config-paths.ts";
+import { effectiveConfig } from "../effective-config.ts";
+import { sendList } from "../list-http.ts";
+import { listQuerySchema, pageOf } from "../list-query.ts";
+import { keepMasked } from "../secrets.ts";
+import { packConfigView, packView } from "../views.ts";
+import { found, pathSchema, type RouteParts } from "./parts.ts";
+
+/** A pack's folder as base64 in JSON; the pack itself is held to less when it is read. */
+const maxBodyBytes = 24 * 1024 * 1024;
+
+interface RegisterBody {
+  readonly files: readonly { readonly path: string; readonly mode?: number; readonly content: string }[];
+  readonly config?: JsonObject;
+}
+
+const registerSchema = {
+  type: "object",
+  required: ["files"],
+  additionalProperties: false,
+  properties: {
+    files: {
+      type: "array",
+      minItems: 1,
+      maxItems: 10_000,
+      items: {
+        type: "object",
+        required: ["path", "content"],
+        additionalProperties: false,
+        properties: {
+          path: { type: "string", minLength: 1, maxLength: 1024 },
+          mode: { type: "integer", minimum: 0, maximum: 0o7777 },
+          content: { type: "string", pattern: "^[A-Za-z0-9+/]*={0,2}$" },
+        },
+      },
+    },
+    config: { type: "object" },
+  },
+} as const;
+
+const configView = (record: PackRecord) =>
+  packConfigView(record, effectiveConfig(record.pack, record.config));
+
+export function packRoutes(api: FastifyInstance, { store, operations, contents }: RouteParts): void {
+  type ByRef = { Params: { ref: string } };
+  api.get("/v1/packs", {
+    schema: { querystring: listQuerySchema({}, { since: false }) },
+    handler: async (request, reply) => {
+      const packs = [...(await contents.current()).packs.values()];
+      return sendList(request, reply, {
+        page: async (page) => pageOf(packs, (record) => record.ref, page),
+        view: packView,
+      });
+    },
+  });
+  api.get<ByRef>("/v1/packs/:ref", {
+    schema: { params: pathSchema("ref") },
+    handler: async ({ params: { ref } }) => packView(found(await store.pack(ref), "pack", ref)),
+  });
+  api.post<{ Body: RegisterBody }>("/v1/packs", {
+    bodyLimit: maxBodyBytes,
+    schema: { body: registerSchema },
+    handler: async ({ body }, reply) => {
+      const files = body.files.map(({ path, mode, content }) => ({
+        path,
+        mode: mode ?? 0o644,
+        content: Buffer.from(content, "base64"),
+      }));
+      return reply.code(201).send(packView(await operations.registerPack({ files, config: body.config })));
+    },
+  });
+  api.delete<ByRef>("/v1/packs/:ref", {
+    schema: { params: pathSchema("ref") },
+    handler: async ({ params: { ref } }, reply) => {
+      await operations.removePack(ref);
+      return reply.code(204).send();
+    },
+  });
+  api.get<ByRef>("/v1/packs/:ref/config", {
+    schema: { params: pathSchema("ref") },
+    handler: async ({ params: { ref } }) => configView(found(await store.pack(ref), "pack", ref)),
+  });
+  api.put<ByRef & { Body: JsonObject }>("/v1/packs/:ref/config", {
+    schema: { params: pathSchema("ref"), body: { type: "object" } },
+    handler: async ({ params: { ref }, body }) => {
+      const record = found(await store.pack(ref), "pack", ref);
+      const config = keepMasked(record.pack.config_schema, body, record.config);
+      return configView(await operations.configurePack(ref, config));
+    },
+  });
+  // Changes single attributes (`sensor.directories`) here, where secrets are not masked.
+  api.patch<ByRef & { Body: JsonObject }>("/v1/packs/:ref/config", {
+    schema: { params: pathSchema("ref"), body: { type: "object", minProperties: 1 } },
+    handler: async ({ params: { ref }, body }) => {
+      const record = found(await store.pack(ref), "pack", ref);
+      return configView(await operations.configurePack(ref, setPaths(record.config, body)));
+    },
+  });
+}

@@ -1,0 +1,28 @@
+/** What every route file receives, and the refusal that all of them share. */
+import { PetrelError } from "../../../shared/errors.ts";
+import type { HubOperations } from "../../operations.ts";
+import type { Store } from "../../store/store.ts";
+import type { ContentSource } from "../content.ts";
+
+export interface RouteParts {
+  readonly store: Store;
+  readonly operations: HubOperations;
+  readonly contents: ContentSource;
+}
+
+/** The record, or NOT_FOUND that says which `noun` was asked for and where the others are listed. */
+export function found<T>(record: T | null | undefined, noun: string, key: string): T {
+  if (record !== null && record !== undefined) return record;
+  throw new PetrelError("NOT_FOUND", `no ${noun} '${key}'`, {
+    hint: `\`petrel ${noun.replaceAll(" ", "-")} list\` shows what there is`,
+  });
+}
+
+/** JSON schema of one required path parameter. */
+export function pathSchema(name: "id" | "ref"): object {
+  return {
+    type: "object",
+    required: [name],
+    properties: { [name]: { type: "string", minLength: 1, maxLength: 300 } },
+  };
+}

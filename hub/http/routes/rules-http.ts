@@ -1,0 +1,78 @@
+/** Routes of rules. */
+import type { FastifyInstance } from "fastify";
+import { sendList } from "../list-http.ts";
+import { listQuerySchema, pageOf, text } from "../list-query.ts";
+import { ruleView } from "../views.ts";
+import { found, pathSchema, type RouteParts } from "./parts.ts";
+
+interface RuleFilter {
+  readonly pack?: string;
+  readonly trigger?: string;
+  readonly action?: string;
+}
+
+/** A rule as YAML text (kept as it is, so that errors can name its lines) or as a JSON object. */
+const ruleBody = {
+  anyOf: [
+    { type: "string", minLength: 1 },
+    { type: "object", minProperties: 1 },
+  ],
+} as const;
+
+const textOf = (body: string | object): string =>
+  typeof body === "string" ? body : JSON.stringify(body, null, 2);
+
+export function ruleRoutes(api: FastifyInstance, { store, operations, contents }: RouteParts): void {
+  api.get<{ Querystring: RuleFilter }>("/v1/rules", {
+    schema: { querystring: listQuerySchema({ pack: text, trigger: text, action: text }, { since: false }) },
+    handler: async (request, reply) => {
+      const { pack, trigger, action } = request.query;
+      const content = await contents.current();
+      const rules = [...(await store.ruleSet()).rules]
+        .filter(({ rule }) => pack === undefined || rule.pack === pack)
+        .filter(({ rule }) => trigger === undefined || rule.trigger.type === trigger)
+        .filter(({ rule }) => action === undefined || rule.action.ref === action)
+        .sort((a, b) => (a.rule.ref < b.rule.ref ? -1 : 1));
+      return sendList(request, reply, {
+        page: async (page) => pageOf(rules, (record) => record.rule.ref, page),
+        view: (record) => ruleView(content, record),
+      });
+    },
+  });
+  api.get<{ Params: { ref: string } }>("/v1/rules/:ref", {
+    schema: { params: pathSchema("ref") },
+    handler: async ({ params: { ref } }) => {
+      const record = (await store.ruleSet()).rules.find(({ rule }) => rule.ref === ref);
+      return ruleView(await contents.current(), found(record, "rule", ref));
+    },
+  });
+  api.post<{ Body: string | object }>("/v1/rules", {
+    schema: { body: ruleBody },
+    handler: async ({ body }, reply) => {
+      const record = await operations.createRule(textOf(body));
+      return reply.code(201).send(ruleView(await contents.current(), record));
+    },
+  });
+  api.put<{ Params: { ref: string }; Body: string | object }>("/v1/rules/:ref", {
+    schema: { params: pathSchema("ref"), body: ruleBody },
+    handler: async ({ params: { ref }, body }) =>
+      ruleView(await contents.current(), await operations.updateRule(ref, textOf(body))),
+  });
+  api.delete<{ Params: { ref: string } }>("/v1/rules/:ref", {
+    schema: { params: pathSchema("ref") },
+    handler: async ({ params: { ref } }, reply) => {
+      await operations.deleteRule(ref);
+      return reply.code(204).send();
+    },
+  });
+  for (const [verb, enabled] of [
+    ["enable", true],
+    ["disable", false],
+  ] as const) {
+    api.post<{ Params: { ref: string } }>(`/v1/rules/:ref/${verb}`, {
+      schema: { params: pathSchema("ref") },
+      handler: async ({ params: { ref } }) =>
+        ruleView(await contents.current(), await operations.setRuleEnabled(ref, enabled)),
+    });
+  }
+}

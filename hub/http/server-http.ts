@@ -1,0 +1,146 @@
+/** The hub's HTTP API: who may ask, how errors look, and the routes put together. */
+import { Ajv, type ValidateFunction } from "ajv";
+import { type FastifyInstance, type FastifyRequest, fastify } from "fastify";
+import { PetrelError } from "../../shared/errors.ts";
+import type { Logger } from "../../shared/log.ts";
+import type { HubOperations } from "../operations.ts";
+import type { Store } from "../store/store.ts";
+import { keyChecker, presentedKey } from "./auth.ts";
+import { contentSource } from "./content.ts";
+import { errorReply } from "./error-reply.ts";
+import { actionRoutes } from "./routes/actions-http.ts";
+import { agentRoutes } from "./routes/agents-http.ts";
+import { deadLetterRoutes } from "./routes/dead-letters-http.ts";
+import { enforcementRoutes } from "./routes/enforcements-http.ts";
+import { executionRoutes } from "./routes/executions-http.ts";
+import { gapRoutes } from "./routes/gaps-http.ts";
+import { hubRoutes } from "./routes/hub-http.ts";
+import { packRoutes } from "./routes/packs-http.ts";
+import { ruleRoutes } from "./routes/rules-http.ts";
+import { sensorRoutes } from "./routes/sensors-http.ts";
+import { triggerInstanceRoutes } from "./routes/trigger-instances-http.ts";
+import { triggerTypeRoutes } from "./routes/trigger-types-http.ts";
+import { streamRoute } from "./stream-http.ts";
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** True for a route that needs no key. */
+    readonly public?: boolean;
+  }
+}
+
+export interface ApiOptions {
+  readonly store: Store;
+  readonly operations: HubOperations;
+  /** Any of them opens every route. */
+  readonly apiKeys: readonly string[];
+  readonly logger: Logger;
+}
+
+/** Bytes of a request's body, where a route does not say otherwise. */
+const maxBodyBytes = 1024 * 1024;
+/** Milliseconds for a whole request to arrive: one that dribbles in does not hold a connection for ever. */
+const requestTimeoutMs = 60_000;
+const maxConnections = 1024;
+
+const rfc3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/i;
+
+/** Queries are text and are read as the types they should have; bodies are taken as they are. */
+function validators(): (schema: object, part: string | undefined) => ValidateFunction {
+  const make = (coerceTypes: boolean) =>
+    new Ajv({ allErrors: true, coerceTypes, strict: false, formats: { "date-time": isInstant } });
+  const loose = make(true);
+  const strict = make(false);
+  return (schema, part) => (part === "body" ? strict : loose).compile(schema);
+}
+
+function isInstant(text: string): boolean {
+  return rfc3339.test(text) && !Number.isNaN(Date.parse(text));
+}
+
+/**
+ * Builds the API without listening. Every route but `GET /healthz` needs a key.
+ * Whoever listens must keep to loopback until agents and people enrol (`listenApi` does).
+ */
+export function createApi({ store, operations, apiKeys, logger }: ApiOptions): FastifyInstance {
+  const mayAsk = keyChecker(apiKeys);
+  const compile = validators();
+  const contents = contentSource(store);
+  const api = fastify({
+    logger: false,
+    bodyLimit: maxBodyBytes,
+    requestTimeout: requestTimeoutMs,
+    // Kept-alive connections and streams must not hold up the end of the hub.
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 300, caseSensitive: true },
+    frameworkErrors: (error, request, reply) => {
+      // A path that is no URL: it reaches neither hooks nor routes.
+      const { status, body } = errorReply(error, request.id);
+      reply.raw.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+    },
+    clientErrorHandler: (error, socket) => {
+      if (error.code === "ECONNRESET" || !socket.writable) return;
+      const text = JSON.stringify(
+        errorReply(new PetrelError("API_BAD_REQUEST", "this is no HTTP request"), "").body,
+      );
+      socket.end(
+        `HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`,
+      );
+    },
+  });
+  api.server.maxConnections = maxConnections;
+
+  api.setValidatorCompiler(({ schema, httpPart }) => compile(schema as object, httpPart));
+  api.setErrorHandler((error, request, reply) => {
+    const { status, body, unexpected } = errorReply(error, request.id);
+    if (unexpected)
+      logger.error("request failed", {
+        request: request.id,
+        method: request.method,
+        url: request.url,
+        error,
+      });
+    return reply.code(status).send(body);
+  });
+  api.setNotFoundHandler((request) => {
+    const path = request.url.split("?")[0] ?? "";
+    throw new PetrelError("API_NOT_FOUND", `there is no ${request.method} ${path}`, {
+      hint: "GET /v1/openapi.yaml lists the routes",
+    });
+  });
+  api.addHook("onRequest", async (request: FastifyRequest, reply) => {
+    reply.header("x-content-type-options", "nosniff").header("cache-control", "no-store");
+    if (request.routeOptions.config.public === true || mayAsk(presentedKey(request.headers))) return;
+    throw new PetrelError("API_UNAUTHORIZED", "this needs an API key", {
+      hint: "send `Authorization: Bearer KEY`; the key is in api.json in the hub's data folder",
+    });
+  });
+  api.addHook("onResponse", async (request, reply) => {
+    logger.debug("request", {
+      method: request.method,
+      url: request.url,
+      status: reply.statusCode,
+      ms: Math.round(reply.elapsedTime),
+    });
+  });
+  for (const type of ["application/yaml", "application/x-yaml", "text/yaml", "text/plain"]) {
+    api.addContentTypeParser(type, { parseAs: "string" }, (_request, body, done) => done(null, body));
+  }
+
+  const parts = { store, operations, contents };
+  hubRoutes(api, parts);
+  actionRoutes(api, parts);
+  agentRoutes(api, parts);
+  deadLetterRoutes(api, parts);
+  enforcementRoutes(api, parts);
+  executionRoutes(api, parts);
+  gapRoutes(api, parts);
+  packRoutes(api, parts);
+  ruleRoutes(api, parts);
+  sensorRoutes(api, parts);
+  triggerInstanceRoutes(api, parts);
+  triggerTypeRoutes(api, parts);
+  streamRoute(api, { store, contents, logger });
+  api.addHook("onClose", async () => contents.close());
+  return api;
+}

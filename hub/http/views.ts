@@ -1,0 +1,81 @@
+/** Records as the API shows them: flat where StackStorm's are flat, secrets masked. */
+import type { JsonObject } from "../../shared/json.ts";
+import type { Execution } from "../../shared/model/execution.ts";
+import type { PackRecord } from "../../shared/model/pack.ts";
+import type { RuleDefinition, RuleRecord } from "../../shared/model/rule.ts";
+import { type Content, schemasOf } from "./content.ts";
+import { maskConfig, maskParameters, maskRuleParameters } from "./secrets.ts";
+
+export function executionView(content: Content, execution: Execution): Execution {
+  return {
+    ...execution,
+    parameters: maskParameters(schemasOf(content, execution.action), execution.parameters),
+  };
+}
+
+export type RuleView = RuleDefinition & Pick<RuleRecord, "source" | "updated_at" | "rev">;
+
+export function ruleView(content: Content, record: RuleRecord): RuleView {
+  const { rule, source, updated_at, rev } = record;
+  const parameters = maskRuleParameters(schemasOf(content, rule.action.ref), rule.action.parameters);
+  return { ...rule, action: { ...rule.action, parameters }, source, updated_at, rev };
+}
+
+/** A pack without the bodies of what it contains: those have their own routes. */
+export interface PackView {
+  readonly ref: string;
+  readonly name: string;
+  readonly version: string;
+  readonly description: string;
+  readonly author: string;
+  readonly digest: string;
+  readonly size: number;
+  readonly registered_at: string;
+  readonly assigned_to: PackRecord["assigned_to"];
+  readonly actions: readonly string[];
+  readonly sensors: readonly string[];
+  readonly trigger_types: readonly string[];
+  readonly rules: readonly string[];
+  readonly rev: number;
+}
+
+const refs = (items: readonly { readonly ref: string }[]) => items.map((item) => item.ref).sort();
+
+export function packView(record: PackRecord): PackView {
+  const { pack } = record;
+  return {
+    ref: record.ref,
+    name: pack.manifest.name,
+    version: record.version,
+    description: pack.manifest.description,
+    author: pack.manifest.author,
+    digest: record.digest,
+    size: record.size,
+    registered_at: record.registered_at,
+    assigned_to: record.assigned_to,
+    actions: refs(pack.actions),
+    sensors: refs(pack.sensors),
+    trigger_types: refs(pack.trigger_types),
+    rules: refs(pack.rules),
+    rev: record.rev,
+  };
+}
+
+export interface PackConfigView {
+  readonly pack: string;
+  /** The operator's layer. */
+  readonly config: JsonObject;
+  /** What sensors and actions get: the schema's defaults, the pack's own file, the operator's layer. */
+  readonly effective: JsonObject;
+  readonly schema: PackRecord["pack"]["config_schema"];
+}
+
+export function packConfigView(record: PackRecord, effective: JsonObject): PackConfigView {
+  const schema = record.pack.config_schema;
+  return {
+    pack: record.ref,
+    config: maskConfig(schema, record.config),
+    effective: maskConfig(schema, effective),
+    schema,
+  };
+}
