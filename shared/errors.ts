@@ -96,6 +96,7 @@ export const catalogue = {
   TRIGGER_PAYLOAD: { status: 400, exit: 1, text: "A payload does not fit its trigger type's schema." },
   ACTION_UNKNOWN: { status: 404, exit: 1, text: "No such action is registered." },
   ACTION_DISABLED: { status: 400, exit: 1, text: "The action is disabled." },
+  ACTION_START: { status: 500, exit: 1, text: "An action's process could not be started." },
   RUNNER_UNKNOWN: { status: 400, exit: 1, text: "This agent has no such runner." },
   EXECUTION_FINAL: { status: 409, exit: 1, text: "The execution has already ended." },
   EXECUTION_FAILED: { status: 500, exit: 1, text: "An execution ended, but not in success." },
@@ -124,6 +125,7 @@ export const catalogue = {
   LINK_ENTRY_TOO_LARGE: { status: 413, exit: 1, text: "An entry exceeds 128 KiB." },
   LINK_OUTBOX_FULL: { status: 507, exit: 1, retry: true, text: "The outbox has reached its cap." },
   LINK_HOLE: { status: 409, exit: 1, text: "Entries are missing before this packet." },
+  LINK_INSECURE: { status: 500, exit: 4, text: "A connection off loopback needs enrolment." },
   LINK_CLOSED: { status: 503, exit: 1, retry: true, text: "The link was closed." },
   ASK_TIMEOUT: {
     status: 504,
