@@ -1,0 +1,215 @@
+/** Bytes to a checked message or a named rejection, and back. Nothing here throws on what comes over the wire. */
+import { Buffer, isUtf8 } from "node:buffer";
+import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
+import { isObject } from "../json.ts";
+import type { NumberedEntry } from "../link/ports.ts";
+import type { Authenticator } from "./authenticator.ts";
+import {
+  type Auth,
+  type Entry,
+  type MessageOf,
+  maxEntryBytes,
+  maxPacketBytes,
+  type Packet,
+  type TopicKind,
+} from "./messages.ts";
+import { jsonProblem } from "./plain-json.ts";
+import {
+  downEntrySchemas,
+  entryBaseSchema,
+  messageSchemas,
+  packetSchema,
+  upEntrySchemas,
+} from "./schemas.ts";
+
+export type PacketKind = "up" | "down";
+export type OtherKind = Exclude<TopicKind, PacketKind>;
+
+/** Why bytes are no message. It touched nothing; count it by `code`. */
+export interface Rejection {
+  readonly code: "WIRE_PACKET" | "WIRE_TOO_LARGE" | "WIRE_AUTH" | "LINK_ENTRY_TOO_LARGE";
+  readonly message: string;
+  /** Of an authentic packet whose header could be read: what to say in a receipt, so that the sender halves it. */
+  readonly refused?: { readonly epoch: string; readonly first: number; readonly size: number };
+}
+
+/** A packet with its entries numbered. An entry of a kind unknown here is left as it came: not wire trouble. */
+export interface NumberedPacket<E extends Entry = Entry> {
+  readonly epoch: string;
+  readonly first: number;
+  readonly entries: readonly NumberedEntry<E>[];
+  /** Bytes on the wire. */
+  readonly size: number;
+}
+
+export type Decoded<T> =
+  | { readonly ok: true; readonly message: T }
+  | { readonly ok: false; readonly rejection: Rejection };
+
+export type EntryOf<K extends PacketKind> = MessageOf[K]["entries"][number];
+export type Unsigned<T> = Omit<T, "auth">;
+
+/** Bytes per topic; packets and what may carry a blob's range need the room. */
+const maxBytes: Record<TopicKind, number> = {
+  up: maxPacketBytes,
+  down: maxPacketBytes,
+  "up-receipt": 16 * 1024,
+  "down-receipt": 16 * 1024,
+  hello: maxPacketBytes,
+  ask: maxPacketBytes,
+  answer: maxPacketBytes,
+  stream: maxPacketBytes,
+  presence: 4 * 1024,
+};
+
+const ajv = new Ajv({
+  strict: true,
+  strictTypes: false,
+  strictRequired: false,
+  discriminator: true,
+  ownProperties: true,
+});
+const compile = (schemas: object): Map<string, ValidateFunction> =>
+  new Map(Object.entries(schemas).map(([name, schema]) => [name, ajv.compile(schema)]));
+const validMessage = compile(messageSchemas);
+const validPacket = ajv.compile(packetSchema);
+const validBase = ajv.compile(entryBaseSchema);
+const validEntry: Record<PacketKind, Map<string, ValidateFunction>> = {
+  up: compile(upEntrySchemas),
+  down: compile(downEntrySchemas),
+};
+
+/** Entry kinds that travel in this direction: the ledger's part of a receiver's `capabilities`. */
+export const entryKinds: Record<PacketKind, readonly string[]> = {
+  up: [...validEntry.up.keys()],
+  down: [...validEntry.down.keys()],
+};
+
+/** `auth` is the last member, so that the signed bytes can be cut off without parsing. */
+const AUTH = /,"auth":(null|"[A-Za-z0-9_-]{1,128}")\}$/;
+const AUTH_ROOM = 160;
+/** The header as our encoder writes it, for a packet whose JSON does not parse. */
+const HEADER = /^\{"v":\d+,"epoch":"([A-Za-z0-9][A-Za-z0-9._:-]{0,63})","first":(\d{1,15}),/;
+
+function reject<T>(code: Rejection["code"], message: string, refused?: Rejection["refused"]): Decoded<T> {
+  return { ok: false, rejection: { code, message, ...(refused !== undefined && { refused }) } };
+}
+
+function explain(errors: readonly ErrorObject[] | null | undefined): string {
+  const error = errors?.[0];
+  if (error === undefined) return "does not fit its schema";
+  return `${error.instancePath.slice(0, 200) || "/"} ${error.message ?? "is wrong"}`;
+}
+
+/** The parsed text, once size, authenticity and encoding are right. */
+function open(kind: TopicKind, bytes: Uint8Array, authenticator: Authenticator): Decoded<unknown> {
+  const refused = () => (kind === "up" || kind === "down" ? readHeader(bytes) : undefined);
+  if (bytes.length > maxBytes[kind])
+    return reject("WIRE_TOO_LARGE", `${bytes.length} bytes; at most ${maxBytes[kind]}`, refused());
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const tail = AUTH.exec(buffer.toString("latin1", Math.max(0, buffer.length - AUTH_ROOM)));
+  if (tail === null) return reject("WIRE_PACKET", "the last field is not auth");
+  const auth: Auth = tail[1] === undefined || tail[1] === "null" ? null : tail[1].slice(1, -1);
+  if (!authenticator.verify(kind, buffer.subarray(0, buffer.length - tail[0].length), auth))
+    return reject("WIRE_AUTH", "the authentication does not fit");
+  if (!isUtf8(buffer)) return reject("WIRE_PACKET", "not UTF-8", refused());
+  try {
+    return { ok: true, message: JSON.parse(buffer.toString("utf8")) };
+  } catch {
+    // The parser's message quotes the text, which may be anything.
+    return reject("WIRE_PACKET", "not JSON", refused());
+  }
+}
+
+function readHeader(bytes: Uint8Array): Rejection["refused"] {
+  const found = HEADER.exec(Buffer.from(bytes.subarray(0, 160)).toString("latin1"));
+  if (found?.[1] === undefined) return undefined;
+  return { epoch: found[1], first: Number(found[2]), size: bytes.length };
+}
+
+/** Decodes what is no packet. */
+export function decode<K extends OtherKind>(
+  kind: K,
+  bytes: Uint8Array,
+  authenticator: Authenticator,
+): Decoded<MessageOf[K]> {
+  const opened = open(kind, bytes, authenticator);
+  if (!opened.ok) return opened;
+  const valid = validMessage.get(kind);
+  if (valid === undefined || !valid(opened.message)) return reject("WIRE_PACKET", explain(valid?.errors));
+  const problem = jsonProblem(opened.message);
+  if (problem !== null) return reject("WIRE_PACKET", problem);
+  return { ok: true, message: opened.message as MessageOf[K] };
+}
+
+/** Decodes a packet all or none: one malformed entry refuses it, and the refusal names its `first`. */
+export function decodePacket<K extends PacketKind>(
+  kind: K,
+  bytes: Uint8Array,
+  authenticator: Authenticator,
+): Decoded<NumberedPacket<EntryOf<K>>> {
+  const opened = open(kind, bytes, authenticator);
+  if (!opened.ok) return opened;
+  if (!validPacket(opened.message)) {
+    return reject("WIRE_PACKET", explain(validPacket.errors), readHeader(bytes));
+  }
+  const { epoch, first, entries } = opened.message as Packet;
+  const numbered: NumberedEntry<EntryOf<K>>[] = [];
+  let n = first;
+  for (const entry of entries) {
+    const checked = checkEntry(kind, entry, n);
+    if ("code" in checked) {
+      return reject(checked.code, `entry ${n}: ${checked.message}`, { epoch, first, size: bytes.length });
+    }
+    numbered.push({ n, last: checked.last, entry: entry as EntryOf<K>, size: checked.size });
+    n = checked.last + 1;
+  }
+  return { ok: true, message: { epoch, first, entries: numbered, size: bytes.length } };
+}
+
+type CheckedEntry =
+  | { readonly last: number; readonly size: number }
+  | { readonly code: Rejection["code"]; readonly message: string };
+
+function checkEntry(kind: PacketKind, entry: unknown, n: number): CheckedEntry {
+  const wrong = (message: string): CheckedEntry => ({ code: "WIRE_PACKET", message });
+  const name = isObject(entry) && typeof entry.kind === "string" ? entry.kind : "";
+  const valid = validEntry[kind].get(name) ?? validBase;
+  if (!valid(entry)) return wrong(explain(valid.errors));
+  const problem = jsonProblem(entry);
+  if (problem !== null) return wrong(problem);
+  const size = Buffer.byteLength(JSON.stringify(entry));
+  if (size > maxEntryBytes) {
+    return { code: "LINK_ENTRY_TOO_LARGE", message: `${size} bytes; at most ${maxEntryBytes}` };
+  }
+  if (name !== "void") return { last: n, size };
+  const { from, to } = entry as { from: number; to: number };
+  if (from !== n || to < from) return wrong(`a void of ${from} to ${to} in the place of ${n}`);
+  return { last: to, size };
+}
+
+/** The message as its bytes, signed. Never checked: what we send is typed. */
+export function encode<K extends OtherKind>(
+  kind: K,
+  message: Unsigned<MessageOf[K]>,
+  authenticator: Authenticator,
+): Uint8Array {
+  return seal(kind, JSON.stringify(message), authenticator);
+}
+
+/** A packet from entries whose text is at hand. `first` is the first one's number, or the next one's in a probe. */
+export function encodePacket(
+  kind: PacketKind,
+  packet: { readonly epoch: string; readonly first: number; readonly entries: readonly NumberedEntry[] },
+  authenticator: Authenticator,
+): Uint8Array {
+  const texts = packet.entries.map(({ entry, text }) => text ?? JSON.stringify(entry));
+  const header = `{"v":1,"epoch":${JSON.stringify(packet.epoch)},"first":${packet.first}`;
+  return seal(kind, `${header},"entries":[${texts.join(",")}]}`, authenticator);
+}
+
+function seal(kind: TopicKind, text: string, authenticator: Authenticator): Uint8Array {
+  const unsigned = Buffer.from(text.slice(0, -1));
+  const auth = authenticator.sign(kind, unsigned);
+  return Buffer.concat([unsigned, Buffer.from(`,"auth":${auth === null ? "null" : `"${auth}"`}}`)]);
+}

@@ -1,0 +1,206 @@
+/**
+ * JSON Schemas of every message on the wire. Readers are tolerant: unknown fields are ignored; those that are
+ * known must be there and of their type. Every string and list is bounded, since the bytes may be hostile.
+ */
+import { maxBlobBytes } from "../blobs/blob-ref.ts";
+import type { Entry, TopicKind } from "./messages.ts";
+
+type Schema = Readonly<Record<string, unknown>>;
+
+/** At most this many entries in a packet, and epochs in a hello. */
+export const maxPacketEntries = 1_024;
+export const maxHelloEpochs = 1_024;
+
+const text = (maxLength: number): Schema => ({ type: "string", maxLength });
+const nullable = (schema: Schema): Schema => ({ anyOf: [schema, { type: "null" }] });
+const count: Schema = { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER };
+/** Ids become parts of keys: nothing that could be taken for a separator. */
+const id: Schema = { type: "string", pattern: "^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$" };
+const ref: Schema = { type: "string", pattern: "^[^\\u0000-\\u001f\\u007f]{1,256}$" };
+const reason = text(8_192);
+/** RFC 3339. */
+const at: Schema = {
+  type: "string",
+  maxLength: 40,
+  pattern: "^\\d{4}-\\d\\d-\\d\\d[Tt ]\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?([Zz]|[+-]\\d\\d:\\d\\d)$",
+};
+const side: Schema = { enum: ["agent", "hub"] };
+const auth = nullable({ type: "string", pattern: "^[A-Za-z0-9_-]{1,128}$" });
+
+/** Everything is required but what `optional` names. */
+function object(properties: Record<string, Schema>, optional: readonly string[] = []): Schema {
+  const required = Object.keys(properties).filter((name) => !optional.includes(name));
+  return { type: "object", properties, required };
+}
+
+const message = (properties: Record<string, Schema>, optional: readonly string[] = []) =>
+  object({ v: { const: 1 }, ...properties, auth }, optional);
+const list = (items: Schema, maxItems: number): Schema => ({ type: "array", items, maxItems });
+const mapOf = (schema: Schema, maxProperties: number): Schema => ({
+  type: "object",
+  additionalProperties: schema,
+  maxProperties,
+});
+
+const blobRef = object(
+  {
+    digest: { type: "string", pattern: "^sha256:[0-9a-f]{64}$" },
+    size: { type: "integer", minimum: 0, maximum: maxBlobBytes },
+    truncated: { type: "boolean" },
+  },
+  ["truncated"],
+);
+const credit = object({ entries: count, bytes: count });
+const anyObject: Schema = { type: "object" };
+const anyValue: Schema = {};
+
+const entry = (properties: Record<string, Schema>, optional: readonly string[] = []) =>
+  object({ id, at, kind: text(64), ...properties }, optional);
+
+/** What every entry has, also one of a kind that this side does not know. */
+export const entryBaseSchema = entry({});
+
+const control = entry({ execution: id, reason }, ["reason"]);
+const voided = entry({ from: count, to: count, reason });
+
+type SchemasOf = Readonly<Partial<Record<Entry["kind"], Schema>>>;
+
+export const upEntrySchemas: SchemasOf = {
+  trigger: entry(
+    { trigger: ref, payload: anyValue, sensor: nullable(ref), trace_tag: nullable(text(1_024)) },
+    ["trace_tag"],
+  ),
+  "execution-update": entry(
+    {
+      execution: id,
+      status: {
+        enum: ["accepted", "running", "succeeded", "failed", "timeout", "abandoned", "canceled", "paused"],
+      },
+      result: anyValue,
+      result_blob: blobRef,
+      reason,
+      started_at: at,
+      ended_at: at,
+    },
+    ["result", "result_blob", "reason", "started_at", "ended_at"],
+  ),
+  "sensor-event": entry({
+    sensor: ref,
+    state: { enum: ["starting", "running", "backing-off", "failed", "stopped"] },
+    pid: nullable(count),
+    restarts: count,
+    last_error: nullable(reason),
+  }),
+  "link-gap": entry({ epoch: id, from: count, to: count, reason }),
+  inventory: entry({
+    host: text(255),
+    version: text(64),
+    platform: text(128),
+    labels: mapOf(text(1_024), 1_024),
+    runners: list(text(64), 256),
+    packs: mapOf(text(128), 4_096),
+  }),
+  void: voided,
+};
+
+export const downEntrySchemas: SchemasOf = {
+  "action-request": entry(
+    {
+      execution: id,
+      action: ref,
+      runner: text(64),
+      pack: text(256),
+      pack_digest: text(128),
+      entry_point: text(4_096),
+      runner_parameters: anyObject,
+      parameters: anyObject,
+      parameters_blob: blobRef,
+      positional: list(text(256), 1_024),
+      timeout: { type: "number", minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
+      idempotent: { type: "boolean" },
+      expires_at: nullable(at),
+      user: text(256),
+      rule: nullable(ref),
+      trigger_instance: nullable(id),
+    },
+    ["parameters_blob", "positional"],
+  ),
+  cancel: control,
+  pause: control,
+  resume: control,
+  assignment: entry({ pack: text(256), digest: nullable(text(128)), size: count, config: anyObject }),
+  void: voided,
+};
+
+/** The packet without its entries: these are checked one by one, so that a bad one can be named. */
+export const packetSchema = message({
+  epoch: id,
+  first: { type: "integer", minimum: 1, maximum: Number.MAX_SAFE_INTEGER },
+  entries: { type: "array", maxItems: maxPacketEntries },
+});
+
+const receipt = message(
+  {
+    epoch: id,
+    upTo: count,
+    credit,
+    resend: { type: "boolean" },
+    refused: object({ first: count, size: count, code: text(64), message: reason }),
+  },
+  ["resend", "refused"],
+);
+
+const hello = message({
+  type: { const: "hello" },
+  from: side,
+  session: id,
+  incarnation: id,
+  version: text(64),
+  capabilities: list(text(64), 256),
+  clock: at,
+  epochs: list(object({ id, first: { ...count, minimum: 1 }, last: count }), maxHelloEpochs),
+});
+
+const marks = message({
+  type: { const: "marks" },
+  from: side,
+  session: id,
+  clock: at,
+  marks: list(object({ epoch: id, upTo: count }), maxHelloEpochs),
+  credit,
+});
+
+/** Of everything that is no packet. `hello` carries two messages, told apart by `type`. */
+export const messageSchemas: Readonly<Record<Exclude<TopicKind, "up" | "down">, Schema>> = {
+  "up-receipt": receipt,
+  "down-receipt": receipt,
+  hello: {
+    type: "object",
+    required: ["type"],
+    discriminator: { propertyName: "type" },
+    oneOf: [hello, marks],
+  },
+  ask: message({
+    from: side,
+    id,
+    op: { type: "string", pattern: "^[a-z][a-z0-9._-]{0,63}$" },
+    args: anyObject,
+    within: { type: "integer", minimum: 0, maximum: 3_600_000 },
+  }),
+  answer: message({ from: side, id, value: anyValue, error: object({ code: text(64), message: reason }) }, [
+    "value",
+    "error",
+  ]),
+  stream: message({
+    execution: id,
+    stream: { enum: ["stdout", "stderr"] },
+    offset: count,
+    text: text(128 * 1024),
+  }),
+  presence: message({
+    state: { enum: ["online", "offline"] },
+    incarnation: id,
+    version: text(64),
+    at,
+  }),
+};
