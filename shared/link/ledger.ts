@@ -1,0 +1,303 @@
+/** The sender's bookkeeping of one ledger: what was sent, what is receipted, what may go next. Pure. */
+import { type Backoff, backoffMs } from "../backoff.ts";
+import type { Credit, EpochRange, Receipt } from "../wire/messages.ts";
+import { nextEpoch } from "./drain.ts";
+import type { NumberedEntry } from "./ports.ts";
+
+/** At most this much without a receipt; one entry is always admitted. */
+export interface Window {
+  readonly entries: number;
+  readonly bytes: number;
+}
+
+export const upWindow: Window = { entries: 1_024, bytes: 256 * 1024 };
+export const downWindow: Window = { entries: 64, bytes: 256 * 1024 };
+
+/** What to read from the outbox for the next packet. */
+export interface Fetch {
+  readonly epoch: string;
+  readonly from: number;
+  readonly maxEntries: number;
+  readonly maxBytes: number;
+}
+
+/** A packet without entries, which asks for a receipt. */
+export interface Probe {
+  readonly epoch: string;
+  readonly first: number;
+}
+
+/** What a receipt asks of the link, each part independent of the others. */
+export interface ReceiptOutcome {
+  /** The peer has everything up to here. */
+  readonly progress?: { readonly epoch: string; readonly upTo: number };
+  /** An entry that the peer cannot decode, alone in its packet; nothing of its epoch goes out until `parked`. */
+  readonly park?: { readonly epoch: string; readonly n: number; readonly reason: string };
+  /** The peer fell behind what it had receipted: only a new hello tells where it stands. */
+  readonly hello?: true;
+  /** Nothing to act on, and why. */
+  readonly ignored?: "unknown epoch" | "stale" | "never sent";
+}
+
+interface Flight {
+  readonly first: number;
+  readonly last: number;
+  readonly entries: number;
+  readonly bytes: number;
+  /** Bytes of the packet. */
+  readonly size: number;
+  readonly onlyVoids: boolean;
+}
+
+interface EpochState {
+  readonly id: string;
+  last: number;
+  acked: number;
+  /** Sent up to here, and not asked for again. */
+  cursor: number;
+  flights: Flight[];
+  /** While a refused packet is narrowed down: entries per packet, until this number has passed. */
+  halving: { readonly until: number; readonly most: number } | null;
+  /** Waits for `parked`, or for a new session. */
+  blocked: boolean;
+}
+
+export interface SenderLedgerOptions {
+  readonly window: Window;
+  readonly backoff: Backoff;
+  /** Evenly spread in [0, 1). */
+  readonly jitter: () => number;
+}
+
+/** Times are those of a monotonic clock, in ms. Between sessions it sends nothing. */
+export class SenderLedger {
+  readonly #options: SenderLedgerOptions;
+  /** Oldest first. */
+  #epochs = new Map<string, EpochState>();
+  #credit: Credit = { entries: 0, bytes: 0 };
+  #open = false;
+  #servedLast: string | null = null;
+  #attempt = 0;
+  #probeAt: number | null = null;
+
+  constructor(options: SenderLedgerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The peer answered the hello: everything is sent from its marks. Returns what it has already, as progress.
+   * `ahead` names epochs of which it claims more than was ever numbered: this store was rolled back.
+   */
+  begin(
+    epochs: readonly EpochRange[],
+    marks: ReadonlyMap<string, number>,
+    credit: Credit,
+  ): { readonly progress: readonly { epoch: string; upTo: number }[]; readonly ahead: readonly string[] } {
+    this.#epochs = new Map();
+    this.#open = true;
+    this.#credit = credit;
+    this.#attempt = 0;
+    this.#probeAt = null;
+    const progress: { epoch: string; upTo: number }[] = [];
+    const ahead: string[] = [];
+    for (const { id, first, last } of epochs) {
+      const mark = marks.get(id) ?? 0;
+      const acked = Math.min(Math.max(mark, first - 1), last);
+      this.#epochs.set(id, fresh(id, acked, last));
+      if (mark > last) ahead.push(id);
+      if (acked > 0) progress.push({ epoch: id, upTo: acked });
+    }
+    return { progress, ahead };
+  }
+
+  /** The session ended: nothing is in flight any more. */
+  end(): void {
+    this.#open = false;
+    this.#epochs = new Map();
+    this.#probeAt = null;
+  }
+
+  /** Entries were appended; epochs the ledger does not know and that are not `unlisted` are new. */
+  grown(epochs: readonly EpochRange[], unlisted: ReadonlySet<string>): void {
+    if (!this.#open) return;
+    for (const { id, first, last } of epochs) {
+      const known = this.#epochs.get(id);
+      if (known !== undefined) known.last = Math.max(known.last, last);
+      else if (!unlisted.has(id)) this.#epochs.set(id, fresh(id, first - 1, last));
+    }
+  }
+
+  /** True when everything it knows of is receipted. */
+  get drained(): boolean {
+    return this.#open && [...this.#epochs.values()].every((epoch) => epoch.acked >= epoch.last);
+  }
+
+  /** What to send next; `null` while window, credit or backlog allow nothing. */
+  next(): Fetch | null {
+    if (!this.#open || this.#paused()) return null;
+    const flying = this.#flying();
+    const entries = Math.min(this.#options.window.entries, this.#credit.entries) - flying.entries;
+    const bytes = Math.min(this.#options.window.bytes, this.#credit.bytes) - flying.bytes;
+    if (flying.entries > 0 && (entries < 1 || bytes < 1)) return null;
+    const epoch = this.#choose();
+    if (epoch === null) return null;
+    const halving = epoch.halving?.most ?? Number.MAX_SAFE_INTEGER;
+    // Half a window at a time: while one packet is being taken the next is on its way.
+    const { window } = this.#options;
+    return {
+      epoch: epoch.id,
+      from: epoch.cursor + 1,
+      maxEntries: Math.max(1, Math.min(entries, Math.ceil(window.entries / 2), halving)),
+      maxBytes: Math.max(1, Math.min(bytes, window.bytes / 2)),
+    };
+  }
+
+  /** How many of the fetched entries go now: those that fit, and one in any case when nothing is in flight. */
+  admit(fetch: Fetch, entries: readonly NumberedEntry[]): readonly NumberedEntry[] {
+    const epoch = this.#epochs.get(fetch.epoch);
+    if (!this.#open || epoch === undefined || epoch.blocked || epoch.cursor + 1 !== fetch.from) return [];
+    let bytes = 0;
+    let fits = 0;
+    for (const entry of entries) {
+      bytes += entry.size;
+      if (fits >= fetch.maxEntries || bytes > fetch.maxBytes) break;
+      fits++;
+    }
+    if (fits === 0 && this.#flying().entries === 0) fits = 1;
+    return entries.slice(0, fits);
+  }
+
+  /** The packet went out. `size` is its bytes on the wire. */
+  sent(epochId: string, entries: readonly NumberedEntry[], size: number, now: number): void {
+    const epoch = this.#epochs.get(epochId);
+    const [first] = entries;
+    const last = entries.at(-1);
+    if (epoch === undefined || first === undefined || last === undefined) return;
+    epoch.flights.push({
+      first: first.n,
+      last: last.last,
+      entries: entries.length,
+      bytes: entries.reduce((sum, entry) => sum + entry.size, 0),
+      size,
+      onlyVoids: entries.every(({ entry }) => entry.kind === "void"),
+    });
+    epoch.cursor = last.last;
+    this.#servedLast = epochId;
+    this.#probeAt ??= now + this.#delay();
+  }
+
+  receipt(receipt: Receipt, now: number): ReceiptOutcome {
+    const epoch = this.#epochs.get(receipt.epoch);
+    if (epoch === undefined) return { ignored: "unknown epoch" };
+    if (receipt.upTo > epoch.last) return { ignored: "never sent" };
+    if (receipt.upTo < epoch.acked) return receipt.resend ? { hello: true } : { ignored: "stale" };
+    this.#credit = receipt.credit;
+    const progressed = receipt.upTo > epoch.acked;
+    if (progressed) {
+      epoch.acked = receipt.upTo;
+      epoch.cursor = Math.max(epoch.cursor, receipt.upTo);
+      epoch.flights = epoch.flights.filter((flight) => flight.last > receipt.upTo);
+      if (epoch.halving !== null && receipt.upTo >= epoch.halving.until) epoch.halving = null;
+      this.#attempt = 0;
+      this.#probeAt = null;
+    }
+    const park = this.#refused(epoch, receipt);
+    if (receipt.resend && receipt.refused === undefined) {
+      epoch.flights = [];
+      epoch.cursor = receipt.upTo;
+    }
+    this.#arm(now);
+    return {
+      ...(progressed && { progress: { epoch: epoch.id, upTo: receipt.upTo } }),
+      ...(park !== null && { park }),
+    };
+  }
+
+  /** The entry stands aside on disk; what is behind it goes on. */
+  parked(epochId: string): void {
+    const epoch = this.#epochs.get(epochId);
+    if (epoch !== undefined) epoch.blocked = false;
+  }
+
+  /** When `probes` wants to be called; `null` while nothing is waited for. */
+  wakeAt(now: number): number | null {
+    this.#arm(now);
+    return this.#probeAt;
+  }
+
+  /** What to ask for when no receipt came in time; empty before that. Each call waits longer than the last. */
+  probes(now: number): readonly Probe[] {
+    if (!this.#open || this.#probeAt === null || now < this.#probeAt) return [];
+    this.#attempt++;
+    this.#probeAt = now + this.#delay();
+    const flying = [...this.#epochs.values()].filter((epoch) => epoch.flights.length > 0);
+    const asked = flying.length > 0 ? flying : this.#waiting().slice(0, 1);
+    return asked.map((epoch) => ({ epoch: epoch.id, first: epoch.cursor + 1 }));
+  }
+
+  /** Narrows a refused packet down; the entry to park when it stood alone. */
+  #refused(epoch: EpochState, receipt: Receipt): ReceiptOutcome["park"] | null {
+    const { refused } = receipt;
+    if (refused === undefined) return null;
+    const index = epoch.flights.findIndex(
+      ({ first, size }) => first === refused.first && size === refused.size,
+    );
+    const flight = epoch.flights[index];
+    // Not in flight as such: an answer that came late or twice, to a packet that was narrowed down already.
+    if (flight === undefined) return null;
+    epoch.flights = epoch.flights.slice(0, index);
+    epoch.cursor = flight.first - 1;
+    if (flight.entries > 1) {
+      const until = Math.max(flight.last, epoch.halving?.until ?? 0);
+      epoch.halving = { until, most: Math.floor(flight.entries / 2) };
+      return null;
+    }
+    epoch.blocked = true;
+    // A void has nothing in it to set aside. Whoever refuses it refuses all; the next session tries again.
+    if (flight.onlyVoids) return null;
+    return { epoch: epoch.id, n: flight.first, reason: `${refused.code}: ${refused.message}` };
+  }
+
+  #paused(): boolean {
+    return this.#credit.entries < 1 || this.#credit.bytes < 1;
+  }
+
+  #waiting(): EpochState[] {
+    return [...this.#epochs.values()].filter((epoch) => epoch.cursor < epoch.last && !epoch.blocked);
+  }
+
+  #choose(): EpochState | null {
+    const newest = [...this.#epochs.keys()].at(-1);
+    const waiting = this.#waiting().map(({ id }) => ({ id, current: id === newest }));
+    const id = nextEpoch(waiting, this.#servedLast);
+    return id === null ? null : (this.#epochs.get(id) ?? null);
+  }
+
+  #flying(): { entries: number; bytes: number } {
+    let entries = 0;
+    let bytes = 0;
+    for (const epoch of this.#epochs.values()) {
+      for (const flight of epoch.flights) {
+        entries += flight.entries;
+        bytes += flight.bytes;
+      }
+    }
+    return { entries, bytes };
+  }
+
+  /** Waits for a receipt while something is in flight, and for credit while paused with a backlog. */
+  #arm(now: number): void {
+    const waits =
+      this.#open && (this.#flying().entries > 0 || (this.#paused() && this.#waiting().length > 0));
+    if (!waits) this.#probeAt = null;
+    else this.#probeAt ??= now + this.#delay();
+  }
+
+  #delay(): number {
+    return backoffMs(this.#options.backoff, this.#attempt, this.#options.jitter());
+  }
+}
+
+function fresh(id: string, acked: number, last: number): EpochState {
+  return { id, last, acked, cursor: acked, flights: [], halving: null, blocked: false };
+}

@@ -1,0 +1,34 @@
+/** The receiver's decision: which of the packets' entries follow its mark. Pure. */
+import type { Entry } from "../wire/messages.ts";
+import type { NumberedEntry } from "./ports.ts";
+
+export interface ReceivedPacket<E extends Entry = Entry> {
+  readonly first: number;
+  readonly entries: readonly NumberedEntry<E>[];
+}
+
+export interface TakePlan<E extends Entry = Entry> {
+  /** Follow the mark without a hole; what was had already is left out. */
+  readonly entries: readonly NumberedEntry<E>[];
+  /** Entries are missing between the mark and a packet: it must be sent again. */
+  readonly hole: boolean;
+}
+
+/** Plans one take of packets of one epoch, in the order they arrived. A void that overlaps the mark keeps its end. */
+export function planTake<E extends Entry>(mark: number, packets: readonly ReceivedPacket<E>[]): TakePlan<E> {
+  const entries: NumberedEntry<E>[] = [];
+  let upTo = mark;
+  let hole = false;
+  for (const packet of packets) {
+    if (packet.first > upTo + 1) {
+      hole = true;
+      continue;
+    }
+    for (const entry of packet.entries) {
+      if (entry.last <= upTo) continue;
+      entries.push(entry.n <= upTo ? { ...entry, n: upTo + 1 } : entry);
+      upTo = entry.last;
+    }
+  }
+  return { entries, hole };
+}

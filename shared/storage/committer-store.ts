@@ -1,0 +1,197 @@
+/** Group commit: everything written to one database goes through one queue of synced batches. */
+import type { ClassicLevel } from "classic-level";
+import { PetrelError } from "../errors.ts";
+
+export type StoreOp =
+  | { readonly type: "put"; readonly key: string; readonly value: string }
+  | { readonly type: "del"; readonly key: string };
+
+/** What is written together, all or none. */
+export interface Commit {
+  readonly ops: readonly StoreOp[];
+  /** Bytes, near enough: bounds the batch. */
+  readonly bytes: number;
+  /** Commits of one source are written in their order; sources take turns. */
+  readonly source: string;
+}
+
+export interface CommitterFigures {
+  /** Commits that wait, without those being written. */
+  readonly queued: number;
+  readonly batches: number;
+  readonly commits: number;
+  readonly lastBatchMs: number;
+  readonly failed: boolean;
+}
+
+/** One batch at most: beyond these LevelDB gains nothing, and one batch would hold up the next for long. */
+const maxItems = 500;
+const maxBytes = 4 * 1024 * 1024;
+
+interface Item {
+  readonly commit: Commit;
+  readonly resolve: () => void;
+  readonly reject: (error: PetrelError) => void;
+}
+
+/**
+ * Writes what is queued in one batch with sync, tells its callers in order, and repeats: on a slow disk batches grow
+ * by themselves, and an idle one is never waited for. There is no timer; measured, a linger costs more than it gains.
+ *
+ * After a failed batch nothing more is written: the log may end in a torn record, and what followed it could be lost
+ * at the next start. `resume` opens the database again, which ends that log.
+ */
+export class Committer {
+  readonly #db: ClassicLevel<string, string>;
+  readonly #onFailure: (error: PetrelError) => void;
+  /** Per source, oldest first. A source leaves the map when it has nothing queued. */
+  readonly #queues = new Map<string, Item[]>();
+  readonly #rereads = new Set<() => Promise<void>>();
+  #queued = 0;
+  #batches = 0;
+  #commits = 0;
+  #lastBatchMs = 0;
+  #failure: PetrelError | null = null;
+  #running: Promise<void> | null = null;
+  #resuming: Promise<void> | null = null;
+  #closed = false;
+
+  constructor(options: {
+    readonly db: ClassicLevel<string, string>;
+    /** Told once for each time the committer stops; the owner then calls `resume` when it thinks fit. */
+    readonly onFailure?: (error: PetrelError) => void;
+  }) {
+    this.#db = options.db;
+    this.#onFailure = options.onFailure ?? (() => {});
+  }
+
+  /** Why nothing is written at present; `null` when all is well. */
+  get failure(): PetrelError | null {
+    return this.#failure;
+  }
+
+  /** Resolves once `ops` are on disk (sync). Rejects with STORE_WRITE: then nothing of it was promised. */
+  commit(commit: Commit): Promise<void> {
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    if (this.#closed) return Promise.reject(new PetrelError("STORE_WRITE", "the database is closing"));
+    return new Promise((resolve, reject) => {
+      const queue = this.#queues.get(commit.source);
+      const item = { commit, resolve, reject };
+      if (queue === undefined) this.#queues.set(commit.source, [item]);
+      else queue.push(item);
+      this.#queued++;
+      this.#running ??= this.#run();
+    });
+  }
+
+  figures(): CommitterFigures {
+    return {
+      queued: this.#queued,
+      batches: this.#batches,
+      commits: this.#commits,
+      lastBatchMs: this.#lastBatchMs,
+      failed: this.#failure !== null,
+    };
+  }
+
+  /** Registers a part that keeps figures of the disk's state in memory, to read them again before work resumes. */
+  onResume(reread: () => Promise<void>): () => void {
+    this.#rereads.add(reread);
+    return () => this.#rereads.delete(reread);
+  }
+
+  /**
+   * After a failure: opens the database again, lets every registered part read its figures, then takes commits.
+   * Rejects, and stays stopped, when that cannot be done yet. Does nothing when there was no failure.
+   */
+  resume(): Promise<void> {
+    if (this.#failure === null) return Promise.resolve();
+    this.#resuming ??= this.#reopen().finally(() => {
+      this.#resuming = null;
+    });
+    return this.#resuming;
+  }
+
+  /** Writes what is queued, then takes no more. The database itself stays open. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#running;
+    await this.#resuming?.catch(() => {
+      // Whoever called resume was told.
+    });
+  }
+
+  async #reopen(): Promise<void> {
+    await this.#running;
+    try {
+      await this.#db.close();
+      await this.#db.open();
+      for (const reread of this.#rereads) await reread();
+    } catch (cause) {
+      throw new PetrelError("STORE_WRITE", "the database cannot be opened again", {
+        where: this.#db.location,
+        hint: "free some disk space and look at the folder's permissions",
+        cause,
+      });
+    }
+    this.#failure = null;
+  }
+
+  async #run(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.#queued > 0) {
+      const items = this.#take();
+      const ops = items.length === 1 ? items[0]?.commit.ops : items.flatMap(({ commit }) => commit.ops);
+      const startedAt = performance.now();
+      try {
+        await this.#db.batch([...(ops ?? [])], { sync: true });
+      } catch (cause) {
+        this.#fail(items, cause);
+        break;
+      }
+      this.#lastBatchMs = performance.now() - startedAt;
+      this.#batches++;
+      this.#commits += items.length;
+      for (const { resolve } of items) resolve();
+    }
+    this.#running = null;
+  }
+
+  /** One commit of each source in turn until the batch is full; at least one. */
+  #take(): Item[] {
+    const items: Item[] = [];
+    let bytes = 0;
+    while (this.#queues.size > 0) {
+      for (const [source, queue] of [...this.#queues]) {
+        const [next] = queue;
+        if (next === undefined) continue;
+        if (items.length > 0 && (items.length >= maxItems || bytes + next.commit.bytes > maxBytes)) {
+          return items;
+        }
+        items.push(next);
+        bytes += next.commit.bytes;
+        queue.shift();
+        this.#queued--;
+        // To the end of the map: the next batch begins with whoever came least.
+        this.#queues.delete(source);
+        if (queue.length > 0) this.#queues.set(source, queue);
+      }
+    }
+    return items;
+  }
+
+  #fail(items: readonly Item[], cause: unknown): void {
+    const failure = new PetrelError("STORE_WRITE", "a batch could not be written", {
+      where: this.#db.location,
+      hint: "free some disk space; writing is tried again",
+      cause,
+    });
+    this.#failure = failure;
+    // Behind the failed batch, in the order they would have been written: they may rest on what it held.
+    const behind = [...this.#queues.values()].flat();
+    this.#queues.clear();
+    this.#queued = 0;
+    for (const { reject } of [...items, ...behind]) reject(failure);
+    this.#onFailure(failure);
+  }
+}

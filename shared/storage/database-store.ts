@@ -1,0 +1,120 @@
+/** Opens a LevelDB folder: one owner, a known format, an identity that a lost store does not keep. */
+import { constants } from "node:fs";
+import { access, mkdir } from "node:fs/promises";
+import { ClassicLevel } from "classic-level";
+import { PetrelError } from "../errors.ts";
+import { Committer } from "./committer-store.ts";
+
+export interface Database {
+  readonly level: ClassicLevel<string, string>;
+  readonly committer: Committer;
+  /** Made with the store; another one means that all it held is gone. */
+  readonly incarnation: string;
+  /** Writes what is queued, then lets go of the folder. */
+  close(): Promise<void>;
+}
+
+export interface DatabaseOptions {
+  /** Created when missing, for its owner only. */
+  readonly folder: string;
+  /** The newest format this software reads and writes. */
+  readonly format: number;
+  readonly newId: () => string;
+  /** See `Committer`. */
+  readonly onFailure?: (error: PetrelError) => void;
+}
+
+/** Keys without a prefix of their own; `~` sorts behind every other record. */
+const formatKey = "~format";
+const incarnationKey = "~incarnation";
+
+/**
+ * Opens or creates the database. FOLDER_UNUSABLE, STORE_LOCKED (another process has it), STORE_CORRUPT, STORE_FORMAT
+ * (written by a newer version): then nothing was touched.
+ */
+export async function openDatabase(options: DatabaseOptions): Promise<Database> {
+  const { folder, format, newId } = options;
+  await makeUsable(folder);
+  const level = new ClassicLevel<string, string>(folder, { keyEncoding: "utf8", valueEncoding: "utf8" });
+  await level.open().catch((cause) => {
+    throw openingError(folder, cause);
+  });
+  try {
+    const incarnation = await identify(level, folder, format, newId);
+    const committer = new Committer({
+      db: level,
+      ...(options.onFailure !== undefined && { onFailure: options.onFailure }),
+    });
+    const close = async () => {
+      await committer.close();
+      await level.close();
+    };
+    return { level, committer, incarnation, close };
+  } catch (error) {
+    await level.close();
+    throw error;
+  }
+}
+
+async function makeUsable(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    throw new PetrelError("FOLDER_UNUSABLE", "the data folder cannot be created, read or written", {
+      where: folder,
+      hint: "give another folder, or change its owner and mode",
+      cause,
+    });
+  }
+}
+
+async function identify(
+  level: ClassicLevel<string, string>,
+  folder: string,
+  format: number,
+  newId: () => string,
+): Promise<string> {
+  const [found, known] = await level.getMany([formatKey, incarnationKey]);
+  if (found !== undefined && !(Number(found) <= format)) {
+    throw new PetrelError("STORE_FORMAT", `the database has format ${found}, this version reads ${format}`, {
+      where: folder,
+      hint: "run the newer version again, or give another folder",
+    });
+  }
+  if (found !== undefined && known !== undefined) return known;
+  const incarnation = known ?? newId();
+  await level.batch(
+    [
+      { type: "put", key: formatKey, value: String(format) },
+      { type: "put", key: incarnationKey, value: incarnation },
+    ],
+    { sync: true },
+  );
+  return incarnation;
+}
+
+/** LevelDB says LOCKED, CORRUPTION or IO in the cause of its own error. */
+function openingError(folder: string, error: unknown): PetrelError {
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+  if (code === "LEVEL_LOCKED") {
+    return new PetrelError("STORE_LOCKED", "another process has the database open", {
+      where: folder,
+      hint: "stop the other process, or give another folder",
+      cause,
+    });
+  }
+  if (code === "LEVEL_CORRUPTION") {
+    return new PetrelError("STORE_CORRUPT", "the database's files are damaged", {
+      where: folder,
+      hint: "restore a backup, or move the folder away to start with an empty one",
+      cause,
+    });
+  }
+  return new PetrelError("FOLDER_UNUSABLE", "the database cannot be opened", {
+    where: folder,
+    hint: "look at the disk space, and at the folder's owner and mode",
+    cause,
+  });
+}
