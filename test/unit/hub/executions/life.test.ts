@@ -57,8 +57,8 @@ describe("the life of an execution", () => {
     ]);
   });
 
-  test("no sequence of events leaves a final status, and each move is logged with its time", () => {
-    fc.assert(
+  test("no sequence of events leaves a final status, and each move is logged with its time", async () => {
+    await fc.assert(
       fc.property(fc.constantFrom(...statuses), fc.array(fc.constantFrom(...events)), (start, sequence) => {
         let execution = anExecution({ status: start, log: [] });
         let moves = 0;

@@ -1,0 +1,54 @@
+/** The fleet as records: read at once from memory, changed through the store with its revision checked. */
+import { PetrelError } from "../../shared/errors.ts";
+import type { AgentRecord } from "../../shared/model/agent.ts";
+import type { Store } from "../store/store.ts";
+
+export interface AgentRegistry {
+  /** All known agents, as last stored by anybody this process heard of. */
+  all(): readonly AgentRecord[];
+  get(id: string): AgentRecord | null;
+  /**
+   * Replaces a record by what `change` makes of it; decided again when it changed meanwhile. `null` leaves it.
+   * Resolves, once on disk, to the record as it then is.
+   */
+  update(id: string, change: (known: AgentRecord | null) => AgentRecord | null): Promise<AgentRecord | null>;
+  close(): void;
+}
+
+const attempts = 20;
+
+export async function openAgentRegistry(store: Store): Promise<AgentRegistry> {
+  const agents = new Map<string, AgentRecord>();
+  let list: readonly AgentRecord[] | null = null;
+  const remember = (agent: AgentRecord) => {
+    const known = agents.get(agent.id);
+    if (known !== undefined && known.rev > agent.rev) return;
+    agents.set(agent.id, agent);
+    list = null;
+  };
+  const stop = store.subscribeChanges((changes) => {
+    for (const change of changes) if (change.type === "agent") remember(change.agent);
+  });
+  for (const agent of await store.agents()) remember(agent);
+
+  return {
+    all: () => {
+      list ??= [...agents.values()];
+      return list;
+    },
+    get: (id) => agents.get(id) ?? null,
+    async update(id, change) {
+      for (let attempt = 0; attempt < attempts; attempt++) {
+        const known = await store.agent(id);
+        const next = change(known);
+        if (next === null) return known;
+        if (await store.putAgent(next, known?.rev ?? null)) return next;
+      }
+      throw new PetrelError(
+        "STORE_WRITE",
+        `the record of agent ${id} changed ${attempts} times under its writer`,
+      );
+    },
+    close: stop,
+  };
+}

@@ -1,0 +1,49 @@
+/** What an agent's coming and going does to its record. */
+import { parseTimestamp, timestamp } from "../../shared/clock.ts";
+import type { AgentRecord } from "../../shared/model/agent.ts";
+import type { Hello } from "../../shared/wire/messages.ts";
+
+/** The record after a hello. `skew_ms` is the agent's clock minus the hub's. */
+export function arrived(
+  known: AgentRecord | null,
+  id: string,
+  hello: Hello,
+  address: string | null,
+  nowMs: number,
+): AgentRecord {
+  const at = timestamp(nowMs);
+  const clock = parseTimestamp(hello.clock);
+  const base: AgentRecord = known ?? {
+    id,
+    host: null,
+    labels: {},
+    online: true,
+    incarnation: null,
+    version: null,
+    address: null,
+    first_seen: at,
+    last_seen: at,
+    skew_ms: null,
+    packs: {},
+    runners: [],
+    rev: 0,
+  };
+  const isNewStore = base.incarnation !== hello.incarnation;
+  return {
+    ...base,
+    online: true,
+    incarnation: hello.incarnation,
+    version: hello.version,
+    address,
+    last_seen: at,
+    skew_ms: clock === null ? null : clock - nowMs,
+    ...(isNewStore && { packs: {} }),
+    rev: base.rev + 1,
+  };
+}
+
+/** The record after the connection ended; `null` when nothing changes. */
+export function departed(known: AgentRecord | null, nowMs: number): AgentRecord | null {
+  if (known === null || !known.online) return null;
+  return { ...known, online: false, last_seen: timestamp(nowMs), rev: known.rev + 1 };
+}
