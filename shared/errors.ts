@@ -117,6 +117,9 @@ export const catalogue = {
     text: "A sensor wrote a line that is no message of the protocol.",
   },
   SENSOR_EXITED: { status: 500, exit: 1, text: "A sensor's process ended." },
+  // datastore
+  KEY_INVALID: { status: 400, exit: 2, text: "A datastore key's name, value or option is not allowed." },
+  KEY_LIMIT: { status: 507, exit: 1, text: "A sensor or action has as many datastore keys as it may have." },
   // wire and link
   WIRE_TOPIC: { status: 400, exit: 1, text: "A topic is none of ours, or not the sender's." },
   WIRE_PACKET: { status: 400, exit: 1, text: "A packet cannot be decoded." },

@@ -1,0 +1,171 @@
+/**
+ * Runs one program in a process group of its own, behind a gate: it exists, with an id that can be written
+ * down, but does nothing until its start is on disk. If the agent dies before, the program reads end-of-file.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { statSync } from "node:fs";
+import { constants } from "node:os";
+import type { Readable, Writable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+import { PetrelError } from "../../shared/errors.ts";
+import { LineCutter } from "../sensors/lines.ts";
+import { endGroup } from "./group-process.ts";
+import type { ProcessGroup } from "./journal.ts";
+import type { CapturedOutput, ProcessExit, StopReason } from "./outcome.ts";
+import { type OnOutput, OutputCapture } from "./output-capture.ts";
+import { bootId, statOf } from "./proc-fs.ts";
+
+/** Bytes of one line from a script; results are cut at 16 MiB, and JSON may need more room than that. */
+const maxReportLineBytes = 24 * 1024 * 1024;
+/** How long output may still arrive after the program has ended: a child it left behind may hold the pipe. */
+const drainMs = 2_000;
+
+/** The open way to a running script: messages in on descriptor 3, out on descriptor 4, one JSON text a line. */
+export interface ScriptChannel {
+  /** Receives each line; answers go back through `reply`. */
+  onLine(line: string, reply: (line: string) => void): void;
+  /** A line was longer than any result may be. */
+  onOversize(bytes: number): void;
+}
+
+export interface GatedProgram {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** What opens the gate: on standard input, or on descriptor 3 when there is a channel. Never in arguments. */
+  readonly gate: string;
+  readonly channel?: ScriptChannel;
+}
+
+/** How programs are run here, the same for all of them. */
+export interface GatedSettings {
+  /** Time between SIGTERM and SIGKILL. */
+  readonly termGraceMs: number;
+  /** Bytes kept of each of standard output and standard error. */
+  readonly outputCapBytes: number;
+  /** Another user to run as; left out, the agent's own. */
+  readonly runAs?: { readonly uid: number; readonly gid: number };
+}
+
+export interface GatedContext {
+  readonly stop: AbortSignal;
+  readonly started: (group: ProcessGroup) => Promise<void>;
+  readonly onOutput: OnOutput;
+}
+
+export interface GatedRun {
+  readonly exit: ProcessExit;
+  readonly output: CapturedOutput;
+}
+
+/** Resolves when the program has ended and its output is in. Throws ACTION_START when it cannot be started. */
+export async function runGated(
+  program: GatedProgram,
+  settings: GatedSettings,
+  context: GatedContext,
+): Promise<GatedRun> {
+  const { child, group } = await startChild(program, settings);
+  const ended = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
+  const gate = (program.channel === undefined ? child.stdin : child.stdio[3]) as Writable;
+  // A program that ends without reading breaks the pipe; its exit says all there is to say.
+  gate.on("error", () => {});
+  const capture = captureOutput(child, settings, context.onOutput);
+  const reported = program.channel === undefined ? null : listen(child, gate, program.channel);
+
+  let stopped: StopReason | null = null;
+  let gone = Promise.resolve(true);
+  const onStop = () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    stopped = context.stop.reason as StopReason;
+    gone = endGroup(group.pgid, { graceMs: settings.termGraceMs });
+  };
+  try {
+    await context.started(group);
+  } catch (error) {
+    await endGroup(group.pgid, { graceMs: 0 });
+    closePipes(child);
+    throw error;
+  }
+  context.stop.addEventListener("abort", onStop, { once: true });
+  if (context.stop.aborted) onStop();
+  else if (program.channel === undefined) gate.end(program.gate);
+  else gate.write(program.gate);
+
+  const [code, signal] = await ended;
+  context.stop.removeEventListener("abort", onStop);
+  const named = signal === null ? null : { name: signal, number: constants.signals[signal] };
+  const groupGone = await gone;
+  await Promise.race([Promise.all([capture.closed, reported]), sleep(drainMs, null, { ref: false })]);
+  closePipes(child);
+  return { exit: { code, signal: named, stopped, gone: groupGone }, output: capture.end() };
+}
+
+/** Starts it as leader of a new session, out of reach of a terminal's Ctrl-C, and names its group. */
+async function startChild(
+  { command, args, cwd, env, channel }: GatedProgram,
+  { runAs }: GatedSettings,
+): Promise<{ child: ChildProcess; group: ProcessGroup }> {
+  // spawn(2) would blame the program for a missing working directory.
+  if (!statSync(cwd, { throwIfNoEntry: false })?.isDirectory())
+    throw new PetrelError("ACTION_START", `the working directory '${cwd}' does not exist`, {
+      hint: "give `cwd` as the path of a folder on the agent's host",
+    });
+  const scriptPipes = channel === undefined ? [] : (["pipe", "pipe"] as const);
+  try {
+    const child = spawn(command, args, {
+      cwd,
+      env,
+      detached: true,
+      stdio: [channel === undefined ? "pipe" : "ignore", "pipe", "pipe", ...scriptPipes],
+      ...runAs,
+    });
+    // Read in the same turn as the spawn: until the event loop reaps it, even an ended child can be seen.
+    const startTicks = child.pid === undefined ? null : (statOf(child.pid)?.startTicks ?? null);
+    if (child.pid === undefined || startTicks === null) {
+      const [error] = (await once(child, "error").catch((cause: unknown) => [cause])) as [unknown];
+      throw error;
+    }
+    return { child, group: { pgid: child.pid, start_ticks: startTicks, boot_id: bootId() } };
+  } catch (error) {
+    throw new PetrelError("ACTION_START", `'${command}' cannot be started: ${(error as Error).message}`, {
+      cause: error,
+      where: command,
+    });
+  }
+}
+
+function captureOutput(child: ChildProcess, { outputCapBytes }: GatedSettings, onOutput: OnOutput) {
+  const follow = (stream: Readable, name: "stdout" | "stderr") => {
+    const capture = new OutputCapture(outputCapBytes, (offset, text) => onOutput(name, offset, text));
+    stream.on("data", (chunk: Uint8Array) => capture.write(chunk));
+    stream.on("error", () => {});
+    return { capture, closed: new Promise<void>((resolve) => stream.once("close", () => resolve())) };
+  };
+  const stdout = follow(child.stdout as Readable, "stdout");
+  const stderr = follow(child.stderr as Readable, "stderr");
+  return {
+    closed: Promise.all([stdout.closed, stderr.closed]),
+    end: (): CapturedOutput => ({ stdout: stdout.capture.end(), stderr: stderr.capture.end() }),
+  };
+}
+
+/** Resolves when the script has closed its side. */
+function listen(child: ChildProcess, replies: Writable, channel: ScriptChannel): Promise<void> {
+  const reports = child.stdio[4] as Readable;
+  const cutter = new LineCutter(maxReportLineBytes);
+  reports.on("data", (chunk: Uint8Array) => {
+    for (const line of cutter.push(chunk)) {
+      if (line.kind === "dropped") channel.onOversize(line.bytes);
+      else channel.onLine(line.text, (answer) => replies.writable && replies.write(`${answer}\n`));
+    }
+  });
+  reports.on("error", () => {});
+  return new Promise((resolve) => reports.once("close", () => resolve()));
+}
+
+/** Descriptors are a process's scarcest thing: none stays open for a child that somebody left behind. */
+function closePipes(child: ChildProcess): void {
+  for (const pipe of child.stdio) pipe?.destroy();
+}

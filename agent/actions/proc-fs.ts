@@ -1,0 +1,65 @@
+/** Reads /proc: who a process is, whether a group still lives, which boot this is (proc(5)). */
+import { readdirSync, readFileSync } from "node:fs";
+
+/** One process as `/proc/<pid>/stat` shows it. */
+export interface ProcessStat {
+  readonly pid: number;
+  readonly state: string;
+  readonly group: number;
+  /** Clock ticks since boot at which it started; with the boot id this names a process for ever. */
+  readonly startTicks: number;
+}
+
+/** Takes the text apart; the command name may itself hold blanks and brackets, so it is cut at the last one. */
+export function parseStat(text: string): ProcessStat | null {
+  const close = text.lastIndexOf(")");
+  const pid = Number.parseInt(text, 10);
+  const fields = text.slice(close + 2).split(" ");
+  const [state, , group] = fields;
+  const startTicks = Number(fields[19]);
+  if (close < 0 || !Number.isInteger(pid) || state === undefined || !Number.isFinite(startTicks)) return null;
+  return { pid, state, group: Number(group), startTicks };
+}
+
+/** `null` when there is no such process. Synchronous: procfs answers from memory, without a disk. */
+export function statOf(pid: number): ProcessStat | null {
+  const text = readProc(`/proc/${pid}/stat`);
+  return text === null ? null : parseStat(text);
+}
+
+/** True for a process that has ended and only waits for its parent to look. */
+export function isDead(stat: ProcessStat): boolean {
+  return stat.state === "Z" || stat.state === "X";
+}
+
+/** The living members of a process group. */
+export function membersOf(group: number): readonly ProcessStat[] {
+  const members: ProcessStat[] = [];
+  for (const name of readdirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const stat = statOf(Number(name));
+    if (stat !== null && stat.group === group && !isDead(stat)) members.push(stat);
+  }
+  return members;
+}
+
+/** Whether the environment a process was started with holds `name=value`; false when it may not be read. */
+export function startedWith(pid: number, name: string, value: string): boolean {
+  return (readProc(`/proc/${pid}/environ`) ?? "").split("\0").includes(`${name}=${value}`);
+}
+
+/** Names this boot of the machine: process ids and start times mean nothing in another. */
+export function bootId(): string {
+  return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+}
+
+/** Processes come and go while one reads: what has gone, or belongs to others, is `null`. */
+function readProc(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === "ENOENT" || code === "ESRCH" || code === "EACCES" || code === "EPERM") return null;
+    throw error;
+  }
+}

@@ -1,0 +1,54 @@
+/** What a runner is: one way of carrying out an action, behind one interface. */
+import type { Json, JsonObject } from "../../../shared/json.ts";
+import type { Logger } from "../../../shared/log.ts";
+import type { ParameterSchemas } from "../../../shared/model/pack.ts";
+import type { ActionRequestEntry } from "../../../shared/wire/messages.ts";
+import type { DatastoreMessage } from "../../sensors/messages.ts";
+import type { GatedSettings } from "../gated-process.ts";
+import type { ProcessGroup } from "../journal.ts";
+import type { RunOutcome } from "../outcome.ts";
+import type { OnOutput } from "../output-capture.ts";
+
+/** One call of an action on its datastore; `owner` is `pack.ActionClass`, the prefix of local names. */
+export type DatastoreCall = (owner: string, call: DatastoreMessage) => Promise<Json>;
+
+/** The packs this agent holds. */
+export interface PackSource {
+  /** The folder of exactly this version, fetched if need be. Throws PACK_MISSING. */
+  ensurePack(ref: string, digest: string): Promise<string>;
+  /** The effective configuration of the version in use. */
+  packConfig(ref: string): JsonObject;
+}
+
+/** What all runners with processes share. */
+export interface RunnerSettings extends GatedSettings {
+  /** From `baseEnvironment`. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Where actions run that name no `cwd`; has to exist. */
+  readonly workFolder: string;
+}
+
+/** Everything a run needs besides its request. */
+export interface RunContext {
+  /** Aborted, with a StopReason, when the run has to end; the runner then ends all of it and resolves. */
+  readonly stop: AbortSignal;
+  /**
+   * To be awaited before the first side effect: resolves once the start is on disk. When it rejects nothing
+   * may run. `group` is what a recovery has to look for; `null` when the runner has no process.
+   */
+  readonly started: (group: ProcessGroup | null) => Promise<void>;
+  readonly onOutput: OnOutput;
+  readonly packs: PackSource;
+  readonly datastore: DatastoreCall;
+  readonly log: Logger;
+}
+
+/** Resolves with an outcome for whatever the action did; rejects with a PetrelError when it could not begin. */
+export interface Runner {
+  readonly name: string;
+  /** The runner's own parameters, apart from the action's (st2 docs, Action Runners). */
+  readonly parameters: ParameterSchemas;
+  /** SIGSTOP of its process group does what people mean by pause. */
+  readonly mayPause: boolean;
+  run(request: ActionRequestEntry, context: RunContext): Promise<RunOutcome>;
+}

@@ -1,0 +1,117 @@
+/** The runners `local-shell-cmd` and `local-shell-script` (st2 docs, Action Runners). */
+import { randomUUID } from "node:crypto";
+import { accessSync, chmodSync, constants, statSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { PetrelError } from "../../../shared/errors.ts";
+import type { JsonObject } from "../../../shared/json.ts";
+import type { ParameterSchemas } from "../../../shared/model/pack.ts";
+import type { ActionRequestEntry } from "../../../shared/wire/messages.ts";
+import { actionEnvironment } from "../environment.ts";
+import { type GatedProgram, runGated } from "../gated-process.ts";
+import { type CapturedOutput, type RunOutcome, shellOutcome } from "../outcome.ts";
+import { entryPointPath } from "./entry-point-fs.ts";
+import type { RunContext, Runner, RunnerSettings } from "./runner.ts";
+import { gateLine, gateScript, quote, scriptArguments } from "./shell-text.ts";
+
+const shellParameters: ParameterSchemas = {
+  cwd: { type: "string", description: "Working directory on the agent's host" },
+  env: { type: "object", description: "Environment variables of the command" },
+  kwarg_op: { type: "string", default: "--", description: "Prefix of named arguments" },
+  sudo: { type: "boolean", default: false, description: "Run with sudo" },
+  sudo_password: { type: "string", secret: true, description: "Password for sudo" },
+  timeout: { type: "integer", default: 60, description: "Seconds after which the action is ended" },
+};
+
+/** Runs `cmd` through bash, or through sh on hosts that have no bash. */
+export function shellCommandRunner(settings: RunnerSettings): Runner {
+  return {
+    name: "local-shell-cmd",
+    mayPause: true,
+    parameters: { cmd: { type: "string", description: "The command" }, ...shellParameters },
+    run(request, context) {
+      const { cmd } = request.runner_parameters;
+      if (typeof cmd !== "string" || cmd === "")
+        throw new PetrelError("PARAMETER_MISSING", `action ${request.action} got no command in 'cmd'`);
+      return runShell(cmd, settings, request, context);
+    },
+  };
+}
+
+/** Runs the action's script with its parameters as arguments: named ones, then positional ones. */
+export function shellScriptRunner(settings: RunnerSettings): Runner {
+  return {
+    name: "local-shell-script",
+    mayPause: true,
+    parameters: shellParameters,
+    async run(request, context) {
+      const folder = await context.packs.ensurePack(request.pack, request.pack_digest);
+      const script = entryPointPath(folder, request.entry_point);
+      const { mode } = statSync(script);
+      // As StackStorm does: packs come from archives and repositories that forget the mode.
+      if ((mode & 0o100) === 0) chmodSync(script, mode | 0o755);
+      const { kwarg_op: prefix = "--" } = request.runner_parameters;
+      const args = scriptArguments(request.parameters, request.positional ?? [], String(prefix ?? "--"));
+      return runShell(`exec ${[script, ...args].map(quote).join(" ")}`, settings, request, context);
+    },
+  };
+}
+
+async function runShell(
+  command: string,
+  settings: RunnerSettings,
+  request: ActionRequestEntry,
+  context: RunContext,
+): Promise<RunOutcome> {
+  if (command.includes("\0"))
+    throw new PetrelError("PARAMETER_INVALID", `the command of ${request.action} holds a NUL character`);
+  const parameters = request.runner_parameters;
+  const sudo = parameters.sudo === true && process.getuid?.() !== 0;
+  const env = actionEnvironment(settings.env, request);
+  const program: GatedProgram = {
+    ...(sudo ? sudoShell(command, parameters) : plainShell(command, settings.env.PATH)),
+    cwd: typeof parameters.cwd === "string" && parameters.cwd !== "" ? parameters.cwd : settings.workFolder,
+    env,
+  };
+  const { exit, output } = await runGated(program, settings, context);
+  const outcome = shellOutcome(exit, output);
+  return sudo && exit.code === 1 && passwordRefused(output) ? refusedOutcome(outcome) : outcome;
+}
+
+function plainShell(command: string, path = "") {
+  const shell = hasProgram("bash", path) ? "bash" : "sh";
+  return { command: shell, args: ["-c", gateScript(shell)], gate: gateLine(command) };
+}
+
+/** The gate stands inside sudo, which closes all descriptors but the first three. */
+function sudoShell(command: string, parameters: JsonObject) {
+  const password = parameters.sudo_password;
+  const marker = `petrel-gate-${randomUUID()}`;
+  const authenticate = typeof password === "string" ? ["-S", "-p", ""] : ["-n"];
+  return {
+    command: "sudo",
+    args: [...authenticate, "-E", "--", "bash", "-c", gateScript("bash", marker)],
+    gate: `${typeof password === "string" ? `${password}\n` : ""}${marker}\n${gateLine(command)}`,
+  };
+}
+
+function hasProgram(name: string, path: string): boolean {
+  return path.split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, name), constants.X_OK);
+      return folder !== "";
+    } catch {
+      // Not in this folder; the next one may have it.
+      return false;
+    }
+  });
+}
+
+function passwordRefused({ stderr }: CapturedOutput): boolean {
+  return /incorrect password|no password was provided|try again/i.test(stderr.text);
+}
+
+/** StackStorm's answer to a wrong password: return code -1 and a text. */
+function refusedOutcome(outcome: RunOutcome): RunOutcome {
+  const error = "Invalid sudo password provided or sudo is not configured for this user";
+  return { ...outcome, result: { ...(outcome.result as JsonObject), return_code: -1, error } };
+}

@@ -1,0 +1,1 @@
+"""The older name under which StackStorm packs import their base class."""

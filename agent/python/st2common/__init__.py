@@ -1,0 +1,1 @@
+"""The parts of StackStorm's `st2common` that actions and sensors of packs import."""

@@ -1,0 +1,116 @@
+/** What a runner's test needs: all runners of an agent, a pack in a temporary folder, a context that records. */
+import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { baseEnvironment } from "../../agent/actions/environment.ts";
+import type { ProcessGroup } from "../../agent/actions/journal.ts";
+import type { RunOutcome, StopReason } from "../../agent/actions/outcome.ts";
+import { nodeScriptRunner } from "../../agent/actions/runners/node-script.ts";
+import { noopRunner } from "../../agent/actions/runners/noop.ts";
+import { pythonScriptRunner } from "../../agent/actions/runners/python-process.ts";
+import type { DatastoreCall, Runner, RunnerSettings } from "../../agent/actions/runners/runner.ts";
+import { shellCommandRunner, shellScriptRunner } from "../../agent/actions/runners/shell-process.ts";
+import type { JsonObject } from "../../shared/json.ts";
+import { silentLogger } from "../../shared/log.ts";
+import type { ActionRequestEntry } from "../../shared/wire/messages.ts";
+import { tempFolder } from "./temp-folder.ts";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+
+export function allRunners(workFolder: string, changes: Partial<RunnerSettings> = {}): readonly Runner[] {
+  const settings = {
+    env: baseEnvironment(process.env),
+    workFolder,
+    termGraceMs: 2_000,
+    outputCapBytes: 1024 * 1024,
+    nodeCommand: process.execPath,
+    nodeEntry: join(root, "agent/actions/runners/node-action-main.ts"),
+    pythonFolder: join(root, "agent/python"),
+    ...changes,
+  };
+  return [
+    shellCommandRunner(settings),
+    shellScriptRunner(settings),
+    nodeScriptRunner(settings),
+    pythonScriptRunner(settings),
+    noopRunner,
+  ];
+}
+
+let requests = 0;
+
+export function actionRequest(changes: Partial<ActionRequestEntry> = {}): ActionRequestEntry {
+  const execution = `01K0000000000000000${String(++requests).padStart(7, "0")}`;
+  return {
+    id: execution,
+    at: "2026-01-01T00:00:00.000Z",
+    kind: "action-request",
+    execution,
+    action: "bench.act",
+    runner: "noop",
+    pack: "bench",
+    pack_digest: "sha256:00",
+    entry_point: "",
+    runner_parameters: {},
+    parameters: {},
+    timeout: 60,
+    idempotent: false,
+    expires_at: null,
+    user: "tester",
+    rule: null,
+    trigger_instance: null,
+    ...changes,
+  };
+}
+
+export interface BenchRun {
+  readonly outcome: Promise<RunOutcome>;
+  /** Asks the run to end. */
+  stop(reason: StopReason): void;
+  readonly groups: (ProcessGroup | null)[];
+  readonly streamed: { stream: string; offset: number; text: string }[];
+}
+
+export interface BenchOptions {
+  readonly files?: Readonly<Record<string, string>>;
+  readonly config?: JsonObject;
+  readonly datastore?: DatastoreCall;
+  /** Called when the run announces its start, before it may go on. */
+  readonly onStarted?: (group: ProcessGroup | null) => Promise<void> | void;
+  readonly settings?: Partial<RunnerSettings>;
+}
+
+/** Starts one action; the pack's files are written first. */
+export async function startRun(
+  runnerName: string,
+  request: Partial<ActionRequestEntry>,
+  options: BenchOptions = {},
+): Promise<BenchRun & { readonly folder: string; readonly request: ActionRequestEntry }> {
+  const folder = await tempFolder("runner");
+  for (const [name, text] of Object.entries(options.files ?? {})) {
+    await mkdir(dirname(join(folder, name)), { recursive: true });
+    await writeFile(join(folder, name), text);
+    if (name.includes("/bin/")) await chmod(join(folder, name), 0o755);
+  }
+  const runner = allRunners(folder, options.settings).find(({ name }) => name === runnerName);
+  if (runner === undefined) throw new Error(`no runner ${runnerName}`);
+  const control = new AbortController();
+  const groups: (ProcessGroup | null)[] = [];
+  const streamed: { stream: string; offset: number; text: string }[] = [];
+  const full = actionRequest({ runner: runnerName, ...request });
+  const outcome = (async () =>
+    runner.run(full, {
+      stop: control.signal,
+      started: async (group) => {
+        groups.push(group);
+        await options.onStarted?.(group);
+      },
+      onOutput: (stream, offset, text) => streamed.push({ stream, offset, text }),
+      packs: { ensurePack: async () => folder, packConfig: () => options.config ?? {} },
+      datastore: options.datastore ?? (async () => null),
+      log: silentLogger,
+    }))();
+  // The test awaits it later; a rejection before that is not unhandled.
+  outcome.catch(() => {});
+  return { outcome, stop: (reason) => control.abort(reason), groups, streamed, folder, request: full };
+}
