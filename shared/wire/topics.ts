@@ -27,6 +27,11 @@ export function agentTopic(prefix: string, agent: string, kind: TopicKind): stri
   return `${prefix}/v1/agent/${agent}/${kind}`;
 }
 
+/** A filter: `+` for any agent or any kind, `#` for all below an agent. */
+export function agentFilter(prefix: string, agent: string, kind: TopicKind | "+" | "#"): string {
+  return `${prefix}/v1/agent/${agent}/${kind}`;
+}
+
 /** `null` for anything that is not exactly one of our topics. */
 export function parseTopic(prefix: string, topic: string): AgentTopic | null {
   const head = `${prefix}/v1/agent/`;

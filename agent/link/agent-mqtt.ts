@@ -1,0 +1,90 @@
+/** The agent's connection to its broker: its own topics, its presence, its last will. */
+import type { Clock } from "../../shared/clock.ts";
+import { PetrelError } from "../../shared/errors.ts";
+import type { LinkTransport } from "../../shared/link/ports.ts";
+import type { Logger } from "../../shared/log.ts";
+import { parseBrokerUrl } from "../../shared/mqtt/broker-url.ts";
+import {
+  BrokerConnection,
+  type ConnectionLimits,
+  type ConnectionStats,
+} from "../../shared/mqtt/connection-mqtt.ts";
+import { isEcho } from "../../shared/mqtt/echo.ts";
+import { isAgentId } from "../../shared/ref.ts";
+import type { Timers } from "../../shared/timers.ts";
+import type { Presence, TopicKind } from "../../shared/wire/messages.ts";
+import { agentTopic, parseTopic, subscribedKinds } from "../../shared/wire/topics.ts";
+
+export interface AgentConnectionOptions {
+  /** `mqtt://HOST:PORT` */
+  readonly url: string;
+  /** Agent id; also MQTT client id and user name. */
+  readonly id: string;
+  readonly prefix: string;
+  /** The encoded presence message of now: published on each connect, and left as the last will. */
+  readonly presence: (state: Presence["state"]) => Uint8Array;
+  readonly logger: Logger;
+  readonly clock: Pick<Clock, "monotonic">;
+  readonly timers: Timers;
+  /** Evenly spread in [0, 1). */
+  readonly jitter: () => number;
+  readonly limits?: Partial<ConnectionLimits>;
+  /** Subscribed and announced: what the hub sends from now on arrives. Time for a hello. */
+  readonly onConnect: (transport: LinkTransport) => void;
+  readonly onDisconnect: () => void;
+  /** Bytes from the hub, not yet decoded; acknowledged to the broker at once. */
+  readonly onMessage: (kind: TopicKind, bytes: Uint8Array) => void;
+}
+
+export interface AgentConnection {
+  /** The same object across connections; what is sent while there is none is dropped. */
+  readonly transport: LinkTransport;
+  readonly connected: () => boolean;
+  readonly stats: () => ConnectionStats;
+  /** Says that it goes, then closes; resolves when closed, after a second at most. */
+  readonly stop: () => Promise<void>;
+}
+
+/**
+ * Connects, and goes on trying: back-off 1 to 60 s with jitter, one BROKER_UNREACHABLE in the log for each outage.
+ * Throws AGENT_ID, CONFIG_INVALID, LINK_INSECURE before it touches the network.
+ */
+export function connectAgent(options: AgentConnectionOptions): AgentConnection {
+  const { id, prefix, presence } = options;
+  if (!isAgentId(id)) {
+    throw new PetrelError("AGENT_ID", `'${id.slice(0, 80)}' cannot be an agent id`, {
+      hint: "use 1 to 63 of a-z 0-9 . _ - and begin with a letter or digit",
+    });
+  }
+  const address = parseBrokerUrl(options.url);
+  const announce = (state: Presence["state"]) =>
+    connection.publish(agentTopic(prefix, id, "presence"), presence(state), true);
+  const transport: LinkTransport = {
+    send: (kind, bytes) => void connection.publish(agentTopic(prefix, id, kind), bytes),
+  };
+  const connection: BrokerConnection = new BrokerConnection({
+    ...options,
+    address,
+    clientId: id,
+    username: id,
+    will: () => ({ topic: agentTopic(prefix, id, "presence"), bytes: presence("offline") }),
+    onOpen: async () => {
+      await connection.subscribe(subscribedKinds("agent").map((kind) => agentTopic(prefix, id, kind)));
+      announce("online");
+    },
+    onOpened: () => options.onConnect(transport),
+    onClose: options.onDisconnect,
+    onMessage: (topic, bytes) => {
+      const parsed = parseTopic(prefix, topic);
+      // A broker that is not ours may send anything.
+      if (parsed?.agent !== id || isEcho("agent", parsed.kind, bytes)) return;
+      options.onMessage(parsed.kind, bytes);
+    },
+  });
+  return {
+    transport,
+    connected: () => connection.open,
+    stats: () => connection.stats,
+    stop: () => connection.stop(() => announce("offline")),
+  };
+}

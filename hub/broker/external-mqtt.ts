@@ -1,0 +1,160 @@
+/** The hub as a client of an external broker. */
+import type { Clock } from "../../shared/clock.ts";
+import type { Logger } from "../../shared/log.ts";
+import { parseBrokerUrl } from "../../shared/mqtt/broker-url.ts";
+import { BrokerConnection, type ConnectionLimits } from "../../shared/mqtt/connection-mqtt.ts";
+import { isEcho } from "../../shared/mqtt/echo.ts";
+import type { Timers } from "../../shared/timers.ts";
+import { maxBrokerBytes, type TopicKind } from "../../shared/wire/messages.ts";
+import {
+  agentFilter,
+  agentTopic,
+  mayPublish,
+  parseTopic,
+  subscribedKinds,
+} from "../../shared/wire/topics.ts";
+import { presenceState } from "./presence.ts";
+import { Refusals } from "./refusals.ts";
+import type { HubTransport, TransportEvents } from "./transport.ts";
+
+export interface ExternalBrokerOptions extends TransportEvents {
+  /** `mqtt://[USER[:PASSWORD]@]HOST:PORT` */
+  readonly url: string;
+  readonly prefix: string;
+  /** This hub's MQTT client id; the same after a restart, so that the broker closes what is left of the last one. */
+  readonly clientId: string;
+  /** Which agents this hub serves; all when not given. */
+  readonly owns?: (agent: string) => boolean;
+  readonly logger: Logger;
+  readonly clock: Pick<Clock, "monotonic">;
+  readonly timers: Timers;
+  /** Evenly spread in [0, 1). */
+  readonly jitter: () => number;
+  readonly limits?: Partial<ConnectionLimits>;
+}
+
+export interface ExternalBroker extends HubTransport {
+  /** Whether the broker is reached now. */
+  readonly reached: () => boolean;
+}
+
+/** One connection carries the whole fleet's traffic. */
+const hubLimits = { unacknowledged: 20_000, unacknowledgedBytes: 32 * 1024 * 1024 };
+
+/** Heard from every agent, to learn of it; the rest is subscribed to agent by agent. */
+const discovery: readonly TopicKind[] = ["presence", "hello"];
+const perAgent = subscribedKinds("hub").filter((kind) => !discovery.includes(kind));
+
+/** Messages kept while an agent's topics are being subscribed to: a presence and a hello, and one more of each. */
+const mostHeld = 4;
+
+type AgentState = { connected: boolean; held: { kind: TopicKind; bytes: Uint8Array }[] | null };
+
+/**
+ * Returns at once and goes on trying to reach the broker. Subscribes for each agent it owns, never with `$share`:
+ * what a dead member of a group was given is lost to the group. Messages are acknowledged when they arrive; what
+ * counts is the ledgers' receipt. Throws CONFIG_INVALID, LINK_INSECURE.
+ */
+export function connectExternal(options: ExternalBrokerOptions): ExternalBroker {
+  const { prefix, logger, owns = () => true } = options;
+  const address = parseBrokerUrl(options.url);
+  const refusals = new Refusals(options);
+  const agents = new Map<string, AgentState>();
+
+  const deliver = (agent: string, kind: TopicKind, bytes: Uint8Array) => {
+    const failed = (error: unknown) =>
+      refusals.note("ingest_failed", agent, "a message could not be taken in", { kind, error });
+    try {
+      options.onMessage(agent, kind, bytes)?.catch(failed);
+    } catch (error) {
+      failed(error);
+    }
+  };
+  const connect = (agent: string, state: AgentState) => {
+    if (state.connected) return;
+    state.connected = true;
+    options.onConnect(agent, { address: null });
+  };
+  const disconnect = (agent: string, state: AgentState) => {
+    if (!state.connected) return;
+    state.connected = false;
+    options.onDisconnect(agent);
+  };
+
+  /** The agent's own topics first: an answer to its hello would make it send what nobody hears yet. */
+  const meet = (agent: string, kind: TopicKind, bytes: Uint8Array) => {
+    const state: AgentState = { connected: false, held: [{ kind, bytes }] };
+    agents.set(agent, state);
+    const filters = perAgent.map((each) => agentTopic(prefix, agent, each));
+    connection.subscribe(filters).then(
+      () => {
+        if (agents.get(agent) !== state) return;
+        const held = state.held ?? [];
+        state.held = null;
+        for (const message of held) take(agent, state, message.kind, message.bytes);
+      },
+      (error: unknown) => {
+        // Met again at its next hello.
+        if (agents.get(agent) === state) agents.delete(agent);
+        refusals.note("subscription", agent, "the broker grants no subscription for this agent", { error });
+      },
+    );
+  };
+
+  const take = (agent: string, state: AgentState, kind: TopicKind, bytes: Uint8Array) => {
+    const presence = kind === "presence" ? presenceState(bytes) : null;
+    if (kind === "hello" || presence === "online") connect(agent, state);
+    deliver(agent, kind, bytes);
+    if (presence === "offline") disconnect(agent, state);
+  };
+
+  const forgetAll = () => {
+    const known = [...agents];
+    agents.clear();
+    for (const [agent, state] of known) disconnect(agent, state);
+  };
+
+  const connection = new BrokerConnection({
+    ...options,
+    address,
+    username: address.username,
+    password: address.password,
+    limits: { ...hubLimits, ...options.limits },
+    onOpen: () => {
+      forgetAll();
+      return connection.subscribe(discovery.map((kind) => agentFilter(prefix, "+", kind)));
+    },
+    onOpened: () =>
+      logger.info("connected to the external broker", { broker: `${address.host}:${address.port}` }),
+    onClose: forgetAll,
+    onMessage: (topic, bytes) => {
+      const parsed = parseTopic(prefix, topic);
+      if (parsed === null || !mayPublish("agent", parsed.kind)) return;
+      const { agent, kind } = parsed;
+      if (!owns(agent) || isEcho("hub", kind, bytes)) return;
+      const state = agents.get(agent);
+      if (state === undefined) {
+        const away = kind === "presence" && presenceState(bytes) !== "online";
+        return away ? deliver(agent, kind, bytes) : meet(agent, kind, bytes);
+      }
+      if (state.held === null) return take(agent, state, kind, bytes);
+      if (state.held.length < mostHeld) state.held.push({ kind, bytes });
+    },
+  });
+
+  return {
+    reached: () => connection.open,
+    transport: (agent) => ({
+      send(kind, bytes) {
+        if (bytes.length <= maxBrokerBytes) connection.publish(agentTopic(prefix, agent, kind), bytes);
+      },
+    }),
+    connected: (agent) => agents.get(agent)?.connected === true,
+    stats: () => {
+      const { received, sent, dropped } = connection.stats;
+      const connected = [...agents.values()].filter((state) => state.connected).length;
+      return { agents: connected, received, sent, dropped, takeovers: 0, refused: refusals.counts };
+    },
+    stop: () => connection.stop(),
+  };
+}

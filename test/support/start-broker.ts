@@ -1,0 +1,50 @@
+/** An embedded broker for one test, with a record of what it told the hub. */
+import { onTestFinished } from "vitest";
+import { type BrokerLimits, type EmbeddedBroker, startBroker } from "../../hub/broker/broker-mqtt.ts";
+import type { TransportEvents } from "../../hub/broker/transport.ts";
+import { silentLogger } from "../../shared/log.ts";
+import { systemClock } from "../../shared/system-process.ts";
+import type { TopicKind } from "../../shared/wire/messages.ts";
+
+export interface Heard {
+  readonly agent: string;
+  readonly kind: TopicKind;
+  readonly text: string;
+}
+
+export interface TestBroker {
+  readonly broker: EmbeddedBroker;
+  readonly port: number;
+  readonly heard: Heard[];
+  /** `connect a`, `disconnect a`, `takeover a`, in order. */
+  readonly events: string[];
+}
+
+export interface TestBrokerOptions {
+  readonly dev?: boolean;
+  readonly prefix?: string;
+  readonly limits?: Partial<BrokerLimits>;
+  readonly onMessage?: TransportEvents["onMessage"];
+}
+
+export async function testBroker(options: TestBrokerOptions = {}): Promise<TestBroker> {
+  const heard: Heard[] = [];
+  const events: string[] = [];
+  const broker = await startBroker({
+    listen: { host: "127.0.0.1", port: 0 },
+    prefix: options.prefix ?? "petrel",
+    dev: options.dev ?? false,
+    logger: silentLogger,
+    clock: systemClock,
+    ...(options.limits && { limits: options.limits }),
+    onConnect: (agent) => void events.push(`connect ${agent}`),
+    onDisconnect: (agent) => void events.push(`disconnect ${agent}`),
+    onTakeover: (agent) => void events.push(`takeover ${agent}`),
+    onMessage: (agent, kind, bytes) => {
+      heard.push({ agent, kind, text: Buffer.from(bytes).toString("utf8") });
+      return options.onMessage?.(agent, kind, bytes);
+    },
+  });
+  onTestFinished(() => broker.stop());
+  return { broker, port: broker.address.port, heard, events };
+}
