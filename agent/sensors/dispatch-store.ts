@@ -1,0 +1,206 @@
+/** Stores what sensors dispatch: trigger, datastore values and occurrence key in one batch, each occurrence once. */
+import { createHash } from "node:crypto";
+import { timestamp } from "../../shared/clock.ts";
+import { type ErrorCode, isPetrelError, PetrelError } from "../../shared/errors.ts";
+import type { Logger } from "../../shared/log.ts";
+import type { StoreOp } from "../../shared/storage/committer-store.ts";
+import type { Database } from "../../shared/storage/database-store.ts";
+import { maxEntryBytes, type TriggerEntry } from "../../shared/wire/messages.ts";
+import type { DispatchLife, Refusal } from "./intake.ts";
+import type { LocalValues, LocalValuesStore, ValueChange, ValuePlan } from "./local-values-store.ts";
+import type { DispatchMessage } from "./messages.ts";
+import { type KeyPlan, OccurrenceKeys } from "./occurrence-keys.ts";
+import { isDeeperThan, maxPayloadDepth } from "./protocol.ts";
+
+export interface DispatchStoreOptions {
+  readonly database: Pick<Database, "level" | "committer">;
+  /** Of the outbox: entries and `extraOps` in one synced batch, all or none; rejects with LINK_OUTBOX_FULL. */
+  readonly append: (entries: readonly TriggerEntry[], extraOps: readonly StoreOp[]) => Promise<unknown>;
+  readonly values: LocalValuesStore;
+  readonly newId: () => string;
+  readonly now: () => number;
+  readonly log: Logger;
+}
+
+interface Prepared {
+  readonly id: number;
+  readonly key: string | null;
+  readonly entry: TriggerEntry;
+  readonly changes: readonly ValueChange[];
+}
+
+function prefixOf(sensor: string): string {
+  return `sensor-key!${sensor}!`;
+}
+
+/** Keys hold paths of any length; a digest keeps rows and memory small. */
+function digestOf(key: string): string {
+  return createHash("sha256").update(key).digest("base64url");
+}
+
+/** Hands out one life after the other of each sensor; two lives of one sensor never overlap. */
+export class DispatchStore {
+  readonly #options: DispatchStoreOptions;
+
+  constructor(options: DispatchStoreOptions) {
+    this.#options = options;
+  }
+
+  /** Begins a life of `sensor` (`pack.ClassName`), with the keys that earlier lives left. */
+  async openLife(sensor: string): Promise<DispatchLife> {
+    const prefix = prefixOf(sensor);
+    const held: { key: string; sequence: number }[] = [];
+    const rows = this.#options.database.level.iterator({ gt: prefix, lt: `${prefix}~` });
+    for await (const [key, value] of rows)
+      held.push({ key: key.slice(prefix.length), sequence: Number(value) });
+    const values = await this.#options.values.of(sensor);
+    return new StoredLife(this.#options, sensor, new OccurrenceKeys(held), values);
+  }
+}
+
+class StoredLife implements DispatchLife {
+  readonly #options: DispatchStoreOptions;
+  readonly #sensor: string;
+  readonly #keys: OccurrenceKeys;
+  readonly #values: LocalValues;
+  /** A dispatch that has to be tried again keeps its entry, and so its id. */
+  readonly #prepared = new WeakMap<DispatchMessage, Prepared | PetrelError>();
+  readonly #stored = new WeakSet<Prepared>();
+  /** The last write failed; whether LevelDB kept it shows only the disk. */
+  #uncertain = false;
+
+  constructor(options: DispatchStoreOptions, sensor: string, keys: OccurrenceKeys, values: LocalValues) {
+    this.#options = options;
+    this.#sensor = sensor;
+    this.#keys = keys;
+    this.#values = values;
+  }
+
+  async store(dispatches: readonly DispatchMessage[]): Promise<readonly Refusal[]> {
+    const refused: Refusal[] = [];
+    const ready: Prepared[] = [];
+    for (const dispatch of dispatches) {
+      const prepared = this.#prepare(dispatch);
+      if (isPetrelError(prepared)) refused.push({ id: dispatch.id, error: prepared });
+      else if (!this.#stored.has(prepared)) ready.push(prepared);
+    }
+    const error = await this.#write(ready);
+    if (error === null) return refused;
+    // One of them is at fault: each goes alone, so that only that one is refused.
+    for (const prepared of ready) {
+      const own = await this.#write([prepared]);
+      if (own !== null) refused.push({ id: prepared.id, error: own });
+    }
+    return refused.toSorted((a, b) => a.id - b.id);
+  }
+
+  async checkpoint(upTo: number, earlier: boolean, acceptedUpTo: number): Promise<void> {
+    const plan = this.#keys.planCheckpoint({ upTo, earlier }, acceptedUpTo);
+    await this.#commit(this.#keyOps(plan));
+    plan.commit();
+  }
+
+  /** `null` once on disk; an error for which trying again would be in vain. Rejects when it would not. */
+  async #write(ready: readonly Prepared[]): Promise<PetrelError | null> {
+    if (this.#uncertain) await this.#learnFromDisk(ready);
+    const plan = this.#keys.planDispatches(ready);
+    const values = this.#planValues(plan.fresh.flatMap(({ changes }) => changes));
+    if (isPetrelError(values)) return values;
+    const entries = plan.fresh.map(({ entry }) => entry);
+    const ops = [...values.ops, ...this.#keyOps(plan)];
+    try {
+      if (entries.length > 0) await this.#options.append(entries, ops);
+      else await this.#commit(ops);
+    } catch (error) {
+      if (isPetrelError(error) && error.code === "LINK_ENTRY_TOO_LARGE") return error;
+      this.#uncertain = true;
+      throw error;
+    }
+    this.#uncertain = false;
+    plan.commit();
+    values.commit();
+    for (const prepared of ready) this.#stored.add(prepared);
+    if (plan.crowdedOut > 0) this.#warnCrowded(plan.crowdedOut);
+    return null;
+  }
+
+  #planValues(changes: readonly ValueChange[]): ValuePlan | PetrelError {
+    try {
+      return this.#values.plan(changes);
+    } catch (error) {
+      if (isPetrelError(error)) return error;
+      throw error;
+    }
+  }
+
+  #prepare(dispatch: DispatchMessage): Prepared | PetrelError {
+    const known = this.#prepared.get(dispatch);
+    if (known !== undefined) return known;
+    const made = this.#check(dispatch);
+    this.#prepared.set(dispatch, made);
+    return made;
+  }
+
+  #check(dispatch: DispatchMessage): Prepared | PetrelError {
+    const { trigger, payload = null, trace_tag: traceTag = null } = dispatch;
+    const refuse = (code: ErrorCode, message: string, hint: string) =>
+      new PetrelError(code, `${message}; ${hint}`, { where: `${this.#sensor}, dispatch ${dispatch.id}` });
+    if (isDeeperThan(payload, maxPayloadDepth)) {
+      return refuse(
+        "TRIGGER_PAYLOAD",
+        `the payload nests more than ${maxPayloadDepth} levels`,
+        "flatten it, or send the deep part as text",
+      );
+    }
+    const entry: TriggerEntry = {
+      kind: "trigger",
+      id: this.#options.newId(),
+      at: timestamp(this.#options.now()),
+      trigger,
+      payload,
+      sensor: this.#sensor,
+      ...(traceTag !== null && { trace_tag: traceTag }),
+    };
+    const size = Buffer.byteLength(JSON.stringify(entry));
+    if (size > maxEntryBytes) {
+      return refuse(
+        "LINK_ENTRY_TOO_LARGE",
+        `the trigger takes ${size} bytes, at most ${maxEntryBytes} are possible`,
+        "send a part of it, or where it can be found",
+      );
+    }
+    const changes = Object.entries(dispatch.set ?? {}).map(([name, value]) => ({ name, value }));
+    const key = typeof dispatch.key === "string" ? digestOf(dispatch.key) : null;
+    return { id: dispatch.id, key, entry, changes };
+  }
+
+  /** After a failed write: a key that is on disk says that its whole batch is. */
+  async #learnFromDisk(ready: readonly Prepared[]): Promise<void> {
+    const keys = ready.flatMap(({ key }) => (key === null ? [] : [key]));
+    const rows = await this.#options.database.level.getMany(keys.map((key) => prefixOf(this.#sensor) + key));
+    this.#keys.learn(keys.filter((_, at) => rows[at] !== undefined));
+  }
+
+  #keyOps({ hold, release }: Pick<KeyPlan<Prepared>, "hold" | "release">): StoreOp[] {
+    const prefix = prefixOf(this.#sensor);
+    return [
+      ...release.map((key): StoreOp => ({ type: "del", key: prefix + key })),
+      ...hold.map(
+        ({ key, sequence }): StoreOp => ({ type: "put", key: prefix + key, value: String(sequence) }),
+      ),
+    ];
+  }
+
+  async #commit(ops: readonly StoreOp[]): Promise<void> {
+    if (ops.length === 0) return;
+    await this.#options.database.committer.commit({ ops, bytes: ops.length * 128, source: this.#sensor });
+  }
+
+  #warnCrowded(count: number): void {
+    this.#options.log.warn("sensor holds too many occurrence keys; the oldest were let go of", {
+      sensor: this.#sensor,
+      count,
+      hint: "send checkpoint once an occurrence will not be repeated",
+    });
+  }
+}

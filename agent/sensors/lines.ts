@@ -1,0 +1,70 @@
+/** Cuts a stream of bytes into lines of bounded length. */
+import { isUtf8 } from "node:buffer";
+
+/** Bytes a line of the sensor protocol may have; a longer one is dropped and counted, never buffered. */
+export const maxLineBytes = 1024 * 1024;
+
+export type CutLine =
+  /** A whole line without its line end. `clean` is false when it is not UTF-8; then `text` is an approximation. */
+  | { readonly kind: "line"; readonly text: string; readonly clean: boolean; readonly bytes: number }
+  /** A line that passed the bound; reported once, at its end. */
+  | { readonly kind: "dropped"; readonly bytes: number };
+
+const lineFeed = 0x0a;
+const carriageReturn = 0x0d;
+
+/** Remembers the unfinished line between chunks, and nothing else. */
+export class LineCutter {
+  readonly #maxBytes: number;
+  #parts: Uint8Array[] = [];
+  #bytes = 0;
+  #dropping = false;
+
+  constructor(maxBytes: number = maxLineBytes) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** The lines that `chunk` completes, in order. Empty lines are left out. */
+  push(chunk: Uint8Array): CutLine[] {
+    const lines: CutLine[] = [];
+    let from = 0;
+    for (;;) {
+      const end = chunk.indexOf(lineFeed, from);
+      if (end === -1) break;
+      this.#keep(chunk.subarray(from, end));
+      const line = this.#finish();
+      if (line !== null) lines.push(line);
+      from = end + 1;
+    }
+    this.#keep(chunk.subarray(from));
+    return lines;
+  }
+
+  /** What the stream left unfinished when it ended: never a message, since its line end is missing. */
+  end(): CutLine | null {
+    return this.#finish();
+  }
+
+  #keep(part: Uint8Array): void {
+    if (part.length === 0) return;
+    this.#bytes += part.length;
+    if (this.#bytes > this.#maxBytes) {
+      this.#dropping = true;
+      this.#parts = [];
+    }
+    if (!this.#dropping) this.#parts.push(part);
+  }
+
+  #finish(): CutLine | null {
+    const bytes = this.#bytes;
+    const dropped = this.#dropping;
+    let whole = Buffer.concat(this.#parts);
+    this.#parts = [];
+    this.#bytes = 0;
+    this.#dropping = false;
+    if (dropped) return { kind: "dropped", bytes };
+    if (whole.at(-1) === carriageReturn) whole = whole.subarray(0, -1);
+    if (whole.length === 0) return null;
+    return { kind: "line", text: whole.toString("utf8"), clean: isUtf8(whole), bytes };
+  }
+}
