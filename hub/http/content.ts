@@ -2,6 +2,7 @@
 import type { ActionDefinition } from "../../shared/model/action.ts";
 import type { PackRecord, ParameterSchemas } from "../../shared/model/pack.ts";
 import type { TriggerType } from "../../shared/model/trigger.ts";
+import { actionParameters } from "../../shared/packs/action-parameters.ts";
 import type { Store } from "../store/store.ts";
 
 /** One state of the registry; refs in sorted order. */
@@ -24,9 +25,10 @@ export function contentOf(packs: readonly PackRecord[]): Content {
   };
 }
 
-/** Parameter schemas of an action, `null` when it is not registered (any more). */
-export function schemasOf(content: Content, action: string): ParameterSchemas | null {
-  return content.actions.get(action)?.parameters ?? null;
+/** What an action takes, its runner's own parameters included; `null` when it is not registered (any more). */
+export function schemasOf(content: Content, ref: string): ParameterSchemas | null {
+  const action = content.actions.get(ref);
+  return action === undefined ? null : actionParameters(action);
 }
 
 /** The registry, read again only after a pack changed. */

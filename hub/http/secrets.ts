@@ -5,9 +5,6 @@ import type { ParameterSchema, ParameterSchemas } from "../../shared/model/pack.
 /** What people see in place of a secret (st2 docs, Secrets masking). */
 export const mask = "********";
 
-/** Parameters of the runners themselves that are secret, whatever the action's own schema says. */
-const runnerSecrets = new Set(["sudo_password", "password", "private_key", "passphrase"]);
-
 type Hide = (value: Json) => Json;
 
 const hide: Hide = (value) => (value === null ? null : mask);
@@ -34,8 +31,7 @@ function maskedObject(schemas: ParameterSchemas, values: JsonObject, hiding: Hid
 /** `null` schemas: the action is not registered any more, nobody can tell what was secret, so all of it is. */
 function maskedParameters(schemas: ParameterSchemas | null, values: JsonObject, hiding: Hide): JsonObject {
   const entries = Object.entries(values).map(([name, value]): [string, Json] => {
-    const secret = schemas === null || (schemas[name] === undefined && runnerSecrets.has(name));
-    return [name, masked(secret ? { secret: true } : schemas[name], value, hiding)];
+    return [name, masked(schemas === null ? { secret: true } : schemas[name], value, hiding)];
   });
   return Object.fromEntries(entries);
 }

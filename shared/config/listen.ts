@@ -23,5 +23,6 @@ export function formatListen({ host, port }: ListenAddress): string {
 export function isLoopback(host: string): boolean {
   const plain = host.toLowerCase().replace(/^\[|\]$/g, "");
   if (plain === "localhost" || plain === "::1") return true;
-  return /^(?:::ffff:)?127\.(?:\d{1,3})\.(?:\d{1,3})\.(?:\d{1,3})$/.test(plain);
+  // Octets in full: what only looks like an address would be looked up as a name, and lead anywhere.
+  return /^(?:::ffff:)?127(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}$/.test(plain);
 }

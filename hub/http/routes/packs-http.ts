@@ -2,16 +2,17 @@
 import type { FastifyInstance } from "fastify";
 import type { JsonObject } from "../../../shared/json.ts";
 import type { PackRecord } from "../../../shared/model/pack.ts";
+import { effectiveConfig } from "../../../shared/packs/config.ts";
+import { packLimits } from "../../../shared/packs/contents.ts";
 import { setPaths } from "../config-paths.ts";
-import { effectiveConfig } from "../effective-config.ts";
 import { sendList } from "../list-http.ts";
 import { listQuerySchema, pageOf } from "../list-query.ts";
 import { keepMasked } from "../secrets.ts";
 import { packConfigView, packView } from "../views.ts";
 import { found, pathSchema, type RouteParts } from "./parts.ts";
 
-/** A pack's folder as base64 in JSON; the pack itself is held to less when it is read. */
-const maxBodyBytes = 24 * 1024 * 1024;
+/** The largest pack as base64 in JSON, and room for its paths. */
+const maxBodyBytes = Math.ceil((packLimits.totalBytes * 4) / 3) + 1024 * 1024;
 
 interface RegisterBody {
   readonly files: readonly { readonly path: string; readonly mode?: number; readonly content: string }[];
@@ -26,7 +27,7 @@ const registerSchema = {
     files: {
       type: "array",
       minItems: 1,
-      maxItems: 10_000,
+      maxItems: packLimits.files,
       items: {
         type: "object",
         required: ["path", "content"],

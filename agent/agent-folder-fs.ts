@@ -1,0 +1,9 @@
+/** Where an agent keeps its data when nobody says. */
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+
+/** The named folder, else the system's for root and the user's for everybody else. */
+export function agentFolder(named: string | null, cwd: string): string {
+  if (named !== null) return resolve(cwd, named);
+  return process.getuid?.() === 0 ? "/var/lib/petrel-agent" : join(homedir(), ".petrel", "agent");
+}

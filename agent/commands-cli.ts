@@ -1,0 +1,91 @@
+/** The commands of `petrel-agent`. */
+import { hostname } from "node:os";
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import type { CliIo } from "../shared/cli/cli-io.ts";
+import { flagsOf } from "../shared/cli/config-flags.ts";
+import { CommandEnded, collect, createProgram, withExample } from "../shared/cli/program-cli.ts";
+import { type AgentConfig, agentSettings } from "../shared/config/agent-config.ts";
+import { resolveConfig } from "../shared/config/config.ts";
+import { readConfigFile } from "../shared/config/read-config-fs.ts";
+import { PetrelError } from "../shared/errors.ts";
+import { isAgentId } from "../shared/ref.ts";
+import { version } from "../shared/version.ts";
+import { agentFolder } from "./agent-folder-fs.ts";
+
+interface RunOptions {
+  readonly label?: readonly string[];
+  readonly config?: string;
+  readonly [flag: string]: unknown;
+}
+
+/** Where a package puts the configuration of an installed agent. */
+const systemConfig = "/etc/petrel/agent.yaml";
+
+/** The host's name as an agent id; it has to be given when the name does not lend itself to one. */
+function ownId(): string {
+  const name = hostname().toLowerCase();
+  if (isAgentId(name)) return name;
+  throw new PetrelError("AGENT_ID", `this host's name '${name}' cannot be an agent id`, {
+    hint: "give one with --id: letters, digits, '.', '_' and '-', at most 63",
+  });
+}
+
+async function run(io: CliIo, options: RunOptions): Promise<void> {
+  const named = options.config === undefined ? undefined : resolve(io.cwd, options.config);
+  const { values } = resolveConfig<AgentConfig>(agentSettings, {
+    file: await readConfigFile(named, systemConfig),
+    env: io.env,
+    flags: flagsOf(
+      { ...options, label: options.label?.join(",") },
+      {
+        data: "data",
+        hub: "hub",
+        id: "id",
+        labels: "label",
+        "log.level": "logLevel",
+        "log.format": "logFormat",
+      },
+    ),
+  });
+  const { runAgent } = await import("./main.ts");
+  const code = await runAgent({
+    data: agentFolder(values.data, io.cwd),
+    hub: values.hub,
+    id: values.id ?? ownId(),
+    labels: values.labels,
+    log: values.log,
+  });
+  throw new CommandEnded(code);
+}
+
+export function createPetrelAgent(io: CliIo): Command {
+  const program = createProgram({
+    name: "petrel-agent",
+    version,
+    description: "Petrel's agent: runs sensors and actions on this host, and tells the hub.",
+    io,
+  }).option("--json", "print JSON");
+  withExample(program, "petrel-agent run --hub mqtt://127.0.0.1:1883 --label role=web");
+  const start = program
+    .command("run")
+    .description("run the agent until it is told to stop")
+    .option("--data <folder>", "its data folder")
+    .option("--hub <url>", "where the hub's broker listens (mqtt://127.0.0.1:1883)")
+    .option("--id <name>", "its name, unique in the fleet; without it the host's name")
+    .option("--label <key=value>", "a label that rules choose agents by (repeatable)", collect)
+    .option("--config <agent.yaml>", `settings; without it ${systemConfig} is read if it exists`)
+    .option("--log-level <level>", "debug, info, warn or error")
+    .option("--log-format <format>", "text or json");
+  withExample(
+    start,
+    "petrel-agent run --data /var/lib/petrel-agent --hub mqtt://127.0.0.1:1883 --id web-1",
+  ).action((options: RunOptions) => run(io, options));
+  withExample(program.command("version").description("print the version"), "petrel-agent version").action(
+    (_options: object, self: Command) => {
+      const json = self.optsWithGlobals<{ json?: boolean }>().json;
+      return io.out(json ? `${JSON.stringify({ version, node: process.versions.node })}\n` : `${version}\n`);
+    },
+  );
+  return program;
+}

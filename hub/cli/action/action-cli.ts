@@ -1,0 +1,26 @@
+/** `petrel action list | get` */
+import type { ActionDefinition } from "../../../shared/model/action.ts";
+import type { NounCommands } from "../nouns-cli.ts";
+import { asIs, getVerb, listVerb } from "../verbs-cli.ts";
+
+export const actionCommands: NounCommands = (noun, context) => {
+  listVerb<ActionDefinition, ActionDefinition>(noun, context, {
+    path: "/v1/actions",
+    description: "list the actions of all packs",
+    example: "petrel action list --pack core",
+    filters: [["-p, --pack <name>", "only this pack's"]],
+    row: asIs,
+    columns: [
+      { header: "REF", value: (action) => action.ref },
+      { header: "RUNNER", value: (action) => action.runner_type },
+      { header: "ENABLED", value: (action) => action.enabled },
+      { header: "DESCRIPTION", value: (action) => action.description, cut: true },
+    ],
+  });
+  getVerb<ActionDefinition>(noun, context, {
+    path: "/v1/actions",
+    argument: "ref",
+    description: "show an action with its parameters",
+    example: "petrel action get core.local",
+  });
+};

@@ -1,0 +1,63 @@
+/** `petrel agent list | get | label` */
+import type { Command } from "commander";
+import { withExample } from "../../../shared/cli/program-cli.ts";
+import { PetrelError } from "../../../shared/errors.ts";
+import type { AgentRecord } from "../../../shared/model/agent.ts";
+import type { NounCommands } from "../nouns-cli.ts";
+import { ago } from "../relative-time.ts";
+import { asIs, getVerb, listVerb } from "../verbs-cli.ts";
+
+const path = "/v1/agents";
+
+export const agentCommands: NounCommands = (noun, context) => {
+  listVerb<AgentRecord, AgentRecord>(noun, context, {
+    path,
+    description: "list the agents that the hub knows",
+    example: "petrel agent list",
+    row: asIs,
+    columns: [
+      { header: "AGENT", value: (agent) => agent.id },
+      { header: "ONLINE", value: (agent) => (agent.online ? "yes" : "no") },
+      { header: "SEEN", value: (agent, now) => (agent.online ? "now" : ago(agent.last_seen, now)) },
+      { header: "HOST", value: (agent) => agent.host },
+      { header: "VERSION", value: (agent) => agent.version },
+      { header: "LABELS", value: (agent) => labelText(agent.labels), cut: true },
+      { header: "PACKS", value: (agent) => Object.keys(agent.packs).sort().join(" "), cut: true },
+    ],
+  });
+  getVerb<AgentRecord>(noun, context, {
+    path,
+    argument: "id",
+    description: "show an agent",
+    example: "petrel agent get web-1",
+  });
+  withExample(
+    noun.command("label <id> <changes...>").description("set labels with key=value, remove them with key-"),
+    "petrel agent label web-1 role=web canary-",
+  ).action(async (id: string, changes: readonly string[], _options: object, self: Command) => {
+    const labels = labelChanges(changes);
+    const agent = await context
+      .api(self)
+      .ask<AgentRecord>("PATCH", `${path}/${encodeURIComponent(id)}`, { body: { labels } });
+    await context.say(self, `${agent.id}: ${labelText(agent.labels) || "no labels"}`, agent);
+  });
+};
+
+function labelText(labels: AgentRecord["labels"]): string {
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}=${value}`)
+    .sort()
+    .join(" ");
+}
+
+/** `key=value` sets, `key-` removes: as kubectl users type it. */
+function labelChanges(changes: readonly string[]): Record<string, string | null> {
+  const entries = changes.map((change): [string, string | null] => {
+    const [, name, value] = /^([^=]+?)(?:=(.*)|-)$/s.exec(change) ?? [];
+    if (name !== undefined) return [name, value ?? null];
+    throw new PetrelError("CLI_USAGE", `'${change}' changes no label`, {
+      hint: "write key=value to set a label, key- to remove it",
+    });
+  });
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,68 @@
+/** What every command gets: the process around it, the global flags, the hub, and a way to print. */
+import type { Command } from "commander";
+import type { CliIo } from "../../shared/cli/cli-io.ts";
+import { PetrelError } from "../../shared/errors.ts";
+import { type ApiClient, createApiClient } from "./api-client-http.ts";
+import { findHub, hubFolder } from "./hub-address-fs.ts";
+import { plainLines, toJson } from "./output.ts";
+
+/** Accepted before and after the noun. */
+export interface Globals {
+  readonly api?: string;
+  readonly apiKey?: string;
+  readonly data?: string;
+  readonly json?: boolean;
+  /** Seconds to wait for a hub that is starting. */
+  readonly wait: number;
+}
+
+export interface CliContext {
+  readonly io: CliIo;
+  globals(command: Command): Globals;
+  /** The client for this command's hub. From here on Ctrl-C ends the command with 130. */
+  api(command: Command): ApiClient;
+  /** One record: JSON with --json, else YAML, which people read well. `short` is what people see of it. */
+  printRecord(command: Command, record: unknown, short?: unknown): Promise<void>;
+  /** A sentence for people; `record` for --json. */
+  say(command: Command, sentence: string, record: unknown): Promise<void>;
+}
+
+function address(globals: Globals, io: CliIo) {
+  const api = globals.api ?? io.env.PETREL_API;
+  if (api !== undefined && !(URL.canParse(api) && /^https?:/.test(api))) {
+    throw new PetrelError("CLI_USAGE", `'${api}' is no URL of an API`, {
+      hint: "write it as http://HOST:PORT",
+    });
+  }
+  return {
+    // `--data` names a local hub and so outweighs an address from the environment.
+    api: globals.data === undefined ? api : globals.api,
+    apiKey: globals.apiKey ?? (globals.data === undefined ? io.env.PETREL_API_KEY : undefined),
+    folder: hubFolder(globals.data ?? io.env.PETREL_DATA, io.cwd),
+  };
+}
+
+export function createContext(io: CliIo): CliContext {
+  const globals = (command: Command) => command.optsWithGlobals<Globals>();
+  return {
+    io,
+    globals,
+    api: (command) => {
+      io.exitOnInterrupt();
+      const given = globals(command);
+      const place = address(given, io);
+      return createApiClient({
+        find: () => findHub(place),
+        where: place.api ?? place.folder,
+        waitMs: given.wait * 1000,
+      });
+    },
+    printRecord: async (command, record, short = record) => {
+      if (globals(command).json) return io.out(toJson(record));
+      const { stringify } = await import("yaml");
+      return io.out(plainLines(stringify(short, { lineWidth: 0 })));
+    },
+    say: (command, sentence, record) =>
+      io.out(globals(command).json ? toJson(record) : `${plainLines(sentence)}\n`),
+  };
+}

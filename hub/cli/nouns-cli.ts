@@ -1,0 +1,122 @@
+/** The nouns of `petrel`. Their commands are loaded when they are asked for, so that a start costs little. */
+import type { Command } from "commander";
+import type { CliIo } from "../../shared/cli/cli-io.ts";
+import { createProgram, wholeNumber, withExample } from "../../shared/cli/program-cli.ts";
+import { version } from "../../shared/version.ts";
+import { type CliContext, createContext } from "./context-cli.ts";
+
+/** Adds arguments, options and verbs to the noun's command. */
+export type NounCommands = (noun: Command, context: CliContext) => void;
+
+interface Noun {
+  readonly name: string;
+  readonly description: string;
+  readonly load: () => Promise<NounCommands>;
+}
+
+const nouns: readonly Noun[] = [
+  {
+    name: "hub",
+    description: "start the hub, or ask how it is",
+    load: async () => (await import("./hub/hub-cli.ts")).hubCommands,
+  },
+  {
+    name: "run",
+    description: "run an action and show its result",
+    load: async () => (await import("./run/run-cli.ts")).runCommand,
+  },
+  {
+    name: "execution",
+    description: "runs of actions",
+    load: async () => (await import("./execution/execution-cli.ts")).executionCommands,
+  },
+  {
+    name: "rule",
+    description: "what happens when something happens",
+    load: async () => (await import("./rule/rule-cli.ts")).ruleCommands,
+  },
+  {
+    name: "rule-enforcement",
+    description: "which rule fired on what",
+    load: async () => (await import("./rule-enforcement/rule-enforcement-cli.ts")).ruleEnforcementCommands,
+  },
+  {
+    name: "trigger",
+    description: "kinds of things that can happen",
+    load: async () => (await import("./trigger/trigger-cli.ts")).triggerCommands,
+  },
+  {
+    name: "trigger-instance",
+    description: "what happened",
+    load: async () => (await import("./trigger-instance/trigger-instance-cli.ts")).triggerInstanceCommands,
+  },
+  {
+    name: "sensor",
+    description: "what observes, and how it is doing",
+    load: async () => (await import("./sensor/sensor-cli.ts")).sensorCommands,
+  },
+  {
+    name: "action",
+    description: "what can be run",
+    load: async () => (await import("./action/action-cli.ts")).actionCommands,
+  },
+  {
+    name: "pack",
+    description: "sensors, triggers, rules and actions that belong together",
+    load: async () => (await import("./pack/pack-cli.ts")).packCommands,
+  },
+  {
+    name: "agent",
+    description: "the hosts of the fleet",
+    load: async () => (await import("./agent/agent-cli.ts")).agentCommands,
+  },
+  {
+    name: "dead-letter",
+    description: "what arrived and could not be used",
+    load: async () => (await import("./dead-letter/dead-letter-cli.ts")).deadLetterCommands,
+  },
+  {
+    name: "gap",
+    description: "what is missing in the agents' ledgers",
+    load: async () => (await import("./gap/gap-cli.ts")).gapCommands,
+  },
+  {
+    name: "version",
+    description: "print the version",
+    load: async () => (await import("./version/version-cli.ts")).versionCommand,
+  },
+];
+
+/** The whole command; `loadAll` is for those who want to see every help text at once. */
+export function createPetrel(io: CliIo): Command & { loadAll(): Promise<void> } {
+  const program = createProgram({
+    name: "petrel",
+    version,
+    description: "Event-driven automation for a fleet of hosts: sensors see, rules decide, actions do.",
+    io,
+  });
+  // Options of the program are read wherever they stand, before and after the noun.
+  program
+    .configureHelp({ showGlobalOptions: true })
+    .option("--api <url>", "the hub's API (or PETREL_API)")
+    .option("--api-key <key>", "its key (or PETREL_API_KEY)")
+    .option("--data <folder>", "the data folder of a hub on this machine (or PETREL_DATA)")
+    .option("--wait <seconds>", "how long to wait for a hub that is starting", wholeNumber(0, 3600), 10)
+    .option("--json", "print JSON");
+  withExample(program, 'petrel run core.local "uptime"', "petrel rule list --json");
+  const context = createContext(io);
+  const loaded = new Set<string>();
+  const load = async (command: Command) => {
+    const noun = nouns.find(({ name }) => name === command.name());
+    if (noun === undefined || loaded.has(noun.name)) return;
+    loaded.add(noun.name);
+    (await noun.load())(command, context);
+  };
+  for (const { name, description } of nouns) program.command(name).description(description);
+  program.hook("preSubcommand", (_program, command) => load(command));
+  return Object.assign(program, {
+    loadAll: async () => {
+      for (const command of program.commands) await load(command);
+    },
+  });
+}

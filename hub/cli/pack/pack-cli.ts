@@ -1,0 +1,166 @@
+/** `petrel pack create | check | register | list | get | config | remove` */
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { collect, withExample } from "../../../shared/cli/program-cli.ts";
+import { PetrelError } from "../../../shared/errors.ts";
+import { isObject, type Json, type JsonObject } from "../../../shared/json.ts";
+import { problemError } from "../../../shared/problem.ts";
+import { readYaml } from "../../../shared/yaml/read-yaml.ts";
+import type { PackConfigView, PackView } from "../../http/views.ts";
+import type { CliContext } from "../context-cli.ts";
+import type { NounCommands } from "../nouns-cli.ts";
+import { ago } from "../relative-time.ts";
+import { asIs, getVerb, listVerb } from "../verbs-cli.ts";
+
+const path = "/v1/packs";
+const at = (ref: string) => `${path}/${encodeURIComponent(ref)}`;
+
+interface ConfigOptions {
+  readonly set?: readonly string[];
+  readonly file?: string;
+}
+
+/** `path=value` words; a value is JSON where it reads as JSON, text otherwise. `null` removes the attribute. */
+function settings(words: readonly string[]): JsonObject {
+  const entries = words.map((word): [string, Json] => {
+    const [, name, text] = /^([^=]+)=(.*)$/s.exec(word) ?? [];
+    if (name === undefined || text === undefined) {
+      throw new PetrelError("CLI_USAGE", `--set '${word}' sets nothing`, {
+        hint: `write --set 'sensor.directories=["/etc"]'`,
+      });
+    }
+    try {
+      return [name, JSON.parse(text) as Json];
+    } catch {
+      return [name, text];
+    }
+  });
+  return Object.fromEntries(entries);
+}
+
+/** A configuration file: one YAML mapping. */
+function configFile(context: CliContext, file: string): JsonObject {
+  let text: string;
+  try {
+    text = readFileSync(resolve(context.io.cwd, file), "utf8");
+  } catch (error) {
+    throw new PetrelError("FILE_UNREADABLE", `${file} cannot be read`, { where: file, cause: error });
+  }
+  const { documents, problems } = readYaml(text, file);
+  const [problem] = problems.filter(({ severity }) => severity === "error");
+  if (problem) throw problemError(problem);
+  const value = documents[0]?.value ?? {};
+  if (documents.length <= 1 && isObject(value)) return value as JsonObject;
+  throw new PetrelError("PACK_CONFIG", "a configuration is one mapping of attributes", { where: file });
+}
+
+/** `a.b=1` words as nested objects, for a pack that has no configuration yet. */
+function nested(changes: JsonObject): JsonObject {
+  const root: Record<string, Json> = {};
+  for (const [name, value] of Object.entries(changes)) {
+    const steps = name.split(".");
+    const last = steps.pop() ?? name;
+    let place = root;
+    for (const step of steps) {
+      const inner = Object.hasOwn(place, step) && isObject(place[step]) ? place[step] : {};
+      place[step] = inner as Json;
+      place = inner as Record<string, Json>;
+    }
+    place[last] = value;
+  }
+  return root;
+}
+
+function registerVerb(noun: Command, context: CliContext): void {
+  withExample(
+    noun
+      .command("register <folder>")
+      .description("send a pack to the hub, which gives it to its agents")
+      .option("--config <file>", "its configuration, a YAML file; without it, what the hub has is kept")
+      .option("--set <path=value>", "one attribute of its configuration (repeatable)", collect),
+    "petrel pack register packs/mypack --set 'sensor.directories=[\"/srv/in\"]'",
+  ).action(async (folder: string, options: { config?: string; set?: readonly string[] }, self: Command) => {
+    const { readPackFolder } = await import("../../../shared/packs/read-pack-fs.ts");
+    const files = await readPackFolder(resolve(context.io.cwd, folder));
+    const changes = options.set === undefined ? undefined : settings(options.set);
+    const base = options.config === undefined ? undefined : configFile(context, options.config);
+    const config =
+      base === undefined && changes === undefined ? undefined : { ...base, ...nested(changes ?? {}) };
+    const body = {
+      files: files.map((file) => ({ ...file, content: Buffer.from(file.content).toString("base64") })),
+      config,
+    };
+    const pack = await context.api(self).ask<PackView>("POST", path, { body });
+    const contents = [
+      [pack.sensors, "sensors"],
+      [pack.trigger_types, "trigger types"],
+      [pack.rules, "rules"],
+      [pack.actions, "actions"],
+    ] as const;
+    const counts = contents.map(([refs, what]) => `${refs.length} ${what}`).join(", ");
+    await context.say(self, `${pack.ref} ${pack.version} is registered: ${counts}`, pack);
+  });
+}
+
+function configVerb(noun: Command, context: CliContext): void {
+  withExample(
+    noun
+      .command("config <ref>")
+      .description("show a pack's configuration as its sensors and actions get it, or change it")
+      .option("--set <path=value>", "set one attribute, null removes it (repeatable)", collect)
+      .option("--file <file>", "replace the whole configuration by a YAML file"),
+    "petrel pack config mypack",
+    "petrel pack config mypack --set 'sensor.directories=[\"/srv/in\"]'",
+  ).action(async (ref: string, options: ConfigOptions, self: Command) => {
+    if (options.file !== undefined && options.set !== undefined) {
+      throw new PetrelError("CLI_USAGE", "--file and --set exclude each other");
+    }
+    const api = context.api(self);
+    const ask = () => {
+      if (options.file !== undefined) {
+        return api.ask<PackConfigView>("PUT", `${at(ref)}/config`, {
+          body: configFile(context, options.file),
+        });
+      }
+      if (options.set !== undefined) {
+        return api.ask<PackConfigView>("PATCH", `${at(ref)}/config`, { body: settings(options.set) });
+      }
+      return api.ask<PackConfigView>("GET", `${at(ref)}/config`);
+    };
+    await context.printRecord(self, (await ask()).effective);
+  });
+}
+
+export const packCommands: NounCommands = (noun, context) => {
+  listVerb<PackView, PackView>(noun, context, {
+    path,
+    description: "list the registered packs",
+    example: "petrel pack list",
+    row: asIs,
+    columns: [
+      { header: "REF", value: (pack) => pack.ref },
+      { header: "VERSION", value: (pack) => pack.version },
+      { header: "REGISTERED", value: (pack, now) => ago(pack.registered_at, now) },
+      { header: "SENSORS", value: (pack) => pack.sensors.length },
+      { header: "RULES", value: (pack) => pack.rules.length },
+      { header: "ACTIONS", value: (pack) => pack.actions.length },
+      { header: "DESCRIPTION", value: (pack) => pack.description, cut: true },
+    ],
+  });
+  getVerb<PackView>(noun, context, {
+    path,
+    argument: "ref",
+    description: "show a pack and the refs of what it contains",
+    example: "petrel pack get mypack",
+  });
+  registerVerb(noun, context);
+  configVerb(noun, context);
+  withExample(
+    noun.command("remove <ref>").description("take a pack away from the hub and its agents"),
+    "petrel pack remove mypack",
+  ).action(async (ref: string, _options: object, self: Command) => {
+    await context.api(self).ask("DELETE", at(ref));
+    await context.say(self, `${ref} is gone`, { ref, removed: true });
+  });
+};

@@ -1,0 +1,94 @@
+/** `petrel rule list | get | create | update | delete | enable | disable | test` */
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { text as readAll } from "node:stream/consumers";
+import type { Command } from "commander";
+import { withExample } from "../../../shared/cli/program-cli.ts";
+import { PetrelError } from "../../../shared/errors.ts";
+import type { RuleDefinition, RuleRecord } from "../../../shared/model/rule.ts";
+import type { CliContext } from "../context-cli.ts";
+import type { NounCommands } from "../nouns-cli.ts";
+import { asIs, getVerb, listVerb } from "../verbs-cli.ts";
+
+type Rule = RuleDefinition & Pick<RuleRecord, "source" | "updated_at" | "rev">;
+
+const path = "/v1/rules";
+const at = (ref: string) => `${path}/${encodeURIComponent(ref)}`;
+
+/** The text of a rule's file; `-` is standard input. */
+async function ruleText(context: CliContext, file: string): Promise<string> {
+  if (file === "-") return readAll(process.stdin);
+  try {
+    return readFileSync(resolve(context.io.cwd, file), "utf8");
+  } catch (error) {
+    throw new PetrelError("FILE_UNREADABLE", `${file} cannot be read`, { where: file, cause: error });
+  }
+}
+
+function changeVerbs(noun: Command, context: CliContext): void {
+  withExample(
+    noun
+      .command("create <file>")
+      .description("make a rule from a YAML or JSON file (- reads standard input)"),
+    "petrel rule create alert.yaml",
+  ).action(async (file: string, _options: object, self: Command) => {
+    const yaml = await ruleText(context, file);
+    const rule = await context.api(self).ask<Rule>("POST", path, { yaml });
+    await context.say(self, `${rule.ref} is there, ${rule.enabled ? "enabled" : "disabled"}`, rule);
+  });
+  withExample(
+    noun.command("update <ref> <file>").description("replace a rule by what a file says"),
+    "petrel rule update default.alert alert.yaml",
+  ).action(async (ref: string, file: string, _options: object, self: Command) => {
+    const yaml = await ruleText(context, file);
+    const rule = await context.api(self).ask<Rule>("PUT", at(ref), { yaml });
+    await context.say(self, `${rule.ref} is replaced`, rule);
+  });
+  withExample(
+    noun.command("delete <ref>").description("delete a rule"),
+    "petrel rule delete default.alert",
+  ).action(async (ref: string, _options: object, self: Command) => {
+    await context.api(self).ask("DELETE", at(ref));
+    await context.say(self, `${ref} is gone`, { ref, deleted: true });
+  });
+  for (const verb of ["enable", "disable"]) {
+    withExample(
+      noun.command(`${verb} <ref>`).description(`${verb} a rule`),
+      `petrel rule ${verb} mypack.on_change`,
+    ).action(async (ref: string, _options: object, self: Command) => {
+      const rule = await context.api(self).ask<Rule>("POST", `${at(ref)}/${verb}`);
+      await context.say(self, `${rule.ref} is ${rule.enabled ? "enabled" : "disabled"}`, rule);
+    });
+  }
+}
+
+export const ruleCommands: NounCommands = (noun, context) => {
+  listVerb<Rule, Rule>(noun, context, {
+    path,
+    description: "list the rules",
+    example: "petrel rule list --trigger mypack.changed_file",
+    filters: [
+      ["-p, --pack <name>", "only this pack's"],
+      ["--trigger <ref>", "only for this trigger type"],
+      ["--action <ref>", "only those that run this action"],
+    ],
+    row: asIs,
+    columns: [
+      { header: "REF", value: (rule) => rule.ref },
+      {
+        header: "ENABLED",
+        value: ({ enabled, mode }) => (mode === "shadow" ? `${enabled} (shadow)` : enabled),
+      },
+      { header: "TRIGGER", value: (rule) => rule.trigger.type, cut: true },
+      { header: "ACTION", value: (rule) => rule.action.ref, cut: true },
+      { header: "DESCRIPTION", value: (rule) => rule.description, cut: true },
+    ],
+  });
+  getVerb<Rule>(noun, context, {
+    path,
+    argument: "ref",
+    description: "show a rule",
+    example: "petrel rule get mypack.on_change",
+  });
+  changeVerbs(noun, context);
+};

@@ -1,0 +1,100 @@
+/** The verbs that most nouns have, `list` and `get`, made from a description of the noun. */
+import type { Command } from "commander";
+import { wholeNumber, withExample } from "../../shared/cli/program-cli.ts";
+import { PetrelError } from "../../shared/errors.ts";
+import type { CliContext } from "./context-cli.ts";
+import { type Column, plainLines, toJson, toTable } from "./output.ts";
+import { sinceInstant } from "./relative-time.ts";
+
+export interface ListVerb<Item, Row> {
+  /** `/v1/<nouns>` */
+  readonly path: string;
+  readonly description: string;
+  readonly columns: readonly Column<Row>[];
+  readonly example: string;
+  /** Flag, what it means; its long name with `_` for `-` is the query's field. */
+  readonly filters?: readonly (readonly [flag: string, text: string])[];
+  /** The list is a history: it can be cut by time. */
+  readonly history?: boolean;
+  /** An item as `--json`, `--ndjson` and the table show it; without it, the item itself. */
+  readonly row: (item: Item) => Row;
+}
+
+interface ListOptions {
+  readonly limit?: number;
+  readonly cursor?: string;
+  readonly since?: string;
+  readonly ndjson?: boolean;
+  readonly [filter: string]: unknown;
+}
+
+const queryName = (option: string) => option.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+function queryOf(options: ListOptions, nowMs: number): Record<string, string | number | undefined> {
+  const { ndjson: _, since, ...rest } = options;
+  const query: Record<string, string | number | undefined> = {};
+  for (const [name, value] of Object.entries(rest)) query[queryName(name)] = value as string | number;
+  if (since === undefined) return query;
+  const instant = sinceInstant(since, nowMs);
+  if (instant === null) {
+    throw new PetrelError("CLI_USAGE", `--since '${since}' is no time`, {
+      hint: "write 30m, 24h, 7d, or an instant such as 2026-01-31T12:00:00Z",
+    });
+  }
+  return { ...query, since: instant };
+}
+
+/** Adds `list` to a noun: a page as a table or a JSON array, or with --ndjson everything, oldest first. */
+export function listVerb<Item, Row>(noun: Command, context: CliContext, verb: ListVerb<Item, Row>): void {
+  const { io } = context;
+  const command = noun
+    .command("list")
+    .description(verb.description)
+    .option("-n, --limit <rows>", "rows at most (1 to 1000; 50 when nothing is said)", wholeNumber(1, 1000))
+    .option("--cursor <cursor>", "continue where the last page ended");
+  if (verb.history)
+    command.option("--since <time>", "only what is newer: 30m, 24h, 7d, or an RFC 3339 instant");
+  command.option("--ndjson", "all of them, one JSON text a line, oldest first");
+  for (const [flag, text] of verb.filters ?? []) command.option(flag, text);
+  withExample(command, verb.example).action(async (options: ListOptions, self: Command) => {
+    const api = context.api(self);
+    const query = queryOf(options, io.now());
+    if (options.ndjson) {
+      for await (const lines of api.lines(verb.path, query)) {
+        const rows = lines.map((line) => JSON.stringify(verb.row(JSON.parse(line) as Item)));
+        await io.out(plainLines(`${rows.join("\n")}\n`));
+      }
+      return;
+    }
+    const page = await api.ask<{ items: readonly Item[]; cursor?: string }>("GET", verb.path, { query });
+    const rows = page.items.map(verb.row);
+    const json = context.globals(self).json;
+    await io.out(json ? toJson(rows) : toTable(rows, verb.columns, { columns: io.columns, nowMs: io.now() }));
+    if (page.cursor !== undefined) io.err(`there are more: --cursor '${page.cursor}', or --ndjson for all\n`);
+  });
+}
+
+export interface GetVerb<Item> {
+  readonly path: string;
+  /** `ref` or `id`. */
+  readonly argument: "ref" | "id";
+  readonly description: string;
+  readonly example: string;
+  /** What people see; without it, everything. */
+  readonly short?: (item: Item) => unknown;
+  /** What `--json` shows; without it, the item as the API gives it. */
+  readonly full?: (item: Item) => unknown;
+}
+
+/** Adds `get` to a noun: one record. */
+export function getVerb<Item>(noun: Command, context: CliContext, verb: GetVerb<Item>): void {
+  const command = noun.command(`get <${verb.argument}>`).description(verb.description);
+  withExample(command, verb.example).action(async (key: string, _options: object, self: Command) => {
+    const item = await context.api(self).ask<Item>("GET", `${verb.path}/${encodeURIComponent(key)}`);
+    const full = verb.full?.(item) ?? item;
+    await context.printRecord(self, full, verb.short?.(item) ?? full);
+  });
+}
+
+/** The item itself, for nouns whose rows need no other form. */
+export const asIs = <T>(item: T): T => item;

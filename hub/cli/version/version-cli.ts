@@ -1,0 +1,10 @@
+/** `petrel version` */
+import { withExample } from "../../../shared/cli/program-cli.ts";
+import { version } from "../../../shared/version.ts";
+import type { NounCommands } from "../nouns-cli.ts";
+
+export const versionCommand: NounCommands = (noun, context) => {
+  withExample(noun, "petrel version --json").action((_options, self) =>
+    context.say(self, version, { version, node: process.versions.node }),
+  );
+};

@@ -1,0 +1,43 @@
+/** The real process as a command line sees it. */
+import { once } from "node:events";
+import { userInfo } from "node:os";
+import type { CliIo } from "./cli-io.ts";
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // A container may run under a user id that has no name.
+    return String(process.getuid?.() ?? "unknown");
+  }
+}
+
+export function systemIo(): CliIo {
+  // `petrel … | head` closes the pipe early: that is no failure, and there is nobody left to tell.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit(process.exitCode ?? 0);
+  });
+  let onInterrupt: (() => void) | null = null;
+  return {
+    out: async (text) => {
+      if (!process.stdout.write(text)) await once(process.stdout, "drain");
+    },
+    err: (text) => {
+      process.stderr.write(text);
+    },
+    env: process.env,
+    cwd: process.cwd(),
+    columns: process.stdout.isTTY ? process.stdout.columns : undefined,
+    now: () => Date.now(),
+    user: userName(),
+    exitOnInterrupt: (note) => {
+      if (onInterrupt !== null) process.off("SIGINT", onInterrupt);
+      onInterrupt = () => {
+        if (note !== undefined) process.stderr.write(`\n${note}\n`);
+        process.exit(130);
+      };
+      process.on("SIGINT", onInterrupt);
+    },
+  };
+}

@@ -1,0 +1,51 @@
+/** What can be set in `agent.yaml`. */
+import type { Setting } from "./config.ts";
+import { type LogConfig, logSettings } from "./log-settings.ts";
+
+export interface AgentConfig {
+  /** Data folder; `null`: the usual place. */
+  readonly data: string | null;
+  /** Where the hub's broker listens. */
+  readonly hub: string;
+  /** Agent id; `null`: the host's name. */
+  readonly id: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly log: LogConfig;
+}
+
+export const agentSettings: readonly Setting[] = [
+  {
+    path: "data",
+    schema: { type: "string", minLength: 1 },
+    default: null,
+    env: "PETREL_AGENT_DATA",
+    text: "Folder of the agent's database: outbox, journal, packs.",
+  },
+  {
+    path: "hub",
+    schema: { type: "string", pattern: "^mqtts?://\\S+$" },
+    default: "mqtt://127.0.0.1:1883",
+    env: "PETREL_HUB",
+    text: "Where the hub's broker listens: mqtt://HOST:PORT.",
+  },
+  {
+    path: "id",
+    schema: { type: "string", pattern: "^[a-z0-9][a-z0-9._-]{0,62}$" },
+    default: null,
+    env: "PETREL_AGENT_ID",
+    text: "Name of this agent, unique in the fleet; without it the host's name.",
+  },
+  {
+    path: "labels",
+    schema: {
+      type: "object",
+      maxProperties: 64,
+      propertyNames: { minLength: 1, maxLength: 128 },
+      additionalProperties: { type: "string", maxLength: 256 },
+    },
+    default: {},
+    env: "PETREL_AGENT_LABELS",
+    text: "Labels that rules and `petrel run --labels` choose agents by, such as role: web.",
+  },
+  ...logSettings,
+];

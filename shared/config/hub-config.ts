@@ -1,0 +1,64 @@
+/** What can be set in `hub.yaml`. */
+import type { Setting } from "./config.ts";
+import { type LogConfig, logSettings } from "./log-settings.ts";
+
+export interface HubConfig {
+  /** Data folder; `null`: the usual place. */
+  readonly data: string | null;
+  /** `PORT` or `HOST:PORT`. */
+  readonly http: { readonly listen: string };
+  readonly mqtt: { readonly listen: string };
+  /** `null`: the embedded broker. */
+  readonly broker: { readonly url: string | null };
+  readonly retention: { readonly days: number; readonly max_instances: number };
+  readonly log: LogConfig;
+}
+
+/** `PORT`, `HOST:PORT` or `[IPV6]:PORT`: what `parseListen` reads. */
+const listen = { type: "string", pattern: "^(\\[[0-9a-fA-F:.]+\\]:|[^\\s:/\\[\\]]+:)?[0-9]{1,5}$" } as const;
+
+export const hubSettings: readonly Setting[] = [
+  {
+    path: "data",
+    schema: { type: "string", minLength: 1 },
+    default: null,
+    env: "PETREL_DATA",
+    text: "Folder of the hub's database and of api.json.",
+  },
+  {
+    path: "http.listen",
+    schema: listen,
+    default: "127.0.0.1:7480",
+    env: "PETREL_HTTP",
+    text: "PORT or HOST:PORT of the HTTP API; loopback only. 0 takes any free port.",
+  },
+  {
+    path: "mqtt.listen",
+    schema: listen,
+    default: "127.0.0.1:1883",
+    env: "PETREL_MQTT",
+    text: "PORT or HOST:PORT of the embedded MQTT broker. 0 takes any free port.",
+  },
+  {
+    path: "broker.url",
+    schema: { type: "string", pattern: "^mqtts?://\\S+$" },
+    default: null,
+    env: "PETREL_BROKER_URL",
+    text: "An MQTT broker to use in place of the embedded one, such as mqtt://127.0.0.1:1883.",
+  },
+  {
+    path: "retention.days",
+    schema: { type: "integer", minimum: 1, maximum: 36_500 },
+    default: 90,
+    env: "PETREL_RETENTION_DAYS",
+    text: "Days that trigger instances, enforcements and ended executions are kept.",
+  },
+  {
+    path: "retention.max_instances",
+    schema: { type: "integer", minimum: 1000 },
+    default: 5_000_000,
+    env: "PETREL_RETENTION_MAX_INSTANCES",
+    text: "Trigger instances that are kept at most; the oldest go first.",
+  },
+  ...logSettings,
+];
