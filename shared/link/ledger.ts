@@ -236,7 +236,7 @@ export class SenderLedger {
   }
 
   /** Narrows a refused packet down; the entry to park when it stood alone. */
-  #refused(epoch: EpochState, receipt: Receipt): ReceiptOutcome["park"] | null {
+  #refused(epoch: EpochState, receipt: Receipt): NonNullable<ReceiptOutcome["park"]> | null {
     const { refused } = receipt;
     if (refused === undefined) return null;
     const index = epoch.flights.findIndex(

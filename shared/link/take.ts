@@ -14,21 +14,17 @@ export interface TakePlan<E extends Entry = Entry> {
   readonly hole: boolean;
 }
 
-/** Plans one take of packets of one epoch, in the order they arrived. A void that overlaps the mark keeps its end. */
+/** Plans one take of packets of one epoch, in whatever order they came. A void that overlaps the mark keeps its end. */
 export function planTake<E extends Entry>(mark: number, packets: readonly ReceivedPacket<E>[]): TakePlan<E> {
   const entries: NumberedEntry<E>[] = [];
   let upTo = mark;
-  let hole = false;
-  for (const packet of packets) {
-    if (packet.first > upTo + 1) {
-      hole = true;
-      continue;
-    }
+  for (const packet of packets.toSorted((a, b) => a.first - b.first)) {
+    if (packet.first > upTo + 1) return { entries, hole: true };
     for (const entry of packet.entries) {
       if (entry.last <= upTo) continue;
       entries.push(entry.n <= upTo ? { ...entry, n: upTo + 1 } : entry);
       upTo = entry.last;
     }
   }
-  return { entries, hole };
+  return { entries, hole: false };
 }

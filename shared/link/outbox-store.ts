@@ -1,0 +1,280 @@
+/** An agent's durable outbox on LevelDB: entries stay until the hub's receipt covers them, and a while longer. */
+import { Buffer } from "node:buffer";
+import type { ClassicLevel } from "classic-level";
+import { timestamp } from "../clock.ts";
+import { PetrelError } from "../errors.ts";
+import type { Logger } from "../log.ts";
+import type { Committer, StoreOp } from "../storage/committer-store.ts";
+import {
+  type EpochRange,
+  type LinkGapEntry,
+  maxEntryBytes,
+  type UpEntry,
+  type VoidEntry,
+} from "../wire/messages.ts";
+import { jsonProblem } from "../wire/plain-json.ts";
+import {
+  type EpochState,
+  emptyEpoch,
+  type OutboxFigures,
+  type OutboxLimits,
+  outboxFigures,
+  outboxLimits,
+  refuseWhenFull,
+} from "./outbox-epochs.ts";
+import { type OutboxKeys, outboxKeys, readRow, rowEntry, rowValue, voidAt } from "./outbox-rows.ts";
+import { loadEpochs, type RipeRow, readEntries, ripeRows, totalAt } from "./outbox-scan-store.ts";
+import { OutboxTail } from "./outbox-tail.ts";
+import type { NumberedEntry, Outbox } from "./ports.ts";
+import { logReceipt } from "./receipt-log.ts";
+
+/** What a caller may append; voids are the outbox's own. */
+export type AppendEntry = Exclude<UpEntry, VoidEntry>;
+
+export interface OutboxStoreOptions {
+  readonly db: ClassicLevel<string, string>;
+  readonly committer: Committer;
+  /** First part of the keys. */
+  readonly prefix: string;
+  readonly newId: () => string;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly log: Logger;
+  readonly limits?: Partial<OutboxLimits>;
+}
+
+/** LevelDB finds the head slowly behind more deletions than this. */
+const compactAfter = 100_000;
+/** Bytes of a key and its row's head, for the committer's account. */
+const rowOverhead = 64;
+
+/**
+ * Each opening begins a new epoch, so that a store that was rolled back never numbers two entries alike; so does the
+ * committer's `resume`, since nobody knows how much of a failed batch is on disk.
+ */
+export class OutboxStore implements Outbox<UpEntry> {
+  readonly #options: OutboxStoreOptions;
+  readonly #limits: OutboxLimits;
+  readonly #keys: OutboxKeys;
+  readonly #listeners = new Set<() => void>();
+  /** Oldest first; the last is the current one. */
+  #epochs: readonly EpochState[] = [];
+  #tail = new OutboxTail();
+  /** Rows, and records of epochs that hold nothing any more, to delete with the next append. */
+  #ripe: readonly RipeRow[] = [];
+  #emptied: number[] = [];
+  #trimming = false;
+  #deletedRows = 0;
+
+  private constructor(options: OutboxStoreOptions) {
+    this.#options = options;
+    this.#limits = { ...outboxLimits, ...options.limits };
+    this.#keys = outboxKeys(options.prefix);
+  }
+
+  static async open(options: OutboxStoreOptions): Promise<OutboxStore> {
+    const outbox = new OutboxStore(options);
+    await outbox.#load();
+    options.committer.onResume(() => outbox.#load());
+    return outbox;
+  }
+
+  epochs(): readonly EpochRange[] {
+    return this.#epochs.map(({ id, first, last }) => ({ id, first, last }));
+  }
+
+  figures(): OutboxFigures {
+    return outboxFigures(this.#epochs);
+  }
+
+  /**
+   * Numbers the entries and resolves once they and `extraOps` are on disk, in one batch with sync. Touches nothing
+   * and throws LINK_ENTRY_TOO_LARGE, WIRE_PACKET (nested too deep) or LINK_OUTBOX_FULL. STORE_WRITE: not promised.
+   */
+  async append(
+    entries: readonly AppendEntry[],
+    extraOps: readonly StoreOp[] = [],
+  ): Promise<readonly NumberedEntry<UpEntry>[]> {
+    const { committer, prefix } = this.#options;
+    if (committer.failure !== null) throw committer.failure;
+    const epoch = this.#current();
+    const numbered = entries.map((entry, i) => numberedEntry(entry, epoch.given + 1 + i));
+    const bytes = numbered.reduce((sum, { size }) => sum + size, 0);
+    refuseWhenFull(this.figures(), this.#limits, entries, bytes);
+
+    let total = epoch.totalGiven;
+    const ops = numbered.map(({ n, size, text = "" }): StoreOp => {
+      total += size;
+      return { type: "put", key: this.#keys.row(epoch.ordinal, n), value: rowValue(total, text) };
+    });
+    epoch.given += entries.length;
+    epoch.totalGiven = total;
+    const deleted = this.#ride(ops);
+    await committer.commit({
+      ops: [...ops, ...extraOps],
+      bytes: bytes + rowOverhead * (ops.length + extraOps.length),
+      source: prefix,
+    });
+
+    epoch.last = numbered.at(-1)?.n ?? epoch.last;
+    epoch.totalLast = total;
+    if (epoch === this.#current()) this.#tail.push(numbered);
+    if (deleted.length > 0) this.#forget(deleted);
+    for (const listener of this.#listeners) listener();
+    return numbered;
+  }
+
+  async read(
+    epochId: string,
+    from: number,
+    maxEntries: number,
+    maxBytes: number,
+  ): Promise<readonly NumberedEntry<UpEntry>[]> {
+    const epoch = this.#find(epochId);
+    if (epoch === undefined || from > epoch.last) return [];
+    if (epoch === this.#current() && this.#tail.has(from)) return this.#tail.read(from, maxEntries, maxBytes);
+    const { ordinal, last } = epoch;
+    const most = { entries: maxEntries, bytes: maxBytes };
+    return readEntries(this.#options.db, this.#keys, { ordinal, last }, from, most, this.#void);
+  }
+
+  async receipted(epochId: string, upTo: number): Promise<void> {
+    const epoch = this.#find(epochId);
+    const to = Math.min(upTo, epoch?.last ?? 0);
+    if (epoch === undefined || to <= epoch.receipted) return;
+    epoch.receipted = to;
+    epoch.receipts = logReceipt(epoch.receipts, to, this.#options.now(), epoch.first);
+    epoch.dirty = true;
+    const total = await totalAt(this.#options.db, this.#keys, epoch, to);
+    epoch.totalReceipted = Math.max(epoch.totalReceipted, total);
+    await this.#trim();
+  }
+
+  /** The original stays under a key of its own, and a gap entry tells the hub; all in one batch with sync. */
+  async park(epochId: string, n: number, reason: string): Promise<void> {
+    const epoch = this.#find(epochId);
+    if (epoch === undefined) return;
+    const key = this.#keys.row(epoch.ordinal, n);
+    const value = await this.#options.db.get(key);
+    if (value === undefined) return;
+    const row = readRow(key, value);
+    if (rowEntry(row)?.entry.kind === "void") return;
+    const short = reason.slice(0, 1_000);
+    const at = timestamp(this.#options.now());
+    const stand = this.#void(n, n, short);
+    const gap: LinkGapEntry = {
+      id: this.#options.newId(),
+      at,
+      kind: "link-gap",
+      epoch: epochId,
+      from: n,
+      to: n,
+      reason: `parked: ${short}`,
+    };
+    const parked = JSON.stringify({ at, reason: short, text: row.text });
+    await this.append(
+      [gap],
+      [
+        { type: "put", key, value: rowValue(row.total, stand.text ?? "") },
+        { type: "put", key: this.#keys.parked(epochId, n), value: parked },
+      ],
+    );
+    if (epoch === this.#current()) this.#tail.replace(stand);
+  }
+
+  onAppend(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async #load(): Promise<void> {
+    const { epochs, emptied, nextOrdinal } = await loadEpochs(this.#options.db, this.#keys);
+    this.#epochs = [...epochs, emptyEpoch(this.#options.newId(), nextOrdinal)];
+    this.#emptied = emptied;
+    this.#ripe = [];
+    this.#tail = new OutboxTail();
+  }
+
+  #find(id: string): EpochState | undefined {
+    return this.#epochs.find((epoch) => epoch.id === id);
+  }
+
+  #current(): EpochState {
+    const current = this.#epochs.at(-1);
+    if (current === undefined) throw new TypeError("the outbox was not opened");
+    return current;
+  }
+
+  /** Adds what needs no sync of its own to a batch that has one: epoch records, and rows that may go. */
+  #ride(ops: StoreOp[]): readonly RipeRow[] {
+    for (const epoch of this.#epochs) {
+      if (!epoch.dirty) continue;
+      epoch.dirty = false;
+      const value = JSON.stringify({ id: epoch.id, receipts: epoch.receipts });
+      ops.push({ type: "put", key: this.#keys.epoch(epoch.ordinal), value });
+    }
+    for (const ordinal of this.#emptied) ops.push({ type: "del", key: this.#keys.epoch(ordinal) });
+    this.#emptied = [];
+    const ripe = this.#ripe;
+    this.#ripe = [];
+    for (const { epoch, n } of ripe) ops.push({ type: "del", key: this.#keys.row(epoch.ordinal, n) });
+    return ripe;
+  }
+
+  /** These rows are off the disk. Epochs left empty go from the list now, and from the disk with the next append. */
+  #forget(rows: readonly RipeRow[]): void {
+    for (const { epoch, n, total } of rows) {
+      epoch.first = n + 1;
+      epoch.totalBefore = total;
+    }
+    const current = this.#current();
+    const empty = this.#epochs.filter((epoch) => epoch !== current && epoch.first > epoch.last);
+    this.#emptied.push(...empty.map(({ ordinal }) => ordinal));
+    this.#epochs = this.#epochs.filter((epoch) => !empty.includes(epoch));
+    this.#deletedRows += rows.length;
+    const last = rows.at(-1);
+    if (this.#deletedRows >= compactAfter && last !== undefined) {
+      this.#deletedRows = 0;
+      const head = this.#keys.row(last.epoch.ordinal, last.n);
+      this.#background(this.#options.db.compactRange(this.#keys.allRows.gt, head));
+    }
+    this.#background(this.#trim());
+  }
+
+  /** Finds rows to delete; they go with the next append, since deleting is never urgent. */
+  async #trim(): Promise<void> {
+    if (this.#trimming || this.#ripe.length > 0) return;
+    this.#trimming = true;
+    const epochs = this.#epochs;
+    try {
+      const { db, now } = this.#options;
+      const ripe = await ripeRows(db, this.#keys, epochs, this.#limits, now());
+      // Read anew meanwhile: these rows would be accounted to epochs that are no longer looked at.
+      if (this.#epochs === epochs) this.#ripe = ripe;
+    } finally {
+      this.#trimming = false;
+    }
+  }
+
+  readonly #void = (from: number, to: number, reason: string): NumberedEntry<UpEntry> =>
+    voidAt(from, to, reason, this.#options.newId(), timestamp(this.#options.now()));
+
+  /** Tidying fails with the disk; the next batch tells that to those who must know. */
+  #background(tidying: Promise<void>): void {
+    tidying.catch((error) => this.#options.log.warn("the outbox cannot be tidied", { error }));
+  }
+}
+
+/** Throws LINK_ENTRY_TOO_LARGE, or WIRE_PACKET for what the peer would refuse. */
+function numberedEntry(entry: UpEntry, n: number): NumberedEntry<UpEntry> {
+  const problem = jsonProblem(entry);
+  if (problem !== null) throw new PetrelError("WIRE_PACKET", `the entry cannot be sent: ${problem}`);
+  const text = JSON.stringify(entry);
+  const size = Buffer.byteLength(text);
+  if (size > maxEntryBytes) {
+    throw new PetrelError("LINK_ENTRY_TOO_LARGE", `an entry of ${size} bytes; at most ${maxEntryBytes}`, {
+      hint: "send less, or put large content into a file and name it",
+    });
+  }
+  return { n, last: n, entry, size, text };
+}

@@ -1,0 +1,50 @@
+/** The newest entries of the current epoch in memory, since most are sent right after they were written. Pure. */
+import type { UpEntry } from "../wire/messages.ts";
+import type { NumberedEntry } from "./ports.ts";
+
+const maxEntries = 2_048;
+const maxBytes = 1024 * 1024;
+
+/** Holds a row of numbers without a hole, each entry taking one. */
+export class OutboxTail {
+  #entries: NumberedEntry<UpEntry>[] = [];
+  #bytes = 0;
+
+  push(entries: readonly NumberedEntry<UpEntry>[]): void {
+    for (const entry of entries) {
+      this.#entries.push(entry);
+      this.#bytes += entry.size;
+    }
+    let drop = 0;
+    while (this.#entries.length - drop > maxEntries || this.#bytes > maxBytes) {
+      this.#bytes -= this.#entries[drop]?.size ?? 0;
+      drop++;
+    }
+    if (drop > 0) this.#entries.splice(0, drop);
+  }
+
+  has(n: number): boolean {
+    const [first] = this.#entries;
+    return first !== undefined && n >= first.n && n < first.n + this.#entries.length;
+  }
+
+  /** From number `from`, which must be there, at most so many; one in any case. */
+  read(from: number, mostEntries: number, mostBytes: number): readonly NumberedEntry<UpEntry>[] {
+    const start = from - (this.#entries[0]?.n ?? from);
+    let bytes = 0;
+    let end = start;
+    for (; end < this.#entries.length && end - start < mostEntries; end++) {
+      bytes += this.#entries[end]?.size ?? 0;
+      if (end > start && bytes > mostBytes) break;
+    }
+    return this.#entries.slice(start, end);
+  }
+
+  /** Puts another entry in the place of one with the same number. */
+  replace(entry: NumberedEntry<UpEntry>): void {
+    if (!this.has(entry.n)) return;
+    const index = entry.n - (this.#entries[0]?.n ?? entry.n);
+    this.#bytes += entry.size - (this.#entries[index]?.size ?? 0);
+    this.#entries[index] = entry;
+  }
+}
