@@ -1,4 +1,4 @@
-/** Counts what was refused, and logs each reason of each client at most so often. */
+/** Counts what clients did wrong or suffered, and logs each reason of each client at most so often. */
 import type { Clock } from "../../shared/clock.ts";
 import type { LogFields, Logger } from "../../shared/log.ts";
 
@@ -31,6 +31,6 @@ export class Refusals {
     if (last !== undefined && now - last < quietMs) return;
     if (this.#loggedAt.size >= mostRemembered) this.#loggedAt.clear();
     this.#loggedAt.set(key, now);
-    this.#logger.warn(`refused: ${message}`, { reason, client, count: this.#counts[reason], ...fields });
+    this.#logger.warn(message, { reason, client, count: this.#counts[reason], ...fields });
   }
 }

@@ -16,7 +16,8 @@ export interface BrokerAddress {
 export function parseBrokerUrl(text: string): BrokerAddress {
   const hint = "write mqtt://HOST:PORT, for instance mqtt://127.0.0.1:1883";
   if (!URL.canParse(text)) {
-    throw new PetrelError("CONFIG_INVALID", "the broker's address is no URL", { where: text, hint });
+    const where = text.slice(0, 256).replace(/^.*@/, "");
+    throw new PetrelError("CONFIG_INVALID", "the broker's address is no URL", { where, hint });
   }
   const url = new URL(text);
   const shown = `${url.protocol}//${url.host}`;

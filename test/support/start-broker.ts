@@ -1,6 +1,7 @@
 /** An embedded broker for one test, with a record of what it told the hub. */
 import { onTestFinished } from "vitest";
-import { type BrokerLimits, type EmbeddedBroker, startBroker } from "../../hub/broker/broker-mqtt.ts";
+import type { BrokerLimits } from "../../hub/broker/broker-limits.ts";
+import { type EmbeddedBroker, startBroker } from "../../hub/broker/broker-mqtt.ts";
 import type { TransportEvents } from "../../hub/broker/transport.ts";
 import { silentLogger } from "../../shared/log.ts";
 import { systemClock } from "../../shared/system-process.ts";

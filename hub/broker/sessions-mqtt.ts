@@ -1,0 +1,124 @@
+/** Who is connected to the embedded broker, and the way into each one's socket. */
+import type { Socket } from "node:net";
+import type { Client } from "aedes";
+import { maxBrokerBytes } from "../../shared/wire/messages.ts";
+import { type ConnackCode, filterMatches, type Peer } from "./authorize.ts";
+import type { ReadGuard } from "./read-guard-mqtt.ts";
+
+/** One TCP connection, and who it proved to be. */
+export interface Connection {
+  readonly client: Client;
+  readonly socket: Socket;
+  readonly guard: ReadGuard;
+  /** `ip:port` */
+  readonly address: string;
+  /** Why its CONNECT is refused; aedes lets only the later of two hooks answer with a code. */
+  refused: { readonly code: ConnackCode; readonly message: string } | null;
+  peer: Peer | null;
+  /** Filters of an observer; agents are sent to without regard to their subscriptions. */
+  readonly filters: Set<string>;
+  unsentBytes: number;
+}
+
+export interface SessionEvents {
+  /** See BrokerLimits. */
+  readonly unsentBytes: number;
+  readonly onBegin: (connection: Connection, peer: Peer) => void;
+  readonly onEnd: (connection: Connection, peer: Peer) => void;
+}
+
+/**
+ * The broker's own books. Not read from aedes, whose table of clients forgets a newcomer when its predecessor of
+ * the same id is slow to close. For each id every begin is followed by one end before the next begin.
+ */
+export class Sessions {
+  readonly #events: SessionEvents;
+  /** A client's last will is judged after its socket is gone: known as long as aedes knows the client. */
+  readonly #connections = new WeakMap<Client, Connection>();
+  readonly #sockets = new Set<Socket>();
+  readonly #byId = new Map<string, Connection>();
+  readonly #observers = new Set<Connection>();
+
+  constructor(events: SessionEvents) {
+    this.#events = events;
+  }
+
+  get agents(): number {
+    return this.#byId.size - this.#observers.size;
+  }
+
+  of(client: Client | null): Connection | undefined {
+    return client === null ? undefined : this.#connections.get(client);
+  }
+
+  /** The live session of this id, whatever its role. */
+  get(id: string): Connection | undefined {
+    return this.#byId.get(id);
+  }
+
+  connected(connection: Connection): void {
+    this.#connections.set(connection.client, connection);
+    this.#sockets.add(connection.socket);
+    connection.socket.once("close", () => {
+      this.#sockets.delete(connection.socket);
+      this.#end(connection);
+    });
+  }
+
+  /** The connection is authenticated and has its CONNACK. */
+  begin(connection: Connection): void {
+    const { peer } = connection;
+    if (peer === null || connection.socket.destroyed) return;
+    const old = this.#byId.get(peer.id);
+    if (old !== undefined) this.#end(old);
+    this.#byId.set(peer.id, connection);
+    if (peer.role === "observer") this.#observers.add(connection);
+    connection.guard.open();
+    this.#events.onBegin(connection, peer);
+  }
+
+  #end(connection: Connection): void {
+    const { peer } = connection;
+    if (peer === null || this.#byId.get(peer.id) !== connection) return;
+    this.#byId.delete(peer.id);
+    this.#observers.delete(connection);
+    this.#events.onEnd(connection, peer);
+  }
+
+  /**
+   * Straight into the agent's socket with QoS 1. False when it is not sent: the agent is away, does not read as
+   * fast as it is sent to, or the message exceeds 1 MiB.
+   */
+  send(agent: string, topic: string, bytes: Uint8Array): boolean {
+    const connection = this.#byId.get(agent);
+    return connection !== undefined && this.#write(connection, topic, bytes, 1);
+  }
+
+  /** A copy for every observer whose filters match. */
+  show(topic: string, bytes: Uint8Array): void {
+    for (const connection of this.#observers) {
+      for (const filter of connection.filters) {
+        if (!filterMatches(filter, topic)) continue;
+        this.#write(connection, topic, bytes, 0);
+        break;
+      }
+    }
+  }
+
+  /** Also those that never got as far as a session. */
+  endAll(): void {
+    for (const connection of [...this.#byId.values()]) this.#end(connection);
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  /** Always the one QoS for one client: aedes drops the earlier of two messages when their QoS differ. */
+  #write(connection: Connection, topic: string, bytes: Uint8Array, qos: 0 | 1): boolean {
+    if (bytes.length > maxBrokerBytes || connection.unsentBytes >= this.#events.unsentBytes) return false;
+    connection.unsentBytes += bytes.length;
+    const payload = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    connection.client.publish({ cmd: "publish", topic, payload, qos, retain: false, dup: false }, () => {
+      connection.unsentBytes -= bytes.length;
+    });
+    return true;
+  }
+}
