@@ -1,0 +1,168 @@
+/** actions/*.yaml: what can be run, by which runner, with which parameters (st2 docs, Actions). */
+import { isDeepStrictEqual } from "node:util";
+import type { Json, JsonObject } from "../json.ts";
+import type { ActionDefinition } from "../model/action.ts";
+import type { ParameterSchemas } from "../model/pack.ts";
+import { formatRef } from "../ref.ts";
+import { checkFields, compileFields, withoutEmpty } from "./fields.ts";
+import { belongsToPack, hasEntryPoint } from "./ownership.ts";
+import type { Metadata, PackFile } from "./pack-file.ts";
+import { readParameterSchemas } from "./parameter-schema.ts";
+import { findRunner, type Runner, runners } from "./runners.ts";
+
+const text = { type: "string" };
+
+const check = compileFields({
+  type: "object",
+  required: ["name", "runner_type"],
+  additionalProperties: false,
+  properties: {
+    name: { ...text, pattern: "^[^\\s/]+$", maxLength: 128, fix: "use letters, digits, '_', '-' and '.'" },
+    pack: text,
+    description: text,
+    enabled: { type: "boolean" },
+    runner_type: text,
+    entry_point: text,
+    parameters: { type: "object" },
+    output_schema: { type: "object" },
+    notify: { type: "object" },
+    tags: { type: "array" },
+    idempotent: { type: "boolean" },
+    id: text,
+    ref: text,
+    uid: text,
+    metadata_file: text,
+  },
+});
+
+/** The runner, `null` for one that Petrel has not (a warning), `undefined` for none at all (PACK_RUNNER). */
+function readRunner(metadata: Metadata, name: string): Runner | null | undefined {
+  const found = findRunner(name);
+  if (found.kind === "known") return found.runner;
+  const known = [...runners.keys()].join(", ");
+  if (found.kind === "missing") {
+    metadata.report({
+      code: "PACK_RUNNER",
+      severity: "warning",
+      message: `the runner ${name} is not supported yet: this action fails when it is run`,
+      where: metadata.at(["runner_type"]),
+      hint: `runners there are: ${known}`,
+    });
+    return null;
+  }
+  metadata.report({
+    code: "PACK_RUNNER",
+    severity: "error",
+    message: `there is no runner '${name}'`,
+    where: metadata.at(["runner_type"]),
+    hint: found.nearest === null ? `one of: ${known}` : `write '${found.nearest}'`,
+  });
+  return undefined;
+}
+
+/** What an action may say anew about a parameter of its runner. */
+const overridable = new Set(["default", "description", "enum", "immutable", "required"]);
+
+/** Rules that no JSON schema can say: st2 docs, Actions, "Overriding Runner Parameters" and `position`. */
+function checkAgainstRunner(
+  metadata: Metadata,
+  parameters: ParameterSchemas,
+  runner: Runner | null,
+): boolean {
+  let ok = true;
+  const refuse = (path: readonly string[], message: string, hint: string): void => {
+    ok = false;
+    const where = metadata.at(["parameters", ...path]);
+    metadata.report({ code: "PACK_PARAMETER", severity: "error", message, where, hint });
+  };
+  const own = runner?.parameters ?? {};
+  for (const [name, schema] of Object.entries(parameters)) {
+    const inherited = own[name];
+    if (schema.immutable === true && schema.default === undefined && inherited?.default === undefined) {
+      refuse([name, "immutable"], `'${name}' is immutable, but has no default`, `add 'default:' to ${name}`);
+    }
+    for (const [keyword, value] of Object.entries(inherited === undefined ? {} : schema)) {
+      const before = inherited?.[keyword];
+      if (overridable.has(keyword) || before === undefined || isDeepStrictEqual(before, value)) continue;
+      const hint = `remove '${keyword}'; ${[...overridable].join(", ")} may be changed`;
+      refuse([name, keyword], `'${name}' belongs to the runner: its ${keyword} may not differ`, hint);
+    }
+  }
+  return checkPositions(parameters, refuse) && ok;
+}
+
+function checkPositions(
+  parameters: ParameterSchemas,
+  refuse: (path: readonly string[], message: string, hint: string) => void,
+): boolean {
+  const placed = Object.entries(parameters)
+    .flatMap(([name, { position }]) => (position === undefined ? [] : [{ name, position }]))
+    .sort((a, b) => a.position - b.position);
+  let ok = true;
+  for (const [index, { name, position }] of placed.entries()) {
+    const before = placed[index - 1];
+    if (before === undefined || position === before.position + 1) continue;
+    ok = false;
+    const message =
+      position === before.position
+        ? `'${before.name}' and '${name}' have the same position ${position}`
+        : `no parameter has position ${before.position + 1}, between '${before.name}' and '${name}'`;
+    refuse([name, "position"], message, `write 'position: ${before.position + 1}'`);
+  }
+  return ok;
+}
+
+/** The action, or `null` after reporting what is wrong. */
+export function parseAction(
+  metadata: Metadata,
+  files: ReadonlyMap<string, PackFile>,
+): ActionDefinition | null {
+  if (!checkFields(check, metadata, { code: "PACK_FIELD" })) return null;
+  const action = withoutEmpty(metadata.value) as Record<string, Json>;
+  const name = action.name as string;
+  const runnerType = action.runner_type as string;
+  const entryPoint = (action.entry_point as string | undefined) ?? "";
+
+  const owned = belongsToPack(metadata, [], action.pack);
+  const runner = readRunner(metadata, runnerType);
+  const parameters = readParameterSchemas(metadata, ["parameters"], action.parameters ?? null);
+  const parametersOk = parameters !== null && checkAgainstRunner(metadata, parameters, runner ?? null);
+  const entryOk = checkEntryPoint(metadata, runner, entryPoint, files);
+  if (!owned || runner === undefined || !parametersOk || !entryOk) return null;
+  return {
+    ref: formatRef(metadata.pack, name),
+    pack: metadata.pack,
+    name,
+    description: (action.description as string | undefined) ?? "",
+    enabled: (action.enabled as boolean | undefined) ?? true,
+    runner_type: runner?.name ?? runnerType,
+    entry_point: entryPoint,
+    parameters,
+    output_schema: (action.output_schema as JsonObject | undefined) ?? null,
+    idempotent: (action.idempotent as boolean | undefined) ?? false,
+    tags: (action.tags as Json[] | undefined) ?? [],
+  };
+}
+
+function checkEntryPoint(
+  metadata: Metadata,
+  runner: Runner | null | undefined,
+  entryPoint: string,
+  files: ReadonlyMap<string, PackFile>,
+): boolean {
+  // What a runner does with its entry point is only known of runners that are.
+  if (runner === null || runner === undefined) return true;
+  if (entryPoint === "") {
+    if (runner.entryPoint === "none") return true;
+    metadata.report({
+      code: "PACK_ENTRY_POINT",
+      severity: "error",
+      message: `the runner ${runner.name} needs an entry point`,
+      where: metadata.at(["runner_type"]),
+      hint: "add 'entry_point: FILE', relative to actions/",
+    });
+    return false;
+  }
+  if (runner.entryPoint === "none") return true;
+  return hasEntryPoint(metadata, "actions", entryPoint, [...files.keys()]);
+}

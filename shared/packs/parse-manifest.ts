@@ -1,0 +1,116 @@
+/** pack.yaml: who a pack is (st2 docs, Create and Contribute a Pack). */
+import { isObject, type Json } from "../json.ts";
+import type { PackManifest } from "../model/pack.ts";
+import { isPackName } from "../ref.ts";
+import { checkFields, compileFields, shown, withoutEmpty } from "./fields.ts";
+import type { Metadata } from "./pack-file.ts";
+
+const text = { type: "string" };
+const texts = { type: "array", items: text };
+
+const check = compileFields({
+  type: "object",
+  required: ["name", "description", "version", "author"],
+  additionalProperties: false,
+  properties: {
+    name: { ...text, minLength: 1, fix: "write the pack's name" },
+    ref: text,
+    description: text,
+    version: { type: ["string", "number"] },
+    author: text,
+    email: text,
+    keywords: texts,
+    contributors: texts,
+    files: texts,
+    dependencies: texts,
+    stackstorm_version: text,
+    python_versions: {
+      type: "array",
+      items: { type: "string", enum: ["2", "3"] },
+      minItems: 1,
+      maxItems: 2,
+    },
+    system: { type: "object" },
+    path: text,
+    icon: text,
+  },
+});
+
+const NUMBER = "(?:0|[1-9][0-9]*)";
+/** semver.org, 2.0.0, item 2, 9 and 10. */
+const SEMVER = new RegExp(`^${NUMBER}\\.${NUMBER}\\.${NUMBER}(?:-[0-9A-Za-z.-]+)?(?:\\+[0-9A-Za-z.-]+)?$`);
+const SHORT = new RegExp(`^(${NUMBER})(?:\\.(${NUMBER}))?$`);
+
+/**
+ * The pack's ref by StackStorm's order: `ref`, the folder's name, `name`; the first that is usable.
+ * `null` after reporting PACK_REF.
+ */
+export function packRef(metadata: Metadata, folderName: string | null): string | null {
+  const manifest: Record<string, unknown> = isObject(metadata.value) ? metadata.value : {};
+  if (manifest.ref !== undefined && manifest.ref !== null) {
+    if (typeof manifest.ref === "string" && isPackName(manifest.ref)) return manifest.ref;
+    reportRef(metadata, "ref", manifest.ref);
+    return null;
+  }
+  if (folderName !== null && isPackName(folderName)) return folderName;
+  if (typeof manifest.name === "string" && isPackName(manifest.name)) return manifest.name;
+  reportRef(metadata, "name", manifest.name);
+  return null;
+}
+
+function reportRef(metadata: Metadata, field: string, value: unknown): void {
+  const usable = String(value ?? "")
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9_]+/g, "_");
+  metadata.report({
+    code: "PACK_REF",
+    severity: "error",
+    message: `${field} ${shown(value ?? null)} is no pack name: only a-z, 0-9 and '_' are allowed`,
+    where: metadata.at([field]),
+    hint: /[a-z0-9]/.test(usable) ? `write 'ref: ${usable}'` : "add 'ref: my_pack'",
+  });
+}
+
+/** StackStorm's `0.1` is taken as 0.1.0, which is what its own installer makes of it. */
+function readVersion(metadata: Metadata, value: Json): string | null {
+  const version = String(value);
+  if (SEMVER.test(version)) return version;
+  const short = SHORT.exec(version);
+  if (short !== null) {
+    const whole = `${short[1]}.${short[2] ?? "0"}.0`;
+    metadata.report({
+      code: "PACK_FIELD",
+      severity: "warning",
+      message: `version ${version} is read as ${whole}`,
+      where: metadata.at(["version"]),
+      hint: `write 'version: ${whole}'`,
+    });
+    return whole;
+  }
+  metadata.report({
+    code: "PACK_FIELD",
+    severity: "error",
+    message: `version ${shown(value)} is no semantic version`,
+    where: metadata.at(["version"]),
+    hint: "write three numbers, such as 'version: 0.1.0'",
+  });
+  return null;
+}
+
+/** The manifest, or `null` after reporting what is wrong. Unknown fields are allowed there, so they are here. */
+export function parseManifest(metadata: Metadata): PackManifest | null {
+  if (!checkFields(check, metadata, { code: "PACK_FIELD", unknown: "near" })) return null;
+  const manifest = withoutEmpty(metadata.value) as Record<string, Json>;
+  const version = readVersion(metadata, manifest.version ?? null);
+  if (version === null) return null;
+  return {
+    ref: metadata.pack,
+    name: manifest.name as string,
+    description: manifest.description as string,
+    version,
+    author: manifest.author as string,
+    email: (manifest.email as string | undefined) ?? null,
+    keywords: (manifest.keywords as string[] | undefined) ?? [],
+    python_versions: (manifest.python_versions as string[] | undefined) ?? [],
+  };
+}
