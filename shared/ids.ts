@@ -10,7 +10,8 @@ export function isUlid(text: string): boolean {
   return ID.test(text);
 }
 
-function encodeTime(ms: number): string {
+/** The first ten characters of every ULID made in this millisecond. */
+export function encodeTime(ms: number): string {
   let text = "";
   for (let rest = Math.floor(ms), i = 0; i < 10; i++) {
     text = ALPHABET.charAt(rest % 32) + text;

@@ -95,13 +95,22 @@ export type TakeInResult =
 
 /** Newest first unless `ascending`; `cursor` continues where the previous page ended. */
 export interface Page {
+  /** At least 1; more than 1,000 is taken as 1,000. */
   readonly limit: number;
   readonly cursor?: string | undefined;
   readonly ascending?: boolean | undefined;
-  /** RFC 3339: only what was received or created at or after it. */
+  /**
+   * RFC 3339: only what was received at or after it. Executions and enforcements go by the time in their ids: that of
+   * the hub's first intake.
+   */
   readonly since?: string | undefined;
 }
 
+/**
+ * Instances come in the order of intake, and none is ever placed behind a cursor: who follows it to the end has all.
+ * A page may be shorter than its limit, even empty, and still have a cursor: a filter that fits almost nothing is
+ * searched for in bounded steps.
+ */
 export interface PageOf<T> {
   readonly items: readonly T[];
   /** Pass it on to continue; absent at the end. */
@@ -134,6 +143,13 @@ export interface RuleSet {
   readonly rules: readonly RuleRecord[];
 }
 
+export interface StoreCounts {
+  readonly instances: number;
+  /** Instances that still have to be judged. */
+  readonly pending: number;
+  readonly dead_letters: number;
+}
+
 export type Change =
   | { readonly type: "instance"; readonly instance: TriggerInstance }
   | { readonly type: "enforcement"; readonly enforcement: Enforcement }
@@ -159,7 +175,7 @@ export interface RetentionPolicy {
 
 export interface Store {
   // --- ownership -------------------------------------------------------------------------------------------
-  /** Opens a new down epoch. `null`: another hub's lease has not run out. */
+  /** Opens a new down epoch with a higher fence. `null`: another hub's lease has not run out. */
   claimAgent(hub: string, agent: string, leaseMs: number, now: number): Promise<Claim | null>;
   /** Prolongs the lease; `false` when it was lost. */
   renewClaim(claim: Claim, leaseMs: number, now: number): Promise<boolean>;
@@ -187,7 +203,10 @@ export interface Store {
   executions(filter: ExecutionFilter, page: Page): Promise<PageOf<Execution>>;
   /** Executions on this agent that have not ended. */
   openExecutions(agent: string): Promise<readonly Execution[]>;
-  /** Takes up to `limit` slots of `key` out of `capacity` until `until`; resolves to how many were got. */
+  /**
+   * Takes up to `wanted` slots of `key` out of `capacity` until `until`; resolves to how many `holder` now has.
+   * Asking again with the same holder renews what it has instead of taking more: a replay is harmless.
+   */
   reserve(
     key: string,
     wanted: number,
@@ -205,10 +224,16 @@ export interface Store {
     limit: number,
     leaseMs: number,
   ): Promise<readonly { id: string; kind: string; data: JsonObject; dueAt: number }[]>;
+  /** Removes a job that was claimed; one that was scheduled anew meanwhile stays. */
   finishJob(id: string): Promise<void>;
 
   // --- the down ledger -------------------------------------------------------------------------------------
-  /** Numbers entries in the agent's current down epoch and stores them; resolves once on disk. */
+  /**
+   * Numbers entries in the agent's current down epoch and stores them; resolves once on disk. This, and every other
+   * dispatch: LINK_ENTRY_TOO_LARGE beyond 128 KiB (nothing is written); when the ledger has reached its cap the entry
+   * waits behind it, its execution is stored as `delayed` instead of `requested` or `scheduled`, and receipts bring
+   * both on again (with a new `rev`). A waiting request whose execution is `delayed` no longer is left out.
+   */
   appendDown(dispatches: readonly Dispatch[]): Promise<void>;
   downEpochs(agent: string): Promise<readonly EpochRange[]>;
   readDown(
@@ -218,7 +243,12 @@ export interface Store {
     maxEntries: number,
     maxBytes: number,
   ): Promise<readonly NumberedEntry<DownEntry>[]>;
+  /**
+   * Deletes what the agent has. Unlike an agent's outbox nothing is kept after the receipt: an agent restored from a
+   * backup has lost its journal too, and would run again what it ran before.
+   */
   receiptDown(agent: string, epoch: string, upTo: number): Promise<void>;
+  /** Sets aside an entry that the agent cannot decode: a void one takes its number, its execution fails. */
   parkDown(agent: string, epoch: string, n: number, letter: DeadLetter): Promise<void>;
 
   // --- history ---------------------------------------------------------------------------------------------
@@ -230,6 +260,7 @@ export interface Store {
   deadLetter(id: string): Promise<DeadLetter | null>;
   dropDeadLetter(id: string): Promise<boolean>;
   gaps(page: Page): Promise<PageOf<GapRecord>>;
+  counts(): Promise<StoreCounts>;
 
   // --- content ---------------------------------------------------------------------------------------------
   ruleSet(): Promise<RuleSet>;
@@ -256,7 +287,10 @@ export interface Store {
   key(scope: string, name: string): Promise<string | null>;
   keys(scope: string, prefix: string, limit: number): Promise<readonly { name: string; value: string }[]>;
   setKey(scope: string, name: string, value: string | null): Promise<void>;
-  /** Small records of the hub itself (clock high-water mark, API keys …). */
+  /**
+   * Small records of the hub itself (API keys …); `null` when there is none. `clock_high_water` (milliseconds) is kept
+   * by the store: no record in it is later, and every batch moves it on.
+   */
   setting(name: string): Promise<Json>;
   putSetting(name: string, value: Json): Promise<void>;
 

@@ -1,0 +1,221 @@
+/** Writing history: instances, what they led to, and the family that ties them together. */
+import { PetrelError } from "../../shared/errors.ts";
+import type { Execution, Status } from "../../shared/model/execution.ts";
+import type { Enforcement } from "../../shared/model/rule.ts";
+import type { TriggerInstance } from "../../shared/model/trigger.ts";
+import { delayed, dispatch, type LedgerRules } from "./down-ledger.ts";
+import type { Draft } from "./draft.ts";
+import { addName, keepBlob, putExecution } from "./execution-record.ts";
+import { enforcementRows, instanceRows, moveRows } from "./index-rows.ts";
+import { keys } from "./keys.ts";
+import type { DeadLetter, Dispatch, GapRecord, Outcome, StoreCounts } from "./store.ts";
+
+/** What belongs to one instance, and goes with it. */
+export interface Family {
+  /** Where the instance is; `null` when only executions name it so far. */
+  readonly place: string | null;
+  /** It still has to be judged. */
+  readonly pending: boolean;
+  readonly enforcements: readonly string[];
+  readonly executions: readonly string[];
+}
+
+export interface HistoryRules extends LedgerRules {
+  /** The next place in the order of intake, at this hub time or after it. */
+  readonly nextPlace: (receivedAt: string) => string;
+}
+
+const noFamily: Family = { place: null, pending: false, enforcements: [], executions: [] };
+/** Statuses in which a request may still have to wait for room in its agent's ledger. */
+const unsent: ReadonlySet<Status> = new Set(["requested", "delayed", "scheduled"]);
+export const noCounts: StoreCounts = { instances: 0, pending: 0, dead_letters: 0 };
+
+export const familyOf = (draft: Draft, instance: string) =>
+  draft.get<Family>(keys.family(instance)) ?? noFamily;
+export const countsOf = (draft: Draft) => draft.get<StoreCounts>(keys.counts()) ?? noCounts;
+
+export function addCounts(draft: Draft, change: Partial<StoreCounts>): void {
+  const counts = countsOf(draft);
+  draft.put(keys.counts(), {
+    instances: counts.instances + (change.instances ?? 0),
+    pending: counts.pending + (change.pending ?? 0),
+    dead_letters: counts.dead_letters + (change.dead_letters ?? 0),
+  } satisfies StoreCounts);
+}
+
+/** Keys that taking in this instance will look at. */
+export const instanceReads = (id: string) => [keys.family(id), keys.counts()];
+
+export function outcomeReads(outcome: Outcome): string[] {
+  return [
+    ...instanceReads(outcome.instance.id),
+    ...outcome.executions.map(({ id }) => keys.execution(id)),
+    ...outcome.dispatches.map(({ agent }) => keys.head(agent)),
+  ];
+}
+
+/** Takes in a new instance; one that is known already stays as it is. */
+export function putInstance(draft: Draft, rules: HistoryRules, instance: TriggerInstance): boolean {
+  return takeInOutcome(draft, rules, { instance, enforcements: [], executions: [], dispatches: [] });
+}
+
+/** Takes in a new instance together with what it led to. */
+export function takeInOutcome(draft: Draft, rules: HistoryRules, outcome: Outcome): boolean {
+  const { instance } = outcome;
+  const known = familyOf(draft, instance.id);
+  if (known.place !== null) return false;
+  const place = rules.nextPlace(instance.received_at);
+  const pending = instance.status === "pending";
+  draft.put(keys.instance(place), instance);
+  moveRows(draft, [], instanceRows(instance, place));
+  draft.change({ type: "instance", instance });
+  if (instance.re_emit_of !== null) addName(draft, instance.re_emit_of, instance.id);
+  addCounts(draft, { instances: 1, pending: pending ? 1 : 0 });
+  writeJudgement(draft, rules, outcome, { ...known, place, pending });
+  return true;
+}
+
+/** Writes what a pending instance led to; false when it is pending no longer. */
+export function settleInstance(draft: Draft, rules: HistoryRules, outcome: Outcome): boolean {
+  const { instance } = outcome;
+  const family = familyOf(draft, instance.id);
+  if (family.place === null || !family.pending) return false;
+  const before = draft.get<TriggerInstance>(keys.instance(family.place));
+  const pending = instance.status === "pending";
+  draft.put(keys.instance(family.place), instance);
+  moveRows(
+    draft,
+    before === null ? [] : instanceRows(before, family.place),
+    instanceRows(instance, family.place),
+  );
+  draft.change({ type: "instance", instance });
+  if (!pending) addCounts(draft, { pending: -1 });
+  writeJudgement(draft, rules, outcome, { ...family, pending });
+  return true;
+}
+
+function writeJudgement(draft: Draft, rules: HistoryRules, outcome: Outcome, family: Family): void {
+  for (const enforcement of outcome.enforcements) putEnforcement(draft, enforcement);
+  const made = putExecutions(draft, rules, outcome.executions, outcome.dispatches);
+  draft.put(keys.family(outcome.instance.id), {
+    place: family.place,
+    pending: family.pending,
+    enforcements: union(
+      family.enforcements,
+      outcome.enforcements.map(({ id }) => id),
+    ),
+    executions: union(
+      family.executions,
+      made.map(({ id }) => id),
+    ),
+  } satisfies Family);
+}
+
+function putEnforcement(draft: Draft, enforcement: Enforcement): void {
+  draft.put(keys.enforcement(enforcement.id), enforcement);
+  moveRows(draft, [], enforcementRows(enforcement));
+  draft.change({ type: "enforcement", enforcement });
+}
+
+/** Executions made by hand; those that name an instance join its family. */
+export function createByHand(
+  draft: Draft,
+  rules: HistoryRules,
+  executions: readonly Execution[],
+  dispatches: readonly Dispatch[],
+): void {
+  for (const { id, trigger_instance } of putExecutions(draft, rules, executions, dispatches)) {
+    if (trigger_instance === null) continue;
+    const family = familyOf(draft, trigger_instance);
+    draft.put(keys.family(trigger_instance), {
+      ...family,
+      executions: union(family.executions, [id]),
+    } satisfies Family);
+  }
+}
+
+/** Writes executions that do not exist yet, with their dispatches, and answers which these were. */
+function putExecutions(
+  draft: Draft,
+  rules: HistoryRules,
+  executions: readonly Execution[],
+  dispatches: readonly Dispatch[],
+): Execution[] {
+  draft.need(executions.map(({ id }) => keys.execution(id)));
+  const given = new Map(executions.map((execution) => [execution.id, execution]));
+  const fresh = new Map<string, Execution>();
+  for (const execution of executions) {
+    if (draft.get(keys.execution(execution.id)) === null) fresh.set(execution.id, execution);
+  }
+  for (const each of dispatches) {
+    const id = "execution" in each.entry ? each.entry.execution : null;
+    if (id !== null && given.has(id) && !fresh.has(id)) continue;
+    const waits = send(draft, rules, each, (id !== null && fresh.get(id)) || null);
+    if (waits !== null) fresh.set(waits.id, waits);
+  }
+  for (const execution of fresh.values()) putExecution(draft, null, execution);
+  return [...fresh.values()];
+}
+
+/** Dispatches; answers the execution as it is when its request has to wait for room, `null` otherwise. */
+function send(
+  draft: Draft,
+  rules: HistoryRules,
+  each: Dispatch,
+  execution: Execution | null,
+): Execution | null {
+  if (each.entry.kind !== "action-request") {
+    dispatch(draft, rules, each, false);
+    return null;
+  }
+  if (each.entry.parameters_blob !== undefined) {
+    keepBlob(draft, each.entry.execution, each.entry.parameters_blob);
+  }
+  const isUnsent = execution !== null && unsent.has(execution.status);
+  const place = dispatch(draft, rules, each, isUnsent);
+  return isUnsent && place === "waiting" ? delayed(execution, rules) : null;
+}
+
+/** Replaces an execution that still has `expectRev`, and dispatches; false when it has changed. */
+export function replaceExecution(
+  draft: Draft,
+  rules: HistoryRules,
+  execution: Execution,
+  expectRev: number,
+  dispatches: readonly Dispatch[] = [],
+): boolean {
+  const before = draft.get<Execution>(keys.execution(execution.id));
+  if (before === null || before.rev !== expectRev) return false;
+  if (execution.rev !== expectRev + 1) {
+    throw new PetrelError("INTERNAL", `execution ${execution.id} must carry revision ${expectRev + 1}`);
+  }
+  let next = execution;
+  for (const each of dispatches) {
+    const isOwn = "execution" in each.entry && each.entry.execution === execution.id;
+    next = send(draft, rules, each, isOwn ? next : null) ?? next;
+  }
+  putExecution(draft, before, next);
+  return true;
+}
+
+/** A letter that is there already stays as it is. */
+export function putLetter(draft: Draft, letter: DeadLetter): void {
+  if (draft.get(keys.letter(letter.id)) !== null) return;
+  draft.put(keys.letter(letter.id), letter);
+  draft.row(keys.letterOrder(Date.parse(letter.received_at), letter.id));
+  addCounts(draft, { dead_letters: 1 });
+}
+
+export function removeLetter(draft: Draft, letter: DeadLetter): void {
+  draft.remove(keys.letter(letter.id));
+  draft.dropRow(keys.letterOrder(Date.parse(letter.received_at), letter.id));
+  addCounts(draft, { dead_letters: -1 });
+}
+
+export function putGap(draft: Draft, gap: GapRecord): void {
+  draft.put(keys.gap(Date.parse(gap.recorded_at), gap.id), gap);
+}
+
+function union(some: readonly string[], others: readonly string[]): readonly string[] {
+  return [...new Set([...some, ...others])];
+}

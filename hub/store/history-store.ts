@@ -1,0 +1,159 @@
+/** Instances, enforcements, executions, dead letters and gaps: writing them by intent, reading them by filter. */
+import { encodeTime } from "../../shared/ids.ts";
+import type { Execution } from "../../shared/model/execution.ts";
+import type { Enforcement } from "../../shared/model/rule.ts";
+import type { TriggerInstance } from "../../shared/model/trigger.ts";
+import type { Database } from "../../shared/storage/database-store.ts";
+import { isFinal } from "../executions/life.ts";
+import {
+  createByHand,
+  type Family,
+  type HistoryRules,
+  noCounts,
+  outcomeReads,
+  removeLetter,
+  replaceExecution,
+  settleInstance,
+} from "./history-record.ts";
+import { indexes } from "./index-rows.ts";
+import { keys, part, time, within } from "./keys.ts";
+import { listPage, pageLimit, pageOfFamily } from "./page-store.ts";
+import { selectEnforcements, selectExecutions, selectInstances } from "./selection.ts";
+import type { DeadLetter, GapRecord, Store, StoreCounts } from "./store.ts";
+import type { Writer } from "./writer-store.ts";
+
+export interface HistoryParts {
+  readonly database: Pick<Database, "level">;
+  readonly writer: Writer;
+  readonly rules: HistoryRules;
+}
+
+type HistoryStore = Pick<
+  Store,
+  | "process"
+  | "pendingInstances"
+  | "createExecutions"
+  | "updateExecution"
+  | "execution"
+  | "executions"
+  | "openExecutions"
+  | "instance"
+  | "instances"
+  | "enforcement"
+  | "enforcements"
+  | "deadLetters"
+  | "deadLetter"
+  | "dropDeadLetter"
+  | "gaps"
+  | "counts"
+>;
+
+/** Records read at once: bounds what a long list holds in memory. */
+const chunk = 500;
+
+export function createHistoryStore({ database, writer, rules }: HistoryParts): HistoryStore {
+  const { level } = database;
+  const load = <T>(key: (place: string) => string) => {
+    return (places: readonly string[]) => writer.readMany<T>(places.map(key));
+  };
+  const loadInstances = load<TriggerInstance>(keys.instance);
+  // Places in these indexes are ids in the spelling of keys.
+  const loadExecutions = load<Execution>((id) => `e/${id}`);
+  const loadEnforcements = load<Enforcement>((id) => `n/${id}`);
+  const loadLetters = load<DeadLetter>((place) => `l/${place.slice(place.indexOf("/") + 1)}`);
+  const all = { keep: () => true, placeOfTime: time };
+  const familyOf = (instance: string) => writer.read<Family>(keys.family(instance));
+
+  return {
+    process: (outcome) =>
+      writer.submit({
+        source: outcome.instance.origin.agent ?? "",
+        weight: 1 + outcome.executions.length,
+        reads: outcomeReads(outcome),
+        plan: (draft) => settleInstance(draft, rules, outcome),
+      }),
+
+    async pendingInstances(limit) {
+      const prefix = indexes.instancesByStatus("pending");
+      const rows = await level.keys({ ...within(prefix), limit: pageLimit(limit) }).all();
+      const found = await loadInstances(rows.map((key) => key.slice(prefix.length)));
+      return found.filter((instance) => instance !== null);
+    },
+
+    createExecutions: (executions, dispatches) =>
+      writer.submit({
+        source: "",
+        weight: executions.length,
+        reads: executions.map(({ id }) => keys.execution(id)),
+        plan: (draft) => createByHand(draft, rules, executions, dispatches),
+      }),
+
+    updateExecution: (execution, expectRev, dispatches = []) =>
+      writer.submit({
+        source: execution.agent,
+        reads: [keys.execution(execution.id), ...dispatches.map(({ agent }) => keys.head(agent))],
+        plan: (draft) => replaceExecution(draft, rules, execution, expectRev, dispatches),
+      }),
+
+    execution: (id) => writer.read<Execution>(keys.execution(id)),
+
+    async executions(filter, page) {
+      const listing = { ...selectExecutions(filter), load: loadExecutions, placeOfTime: encodeTime };
+      if (filter.trigger_instance === undefined) return listPage(level, listing, page);
+      const family = await familyOf(filter.trigger_instance);
+      return pageOfFamily(family?.executions.map(part) ?? [], listing, page);
+    },
+
+    async openExecutions(agent) {
+      const prefix = indexes.openExecutions(agent);
+      const ids = (await level.keys(within(prefix)).all()).map((key) => key.slice(prefix.length));
+      const open: Execution[] = [];
+      for (let start = 0; start < ids.length; start += chunk) {
+        for (const execution of await loadExecutions(ids.slice(start, start + chunk))) {
+          // It may have ended since its row was read.
+          if (execution !== null && !isFinal(execution.status)) open.push(execution);
+        }
+      }
+      return open;
+    },
+
+    async instance(id) {
+      const place = (await familyOf(id))?.place ?? null;
+      return place === null ? null : writer.read<TriggerInstance>(keys.instance(place));
+    },
+
+    instances: (filter, page) =>
+      listPage(level, { ...selectInstances(filter), load: loadInstances, placeOfTime: time }, page),
+
+    enforcement: (id) => writer.read<Enforcement>(keys.enforcement(id)),
+
+    async enforcements(filter, page) {
+      const listing = { ...selectEnforcements(filter), load: loadEnforcements, placeOfTime: encodeTime };
+      if (filter.trigger_instance === undefined) return listPage(level, listing, page);
+      const family = await familyOf(filter.trigger_instance);
+      return pageOfFamily(family?.enforcements.map(part) ?? [], listing, page);
+    },
+
+    deadLetters: (page) =>
+      listPage(level, { ...all, prefix: "lr/", isPrimary: false, load: loadLetters }, page),
+
+    deadLetter: (id) => writer.read<DeadLetter>(keys.letter(id)),
+
+    dropDeadLetter: (id) =>
+      writer.submit({
+        source: "",
+        reads: [keys.letter(id), keys.counts()],
+        plan: (draft) => {
+          const letter = draft.get<DeadLetter>(keys.letter(id));
+          if (letter === null) return false;
+          removeLetter(draft, letter);
+          return true;
+        },
+      }),
+
+    gaps: (page) =>
+      listPage(level, { ...all, prefix: "g/", isPrimary: true, load: async () => [] as GapRecord[] }, page),
+
+    counts: async () => (await writer.read<StoreCounts>(keys.counts())) ?? noCounts,
+  };
+}

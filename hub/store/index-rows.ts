@@ -1,0 +1,56 @@
+/** Which rows of secondary indexes a record has: the one place that knows, so that none is left behind. */
+import type { Execution } from "../../shared/model/execution.ts";
+import type { Enforcement } from "../../shared/model/rule.ts";
+import type { TriggerInstance } from "../../shared/model/trigger.ts";
+import { isFinal } from "../executions/life.ts";
+import type { Draft } from "./draft.ts";
+import { part } from "./keys.ts";
+
+/** Prefixes of index rows, for those who write and those who list. */
+export const indexes = {
+  instancesByTrigger: (trigger: string) => `it/${part(trigger)}/`,
+  instancesByAgent: (agent: string) => `ig/${part(agent)}/`,
+  instancesByStatus: (status: string) => `is/${part(status)}/`,
+  enforcementsByRule: (rule: string) => `nr/${part(rule)}/`,
+  enforcementsByStatus: (status: string) => `ns/${part(status)}/`,
+  executionsByAction: (action: string) => `ea/${part(action)}/`,
+  executionsByAgent: (agent: string) => `eg/${part(agent)}/`,
+  executionsByRule: (rule: string) => `er/${part(rule)}/`,
+  executionsByStatus: (status: string) => `es/${part(status)}/`,
+  openExecutions: (agent: string) => `eo/${part(agent)}/`,
+} as const;
+
+export function instanceRows(instance: TriggerInstance, place: string): string[] {
+  const rows = [
+    indexes.instancesByTrigger(instance.trigger) + place,
+    indexes.instancesByStatus(instance.status) + place,
+  ];
+  if (instance.origin.agent !== null) rows.push(indexes.instancesByAgent(instance.origin.agent) + place);
+  return rows;
+}
+
+export function enforcementRows(enforcement: Enforcement): string[] {
+  const id = part(enforcement.id);
+  return [
+    indexes.enforcementsByRule(enforcement.rule) + id,
+    indexes.enforcementsByStatus(enforcement.status) + id,
+  ];
+}
+
+export function executionRows(execution: Execution): string[] {
+  const id = part(execution.id);
+  const rows = [
+    indexes.executionsByAction(execution.action) + id,
+    indexes.executionsByAgent(execution.agent) + id,
+    indexes.executionsByStatus(execution.status) + id,
+  ];
+  if (execution.rule !== null) rows.push(indexes.executionsByRule(execution.rule) + id);
+  if (!isFinal(execution.status)) rows.push(indexes.openExecutions(execution.agent) + id);
+  return rows;
+}
+
+/** Moves a record's rows from what they were to what they are. */
+export function moveRows(draft: Draft, before: readonly string[], after: readonly string[]): void {
+  for (const row of before) if (!after.includes(row)) draft.dropRow(row);
+  for (const row of after) if (!before.includes(row)) draft.row(row);
+}

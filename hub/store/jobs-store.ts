@@ -1,0 +1,117 @@
+/** Work that is due at a time, and slots that policies hand out; both survive a restart. */
+import type { JsonObject } from "../../shared/json.ts";
+import type { Database } from "../../shared/storage/database-store.ts";
+import { keys, time } from "./keys.ts";
+import type { Store } from "./store.ts";
+import type { Writer } from "./writer-store.ts";
+
+interface JobRecord {
+  readonly id: string;
+  readonly kind: string;
+  readonly data: JsonObject;
+  readonly dueAt: number;
+  /** When it comes up next: `dueAt`, or the end of its lease. */
+  readonly at: number;
+  readonly isLeased: boolean;
+}
+
+interface SlotsRecord {
+  readonly holders: readonly { readonly holder: string; readonly slots: number; readonly until: number }[];
+}
+
+type JobsStore = Pick<Store, "schedule" | "claimDue" | "finishJob" | "reserve" | "release">;
+
+const maxClaimed = 1000;
+
+export function createJobsStore({
+  database,
+  writer,
+}: {
+  readonly database: Pick<Database, "level">;
+  readonly writer: Writer;
+}): JobsStore {
+  return {
+    schedule: (job) =>
+      writer.submit({
+        source: "",
+        reads: [keys.job(job.id)],
+        plan: (draft) => {
+          const before = draft.get<JobRecord>(keys.job(job.id));
+          if (before !== null) draft.dropRow(keys.jobDue(before.at, job.id));
+          const record: JobRecord = { ...job, at: job.dueAt, isLeased: false };
+          draft.put(keys.job(job.id), record);
+          draft.row(keys.jobDue(record.at, job.id));
+        },
+      }),
+
+    async claimDue(now, limit, leaseMs) {
+      const rows = database.level.keys({
+        gte: "jd/",
+        // `0` follows the separator: what is due at `now` itself is due.
+        lt: `jd/${time(now)}0`,
+        limit: Math.min(limit, maxClaimed),
+      });
+      const due = (await rows.all()).map((key) => `j/${key.slice(`jd/${time(0)}/`.length)}`);
+      if (due.length === 0) return [];
+      return writer.submit({
+        source: "",
+        reads: due,
+        plan: (draft) => {
+          const claimed: { id: string; kind: string; data: JsonObject; dueAt: number }[] = [];
+          for (const key of due) {
+            const job = draft.get<JobRecord>(key);
+            // Somebody else has claimed or finished it since the rows were read.
+            if (job === null || job.at > now) continue;
+            const leased: JobRecord = { ...job, at: now + leaseMs, isLeased: true };
+            draft.dropRow(keys.jobDue(job.at, job.id));
+            draft.row(keys.jobDue(leased.at, job.id));
+            draft.put(key, leased);
+            claimed.push({ id: job.id, kind: job.kind, data: job.data, dueAt: job.dueAt });
+          }
+          return claimed;
+        },
+      });
+    },
+
+    finishJob: (id) =>
+      writer.submit({
+        source: "",
+        reads: [keys.job(id)],
+        plan: (draft) => {
+          const job = draft.get<JobRecord>(keys.job(id));
+          if (job === null || !job.isLeased) return;
+          draft.remove(keys.job(id));
+          draft.dropRow(keys.jobDue(job.at, id));
+        },
+      }),
+
+    reserve: (policy, wanted, capacity, holder, until, now) =>
+      writer.submit({
+        source: "",
+        reads: [keys.slots(policy)],
+        plan: (draft) => {
+          const record = draft.get<SlotsRecord>(keys.slots(policy));
+          const live = (record?.holders ?? []).filter((each) => each.until > now);
+          const others = live.filter((each) => each.holder !== holder);
+          const has = live.find((each) => each.holder === holder)?.slots ?? 0;
+          const taken = others.reduce((sum, { slots }) => sum + slots, 0);
+          const slots = Math.max(has, Math.min(wanted, Math.max(0, capacity - taken)));
+          const holders = slots > 0 ? [...others, { holder, slots, until }] : others;
+          draft.put(keys.slots(policy), { holders } satisfies SlotsRecord);
+          return slots;
+        },
+      }),
+
+    release: (policy, holder) =>
+      writer.submit({
+        source: "",
+        reads: [keys.slots(policy)],
+        plan: (draft) => {
+          const record = draft.get<SlotsRecord>(keys.slots(policy));
+          const holders = (record?.holders ?? []).filter((each) => each.holder !== holder);
+          if (holders.length > 0) draft.put(keys.slots(policy), { holders } satisfies SlotsRecord);
+          else draft.remove(keys.slots(policy));
+        },
+      }),
+  };
+}

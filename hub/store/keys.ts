@@ -1,0 +1,94 @@
+/**
+ * The key layout of the hub's database: every key is made here.
+ *
+ * | key                          | value                                                                     |
+ * | ---------------------------- | ------------------------------------------------------------------------- |
+ * | `i/<place>`                  | trigger instance; its *place* is its turn of intake                       |
+ * | `it ig is/<value>/<place>`   | instances by trigger type, agent, status                                  |
+ * | `f/<instance>`               | family: place, enforcements, executions of an instance                    |
+ * | `n/<id>`                     | enforcement; `nr ns/<value>/<id>` by rule, status                         |
+ * | `e/<id>`                     | execution; `ea eg er es/<value>/<id>` by action, agent, rule, status      |
+ * | `eo/<agent>/<id>`            | executions that have not ended                                            |
+ * | `b/<id>`                     | ids of the records that name this one (re-run, re-emit)                   |
+ * | `q/<execution>`              | digests of the blobs that an execution needs                              |
+ * | `c/<agent>`                  | claim; `m/<agent>/<epoch>` mark of an up epoch                            |
+ * | `h/<agent>`                  | head of the down ledger; `d/<agent>/<epoch>/<n>` its entries              |
+ * | `o/<agent>/<n>`              | requests that wait for room in the down ledger                            |
+ * | `l/<id>` `lr/<ms>/<id>`      | dead letter, and its order of receipt; `g/<ms>/<id>` gap                  |
+ * | `a/<id>` `s/<agent>/<ref>`   | agent, sensor                                                             |
+ * | `r/<ref>` `k/<ref>`          | rule, pack; `kd/<digest>` pack versions whose contents are kept           |
+ * | `v/<scope>/<name>`           | datastore key                                                             |
+ * | `p/<key>`                    | slots of a policy                                                         |
+ * | `j/<id>` `jd/<ms>/<id>`      | job, and when it is due                                                   |
+ * | `x/<name>` `xs/<name>`       | the store's own counters; settings of the hub                             |
+ */
+import { createHash } from "node:crypto";
+
+const PLAIN = /^[A-Za-z0-9._:@+=-]{1,200}$/;
+const LONGEST = 200;
+
+/**
+ * A text as one part of a key: different texts stay different and none can reach into the next part.
+ * A text that would make the key long is replaced by its hash; the record holds the text itself.
+ */
+export function part(text: string): string {
+  if (PLAIN.test(text)) return text;
+  const escaped = `%${encodeURIComponent(text.toWellFormed())}`;
+  if (escaped.length <= LONGEST) return escaped;
+  return `%%${createHash("sha256").update(text).digest("hex")}`;
+}
+
+/** Decimal digits that sort as the number does. */
+export function padded(value: number, digits: number): string {
+  return (value > 0 ? Math.floor(value) : 0).toString().padStart(digits, "0");
+}
+
+/** Milliseconds since the epoch, sortable until the year 2286. */
+export const time = (ms: number) => padded(ms, 13);
+
+/** An instance's turn of intake: hub time, then a number that tells instances of one millisecond apart. */
+export const placeOf = (ms: number, turn: number) => `${time(ms)}${padded(turn, 9)}`;
+export const placeTime = (place: string) => Number(place.slice(0, 13));
+export const placeTurn = (place: string) => Number(place.slice(13));
+
+export const keys = {
+  instance: (place: string) => `i/${place}`,
+  family: (instance: string) => `f/${part(instance)}`,
+  enforcement: (id: string) => `n/${part(id)}`,
+  execution: (id: string) => `e/${part(id)}`,
+  namedBy: (id: string) => `b/${part(id)}`,
+  blobs: (execution: string) => `q/${part(execution)}`,
+  claim: (agent: string) => `c/${part(agent)}`,
+  mark: (agent: string, epoch: string) => `m/${part(agent)}/${part(epoch)}`,
+  head: (agent: string) => `h/${part(agent)}`,
+  down: (agent: string, epoch: string, n: number) => `d/${part(agent)}/${part(epoch)}/${padded(n, 12)}`,
+  waiting: (agent: string, n: number) => `o/${part(agent)}/${padded(n, 12)}`,
+  letter: (id: string) => `l/${part(id)}`,
+  letterOrder: (ms: number, id: string) => `lr/${time(ms)}/${part(id)}`,
+  gap: (ms: number, id: string) => `g/${time(ms)}/${part(id)}`,
+  agent: (id: string) => `a/${part(id)}`,
+  sensor: (agent: string, sensor: string) => `s/${part(agent)}/${part(sensor)}`,
+  rule: (ref: string) => `r/${part(ref)}`,
+  ruleVersion: () => "x/rules",
+  counts: () => "x/counts",
+  pack: (ref: string) => `k/${part(ref)}`,
+  packVersion: (digest: string) => `kd/${part(digest)}`,
+  // The name is the last part and stays as it is, so that a prefix of names is a prefix of keys.
+  value: (scope: string, name: string) => `v/${part(scope)}/${name.toWellFormed()}`,
+  slots: (policy: string) => `p/${part(policy)}`,
+  job: (id: string) => `j/${part(id)}`,
+  jobDue: (ms: number, id: string) => `jd/${time(ms)}/${part(id)}`,
+  setting: (name: string) => `xs/${part(name)}`,
+} as const;
+
+/** The range of all keys that begin with `prefix`, which must end in `/`. */
+export function within(prefix: string): { gte: string; lt: string } {
+  return { gte: prefix, lt: `${prefix.slice(0, -1)}0` };
+}
+
+const seldomRead: ReadonlySet<string> = new Set(["i/", "n/", "r/", "k/"]);
+
+/** Records that are read again soon after they are written. History is not; rules and packs are in memory anyway. */
+export function isReadAgain(key: string): boolean {
+  return !seldomRead.has(key.slice(0, 2));
+}

@@ -1,0 +1,182 @@
+/** Ownership, marks and down ledgers of the agents, and what their entries bring. */
+import type { NumberedEntry } from "../../shared/link/ports.ts";
+import type { Database } from "../../shared/storage/database-store.ts";
+import type { DownEntry } from "../../shared/wire/messages.ts";
+import {
+  type DownHead,
+  type DownRow,
+  dispatch,
+  headOf,
+  openEpoch,
+  park,
+  receipt,
+  refill,
+  waitingCount,
+} from "./down-ledger.ts";
+import { type HistoryRules, putLetter } from "./history-record.ts";
+import { keys } from "./keys.ts";
+import type { Claim, Store } from "./store.ts";
+import {
+  type ClaimRecord,
+  failParked,
+  type MarkRecord,
+  owns,
+  putAgent,
+  takeIn,
+  takeInReads,
+} from "./take-in.ts";
+import type { Writer } from "./writer-store.ts";
+
+export interface LedgerParts {
+  readonly database: Pick<Database, "level">;
+  readonly writer: Writer;
+  readonly rules: HistoryRules;
+  readonly now: () => number;
+}
+
+type LedgerStore = Pick<
+  Store,
+  | "claimAgent"
+  | "renewClaim"
+  | "marks"
+  | "takeIn"
+  | "appendDown"
+  | "downEpochs"
+  | "readDown"
+  | "receiptDown"
+  | "parkDown"
+  | "putAgent"
+>;
+
+export function createLedgerStore({ database, writer, rules, now }: LedgerParts): LedgerStore {
+  /** Brings on what waits for room, a bounded number in each batch. */
+  const refillAll = async (agent: string) => {
+    const again = () =>
+      writer.submit({
+        source: agent,
+        reads: [keys.head(agent)],
+        weight: 64,
+        plan: (draft) => refill(draft, rules, agent),
+      });
+    while (await again());
+  };
+
+  return {
+    async claimAgent(hub, agent, leaseMs, at) {
+      const claimed = await writer.submit<{ claim: Claim; waits: boolean } | null>({
+        source: agent,
+        reads: [keys.claim(agent), keys.head(agent)],
+        plan: (draft) => {
+          const before = draft.get<ClaimRecord>(keys.claim(agent));
+          if (before !== null && before.hub !== hub && before.until > at) return null;
+          const { epoch, ...head } = openEpoch(headOf(draft, agent), rules);
+          const record = { hub, fence: (before?.fence ?? 0) + 1, epoch: epoch.id, until: at + leaseMs };
+          draft.put(keys.claim(agent), record satisfies ClaimRecord);
+          draft.put(keys.head(agent), head satisfies DownHead);
+          return { claim: { ...record, agent }, waits: waitingCount(head) > 0 };
+        },
+      });
+      // What waited when the store was last closed would otherwise wait for a receipt that never comes.
+      if (claimed?.waits) await refillAll(agent);
+      return claimed?.claim ?? null;
+    },
+
+    renewClaim: (claim, leaseMs, at) =>
+      writer.submit({
+        source: claim.agent,
+        reads: [keys.claim(claim.agent)],
+        plan: (draft) => {
+          const record = draft.get<ClaimRecord>(keys.claim(claim.agent));
+          if (record === null || !owns(record, claim)) return false;
+          draft.put(keys.claim(claim.agent), { ...record, until: at + leaseMs } satisfies ClaimRecord);
+          return true;
+        },
+      }),
+
+    async marks(agent, epochs) {
+      const records = await writer.readMany<MarkRecord>(epochs.map((epoch) => keys.mark(agent, epoch)));
+      return new Map(epochs.map((epoch, index) => [epoch, records[index]?.n ?? 0]));
+    },
+
+    takeIn: (take) =>
+      writer.submit({
+        source: take.claim.agent,
+        weight: Math.max(1, take.effects.length),
+        reads: takeInReads(take),
+        plan: (draft) => takeIn(draft, rules, take, now()),
+      }),
+
+    async appendDown(dispatches) {
+      await writer.submit({
+        source: dispatches[0]?.agent ?? "",
+        weight: dispatches.length,
+        reads: dispatches.map(({ agent }) => keys.head(agent)),
+        plan: (draft) => {
+          for (const each of dispatches) dispatch(draft, rules, each, false);
+        },
+      });
+    },
+
+    async downEpochs(agent) {
+      const head = await writer.read<DownHead>(keys.head(agent));
+      return (head?.epochs ?? []).map(({ id, first, last }) => ({ id, first, last }));
+    },
+
+    async readDown(agent, epochId, from, maxEntries, maxBytes) {
+      const head = await writer.read<DownHead>(keys.head(agent));
+      const epoch = head?.epochs.find(({ id }) => id === epochId);
+      const found: NumberedEntry<DownEntry>[] = [];
+      if (epoch === undefined) return found;
+      let n = Math.max(epoch.first, Math.floor(from));
+      let bytes = 0;
+      const add = ({ entry, size }: DownRow) => {
+        if (found.length > 0 && (bytes + size > maxBytes || found.length >= maxEntries)) return false;
+        found.push({ n, last: n, entry, size });
+        bytes += size;
+        n++;
+        return true;
+      };
+      // What was dispatched just now is still in memory.
+      while (n <= epoch.last) {
+        const row = writer.peek<DownRow>(keys.down(agent, epochId, n));
+        if (row === undefined) break;
+        if (!add(row)) return found;
+      }
+      if (n > epoch.last) return found;
+      const range = { gte: keys.down(agent, epochId, n), lte: keys.down(agent, epochId, epoch.last) };
+      for await (const text of database.level.values(range)) {
+        if (!add(JSON.parse(text) as DownRow)) break;
+      }
+      return found;
+    },
+
+    async receiptDown(agent, epoch, upTo) {
+      const waits = await writer.submit({
+        source: agent,
+        reads: [keys.head(agent), keys.down(agent, epoch, upTo)],
+        plan: (draft) => receipt(draft, agent, epoch, upTo),
+      });
+      if (waits) await refillAll(agent);
+    },
+
+    async parkDown(agent, epoch, n, letter) {
+      await writer.submit({
+        source: agent,
+        reads: [keys.head(agent), keys.down(agent, epoch, n), keys.counts(), keys.letter(letter.id)],
+        plan: (draft) => {
+          const parked = park(draft, agent, epoch, n, letter.reason);
+          if (parked === null) return;
+          putLetter(draft, letter);
+          if (parked.kind === "action-request") failParked(draft, parked.execution, letter);
+        },
+      });
+    },
+
+    putAgent: (agent, expectRev) =>
+      writer.submit({
+        source: agent.id,
+        reads: [keys.agent(agent.id)],
+        plan: (draft) => putAgent(draft, agent, expectRev),
+      }),
+  };
+}

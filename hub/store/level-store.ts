@@ -1,0 +1,171 @@
+/** The `Store` port on one LevelDB database: opens it and puts its parts together. */
+import { type Clock, parseTimestamp, type RandomBytes } from "../../shared/clock.ts";
+import { ulidSource } from "../../shared/ids.ts";
+import type { Logger } from "../../shared/log.ts";
+import { type Database, openDatabase } from "../../shared/storage/database-store.ts";
+import { createContentStore } from "./content-store.ts";
+import type { HistoryRules } from "./history-record.ts";
+import { createHistoryStore } from "./history-store.ts";
+import { createJobsStore } from "./jobs-store.ts";
+import { keys, placeOf, placeTime, placeTurn, within } from "./keys.ts";
+import { createLedgerStore } from "./ledger-store.ts";
+import { createRetentionStore } from "./retention-store.ts";
+import type { Store } from "./store.ts";
+import { Writer } from "./writer-store.ts";
+
+/** Raised when a change of the layout needs a migration. */
+export const storeFormat = 1;
+
+export interface LevelStoreOptions {
+  readonly folder: string;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly logger: Logger;
+  /** Cap of one agent's down ledger; default 10,000 entries and 64 MiB. */
+  readonly downCap?: { readonly entries: number; readonly bytes: number };
+}
+
+export interface LevelStore extends Store {
+  /** Made with the database: another one means that the hub's store was lost. */
+  readonly incarnation: string;
+  /** Batches, waiting requests and the last batch's time, for metrics and credit. */
+  figures(): StoreFigures;
+}
+
+export interface StoreFigures {
+  readonly queued: number;
+  readonly batches: number;
+  readonly lastBatchMs: number;
+  readonly failed: boolean;
+}
+
+/** How long a database that could not be written is left alone before it is opened again. */
+const firstRetryMs = 1_000;
+const lastRetryMs = 30_000;
+
+const highWater = keys.setting("clock_high_water");
+
+/**
+ * Opens or creates the hub's database. FOLDER_UNUSABLE, STORE_LOCKED (another process has it), STORE_CORRUPT,
+ * STORE_FORMAT. When a write fails later, everything is refused with STORE_WRITE until the database could be opened
+ * again, which the store tries by itself.
+ */
+export async function openLevelStore(options: LevelStoreOptions): Promise<LevelStore> {
+  const { folder, clock, random, logger } = options;
+  const newId = ulidSource(clock, random);
+  let mend = () => {};
+  const database = await openDatabase({ folder, format: storeFormat, newId, onFailure: () => mend() });
+  try {
+    const built = await buildStore(database, options, newId);
+    const recovery = createRecovery(database, logger);
+    mend = recovery.start;
+    const close = async () => {
+      recovery.stop();
+      await built.writer.close();
+      await database.close();
+    };
+    const figures = () => {
+      const { batches, lastBatchMs, failed } = database.committer.figures();
+      return { queued: built.writer.queued, batches, lastBatchMs, failed };
+    };
+    return { ...built.store, incarnation: database.incarnation, figures, close };
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+async function buildStore(database: Database, options: LevelStoreOptions, newId: () => string) {
+  const { clock, logger, downCap = { entries: 10_000, bytes: 64 * 1024 * 1024 } } = options;
+  const intake = createIntakeOrder();
+  const writer = new Writer({
+    database,
+    logger,
+    stamp: (draft) => draft.put(highWater, Math.max(intake.latest(), clock.now())),
+  });
+  const readOrder = async () => {
+    const [newest] = await database.level.keys({ ...within("i/"), reverse: true, limit: 1 }).all();
+    intake.startAfter(newest?.slice(2), (await writer.read<number>(highWater)) ?? 0);
+  };
+  const rules: HistoryRules = {
+    run: newId(),
+    newEpochId: newId,
+    now: () => clock.now(),
+    nextPlace: intake.next,
+    maxEntries: downCap.entries,
+    maxBytes: downCap.bytes,
+  };
+  await readOrder();
+  const now = () => clock.now();
+  const { reload, ...content } = await createContentStore({ database, writer, now });
+  database.committer.onResume(async () => {
+    writer.forget();
+    await readOrder();
+    await reload();
+  });
+  const store: Omit<Store, "close"> = {
+    ...content,
+    ...createLedgerStore({ database, writer, rules, now }),
+    ...createHistoryStore({ database, writer, rules }),
+    ...createJobsStore({ database, writer }),
+    ...createRetentionStore({ database, writer }),
+    subscribeChanges: (listener) => writer.subscribe(listener),
+  };
+  return { store, writer };
+}
+
+/** Gives each instance its place: hub time, never before the one placed last, so that none comes behind a cursor. */
+function createIntakeOrder() {
+  let lastMs = 0;
+  let turn = 0;
+  let seenMs = 0;
+  return {
+    /** The latest hub time that any record was placed at. */
+    latest: () => seenMs,
+    startAfter: (place: string | undefined, highWaterMs: number) => {
+      seenMs = Math.max(seenMs, highWaterMs);
+      if (place === undefined || placeTime(place) < lastMs) return;
+      turn = placeTime(place) > lastMs ? placeTurn(place) : Math.max(turn, placeTurn(place));
+      lastMs = placeTime(place);
+    },
+    next: (receivedAt: string) => {
+      const ms = parseTimestamp(receivedAt) ?? 0;
+      turn = ms > lastMs ? 0 : turn + 1;
+      lastMs = Math.max(lastMs, ms);
+      seenMs = Math.max(seenMs, lastMs);
+      return placeOf(lastMs, turn);
+    },
+  };
+}
+
+/** Opens the database again after a failed write, later and later until it succeeds. */
+function createRecovery(database: Database, logger: Logger) {
+  let timer: NodeJS.Timeout | undefined;
+  let isStopped = false;
+  const attempt = async (waitMs: number) => {
+    try {
+      await database.committer.resume();
+      logger.info("the database is written again");
+    } catch (error) {
+      logger.error("the database cannot be written", { error, retryMs: waitMs });
+      plan(Math.min(waitMs * 2, lastRetryMs));
+    }
+  };
+  const plan = (waitMs: number) => {
+    if (isStopped) return;
+    timer = setTimeout(() => void attempt(waitMs), waitMs);
+    timer.unref();
+  };
+  return {
+    start: () => {
+      logger.error("a batch could not be written; nothing is taken in", {
+        error: database.committer.failure,
+      });
+      plan(firstRetryMs);
+    },
+    stop: () => {
+      isStopped = true;
+      clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,92 @@
+/** Listing records by an index, a page at a time, in bounded steps. */
+import type { Database } from "../../shared/storage/database-store.ts";
+import { within } from "./keys.ts";
+import type { Selection } from "./selection.ts";
+import type { Page, PageOf } from "./store.ts";
+
+export interface Listing<T> extends Selection<T> {
+  /** Records by place (the rest of the key after the prefix); `null` for one that is gone. */
+  readonly load: (places: readonly string[]) => Promise<readonly (T | null)[]>;
+  /** The lowest place of a time. */
+  readonly placeOfTime: (ms: number) => string;
+}
+
+const maxLimit = 1000;
+/** Rows looked at in one call; a rarer find is continued with the cursor. */
+const maxExamined = 20_000;
+const chunkRows = 256;
+
+export const pageLimit = (limit: number) => Math.min(Math.max(1, Math.floor(limit) || 1), maxLimit);
+
+export async function listPage<T>(
+  level: Database["level"],
+  listing: Listing<T>,
+  page: Page,
+): Promise<PageOf<T>> {
+  const { prefix, isPrimary, load, keep } = listing;
+  const limit = pageLimit(page.limit);
+  const reverse = page.ascending !== true;
+  const iterator = level.iterator({ ...range(listing, page), reverse, values: isPrimary });
+  const items: T[] = [];
+  let cursor = "";
+  try {
+    for (let examined = 0; examined < maxExamined; ) {
+      const rows = await iterator.nextv(Math.min(chunkRows, limit + 1));
+      if (rows.length === 0) return { items };
+      const places = rows.map(([key]) => key.slice(prefix.length));
+      const records = isPrimary ? rows.map(([, text]) => JSON.parse(text) as T) : await load(places);
+      for (const [index, place] of places.entries()) {
+        // Between the index and the record another batch may have come.
+        const record = records[index] ?? null;
+        const isWanted = record !== null && keep(record);
+        // One more than asked for: there is a next page.
+        if (isWanted && items.length === limit) return { items, cursor };
+        if (isWanted) items.push(record);
+        if (items.length < limit || isWanted) cursor = place;
+      }
+      examined += rows.length;
+    }
+    return { items, cursor };
+  } finally {
+    await iterator.close();
+  }
+}
+
+function range<T>({ prefix, placeOfTime }: Listing<T>, page: Page) {
+  const { gte: start, lt: end } = within(prefix);
+  const since = page.since === undefined ? Number.NaN : Date.parse(page.since);
+  const first = Number.isNaN(since) ? start : prefix + placeOfTime(since);
+  if (page.cursor === undefined) return { gte: first, lt: end };
+  const at = prefix + page.cursor;
+  if (page.ascending !== true) return { gte: first, lt: at };
+  return at >= first ? { gt: at, lt: end } : { gte: first, lt: end };
+}
+
+/** A page of records whose places are all known and few: an instance's family. */
+export async function pageOfFamily<T>(
+  places: readonly string[],
+  listing: Pick<Listing<T>, "load" | "keep" | "placeOfTime">,
+  page: Page,
+): Promise<PageOf<T>> {
+  const { cursor, ascending = false } = page;
+  const since = page.since === undefined ? "" : listing.placeOfTime(Date.parse(page.since));
+  const sorted = places
+    .filter((place) => place >= since)
+    .filter((place) => cursor === undefined || (ascending ? place > cursor : place < cursor))
+    .sort((a, b) => (a < b === ascending ? -1 : 1));
+  const limit = pageLimit(page.limit);
+  const items: T[] = [];
+  let last = "";
+  for (let start = 0; start < sorted.length; start += chunkRows) {
+    const some = sorted.slice(start, start + chunkRows);
+    const records = await listing.load(some);
+    for (const [index, place] of some.entries()) {
+      const record = records[index] ?? null;
+      if (record === null || !listing.keep(record)) continue;
+      if (items.length === limit) return { items, cursor: last };
+      items.push(record);
+      last = place;
+    }
+  }
+  return { items };
+}

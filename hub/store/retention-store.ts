@@ -1,0 +1,208 @@
+/** Finds what has outlived its time, a bounded piece in each call, and has it deleted. */
+import { encodeTime } from "../../shared/ids.ts";
+import type { Execution } from "../../shared/model/execution.ts";
+import type { TriggerInstance } from "../../shared/model/trigger.ts";
+import type { Database } from "../../shared/storage/database-store.ts";
+import type { PackVersion } from "./content-store.ts";
+import type { Draft } from "./draft.ts";
+import { type Family, noCounts, removeLetter } from "./history-record.ts";
+import { keys, placeTime, time, within } from "./keys.ts";
+import { nothingPurged, type Purged, purgeAlone, purgeFamily } from "./purge.ts";
+import type { DeadLetter, Store, StoreCounts } from "./store.ts";
+import type { MarkRecord } from "./take-in.ts";
+import type { Writer } from "./writer-store.ts";
+
+type RetentionStore = Pick<Store, "purge" | "referencedBlobs">;
+
+/** Rows read at once. */
+const chunk = 200;
+/** Records looked at per deletion allowed: what is old but still open must not make a purge long. */
+const examinedPerDeletion = 4;
+/** Marks of an agent that stay whatever their age: its current epoch may be quiet for months. */
+const keptMarks = 16;
+
+export function createRetentionStore({
+  database,
+  writer,
+}: {
+  readonly database: Pick<Database, "level">;
+  readonly writer: Writer;
+}): RetentionStore {
+  const { level } = database;
+  // Where the next call goes on, so that open records at the old end are not looked at every time. In memory only:
+  // after a restart the search begins at the old end again.
+  let familiesFrom = "";
+  let executionsFrom = "";
+  let marksFrom = "";
+
+  const submit = <T>(plan: (draft: Draft) => T) => writer.submit({ source: "~retention", plan, weight: 8 });
+
+  /** Asks for all at once, so that they share batches, and adds up what went. */
+  const purgeAll = async (plans: readonly ((draft: Draft) => Purged | null)[]) => {
+    const results = await Promise.all(plans.map((plan) => submit(plan)));
+    const gone = results.filter((purged) => purged !== null);
+    return { total: gone.reduce(sum, nothingPurged), families: gone.length };
+  };
+
+  const purgeFamilies = async (before: number, maxInstances: number, batch: number) => {
+    const counts = (await writer.read<StoreCounts>(keys.counts())) ?? noCounts;
+    let total = nothingPurged;
+    let left = batch;
+    for (let examined = 0; left > 0 && examined < batch * examinedPerDeletion + chunk; ) {
+      const excess = counts.instances - maxInstances - total.instances;
+      const range = { ...within("i/"), ...(familiesFrom !== "" && { gt: familiesFrom }) };
+      const rows = await level.iterator({ ...range, limit: Math.min(chunk, left) }).all();
+      const due = rows.filter(([key], index) => placeTime(key.slice(2)) < before || index < excess);
+      const { total: purged, families } = await purgeAll(
+        due.map(([key, text]) => {
+          const { id } = JSON.parse(text) as TriggerInstance;
+          const limit = placeTime(key.slice(2)) < before ? before : null;
+          return (draft) => purgeFamily(draft, id, limit);
+        }),
+      );
+      total = sum(total, purged);
+      left -= families;
+      examined += rows.length;
+      familiesFrom = due.at(-1)?.[0] ?? "";
+      if (due.length < rows.length || rows.length === 0) {
+        familiesFrom = "";
+        break;
+      }
+    }
+    return total;
+  };
+
+  /** Executions that belong to no instance. */
+  const purgeExecutions = async (before: number, batch: number) => {
+    let total = nothingPurged;
+    for (let examined = 0; total.executions < batch && examined < batch * examinedPerDeletion + chunk; ) {
+      const range = { gte: "e/", ...(executionsFrom !== "" && { gt: executionsFrom }) };
+      const rows = await level.iterator({ ...range, lt: `e/${encodeTime(before)}`, limit: chunk }).all();
+      const found = rows.map(([, text]) => JSON.parse(text) as Execution);
+      const families = await writer.readMany<Family>(
+        found.map(({ trigger_instance: instance }) => keys.family(instance ?? "")),
+      );
+      const alone = found
+        .filter(({ trigger_instance: instance }, index) => instance === null || !families[index]?.place)
+        .slice(0, batch - total.executions);
+      const { total: purged } = await purgeAll(
+        alone.map(
+          ({ id }) =>
+            (draft: Draft) =>
+              purgeAlone(draft, id, before),
+        ),
+      );
+      total = sum(total, purged);
+      examined += rows.length;
+      executionsFrom = rows.at(-1)?.[0] ?? "";
+      if (rows.length < chunk) {
+        executionsFrom = "";
+        break;
+      }
+    }
+    return total;
+  };
+
+  const purgeLetters = async (before: number, batch: number) => {
+    const rows = await level.keys({ gte: "lr/", lt: `lr/${time(before)}`, limit: batch }).all();
+    if (rows.length === 0) return;
+    const letters = rows.map((row) => `l/${row.slice(`lr/${time(0)}/`.length)}`);
+    await submit((draft) => {
+      draft.need([...letters, keys.counts()]);
+      for (const key of letters) {
+        const letter = draft.get<DeadLetter>(key);
+        if (letter !== null) removeLetter(draft, letter);
+      }
+    });
+  };
+
+  const purgeGaps = async (before: number, batch: number) => {
+    const rows = await level.keys({ gte: "g/", lt: `g/${time(before)}`, limit: batch }).all();
+    if (rows.length > 0) {
+      await submit((draft) => {
+        for (const key of rows) draft.remove(key);
+      });
+    }
+  };
+
+  /** Marks of epochs that their agents have long forgotten; some agents in each call. */
+  const purgeMarks = async (before: number) => {
+    const range = { ...within("m/"), ...(marksFrom !== "" && { gte: marksFrom }) };
+    const rows = await level.iterator({ ...range, limit: chunk * 10 }).all();
+    const byAgent = Map.groupBy(rows, ([key]) => key.slice(0, key.indexOf("/", 2)));
+    const lastAgent = [...byAgent.keys()].at(-1);
+    const whole = rows.length < chunk * 10 || byAgent.size === 1;
+    // An agent cut off by the limit begins the next call; one with more marks than that is thinned out as it is.
+    marksFrom = whole || lastAgent === undefined ? "" : `${lastAgent}/`;
+    if (!whole && lastAgent !== undefined) byAgent.delete(lastAgent);
+    const old = [...byAgent.values()].flatMap((marks) =>
+      marks
+        .map(([key, text]) => ({ key, at: (JSON.parse(text) as MarkRecord).at }))
+        .sort((a, b) => b.at - a.at)
+        .slice(keptMarks)
+        .filter(({ at }) => at < before),
+    );
+    if (old.length === 0) return;
+    await submit((draft) => {
+      draft.need(old.map(({ key }) => key));
+      for (const { key, at } of old) if (draft.get<MarkRecord>(key)?.at === at) draft.remove(key);
+    });
+  };
+
+  /** Contents of a replaced pack version may go once nothing kept was run with it. */
+  const purgePackVersions = async (before: number) => {
+    const versions = (await level.values(within("kd/")).all()).map((text) => JSON.parse(text) as PackVersion);
+    const old = versions.filter(({ replaced_at: at }) => at !== null && at < before);
+    if (old.length === 0) return;
+    const used = new Set<string>();
+    // Whatever names an old version was made before that was replaced, or runs such an execution again and so keeps
+    // it (see `purge.ts`). What is left of that time is little; the rest of a long search is left to another day.
+    const newest = Math.max(...old.map(({ replaced_at: at }) => at ?? 0));
+    const rows = level.values({ gte: "e/", lte: `e/${encodeTime(newest)}~`, limit: 20_000 });
+    let examined = 0;
+    for await (const text of rows) {
+      used.add((JSON.parse(text) as Execution).pack_digest);
+      examined++;
+    }
+    if (examined === 20_000) return;
+    await submit((draft) => {
+      for (const { digest, replaced_at: at } of old) {
+        if (used.has(digest)) continue;
+        // Registered again meanwhile: it is current and stays.
+        const now = draft.get<PackVersion>(keys.packVersion(digest));
+        if (now?.replaced_at === at) draft.remove(keys.packVersion(digest));
+      }
+    });
+  };
+
+  return {
+    async purge({ before: beforeText, maxInstances, batch }) {
+      const before = Date.parse(beforeText);
+      const families = await purgeFamilies(before, maxInstances, batch);
+      const alone = await purgeExecutions(before, Math.max(0, batch - families.instances));
+      await purgeLetters(before, batch);
+      await purgeGaps(before, batch);
+      await purgeMarks(before);
+      await purgePackVersions(before);
+      return sum(families, alone);
+    },
+
+    async referencedBlobs() {
+      const digests = new Set<string>();
+      for await (const text of level.values(within("kd/")))
+        digests.add((JSON.parse(text) as PackVersion).digest);
+      for await (const text of level.values(within("q/"))) {
+        for (const digest of JSON.parse(text) as string[]) digests.add(digest);
+      }
+      return digests;
+    },
+  };
+}
+
+function sum(a: Purged, b: Purged): Purged {
+  return {
+    instances: a.instances + b.instances,
+    executions: a.executions + b.executions,
+    enforcements: a.enforcements + b.enforcements,
+  };
+}

@@ -1,0 +1,82 @@
+/** Which index answers a filter best, and what is left to check on the records. */
+import type { Execution } from "../../shared/model/execution.ts";
+import type { Enforcement } from "../../shared/model/rule.ts";
+import type { TriggerInstance } from "../../shared/model/trigger.ts";
+import { indexes } from "./index-rows.ts";
+import type { EnforcementFilter, ExecutionFilter, InstanceFilter } from "./store.ts";
+
+export interface Selection<T> {
+  readonly prefix: string;
+  /** The rows under `prefix` are the records themselves. */
+  readonly isPrimary: boolean;
+  readonly keep: (record: T) => boolean;
+}
+
+/** Where nearly all history ends up: an index that leaves almost everything in is the last to choose. */
+const usual = new Set(["processed", "succeeded"]);
+
+type Choice = readonly [value: string | undefined, index: (value: string) => string];
+
+/** The first index, from the narrowest to the widest, whose value is given. */
+function choose<T>(primary: string, choices: readonly Choice[], keep: (record: T) => boolean): Selection<T> {
+  for (const [value, index] of choices) {
+    if (value !== undefined) return { prefix: index(value), isPrimary: false, keep };
+  }
+  return { prefix: primary, isPrimary: true, keep };
+}
+
+function byStatus(
+  status: string | undefined,
+  index: (value: string) => string,
+): { rare: Choice; wide: Choice } {
+  const isWide = status !== undefined && usual.has(status);
+  return { rare: [isWide ? undefined : status, index], wide: [isWide ? status : undefined, index] };
+}
+
+const fits = (wanted: string | undefined, value: string | null) => wanted === undefined || wanted === value;
+
+export function selectInstances({ trigger, status, agent }: InstanceFilter): Selection<TriggerInstance> {
+  const { rare, wide } = byStatus(status, indexes.instancesByStatus);
+  return choose(
+    "i/",
+    [rare, [agent, indexes.instancesByAgent], [trigger, indexes.instancesByTrigger], wide],
+    (instance) =>
+      fits(trigger, instance.trigger) && fits(status, instance.status) && fits(agent, instance.origin.agent),
+  );
+}
+
+/** `trigger_instance` is answered by the instance's family, not by an index. */
+export function selectExecutions(filter: ExecutionFilter): Selection<Execution> {
+  const { action, status, agent, rule, trigger_instance: instance } = filter;
+  const { rare, wide } = byStatus(status, indexes.executionsByStatus);
+  return choose(
+    "e/",
+    [
+      rare,
+      [rule, indexes.executionsByRule],
+      [agent, indexes.executionsByAgent],
+      [action, indexes.executionsByAction],
+      wide,
+    ],
+    (execution) =>
+      fits(action, execution.action) &&
+      fits(status, execution.status) &&
+      fits(agent, execution.agent) &&
+      fits(rule, execution.rule) &&
+      fits(instance, execution.trigger_instance),
+  );
+}
+
+/** `trigger_instance` is answered by the instance's family, not by an index. */
+export function selectEnforcements(filter: EnforcementFilter): Selection<Enforcement> {
+  const { rule, status, trigger_instance: instance } = filter;
+  const { rare, wide } = byStatus(status, indexes.enforcementsByStatus);
+  return choose(
+    "n/",
+    [rare, [rule, indexes.enforcementsByRule], wide],
+    (enforcement) =>
+      fits(rule, enforcement.rule) &&
+      fits(status, enforcement.status) &&
+      fits(instance, enforcement.trigger_instance),
+  );
+}

@@ -1,0 +1,228 @@
+/**
+ * The single-writer section of the hub's database: whoever wants to change something hands in a plan.
+ *
+ * Plans of many requests are run one after the other against the same draft, each seeing what those before it wrote,
+ * and the draft becomes one synced batch. So a check and its write cannot be torn apart, and yet requests of a
+ * thousand agents share one fsync. Nobody is answered, not even with a refusal, before that batch is on disk:
+ * a refusal may rest on what another request of the same batch has written.
+ */
+import { PetrelError } from "../../shared/errors.ts";
+import type { Logger } from "../../shared/log.ts";
+import type { Database } from "../../shared/storage/database-store.ts";
+import { Batch, type Draft, NotLoaded } from "./draft.ts";
+import { FairQueue } from "./fair-queue.ts";
+import { GenerationCache } from "./generation-cache.ts";
+import type { Change } from "./store.ts";
+
+/** A request to change records. */
+export interface Write<T> {
+  /** Requests of one source keep their order; sources take turns. */
+  readonly source: string;
+  /** Entries it counts for in the batch's limit of 500. */
+  readonly weight?: number;
+  /** Keys the plan will surely ask for; it may ask for others. */
+  readonly reads?: readonly string[];
+  /** Runs without waiting for anything, and again from the start when a record had to be fetched. */
+  readonly plan: (draft: Draft) => T;
+}
+
+interface Waiting {
+  readonly source: string;
+  readonly weight: number;
+  readonly reads: readonly string[];
+  /** Runs the plan and keeps its result for `settle`. */
+  readonly attempt: (batch: Batch) => void;
+  readonly settle: () => void;
+  readonly fail: (error: unknown) => void;
+}
+
+export interface WriterParts {
+  readonly database: Pick<Database, "level" | "committer">;
+  readonly logger: Logger;
+  /** The last plan of each batch that changes anything. It must not need records that are not loaded. */
+  readonly stamp?: (draft: Draft) => void;
+}
+
+/** One batch at most (see `Committer`): more would hold up the next for long. */
+const maxWeight = 500;
+const maxBytes = 4 * 1024 * 1024;
+/** Text of records kept for reading again; twice this at most. */
+const cacheBytes = 6 * 1024 * 1024;
+
+export class Writer {
+  readonly #database: WriterParts["database"];
+  readonly #logger: Logger;
+  readonly #stamp: (draft: Draft) => void;
+  readonly #cache = new GenerationCache(cacheBytes);
+  readonly #queue = new FairQueue<Waiting>();
+  /** Taken from the queue for a batch that was full before their turn. */
+  #carried: Waiting[] = [];
+  readonly #listeners = new Set<(changes: readonly Change[]) => void>();
+  #running: Promise<void> | null = null;
+  #closed = false;
+
+  constructor(parts: WriterParts) {
+    this.#database = parts.database;
+    this.#logger = parts.logger;
+    this.#stamp = parts.stamp ?? (() => {});
+  }
+
+  /** Resolves with the plan's result once the batch is on disk (sync). Rejects with STORE_WRITE: nothing was promised. */
+  submit<T>(write: Write<T>): Promise<T> {
+    if (this.#closed) return Promise.reject(new PetrelError("STORE_WRITE", "the store is closed"));
+    return new Promise<T>((resolve, reject) => {
+      let result: { readonly value: T } | undefined;
+      this.#queue.push({
+        source: write.source,
+        weight: write.weight ?? 1,
+        reads: write.reads ?? [],
+        attempt: (batch) => {
+          result = { value: batch.run(write.plan) };
+        },
+        settle: () => {
+          if (result !== undefined) resolve(result.value);
+        },
+        fail: reject,
+      });
+      this.#running ??= this.#run();
+    });
+  }
+
+  /** A committed record; `null` when there is none. */
+  async read<T>(key: string): Promise<T | null> {
+    const cached = this.#cache.get(key);
+    if (cached !== undefined) return cached.value as T;
+    // Never put into the cache: a batch may have replaced the record while this was being read.
+    const text = await this.#database.level.get(key);
+    return text === undefined ? null : (JSON.parse(text) as T);
+  }
+
+  /** Committed records in the order of `keys`. */
+  async readMany<T>(keys: readonly string[]): Promise<(T | null)[]> {
+    const found = keys.map((key) => this.#cache.get(key)?.value as T | undefined);
+    const absent = keys.filter((_, index) => found[index] === undefined);
+    if (absent.length === 0) return found.map((value) => value ?? null);
+    const texts = await this.#database.level.getMany(absent);
+    let next = 0;
+    return found.map((value) => {
+      if (value !== undefined) return value;
+      const text = texts[next++];
+      return text === undefined ? null : (JSON.parse(text) as T);
+    });
+  }
+
+  /** A committed record that happens to be in memory. */
+  peek<T>(key: string): T | undefined {
+    return this.#cache.get(key)?.value as T | undefined;
+  }
+
+  /** Called in order, with what each batch changed, before those who asked for it are answered. */
+  subscribe(listener: (changes: readonly Change[]) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Requests that wait for a later batch. */
+  get queued(): number {
+    return this.#queue.size + this.#carried.length;
+  }
+
+  /** What is in memory may differ from the disk (a failed batch may be there after all): read everything again. */
+  forget(): void {
+    this.#cache.clear();
+  }
+
+  /** Finishes what was handed in, then takes no more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    // What is asked for in the same turn of the event loop shares the first batch.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.#queue.size + this.#carried.length > 0) {
+      const turn = [...this.#carried];
+      const carriedWeight = turn.reduce((sum, { weight }) => sum + weight, 0);
+      if (carriedWeight < maxWeight) turn.push(...this.#queue.take(maxWeight - carriedWeight));
+      this.#carried = [];
+      await this.#write(turn);
+    }
+    this.#running = null;
+  }
+
+  /** Never rejects: each request is answered on its own. */
+  async #write(turn: readonly Waiting[]): Promise<void> {
+    const batch = new Batch(this.#cache);
+    const planned: Waiting[] = [];
+    try {
+      await this.#load(batch, new Set(turn.flatMap(({ reads }) => reads)));
+      for (const [index, waiting] of turn.entries()) {
+        if (batch.bytes > maxBytes) {
+          this.#carried = turn.slice(index);
+          break;
+        }
+        if (await this.#attempt(batch, waiting)) planned.push(waiting);
+      }
+      await this.#commit(batch);
+    } catch (error) {
+      const carried = new Set(this.#carried);
+      for (const waiting of turn) if (!carried.has(waiting)) waiting.fail(storeError(error));
+      return;
+    }
+    this.#tell(batch.changes);
+    for (const waiting of planned) waiting.settle();
+  }
+
+  /** Runs one plan, fetching what it turns out to need. A plan that throws fails its own request only. */
+  async #attempt(batch: Batch, waiting: Waiting): Promise<boolean> {
+    for (;;) {
+      try {
+        waiting.attempt(batch);
+        return true;
+      } catch (error) {
+        if (!(error instanceof NotLoaded)) {
+          waiting.fail(error);
+          return false;
+        }
+        await this.#load(batch, error.keys);
+      }
+    }
+  }
+
+  async #load(batch: Batch, keys: Iterable<string>): Promise<void> {
+    const missing = batch.missing(keys);
+    if (missing.length === 0) return;
+    const texts = await this.#database.level.getMany(missing);
+    for (const [index, key] of missing.entries()) batch.supply(key, texts[index]);
+  }
+
+  async #commit(batch: Batch): Promise<void> {
+    if (!batch.isEmpty) {
+      batch.run(this.#stamp);
+      await this.#database.committer.commit({
+        ops: batch.operations(),
+        bytes: batch.bytes,
+        source: "store",
+      });
+    }
+    batch.committed();
+  }
+
+  #tell(changes: readonly Change[]): void {
+    if (changes.length === 0) return;
+    for (const listener of this.#listeners) {
+      try {
+        listener(changes);
+      } catch (error) {
+        // The batch is on disk: one listener's mistake must not make those who wrote it believe otherwise.
+        this.#logger.error("a listener of the store failed", { error });
+      }
+    }
+  }
+}
+
+function storeError(error: unknown): unknown {
+  if (error instanceof PetrelError) return error;
+  return new PetrelError("STORE_WRITE", "the database cannot be read; nothing was written", { cause: error });
+}
