@@ -18,3 +18,6 @@ if [ ! -d "$root/node_modules/commander" ]; then
   echo "  fix:   run \`npm ci\` in $root" >&2
   exit 1
 fi
+# Compiled code is kept beside the dependencies, which halves the time a command needs; where that folder cannot be
+# written, Node goes without.
+export NODE_COMPILE_CACHE="$root/node_modules/.cache/petrel"

@@ -17,12 +17,17 @@ export interface TableOptions {
 const narrowest = 8;
 const between = "  ";
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const controls = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const controlsButBreaks = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+/** Control and format characters (Unicode Cc and Cf: escape sequences, changes of direction), and line separators. */
+const controls = /[\p{Cc}\p{Cf}\u2028\u2029]/gu;
+const controlsButBreaks = /(?![\n\t])[\p{Cc}\p{Cf}\u2028\u2029]/gu;
 
-const escaped = (letter: string) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`;
+/** As JSON escapes it: one `\\u` for each UTF-16 unit. */
+function escaped(letter: string): string {
+  return letter
+    .split("")
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+    .join("");
+}
 
 /** Text on one line. File names and payloads come from strangers: none of them may move a cursor or turn a line around. */
 export function plain(text: string): string {

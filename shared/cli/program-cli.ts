@@ -57,10 +57,23 @@ export class CommandEnded extends Error {
   }
 }
 
-function usageError(error: CommanderError, program: string): PetrelError {
+/** The command that the arguments lead to, as one would type it. */
+function namedCommand(program: Command, args: readonly string[]): string {
+  let command = program;
+  const names = [program.name()];
+  for (const arg of args) {
+    const inner = command.commands.find((candidate) => candidate.name() === arg);
+    if (inner === undefined) continue;
+    command = inner;
+    names.push(arg);
+  }
+  return names.join(" ");
+}
+
+function usageError(error: CommanderError, command: string): PetrelError {
   const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
   const meant = /\(Did you mean (?:one of )?(.+?)\?\)/.exec(rest.join(" "))?.[1];
-  const hint = meant === undefined ? `\`${program} --help\` shows how it is used` : `did you mean ${meant}?`;
+  const hint = meant === undefined ? `\`${command} --help\` shows how it is used` : `did you mean ${meant}?`;
   return new PetrelError("CLI_USAGE", first, { hint });
 }
 
@@ -79,7 +92,7 @@ export async function runProgram(program: Command, args: readonly string[], io: 
       // Help that was shown because a noun came without a verb: it says everything.
       if (error.code === "commander.help") return 2;
     }
-    const shown = error instanceof CommanderError ? usageError(error, program.name()) : error;
+    const shown = error instanceof CommanderError ? usageError(error, namedCommand(program, args)) : error;
     const json = args.includes("--json");
     io.err(json ? `${JSON.stringify({ error: errorReport(shown) })}\n` : `${formatError(shown)}\n`);
     return exitCodeOf(shown);

@@ -13,6 +13,8 @@ function userName(): string {
 }
 
 export function systemIo(): CliIo {
+  // Set by bin/ for this process alone: sensors and actions must not inherit it.
+  delete process.env.NODE_COMPILE_CACHE;
   // `petrel … | head` closes the pipe early: that is no failure, and there is nobody left to tell.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") throw error;

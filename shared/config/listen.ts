@@ -2,7 +2,7 @@
 
 export interface ListenAddress {
   readonly host: string;
-  /** 0: any free port. */
+  /** 0: whichever is free. */
   readonly port: number;
 }
 

@@ -1,0 +1,87 @@
+import { describe, expect, test } from "vitest";
+import {
+  keepMasked,
+  mask,
+  maskConfig,
+  maskParameters,
+  maskRuleParameters,
+} from "../../../../hub/http/secrets.ts";
+import { actionParameters } from "../../../../shared/packs/action-parameters.ts";
+
+const schemas = {
+  user: { type: "string" },
+  token: { type: "string", secret: true },
+  login: {
+    type: "object",
+    properties: { name: { type: "string" }, password: { type: "string", secret: true } },
+  },
+  keys: { type: "array", items: { type: "string", secret: true } },
+};
+
+describe("masking", () => {
+  test("hides what the schema calls secret, at any depth, and nothing else", () => {
+    const values = {
+      user: "ann",
+      token: "t",
+      login: { name: "ann", password: "p" },
+      keys: ["a", "b"],
+      other: 1,
+    };
+    expect(maskParameters(schemas, values)).toEqual({
+      user: "ann",
+      token: mask,
+      login: { name: "ann", password: mask },
+      keys: [mask, mask],
+      other: 1,
+    });
+  });
+
+  test("shows that a secret is not set", () => {
+    expect(maskParameters(schemas, { token: null })).toEqual({ token: null });
+  });
+
+  test("hides a secret object and a secret number whole", () => {
+    expect(maskConfig({ a: { secret: true }, b: { secret: true } }, { a: { x: 1 }, b: 7 })).toEqual({
+      a: mask,
+      b: mask,
+    });
+  });
+
+  test("hides everything of an action that nobody knows any more", () => {
+    expect(maskParameters(null, { cmd: "x", none: null })).toEqual({ cmd: mask, none: null });
+  });
+
+  test("shows templates where an author wrote them, and never in final values", () => {
+    const values = { token: "{{ st2kv.system.token }}" };
+    expect(maskRuleParameters(schemas, values)).toEqual(values);
+    expect(maskConfig(schemas, values)).toEqual(values);
+    expect(maskParameters(schemas, values)).toEqual({ token: mask });
+  });
+
+  test("knows the secrets of the runners, also when an action sets a default for one", () => {
+    const action = { runner_type: "local-shell-cmd", parameters: { sudo_password: { immutable: true } } };
+    expect(maskParameters(actionParameters(action), { cmd: "id", sudo_password: "p" })).toEqual({
+      cmd: "id",
+      sudo_password: mask,
+    });
+  });
+});
+
+describe("a masked value that is written back", () => {
+  test("keeps what was stored, at any depth", () => {
+    const stored = { token: "t", login: { name: "ann", password: "p" } };
+    const incoming = { token: mask, login: { name: "bob", password: mask } };
+    expect(keepMasked(schemas, incoming, stored)).toEqual({
+      token: "t",
+      login: { name: "bob", password: "p" },
+    });
+  });
+
+  test("replaces what is new, and leaves a mask that stands for nothing", () => {
+    expect(keepMasked(schemas, { token: "n", user: mask }, { token: "t", user: "u" })).toEqual({
+      token: "n",
+      user: mask,
+    });
+    expect(keepMasked(schemas, { token: mask }, {})).toEqual({ token: mask });
+  });
+});
