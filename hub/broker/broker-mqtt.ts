@@ -75,7 +75,8 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
     connectTimeout: limits.connectTimeoutMs,
     drainTimeout: limits.drainTimeoutMs,
     maxInflightInbound: 1,
-    maxTopicLevels: prefix.split("/").length + 4,
+    // Ours, and two more, so that a shared subscription gets the answer that is meant for it.
+    maxTopicLevels: prefix.split("/").length + 6,
 
     preConnect(client, packet, done) {
       const connection = sessions.of(client);

@@ -1,6 +1,6 @@
 /** Stands between a socket and the broker's parser: bounds what one client can make the broker hold. */
 import type { Socket } from "node:net";
-import { defaultFrameLimits, type FrameFault, FrameScanner, packetType } from "../../shared/mqtt/frames.ts";
+import { defaultFrameLimits, type FrameFault, FrameScanner, opening } from "../../shared/mqtt/frames.ts";
 
 export interface ReadGuardOptions {
   readonly socket: Socket;
@@ -23,7 +23,7 @@ export class ReadGuard {
 
   constructor({ socket, pendingBytes, onFault }: ReadGuardOptions) {
     this.#mostPendingBytes = pendingBytes;
-    const frames = new FrameScanner({ ...defaultFrameLimits, first: packetType.connect });
+    const frames = new FrameScanner({ ...defaultFrameLimits, first: opening.connect });
     const read = socket.read.bind(socket);
     let faulty = false;
     socket.read = (size?: number): unknown => {

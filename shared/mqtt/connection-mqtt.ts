@@ -6,7 +6,7 @@ import type { Clock } from "../clock.ts";
 import type { Logger } from "../log.ts";
 import type { Timers } from "../timers.ts";
 import type { BrokerAddress } from "./broker-url.ts";
-import { defaultFrameLimits, FrameScanner, packetType } from "./frames.ts";
+import { defaultFrameLimits, FrameScanner, opening } from "./frames.ts";
 
 export interface Retained {
   readonly topic: string;
@@ -172,7 +172,7 @@ export class BrokerConnection {
     this.#client = client;
     let reason: unknown = "the connection was closed";
     let openedAt: number | null = null;
-    const frames = new FrameScanner({ ...defaultFrameLimits, first: packetType.connack });
+    const frames = new FrameScanner({ ...defaultFrameLimits, first: opening.connack });
     client.stream.on("data", (chunk: Buffer) => {
       const fault = frames.scan(chunk);
       if (fault === null) return;

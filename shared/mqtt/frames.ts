@@ -1,10 +1,11 @@
 /** Reads only the lengths of MQTT packets as they stream past, so that an oversized one is met before it is buffered. */
 
-/** MQTT 3.1.1 §2.2.1. */
-export const packetType = { connect: 1, connack: 2, publish: 3 } as const;
+/** First bytes, type and flags, of packets that open a stream; MQTT 3.1.1 §2.2. */
+export const opening = { connect: 0x10, connack: 0x20 } as const;
+const publishType = 3;
 
 export interface FrameLimits {
-  /** Packet type that must come first. */
+  /** What the stream must begin with. */
   readonly first: number;
   /** Bytes of a PUBLISH after its fixed header. */
   readonly publishBytes: number;
@@ -67,13 +68,13 @@ export class FrameScanner {
     if (this.#lengthBytes < 0) {
       this.#type = byte >> 4;
       this.#lengthBytes = 0;
-      if (this.#whole === 0 && this.#type !== this.#limits.first) this.#fault = "first_packet";
+      if (this.#whole === 0 && byte !== this.#limits.first) this.#fault = "first_packet";
       return;
     }
     this.#bodyBytes += (byte & 0x7f) * 128 ** this.#lengthBytes;
     this.#lengthBytes += 1;
     const { publishBytes, otherBytes } = this.#limits;
-    if (this.#bodyBytes > (this.#type === packetType.publish ? publishBytes : otherBytes)) {
+    if (this.#bodyBytes > (this.#type === publishType ? publishBytes : otherBytes)) {
       this.#fault = "oversize";
     } else if (byte < 0x80) {
       this.#remaining = this.#bodyBytes;

@@ -5,10 +5,10 @@ import {
   defaultFrameLimits,
   type FrameFault,
   FrameScanner,
-  packetType,
+  opening,
 } from "../../../../shared/mqtt/frames.ts";
 
-const limits = { first: packetType.connect, publishBytes: 1_000, otherBytes: 100, pieces: 20 };
+const limits = { first: opening.connect, publishBytes: 1_000, otherBytes: 100, pieces: 20 };
 const connect = generate({ cmd: "connect", clientId: "a", protocolVersion: 4, clean: true, keepalive: 30 });
 const ping = generate({ cmd: "pingreq" });
 const publish = (bytes: number) =>
@@ -60,7 +60,7 @@ describe("lengths of packets on a stream", () => {
   });
 
   test("the defaults let through what the wire allows", () => {
-    const scanner = new FrameScanner({ ...defaultFrameLimits, first: packetType.connect });
+    const scanner = new FrameScanner({ ...defaultFrameLimits, first: opening.connect });
     expect(scanAll([connect, publish(1024 * 1024 - 3)], scanner)).toBe(null);
     expect(scanner.whole).toBe(2);
   });
