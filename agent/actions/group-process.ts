@@ -67,15 +67,16 @@ export type Survivor =
 
 /**
  * Whether the group a journal record names still lives. Ids are used again by the kernel, so a group counts as
- * ours only by its leader's start time in this boot or, once the leader has gone, by a member's environment.
+ * ours only by its leader's start time in this boot or, once the leader has gone, by a member's environment:
+ * `variable` is `execution` there.
  */
-export function findSurvivor(group: ProcessGroup, execution: string): Survivor {
+export function findSurvivor(group: ProcessGroup, execution: string, variable = executionVariable): Survivor {
   if (group.boot_id !== bootId()) return { kind: "gone" };
   const leader = statOf(group.pgid);
   if (leader !== null) {
     if (leader.startTicks !== group.start_ticks) return { kind: "gone" };
     return groupAlive(group.pgid) ? { kind: "ours" } : { kind: "gone" };
   }
-  const ours = membersOf(group.pgid).some((member) => startedWith(member.pid, executionVariable, execution));
+  const ours = membersOf(group.pgid).some((member) => startedWith(member.pid, variable, execution));
   return ours ? { kind: "ours" } : { kind: "gone" };
 }

@@ -1,4 +1,5 @@
 /** What the agent remembers of each execution, and what may follow what (design: the four places to die). */
+import type { Json } from "../../shared/json.ts";
 import type { BlobRef } from "../../shared/model/execution.ts";
 import type { ActionRequestEntry, ExecutionUpdateEntry } from "../../shared/wire/messages.ts";
 
@@ -40,7 +41,7 @@ export type FinalStatus = Extract<
 /** The last word about an execution, as it went to the hub; a repeated request is answered with it. */
 export interface ResultRecord {
   readonly status: FinalStatus;
-  readonly result?: ExecutionUpdateEntry["result"];
+  readonly result?: Json;
   readonly result_blob?: BlobRef;
   readonly reason?: string;
   readonly started_at?: string;

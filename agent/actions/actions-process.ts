@@ -1,0 +1,144 @@
+/** The agent's action side as a whole: scheduler and worker, the dispatcher between, the hub's ledger in front. */
+
+import type { ClassicLevel } from "classic-level";
+import type { Json, JsonObject } from "../../shared/json.ts";
+import type { MarksStore } from "../../shared/link/marks-store.ts";
+import type { Logger } from "../../shared/log.ts";
+import type { Committer } from "../../shared/storage/committer-store.ts";
+import { type Component, startAll, stopAll } from "./component.ts";
+import { createDispatcher, type DispatchMessage } from "./dispatcher.ts";
+import { ActionInbox } from "./inbox-store.ts";
+import { type AppendUp, JournalStore } from "./journal-store.ts";
+import type { QueueLimits } from "./queue.ts";
+import { recover } from "./recovery-process.ts";
+import type { Runner } from "./runners/runner.ts";
+import { Scheduler } from "./scheduler.ts";
+import { Worker, type WorkerOptions } from "./worker-process.ts";
+
+export interface ActionsOptions extends Omit<WorkerOptions, "journal" | "runners"> {
+  readonly level: ClassicLevel<string, string>;
+  readonly committer: Committer;
+  /** The outbox's. */
+  readonly append: AppendUp;
+  readonly marks: MarksStore;
+  readonly newId: () => string;
+  readonly runners: readonly Runner[];
+  readonly limits: QueueLimits;
+  readonly onAssignments: () => void;
+  readonly log: Logger;
+}
+
+/** How often settled executions that are too old are looked for. */
+const pruneEveryMs = 3_600_000;
+
+export class Actions {
+  readonly inbox: ActionInbox;
+  readonly #options: ActionsOptions;
+  readonly #journal: JournalStore;
+  readonly #scheduler: Scheduler;
+  readonly #worker: Worker;
+  readonly #components: readonly Component[];
+  #cancelPrune = () => {};
+  #forgetResume = () => {};
+
+  constructor(options: ActionsOptions) {
+    this.#options = options;
+    const { level, committer, append, marks, newId, clock, hubNow, passPoint, log } = options;
+    const now = () => clock.now();
+    const runners = new Map(options.runners.map((runner) => [runner.name, runner]));
+    this.#journal = new JournalStore({ level, committer, append, newId, now });
+    this.#worker = new Worker({ ...options, journal: this.#journal, runners });
+    this.#scheduler = new Scheduler({
+      limits: options.limits,
+      run: (execution) => this.#worker.run(execution),
+      log,
+    });
+    this.#components = [this.#scheduler, this.#worker];
+    this.inbox = new ActionInbox({
+      level,
+      append,
+      marks,
+      newId,
+      now,
+      hubNow,
+      passPoint,
+      journal: this.#journal,
+      runners: new Set(runners.keys()),
+      credit: () => this.#scheduler.credit(),
+      onAssignments: options.onAssignments,
+      dispatch: createDispatcher(
+        {
+          run: ({ execution, size = 0 }) => this.#scheduler.add({ execution, size }),
+          cancel: (message) => this.#cancel(message),
+          pause: ({ execution }) => this.#worker.pause(execution),
+          resume: ({ execution }) => this.#worker.resume(execution),
+        },
+        log,
+      ),
+    });
+  }
+
+  /** Names of the runners, for the inventory. */
+  get runners(): readonly string[] {
+    return this.#options.runners.map(({ name }) => name);
+  }
+
+  /**
+   * Looks after what the last life left, then takes up work. Resolves when everything that was uncertain is settled
+   * on disk; to be awaited before the link is opened.
+   */
+  async start(): Promise<void> {
+    await this.#journal.load();
+    const { hubNow, log, committer } = this.#options;
+    const settle = this.#worker.settle.bind(this.#worker);
+    const waiting = await recover({ journal: this.#journal, hubNow, settle, log });
+    for (const request of waiting) this.#scheduler.add(request);
+    this.#forgetResume = committer.onResume(() => this.#reread());
+    await startAll(this.#components);
+    this.#prune();
+  }
+
+  /** Takes no more work, lets running actions end, then ends them. Resolves when all of that is on disk. */
+  async stop(): Promise<void> {
+    this.#cancelPrune();
+    this.#forgetResume();
+    this.#scheduler.hold();
+    await stopAll(this.#components);
+  }
+
+  figures(): { readonly waiting: number; readonly running: number } {
+    return this.#scheduler.figures();
+  }
+
+  /** Answers `execution-status {execution}`: where the journal says it stands. */
+  async executionStatus(args: JsonObject): Promise<Json> {
+    const execution = String(args.execution ?? "");
+    const state = (await this.#journal.states([execution])).get(execution) ?? { phase: "unknown" };
+    return { execution, ...(state as unknown as JsonObject) };
+  }
+
+  /** One that waits is taken out and settled at once; one that runs is ended. */
+  #cancel({ execution, reason = "canceled" }: DispatchMessage): boolean {
+    if (this.#worker.cancel(execution, reason)) return true;
+    if (!this.#scheduler.withdraw(execution)) return false;
+    this.#worker.run(execution).catch((error) => {
+      this.#options.log.error("a canceled execution could not be settled", { execution, error });
+    });
+    return true;
+  }
+
+  /** What a failed batch held may be on disk nevertheless, and then it is a promise. */
+  async #reread(): Promise<void> {
+    await this.#journal.load();
+    for (const { execution, size } of this.#journal.openExecutions()) {
+      if (!this.#worker.has(execution)) this.#scheduler.add({ execution, size });
+    }
+  }
+
+  #prune(): void {
+    this.#journal.prune().catch((error) => {
+      this.#options.log.warn("the journal could not be pruned", { error });
+    });
+    this.#cancelPrune = this.#options.timers.after(pruneEveryMs, () => this.#prune());
+  }
+}

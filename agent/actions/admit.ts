@@ -1,0 +1,65 @@
+/** Decides what becomes of an action request that has arrived. Pure. */
+import type { ActionRequestEntry } from "../../shared/wire/messages.ts";
+import type { JournalState, ResultRecord } from "./journal.ts";
+import { brokenOutcome, type RunOutcome } from "./outcome.ts";
+
+export interface AdmitContext {
+  /** Epoch milliseconds by the hub's clock, as far as this agent knows it. */
+  readonly hubNow: number;
+  readonly runners: ReadonlySet<string>;
+}
+
+export type Admission =
+  /** New: to be journalled, confirmed and queued. */
+  | { readonly kind: "accept" }
+  /** Promised already and not settled: its result will come. */
+  | { readonly kind: "repeat" }
+  /** Settled already: the stored result is the answer. */
+  | { readonly kind: "answer"; readonly result: ResultRecord }
+  /** Will not run: to be settled at once. */
+  | { readonly kind: "refuse"; readonly outcome: RunOutcome };
+
+/** The reason of executions whose request came, or whose turn came, too late. */
+export const expiredReason = "expired";
+
+/** A request without `expires_at` never expires. */
+export function isExpired(request: Pick<ActionRequestEntry, "expires_at">, hubNow: number): boolean {
+  return request.expires_at !== null && Date.parse(request.expires_at) <= hubNow;
+}
+
+/** StackStorm has no such case; ours reads as a timeout with a reason of its own. */
+export function expiredOutcome(request: Pick<ActionRequestEntry, "expires_at">): RunOutcome {
+  const error = `The request expired at ${request.expires_at} (hub time) before it could run`;
+  return { status: "timeout", result: { error, code: "EXECUTION_EXPIRED" }, reason: expiredReason };
+}
+
+/** What is known of the execution counts before the request itself: a repeat is answered even if it has expired. */
+export function admit(request: ActionRequestEntry, state: JournalState, context: AdmitContext): Admission {
+  switch (state.phase) {
+    case "settled":
+      return { kind: "answer", result: state.result };
+    case "accepted":
+    case "started":
+      return { kind: "repeat" };
+    case "canceled-early": {
+      const { reason } = state.cancel;
+      return { kind: "refuse", outcome: { status: "canceled", result: { error: reason }, reason } };
+    }
+    case "unknown":
+      return admitNew(request, context);
+  }
+}
+
+function admitNew(request: ActionRequestEntry, { hubNow, runners }: AdmitContext): Admission {
+  if (isExpired(request, hubNow)) return { kind: "refuse", outcome: expiredOutcome(request) };
+  if (!runners.has(request.runner)) {
+    const known = [...runners].sort().join(", ");
+    const message = `this agent has no runner '${request.runner}'; it has ${known}`;
+    return { kind: "refuse", outcome: brokenOutcome("RUNNER_UNKNOWN", message, request.action) };
+  }
+  if (!(request.timeout > 0)) {
+    const message = `the timeout of ${request.action} is ${request.timeout}; it must be more than 0 seconds`;
+    return { kind: "refuse", outcome: brokenOutcome("PARAMETER_INVALID", message, request.action) };
+  }
+  return { kind: "accept" };
+}

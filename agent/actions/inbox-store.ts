@@ -1,0 +1,114 @@
+/** The agent's receiving end of the hub's ledger: journal, assignments and mark in one batch, then the work. */
+import type { ClassicLevel } from "classic-level";
+import { timestamp } from "../../shared/clock.ts";
+import type { MarksStore } from "../../shared/link/marks-store.ts";
+import type { Inbox, NumberedEntry, TakeOutcome } from "../../shared/link/ports.ts";
+import type { StoreOp } from "../../shared/storage/committer-store.ts";
+import type { AssignmentEntry, Credit, DownEntry, UpEntry } from "../../shared/wire/messages.ts";
+import { agentKey, agentKeys, agentRange } from "../store/keys.ts";
+import type { DispatchMessage } from "./dispatcher.ts";
+import { namedIn, planIntake } from "./intake.ts";
+import type { AppendUp, JournalStore } from "./journal-store.ts";
+import type { PassPoint } from "./kill-point-process.ts";
+
+export interface InboxOptions {
+  readonly level: ClassicLevel<string, string>;
+  readonly append: AppendUp;
+  readonly marks: MarksStore;
+  readonly journal: JournalStore;
+  readonly runners: ReadonlySet<string>;
+  readonly dispatch: (message: DispatchMessage) => void;
+  /** Called after assignments changed on disk. */
+  readonly onAssignments: () => void;
+  readonly credit: () => Credit;
+  readonly newId: () => string;
+  /** Milliseconds since the epoch, by the agent's clock and by the hub's. */
+  readonly now: () => number;
+  readonly hubNow: () => number;
+  readonly passPoint: PassPoint;
+}
+
+export class ActionInbox implements Inbox<DownEntry> {
+  readonly #options: InboxOptions;
+  /** Takes go one after the other: each decides on what the last has written. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(options: InboxOptions) {
+    this.#options = options;
+  }
+
+  marks(epochs: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    return this.#options.marks.read(epochs);
+  }
+
+  take(epoch: string, mark: number, entries: readonly NumberedEntry<DownEntry>[]): Promise<TakeOutcome> {
+    return this.#inTurn(() => this.#take(epoch, mark, entries));
+  }
+
+  gap(epoch: string, from: number, to: number, reason: string): Promise<void> {
+    return this.#inTurn(async () => {
+      const { append, marks, newId, now } = this.#options;
+      const at = timestamp(now());
+      const gap: UpEntry = { id: newId(), at, kind: "link-gap", epoch, from, to, reason };
+      await append([gap], [marks.put(epoch, to)]);
+    });
+  }
+
+  credit(): Credit {
+    return this.#options.credit();
+  }
+
+  async #take(
+    epoch: string,
+    mark: number,
+    entries: readonly NumberedEntry<DownEntry>[],
+  ): Promise<TakeOutcome> {
+    const { append, marks, journal, runners, passPoint, now, hubNow } = this.#options;
+    const current = (await marks.read([epoch])).get(epoch) ?? 0;
+    if (current !== mark) return { taken: false, upTo: current };
+    const upTo = entries.at(-1)?.last ?? mark;
+    const { executions, packs } = namedIn(entries);
+    const plan = planIntake(entries, {
+      journal,
+      runners,
+      hubNow: hubNow(),
+      at: timestamp(now()),
+      states: await journal.states(executions),
+      assignments: await this.#newestAssignments(packs),
+    });
+    const ops: StoreOp[] = [...plan.ops, marks.put(epoch, upTo)];
+    const hasRequest = entries.some(({ entry }) => entry.kind === "action-request");
+    if (hasRequest) passPoint("before-journal");
+    await append(plan.updates, ops);
+    for (const note of plan.notes) note();
+    if (hasRequest) passPoint("after-accepted");
+    for (const message of plan.messages) this.#options.dispatch(message);
+    if (plan.assignments.size > 0) this.#options.onAssignments();
+    return { taken: true, upTo };
+  }
+
+  async #newestAssignments(packs: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const rows = await this.#options.level.getMany(packs.map((pack) => agentKey(agentKeys.assignment, pack)));
+    const newest = new Map<string, string>();
+    for (const [at, pack] of packs.entries()) {
+      const row = rows[at];
+      if (row !== undefined) newest.set(pack, (JSON.parse(row) as AssignmentEntry).id);
+    }
+    return newest;
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(work);
+    // The failure belongs to the caller of this take; the next one starts from what is on disk.
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+}
+
+/** The newest assignment of each pack, also those that take a pack away. */
+export async function storedAssignments(
+  level: ClassicLevel<string, string>,
+): Promise<readonly AssignmentEntry[]> {
+  const rows = await level.values(agentRange(agentKeys.assignment)).all();
+  return rows.map((row) => JSON.parse(row) as AssignmentEntry);
+}

@@ -1,0 +1,144 @@
+/** Decides what a run of entries from the hub changes, entry by entry in their order. Pure but for ids and times. */
+import type { NumberedEntry } from "../../shared/link/ports.ts";
+import type { StoreOp } from "../../shared/storage/committer-store.ts";
+import type {
+  ActionRequestEntry,
+  AssignmentEntry,
+  ControlEntry,
+  DownEntry,
+  UpEntry,
+} from "../../shared/wire/messages.ts";
+import { agentKey, agentKeys } from "../store/keys.ts";
+import { type AdmitContext, admit } from "./admit.ts";
+import type { DispatchMessage } from "./dispatcher.ts";
+import type { JournalState, ResultRecord } from "./journal.ts";
+import type { JournalStore } from "./journal-store.ts";
+import type { RunOutcome } from "./outcome.ts";
+
+/** What the journal gives to a plan: texts of rows, and what to remember once they are on disk. */
+export type JournalRows = Pick<
+  JournalStore,
+  "acceptOps" | "cancelOps" | "settleOps" | "announcement" | "noteAccepted" | "noteCanceled" | "noteSettled"
+>;
+
+export interface IntakeContext extends AdmitContext {
+  readonly journal: JournalRows;
+  /** When it is now, RFC 3339, by the agent's clock. */
+  readonly at: string;
+  /** Of each execution that the entries name. */
+  readonly states: Map<string, JournalState>;
+  /** Entry ids of the newest assignments known, by pack. */
+  readonly assignments: ReadonlyMap<string, string>;
+}
+
+/** All of it goes into one batch; then the notes are taken and the messages dispatched, in order. */
+export interface IntakePlan {
+  readonly ops: StoreOp[];
+  readonly updates: UpEntry[];
+  readonly notes: (() => void)[];
+  readonly messages: DispatchMessage[];
+  readonly assignments: Map<string, string>;
+}
+
+/** The executions and packs that a run of entries is about. */
+export function namedIn(entries: readonly NumberedEntry<DownEntry>[]) {
+  const executions = new Set<string>();
+  const packs = new Set<string>();
+  for (const { entry } of entries) {
+    if ("execution" in entry) executions.add(entry.execution);
+    if (entry.kind === "assignment") packs.add(entry.pack);
+  }
+  return { executions: [...executions], packs: [...packs] };
+}
+
+export function planIntake(entries: readonly NumberedEntry<DownEntry>[], context: IntakeContext): IntakePlan {
+  const plan: IntakePlan = { ops: [], updates: [], notes: [], messages: [], assignments: new Map() };
+  for (const { entry } of entries) {
+    switch (entry.kind) {
+      case "action-request":
+        takeRequest(entry, context, plan);
+        break;
+      case "cancel":
+        takeCancel(entry, context, plan);
+        break;
+      case "pause":
+        plan.messages.push({ execution: entry.execution, status: "pausing" });
+        break;
+      case "resume":
+        plan.messages.push({ execution: entry.execution, status: "resuming" });
+        break;
+      case "assignment":
+        takeAssignment(entry, context, plan);
+        break;
+      case "void":
+        // Takes the place of what lost its sense: only the mark moves.
+        break;
+    }
+  }
+  return plan;
+}
+
+function takeRequest(request: ActionRequestEntry, context: IntakeContext, plan: IntakePlan): void {
+  const { journal, states } = context;
+  const { execution } = request;
+  const state = states.get(execution) ?? { phase: "unknown" };
+  const admission = admit(request, state, context);
+  switch (admission.kind) {
+    case "repeat":
+      return;
+    case "answer":
+      plan.updates.push(journal.announcement(execution, admission.result));
+      return;
+    case "accept": {
+      const { ops, size } = journal.acceptOps(request);
+      plan.ops.push(...ops);
+      plan.updates.push(journal.announcement(execution, { status: "accepted" }));
+      plan.notes.push(() => journal.noteAccepted(execution, size));
+      plan.messages.push({ execution, status: "scheduled", size });
+      states.set(execution, { phase: "accepted", cancel: null });
+      return;
+    }
+    case "refuse": {
+      const early = state.phase === "canceled-early" ? state.cancel : null;
+      const result = resultRecord(admission.outcome, context.at);
+      const { entry, ops, size } = journal.settleOps(execution, result, early);
+      plan.ops.push(...ops);
+      plan.updates.push(entry);
+      plan.notes.push(() => journal.noteSettled(execution, size, early));
+      states.set(execution, { phase: "settled", result });
+    }
+  }
+}
+
+/** The hub's newer epochs pass its older ones: a cancel may come before the request it is about. */
+function takeCancel(entry: ControlEntry, { journal, states }: IntakeContext, plan: IntakePlan): void {
+  const { execution, reason = "canceled by the hub" } = entry;
+  const state = states.get(execution) ?? { phase: "unknown" };
+  if (state.phase === "settled" || state.phase === "canceled-early") return;
+  const { ops, cancel } = journal.cancelOps(execution, reason, state.phase === "unknown");
+  plan.ops.push(...ops);
+  plan.notes.push(() => journal.noteCanceled(execution, cancel));
+  if (state.phase === "unknown") {
+    states.set(execution, { phase: "canceled-early", cancel });
+  } else {
+    plan.messages.push({ execution, status: "canceling", reason });
+    states.set(execution, { ...state, cancel });
+  }
+}
+
+/** The newest counts, by the order in which the hub made them, not by that in which they came. */
+function takeAssignment(entry: AssignmentEntry, { assignments }: IntakeContext, plan: IntakePlan): void {
+  const newest = plan.assignments.get(entry.pack) ?? assignments.get(entry.pack) ?? "";
+  if (entry.id <= newest) return;
+  plan.assignments.set(entry.pack, entry.id);
+  plan.ops.push({
+    type: "put",
+    key: agentKey(agentKeys.assignment, entry.pack),
+    value: JSON.stringify(entry),
+  });
+}
+
+function resultRecord(outcome: RunOutcome, endedAt: string): ResultRecord {
+  const { status, result, reason } = outcome;
+  return { status, result, ...(reason !== undefined && { reason }), ended_at: endedAt };
+}

@@ -1,0 +1,282 @@
+/** The agent's journal in LevelDB: which executions it has promised, started and settled. */
+import type { ClassicLevel } from "classic-level";
+import { timestamp } from "../../shared/clock.ts";
+import { PetrelError } from "../../shared/errors.ts";
+import type { Committer, StoreOp } from "../../shared/storage/committer-store.ts";
+import type { ActionRequestEntry, ExecutionUpdateEntry, UpEntry } from "../../shared/wire/messages.ts";
+import { agentKey, agentKeys, agentRange, sortableTime } from "../store/keys.ts";
+import type {
+  AcceptedRecord,
+  CancelRecord,
+  JournalState,
+  OpenExecution,
+  ProcessGroup,
+  ResultRecord,
+  StartedRecord,
+} from "./journal.ts";
+
+/** Entries for the hub and further operations in one synced batch, all or none. */
+export type AppendUp = (entries: readonly UpEntry[], extraOps: readonly StoreOp[]) => Promise<unknown>;
+
+export interface JournalOptions {
+  readonly level: ClassicLevel<string, string>;
+  readonly committer: Pick<Committer, "commit">;
+  readonly append: AppendUp;
+  readonly newId: () => string;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** What is kept of settled executions, to answer repeats: longer than the hub would ever send again. */
+export const journalRetention = {
+  ageMs: 7 * 24 * 3600 * 1000,
+  records: 500_000,
+  bytes: 512 * 1024 * 1024,
+} as const;
+const pruneStep = 500;
+
+/**
+ * Open executions are also in memory (a few hundred bytes each), settled ones are looked up on disk. Nothing in
+ * memory changes before the batch that says so is on disk.
+ */
+export class JournalStore {
+  readonly #options: JournalOptions;
+  #open = new Map<string, OpenExecution>();
+  /** Of settled rows, for the caps. */
+  #settledCount = 0;
+  #settledBytes = 0;
+
+  constructor(options: JournalOptions) {
+    this.#options = options;
+  }
+
+  /** Reads the open executions; also after a failed batch, since what failed may be on disk nevertheless. */
+  async load(): Promise<void> {
+    const { level } = this.#options;
+    const open = new Map<string, OpenExecution>();
+    const range = agentRange(agentKeys.open);
+    for await (const [key, size] of level.iterator(range)) {
+      const execution = key.slice(range.gt.length);
+      open.set(execution, { execution, size: Number(size), started: null, cancel: null });
+    }
+    const ids = [...open.keys()];
+    const started = await level.getMany(ids.map((id) => agentKey(agentKeys.started, id)));
+    const cancels = await level.getMany(ids.map((id) => agentKey(agentKeys.cancel, id)));
+    for (const [at, { execution, size }] of [...open.values()].entries())
+      open.set(execution, {
+        execution,
+        size,
+        started: parse<StartedRecord>(started[at]),
+        cancel: parse<CancelRecord>(cancels[at]),
+      });
+    this.#settledCount = 0;
+    this.#settledBytes = 0;
+    for await (const size of level.values(agentRange(agentKeys.settled))) {
+      this.#settledCount++;
+      this.#settledBytes += Number(size);
+    }
+    this.#open = open;
+  }
+
+  /** Promised and not settled. */
+  openExecutions(): readonly OpenExecution[] {
+    return [...this.#open.values()];
+  }
+
+  /** When an open execution started; `null` when it has not. */
+  startedAt(execution: string): string | null {
+    return this.#open.get(execution)?.started?.at ?? null;
+  }
+
+  /** The wish to cancel an open execution. */
+  cancelOf(execution: string): CancelRecord | null {
+    return this.#open.get(execution)?.cancel ?? null;
+  }
+
+  async states(executions: readonly string[]): Promise<Map<string, JournalState>> {
+    const { level } = this.#options;
+    const unknown = executions.filter((execution) => !this.#open.has(execution));
+    const results = await level.getMany(unknown.map((id) => agentKey(agentKeys.result, id)));
+    const cancels = await level.getMany(unknown.map((id) => agentKey(agentKeys.cancel, id)));
+    const states = new Map<string, JournalState>();
+    for (const [at, execution] of unknown.entries()) {
+      const result = parse<ResultRecord>(results[at]);
+      const cancel = parse<CancelRecord>(cancels[at]);
+      if (result !== null) states.set(execution, { phase: "settled", result });
+      else
+        states.set(execution, cancel === null ? { phase: "unknown" } : { phase: "canceled-early", cancel });
+    }
+    for (const execution of executions) {
+      const open = this.#open.get(execution);
+      if (open !== undefined) states.set(execution, phaseOf(open));
+    }
+    return states;
+  }
+
+  /** The stored request of an open execution. */
+  async request(execution: string): Promise<ActionRequestEntry> {
+    const text = await this.#options.level.get(agentKey(agentKeys.accepted, execution));
+    const record = parse<AcceptedRecord>(text);
+    if (record !== null) return record.request;
+    throw new PetrelError("NOT_FOUND", `the journal has no request of execution ${execution}`);
+  }
+
+  /** To be written before the receipt, in one batch with the mark; then `noteAccepted`. */
+  acceptOps(request: ActionRequestEntry): { readonly ops: readonly StoreOp[]; readonly size: number } {
+    const record: AcceptedRecord = { request, at: this.#at() };
+    const value = JSON.stringify(record);
+    const size = Buffer.byteLength(value);
+    const ops: StoreOp[] = [
+      { type: "put", key: agentKey(agentKeys.accepted, request.execution), value },
+      { type: "put", key: agentKey(agentKeys.open, request.execution), value: String(size) },
+    ];
+    return { ops, size };
+  }
+
+  noteAccepted(execution: string, size: number): void {
+    this.#open.set(execution, { execution, size, started: null, cancel: null });
+  }
+
+  /** A wish to cancel survives a crash. One that came before its request is kept like a settled execution. */
+  cancelOps(
+    execution: string,
+    reason: string,
+    isEarly: boolean,
+  ): { ops: readonly StoreOp[]; cancel: CancelRecord } {
+    const cancel: CancelRecord = { at: this.#at(), reason };
+    const key = agentKey(agentKeys.cancel, execution);
+    const ops: StoreOp[] = [{ type: "put", key, value: JSON.stringify(cancel) }];
+    if (isEarly)
+      ops.push({ type: "put", key: settledKey(cancel.at, execution), value: String(reason.length) });
+    return { ops, cancel };
+  }
+
+  noteCanceled(execution: string, cancel: CancelRecord): void {
+    const open = this.#open.get(execution);
+    if (open !== undefined) this.#open.set(execution, { ...open, cancel });
+    else this.#countSettled(1, cancel.reason.length);
+  }
+
+  /**
+   * Resolves once the start and its announcement are on disk. To be awaited before the first side effect;
+   * rejects with STORE_WRITE or LINK_OUTBOX_FULL: then nothing may run.
+   */
+  async started(execution: string, group: ProcessGroup | null): Promise<StartedRecord> {
+    const open = this.#open.get(execution);
+    const at = this.#at();
+    const started: StartedRecord = { at, group, attempt: (open?.started?.attempt ?? 0) + 1 };
+    const running = this.#update(execution, { status: "running", started_at: at });
+    const key = agentKey(agentKeys.started, execution);
+    await this.#options.append([running], [{ type: "put", key, value: JSON.stringify(started) }]);
+    const now = this.#open.get(execution);
+    if (now !== undefined) this.#open.set(execution, { ...now, started });
+    return started;
+  }
+
+  /**
+   * Resolves once result and update are on disk, in one batch. Does nothing for an execution that is not open:
+   * the first last word counts.
+   */
+  async settle(execution: string, result: ResultRecord): Promise<void> {
+    if (!this.#open.has(execution)) return;
+    const { entry, ops, size } = this.settleOps(execution, result);
+    await this.#options.append([entry], ops);
+    this.noteSettled(execution, size);
+  }
+
+  /** For those who settle in a larger batch; then `noteSettled`. */
+  settleOps(execution: string, result: ResultRecord, early: CancelRecord | null = null) {
+    const value = JSON.stringify(result);
+    const size = Buffer.byteLength(value);
+    const gone = [agentKeys.accepted, agentKeys.started, agentKeys.cancel, agentKeys.open];
+    const ops: StoreOp[] = [
+      { type: "put", key: agentKey(agentKeys.result, execution), value },
+      { type: "put", key: settledKey(result.ended_at, execution), value: String(size) },
+      ...gone.map((prefix): StoreOp => ({ type: "del", key: agentKey(prefix, execution) })),
+    ];
+    if (early !== null) ops.push({ type: "del", key: settledKey(early.at, execution) });
+    return { entry: this.#update(execution, result), ops, size };
+  }
+
+  noteSettled(execution: string, size: number, early: CancelRecord | null = null): void {
+    this.#open.delete(execution);
+    this.#countSettled(1, size);
+    if (early !== null) this.#countSettled(-1, -early.reason.length);
+  }
+
+  #countSettled(records: number, bytes: number): void {
+    this.#settledCount += records;
+    this.#settledBytes += bytes;
+  }
+
+  /** Says where an execution stands; not a change, so it may be sent more than once. */
+  announcement(
+    execution: string,
+    fields: Pick<ExecutionUpdateEntry, "status"> & Partial<ExecutionUpdateEntry>,
+  ): ExecutionUpdateEntry {
+    return this.#update(execution, fields);
+  }
+
+  async announce(
+    execution: string,
+    fields: Pick<ExecutionUpdateEntry, "status"> & Partial<ExecutionUpdateEntry>,
+  ): Promise<void> {
+    await this.#options.append([this.#update(execution, fields)], []);
+  }
+
+  get isOverCap(): boolean {
+    return this.#settledCount > journalRetention.records || this.#settledBytes > journalRetention.bytes;
+  }
+
+  /** Forgets settled executions that are too old, or too many, oldest first. Resolves with how many. */
+  async prune(): Promise<number> {
+    const { level, committer, now } = this.#options;
+    const oldest = sortableTime(now() - journalRetention.ageMs);
+    const range = agentRange(agentKeys.settled);
+    let forgotten = 0;
+    for (;;) {
+      const ops: StoreOp[] = [];
+      let bytes = 0;
+      let rows = 0;
+      for await (const [key, size] of level.iterator({ ...range, limit: pruneStep })) {
+        const [, at = "", execution = ""] = key.split("!");
+        const over =
+          this.#settledCount - rows > journalRetention.records ||
+          this.#settledBytes - bytes > journalRetention.bytes;
+        if (at >= oldest && !over) break;
+        rows++;
+        bytes += Number(size);
+        const keys = [key, agentKey(agentKeys.result, execution), agentKey(agentKeys.cancel, execution)];
+        ops.push(...keys.map((gone): StoreOp => ({ type: "del", key: gone })));
+      }
+      if (rows === 0) return forgotten;
+      await committer.commit({ ops, bytes: ops.length * 64, source: "journal-prune" });
+      this.#countSettled(-rows, -bytes);
+      forgotten += rows;
+    }
+  }
+
+  #at(): string {
+    return timestamp(this.#options.now());
+  }
+
+  #update(
+    execution: string,
+    fields: Pick<ExecutionUpdateEntry, "status"> & Partial<ExecutionUpdateEntry>,
+  ): ExecutionUpdateEntry {
+    return { ...fields, id: this.#options.newId(), at: this.#at(), kind: "execution-update", execution };
+  }
+}
+
+function phaseOf({ started, cancel }: OpenExecution): JournalState {
+  return started === null ? { phase: "accepted", cancel } : { phase: "started", started, cancel };
+}
+
+function settledKey(at: string, execution: string): string {
+  return agentKey(agentKeys.settled, sortableTime(Date.parse(at)), execution);
+}
+
+/** Rows are our own writing: what is there is well formed. */
+function parse<T>(text: string | undefined): T | null {
+  return text === undefined ? null : (JSON.parse(text) as T);
+}

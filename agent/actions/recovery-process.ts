@@ -1,0 +1,63 @@
+/** After a restart: finds out about executions that have no result, and ends what is left of them. */
+import type { Logger } from "../../shared/log.ts";
+import { endGroup, findSurvivor } from "./group-process.ts";
+import { type OpenExecution, recoveryStep } from "./journal.ts";
+import type { JournalStore } from "./journal-store.ts";
+import type { RunOutcome } from "./outcome.ts";
+import type { QueuedRequest } from "./queue.ts";
+
+export interface RecoveryOptions {
+  readonly journal: JournalStore;
+  /** Milliseconds since the epoch by the hub's clock. */
+  readonly hubNow: () => number;
+  /** Resolves once the outcome is on disk. */
+  readonly settle: (execution: string, outcome: RunOutcome) => Promise<void>;
+  readonly log: Logger;
+}
+
+/**
+ * No execution is settled, and none started again, before every process that is left of it has gone. Resolves with
+ * those that may run, oldest first.
+ */
+export async function recover(options: RecoveryOptions): Promise<readonly QueuedRequest[]> {
+  const open = options.journal.openExecutions();
+  const queued = await Promise.all(open.map((execution) => recoverOne(execution, options)));
+  return queued.filter((request) => request !== null);
+}
+
+async function recoverOne(
+  open: OpenExecution,
+  { journal, hubNow, settle, log }: RecoveryOptions,
+): Promise<QueuedRequest | null> {
+  const { execution, size, started } = open;
+  if (started === null && open.cancel === null) return { execution, size };
+  const step = recoveryStep(open, await journal.request(execution), hubNow());
+  const gone = started === null || (await endSurvivor(open, log));
+  switch (step.kind) {
+    case "queue":
+      return { execution, size };
+    case "again":
+      if (gone) return { execution, size };
+      // Two of them at once would be worse than none.
+      await settle(execution, lost("abandoned", "its processes from before would not go"));
+      return null;
+    case "settle":
+      await settle(
+        execution,
+        lost(step.status, gone ? step.reason : `${step.reason}; its processes would not go`),
+      );
+      return null;
+  }
+}
+
+/** True when nothing of it lives any more. */
+async function endSurvivor({ execution, started }: OpenExecution, log: Logger): Promise<boolean> {
+  const group = started?.group ?? null;
+  if (group === null || findSurvivor(group, execution).kind === "gone") return true;
+  log.warn("killing what an execution left behind", { execution, pgid: group.pgid });
+  return endGroup(group.pgid, { graceMs: 0 });
+}
+
+function lost(status: RunOutcome["status"], reason: string): RunOutcome {
+  return { status, result: { error: reason }, reason };
+}

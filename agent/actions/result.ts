@@ -1,0 +1,27 @@
+/** Makes a result fit for an entry: what is too large, or not fit for the wire, goes into a blob. */
+import { Buffer } from "node:buffer";
+import { maxBlobBytes } from "../../shared/blobs/blob-ref.ts";
+import type { Json } from "../../shared/json.ts";
+import type { BlobRef } from "../../shared/model/execution.ts";
+import { jsonProblem } from "../../shared/wire/plain-json.ts";
+
+/** Where large results are kept until the hub has fetched them. Resolves once on disk. */
+export interface ResultBlobs {
+  put(bytes: Uint8Array): Promise<BlobRef>;
+}
+
+/** Leaves room in an entry of 128 KiB for the rest of the update. */
+export const maxInlineResultBytes = 96 * 1024;
+
+export type StorableResult =
+  | { readonly result: Json }
+  /** JSON text; cut and marked when it exceeds 16 MiB. */
+  | { readonly result_blob: BlobRef };
+
+/** Rejects with what the blob store rejects with. */
+export async function storableResult(result: Json, blobs: ResultBlobs): Promise<StorableResult> {
+  const bytes = Buffer.from(JSON.stringify(result));
+  if (bytes.length <= maxInlineResultBytes && jsonProblem(result) === null) return { result };
+  const ref = await blobs.put(bytes.subarray(0, maxBlobBytes));
+  return { result_blob: bytes.length > maxBlobBytes ? { ...ref, truncated: true } : ref };
+}

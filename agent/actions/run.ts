@@ -1,0 +1,77 @@
+/** One execution while the worker has it: its wish to stop, its time, its pauses. */
+import type { Timers } from "../../shared/timers.ts";
+import type { ProcessGroup } from "./journal.ts";
+import type { StopReason } from "./outcome.ts";
+import type { Runner } from "./runners/runner.ts";
+
+/** Node's timers overflow beyond this; nobody waits 24 days for an action. */
+const longestMs = 2 ** 31 - 1;
+
+export interface RunOptions {
+  readonly execution: string;
+  readonly timers: Timers;
+  /** Milliseconds of a clock that never goes back. */
+  readonly monotonic: () => number;
+}
+
+/** Collects what may end a run; the first wish counts. */
+export class Run {
+  readonly execution: string;
+  readonly #timers: Timers;
+  readonly #monotonic: () => number;
+  readonly #control = new AbortController();
+  #cancelTimer = () => {};
+  #deadlineMs = 0;
+  #remainingMs = 0;
+  #timeoutSeconds = 0;
+  /** Set while there are processes. */
+  group: ProcessGroup | null = null;
+  runner: Runner | null = null;
+  isStarted = false;
+  isPaused = false;
+
+  constructor({ execution, timers, monotonic }: RunOptions) {
+    this.execution = execution;
+    this.#timers = timers;
+    this.#monotonic = monotonic;
+  }
+
+  get stop(): AbortSignal {
+    return this.#control.signal;
+  }
+
+  /** `null` while it may go on. */
+  get stopReason(): StopReason | null {
+    return this.stop.aborted ? (this.stop.reason as StopReason) : null;
+  }
+
+  end(reason: StopReason): void {
+    if (!this.stop.aborted) this.#control.abort(reason);
+  }
+
+  /** From now on it has `seconds`, not counting pauses. */
+  startClock(seconds: number): void {
+    this.#timeoutSeconds = seconds;
+    this.#arm(seconds * 1000);
+  }
+
+  pauseClock(): void {
+    this.#cancelTimer();
+    this.#remainingMs = Math.max(0, this.#deadlineMs - this.#monotonic());
+  }
+
+  resumeClock(): void {
+    this.#arm(this.#remainingMs);
+  }
+
+  stopClock(): void {
+    this.#cancelTimer();
+  }
+
+  #arm(ms: number): void {
+    this.#deadlineMs = this.#monotonic() + ms;
+    this.#cancelTimer = this.#timers.after(Math.min(ms, longestMs), () =>
+      this.end({ kind: "timeout", seconds: this.#timeoutSeconds }),
+    );
+  }
+}

@@ -1,0 +1,270 @@
+/** The worker: carries executions out, from the journal's request to the result on disk. */
+import { type Backoff, backoffMs } from "../../shared/backoff.ts";
+import type { Clock } from "../../shared/clock.ts";
+import { timestamp } from "../../shared/clock.ts";
+import { errorReport, isPetrelError } from "../../shared/errors.ts";
+import type { JsonObject } from "../../shared/json.ts";
+import type { Logger } from "../../shared/log.ts";
+import type { BlobRef } from "../../shared/model/execution.ts";
+import type { Timers } from "../../shared/timers.ts";
+import type { ActionRequestEntry } from "../../shared/wire/messages.ts";
+import { expiredOutcome, isExpired } from "./admit.ts";
+import type { Component } from "./component.ts";
+import { signalGroup } from "./group-process.ts";
+import type { ResultRecord } from "./journal.ts";
+import type { JournalStore } from "./journal-store.ts";
+import type { PassPoint } from "./kill-point-process.ts";
+import { brokenOutcome, type RunOutcome, unstartedOutcome } from "./outcome.ts";
+import type { OnOutput } from "./output-capture.ts";
+import { type ResultBlobs, storableResult } from "./result.ts";
+import { Run } from "./run.ts";
+import type { DatastoreCall, PackSource, Runner } from "./runners/runner.ts";
+
+export interface WorkerOptions {
+  readonly journal: JournalStore;
+  readonly runners: ReadonlyMap<string, Runner>;
+  readonly packs: PackSource;
+  readonly datastore: DatastoreCall;
+  readonly blobs: ResultBlobs;
+  /** Parameters that were too large for an entry; fetched from the hub if need be. */
+  readonly fetchBlob: (ref: BlobRef, signal: AbortSignal) => Promise<Uint8Array>;
+  readonly onOutput: (execution: string, ...piece: Parameters<OnOutput>) => void;
+  readonly clock: Clock;
+  /** Milliseconds since the epoch by the hub's clock. */
+  readonly hubNow: () => number;
+  readonly timers: Timers;
+  readonly jitter: () => number;
+  /** How long a stopping agent lets running actions go on. */
+  readonly drainMs: number;
+  readonly passPoint: PassPoint;
+  readonly log: Logger;
+}
+
+/** While the disk refuses: neither a start nor a result is given up for that. */
+const diskBackoff: Backoff = { firstMs: 200, mostMs: 10_000 };
+
+/** The rest of a reason is in the result. */
+const maxReasonLength = 2_000;
+
+/** Thrown through a runner: its start could not be written, so it has not begun. */
+class StartUnwritten extends Error {}
+
+export class Worker implements Component {
+  readonly name = "worker";
+  readonly #options: WorkerOptions;
+  readonly #runs = new Map<string, Run>();
+  #whenIdle: (() => void)[] = [];
+  #stopping = false;
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#stopping = false;
+  }
+
+  /**
+   * Lets running actions go on for `drainMs`, then ends their processes and settles them as abandoned, on disk.
+   * What has not started stays in the journal for the next start of the agent.
+   */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    for (const run of this.#runs.values()) if (!run.isStarted) run.end({ kind: "shutdown" });
+    const idle = new Promise<void>((resolve) => {
+      if (this.#runs.size === 0) resolve();
+      else this.#whenIdle.push(resolve);
+    });
+    const cancelDrain = this.#options.timers.after(this.#options.drainMs, () => {
+      for (const run of this.#runs.values()) run.end({ kind: "shutdown" });
+    });
+    await idle;
+    cancelDrain();
+  }
+
+  /** The whole life of one execution here. Resolves when it is settled, or left for the next start. */
+  async run(execution: string): Promise<void> {
+    const { timers, clock } = this.#options;
+    const run = new Run({ execution, timers, monotonic: () => clock.monotonic() });
+    this.#runs.set(execution, run);
+    try {
+      if (this.#stopping) run.end({ kind: "shutdown" });
+      // Canceled while it waited: the wish is in the journal.
+      const cancel = this.#options.journal.cancelOf(execution);
+      if (cancel !== null) run.end({ kind: "cancel", reason: cancel.reason });
+      const outcome = await this.#carryOut(run);
+      if (outcome !== null) await this.settle(execution, outcome);
+    } finally {
+      this.#runs.delete(execution);
+      if (this.#runs.size === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
+    }
+  }
+
+  /** True while it is being carried out or settled. */
+  has(execution: string): boolean {
+    return this.#runs.has(execution);
+  }
+
+  /** False when it does not run here. */
+  cancel(execution: string, reason: string): boolean {
+    const run = this.#runs.get(execution);
+    run?.end({ kind: "cancel", reason });
+    return run !== undefined;
+  }
+
+  /** SIGSTOP of the whole group; its time stands still. False when it does not run, or its runner cannot. */
+  pause(execution: string): boolean {
+    return this.#suspend(execution, true);
+  }
+
+  resume(execution: string): boolean {
+    return this.#suspend(execution, false);
+  }
+
+  #suspend(execution: string, pause: boolean): boolean {
+    const run = this.#runs.get(execution);
+    if (run?.group == null || run.runner?.mayPause !== true || run.stop.aborted) return false;
+    if (run.isPaused === pause || !signalGroup(run.group.pgid, pause ? "SIGSTOP" : "SIGCONT")) return false;
+    run.isPaused = pause;
+    if (pause) run.pauseClock();
+    else run.resumeClock();
+    const status = pause ? "paused" : "running";
+    this.#options.journal.announce(execution, { status }).catch((error) => {
+      this.#options.log.warn("a pause or resume could not be announced", { execution, status, error });
+    });
+    return true;
+  }
+
+  /** `null`: it has not started and shall stay as it is. */
+  async #carryOut(run: Run): Promise<RunOutcome | null> {
+    for (let attempt = 0; ; attempt++) {
+      const stopped = run.stopReason;
+      if (stopped?.kind === "shutdown") return null;
+      if (stopped !== null) return unstartedOutcome(stopped);
+      try {
+        return await this.#attempt(run);
+      } catch (error) {
+        if (!run.isStarted && run.stop.aborted) continue;
+        if (run.isStarted || !isDiskTrouble(error)) {
+          const { code, message, where, fix } = errorReport(error);
+          return brokenOutcome(code, message, where, fix);
+        }
+        this.#options.log.warn("an action waits for the disk", { execution: run.execution, error });
+        await this.#wait(attempt, run.stop);
+      }
+    }
+  }
+
+  async #attempt(run: Run): Promise<RunOutcome> {
+    const { journal, runners, packs, datastore, onOutput, hubNow, passPoint, log } = this.#options;
+    const { execution } = run;
+    const request = await unlessStopped(this.#wholeRequest(execution, run.stop), run.stop);
+    if (isExpired(request, hubNow())) return expiredOutcome(request);
+    const runner = runners.get(request.runner);
+    if (runner === undefined)
+      return brokenOutcome("RUNNER_UNKNOWN", `this agent has no runner '${request.runner}'`);
+    run.runner = runner;
+    try {
+      return await runner.run(request, {
+        stop: run.stop,
+        started: async (group) => {
+          try {
+            await journal.started(execution, group);
+          } catch (cause) {
+            throw new StartUnwritten("the start could not be written", { cause });
+          }
+          run.isStarted = true;
+          run.group = group;
+          passPoint("after-started");
+          run.startClock(request.timeout);
+        },
+        onOutput: (stream, offset, text) => onOutput(execution, stream, offset, text),
+        packs: {
+          ensurePack: (ref, digest) => unlessStopped(packs.ensurePack(ref, digest), run.stop),
+          packConfig: (ref) => packs.packConfig(ref),
+        },
+        datastore,
+        log: log.child({ execution, action: request.action }),
+      });
+    } finally {
+      run.stopClock();
+      run.group = null;
+    }
+  }
+
+  async #wholeRequest(execution: string, stop: AbortSignal): Promise<ActionRequestEntry> {
+    const request = await this.#options.journal.request(execution);
+    if (request.parameters_blob === undefined) return request;
+    const bytes = await this.#options.fetchBlob(request.parameters_blob, stop);
+    const parameters = JSON.parse(new TextDecoder().decode(bytes)) as JsonObject;
+    return { ...request, parameters };
+  }
+
+  /** Resolves once the outcome is on disk; while the disk refuses it is tried again. */
+  async settle(execution: string, outcome: RunOutcome): Promise<void> {
+    const { journal, passPoint, log } = this.#options;
+    const endedAt = timestamp(this.#options.clock.now());
+    passPoint("before-result");
+    for (let attempt = 0; ; attempt++) {
+      try {
+        await journal.settle(execution, await this.#resultRecord(execution, outcome, endedAt));
+        break;
+      } catch (error) {
+        log.error("a result could not be stored and is tried again", { execution, attempt, error });
+        // A stopping agent cannot wait for ever. The journal still says that it started, which is true.
+        if (this.#stopping && attempt >= 3) return;
+        await this.#wait(attempt, null);
+      }
+    }
+    passPoint("after-result");
+    log.info("execution settled", { execution, status: outcome.status, reason: outcome.reason });
+    if (journal.isOverCap) {
+      journal.prune().catch((error) => log.warn("the journal could not be pruned", { error }));
+    }
+  }
+
+  async #resultRecord(execution: string, outcome: RunOutcome, endedAt: string): Promise<ResultRecord> {
+    const { status, reason } = outcome;
+    const startedAt = this.#options.journal.startedAt(execution);
+    return {
+      status,
+      ...(await storableResult(outcome.result, this.#options.blobs)),
+      ...(reason !== undefined && { reason: reason.slice(0, maxReasonLength) }),
+      ...(startedAt !== null && { started_at: startedAt }),
+      ended_at: endedAt,
+    };
+  }
+
+  #wait(attempt: number, stop: AbortSignal | null): Promise<void> {
+    const { timers, jitter } = this.#options;
+    return new Promise((resolve) => {
+      const cancel = timers.after(backoffMs(diskBackoff, attempt, jitter()), resolve);
+      stop?.addEventListener(
+        "abort",
+        () => {
+          cancel();
+          resolve();
+        },
+        { once: true },
+      );
+    });
+  }
+}
+
+/** The disk refuses, or the outbox is full of what the hub has not taken: both pass. */
+function isDiskTrouble(error: unknown): boolean {
+  if (error instanceof StartUnwritten) return true;
+  if (isPetrelError(error)) return error.code === "STORE_WRITE" || error.code === "LINK_OUTBOX_FULL";
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === "string" && code.startsWith("LEVEL_");
+}
+
+/** Waits no longer than until the run is to end; then it rejects, and what it waited for goes on by itself. */
+function unlessStopped<T>(work: Promise<T>, stop: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onStop = () => reject(new Error("the run was ended"));
+    if (stop.aborted) onStop();
+    else stop.addEventListener("abort", onStop, { once: true });
+    work.then(resolve, reject).finally(() => stop.removeEventListener("abort", onStop));
+  });
+}

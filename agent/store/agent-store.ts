@@ -1,0 +1,59 @@
+/** Opens the agent's one database, and in it the two ends of its link: outbox and marks. */
+import type { PetrelError } from "../../shared/errors.ts";
+import { MarksStore } from "../../shared/link/marks-store.ts";
+import { type OutboxLimits, OutboxStore } from "../../shared/link/outbox-store.ts";
+import type { Logger } from "../../shared/log.ts";
+import { type Database, openDatabase } from "../../shared/storage/database-store.ts";
+import { agentKeys } from "./keys.ts";
+
+/** Of everything the agent keeps; raised when old software could not read it any more. */
+export const agentStoreFormat = 1;
+
+export interface AgentStoreOptions {
+  /** Created when missing, for its owner only. */
+  readonly folder: string;
+  readonly newId: () => string;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly log: Logger;
+  readonly outboxLimits?: Partial<OutboxLimits>;
+  /** Told when writing has stopped; the owner calls `database.committer.resume` when it thinks fit. */
+  readonly onFailure?: (error: PetrelError) => void;
+}
+
+export interface AgentStore {
+  readonly database: Database;
+  /** To the hub. */
+  readonly outbox: OutboxStore;
+  /** Of the hub's ledger. */
+  readonly marks: MarksStore;
+  close(): Promise<void>;
+}
+
+/** FOLDER_UNUSABLE, STORE_LOCKED, STORE_CORRUPT, STORE_FORMAT. Each opening begins an epoch of the outbox. */
+export async function openAgentStore(options: AgentStoreOptions): Promise<AgentStore> {
+  const { folder, newId, now, log, outboxLimits, onFailure } = options;
+  const database = await openDatabase({
+    folder,
+    format: agentStoreFormat,
+    newId,
+    ...(onFailure !== undefined && { onFailure }),
+  });
+  try {
+    const { level, committer } = database;
+    const outbox = await OutboxStore.open({
+      db: level,
+      committer,
+      prefix: agentKeys.outbox,
+      newId,
+      now,
+      log,
+      ...(outboxLimits !== undefined && { limits: outboxLimits }),
+    });
+    const marks = new MarksStore({ db: level, prefix: agentKeys.marks, now });
+    return { database, outbox, marks, close: () => database.close() };
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}

@@ -1,0 +1,45 @@
+/** The first parts of all keys in the agent's database; each row belongs to one part of the agent. */
+
+export const agentKeys = {
+  /** Entries for the hub, until it has receipted them. */
+  outbox: "up",
+  /** How far the hub's ledger was taken in, per epoch. */
+  marks: "down-mark",
+  /** Accepted requests, by execution. */
+  accepted: "journal-accepted",
+  /** Starts, by execution. */
+  started: "journal-started",
+  /** Wishes to cancel, by execution. */
+  cancel: "journal-cancel",
+  /** Executions without a result: what a restart has to look after. */
+  open: "journal-open",
+  /** Last words, by execution. */
+  result: "journal-result",
+  /** By time of settling, then execution: what may be forgotten, oldest first. */
+  settled: "journal-settled",
+  /** The newest assignment of each pack. */
+  assignment: "assignment",
+  /** The assignment of each pack that was last carried out. */
+  applied: "applied",
+  /** Occurrence keys of sensors, by sensor and digest. */
+  sensorKey: "sensor-key",
+  /** Process groups of running sensors, by sensor. */
+  sensorGroup: "sensor-group",
+  /** Local datastore values, by owner and name. */
+  localValue: "local-value",
+} as const;
+
+/** `!` is in no id, ref or pack name, so that no two kinds of keys can meet. */
+export function agentKey(prefix: string, ...parts: readonly string[]): string {
+  return [prefix, ...parts].join("!");
+}
+
+/** All rows of one kind, for an iterator. */
+export function agentRange(prefix: string): { readonly gt: string; readonly lt: string } {
+  return { gt: `${prefix}!`, lt: `${prefix}"` };
+}
+
+/** Epoch milliseconds as text that sorts by time. */
+export function sortableTime(ms: number): string {
+  return String(ms).padStart(15, "0");
+}
