@@ -47,7 +47,8 @@ export type Decoded<T> =
   | { readonly ok: false; readonly rejection: Rejection };
 
 export type EntryOf<K extends PacketKind> = MessageOf[K]["entries"][number];
-export type Unsigned<T> = Omit<T, "auth">;
+/** The message without its `auth`, for each message of a union. */
+export type Unsigned<T> = T extends unknown ? Omit<T, "auth"> : never;
 
 /** Bytes per topic; packets and what may carry a blob's range need the room. */
 const maxBytes: Record<TopicKind, number> = {

@@ -1,0 +1,363 @@
+/** One agent's link, the same code at both ends: hello, the two ledgers, questions, output. */
+import { backoffMs, linkBackoff } from "../backoff.ts";
+import { type Clock, timestamp } from "../clock.ts";
+import type { Json, JsonObject } from "../json.ts";
+import type { Logger } from "../log.ts";
+import type { Timers } from "../timers.ts";
+import type { Authenticator } from "../wire/authenticator.ts";
+import {
+  decode,
+  decodePacket,
+  encode,
+  encodePacket,
+  entryKinds,
+  type NumberedPacket,
+  type OtherKind,
+  type PacketKind,
+  type Rejection,
+  type Unsigned,
+} from "../wire/codec.ts";
+import type {
+  DownEntry,
+  EpochRange,
+  Hello,
+  Marks,
+  MessageOf,
+  Side,
+  StreamChunk,
+  TopicKind,
+  UpEntry,
+} from "../wire/messages.ts";
+import { maxHelloEpochs } from "../wire/schemas.ts";
+import { mayPublish } from "../wire/topics.ts";
+import { Answerer, Asker, type Responder } from "./ask.ts";
+import { downWindow, upWindow } from "./ledger.ts";
+import type { IntakeJournal } from "./poison.ts";
+import type { Inbox, LinkTransport, Outbox } from "./ports.ts";
+import { LedgerReceiver } from "./receiver.ts";
+import { LedgerSender } from "./sender.ts";
+import { type ChunkBody, OutputStream } from "./stream.ts";
+
+/** The entries each side sends. */
+export interface SentBy {
+  readonly agent: UpEntry;
+  readonly hub: DownEntry;
+}
+export type Peer<S extends Side> = S extends "agent" ? "hub" : "agent";
+
+export interface LinkOptions<S extends Side> {
+  readonly side: S;
+  readonly outbox: Outbox<SentBy[S]>;
+  readonly inbox: Inbox<SentBy[Peer<S>]>;
+  readonly transport: LinkTransport;
+  readonly authenticator: Authenticator;
+  /** Made with this side's store. */
+  readonly incarnation: string;
+  /** Software version. */
+  readonly version: string;
+  readonly responders: Readonly<Record<string, Responder>>;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  /** Evenly spread in [0, 1). */
+  readonly jitter: () => number;
+  readonly newId: () => string;
+  readonly log: Logger;
+  /**
+   * The peer said hello. Runs while nothing is being taken, before the marks are answered and before anything is sent
+   * in this session; when it rejects, the hello is not answered and the peer says it again.
+   */
+  readonly peerHello?: (hello: Hello) => Promise<void>;
+  /** Both hellos are answered: the ledgers run. */
+  readonly ready?: () => void;
+  readonly chunk?: (chunk: StreamChunk) => void;
+  readonly rejected?: (kind: TopicKind, rejection: LinkRejection) => void;
+  readonly journal?: IntakeJournal<SentBy[Peer<S>]>;
+}
+
+/** What came in and was no message for this side. */
+export interface LinkRejection {
+  readonly code: Rejection["code"] | "WIRE_TOPIC";
+  readonly message: string;
+}
+
+interface Session {
+  readonly id: string;
+  /** Our hello as last said; `null` once answered. */
+  offer: { readonly listed: readonly EpochRange[]; readonly unlisted: ReadonlySet<string> } | null;
+  marks: Marks | null;
+  peer: Hello | null;
+  running: boolean;
+}
+
+/** Ends with `close`. Between `connected` and `disconnected` it sends through the transport; both may come often. */
+export class Link<S extends Side = Side> {
+  readonly #options: LinkOptions<S>;
+  readonly #sends: PacketKind;
+  readonly #takes: PacketKind;
+  readonly #sender: LedgerSender<SentBy[S]>;
+  readonly #receiver: LedgerReceiver<SentBy[Peer<S>]>;
+  readonly #asker: Asker;
+  readonly #answerer: Answerer;
+  /** Output of actions, from agent to hub. */
+  readonly output: OutputStream;
+  readonly #rejected = new Map<string, number>();
+  #session: Session | null = null;
+  /** Hellos said without the ledgers getting anywhere: how long to wait before the next. */
+  #hellos = 0;
+  #helloTimer: (() => void) | null = null;
+  #closed = false;
+
+  constructor(options: LinkOptions<S>) {
+    this.#options = options;
+    const { side, outbox, inbox, clock, timers, jitter, newId, log } = options;
+    this.#sends = side === "agent" ? "up" : "down";
+    this.#takes = side === "agent" ? "down" : "up";
+    this.#sender = new LedgerSender({
+      outbox,
+      window: side === "agent" ? upWindow : downWindow,
+      clock,
+      timers,
+      jitter,
+      newId,
+      log,
+      sendPacket: (epoch, first, entries) => {
+        const bytes = encodePacket(this.#sends, { epoch, first, entries }, options.authenticator);
+        options.transport.send(this.#sends, bytes);
+        return bytes.length;
+      },
+      needsHello: () => this.#helloLater(),
+      onProgress: () => {
+        this.#hellos = 0;
+      },
+    });
+    this.#receiver = new LedgerReceiver({
+      inbox,
+      window: side === "agent" ? downWindow : upWindow,
+      log,
+      sendReceipt: (receipt) => this.#send(`${this.#takes}-receipt`, { v: 1, ...receipt }),
+      ...(options.journal !== undefined && { journal: options.journal }),
+    });
+    this.#asker = new Asker({
+      clock,
+      timers,
+      newId,
+      send: (ask) => this.#send("ask", { v: 1, from: side, ...ask }),
+    });
+    this.#answerer = new Answerer({
+      clock,
+      responders: options.responders,
+      send: (answer) => this.#send("answer", { v: 1, from: side, ...answer }),
+    });
+    this.output = new OutputStream({ clock, send: (chunk) => this.#sendChunk(chunk) });
+  }
+
+  /** True while both hellos of this connection are answered. */
+  get running(): boolean {
+    return this.#session?.running ?? false;
+  }
+
+  /** Messages that were refused, by code. */
+  get rejections(): ReadonlyMap<string, number> {
+    return this.#rejected;
+  }
+
+  /** The network carries again, or carries to a peer that started anew: says hello. */
+  connected(): void {
+    if (this.#closed) return;
+    this.disconnected();
+    const id = this.#options.newId();
+    this.#session = { id, offer: null, marks: null, peer: null, running: false };
+    this.#hellos = 0;
+    this.#sayHello();
+    this.#asker.connected();
+    this.output.connected();
+  }
+
+  disconnected(): void {
+    this.#session = null;
+    this.#stopHello();
+    this.#sender.end();
+    this.#asker.disconnected();
+    this.output.disconnected();
+  }
+
+  /** Bytes from the peer on this agent's topic of that kind. Never throws; what is no message is counted. */
+  receive(kind: TopicKind, bytes: Uint8Array): void {
+    const { side } = this.#options;
+    if (this.#session === null) return;
+    if (kind === this.#takes) {
+      this.#receivePacket(bytes);
+      return;
+    }
+    const peer: Side = side === "agent" ? "hub" : "agent";
+    if (kind === "up" || kind === "down" || kind === "presence" || !mayPublish(peer, kind)) {
+      this.#reject(kind, { code: "WIRE_TOPIC", message: `nothing for the ${side} on ${kind}` });
+      return;
+    }
+    this.#receiveOther(kind, bytes);
+  }
+
+  /** Entries may have become sendable other than by an append of this process. */
+  wake(): void {
+    this.#sender.wake();
+  }
+
+  /** The inbox has room again after its credit was 0. */
+  grant(): void {
+    if (this.running) this.#receiver.grant();
+  }
+
+  /** See `Asker.ask`. */
+  ask(op: string, args: JsonObject, withinMs: number): Promise<Json> {
+    return this.#asker.ask(op, args, withinMs);
+  }
+
+  /** Resolves when nothing is being taken any more; stores may be closed then. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.disconnected();
+    this.#sender.close();
+    this.#asker.close();
+    await this.#receiver.close();
+  }
+
+  #receivePacket(bytes: Uint8Array): void {
+    const decoded = decodePacket(this.#takes, bytes, this.#options.authenticator);
+    if (decoded.ok) {
+      // The codec only lets entries of this direction pass as known kinds.
+      this.#receiver.packet(decoded.message as NumberedPacket<SentBy[Peer<S>]>);
+      return;
+    }
+    const { rejection } = decoded;
+    this.#reject(this.#takes, rejection);
+    if (rejection.refused !== undefined) this.#receiver.refused({ ...rejection.refused, ...rejection });
+  }
+
+  #receiveOther(kind: OtherKind, bytes: Uint8Array): void {
+    const decoded = decode(kind, bytes, this.#options.authenticator);
+    if (!decoded.ok) {
+      this.#reject(kind, decoded.rejection);
+      return;
+    }
+    const { message } = decoded;
+    // Both sides publish on these topics, and a broker may give us back our own.
+    if ("from" in message && message.from === this.#options.side) return;
+    if ("upTo" in message) this.#sender.receipt(message);
+    else if ("op" in message) void this.#answerer.answer(message);
+    else if ("execution" in message) this.#options.chunk?.(message);
+    else if (!("type" in message)) {
+      if ("from" in message) this.#asker.answer(message);
+    } else if (message.type === "hello") this.#greeted(message);
+    else this.#answered(message);
+  }
+
+  /** Answers in turn with the takes, so that the marks count everything that came before. */
+  #greeted(hello: Hello): void {
+    const session = this.#session;
+    const { peerHello, clock, log, side } = this.#options;
+    const answer = async () => {
+      if (peerHello !== undefined) await this.#receiver.exclusive(() => peerHello(hello));
+      const { marks, credit } = await this.#receiver.answer(hello);
+      if (session === null || this.#session !== session) return;
+      const at = timestamp(clock.now());
+      this.#send("hello", {
+        v: 1,
+        type: "marks",
+        from: side,
+        session: hello.session,
+        clock: at,
+        marks,
+        credit,
+      });
+      const changed = session.peer !== null && session.peer.session !== hello.session;
+      session.peer = hello;
+      // The peer started anew behind a broker that kept our connection: it knows nothing of our hello.
+      if (changed && session.marks !== null) this.#sayHello();
+      else this.#begin(session);
+    };
+    answer().catch((error) => log.warn("a hello could not be answered", { error }));
+  }
+
+  #answered(marks: Marks): void {
+    const session = this.#session;
+    if (session === null || marks.session !== session.id || session.offer === null) return;
+    session.marks = marks;
+    this.#begin(session);
+  }
+
+  #begin(session: Session): void {
+    const { offer, marks, peer } = session;
+    if (offer === null || marks === null || peer === null) return;
+    session.offer = null;
+    session.running = true;
+    this.#stopHello();
+    this.#sender.begin({
+      ...offer,
+      marks: new Map(marks.marks.map(({ epoch, upTo }) => [epoch, upTo])),
+      credit: marks.credit,
+      capabilities: new Set(peer.capabilities),
+    });
+    this.#options.ready?.();
+  }
+
+  /** Says it again with back-off until it is answered. */
+  #sayHello(): void {
+    const session = this.#session;
+    if (session === null) return;
+    const { side, outbox, incarnation, version, responders, clock } = this.#options;
+    this.#stopHello();
+    this.#sender.end();
+    session.marks = null;
+    session.running = false;
+    const epochs = outbox.epochs();
+    // The oldest drain first; the newest is where fresh entries go. The rest waits for a later hello.
+    const cut = maxHelloEpochs - 1;
+    const listed = epochs.length > maxHelloEpochs ? [...epochs.slice(0, cut), ...epochs.slice(-1)] : epochs;
+    const unlisted = new Set(epochs.length > maxHelloEpochs ? epochs.slice(cut, -1).map(({ id }) => id) : []);
+    session.offer = { listed, unlisted };
+    this.#send("hello", {
+      v: 1,
+      type: "hello",
+      from: side,
+      session: session.id,
+      incarnation,
+      version,
+      capabilities: [...entryKinds[this.#takes], ...Object.keys(responders)],
+      clock: timestamp(clock.now()),
+      epochs: listed,
+    });
+    this.#helloLater();
+  }
+
+  /** Once however often it is asked for. */
+  #helloLater(): void {
+    const { timers, jitter } = this.#options;
+    this.#helloTimer ??= timers.after(backoffMs(linkBackoff, this.#hellos++, jitter()), () =>
+      this.#sayHello(),
+    );
+  }
+
+  #stopHello(): void {
+    this.#helloTimer?.();
+    this.#helloTimer = null;
+  }
+
+  #send<K extends OtherKind>(kind: K, message: Unsigned<MessageOf[K]>): void {
+    const { transport, authenticator } = this.#options;
+    if (this.#session !== null) transport.send(kind, encode(kind, message, authenticator));
+  }
+
+  #sendChunk(chunk: ChunkBody): void {
+    this.#send("stream", { v: 1, ...chunk });
+  }
+
+  #reject(kind: TopicKind, rejection: LinkRejection): void {
+    const { code, message } = rejection;
+    const times = (this.#rejected.get(code) ?? 0) + 1;
+    this.#rejected.set(code, times);
+    // The first of each code, then ever more seldom: a flood must not fill the log as well.
+    if (Number.isInteger(Math.log2(times)))
+      this.#options.log.warn("a message was refused", { kind, code, message, times });
+    this.#options.rejected?.(kind, rejection);
+  }
+}

@@ -1,0 +1,263 @@
+/** The receiving end of one ledger: takes packets one after the other, and receipts what is on disk. */
+import type { Logger } from "../log.ts";
+import type { Credit, Entry, Hello, Receipt } from "../wire/messages.ts";
+import type { IntakeJournal, IntakeRecord } from "./poison.ts";
+import { intakeParts, suspectAtStart } from "./poison.ts";
+import type { Inbox, NumberedEntry } from "./ports.ts";
+import { planTake } from "./take.ts";
+
+export interface ReceivedPacket<E extends Entry = Entry> {
+  readonly epoch: string;
+  readonly first: number;
+  readonly entries: readonly NumberedEntry<E>[];
+}
+
+export interface Refusal {
+  readonly epoch: string;
+  readonly first: number;
+  readonly size: number;
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface ReceiverOptions<E extends Entry> {
+  readonly inbox: Inbox<E>;
+  /** More than this is never queued, whatever the credit: a sender that ignores it is cut short. */
+  readonly window: Credit;
+  readonly sendReceipt: (receipt: Omit<Receipt, "v" | "auth">) => void;
+  readonly log: Logger;
+  readonly journal?: IntakeJournal<E>;
+}
+
+type Job<E extends Entry> =
+  | { readonly type: "packet"; readonly packet: ReceivedPacket<E> }
+  | { readonly type: "refusal"; readonly refusal: Refusal }
+  | { readonly type: "other"; readonly run: () => Promise<void> };
+
+/** One take at most of this many: what waits in the queue is merged, which makes few large batches under load. */
+const mergedEntries = 1_024;
+const mergedBytes = 1024 * 1024;
+/** Marks kept in memory; a peer that invents epochs gains nothing by it. */
+const maxMarks = 4_096;
+
+/** Never rejects: what cannot be taken now is dropped without a receipt, and sent again by the peer. */
+export class LedgerReceiver<E extends Entry = Entry> {
+  readonly #options: ReceiverOptions<E>;
+  readonly #marks = new Map<string, number>();
+  /** Epoch to the mark at which a resend was asked for: a row of packets behind a hole asks once. */
+  readonly #asked = new Map<string, number>();
+  #queue: Job<E>[] = [];
+  #queued = { entries: 0, bytes: 0 };
+  /** The most that was ever granted: what the peer may have on its way. */
+  #granted: Credit = { entries: 0, bytes: 0 };
+  #lastEpoch: string | null = null;
+  #running: Promise<void> | null = null;
+  #suspect: IntakeRecord | null | undefined;
+  #closed = false;
+
+  constructor(options: ReceiverOptions<E>) {
+    this.#options = options;
+  }
+
+  packet(packet: ReceivedPacket<E>): void {
+    const { entries, bytes } = this.#queued;
+    const more = sizeOf(packet.entries);
+    const { window } = this.#options;
+    const over =
+      entries + packet.entries.length > Math.min(window.entries, this.#granted.entries) ||
+      bytes + more > Math.min(window.bytes, this.#granted.bytes);
+    // Beyond the credit: it will be asked for again when there is room. One packet is always admitted.
+    if (over && entries > 0) return;
+    const last = this.#queue.at(-1);
+    const repeated =
+      packet.entries.length === 0 && last?.type === "packet" && last.packet.epoch === packet.epoch;
+    if (repeated && last.packet.entries.length === 0) this.#queue.pop();
+    this.#queued = { entries: entries + packet.entries.length, bytes: bytes + more };
+    this.#push({ type: "packet", packet });
+  }
+
+  /** A packet that could not be decoded; answered in its turn. */
+  refused(refusal: Refusal): void {
+    if (this.#queue.length < mergedEntries) this.#push({ type: "refusal", refusal });
+  }
+
+  /**
+   * Where this side stands in each epoch of the peer's hello, in turn with the takes. What the peer can no longer
+   * send is recorded as a gap first. Rejects when the store does.
+   */
+  answer(
+    hello: Hello,
+  ): Promise<{ readonly marks: readonly { epoch: string; upTo: number }[]; credit: Credit }> {
+    return this.exclusive(async () => {
+      const { inbox } = this.#options;
+      const found = await inbox.marks(hello.epochs.map(({ id }) => id));
+      this.#marks.clear();
+      this.#asked.clear();
+      const marks: { epoch: string; upTo: number }[] = [];
+      for (const { id, first } of hello.epochs) {
+        let mark = found.get(id) ?? 0;
+        if (mark < first - 1) {
+          await inbox.gap(
+            id,
+            mark + 1,
+            first - 1,
+            "the sender has deleted them: receipted once, and lost here",
+          );
+          mark = first - 1;
+        }
+        this.#marks.set(id, mark);
+        marks.push({ epoch: id, upTo: mark });
+      }
+      this.#lastEpoch = hello.epochs.at(-1)?.id ?? null;
+      return { marks, credit: this.#grant() };
+    });
+  }
+
+  /** Runs `work` while nothing is being taken. */
+  exclusive<T>(work: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) reject(new Error("the link is closed"));
+      else this.#push({ type: "other", run: () => work().then(resolve, reject) });
+    });
+  }
+
+  /** Tells the peer of fresh credit, should it wait for it. */
+  grant(): void {
+    if (this.#lastEpoch !== null) this.#receipt(this.#lastEpoch, this.#marks.get(this.#lastEpoch) ?? 0);
+  }
+
+  /** Forgets what is queued; a take that has begun is finished. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#dropPackets();
+    await this.#running;
+  }
+
+  #push(job: Job<E>): void {
+    if (this.#closed) return;
+    this.#queue.push(job);
+    this.#running ??= this.#run();
+  }
+
+  async #run(): Promise<void> {
+    for (let job = this.#queue.shift(); job !== undefined; job = this.#queue.shift()) {
+      try {
+        if (job.type === "packet") await this.#take(this.#merged(job.packet));
+        else if (job.type === "refusal") await this.#refuse(job.refusal);
+        else await job.run();
+      } catch (error) {
+        // Nothing was promised. The marks are read again, since a failed batch may be on disk all the same.
+        this.#options.log.error("entries could not be taken in", { error });
+        this.#marks.clear();
+        this.#dropPackets();
+      }
+    }
+    this.#running = null;
+  }
+
+  /** This packet, and those right behind it of the same epoch. */
+  #merged(first: ReceivedPacket<E>): readonly ReceivedPacket<E>[] {
+    const packets = [first];
+    let entries = first.entries.length;
+    let bytes = sizeOf(first.entries);
+    for (let next = this.#queue[0]; next?.type === "packet"; next = this.#queue[0]) {
+      entries += next.packet.entries.length;
+      bytes += sizeOf(next.packet.entries);
+      if (next.packet.epoch !== first.epoch || entries > mergedEntries || bytes > mergedBytes) break;
+      packets.push(next.packet);
+      this.#queue.shift();
+    }
+    return packets;
+  }
+
+  async #take(packets: readonly ReceivedPacket<E>[]): Promise<void> {
+    const epoch = packets[0]?.epoch ?? "";
+    const before = await this.#mark(epoch);
+    let mark = before;
+    let plan = planTake(mark, packets);
+    // A second time when the mark had moved under us; after that the peer sends again.
+    for (let attempt = 0; attempt < 2 && plan.entries.length > 0; attempt++) {
+      mark = await this.#takeIn(epoch, mark, plan.entries);
+      this.#marks.set(epoch, mark);
+      plan = planTake(mark, packets);
+    }
+    for (const { entries } of packets) {
+      this.#queued.entries -= entries.length;
+      this.#queued.bytes -= sizeOf(entries);
+    }
+    this.#lastEpoch = epoch;
+    const missing = plan.hole || plan.entries.length > 0;
+    const probed = packets.some(({ entries }) => entries.length === 0);
+    const ask = missing && (probed || this.#asked.get(epoch) !== mark);
+    if (missing) this.#asked.set(epoch, mark);
+    if (!missing || ask || mark > before) this.#receipt(epoch, mark, ask ? { resend: true } : {});
+  }
+
+  /** The new mark. */
+  async #takeIn(epoch: string, mark: number, entries: readonly NumberedEntry<E>[]): Promise<number> {
+    const { inbox, journal } = this.#options;
+    if (journal === undefined) return (await inbox.take(epoch, mark, entries)).upTo;
+    let upTo = mark;
+    for (const { entries: part, crashes, dead } of intakeParts(
+      await this.#suspected(journal),
+      epoch,
+      entries,
+    )) {
+      const [first] = part;
+      const last = part.at(-1);
+      if (first === undefined || last === undefined) continue;
+      await journal.write({ epoch, from: first.n, to: last.last, crashes });
+      const outcome = dead
+        ? await journal.deadLetter(epoch, upTo, first, `in intake during ${crashes} crashes`)
+        : await inbox.take(epoch, upTo, part);
+      upTo = outcome.upTo;
+      if (!outcome.taken) break;
+    }
+    return upTo;
+  }
+
+  async #suspected(journal: IntakeJournal<E>): Promise<IntakeRecord | null> {
+    if (this.#suspect === undefined) {
+      const record = await journal.read();
+      this.#suspect = record === null ? null : suspectAtStart(record, await this.#mark(record.epoch));
+    }
+    return this.#suspect;
+  }
+
+  async #refuse({ epoch, first, size, code, message }: Refusal): Promise<void> {
+    const mark = await this.#mark(epoch);
+    this.#asked.set(epoch, mark);
+    this.#receipt(epoch, mark, { refused: { first, size, code, message: message.slice(0, 1_000) } });
+  }
+
+  async #mark(epoch: string): Promise<number> {
+    const known = this.#marks.get(epoch);
+    if (known !== undefined) return known;
+    const mark = (await this.#options.inbox.marks([epoch])).get(epoch) ?? 0;
+    if (this.#marks.size >= maxMarks) this.#marks.clear();
+    this.#marks.set(epoch, mark);
+    return mark;
+  }
+
+  #receipt(epoch: string, upTo: number, more: Pick<Receipt, "resend" | "refused"> = {}): void {
+    this.#options.sendReceipt({ epoch, upTo, credit: this.#grant(), ...more });
+  }
+
+  #grant(): Credit {
+    const { entries, bytes } = this.#options.inbox.credit();
+    this.#granted = {
+      entries: Math.max(entries, this.#granted.entries),
+      bytes: Math.max(bytes, this.#granted.bytes),
+    };
+    return { entries, bytes };
+  }
+
+  #dropPackets(): void {
+    this.#queue = this.#queue.filter(({ type }) => type === "other");
+    this.#queued = { entries: 0, bytes: 0 };
+  }
+}
+
+function sizeOf(entries: readonly NumberedEntry[]): number {
+  return entries.reduce((sum, { size }) => sum + size, 0);
+}

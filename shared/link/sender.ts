@@ -1,0 +1,198 @@
+/** The sending end of one ledger: reads the outbox as the ledger allows, and keeps its timer. */
+import { backoffMs, linkBackoff } from "../backoff.ts";
+import { type Clock, timestamp } from "../clock.ts";
+import type { Logger } from "../log.ts";
+import type { Timers } from "../timers.ts";
+import type { Credit, Entry, EpochRange, Receipt } from "../wire/messages.ts";
+import { SenderLedger, type Window } from "./ledger.ts";
+import type { NumberedEntry, Outbox } from "./ports.ts";
+
+export interface SenderOptions<E extends Entry> {
+  readonly outbox: Outbox<E>;
+  readonly window: Window;
+  /** Sends a packet, or a probe when it has no entries; returns its bytes on the wire. */
+  readonly sendPacket: (epoch: string, first: number, entries: readonly NumberedEntry[]) => number;
+  /** The peer stands behind what it had receipted, or epochs are left that the hello had no room for. */
+  readonly needsHello: () => void;
+  readonly onProgress: () => void;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly jitter: () => number;
+  readonly newId: () => string;
+  readonly log: Logger;
+}
+
+/** A session as agreed by hello and marks. */
+export interface SendingSession {
+  /** The epochs of our hello, and those it had no room for. */
+  readonly listed: readonly EpochRange[];
+  readonly unlisted: ReadonlySet<string>;
+  readonly marks: ReadonlyMap<string, number>;
+  readonly credit: Credit;
+  /** What the peer understands; of other kinds it gets a void. */
+  readonly capabilities: ReadonlySet<string>;
+}
+
+export class LedgerSender<E extends Entry = Entry> {
+  readonly #options: SenderOptions<E>;
+  readonly #ledger: SenderLedger;
+  readonly #stopListening: () => void;
+  #session: SendingSession | null = null;
+  #pumping = false;
+  #again = false;
+  #failures = 0;
+  #timer: { readonly at: number; readonly stop: () => void } | null = null;
+
+  constructor(options: SenderOptions<E>) {
+    this.#options = options;
+    const { window, jitter } = options;
+    this.#ledger = new SenderLedger({ window, backoff: linkBackoff, jitter });
+    this.#stopListening = options.outbox.onAppend(() => this.wake());
+  }
+
+  begin(session: SendingSession): void {
+    this.#session = session;
+    const { progress, ahead } = this.#ledger.begin(session.listed, session.marks, session.credit);
+    for (const { epoch, upTo } of progress) this.#receipted(epoch, upTo);
+    if (ahead.length > 0) {
+      this.#options.log.error("the peer has entries that this store does not: it was rolled back", {
+        epochs: ahead,
+      });
+    }
+    this.wake();
+  }
+
+  /** Nothing is sent before the next `begin`. */
+  end(): void {
+    this.#session = null;
+    this.#ledger.end();
+    this.#timer?.stop();
+    this.#timer = null;
+  }
+
+  close(): void {
+    this.end();
+    this.#stopListening();
+  }
+
+  /** Looks for something to send: entries were appended, or the time has come. */
+  wake(): void {
+    if (this.#session === null) return;
+    this.#ledger.grown(this.#options.outbox.epochs(), this.#session.unlisted);
+    if (this.#pumping) this.#again = true;
+    else void this.#pump();
+  }
+
+  receipt(receipt: Receipt): void {
+    if (this.#session === null) return;
+    const outcome = this.#ledger.receipt(receipt, this.#options.clock.monotonic());
+    if (outcome.progress !== undefined) {
+      this.#options.onProgress();
+      this.#receipted(outcome.progress.epoch, outcome.progress.upTo);
+    }
+    if (outcome.park !== undefined) void this.#park(outcome.park);
+    if (outcome.hello) this.#options.needsHello();
+    else if (this.#ledger.drained && this.#session.unlisted.size > 0) this.#options.needsHello();
+    else this.wake();
+  }
+
+  /** Never rejects. */
+  async #pump(): Promise<void> {
+    this.#pumping = true;
+    try {
+      do {
+        this.#again = false;
+        while (await this.#sendNext());
+      } while (this.#again);
+      this.#failures = 0;
+    } catch (error) {
+      this.#options.log.error("the outbox cannot be read", { error });
+      this.#later();
+    } finally {
+      this.#pumping = false;
+      this.#arm();
+    }
+  }
+
+  /** Sends one packet if there is one and the ledger lets it go. */
+  async #sendNext(): Promise<boolean> {
+    const { outbox, clock, sendPacket } = this.#options;
+    const session = this.#session;
+    const fetch = this.#ledger.next();
+    if (fetch === null || session === null) return false;
+    const read = await outbox.read(fetch.epoch, fetch.from, fetch.maxEntries, fetch.maxBytes);
+    if (this.#session !== session) return true;
+    const entries = this.#ledger.admit(fetch, this.#understood(read, session.capabilities));
+    const [first] = entries;
+    if (first === undefined) return false;
+    const size = sendPacket(fetch.epoch, first.n, entries);
+    this.#ledger.sent(fetch.epoch, entries, size, clock.monotonic());
+    return true;
+  }
+
+  /** Kinds that the peer does not know become voids, so that the numbers have no hole. */
+  #understood(
+    entries: readonly NumberedEntry<E>[],
+    capabilities: ReadonlySet<string>,
+  ): readonly NumberedEntry[] {
+    return entries.map((numbered) => {
+      const { n, last, entry } = numbered;
+      if (entry.kind === "void" || capabilities.has(entry.kind)) return numbered;
+      const { id, at, kind } = entry;
+      const reason = `the peer does not know entries of kind ${kind}`;
+      const stand = { id, at, kind: "void", from: n, to: last, reason } as const;
+      return { n, last, entry: stand, size: JSON.stringify(stand).length };
+    });
+  }
+
+  #receipted(epoch: string, upTo: number): void {
+    this.#options.outbox.receipted(epoch, upTo).catch((error) => {
+      // Only tidying is late: the next receipt, or the next hello, covers these entries too.
+      this.#options.log.warn("a receipt could not be noted", { error });
+    });
+  }
+
+  async #park({ epoch, n, reason }: { epoch: string; n: number; reason: string }): Promise<void> {
+    const { outbox, log, clock } = this.#options;
+    log.error("the peer cannot decode an entry: it is parked", {
+      epoch,
+      n,
+      reason,
+      at: timestamp(clock.now()),
+    });
+    try {
+      await outbox.park(epoch, n, reason);
+      this.#ledger.parked(epoch);
+      this.wake();
+    } catch (error) {
+      log.error("an entry could not be parked", { epoch, n, error });
+      // The next session refuses it again.
+      this.#later(() => this.#options.needsHello());
+    }
+  }
+
+  #later(what: () => void = () => this.wake()): void {
+    const { timers, jitter } = this.#options;
+    timers.after(backoffMs(linkBackoff, this.#failures++, jitter()), what);
+  }
+
+  /** One timer for all that is in flight; set anew only when it is to fire earlier. */
+  #arm(): void {
+    const { clock, timers } = this.#options;
+    const now = clock.monotonic();
+    const at = this.#ledger.wakeAt(now);
+    if (at === null || (this.#timer !== null && this.#timer.at <= at)) return;
+    this.#timer?.stop();
+    const stop = timers.after(Math.max(0, at - now), () => {
+      this.#timer = null;
+      this.#probe();
+    });
+    this.#timer = { at, stop };
+  }
+
+  #probe(): void {
+    const { clock, sendPacket } = this.#options;
+    for (const { epoch, first } of this.#ledger.probes(clock.monotonic())) sendPacket(epoch, first, []);
+    this.#arm();
+  }
+}
