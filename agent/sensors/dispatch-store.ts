@@ -6,11 +6,12 @@ import type { Logger } from "../../shared/log.ts";
 import type { StoreOp } from "../../shared/storage/committer-store.ts";
 import type { Database } from "../../shared/storage/database-store.ts";
 import { maxEntryBytes, type TriggerEntry } from "../../shared/wire/messages.ts";
+import { jsonProblem } from "../../shared/wire/plain-json.ts";
+import { agentKey, agentKeys, agentRange } from "../store/keys.ts";
 import type { DispatchLife, Refusal } from "./intake.ts";
 import type { LocalValues, LocalValuesStore, ValueChange, ValuePlan } from "./local-values-store.ts";
 import type { DispatchMessage } from "./messages.ts";
 import { type KeyPlan, OccurrenceKeys } from "./occurrence-keys.ts";
-import { isDeeperThan, maxPayloadDepth } from "./protocol.ts";
 
 export interface DispatchStoreOptions {
   readonly database: Pick<Database, "level" | "committer">;
@@ -29,9 +30,12 @@ interface Prepared {
   readonly changes: readonly ValueChange[];
 }
 
-function prefixOf(sensor: string): string {
-  return `sensor-key!${sensor}!`;
+function keyRow(sensor: string, digest: string): string {
+  return agentKey(agentKeys.sensorKey, sensor, digest);
 }
+
+/** What the outbox says of an entry that it will never take. */
+const inVain: ReadonlySet<string> = new Set(["LINK_ENTRY_TOO_LARGE", "WIRE_PACKET"]);
 
 /** Keys hold paths of any length; a digest keeps rows and memory small. */
 function digestOf(key: string): string {
@@ -48,11 +52,10 @@ export class DispatchStore {
 
   /** Begins a life of `sensor` (`pack.ClassName`), with the keys that earlier lives left. */
   async openLife(sensor: string): Promise<DispatchLife> {
-    const prefix = prefixOf(sensor);
     const held: { key: string; sequence: number }[] = [];
-    const rows = this.#options.database.level.iterator({ gt: prefix, lt: `${prefix}~` });
-    for await (const [key, value] of rows)
-      held.push({ key: key.slice(prefix.length), sequence: Number(value) });
+    const range = agentRange(agentKey(agentKeys.sensorKey, sensor));
+    for await (const [key, value] of this.#options.database.level.iterator(range))
+      held.push({ key: key.slice(range.gt.length), sequence: Number(value) });
     const values = await this.#options.values.of(sensor);
     return new StoredLife(this.#options, sensor, new OccurrenceKeys(held), values);
   }
@@ -112,7 +115,7 @@ class StoredLife implements DispatchLife {
       if (entries.length > 0) await this.#options.append(entries, ops);
       else await this.#commit(ops);
     } catch (error) {
-      if (isPetrelError(error) && error.code === "LINK_ENTRY_TOO_LARGE") return error;
+      if (isPetrelError(error) && inVain.has(error.code)) return error;
       this.#uncertain = true;
       throw error;
     }
@@ -145,11 +148,12 @@ class StoredLife implements DispatchLife {
     const { trigger, payload = null, trace_tag: traceTag = null } = dispatch;
     const refuse = (code: ErrorCode, message: string, hint: string) =>
       new PetrelError(code, `${message}; ${hint}`, { where: `${this.#sensor}, dispatch ${dispatch.id}` });
-    if (isDeeperThan(payload, maxPayloadDepth)) {
+    const problem = jsonProblem(payload, 1);
+    if (problem !== null) {
       return refuse(
         "TRIGGER_PAYLOAD",
-        `the payload nests more than ${maxPayloadDepth} levels`,
-        "flatten it, or send the deep part as text",
+        `the payload cannot be taken: ${problem}`,
+        "flatten it, or send that part as text",
       );
     }
     const entry: TriggerEntry = {
@@ -177,17 +181,15 @@ class StoredLife implements DispatchLife {
   /** After a failed write: a key that is on disk says that its whole batch is. */
   async #learnFromDisk(ready: readonly Prepared[]): Promise<void> {
     const keys = ready.flatMap(({ key }) => (key === null ? [] : [key]));
-    const rows = await this.#options.database.level.getMany(keys.map((key) => prefixOf(this.#sensor) + key));
+    const rows = await this.#options.database.level.getMany(keys.map((key) => keyRow(this.#sensor, key)));
     this.#keys.learn(keys.filter((_, at) => rows[at] !== undefined));
   }
 
   #keyOps({ hold, release }: Pick<KeyPlan<Prepared>, "hold" | "release">): StoreOp[] {
-    const prefix = prefixOf(this.#sensor);
+    const row = (key: string) => keyRow(this.#sensor, key);
     return [
-      ...release.map((key): StoreOp => ({ type: "del", key: prefix + key })),
-      ...hold.map(
-        ({ key, sequence }): StoreOp => ({ type: "put", key: prefix + key, value: String(sequence) }),
-      ),
+      ...release.map((key): StoreOp => ({ type: "del", key: row(key) })),
+      ...hold.map(({ key, sequence }): StoreOp => ({ type: "put", key: row(key), value: String(sequence) })),
     ];
   }
 

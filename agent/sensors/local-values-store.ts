@@ -2,6 +2,7 @@
 import { PetrelError } from "../../shared/errors.ts";
 import type { StoreOp } from "../../shared/storage/committer-store.ts";
 import type { Database } from "../../shared/storage/database-store.ts";
+import { agentKey, agentKeys, agentRange } from "../store/keys.ts";
 
 /** Values one owner may have; names and expiry of all of them are in memory while it is used. */
 export const maxLocalValues = 10_000;
@@ -32,11 +33,6 @@ export interface LocalValuesOptions {
   readonly now: () => number;
 }
 
-/** `!` is not allowed in refs, so no owner's rows lie among another's. */
-function prefixOf(owner: string): string {
-  return `local-value!${owner}!`;
-}
-
 /** The values of one owner (`pack.ClassName`). */
 export class LocalValues {
   readonly #options: LocalValuesOptions;
@@ -52,11 +48,10 @@ export class LocalValues {
 
   /** Learns the owner's names, and removes what has expired. */
   static async open(options: LocalValuesOptions, owner: string): Promise<LocalValues> {
-    const prefix = prefixOf(owner);
     const names = new Map<string, number | null>();
-    const range = options.database.level.iterator({ gt: prefix, lt: `${prefix}\u{10ffff}` });
-    for await (const [key, text] of range) {
-      names.set(key.slice(prefix.length), (JSON.parse(text) as StoredValue).expires ?? null);
+    const range = agentRange(agentKey(agentKeys.localValue, owner));
+    for await (const [key, text] of options.database.level.iterator(range)) {
+      names.set(key.slice(range.gt.length), (JSON.parse(text) as StoredValue).expires ?? null);
     }
     const values = new LocalValues(options, owner, names);
     const expired = [...names.keys()].filter((name) => !values.#isHeld(name));
@@ -100,7 +95,7 @@ export class LocalValues {
   plan(changes: readonly ValueChange[]): ValuePlan {
     const after = new Map<string, number | null>();
     const ops = changes.map(({ name, value, ttl }): StoreOp => {
-      const key = prefixOf(this.#owner) + name;
+      const key = this.#key(name);
       if (value === null) {
         after.delete(name);
         return { type: "del", key };
@@ -131,8 +126,12 @@ export class LocalValues {
   }
 
   async #read(name: string): Promise<string | null> {
-    const text = await this.#options.database.level.get(prefixOf(this.#owner) + name);
+    const text = await this.#options.database.level.get(this.#key(name));
     return text === undefined ? null : (JSON.parse(text) as StoredValue).value;
+  }
+
+  #key(name: string): string {
+    return agentKey(agentKeys.localValue, this.#owner, name);
   }
 
   #isHeld(name: string): boolean {

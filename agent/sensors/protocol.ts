@@ -9,8 +9,6 @@ export const maxKeyLength = 8500;
 export const maxNameLength = 512;
 /** Longest value of the local datastore, in characters. */
 export const maxValueLength = 64 * 1024;
-/** Levels of arrays and objects in a payload; deeper ones would break readers that recurse. */
-export const maxPayloadDepth = 64;
 
 const count = { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER };
 const positive = { ...count, minimum: 1 };
@@ -166,11 +164,4 @@ export function decodeAgentLine(line: string): DecodedLine<AgentMessage> {
 /** The message as a line with its line end. JSON escapes line ends inside texts, so there is exactly one. */
 export function encodeLine(message: AgentMessage | SensorMessage): string {
   return `${JSON.stringify(message)}\n`;
-}
-
-/** True when arrays and objects are nested more than `limit` levels. */
-export function isDeeperThan(candidate: unknown, limit: number): boolean {
-  if (typeof candidate !== "object" || candidate === null) return false;
-  if (limit === 0) return true;
-  return Object.values(candidate).some((inner) => isDeeperThan(inner, limit - 1));
 }

@@ -1,0 +1,227 @@
+/** Makes what runs on this agent follow the assignments: versions are fetched, configured, started, told to the hub. */
+import { type Backoff, backoffMs } from "../../shared/backoff.ts";
+import { type Clock, timestamp } from "../../shared/clock.ts";
+import type { JsonObject } from "../../shared/json.ts";
+import type { Logger } from "../../shared/log.ts";
+import { effectiveConfig } from "../../shared/packs/config.ts";
+import type { Timers } from "../../shared/timers.ts";
+import type { InventoryEntry } from "../../shared/wire/messages.ts";
+import type { DesiredSensor } from "../sensors/sensor-process.ts";
+import type { AssignmentsStore, PackAssignment } from "./assignments-store.ts";
+import type { CachedPack, PackCache } from "./pack-cache-fs.ts";
+
+/** What the hub is told about this agent besides its packs. */
+export type AgentFacts = Pick<InventoryEntry, "host" | "version" | "platform" | "labels" | "runners">;
+
+export interface PackApplierOptions {
+  readonly assignments: Pick<AssignmentsStore, "assigned" | "applied" | "saveApplied">;
+  readonly cache: Pick<PackCache, "load" | "ensurePack" | "clean">;
+  readonly host: {
+    apply(desired: readonly DesiredSensor[]): void;
+    foldersInUse(): ReadonlySet<string>;
+  };
+  /** Of the outbox. */
+  readonly append: (entries: readonly InventoryEntry[]) => Promise<unknown>;
+  readonly facts: AgentFacts;
+  /** Digests of packs that unsettled executions name. */
+  readonly pinnedDigests: () => Promise<Iterable<string>>;
+  readonly newId: () => string;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  /** In [0, 1). */
+  readonly jitter: () => number;
+  readonly log: Logger;
+  readonly backoff?: Backoff;
+}
+
+/** A version in use, with the configuration it runs with. */
+interface Running {
+  readonly assignment: PackAssignment;
+  readonly cached: CachedPack;
+  readonly config: JsonObject;
+}
+
+interface Fetch {
+  readonly digest: string;
+  attempt: number;
+  cancel: () => void;
+}
+
+const defaultBackoff: Backoff = { firstMs: 1_000, mostMs: 60_000 };
+
+/**
+ * One round reads the assignments and uses what is on disk, so the agent starts the same with the hub away. What is
+ * missing is fetched beside that; while it is, the version that ran last goes on.
+ */
+export class PackApplier {
+  readonly #options: PackApplierOptions;
+  readonly #backoff: Backoff;
+  #running = new Map<string, Running>();
+  readonly #fetches = new Map<string, Fetch>();
+  #round: Promise<void> | null = null;
+  #isStale = false;
+  #isClosed = false;
+  #failures = 0;
+  #cancelRetry: () => void = () => {};
+  /** The inventory as it was last written to the outbox. */
+  #told = "";
+
+  constructor(options: PackApplierOptions) {
+    this.#options = options;
+    this.#backoff = options.backoff ?? defaultBackoff;
+  }
+
+  /** Starts what is on disk. Resolves after the first round; never waits for the hub. */
+  async start(): Promise<void> {
+    this.changed();
+    await this.#round;
+  }
+
+  /** To be called after assignments changed on disk. */
+  changed(): void {
+    this.#isStale = true;
+    if (this.#isClosed) return;
+    this.#round ??= this.#rounds().finally(() => {
+      this.#round = null;
+    });
+  }
+
+  /** No round begins after this; the sensors are the host's to stop. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#cancelRetry();
+    for (const { cancel } of this.#fetches.values()) cancel();
+    await this.#round;
+  }
+
+  /** Pack ref to the digest of the version in use. */
+  versions(): Readonly<Record<string, string>> {
+    const byRef = [...this.#running].sort(([a], [b]) => (a < b ? -1 : 1));
+    return Object.fromEntries(byRef.map(([ref, { cached }]) => [ref, cached.digest]));
+  }
+
+  /** The effective configuration of the version in use; `{}` for a pack that is not. */
+  packConfig(ref: string): JsonObject {
+    return this.#running.get(ref)?.config ?? {};
+  }
+
+  /** The folder of exactly this version, fetched if need be. Rejects with PACK_MISSING. */
+  async ensurePack(ref: string, digest: string): Promise<string> {
+    return (await this.#options.cache.ensurePack(ref, digest)).folder;
+  }
+
+  async #rounds(): Promise<void> {
+    while (this.#isStale && !this.#isClosed) {
+      this.#isStale = false;
+      try {
+        await this.#apply();
+        this.#failures = 0;
+      } catch (error) {
+        this.#retryLater(error);
+        return;
+      }
+    }
+  }
+
+  #retryLater(error: unknown): void {
+    const delayMs = backoffMs(this.#backoff, this.#failures++, this.#options.jitter());
+    this.#options.log.warn("packs cannot be applied yet", { error, retry_in_ms: Math.round(delayMs) });
+    this.#cancelRetry();
+    this.#cancelRetry = this.#options.timers.after(delayMs, () => this.changed());
+  }
+
+  async #apply(): Promise<void> {
+    const { assignments, cache, host, pinnedDigests } = this.#options;
+    const assigned = await assignments.assigned();
+    const applied = await assignments.applied();
+    const running = new Map<string, Running>();
+    for (const assignment of assigned) {
+      const { pack, digest } = assignment;
+      const cached = await this.#load(pack, digest);
+      const older = applied.get(pack);
+      if (cached !== null) running.set(pack, configured(assignment, cached));
+      else {
+        this.#fetch(pack, digest);
+        const fallback = older === undefined ? null : await this.#load(pack, older.digest);
+        if (older !== undefined && fallback !== null) running.set(pack, configured(older, fallback));
+      }
+    }
+    this.#forgetFetches(assigned);
+    this.#running = running;
+    host.apply([...running.values()].flatMap(desiredSensors));
+    await assignments.saveApplied([...running.values()].map(({ assignment }) => assignment));
+    const needed = [...assigned, ...applied.values()].map(({ digest }) => digest);
+    await cache.clean(new Set([...needed, ...(await pinnedDigests())]), host.foldersInUse());
+    await this.#tellInventory();
+  }
+
+  /** A version that turns out unusable is like one that is not there: it must not stop the other packs. */
+  async #load(pack: string, digest: string): Promise<CachedPack | null> {
+    try {
+      return await this.#options.cache.load(pack, digest);
+    } catch (error) {
+      this.#options.log.error("a pack cannot be used", { pack, digest, error });
+      return null;
+    }
+  }
+
+  #fetch(pack: string, digest: string): void {
+    const running = this.#fetches.get(pack);
+    if (running?.digest === digest) return;
+    running?.cancel();
+    const fetch: Fetch = { digest, attempt: 0, cancel: () => {} };
+    this.#fetches.set(pack, fetch);
+    this.#attempt(pack, fetch);
+  }
+
+  #attempt(pack: string, fetch: Fetch): void {
+    const { cache, timers, jitter, log } = this.#options;
+    cache.ensurePack(pack, fetch.digest).then(
+      () => {
+        if (this.#fetches.get(pack) === fetch) this.#fetches.delete(pack);
+        this.changed();
+      },
+      (error: unknown) => {
+        if (this.#isClosed || this.#fetches.get(pack) !== fetch) return;
+        const delayMs = backoffMs(this.#backoff, fetch.attempt++, jitter());
+        log.warn("a pack cannot be fetched yet", { pack, error, retry_in_ms: Math.round(delayMs) });
+        fetch.cancel = timers.after(delayMs, () => this.#attempt(pack, fetch));
+      },
+    );
+  }
+
+  #forgetFetches(assigned: readonly PackAssignment[]): void {
+    const wanted = new Map(assigned.map(({ pack, digest }) => [pack, digest]));
+    for (const [pack, fetch] of this.#fetches) {
+      if (wanted.get(pack) === fetch.digest) continue;
+      fetch.cancel();
+      this.#fetches.delete(pack);
+    }
+  }
+
+  async #tellInventory(): Promise<void> {
+    const { append, facts, newId, clock } = this.#options;
+    const inventory = { ...facts, packs: this.versions() };
+    const text = JSON.stringify(inventory);
+    if (text === this.#told) return;
+    await append([{ kind: "inventory", id: newId(), at: timestamp(clock.now()), ...inventory }]);
+    this.#told = text;
+  }
+}
+
+function configured(assignment: PackAssignment, cached: CachedPack): Running {
+  return { assignment, cached, config: effectiveConfig(cached.pack, assignment.config) };
+}
+
+function desiredSensors({ cached, config }: Running): readonly DesiredSensor[] {
+  const { pack, folder, codeDigest } = cached;
+  return pack.sensors
+    .filter(({ enabled }) => enabled)
+    .map((definition) => ({
+      definition,
+      triggerTypes: pack.trigger_types,
+      packFolder: folder,
+      codeDigest,
+      config,
+    }));
+}

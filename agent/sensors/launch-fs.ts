@@ -1,0 +1,86 @@
+/** Which program runs a sensor: Node or Python with our runtime, or the pack's own executable. */
+import { access, constants, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { PetrelError } from "../../shared/errors.ts";
+import type { SensorDefinition } from "../../shared/model/pack.ts";
+import type { SensorProgram } from "./sensor-child-process.ts";
+import { entryPointOf } from "./start-message.ts";
+
+export interface SensorPlace {
+  readonly definition: SensorDefinition;
+  readonly packFolder: string;
+}
+
+export interface LaunchOptions {
+  /** What starts `node-sensor-main.ts`, for instance `[process.execPath, …]`. */
+  readonly node: readonly [command: string, ...args: string[]];
+  /** Folder of `petrel_sensor.py` and of the modules that StackStorm packs import. */
+  readonly pythonFolder: string;
+  /** The environment every sensor inherits; holds nothing secret of the agent's. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** By this variable a process of a sensor is known again after the agent was killed. */
+export const sensorVariable = "PETREL_SENSOR";
+/** Folders of a pack that may hold a virtualenv of its own. */
+const virtualenvs = ["virtualenv", ".venv"];
+
+/** Rejects with SENSOR_INVALID when the code is not there. */
+export async function findProgram(place: SensorPlace, options: LaunchOptions): Promise<SensorProgram> {
+  const { definition, packFolder } = place;
+  const entryPoint = entryPointOf(place);
+  const found = await stat(entryPoint).catch(() => null);
+  if (!found?.isFile()) {
+    throw new PetrelError(
+      "SENSOR_INVALID",
+      `sensor ${definition.ref} has no file ${definition.entry_point}`,
+      {
+        where: entryPoint,
+        hint: "register the pack again",
+      },
+    );
+  }
+  const common = {
+    cwd: packFolder,
+    channel: "stdio",
+    missing: "SENSOR_INVALID",
+  } as const;
+  const env = {
+    ...options.env,
+    [sensorVariable]: definition.ref,
+    PETREL_PACK: definition.pack,
+    PETREL_PACK_FOLDER: packFolder,
+  };
+  switch (definition.language) {
+    case "node": {
+      const [command, ...args] = options.node;
+      // A sensor is small and there may be many: fewer threads and memory pools.
+      const small = { UV_THREADPOOL_SIZE: "2", MALLOC_ARENA_MAX: "1" };
+      return { ...common, command, args, env: { ...env, ...small }, channel: "descriptor-3" };
+    }
+    case "python":
+      return {
+        ...common,
+        command: (await ownPython(packFolder)) ?? "python3",
+        args: [join(options.pythonFolder, "petrel_sensor.py")],
+        // Nothing is written into the pack's folder, which is named by the digest of its contents.
+        env: { ...env, PYTHONDONTWRITEBYTECODE: "1" },
+        missing: "PYTHON_MISSING",
+      };
+    case "executable":
+      return { ...common, command: entryPoint, args: [], env };
+  }
+}
+
+/** The interpreter of the pack's virtualenv, if it has one. */
+async function ownPython(packFolder: string): Promise<string | null> {
+  for (const name of virtualenvs) {
+    const python = join(packFolder, name, "bin", "python");
+    const isThere = await access(python, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) return python;
+  }
+  return null;
+}

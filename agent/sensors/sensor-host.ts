@@ -1,0 +1,94 @@
+/** The sensors of this agent: starts, restarts and stops them until they are those that shall run. */
+import { createHash } from "node:crypto";
+import type { Logger } from "../../shared/log.ts";
+import type { DesiredSensor, SensorProcess } from "./sensor-process.ts";
+import type { SensorStatus } from "./sensor-reports.ts";
+
+export interface SensorHostOptions {
+  /** Makes the process of a sensor, without starting it. */
+  readonly create: (
+    desired: DesiredSensor,
+  ) => Pick<SensorProcess, "begin" | "replace" | "stop" | "status" | "folders">;
+  readonly log: Logger;
+}
+
+interface Hosted {
+  readonly process: ReturnType<SensorHostOptions["create"]>;
+  fingerprint: string;
+}
+
+/** What makes a restart necessary: the sensor's definition, its code, its configuration. */
+function fingerprintOf({ definition, codeDigest, config, triggerTypes }: DesiredSensor): string {
+  const told = triggerTypes.filter(({ ref }) => definition.trigger_types.includes(ref));
+  const triggers = told.map(({ ref, parameters_schema: schema }) => [ref, schema]);
+  const { description: _, ...definitionThatRuns } = definition;
+  const parts = JSON.stringify([definitionThatRuns, codeDigest, config, triggers]);
+  return createHash("sha256").update(parts).digest("hex");
+}
+
+export class SensorHost {
+  readonly #options: SensorHostOptions;
+  readonly #hosted = new Map<string, Hosted>();
+  /** Sensors that were taken away and have not ended yet. */
+  readonly #leaving = new Map<
+    string,
+    { readonly process: Hosted["process"]; readonly gone: Promise<void> }
+  >();
+  #isClosed = false;
+
+  constructor(options: SensorHostOptions) {
+    this.#options = options;
+  }
+
+  /** These sensors, and no others, shall run. Returns at once; one that did not change is not touched. */
+  apply(desired: readonly DesiredSensor[]): void {
+    if (this.#isClosed) return;
+    const wanted = new Map(desired.map((sensor) => [sensor.definition.ref, sensor]));
+    for (const [ref, hosted] of this.#hosted) if (!wanted.has(ref)) this.#takeAway(ref, hosted);
+    for (const [ref, sensor] of wanted) {
+      const fingerprint = fingerprintOf(sensor);
+      const hosted = this.#hosted.get(ref);
+      if (hosted === undefined) this.#start(ref, sensor, fingerprint);
+      else {
+        const isChanged = hosted.fingerprint !== fingerprint;
+        if (isChanged) this.#options.log.info("sensor changed; it is restarted", { sensor: ref });
+        hosted.process.replace(sensor, isChanged);
+        hosted.fingerprint = fingerprint;
+      }
+    }
+  }
+
+  /** Every sensor that runs or shall run, by ref. */
+  statuses(): readonly SensorStatus[] {
+    return [...this.#hosted.values()].map(({ process }) => process.status);
+  }
+
+  /** Folders of packs that a process still runs from. */
+  foldersInUse(): ReadonlySet<string> {
+    const all = [...this.#hosted.values(), ...this.#leaving.values()];
+    return new Set(all.flatMap(({ process }) => process.folders));
+  }
+
+  /** Ends all sensors; what is not on disk `patienceMs` later is given up, and was never accepted. */
+  async close(patienceMs: number): Promise<void> {
+    this.#isClosed = true;
+    const all = [...this.#hosted.values(), ...this.#leaving.values()];
+    await Promise.all(all.map(({ process }) => process.stop(patienceMs)));
+    this.#hosted.clear();
+  }
+
+  #start(ref: string, desired: DesiredSensor, fingerprint: string): void {
+    const process = this.#options.create(desired);
+    this.#hosted.set(ref, { process, fingerprint });
+    // Two lives of one sensor never overlap, also when it was taken away and is back.
+    process.begin(this.#leaving.get(ref)?.gone);
+  }
+
+  #takeAway(ref: string, { process }: Hosted): void {
+    this.#hosted.delete(ref);
+    const gone = process.stop().finally(() => {
+      if (this.#leaving.get(ref)?.process === process) this.#leaving.delete(ref);
+    });
+    this.#leaving.set(ref, { process, gone });
+  }
+}

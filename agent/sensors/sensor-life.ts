@@ -1,0 +1,231 @@
+/** One life of a sensor's process: what it says goes to the intake and the log, until it ends. */
+import type { Clock } from "../../shared/clock.ts";
+import type { Json } from "../../shared/json.ts";
+import type { Logger } from "../../shared/log.ts";
+import { type DispatchLife, SensorIntake } from "./intake.ts";
+import { LineBudget } from "./line-budget.ts";
+import type { CutLine } from "./lines.ts";
+import type {
+  AgentMessage,
+  DatastoreMessage,
+  ErrorMessage,
+  SensorMessage,
+  StartMessage,
+} from "./messages.ts";
+import { decodeSensorLine, encodeLine } from "./protocol.ts";
+import type { Ending } from "./schedule.ts";
+
+/** How a process ended. */
+export interface ChildExit {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
+/** A running process and its two streams of lines. */
+export interface SensorChild {
+  readonly pid: number;
+  /** Writes to the protocol's channel; what a dead process does not read is lost. */
+  send(text: string): void;
+  /** Whether lines of the protocol are read now; the sensor's pipe fills while they are not. */
+  setReading(isReading: boolean): void;
+  /** True while the sensor does not read what was sent. */
+  readonly isClogged: boolean;
+  /** Resolves when the process and its group have gone and their last line was told. */
+  readonly ended: Promise<ChildExit>;
+  /** Sends `stopLine`; after `graceMs` SIGTERM to the group, after `killMs` more SIGKILL. */
+  stop(stopLine: string, graceMs: number, killMs: number): void;
+}
+
+export interface ChildListeners {
+  /** A line of the protocol's channel. */
+  onLine(line: CutLine): void;
+  /** A line the author printed. */
+  onOutput(line: CutLine): void;
+  /** The sensor reads again what it is sent. */
+  onDrain(): void;
+}
+
+export interface LifeOptions {
+  readonly startChild: (listeners: ChildListeners) => Promise<SensorChild>;
+  readonly start: StartMessage;
+  readonly dispatches: DispatchLife;
+  readonly answerValue: (call: DatastoreMessage) => Promise<Json>;
+  readonly clock: Clock;
+  readonly pause: (delayMs: number, signal: AbortSignal) => Promise<void>;
+  readonly jitter: () => number;
+  readonly log: Logger;
+  readonly onReady: () => void;
+}
+
+export interface LifeEnd {
+  readonly ending: Ending;
+  readonly error: string;
+}
+
+/** Characters of one line of output, and of the last output told as the reason of an exit. */
+const maxShown = 4_096;
+const tailLines = 5;
+
+export class SensorLife implements ChildListeners {
+  readonly #options: LifeOptions;
+  readonly #intake: SensorIntake;
+  readonly #budget = new LineBudget();
+  #child: SensorChild | null = null;
+  #readyAt: number | null = null;
+  #error: ErrorMessage | null = null;
+  #tail: string[] = [];
+  #protocolErrors = 0;
+  #stopping: { readonly graceMs: number; readonly killMs: number } | null = null;
+
+  constructor(options: LifeOptions) {
+    this.#options = options;
+    const { dispatches: life, answerValue, pause, jitter, log } = options;
+    this.#intake = new SensorIntake({
+      life,
+      answerValue,
+      pause,
+      jitter,
+      log,
+      send: (message) => this.#send(message),
+      onRoom: () => this.#adjustReading(),
+    });
+  }
+
+  get pid(): number | null {
+    return this.#child?.pid ?? null;
+  }
+
+  /** Lines that broke the protocol in this life. */
+  get protocolErrors(): number {
+    return this.#protocolErrors;
+  }
+
+  /** Starts the process and lives until it has gone and all it said is settled. Rejects when it cannot start. */
+  async run(): Promise<LifeEnd> {
+    const { startChild, start, clock } = this.#options;
+    if (this.#stopping !== null) return { ending: { kind: "exited", livedMs: 0 }, error: "stopped" };
+    const child = await startChild(this);
+    this.#child = child;
+    child.send(encodeLine(start));
+    this.#stopChild();
+    const exit = await child.ended;
+    const livedMs = this.#readyAt === null ? 0 : clock.monotonic() - this.#readyAt;
+    await this.#intake.settled();
+    const unstartable = this.#error?.code === "SENSOR_INVALID";
+    return {
+      ending: unstartable ? { kind: "unstartable" } : { kind: "exited", livedMs },
+      error: this.#describe(exit),
+    };
+  }
+
+  /** Asks the process to end, and sees to it that it does. */
+  stop(graceMs: number, killMs: number): void {
+    this.#stopping = { graceMs, killMs };
+    this.#stopChild();
+  }
+
+  /** Gives up what is not on disk yet. */
+  abandon(): void {
+    this.#intake.close();
+    this.#adjustReading();
+  }
+
+  onLine(line: CutLine): void {
+    if (line.kind === "dropped") {
+      this.#breach(`a line of ${line.bytes} bytes; at most 1 MiB is read`);
+      return;
+    }
+    const decoded = line.clean ? decodeSensorLine(line.text) : { kind: "stray" as const };
+    if (decoded.kind === "stray") this.onOutput(line);
+    else if (decoded.kind === "invalid") {
+      this.#breach(decoded.problem);
+      const { id, request } = decoded;
+      const message = `${decoded.problem} (docs/sensor-protocol.md)`.slice(0, maxShown);
+      if (decoded.op === "dispatch" && id !== null && id > 0) {
+        this.#send({ op: "refused", id, code: "SENSOR_PROTOCOL", message });
+      }
+      if (request !== null) this.#send({ op: "value", request, error: { code: "SENSOR_PROTOCOL", message } });
+    } else this.#take(decoded.message, line.bytes);
+    this.#adjustReading();
+  }
+
+  onOutput(line: CutLine): void {
+    const text = line.kind === "line" ? line.text.slice(0, maxShown) : `(a line of ${line.bytes} bytes)`;
+    this.#tail = [...this.#tail, text].slice(-tailLines);
+    this.#logLine("info", text, "output");
+  }
+
+  onDrain(): void {
+    this.#adjustReading();
+  }
+
+  #stopChild(): void {
+    if (this.#stopping === null) return;
+    const { graceMs, killMs } = this.#stopping;
+    this.#child?.stop(encodeLine({ op: "stop", grace_seconds: graceMs / 1000 }), graceMs, killMs);
+  }
+
+  #take(message: SensorMessage, bytes: number): void {
+    switch (message.op) {
+      case "log":
+        this.#logLine(message.level, message.message.slice(0, maxShown), message.logger ?? "");
+        break;
+      case "ready":
+        this.#ready();
+        break;
+      case "error":
+        this.#error = message;
+        this.#options.log.error("sensor error", {
+          error: message.message.slice(0, maxShown),
+          code: message.code,
+          detail: message.detail?.slice(0, maxShown),
+        });
+        break;
+      case "dispatch":
+        // A program that never says ready shows by its first trigger that it works.
+        this.#ready();
+        this.#intake.take(message, bytes);
+        break;
+      default:
+        this.#intake.take(message, bytes);
+    }
+  }
+
+  #ready(): void {
+    if (this.#readyAt !== null) return;
+    this.#readyAt = this.#options.clock.monotonic();
+    this.#options.onReady();
+  }
+
+  #send(message: AgentMessage): void {
+    this.#child?.send(encodeLine(message));
+    this.#adjustReading();
+  }
+
+  /** A sensor that talks faster than the disk writes, or does not listen, waits on its own pipe. */
+  #adjustReading(): void {
+    const child = this.#child;
+    child?.setReading(!this.#intake.isFull && !child.isClogged);
+  }
+
+  #breach(problem: string): void {
+    this.#protocolErrors++;
+    this.#logLine("warn", `SENSOR_PROTOCOL: ${problem}`.slice(0, maxShown), "protocol");
+  }
+
+  #logLine(level: "debug" | "info" | "warn" | "error", text: string, logger: string): void {
+    const { passes, skipped } = this.#budget.judge(this.#options.clock.monotonic());
+    if (!passes) return;
+    if (skipped > 0)
+      this.#options.log.warn("sensor writes too much; lines were left out", { lines: skipped });
+    this.#options.log[level](text, logger === "" ? {} : { logger });
+  }
+
+  #describe({ code, signal }: ChildExit): string {
+    if (this.#error !== null)
+      return `${this.#error.code ?? "SENSOR_EXITED"}: ${this.#error.message}`.slice(0, 2048);
+    const how = signal === null ? `exit code ${code}` : `killed by ${signal}`;
+    const said = this.#tail.length === 0 ? "" : `; last output: ${this.#tail.join(" | ")}`;
+    return `SENSOR_EXITED: ${how}${said}`.slice(0, 2048);
+  }
+}

@@ -1,0 +1,219 @@
+/** Keeps one sensor alive: one process after the other, with growing pauses, until it is stopped. */
+import { type Clock, timestamp } from "../../shared/clock.ts";
+import { errorReport } from "../../shared/errors.ts";
+import type { JsonObject } from "../../shared/json.ts";
+import type { Logger } from "../../shared/log.ts";
+import type { SensorState } from "../../shared/model/agent.ts";
+import type { SensorDefinition } from "../../shared/model/pack.ts";
+import type { TriggerType } from "../../shared/model/trigger.ts";
+import type { Timers } from "../../shared/timers.ts";
+import { endGroup } from "../actions/group-process.ts";
+import type { Datastore } from "./datastore.ts";
+import type { DispatchStore } from "./dispatch-store.ts";
+import type { SensorPlace } from "./launch-fs.ts";
+import { pause } from "./pause.ts";
+import { type Ending, nextStart, type Schedule } from "./schedule.ts";
+import { type SensorProgram, startSensorChild } from "./sensor-child-process.ts";
+import type { SensorGroups } from "./sensor-groups-store.ts";
+import { type LifeEnd, SensorLife } from "./sensor-life.ts";
+import type { SensorStatus } from "./sensor-reports.ts";
+import { startMessage } from "./start-message.ts";
+
+/** A sensor that shall run on this agent. */
+export interface DesiredSensor {
+  readonly definition: SensorDefinition;
+  /** The pack's trigger types; those the sensor names are told to it. */
+  readonly triggerTypes: readonly TriggerType[];
+  /** Absolute path of the pack's folder. */
+  readonly packFolder: string;
+  /** Changes when code that the sensor may use changes. */
+  readonly codeDigest: string;
+  /** The pack's effective configuration. */
+  readonly config: JsonObject;
+}
+
+/** What every sensor process of an agent needs. */
+export interface SensorProcessOptions {
+  readonly dispatches: DispatchStore;
+  readonly datastore: Datastore;
+  readonly groups: SensorGroups;
+  /** Finds the program of a sensor; rejects with SENSOR_INVALID or PYTHON_MISSING. */
+  readonly launch: (place: SensorPlace) => Promise<SensorProgram>;
+  readonly report: (status: SensorStatus, crashes: number) => void;
+  readonly schedule: Schedule;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  /** In [0, 1). */
+  readonly jitter: () => number;
+  readonly log: Logger;
+}
+
+/** Codes of errors that trying again soon will not mend. */
+const unstartable: ReadonlySet<string> = new Set(["SENSOR_INVALID", "PYTHON_MISSING"]);
+
+export class SensorProcess {
+  readonly #options: SensorProcessOptions;
+  readonly #log: Logger;
+  readonly #sensor: string;
+  #desired: DesiredSensor;
+  #status: SensorStatus;
+  #crashes = 0;
+  #life: SensorLife | null = null;
+  /** The folder that the present life was started from. */
+  #livesIn: string | null = null;
+  #isStopping = false;
+  #isReplaced = false;
+  #wake: () => void = () => {};
+  #loop: Promise<void> = Promise.resolve();
+
+  constructor(desired: DesiredSensor, options: SensorProcessOptions) {
+    this.#options = options;
+    this.#desired = desired;
+    this.#sensor = desired.definition.ref;
+    this.#log = options.log.child({ sensor: this.#sensor });
+    this.#status = this.#statusNow("starting", null, 0);
+  }
+
+  get status(): SensorStatus {
+    return this.#status;
+  }
+
+  /** Folders that code still runs from. */
+  get folders(): readonly string[] {
+    return this.#livesIn === null ? [this.#desired.packFolder] : [this.#desired.packFolder, this.#livesIn];
+  }
+
+  /** Starts, and from then on starts again, after `before` has settled. Call once. */
+  begin(before: Promise<unknown> = Promise.resolve()): void {
+    this.#loop = before.then(() => this.#run());
+  }
+
+  /** The next life is of `desired`; with `isRestart` it begins as soon as the present one has ended. */
+  replace(desired: DesiredSensor, isRestart: boolean): void {
+    this.#desired = desired;
+    if (!isRestart) return;
+    this.#isReplaced = true;
+    this.#endLife();
+    this.#wake();
+  }
+
+  /**
+   * Ends the process; resolves when it has gone. What it dispatched and is not on disk yet is waited for, at most
+   * `patienceMs` long.
+   */
+  async stop(patienceMs = Number.POSITIVE_INFINITY): Promise<void> {
+    this.#isStopping = true;
+    this.#endLife();
+    this.#wake();
+    const giveUp = Number.isFinite(patienceMs)
+      ? this.#options.timers.after(patienceMs, () => this.#life?.abandon())
+      : () => {};
+    await this.#loop;
+    giveUp();
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isStopping) {
+      const { ending, error } = await this.#liveOnce();
+      if (this.#isStopping) break;
+      if (this.#isReplaced) this.#crashes = 0;
+      else await this.#rest(ending, error);
+      this.#status = { ...this.#status, restarts: this.#status.restarts + 1 };
+    }
+    this.#become("stopped", this.#status.last_error);
+    await this.#options.groups.forget(this.#sensor).catch((error: unknown) => {
+      // The row only says where to look; a process that has gone is not found there.
+      this.#log.debug("the sensor's process group stays recorded", { error });
+    });
+  }
+
+  async #rest(ending: Ending, error: string): Promise<void> {
+    const { schedule, jitter, timers } = this.#options;
+    const next = nextStart(schedule, this.#crashes, ending, jitter());
+    this.#crashes = next.crashes;
+    this.#become(next.state, error);
+    this.#log.warn("sensor ended; it will be started again", {
+      error,
+      crashes: next.crashes,
+      restart_in_ms: next.delayMs,
+    });
+    const waking = new AbortController();
+    this.#wake = () => waking.abort();
+    if (this.#isStopping || this.#isReplaced) waking.abort();
+    await pause(timers, next.delayMs, waking.signal);
+  }
+
+  /** Never rejects: whatever goes wrong is the end of this life. */
+  async #liveOnce(): Promise<LifeEnd> {
+    this.#isReplaced = false;
+    this.#become("starting", this.#status.last_error);
+    try {
+      return await this.#live();
+    } catch (error) {
+      const { code, message, fix } = errorReport(error);
+      const ending: Ending = unstartable.has(code) ? { kind: "unstartable" } : { kind: "exited", livedMs: 0 };
+      return { ending, error: `${code}: ${message}${fix === undefined ? "" : `; ${fix}`}` };
+    } finally {
+      this.#life = null;
+      this.#livesIn = null;
+    }
+  }
+
+  async #live(): Promise<LifeEnd> {
+    const { dispatches, datastore, launch, clock, timers, jitter } = this.#options;
+    const desired = this.#desired;
+    this.#livesIn = desired.packFolder;
+    const program = await launch(desired);
+    const stored = await dispatches.openLife(this.#sensor);
+    const life = new SensorLife({
+      startChild: (listeners) => this.#startRecorded(program, listeners),
+      start: startMessage(desired),
+      dispatches: stored,
+      answerValue: (call) => datastore(this.#sensor, call),
+      clock,
+      jitter,
+      log: this.#log,
+      pause: (delayMs, signal) => pause(timers, delayMs, signal),
+      onReady: () => this.#become("running", this.#status.last_error),
+    });
+    this.#life = life;
+    // Asked to end while all that was being prepared.
+    if (this.#isStopping || this.#isReplaced) this.#endLife();
+    return life.run();
+  }
+
+  /** Nothing is sent to a process before it is on disk where to look for it. */
+  async #startRecorded(...[program, listeners]: Parameters<typeof startSensorChild>) {
+    const child = await startSensorChild(program, listeners);
+    try {
+      await this.#options.groups.record(this.#sensor, child.group);
+    } catch (error) {
+      await endGroup(child.group.pgid, { graceMs: 0 });
+      throw error;
+    }
+    return child;
+  }
+
+  #endLife(): void {
+    const { graceMs, killMs } = this.#options.schedule;
+    this.#life?.stop(graceMs, killMs);
+  }
+
+  #become(state: SensorState, error: string | null): void {
+    const pid = state === "running" ? (this.#life?.pid ?? null) : null;
+    this.#status = this.#statusNow(state, error, this.#status.restarts, pid);
+    this.#options.report(this.#status, this.#crashes);
+    if (state === "running" || state === "stopped")
+      this.#log.info(`sensor ${state}`, { pid: pid ?? undefined });
+  }
+
+  #statusNow(
+    state: SensorState,
+    error: string | null,
+    restarts: number,
+    pid: number | null = null,
+  ): SensorStatus {
+    const since = timestamp(this.#options.clock.now());
+    return { sensor: this.#sensor, state, pid, restarts, last_error: error, since };
+  }
+}
