@@ -352,6 +352,30 @@ describe("what is refused, and how", () => {
   });
 });
 
+describe("a client that does not wait for CONNACK", () => {
+  // Sizes around the chunks in which Node reads a socket: a packet that is half there is the dangerous one.
+  test.each([10, 65_500, 65_536, 100_000, 200_000])(
+    "and sends %d bytes at once is not heard before it is known",
+    async (size) => {
+      const known: boolean[] = [];
+      const { broker, port } = await testBroker({
+        onMessage: (agent) => void known.push(broker.connected(agent)),
+      });
+      const eager = await rawClient(port);
+      const hello = {
+        cmd: "connect",
+        clientId: "web-1",
+        username: "web-1",
+        protocolVersion: 4,
+        clean: true,
+      } as const;
+      eager.bytes(Buffer.concat([generate(hello), generate(publish(topic("up"), Buffer.alloc(size)))]));
+      await waitUntil("it is heard", () => known.length > 0);
+      expect(known).toEqual([true]);
+    },
+  );
+});
+
 describe("bytes that are not MQTT, or too many", () => {
   const connect = generate({
     cmd: "connect",
