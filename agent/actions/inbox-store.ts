@@ -2,9 +2,10 @@
 import type { ClassicLevel } from "classic-level";
 import { timestamp } from "../../shared/clock.ts";
 import type { MarksStore } from "../../shared/link/marks-store.ts";
+import type { AppendEntry } from "../../shared/link/outbox-store.ts";
 import type { Inbox, NumberedEntry, TakeOutcome } from "../../shared/link/ports.ts";
 import type { StoreOp } from "../../shared/storage/committer-store.ts";
-import type { AssignmentEntry, Credit, DownEntry, UpEntry } from "../../shared/wire/messages.ts";
+import type { AssignmentEntry, Credit, DownEntry } from "../../shared/wire/messages.ts";
 import { agentKey, agentKeys, agentRange } from "../store/keys.ts";
 import type { DispatchMessage } from "./dispatcher.ts";
 import { namedIn, planIntake } from "./intake.ts";
@@ -49,7 +50,7 @@ export class ActionInbox implements Inbox<DownEntry> {
     return this.#inTurn(async () => {
       const { append, marks, newId, now } = this.#options;
       const at = timestamp(now());
-      const gap: UpEntry = { id: newId(), at, kind: "link-gap", epoch, from, to, reason };
+      const gap: AppendEntry = { id: newId(), at, kind: "link-gap", epoch, from, to, reason };
       await append([gap], [marks.put(epoch, to)]);
     });
   }

@@ -1,4 +1,6 @@
 /** Decides what a run of entries from the hub changes, entry by entry in their order. Pure but for ids and times. */
+
+import type { AppendEntry } from "../../shared/link/outbox-store.ts";
 import type { NumberedEntry } from "../../shared/link/ports.ts";
 import type { StoreOp } from "../../shared/storage/committer-store.ts";
 import type {
@@ -6,7 +8,6 @@ import type {
   AssignmentEntry,
   ControlEntry,
   DownEntry,
-  UpEntry,
 } from "../../shared/wire/messages.ts";
 import { agentKey, agentKeys } from "../store/keys.ts";
 import { type AdmitContext, admit } from "./admit.ts";
@@ -34,7 +35,7 @@ export interface IntakeContext extends AdmitContext {
 /** All of it goes into one batch; then the notes are taken and the messages dispatched, in order. */
 export interface IntakePlan {
   readonly ops: StoreOp[];
-  readonly updates: UpEntry[];
+  readonly updates: AppendEntry[];
   readonly notes: (() => void)[];
   readonly messages: DispatchMessage[];
   readonly assignments: Map<string, string>;

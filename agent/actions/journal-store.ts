@@ -2,8 +2,9 @@
 import type { ClassicLevel } from "classic-level";
 import { timestamp } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
+import type { AppendEntry } from "../../shared/link/outbox-store.ts";
 import type { Committer, StoreOp } from "../../shared/storage/committer-store.ts";
-import type { ActionRequestEntry, ExecutionUpdateEntry, UpEntry } from "../../shared/wire/messages.ts";
+import type { ActionRequestEntry, ExecutionUpdateEntry } from "../../shared/wire/messages.ts";
 import { agentKey, agentKeys, agentRange, sortableTime } from "../store/keys.ts";
 import type {
   AcceptedRecord,
@@ -16,7 +17,7 @@ import type {
 } from "./journal.ts";
 
 /** Entries for the hub and further operations in one synced batch, all or none. */
-export type AppendUp = (entries: readonly UpEntry[], extraOps: readonly StoreOp[]) => Promise<unknown>;
+export type AppendUp = (entries: readonly AppendEntry[], extraOps: readonly StoreOp[]) => Promise<unknown>;
 
 export interface JournalOptions {
   readonly level: ClassicLevel<string, string>;

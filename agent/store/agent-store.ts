@@ -1,7 +1,8 @@
 /** Opens the agent's one database, and in it the two ends of its link: outbox and marks. */
 import type { PetrelError } from "../../shared/errors.ts";
 import { MarksStore } from "../../shared/link/marks-store.ts";
-import { type OutboxLimits, OutboxStore } from "../../shared/link/outbox-store.ts";
+import type { OutboxLimits } from "../../shared/link/outbox-epochs.ts";
+import { OutboxStore } from "../../shared/link/outbox-store.ts";
 import type { Logger } from "../../shared/log.ts";
 import { type Database, openDatabase } from "../../shared/storage/database-store.ts";
 import { agentKeys } from "./keys.ts";

@@ -1,67 +1,14 @@
-/** What a runner's test needs: all runners of an agent, a pack in a temporary folder, a context that records. */
+/** What a runner's test needs: a pack in a temporary folder, a context that records. */
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { baseEnvironment } from "../../agent/actions/environment.ts";
 import type { ProcessGroup } from "../../agent/actions/journal.ts";
 import type { RunOutcome, StopReason } from "../../agent/actions/outcome.ts";
-import { nodeScriptRunner } from "../../agent/actions/runners/node-script.ts";
-import { noopRunner } from "../../agent/actions/runners/noop.ts";
-import { pythonScriptRunner } from "../../agent/actions/runners/python-process.ts";
-import type { DatastoreCall, Runner, RunnerSettings } from "../../agent/actions/runners/runner.ts";
-import { shellCommandRunner, shellScriptRunner } from "../../agent/actions/runners/shell-process.ts";
+import type { DatastoreCall, RunnerSettings } from "../../agent/actions/runners/runner.ts";
 import type { JsonObject } from "../../shared/json.ts";
 import { silentLogger } from "../../shared/log.ts";
 import type { ActionRequestEntry } from "../../shared/wire/messages.ts";
+import { actionRequest, allRunners } from "./runner-settings.ts";
 import { tempFolder } from "./temp-folder.ts";
-
-const root = fileURLToPath(new URL("../../", import.meta.url));
-
-export function allRunners(workFolder: string, changes: Partial<RunnerSettings> = {}): readonly Runner[] {
-  const settings = {
-    env: baseEnvironment(process.env),
-    workFolder,
-    termGraceMs: 2_000,
-    outputCapBytes: 1024 * 1024,
-    nodeCommand: process.execPath,
-    nodeEntry: join(root, "agent/actions/runners/node-action-main.ts"),
-    pythonFolder: join(root, "agent/python"),
-    ...changes,
-  };
-  return [
-    shellCommandRunner(settings),
-    shellScriptRunner(settings),
-    nodeScriptRunner(settings),
-    pythonScriptRunner(settings),
-    noopRunner,
-  ];
-}
-
-let requests = 0;
-
-export function actionRequest(changes: Partial<ActionRequestEntry> = {}): ActionRequestEntry {
-  const execution = `01K0000000000000000${String(++requests).padStart(7, "0")}`;
-  return {
-    id: execution,
-    at: "2026-01-01T00:00:00.000Z",
-    kind: "action-request",
-    execution,
-    action: "bench.act",
-    runner: "noop",
-    pack: "bench",
-    pack_digest: "sha256:00",
-    entry_point: "",
-    runner_parameters: {},
-    parameters: {},
-    timeout: 60,
-    idempotent: false,
-    expires_at: null,
-    user: "tester",
-    rule: null,
-    trigger_instance: null,
-    ...changes,
-  };
-}
 
 export interface BenchRun {
   readonly outcome: Promise<RunOutcome>;

@@ -1,0 +1,58 @@
+/** All runners of an agent and a request for them, for tests and for the programs that tests start. */
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { baseEnvironment } from "../../agent/actions/environment.ts";
+import { nodeScriptRunner } from "../../agent/actions/runners/node-script.ts";
+import { noopRunner } from "../../agent/actions/runners/noop.ts";
+import { pythonScriptRunner } from "../../agent/actions/runners/python-process.ts";
+import type { Runner, RunnerSettings } from "../../agent/actions/runners/runner.ts";
+import { shellCommandRunner, shellScriptRunner } from "../../agent/actions/runners/shell-process.ts";
+import type { ActionRequestEntry } from "../../shared/wire/messages.ts";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+
+export function allRunners(workFolder: string, changes: Partial<RunnerSettings> = {}): readonly Runner[] {
+  const settings = {
+    env: baseEnvironment(process.env),
+    workFolder,
+    termGraceMs: 2_000,
+    outputCapBytes: 1024 * 1024,
+    nodeCommand: process.execPath,
+    nodeEntry: join(root, "agent/actions/runners/node-action-main.ts"),
+    pythonFolder: join(root, "agent/python"),
+    ...changes,
+  };
+  return [
+    shellCommandRunner(settings),
+    shellScriptRunner(settings),
+    nodeScriptRunner(settings),
+    pythonScriptRunner(settings),
+    noopRunner,
+  ];
+}
+
+let requests = 0;
+
+export function actionRequest(changes: Partial<ActionRequestEntry> = {}): ActionRequestEntry {
+  const execution = `01K0000000000000000${String(++requests).padStart(7, "0")}`;
+  return {
+    id: execution,
+    at: "2026-01-01T00:00:00.000Z",
+    kind: "action-request",
+    execution,
+    action: "bench.act",
+    runner: "noop",
+    pack: "bench",
+    pack_digest: "sha256:00",
+    entry_point: "",
+    runner_parameters: {},
+    parameters: {},
+    timeout: 60,
+    idempotent: false,
+    expires_at: null,
+    user: "tester",
+    rule: null,
+    trigger_instance: null,
+    ...changes,
+  };
+}
