@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import { collect, withExample } from "../../../shared/cli/program-cli.ts";
+import { CommandEnded, collect, withExample } from "../../../shared/cli/program-cli.ts";
 import { PetrelError } from "../../../shared/errors.ts";
 import { isObject, type Json, type JsonObject } from "../../../shared/json.ts";
 import { problemError } from "../../../shared/problem.ts";
@@ -70,6 +70,36 @@ function nested(changes: JsonObject): JsonObject {
     place[last] = value;
   }
   return root;
+}
+
+/** What works with a pack's folder alone. */
+function offlineVerbs(noun: Command, context: CliContext): void {
+  const { io } = context;
+  const output = {
+    stdout: (line: string) => void io.out(`${line}\n`),
+    stderr: (line: string) => io.err(`${line}\n`),
+  };
+  withExample(
+    noun
+      .command("create <name>")
+      .description("make a new pack that runs as it is")
+      .option("--language <language>", "of its sensor and action: ts, python or exec", "ts")
+      .option("--dir <folder>", "where its folder is made", "."),
+    "petrel pack create mypack --language python --dir packs",
+  ).action(async (name: string, options: { language: string; dir: string }, self: Command) => {
+    const { packCreate } = await import("./pack-create-cli.ts");
+    const json = context.globals(self).json === true;
+    const dir = resolve(io.cwd, options.dir);
+    throw new CommandEnded(await packCreate({ name, language: options.language, dir, json }, output));
+  });
+  withExample(
+    noun.command("check <folder>").description("tell everything that is wrong with a pack"),
+    "petrel pack check packs/mypack",
+  ).action(async (folder: string, _options: object, self: Command) => {
+    const { packCheck } = await import("./pack-check-cli.ts");
+    const json = context.globals(self).json === true;
+    throw new CommandEnded(await packCheck({ dir: folder, json }, output));
+  });
 }
 
 function registerVerb(noun: Command, context: CliContext): void {
@@ -154,6 +184,7 @@ export const packCommands: NounCommands = (noun, context) => {
     description: "show a pack and the refs of what it contains",
     example: "petrel pack get mypack",
   });
+  offlineVerbs(noun, context);
   registerVerb(noun, context);
   configVerb(noun, context);
   withExample(

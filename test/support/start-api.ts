@@ -1,0 +1,120 @@
+/** The HTTP API over a real store in a temp folder; both are closed when the test ends. */
+import type { FastifyInstance } from "fastify";
+import { onTestFinished } from "vitest";
+import { apiKeyOf, writeApiFile } from "../../hub/http/api-file-fs.ts";
+import { listenApi } from "../../hub/http/listen-http.ts";
+import { createApi } from "../../hub/http/server-http.ts";
+import type { HubOperations } from "../../hub/operations.ts";
+import { type LevelStore, openLevelStore } from "../../hub/store/level-store.ts";
+import type { Effect } from "../../hub/store/store.ts";
+import { createLogger, type Logger } from "../../shared/log.ts";
+import type { PackRecord } from "../../shared/model/pack.ts";
+import type { TriggerInstance } from "../../shared/model/trigger.ts";
+import { systemClock, systemRandom } from "../../shared/system-process.ts";
+import { type RecordingOperations, recordingOperations } from "./recording-operations.ts";
+import { anAction, anInstance, aTriggerType, noon } from "./records.ts";
+import { tempFolder } from "./temp-folder.ts";
+
+export interface StartedApi {
+  readonly api: FastifyInstance;
+  readonly store: LevelStore;
+  readonly operations: RecordingOperations;
+  readonly folder: string;
+  readonly key: string;
+  /** What the API logged at `error`. */
+  readonly faults: readonly string[];
+  /** Listens on a free port and writes api.json; resolves to the URL. */
+  listen(): Promise<string>;
+}
+
+export async function startApi(answers: Partial<HubOperations> = {}): Promise<StartedApi> {
+  const folder = await tempFolder();
+  const faults: string[] = [];
+  const logger: Logger = createLogger({
+    level: "error",
+    format: "text",
+    write: (line) => faults.push(line),
+    now: () => noon,
+  });
+  const store = await openLevelStore({
+    folder: `${folder}/db`,
+    clock: systemClock,
+    random: systemRandom,
+    logger,
+  });
+  onTestFinished(() => store.close());
+  const operations = recordingOperations(answers);
+  const key = await apiKeyOf(folder, systemRandom);
+  const api = createApi({ store, operations, apiKeys: [key], logger });
+  onTestFinished(() => api.close());
+  const listen = async () => {
+    const url = await listenApi(api, { host: "127.0.0.1", port: 0 });
+    await writeApiFile(folder, { url, key, mqtt: "mqtt://127.0.0.1:1", pid: process.pid });
+    return url;
+  };
+  return { api, store, operations, folder, key, faults, listen };
+}
+
+/** A registered pack with an action that has a secret, and one trigger type. */
+export function aPackRecord(over: Partial<PackRecord> = {}): PackRecord {
+  return {
+    ref: "mypack",
+    version: "1.0.0",
+    digest: `sha256:${"0".repeat(64)}`,
+    size: 100,
+    registered_at: new Date(noon).toISOString(),
+    pack: {
+      manifest: {
+        ref: "mypack",
+        name: "mypack",
+        description: "A pack",
+        version: "1.0.0",
+        author: "Ann",
+        email: null,
+        keywords: [],
+        python_versions: [],
+      },
+      trigger_types: [aTriggerType()],
+      sensors: [],
+      actions: [
+        anAction({
+          ref: "mypack.login",
+          pack: "mypack",
+          name: "login",
+          runner_type: "local-shell-cmd",
+          parameters: {
+            token: { type: "string", secret: true },
+            count: { type: "integer" },
+            hosts: { type: "array" },
+          },
+        }),
+      ],
+      rules: [],
+      config_schema: {
+        token: { type: "string", secret: true },
+        sensor: { type: "object", properties: { depth: { type: "integer", default: 3 } } },
+      },
+      legacy_config: {},
+    },
+    config: { token: "hunter2" },
+    assigned_to: {},
+    rev: 1,
+    ...over,
+  };
+}
+
+/** Takes instances in, in this order, as if an agent had sent them. */
+export async function takeInstances(store: LevelStore, instances: readonly Partial<TriggerInstance>[]) {
+  const now = Date.now();
+  const claim = await store.claimAgent("hub-1", "web-1", 60_000, now);
+  if (claim === null) throw new Error("the agent is claimed by another hub");
+  const effects = instances.map((over): Effect => ({ type: "instance", instance: anInstance(over) }));
+  const take = { claim, epoch: `e${now}`, expectMark: 0, newMark: effects.length, effects };
+  const result = await store.takeIn(take);
+  if (!result.done) throw new Error(`not taken in: ${result.why}`);
+}
+
+/** A ULID-like id that sorts by `n`. */
+export function idOf(n: number): string {
+  return `01HQ${String(n).padStart(22, "0")}`;
+}
