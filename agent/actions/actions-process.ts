@@ -110,6 +110,11 @@ export class Actions {
     return this.#scheduler.figures();
   }
 
+  /** Pack versions that executions without a result name: to be kept on disk. */
+  pinnedDigests(): ReadonlySet<string> {
+    return new Set(this.#journal.openExecutions().map(({ packDigest }) => packDigest));
+  }
+
   /** Answers `execution-status {execution}`: where the journal says it stands. */
   async executionStatus(args: JsonObject): Promise<Json> {
     const execution = String(args.execution ?? "");

@@ -6,7 +6,7 @@ import type { AppendEntry } from "../../shared/link/outbox-store.ts";
 import type { Inbox, NumberedEntry, TakeOutcome } from "../../shared/link/ports.ts";
 import type { StoreOp } from "../../shared/storage/committer-store.ts";
 import type { AssignmentEntry, Credit, DownEntry } from "../../shared/wire/messages.ts";
-import { agentKey, agentKeys, agentRange } from "../store/keys.ts";
+import { agentKey, agentKeys } from "../store/keys.ts";
 import type { DispatchMessage } from "./dispatcher.ts";
 import { namedIn, planIntake } from "./intake.ts";
 import type { AppendUp, JournalStore } from "./journal-store.ts";
@@ -104,12 +104,4 @@ export class ActionInbox implements Inbox<DownEntry> {
     this.#last = turn.catch(() => {});
     return turn;
   }
-}
-
-/** The newest assignment of each pack, also those that take a pack away. */
-export async function storedAssignments(
-  level: ClassicLevel<string, string>,
-): Promise<readonly AssignmentEntry[]> {
-  const rows = await level.values(agentRange(agentKeys.assignment)).all();
-  return rows.map((row) => JSON.parse(row) as AssignmentEntry);
 }

@@ -91,11 +91,11 @@ function takeRequest(request: ActionRequestEntry, context: IntakeContext, plan: 
       plan.updates.push(journal.announcement(execution, admission.result));
       return;
     case "accept": {
-      const { ops, size } = journal.acceptOps(request);
+      const { ops, open } = journal.acceptOps(request);
       plan.ops.push(...ops);
       plan.updates.push(journal.announcement(execution, { status: "accepted" }));
-      plan.notes.push(() => journal.noteAccepted(execution, size));
-      plan.messages.push({ execution, status: "scheduled", size });
+      plan.notes.push(() => journal.noteAccepted(open));
+      plan.messages.push({ execution, status: "scheduled", size: open.size });
       states.set(execution, { phase: "accepted", cancel: null });
       return;
     }

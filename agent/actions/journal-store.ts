@@ -28,6 +28,9 @@ export interface JournalOptions {
   readonly now: () => number;
 }
 
+/** Values of open rows. */
+type OpenRow = Pick<OpenExecution, "size" | "packDigest">;
+
 /** What is kept of settled executions, to answer repeats: longer than the hub would ever send again. */
 export const journalRetention = {
   ageMs: 7 * 24 * 3600 * 1000,
@@ -56,17 +59,17 @@ export class JournalStore {
     const { level } = this.#options;
     const open = new Map<string, OpenExecution>();
     const range = agentRange(agentKeys.open);
-    for await (const [key, size] of level.iterator(range)) {
+    for await (const [key, value] of level.iterator(range)) {
       const execution = key.slice(range.gt.length);
-      open.set(execution, { execution, size: Number(size), started: null, cancel: null });
+      const row = JSON.parse(value) as OpenRow;
+      open.set(execution, { execution, ...row, started: null, cancel: null });
     }
     const ids = [...open.keys()];
     const started = await level.getMany(ids.map((id) => agentKey(agentKeys.started, id)));
     const cancels = await level.getMany(ids.map((id) => agentKey(agentKeys.cancel, id)));
-    for (const [at, { execution, size }] of [...open.values()].entries())
-      open.set(execution, {
-        execution,
-        size,
+    for (const [at, known] of [...open.values()].entries())
+      open.set(known.execution, {
+        ...known,
         started: parse<StartedRecord>(started[at]),
         cancel: parse<CancelRecord>(cancels[at]),
       });
@@ -123,19 +126,20 @@ export class JournalStore {
   }
 
   /** To be written before the receipt, in one batch with the mark; then `noteAccepted`. */
-  acceptOps(request: ActionRequestEntry): { readonly ops: readonly StoreOp[]; readonly size: number } {
+  acceptOps(request: ActionRequestEntry): { readonly ops: readonly StoreOp[]; readonly open: OpenExecution } {
     const record: AcceptedRecord = { request, at: this.#at() };
     const value = JSON.stringify(record);
-    const size = Buffer.byteLength(value);
+    const { execution } = request;
+    const row: OpenRow = { size: Buffer.byteLength(value), packDigest: request.pack_digest };
     const ops: StoreOp[] = [
-      { type: "put", key: agentKey(agentKeys.accepted, request.execution), value },
-      { type: "put", key: agentKey(agentKeys.open, request.execution), value: String(size) },
+      { type: "put", key: agentKey(agentKeys.accepted, execution), value },
+      { type: "put", key: agentKey(agentKeys.open, execution), value: JSON.stringify(row) },
     ];
-    return { ops, size };
+    return { ops, open: { execution, ...row, started: null, cancel: null } };
   }
 
-  noteAccepted(execution: string, size: number): void {
-    this.#open.set(execution, { execution, size, started: null, cancel: null });
+  noteAccepted(open: OpenExecution): void {
+    this.#open.set(open.execution, open);
   }
 
   /** A wish to cancel survives a crash. One that came before its request is kept like a settled execution. */

@@ -64,6 +64,8 @@ export interface OpenExecution {
   readonly cancel: CancelRecord | null;
   /** Bytes of the stored request. */
   readonly size: number;
+  /** The pack version it needs, which must be kept until it is settled. */
+  readonly packDigest: string;
 }
 
 export type RecoveryStep =

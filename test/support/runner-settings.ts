@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { baseEnvironment } from "../../agent/actions/environment.ts";
-import { nodeScriptRunner } from "../../agent/actions/runners/node-script.ts";
+import { nodeScriptRunner } from "../../agent/actions/runners/node-process.ts";
 import { noopRunner } from "../../agent/actions/runners/noop.ts";
 import { pythonScriptRunner } from "../../agent/actions/runners/python-process.ts";
 import type { Runner, RunnerSettings } from "../../agent/actions/runners/runner.ts";
