@@ -19,6 +19,7 @@ export interface ConnectionLimits {
   readonly unacknowledgedBytes: number;
   /** Seconds. */
   readonly keepalive: number;
+  /** For CONNACK, and again for what `onOpen` does. */
   readonly connectTimeoutMs: number;
   /** A connection that lasted less counts as a failed attempt: two clones of one id must not chase each other. */
   readonly steadyMs: number;
@@ -188,10 +189,16 @@ export class BrokerConnection {
       this.#stats.received += 1;
       this.#options.onMessage(topic, bytes);
     });
+    let cancelOpening = () => {};
     client.on("connect", () => {
+      cancelOpening = this.#options.timers.after(this.#limits.connectTimeoutMs, () => {
+        reason = "the broker did not answer the subscription";
+        client.stream.destroy();
+      });
       this.#options.onOpen().then(
         () => {
           if (this.#client !== client || client.stream.destroyed || this.#stopped) return;
+          cancelOpening();
           openedAt = this.#options.clock.monotonic();
           this.#opened();
         },
@@ -202,6 +209,7 @@ export class BrokerConnection {
       );
     });
     client.on("close", () => {
+      cancelOpening();
       const steady = openedAt !== null && this.#options.clock.monotonic() - openedAt >= this.#limits.steadyMs;
       if (steady) this.#attempt = 0;
       this.#lost(client);

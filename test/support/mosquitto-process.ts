@@ -1,0 +1,112 @@
+/** Debian's mosquitto as an external broker: installed once when there is root, started for one test. */
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { access, writeFile } from "node:fs/promises";
+import { connect, createServer } from "node:net";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { onTestFinished } from "vitest";
+import { tempFolder } from "./temp-folder.ts";
+import { waitUntil } from "./wait-until.ts";
+
+const run = promisify(execFile);
+const binary = "/usr/sbin/mosquitto";
+
+/**
+ * Runs under a lock, since test files run side by side. The package may not start its own service: Debian asks
+ * `policy-rc.d` first.
+ */
+const install = `
+set -e
+[ -x ${binary} ] && exit 0
+export DEBIAN_FRONTEND=noninteractive
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+  printf '#!/bin/sh\\nexit 101\\n' > $policy && chmod 755 $policy
+  trap 'rm -f $policy' EXIT
+fi
+apt-get install -y -q --no-install-recommends mosquitto || { apt-get update -q && apt-get install -y -q --no-install-recommends mosquitto; }
+`;
+
+/**
+ * `null` when mosquitto can be run here, else the reason why not, to be shown where tests are skipped:
+ * nobody should believe that the external broker was tested when it was not.
+ */
+export async function mosquittoMissing(): Promise<string | null> {
+  const installed = () =>
+    access(binary).then(
+      () => true,
+      () => false,
+    );
+  if (await installed()) return null;
+  if (process.getuid?.() !== 0) return "mosquitto is not installed, and installing it needs root";
+  try {
+    await run("flock", ["/run/lock/petrel-test-mosquitto", "sh", "-c", install], { timeout: 240_000 });
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    return `mosquitto could not be installed: ${text.split("\n").slice(-3).join(" ")}`;
+  }
+  return (await installed()) ? null : "mosquitto was installed, but is not where it should be";
+}
+
+export interface Mosquitto {
+  readonly port: number;
+  /** kill -9, at once. */
+  kill(): Promise<void>;
+  /** Again, on the same port, remembering nothing. */
+  start(): Promise<void>;
+}
+
+/** On a free port of 127.0.0.1, with a configuration of its own and no persistence; killed when the test ends. */
+export async function startMosquitto(): Promise<Mosquitto> {
+  const folder = await tempFolder("mosquitto");
+  const port = await freePort();
+  const configuration = join(folder, "mosquitto.conf");
+  await writeFile(
+    configuration,
+    [
+      `listener ${port} 127.0.0.1`,
+      "allow_anonymous true",
+      "persistence false",
+      "set_tcp_nodelay true",
+      "max_queued_messages 100000",
+      "max_inflight_messages 1000",
+      ...(process.getuid?.() === 0 ? ["user root"] : []),
+      "log_type error",
+      "",
+    ].join("\n"),
+  );
+  let child: ChildProcess | null = null;
+  const kill = async () => {
+    const ending = child;
+    child = null;
+    if (ending === null || ending.exitCode !== null || ending.signalCode !== null) return;
+    const gone = new Promise((resolve) => ending.once("exit", resolve));
+    ending.kill("SIGKILL");
+    await gone;
+  };
+  const start = async () => {
+    child = spawn(binary, ["-c", configuration], { stdio: "ignore" });
+    await waitUntil("mosquitto listens", () => answers(port));
+  };
+  onTestFinished(kill);
+  await start();
+  return { port, kill, start };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  if (typeof address !== "object" || address === null) throw new Error("no free port");
+  return address.port;
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.once("connect", () => resolve(true));
+    socket.once("error", () => resolve(false));
+    socket.once("connect", () => socket.destroy());
+  });
+}
