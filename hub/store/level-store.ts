@@ -23,6 +23,8 @@ export interface LevelStoreOptions {
   readonly logger: Logger;
   /** Cap of one agent's down ledger; default 10,000 entries and 64 MiB. */
   readonly downCap?: { readonly entries: number; readonly bytes: number };
+  /** Default: `openDatabase`. */
+  readonly open?: typeof openDatabase;
 }
 
 export interface LevelStore extends Store {
@@ -51,10 +53,10 @@ const highWater = keys.setting("clock_high_water");
  * again, which the store tries by itself.
  */
 export async function openLevelStore(options: LevelStoreOptions): Promise<LevelStore> {
-  const { folder, clock, random, logger } = options;
+  const { folder, clock, random, logger, open = openDatabase } = options;
   const newId = ulidSource(clock, random);
   let mend = () => {};
-  const database = await openDatabase({ folder, format: storeFormat, newId, onFailure: () => mend() });
+  const database = await open({ folder, format: storeFormat, newId, onFailure: () => mend() });
   try {
     const built = await buildStore(database, options, newId);
     const recovery = createRecovery(database, logger);
@@ -81,7 +83,7 @@ async function buildStore(database: Database, options: LevelStoreOptions, newId:
   const writer = new Writer({
     database,
     logger,
-    stamp: (draft) => draft.put(highWater, Math.max(intake.latest(), clock.now())),
+    stamp: (draft) => draft.put(highWater, intake.latest(clock.now())),
   });
   const readOrder = async () => {
     const [newest] = await database.level.keys({ ...within("i/"), reverse: true, limit: 1 }).all();
@@ -120,8 +122,11 @@ function createIntakeOrder() {
   let turn = 0;
   let seenMs = 0;
   return {
-    /** The latest hub time that any record was placed at. */
-    latest: () => seenMs,
+    /** The latest hub time that the store has seen. */
+    latest: (nowMs: number) => {
+      seenMs = Math.max(seenMs, nowMs);
+      return seenMs;
+    },
     startAfter: (place: string | undefined, highWaterMs: number) => {
       seenMs = Math.max(seenMs, highWaterMs);
       if (place === undefined || placeTime(place) < lastMs) return;

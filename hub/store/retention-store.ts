@@ -50,7 +50,7 @@ export function createRetentionStore({
     let left = batch;
     for (let examined = 0; left > 0 && examined < batch * examinedPerDeletion + chunk; ) {
       const excess = counts.instances - maxInstances - total.instances;
-      const range = { ...within("i/"), ...(familiesFrom !== "" && { gt: familiesFrom }) };
+      const range = { gt: familiesFrom || "i/", lt: within("i/").lt };
       const rows = await level.iterator({ ...range, limit: Math.min(chunk, left) }).all();
       const due = rows.filter(([key], index) => placeTime(key.slice(2)) < before || index < excess);
       const { total: purged, families } = await purgeAll(
@@ -64,7 +64,8 @@ export function createRetentionStore({
       left -= families;
       examined += rows.length;
       familiesFrom = due.at(-1)?.[0] ?? "";
-      if (due.length < rows.length || rows.length === 0) {
+      // Beyond these nothing is due, unless some of them could not go and younger ones must in their place.
+      if (due.length === 0 || (due.length < rows.length && families === due.length)) {
         familiesFrom = "";
         break;
       }
@@ -76,8 +77,8 @@ export function createRetentionStore({
   const purgeExecutions = async (before: number, batch: number) => {
     let total = nothingPurged;
     for (let examined = 0; total.executions < batch && examined < batch * examinedPerDeletion + chunk; ) {
-      const range = { gte: "e/", ...(executionsFrom !== "" && { gt: executionsFrom }) };
-      const rows = await level.iterator({ ...range, lt: `e/${encodeTime(before)}`, limit: chunk }).all();
+      const range = { gt: executionsFrom || "e/", lt: `e/${encodeTime(before)}` };
+      const rows = await level.iterator({ ...range, limit: chunk }).all();
       const found = rows.map(([, text]) => JSON.parse(text) as Execution);
       const families = await writer.readMany<Family>(
         found.map(({ trigger_instance: instance }) => keys.family(instance ?? "")),

@@ -1,0 +1,18 @@
+/** The definition of the `Store` port: run against every implementation. */
+import { describe } from "vitest";
+import { contentCases } from "./store/content-cases.ts";
+import { historyCases } from "./store/history-cases.ts";
+import { intakeCases } from "./store/intake-cases.ts";
+import { ledgerCases } from "./store/ledger-cases.ts";
+import { purgeCases } from "./store/purge-cases.ts";
+import type { OpenStore } from "./store/world.ts";
+
+export function storeCases(name: string, open: OpenStore): void {
+  describe(`the store on ${name}`, () => {
+    intakeCases(open);
+    ledgerCases(open);
+    historyCases(open);
+    contentCases(open);
+    purgeCases(open);
+  });
+}
