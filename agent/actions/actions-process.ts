@@ -62,6 +62,7 @@ export class Actions {
       now,
       hubNow,
       passPoint,
+      log,
       journal: this.#journal,
       runners: new Set(runners.keys()),
       credit: () => this.#scheduler.credit(),

@@ -4,6 +4,7 @@ import { timestamp } from "../../shared/clock.ts";
 import type { MarksStore } from "../../shared/link/marks-store.ts";
 import type { AppendEntry } from "../../shared/link/outbox-store.ts";
 import type { Inbox, NumberedEntry, TakeOutcome } from "../../shared/link/ports.ts";
+import type { Logger } from "../../shared/log.ts";
 import type { StoreOp } from "../../shared/storage/committer-store.ts";
 import type { AssignmentEntry, Credit, DownEntry } from "../../shared/wire/messages.ts";
 import { agentKey, agentKeys } from "../store/keys.ts";
@@ -27,6 +28,7 @@ export interface InboxOptions {
   readonly now: () => number;
   readonly hubNow: () => number;
   readonly passPoint: PassPoint;
+  readonly log: Logger;
 }
 
 export class ActionInbox implements Inbox<DownEntry> {
@@ -64,7 +66,7 @@ export class ActionInbox implements Inbox<DownEntry> {
     mark: number,
     entries: readonly NumberedEntry<DownEntry>[],
   ): Promise<TakeOutcome> {
-    const { append, marks, journal, runners, passPoint, now, hubNow } = this.#options;
+    const { append, marks, journal, runners, passPoint, now, hubNow, log } = this.#options;
     const current = (await marks.read([epoch])).get(epoch) ?? 0;
     if (current !== mark) return { taken: false, upTo: current };
     const upTo = entries.at(-1)?.last ?? mark;
@@ -83,6 +85,7 @@ export class ActionInbox implements Inbox<DownEntry> {
     await append(plan.updates, ops);
     for (const note of plan.notes) note();
     if (hasRequest) passPoint("after-accepted");
+    for (const entry of plan.unusable) log.error("an entry from the hub is of no use", entry);
     for (const message of plan.messages) this.#options.dispatch(message);
     if (plan.assignments.size > 0) this.#options.onAssignments();
     return { taken: true, upTo };

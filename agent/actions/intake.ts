@@ -2,12 +2,14 @@
 
 import type { AppendEntry } from "../../shared/link/outbox-store.ts";
 import type { NumberedEntry } from "../../shared/link/ports.ts";
+import { isPackName } from "../../shared/ref.ts";
 import type { StoreOp } from "../../shared/storage/committer-store.ts";
 import type {
   ActionRequestEntry,
   AssignmentEntry,
   ControlEntry,
   DownEntry,
+  Entry,
 } from "../../shared/wire/messages.ts";
 import { agentKey, agentKeys } from "../store/keys.ts";
 import { type AdmitContext, admit } from "./admit.ts";
@@ -39,6 +41,8 @@ export interface IntakePlan {
   readonly notes: (() => void)[];
   readonly messages: DispatchMessage[];
   readonly assignments: Map<string, string>;
+  /** Entries of which nothing can be made, with the reason; they are receipted, and nothing behind them waits. */
+  readonly unusable: { readonly id: string; readonly kind: string; readonly reason: string }[];
 }
 
 /** The executions and packs that a run of entries is about. */
@@ -53,7 +57,14 @@ export function namedIn(entries: readonly NumberedEntry<DownEntry>[]) {
 }
 
 export function planIntake(entries: readonly NumberedEntry<DownEntry>[], context: IntakeContext): IntakePlan {
-  const plan: IntakePlan = { ops: [], updates: [], notes: [], messages: [], assignments: new Map() };
+  const plan: IntakePlan = {
+    ops: [],
+    updates: [],
+    notes: [],
+    messages: [],
+    assignments: new Map(),
+    unusable: [],
+  };
   for (const { entry } of entries) {
     switch (entry.kind) {
       case "action-request":
@@ -74,6 +85,12 @@ export function planIntake(entries: readonly NumberedEntry<DownEntry>[], context
       case "void":
         // Takes the place of what lost its sense: only the mark moves.
         break;
+      default:
+        plan.unusable.push({
+          id: (entry as Entry).id,
+          kind: (entry as Entry).kind,
+          reason: "this agent does not know the kind",
+        });
     }
   }
   return plan;
@@ -129,6 +146,10 @@ function takeCancel(entry: ControlEntry, { journal, states }: IntakeContext, pla
 
 /** The newest counts, by the order in which the hub made them, not by that in which they came. */
 function takeAssignment(entry: AssignmentEntry, { assignments }: IntakeContext, plan: IntakePlan): void {
+  if (!isPackName(entry.pack)) {
+    plan.unusable.push({ id: entry.id, kind: entry.kind, reason: `no pack can be called '${entry.pack}'` });
+    return;
+  }
   const newest = plan.assignments.get(entry.pack) ?? assignments.get(entry.pack) ?? "";
   if (entry.id <= newest) return;
   plan.assignments.set(entry.pack, entry.id);

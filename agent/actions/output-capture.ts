@@ -8,14 +8,18 @@ export const defaultOutputCapBytes = 1024 * 1024;
 /** `offset` counts the bytes before this piece. */
 export type OnOutput = (stream: "stdout" | "stderr", offset: number, text: string) => void;
 
+/** Byte order marks are part of what was written. */
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
 /** One stream of one run. Memory is bounded by the cap, however much is written. */
 export class OutputCapture {
   readonly #capBytes: number;
   readonly #onText: (offset: number, text: string) => void;
-  readonly #decoder = new TextDecoder("utf-8");
   readonly #chunks: Uint8Array[] = [];
   #keptBytes = 0;
   #seenBytes = 0;
+  /** The beginning of a character whose rest has not come yet. */
+  #held: Uint8Array = new Uint8Array(0);
 
   constructor(capBytes: number, onText: (offset: number, text: string) => void) {
     this.#capBytes = capBytes;
@@ -23,22 +27,36 @@ export class OutputCapture {
   }
 
   write(chunk: Uint8Array): void {
-    const offset = this.#seenBytes;
-    this.#seenBytes += chunk.length;
     const kept = chunk.subarray(0, Math.max(0, this.#capBytes - this.#keptBytes));
+    const offset = this.#keptBytes - this.#held.length;
+    this.#seenBytes += chunk.length;
+    // What is beyond the cap is not passed on either: a flood must not fill the link.
     if (kept.length === 0) return;
     this.#keptBytes += kept.length;
     this.#chunks.push(kept);
-    // What is beyond the cap is not streamed either: a flood must not fill the link.
-    const text = this.#decoder.decode(kept, { stream: true });
-    if (text !== "") this.#onText(offset, text);
+    const bytes = this.#held.length === 0 ? kept : Buffer.concat([this.#held, kept]);
+    const whole = bytes.length - unfinishedBytes(bytes);
+    this.#held = bytes.subarray(whole);
+    if (whole > 0) this.#onText(offset, decoder.decode(bytes.subarray(0, whole)));
   }
 
   /** What was kept. Bytes that are no UTF-8 become U+FFFD, as in StackStorm. */
   end(): CapturedText {
     return {
-      text: Buffer.concat(this.#chunks).toString("utf8"),
+      text: decoder.decode(Buffer.concat(this.#chunks)),
       droppedBytes: this.#seenBytes - this.#keptBytes,
     };
   }
+}
+
+/** How many bytes at the end begin a character of UTF-8 (RFC 3629, §3) without finishing it. */
+function unfinishedBytes(bytes: Uint8Array): number {
+  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
+    const byte = bytes[bytes.length - back] ?? 0;
+    const isContinuation = (byte & 0xc0) === 0x80;
+    if (isContinuation) continue;
+    const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+    return length > back ? back : 0;
+  }
+  return 0;
 }
