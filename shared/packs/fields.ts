@@ -38,9 +38,13 @@ export function checkFields(check: FieldCheck, metadata: Metadata, options: Fiel
   const value = withoutEmpty(options.value === undefined ? metadata.value : options.value);
   if (check(value)) return true;
   let ok = true;
-  for (const error of check.errors ?? []) {
+  const errors = check.errors ?? [];
+  const mistyped = new Set(errors.filter(({ keyword }) => keyword === "type").map((e) => e.instancePath));
+  for (const error of errors) {
     // The names of properties are told once, by the keyword `propertyNames` itself.
     if (error.propertyName !== undefined) continue;
+    // What a value of the wrong type breaks besides is not worth a line.
+    if (error.keyword !== "type" && mistyped.has(error.instancePath)) continue;
     const told = tell(error, options);
     if (told === null) continue;
     if (told.severity === "error") ok = false;
@@ -99,12 +103,13 @@ function typeHint(wanted: string, value: unknown): string {
     return `put it in quotes: "${String(value)}"`;
   }
   if (wanted === "array" && value !== null && !isObject(value)) return "write each item on a line with '- '";
-  return `write ${TYPE_WORDS[wanted] ?? wanted}, or remove the field`;
+  return `write ${TYPE_WORDS[wanted] ?? wanted}`;
 }
 
 function tell(error: ErrorObject, options: FieldOptions): Told | null {
   const path = pathOf(error.instancePath);
-  const name = path.length === 0 ? "the document" : `'${path.join(".")}'`;
+  const place = path.length > 0 ? path.join(".") : options.base?.at(-1);
+  const name = place === undefined ? "the document" : `'${place}'`;
   const severity = options.severity ?? "error";
   const parameters = error.params as Record<string, unknown>;
   const known = isObject(error.parentSchema?.properties) ? Object.keys(error.parentSchema.properties) : [];
@@ -118,7 +123,7 @@ function tell(error: ErrorObject, options: FieldOptions): Told | null {
     case "type": {
       const wanted = [parameters.type].flat().map(String);
       const words = wanted.map((type) => TYPE_WORDS[type] ?? type).join(" or ");
-      const hint = typeHint(wanted[0] ?? "", error.data);
+      const hint = fixOf(error) ?? typeHint(wanted[0] ?? "", error.data);
       return { severity, message: `${name} must be ${words}; it is ${typeOf(error.data)}`, path, hint };
     }
     case "enum": {
@@ -131,21 +136,25 @@ function tell(error: ErrorObject, options: FieldOptions): Told | null {
       const message = `the name ${shown(wrong)} is not allowed`;
       return { severity, message, path: [...path, wrong], hint: "use only letters, digits and '_'" };
     }
+    case "pattern": {
+      const hint = fixOf(error) ?? "change the value";
+      return { severity, message: `${name} may not be ${shown(error.data)}`, path, hint };
+    }
     case "anyOf":
     case "oneOf":
       // Each branch has told its own reason.
       return null;
     default: {
       const message = `${name} ${error.message ?? "is not valid"}; it is ${shown(error.data)}`;
-      return { severity, message, path, hint: hintOf(error) };
+      return { severity, message, path, hint: fixOf(error) ?? "change the value" };
     }
   }
 }
 
-/** A schema says how to mend a violation in its keyword `fix`, where JSON Schema's own words do not. */
-function hintOf(error: ErrorObject): string {
+/** A schema may say how to mend a violation in its keyword `fix`, where JSON Schema's own words do not. */
+function fixOf(error: ErrorObject): string | undefined {
   const fix: unknown = error.parentSchema?.fix;
-  return typeof fix === "string" ? fix : "change the value";
+  return typeof fix === "string" ? fix : undefined;
 }
 
 function tellUnknown(name: string, path: Path, known: readonly string[], options: FieldOptions): Told | null {

@@ -66,7 +66,10 @@ const inner = {
 const outer = {
   type: "object",
   additionalProperties: false,
-  properties: { ...keywords, type: { type: "string", enum: parameterTypes } },
+  properties: {
+    ...keywords,
+    type: { type: "string", enum: parameterTypes, fix: "write one type, such as string" },
+  },
 };
 
 const checkParameters: FieldCheck = compileFields({

@@ -1,6 +1,6 @@
 /** actions/*.yaml: what can be run, by which runner, with which parameters (st2 docs, Actions). */
 import { isDeepStrictEqual } from "node:util";
-import type { Json, JsonObject } from "../json.ts";
+import { isObject, type Json, type JsonObject } from "../json.ts";
 import type { ActionDefinition } from "../model/action.ts";
 import type { ParameterSchemas } from "../model/pack.ts";
 import { formatRef } from "../ref.ts";
@@ -117,25 +117,25 @@ export function parseAction(
   metadata: Metadata,
   files: ReadonlyMap<string, PackFile>,
 ): ActionDefinition | null {
-  if (!checkFields(check, metadata, { code: "PACK_FIELD" })) return null;
-  const action = withoutEmpty(metadata.value) as Record<string, Json>;
-  const name = action.name as string;
-  const runnerType = action.runner_type as string;
-  const entryPoint = (action.entry_point as string | undefined) ?? "";
-
+  const fieldsOk = checkFields(check, metadata, { code: "PACK_FIELD" });
+  const action = (isObject(metadata.value) ? withoutEmpty(metadata.value) : {}) as Record<string, Json>;
+  const { name, runner_type: runnerType, entry_point: entryPoint = "" } = action;
   const owned = belongsToPack(metadata, [], action.pack);
-  const runner = readRunner(metadata, runnerType);
-  const parameters = readParameterSchemas(metadata, ["parameters"], action.parameters ?? null);
+  const runner = typeof runnerType === "string" ? readRunner(metadata, runnerType) : undefined;
+  const given = action.parameters ?? null;
+  // A wrong type of the field itself has been told.
+  const readable = given === null || isObject(given);
+  const parameters = readable ? readParameterSchemas(metadata, ["parameters"], given) : null;
   const parametersOk = parameters !== null && checkAgainstRunner(metadata, parameters, runner ?? null);
-  const entryOk = checkEntryPoint(metadata, runner, entryPoint, files);
-  if (!owned || runner === undefined || !parametersOk || !entryOk) return null;
+  const entryOk = typeof entryPoint === "string" && checkEntryPoint(metadata, runner, entryPoint, files);
+  if (!fieldsOk || !owned || runner === undefined || !parametersOk || !entryOk) return null;
   return {
-    ref: formatRef(metadata.pack, name),
+    ref: formatRef(metadata.pack, name as string),
     pack: metadata.pack,
-    name,
+    name: name as string,
     description: (action.description as string | undefined) ?? "",
     enabled: (action.enabled as boolean | undefined) ?? true,
-    runner_type: runner?.name ?? runnerType,
+    runner_type: runner?.name ?? (runnerType as string),
     entry_point: entryPoint,
     parameters,
     output_schema: (action.output_schema as JsonObject | undefined) ?? null,

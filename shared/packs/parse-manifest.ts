@@ -99,10 +99,13 @@ function readVersion(metadata: Metadata, value: Json): string | null {
 
 /** The manifest, or `null` after reporting what is wrong. Unknown fields are allowed there, so they are here. */
 export function parseManifest(metadata: Metadata): PackManifest | null {
-  if (!checkFields(check, metadata, { code: "PACK_FIELD", unknown: "near" })) return null;
+  const fieldsOk = checkFields(check, metadata, { code: "PACK_FIELD", unknown: "near" });
+  if (!isObject(metadata.value)) return null;
   const manifest = withoutEmpty(metadata.value) as Record<string, Json>;
-  const version = readVersion(metadata, manifest.version ?? null);
-  if (version === null) return null;
+  const given = manifest.version;
+  const isVersion = typeof given === "string" || typeof given === "number";
+  const version = isVersion ? readVersion(metadata, given) : null;
+  if (!fieldsOk || version === null) return null;
   return {
     ref: metadata.pack,
     name: manifest.name as string,

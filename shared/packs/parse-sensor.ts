@@ -1,6 +1,6 @@
 /** sensors/*.yaml: what runs to observe, and the trigger types it brings (st2 docs, Sensors and Triggers). */
 import { posix } from "node:path";
-import type { Json } from "../json.ts";
+import { isObject, type Json } from "../json.ts";
 import type { SensorDefinition, SensorLanguage } from "../model/pack.ts";
 import type { TriggerType } from "../model/trigger.ts";
 import { suggestion } from "../nearest.ts";
@@ -73,33 +73,43 @@ export interface ParsedSensor {
 /** Unknown fields are warnings: StackStorm never looked at them, and packs of 2016 carry some. */
 export function parseSensor(metadata: Metadata, files: ReadonlyMap<string, PackFile>): ParsedSensor {
   const fieldsOk = checkFields(check, metadata, { code: "PACK_FIELD", unknown: "warning" });
-  const sensor = withoutEmpty(metadata.value) as Record<string, Json>;
-  const declared: readonly Json[] = Array.isArray(sensor?.trigger_types) ? sensor.trigger_types : [];
+  const sensor = (isObject(metadata.value) ? withoutEmpty(metadata.value) : {}) as Record<string, Json>;
+  const declared: readonly Json[] = Array.isArray(sensor.trigger_types) ? sensor.trigger_types : [];
   const parsed = declared.map((value, index) => parseTriggerType(metadata, ["trigger_types", index], value));
   const triggerTypes = parsed.filter((type) => type !== null);
-  if (!fieldsOk) return { sensor: null, triggerTypes };
-
-  const className = sensor.class_name as string;
-  const entryPoint = sensor.entry_point as string;
-  const language = languageOf(entryPoint);
   const owned = belongsToPack(metadata, [], sensor.pack);
-  let runnable = hasEntryPoint(metadata, "sensors", entryPoint, [...files.keys()]);
-  const code = files.get(posix.normalize(`sensors/${entryPoint}`));
-  if (code !== undefined && language === "executable") runnable = checkExecutable(metadata, code) && runnable;
-  else if (code !== undefined) checkClass(metadata, className, code);
-  if (!owned || !runnable || triggerTypes.length < declared.length) return { sensor: null, triggerTypes };
+  const { class_name: className, entry_point: entryPoint } = sensor;
+  const runnable =
+    typeof entryPoint === "string" && entryPoint !== "" && checkCode(metadata, entryPoint, className, files);
+  if (!fieldsOk || !owned || !runnable || triggerTypes.length < declared.length) {
+    return { sensor: null, triggerTypes };
+  }
   return {
     sensor: {
-      ref: formatRef(metadata.pack, className),
+      ref: formatRef(metadata.pack, className as string),
       pack: metadata.pack,
-      class_name: className,
+      class_name: className as string,
       entry_point: posix.normalize(entryPoint),
       description: (sensor.description as string | undefined) ?? "",
       enabled: (sensor.enabled as boolean | undefined) ?? true,
       poll_interval: (sensor.poll_interval as number | undefined) ?? null,
-      language,
+      language: languageOf(entryPoint),
       trigger_types: triggerTypes.map(({ ref }) => ref),
     },
     triggerTypes,
   };
+}
+
+function checkCode(
+  metadata: Metadata,
+  entryPoint: string,
+  className: Json | undefined,
+  files: ReadonlyMap<string, PackFile>,
+): boolean {
+  if (!hasEntryPoint(metadata, "sensors", entryPoint, [...files.keys()])) return false;
+  const code = files.get(posix.normalize(`sensors/${entryPoint}`));
+  if (code === undefined) return false;
+  if (languageOf(entryPoint) === "executable") return checkExecutable(metadata, code);
+  if (typeof className === "string") checkClass(metadata, className, code);
+  return true;
 }

@@ -6,7 +6,7 @@ trap '' INT
 
 tick() {
   nap=
-  trap 'kill $nap; exit' TERM
+  trap '[ -z "$nap" ] || kill "$nap"; exit' TERM
   count=0
   while :; do
     count=$((count + 1))

@@ -1,0 +1,100 @@
+/** Files of many rules: each document by itself, named as far as it can be read. */
+import { describe, expect, test } from "vitest";
+import { packOfRuleFile, parseRuleDocuments } from "../../../../shared/packs/parse-rule.ts";
+
+const rule = (name: string, more = "") =>
+  `---\nname: ${name}\ntrigger:\n  type: core.st2.webhook\naction:\n  ref: core.noop\n${more}`;
+
+describe("a file of rules", () => {
+  test("gives one rule a document, and leaves empty documents out", () => {
+    const { documents } = parseRuleDocuments(`${rule("a")}---\n# nothing\n${rule("b")}---\n`, "rules.yaml");
+    expect(documents.map(({ ref }) => ref)).toEqual(["default.a", "default.b"]);
+    expect(documents.every((document) => document.rule !== null)).toBe(true);
+  });
+
+  test("a wrong rule keeps its name and trigger type, and harms no other", () => {
+    const text = `${rule("a")}${rule("bad", "enabled: maybe\n")}${rule("c")}`;
+    const { documents } = parseRuleDocuments(text, "rules.yaml");
+    expect(documents.map((document) => document.rule?.name ?? null)).toEqual(["a", null, "c"]);
+    expect(documents[1]).toMatchObject({
+      ref: "default.bad",
+      triggerType: "core.st2.webhook",
+      problems: [{ code: "RULE_INVALID", where: "rules.yaml:13 (enabled)" }],
+    });
+  });
+
+  test("a document that does not parse has no name, and harms no other", () => {
+    const { documents } = parseRuleDocuments(`${rule("a")}---\nname: [b\n${rule("c")}`, "rules.yaml");
+    expect(documents.map(({ ref }) => ref)).toEqual(["default.a", null, "default.c"]);
+    expect(documents[1]?.problems).toMatchObject([{ code: "YAML_SYNTAX" }]);
+  });
+
+  test("a rule that is no map is told", () => {
+    const { documents } = parseRuleDocuments("- a\n", "rules.yaml");
+    expect(documents).toMatchObject([{ rule: null, ref: null, problems: [{ code: "RULE_INVALID" }] }]);
+  });
+
+  test("JSON is read too", () => {
+    const json = JSON.stringify({ name: "j", trigger: { type: "a.b" }, action: { ref: "c.d" } });
+    expect(parseRuleDocuments(json, "rule.json").documents).toMatchObject([
+      { ref: "default.j", triggerType: "a.b" },
+    ]);
+  });
+
+  test("a rule may name its pack", () => {
+    const { documents } = parseRuleDocuments(rule("a", "pack: mine\n"), "rules.yaml");
+    expect(documents).toMatchObject([{ ref: "mine.a", rule: { ref: "mine.a", pack: "mine" } }]);
+  });
+
+  test("a text that is too large is refused as a whole", () => {
+    const { documents, problems } = parseRuleDocuments("a".repeat(33 * 1024 * 1024), "rules.yaml");
+    expect(documents).toEqual([]);
+    expect(problems).toMatchObject([{ code: "YAML_TOO_LARGE" }]);
+  });
+});
+
+describe("what a rule does not say", () => {
+  const [document] = parseRuleDocuments(rule("a"), "rules.yaml").documents;
+  test("is StackStorm's default, and ours for our own fields", () => {
+    expect(document?.rule).toEqual({
+      ref: "default.a",
+      pack: "default",
+      name: "a",
+      description: "",
+      enabled: false,
+      type: "standard",
+      trigger: { type: "core.st2.webhook", parameters: {} },
+      criteria: {},
+      action: { ref: "core.noop", parameters: {} },
+      mode: "live",
+      expires: 3600,
+      origins: null,
+      tags: [],
+    });
+  });
+});
+
+describe("targets", () => {
+  const rows: readonly (readonly [string, unknown])[] = [
+    ["origin", "origin"],
+    ["hub", "hub"],
+    ["{host: web1}", { host: "web1" }],
+    ["{host: '{{ trigger.host }}'}", { host: "{{ trigger.host }}" }],
+    ["{labels: {role: web}}", { labels: { role: "web" } }],
+    ["{labels: {role: web}, mode: any, limit: 3}", { labels: { role: "web" }, mode: "any", limit: 3 }],
+  ];
+  test.for(rows)("%s", ([text, target]) => {
+    const [document] = parseRuleDocuments(rule("a", `  target: ${text}\n`), "rules.yaml").documents;
+    expect(document?.problems).toEqual([]);
+    expect(document?.rule?.action.target).toEqual(target);
+  });
+});
+
+test.for([
+  ["packs/mine/rules/a.yaml", "mine"],
+  ["/srv/My-Pack/rules/a.yaml", "default"],
+  ["rules/a.yaml", "default"],
+  ["a.yaml", "default"],
+] as const)("a rule in %s belongs to %s unless it says otherwise", ([file, pack]) => {
+  expect(packOfRuleFile(file)).toBe(pack);
+});
