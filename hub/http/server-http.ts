@@ -3,6 +3,7 @@ import { Ajv, type ValidateFunction } from "ajv";
 import { type FastifyInstance, type FastifyRequest, fastify } from "fastify";
 import { PetrelError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
+import { nearest } from "../../shared/nearest.ts";
 import type { HubOperations } from "../operations.ts";
 import type { Store } from "../store/store.ts";
 import { keyChecker, presentedKey } from "./auth.ts";
@@ -15,6 +16,7 @@ import { enforcementRoutes } from "./routes/enforcements-http.ts";
 import { executionRoutes } from "./routes/executions-http.ts";
 import { gapRoutes } from "./routes/gaps-http.ts";
 import { hubRoutes } from "./routes/hub-http.ts";
+import { openapiRoute } from "./routes/openapi-http.ts";
 import { packRoutes } from "./routes/packs-http.ts";
 import { ruleRoutes } from "./routes/rules-http.ts";
 import { sensorRoutes } from "./routes/sensors-http.ts";
@@ -26,6 +28,10 @@ declare module "fastify" {
   interface FastifyContextConfig {
     /** True for a route that needs no key. */
     readonly public?: boolean;
+  }
+  interface FastifyInstance {
+    /** `METHOD path` of every route. */
+    readonly routeNames: readonly string[];
   }
 }
 
@@ -72,6 +78,8 @@ export function createApi({ store, operations, apiKeys, logger }: ApiOptions): F
     requestTimeout: requestTimeoutMs,
     // Kept-alive connections and streams must not hold up the end of the hub.
     forceCloseConnections: true,
+    // A HEAD of a stream would be one that nobody can read.
+    exposeHeadRoutes: false,
     routerOptions: { maxParamLength: 300, caseSensitive: true },
     frameworkErrors: (error, request, reply) => {
       // A path that is no URL: it reaches neither hooks nor routes.
@@ -102,10 +110,16 @@ export function createApi({ store, operations, apiKeys, logger }: ApiOptions): F
       });
     return reply.code(status).send(body);
   });
+  const routeNames: string[] = [];
+  api.decorate("routeNames", routeNames);
+  api.addHook("onRoute", ({ method, url }) => {
+    routeNames.push(...[method].flat().map((name) => `${name} ${url}`));
+  });
   api.setNotFoundHandler((request) => {
-    const path = request.url.split("?")[0] ?? "";
-    throw new PetrelError("API_NOT_FOUND", `there is no ${request.method} ${path}`, {
-      hint: "GET /v1/openapi.yaml lists the routes",
+    const asked = `${request.method} ${request.url.split("?")[0] ?? ""}`;
+    const near = nearest(asked, routeNames);
+    throw new PetrelError("API_NOT_FOUND", `there is no ${asked}`, {
+      hint: near === null ? "GET /v1/openapi.yaml lists the routes" : `ask ${near}`,
     });
   });
   api.addHook("onRequest", async (request: FastifyRequest, reply) => {
@@ -129,6 +143,7 @@ export function createApi({ store, operations, apiKeys, logger }: ApiOptions): F
 
   const parts = { store, operations, contents };
   hubRoutes(api, parts);
+  openapiRoute(api);
   actionRoutes(api, parts);
   agentRoutes(api, parts);
   deadLetterRoutes(api, parts);
