@@ -1,8 +1,10 @@
 /** Makes an execution and the request that asks its agent to run it. */
 import { timestamp } from "../../shared/clock.ts";
+import { PetrelError } from "../../shared/errors.ts";
 import type { JsonObject } from "../../shared/json.ts";
 import type { ActionDefinition } from "../../shared/model/action.ts";
 import type { BlobRef, Execution } from "../../shared/model/execution.ts";
+import { runners } from "../../shared/packs/runners.ts";
 import type { ActionRequestEntry } from "../../shared/wire/messages.ts";
 import type { Dispatch } from "../store/store.ts";
 
@@ -135,4 +137,18 @@ export function failedExecution(
 export function withParametersBlob(dispatch: Dispatch, blob: BlobRef): Dispatch {
   if (dispatch.entry.kind !== "action-request") return dispatch;
   return { ...dispatch, entry: { ...dispatch.entry, parameters: {}, parameters_blob: blob } };
+}
+
+/** ACTION_DISABLED, or RUNNER_UNKNOWN for a StackStorm runner that Petrel does not have. */
+export function refuseUnrunnable({ definition }: RunnableAction): void {
+  if (!definition.enabled) throw new PetrelError("ACTION_DISABLED", `action ${definition.ref} is disabled`);
+  if (!runners.has(definition.runner_type)) {
+    throw new PetrelError(
+      "RUNNER_UNKNOWN",
+      `action ${definition.ref} wants runner '${definition.runner_type}', which Petrel does not have`,
+      {
+        hint: `runners: ${[...runners.keys()].join(", ")}`,
+      },
+    );
+  }
 }

@@ -13,6 +13,7 @@ import {
   failedExecution,
   type ResolvedParameters,
   type RunnableAction,
+  refuseUnrunnable,
 } from "../executions/request.ts";
 import type { Dispatch, Outcome } from "../store/store.ts";
 
@@ -104,8 +105,11 @@ function enforceOne(instance: TriggerInstance, verdict: Verdict, given: EnforceW
   if (action === null) {
     return refuse({ code: "RULE_ACTION_UNKNOWN", message: `action ${rule.action.ref} is not registered` });
   }
-  if (!action.definition.enabled)
-    return refuse({ code: "ACTION_DISABLED", message: `action ${rule.action.ref} is disabled` });
+  try {
+    refuseUnrunnable(action);
+  } catch (error) {
+    return refuse(errorReport(error));
+  }
   const placement = place(rule.action.target, instance.origin, given.agents);
   if (!placement.found) return refuse({ code: "RULE_TARGET", message: placement.reason });
 

@@ -14,6 +14,7 @@ import {
   removeLetter,
   replaceExecution,
   settleInstance,
+  takeInOutcome,
 } from "./history-record.ts";
 import { indexes } from "./index-rows.ts";
 import { keys, part, time, within } from "./keys.ts";
@@ -30,6 +31,7 @@ export interface HistoryParts {
 
 type HistoryStore = Pick<
   Store,
+  | "emit"
   | "process"
   | "pendingInstances"
   | "createExecutions"
@@ -65,6 +67,14 @@ export function createHistoryStore({ database, writer, rules }: HistoryParts): H
   const familyOf = (instance: string) => writer.read<Family>(keys.family(instance));
 
   return {
+    emit: (outcome) =>
+      writer.submit({
+        source: outcome.instance.origin.agent ?? "",
+        weight: 1 + outcome.executions.length,
+        reads: outcomeReads(outcome),
+        plan: (draft) => takeInOutcome(draft, rules, outcome),
+      }),
+
     process: (outcome) =>
       writer.submit({
         source: outcome.instance.origin.agent ?? "",

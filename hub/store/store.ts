@@ -185,6 +185,11 @@ export interface Store {
   marks(agent: string, epochs: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /** Effects and mark in one synced batch, or nothing. Rejects with STORE_WRITE when the batch failed. */
   takeIn(take: TakeIn): Promise<TakeInResult>;
+  /**
+   * An instance that came by no agent's ledger (re-emitted, or the hub's own), with what it led to, in one batch.
+   * False when one of this id exists: then nothing is written.
+   */
+  emit(outcome: Outcome): Promise<Written>;
   /** Writes an outcome for an instance that is still `pending`; false when it no longer is. */
   process(outcome: Outcome): Promise<Written>;
   /** Instances that a restart still has to judge, oldest first. */

@@ -1,0 +1,56 @@
+/** Which entries were being taken in when the hub died, kept in one small file: a slot for each agent. */
+import { closeSync, openSync, readSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { isObject } from "../../shared/json.ts";
+import type { IntakeRecord } from "../../shared/link/poison.ts";
+
+/** Bytes of a slot; an agent id, an epoch and three numbers fit with room to spare. */
+const slotBytes = 512;
+
+export interface IntakeRecords {
+  read(agent: string): IntakeRecord | null;
+  /** Reaches the kernel before it returns, the disk whenever it likes: it has to outlive this process, not the power. */
+  write(agent: string, record: IntakeRecord): void;
+  close(): void;
+}
+
+/** Opens `folder/intake`; a slot that cannot be read counts as empty. */
+export function openIntakeRecords(folder: string): IntakeRecords {
+  const file = openSync(join(folder, "intake"), "a+", 0o600);
+  closeSync(file);
+  const handle = openSync(join(folder, "intake"), "r+", 0o600);
+  const slots = new Map<string, { readonly at: number; record: IntakeRecord | null }>();
+  const buffer = Buffer.alloc(slotBytes);
+  let next = 0;
+  for (; readSync(handle, buffer, 0, slotBytes, next * slotBytes) > 0; next++) {
+    const slot = parseSlot(buffer.toString("utf8"));
+    if (slot !== null) slots.set(slot.agent, { at: next, record: slot.record });
+  }
+
+  return {
+    read: (agent) => slots.get(agent)?.record ?? null,
+    write(agent, record) {
+      const known = slots.get(agent);
+      const at = known?.at ?? next++;
+      slots.set(agent, { at, record });
+      buffer.fill(0x20);
+      buffer.write(JSON.stringify({ agent, ...record }), "utf8");
+      writeSync(handle, buffer, 0, slotBytes, at * slotBytes);
+    },
+    close: () => closeSync(handle),
+  };
+}
+
+function parseSlot(text: string): { agent: string; record: IntakeRecord } | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return null; // torn by a power cut: nobody is suspected then
+  }
+  if (!isObject(value)) return null;
+  const { agent, epoch, from, to, crashes } = value;
+  if (typeof agent !== "string" || typeof epoch !== "string") return null;
+  if (typeof from !== "number" || typeof to !== "number" || typeof crashes !== "number") return null;
+  return { agent, record: { epoch, from, to, crashes } };
+}

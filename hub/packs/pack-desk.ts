@@ -1,0 +1,145 @@
+/** Packs registered, configured and removed; what follows for the agents. */
+import { timestamp } from "../../shared/clock.ts";
+import { PetrelError } from "../../shared/errors.ts";
+import type { JsonObject } from "../../shared/json.ts";
+import type { Logger } from "../../shared/log.ts";
+import type { PackRecord } from "../../shared/model/pack.ts";
+import type { PackFile } from "../../shared/packs/pack-file.ts";
+import { formatProblem } from "../../shared/problem.ts";
+import type { AgentRegistry } from "../agents/agent-registry.ts";
+import type { Dispatch, Store } from "../store/store.ts";
+import { nothingTold, type Told, untold } from "./assign.ts";
+import { configProblems } from "./config-problems.ts";
+import { invalidPack, prepareRegistration } from "./registration.ts";
+
+export interface PackDeskOptions {
+  readonly store: Store;
+  readonly registry: AgentRegistry;
+  /** Keeps packed contents by digest; resolves once on disk. */
+  readonly keepContents: (bytes: Uint8Array) => Promise<unknown>;
+  /** What a pack registered for the first time is assigned to: `{}` all agents, `null` none. */
+  readonly assignTo: Readonly<Record<string, string>> | null;
+  readonly now: () => number;
+  readonly newId: () => string;
+  readonly log: Logger;
+}
+
+const attempts = 10;
+
+export class PackDesk {
+  readonly #options: PackDeskOptions;
+  /** What is said to one agent is said in order. */
+  readonly #saying = new Map<string, Promise<void>>();
+
+  constructor(options: PackDeskOptions) {
+    this.#options = options;
+  }
+
+  /** Contents first, then the record with its rules in one batch, then the agents; a crash in between is made up for. */
+  async register(
+    files: readonly PackFile[],
+    config: JsonObject | undefined,
+    assignTo = this.#options.assignTo,
+  ): Promise<PackRecord> {
+    const { store, now, keepContents, log } = this.#options;
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const packs = new Map((await store.packs()).map((record) => [record.ref, record]));
+      const { rules } = await store.ruleSet();
+      const findBefore = (ref: string) => packs.get(ref) ?? null;
+      const prepared = prepareRegistration({ files, config, rules, assignTo, nowMs: now(), findBefore });
+      const { record, contents } = prepared;
+      await keepContents(contents);
+      const before = findBefore(record.ref);
+      if (!(await store.putPack(record, before?.rev ?? null, prepared.rules, prepared.removeRules))) continue;
+      for (const warning of prepared.warnings)
+        log.warn("pack registered with a warning", { problem: formatProblem(warning) });
+      log.info("pack registered", { pack: record.ref, version: record.version, digest: record.digest });
+      await this.tellAll();
+      return record;
+    }
+    throw busy("the pack");
+  }
+
+  async configure(ref: string, config: JsonObject): Promise<PackRecord> {
+    const { store, now } = this.#options;
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const before = await this.#known(ref);
+      const wrong = configProblems(before.pack, config);
+      if (wrong.length > 0) throw invalidPack(wrong);
+      const record = { ...before, config, registered_at: timestamp(now()), rev: before.rev + 1 };
+      if (!(await store.putPack(record, before.rev, [], []))) continue;
+      await this.tellAll();
+      return record;
+    }
+    throw busy(`pack ${ref}`);
+  }
+
+  /** Its rules go with it; history keeps naming it. */
+  async remove(ref: string): Promise<void> {
+    const { store } = this.#options;
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const before = await this.#known(ref);
+      if (ref === "core") {
+        throw new PetrelError("PACK_REF", "pack core is built in and stays", {
+          hint: "disable what you do not want by rules",
+        });
+      }
+      const set = await store.ruleSet();
+      const own = set.rules.filter(({ rule, source }) => source === "pack" && rule.pack === ref);
+      if (
+        (await store.changeRules(
+          [],
+          own.map(({ rule }) => rule.ref),
+          set.version,
+        )) === null
+      )
+        continue;
+      if (!(await store.removePack(ref, before.rev))) continue;
+      await this.tellAll();
+      return;
+    }
+    throw busy(`pack ${ref}`);
+  }
+
+  async tellAll(): Promise<void> {
+    await Promise.all(this.#options.registry.all().map((agent) => this.tell(agent.id)));
+  }
+
+  /** Writes to an agent's ledger what it has not been told of its packs. Resolves once on disk. */
+  tell(agent: string): Promise<void> {
+    const before = this.#saying.get(agent) ?? Promise.resolve();
+    const saying = before.catch(() => {}).then(() => this.#tell(agent));
+    this.#saying.set(agent, saying);
+    return saying.finally(() => {
+      if (this.#saying.get(agent) === saying) this.#saying.delete(agent);
+    });
+  }
+
+  async #tell(id: string): Promise<void> {
+    const { store, now, newId } = this.#options;
+    const agent = await store.agent(id);
+    if (agent === null) return;
+    const name = `told/${id}`;
+    const before = ((await store.setting(name)) as Told | null) ?? nothingTold;
+    const { say, told } = untold(agent, await store.packs(), before);
+    if (say.length === 0) return;
+    const dispatches = say.map(
+      (assigned): Dispatch => ({
+        agent: id,
+        entry: { kind: "assignment", id: newId(), at: timestamp(now()), ...assigned },
+      }),
+    );
+    await store.appendDown(dispatches);
+    // Second: dying here says it once more, which is harmless; the other way round it would never be said.
+    await store.putSetting(name, { incarnation: told.incarnation, packs: told.packs });
+  }
+
+  async #known(ref: string): Promise<PackRecord> {
+    const record = await this.#options.store.pack(ref);
+    if (record !== null) return record;
+    throw new PetrelError("NOT_FOUND", `no pack is called ${ref}`, { hint: "`petrel pack list` shows all" });
+  }
+}
+
+const busy = (what: string) =>
+  new PetrelError("STORE_WRITE", `${what} changed under this request again and again; try again`);

@@ -1,0 +1,94 @@
+/** From a pack's files to the records that register it, or the list of everything that is wrong. */
+import { timestamp } from "../../shared/clock.ts";
+import { PetrelError } from "../../shared/errors.ts";
+import type { JsonObject } from "../../shared/json.ts";
+import type { PackRecord } from "../../shared/model/pack.ts";
+import type { RuleRecord } from "../../shared/model/rule.ts";
+import { packContents } from "../../shared/packs/contents.ts";
+import type { PackFile } from "../../shared/packs/pack-file.ts";
+import { parsePack } from "../../shared/packs/parse-pack.ts";
+import { formatProblem, type Problem } from "../../shared/problem.ts";
+import { configProblems } from "./config-problems.ts";
+
+export interface Registration {
+  readonly record: PackRecord;
+  /** The packed contents that `record.digest` names. */
+  readonly contents: Uint8Array;
+  readonly rules: readonly RuleRecord[];
+  /** Rules that an earlier version brought and this one does not. */
+  readonly removeRules: readonly string[];
+  readonly warnings: readonly Problem[];
+}
+
+export interface RegistrationInput {
+  readonly files: readonly PackFile[];
+  /** `undefined` keeps the operator's layer of the version before. */
+  readonly config: JsonObject | undefined;
+  /** All rules as they are now. */
+  readonly rules: readonly RuleRecord[];
+  /** What a pack registered for the first time is assigned to. */
+  readonly assignTo: Readonly<Record<string, string>> | null;
+  readonly nowMs: number;
+  /** How to find the version before, once the ref is known. */
+  readonly findBefore: (ref: string) => PackRecord | null;
+}
+
+/**
+ * Checks everything before anything is written. Throws PACK_INVALID with every problem in the message.
+ * A rule keeps being switched on or off by its file: registering is what the file says now.
+ */
+export function prepareRegistration(input: RegistrationInput): Registration {
+  const parsed = parsePack(input.files);
+  if (parsed.pack === null) throw invalidPack(parsed.problems);
+  const { pack } = parsed;
+  const ref = pack.manifest.ref;
+  const before = input.findBefore(ref);
+  const config = input.config ?? before?.config ?? {};
+  const wrong = configProblems(pack, config);
+  if (wrong.length > 0) throw invalidPack(wrong);
+
+  const packed = packContents(input.files);
+  const at = timestamp(input.nowMs);
+  const record: PackRecord = {
+    ref,
+    version: pack.manifest.version,
+    digest: packed.digest,
+    size: packed.bytes.byteLength,
+    registered_at: at,
+    pack,
+    config,
+    assigned_to: before === null ? input.assignTo : before.assigned_to,
+    rev: (before?.rev ?? 0) + 1,
+  };
+  const existing = new Map(input.rules.map((rule) => [rule.rule.ref, rule]));
+  const rules = pack.rules.map(
+    (rule): RuleRecord => ({
+      rule,
+      source: "pack",
+      updated_at: at,
+      rev: (existing.get(rule.ref)?.rev ?? 0) + 1,
+    }),
+  );
+  const kept = new Set(pack.rules.map((rule) => rule.ref));
+  const removeRules = input.rules
+    .filter(({ rule, source }) => source === "pack" && rule.pack === ref && !kept.has(rule.ref))
+    .map(({ rule }) => rule.ref);
+  return { record, contents: packed.bytes, rules, removeRules, warnings: parsed.problems };
+}
+
+/** One error for many problems: each with its place and its mend, as `petrel pack check` prints them. */
+export function invalidPack(problems: readonly Problem[], what: "pack" | "rule" = "pack"): PetrelError {
+  const errors = problems.filter((problem) => problem.severity === "error");
+  const first = errors[0];
+  if (errors.length === 1 && first !== undefined) {
+    return new PetrelError(first.code, first.message, { where: first.where, hint: first.hint });
+  }
+  const text = errors.map((problem) => formatProblem(problem)).join("\n");
+  return new PetrelError(
+    what === "pack" ? "PACK_INVALID" : "RULE_INVALID",
+    `the ${what} has ${errors.length} errors; nothing was changed\n${text}`,
+    {
+      hint: `mend what each line says; \`petrel ${what === "pack" ? "pack check" : "rule test"}\` shows the same without a hub`,
+    },
+  );
+}

@@ -1,0 +1,132 @@
+/** Rules made, changed and removed by hand. */
+import { timestamp } from "../../shared/clock.ts";
+import { PetrelError } from "../../shared/errors.ts";
+import type { RuleDefinition, RuleRecord } from "../../shared/model/rule.ts";
+import { suggestion } from "../../shared/nearest.ts";
+import { parseRuleDocuments } from "../../shared/packs/parse-rule.ts";
+import type { Catalogue } from "../packs/catalogue.ts";
+import { invalidPack } from "../packs/registration.ts";
+import type { RuleSet, Store } from "../store/store.ts";
+
+export interface RuleDeskOptions {
+  readonly store: Store;
+  readonly catalogue: () => Catalogue;
+  /** Hub time in ms. */
+  readonly now: () => number;
+}
+
+const attempts = 20;
+
+export class RuleDesk {
+  readonly #options: RuleDeskOptions;
+
+  constructor(options: RuleDeskOptions) {
+    this.#options = options;
+  }
+
+  /** `text` is one rule as YAML or JSON. ALREADY_EXISTS, or what is wrong with it. */
+  create(text: string): Promise<RuleRecord> {
+    const rule = this.#parse(text);
+    return this.#change((set) => {
+      if (find(set, rule.ref) !== undefined) {
+        throw new PetrelError("ALREADY_EXISTS", `rule ${rule.ref} exists`, {
+          hint: `\`petrel rule update ${rule.ref} FILE\` replaces it`,
+        });
+      }
+      return this.#record(rule, "api", 1);
+    });
+  }
+
+  /** Replaces the rule `ref`; the text may leave its name and pack out of account only if they are the same. */
+  update(ref: string, text: string): Promise<RuleRecord> {
+    const rule = this.#parse(text);
+    if (rule.ref !== ref) {
+      throw new PetrelError("RULE_INVALID", `the text defines rule ${rule.ref}, not ${ref}`, {
+        hint: "set `name` and `pack` to those of the rule, or create it as a new one",
+      });
+    }
+    return this.#change((set) => {
+      const before = known(set, ref);
+      return this.#record(rule, before.source, before.rev + 1);
+    });
+  }
+
+  setEnabled(ref: string, enabled: boolean): Promise<RuleRecord> {
+    return this.#change((set) => {
+      const before = known(set, ref);
+      return this.#record({ ...before.rule, enabled }, before.source, before.rev + 1);
+    });
+  }
+
+  async delete(ref: string): Promise<void> {
+    const { store } = this.#options;
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const set = await store.ruleSet();
+      known(set, ref);
+      if ((await store.changeRules([], [ref], set.version)) !== null) return;
+    }
+    throw busy();
+  }
+
+  #record(rule: RuleDefinition, source: RuleRecord["source"], rev: number): RuleRecord {
+    return { rule, source, updated_at: timestamp(this.#options.now()), rev };
+  }
+
+  async #change(decide: (set: RuleSet) => RuleRecord): Promise<RuleRecord> {
+    const { store } = this.#options;
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const set = await store.ruleSet();
+      const record = decide(set);
+      if ((await store.changeRules([record], [], set.version)) !== null) return record;
+    }
+    throw busy();
+  }
+
+  #parse(text: string): RuleDefinition {
+    const { documents, problems } = parseRuleDocuments(text, "rule", "default");
+    const wrong = [...problems, ...documents.flatMap((document) => document.problems)];
+    if (wrong.some((problem) => problem.severity === "error")) throw invalidPack(wrong, "rule");
+    const rule = documents[0]?.rule;
+    if (documents.length !== 1 || rule == null) {
+      throw new PetrelError("RULE_INVALID", `one rule is wanted, the text has ${documents.length}`, {
+        where: "rule",
+        hint: "send each rule by itself",
+      });
+    }
+    this.#checkReferences(rule);
+    return rule;
+  }
+
+  /** A rule that names nothing real would wait in silence. */
+  #checkReferences(rule: RuleDefinition): void {
+    const { triggerTypes, actions } = this.#options.catalogue();
+    if (!triggerTypes.has(rule.trigger.type)) {
+      throw new PetrelError("RULE_TRIGGER_UNKNOWN", `no trigger type is called '${rule.trigger.type}'`, {
+        where: "rule (trigger.type)",
+        hint: `${suggestion(rule.trigger.type, [...triggerTypes.keys()])}; \`petrel trigger list\` shows all that are registered`,
+      });
+    }
+    if (!actions.has(rule.action.ref)) {
+      throw new PetrelError("RULE_ACTION_UNKNOWN", `no action is called '${rule.action.ref}'`, {
+        where: "rule (action.ref)",
+        hint: `${suggestion(rule.action.ref, [...actions.keys()])}; \`petrel action list\` shows all that are registered`,
+      });
+    }
+  }
+}
+
+const find = (set: RuleSet, ref: string) => set.rules.find(({ rule }) => rule.ref === ref);
+
+function known(set: RuleSet, ref: string): RuleRecord {
+  const record = find(set, ref);
+  if (record !== undefined) return record;
+  throw new PetrelError("NOT_FOUND", `no rule is called ${ref}`, {
+    hint: suggestion(
+      ref,
+      set.rules.map(({ rule }) => rule.ref),
+    ),
+  });
+}
+
+const busy = () =>
+  new PetrelError("STORE_WRITE", "the rules changed under this request again and again; try again");
