@@ -48,15 +48,15 @@ async function run(io: CliIo, options: RunOptions): Promise<void> {
       },
     ),
   });
-  const { runAgent } = await import("./main.ts");
-  const code = await runAgent({
+  const agent = {
     data: agentFolder(values.data, io.cwd),
     hub: values.hub,
     id: values.id ?? ownId(),
     labels: values.labels,
     log: values.log,
-  });
-  throw new CommandEnded(code);
+  };
+  const { runAgent } = await import("./main.ts");
+  throw new CommandEnded(await runAgent(agent));
 }
 
 export function createPetrelAgent(io: CliIo): Command {

@@ -81,6 +81,11 @@ const nouns: readonly Noun[] = [
     load: async () => (await import("./gap/gap-cli.ts")).gapCommands,
   },
   {
+    name: "config",
+    description: "the hub's settings",
+    load: async () => (await import("./config/config-cli.ts")).configCommands,
+  },
+  {
     name: "version",
     description: "print the version",
     load: async () => (await import("./version/version-cli.ts")).versionCommand,

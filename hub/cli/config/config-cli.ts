@@ -1,0 +1,50 @@
+/** `petrel config show`: the hub's settings, and where each came from. */
+import type { Command } from "commander";
+import { withExample } from "../../../shared/cli/program-cli.ts";
+import { hubSettings } from "../../../shared/config/hub-config.ts";
+import { isObject, type Json } from "../../../shared/json.ts";
+import { hubConfig, withHubFlags } from "../hub/hub-config-cli.ts";
+import type { NounCommands } from "../nouns-cli.ts";
+import { type Column, toJson, toTable } from "../output.ts";
+
+interface Row {
+  readonly setting: string;
+  readonly value: Json;
+  /** `default`, `hub.yaml:3 (http.listen)`, a variable or a flag. */
+  readonly origin: string;
+  readonly text: string;
+}
+
+const shown = (value: Json): string => (typeof value === "string" ? value : JSON.stringify(value));
+
+const columns: readonly Column<Row>[] = [
+  { header: "SETTING", value: (row) => row.setting },
+  { header: "VALUE", value: (row) => (row.value === null ? null : shown(row.value)), cut: true },
+];
+const originColumn: Column<Row> = { header: "FROM", value: (row) => row.origin, cut: true };
+
+function valueAt(values: unknown, path: string): Json {
+  let place: unknown = values;
+  for (const step of path.split(".")) place = isObject(place) ? place[step] : undefined;
+  return (place ?? null) as Json;
+}
+
+export const configCommands: NounCommands = (noun, { io, globals }) => {
+  const show = withHubFlags(noun.command("show"))
+    .description("show what `petrel hub` would start with, given the same flags")
+    .option("--origin", "and where each value came from");
+  withExample(show, "petrel config show --origin --config hub.yaml").action(
+    async (options: { origin?: boolean }, self: Command) => {
+      const { values, origins } = await hubConfig(self, io);
+      const rows = hubSettings.map(({ path, text }) => ({
+        setting: path,
+        value: valueAt(values, path),
+        origin: origins[path] ?? "default",
+        text,
+      }));
+      if (globals(self).json) return io.out(toJson(rows));
+      const chosen = options.origin ? [...columns, originColumn] : columns;
+      return io.out(toTable(rows, chosen, { columns: io.columns, nowMs: io.now() }));
+    },
+  );
+};
