@@ -44,7 +44,7 @@ export async function packCheck(
     // Packing finds what only shows in the whole: sizes and paths.
     if (parsed.pack !== null) digest = packContents(files).digest;
   } catch (error) {
-    output.stderr(options.json === true ? JSON.stringify(errorReport(error)) : formatError(error));
+    output.stderr(options.json === true ? JSON.stringify({ error: errorReport(error) }) : formatError(error));
     return exitCodeOf(error);
   }
   const { pack, problems } = parsed;

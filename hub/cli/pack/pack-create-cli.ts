@@ -29,7 +29,7 @@ export async function packCreate(
     output.stdout(`  petrel pack register ${path}`);
     return 0;
   } catch (error) {
-    output.stderr(json ? JSON.stringify(errorReport(error)) : formatError(error));
+    output.stderr(json ? JSON.stringify({ error: errorReport(error) }) : formatError(error));
     return exitCodeOf(error);
   }
 }

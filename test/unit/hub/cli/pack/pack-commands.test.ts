@@ -80,7 +80,7 @@ describe("pack create", () => {
     const dir = await tempFolder();
     const { output, stderr } = recorder();
     expect(await packCreate({ ...options, dir, json: true }, output)).toBe(2);
-    expect(JSON.parse(stderr[0] ?? "")).toMatchObject({ code });
+    expect(JSON.parse(stderr[0] ?? "")).toMatchObject({ error: { code } });
     expect(await readdir(dir)).toEqual([]);
   });
 });
