@@ -10,6 +10,7 @@ import { suggestion } from "../nearest.ts";
 import { hasErrors, type Problem } from "../problem.ts";
 import { formatRef, isPackName, parseRef } from "../ref.ts";
 import type { Path } from "../yaml/read-yaml.ts";
+import { configProblems } from "./config-problems.ts";
 import { type Metadata, type PackFile, type Report, readMetadata } from "./pack-file.ts";
 import { parseAction } from "./parse-action.ts";
 import { parseConfigSchema } from "./parse-config-schema.ts";
@@ -146,6 +147,10 @@ export function parsePack(files: readonly PackFile[], options: PackOptions = {})
   const legacyFile = byPath.get("config.yaml");
   const legacyAt = legacyFile === undefined ? null : open(pack, legacyFile);
   const legacy = legacyAt === null ? {} : readLegacyConfig(legacyAt);
+  // What is required may still come from the operator, so only what is there is judged.
+  if (legacyAt !== null && schema !== null) {
+    configProblems({ schema, config: legacy, at: legacyAt.at }).forEach(report);
+  }
   tellUnsupported(sorted, shownAs, report);
 
   if (ref === null || manifest === null || schema === null || hasErrors(problems))
