@@ -65,7 +65,8 @@ async function runShell(
   if (command.includes("\0"))
     throw new PetrelError("PARAMETER_INVALID", `the command of ${request.action} holds a NUL character`);
   const parameters = request.runner_parameters;
-  const sudo = parameters.sudo === true && process.getuid?.() !== 0;
+  const uid = settings.runAs?.uid ?? process.getuid?.();
+  const sudo = parameters.sudo === true && uid !== 0;
   const env = actionEnvironment(settings.env, request);
   const program: GatedProgram = {
     ...(sudo ? sudoShell(command, parameters) : plainShell(command, settings.env.PATH)),

@@ -1,0 +1,266 @@
+/** Python actions as StackStorm packs write them, run by the host's python3. */
+import { describe, expect, it } from "vitest";
+import type { DatastoreMessage } from "../../agent/sensors/messages.ts";
+import type { Json, JsonObject } from "../../shared/json.ts";
+import { type BenchOptions, startRun } from "../support/runner-bench.ts";
+
+const header = "import decimal, os, subprocess, sys\nfrom st2common.runners.base_action import Action\n\n";
+const action = (body: string, signature = "self, **kwargs") => `${header}
+class Act(Action):
+    def run(${signature}):
+        ${body.replaceAll("\n", "\n        ")}
+`;
+
+async function run(
+  code: string,
+  parameters: JsonObject = {},
+  options: BenchOptions & { runner_parameters?: JsonObject } = {},
+) {
+  const { runner_parameters: given = {}, files = {}, ...rest } = options;
+  const started = await startRun(
+    "python-script",
+    { entry_point: "act.py", parameters, runner_parameters: given },
+    { ...rest, files: { "actions/act.py": code, ...files } },
+  );
+  const { status, result } = await started.outcome;
+  return {
+    status,
+    ...(result as {
+      result: Json;
+      stdout: string;
+      stderr: string;
+      exit_code: number;
+      error?: string;
+      exception?: JsonObject;
+      converted?: boolean;
+    }),
+  };
+}
+
+describe("what run() returns", () => {
+  const rows: readonly [returns: string, status: string, exitCode: number, result: Json][] = [
+    ["'text'", "succeeded", 0, "text"],
+    ["None", "succeeded", 0, null],
+    ["{'a': [1, 2.5, None, True]}", "succeeded", 0, { a: [1, 2.5, null, true] }],
+    ["(True, 'fine')", "succeeded", 0, "fine"],
+    ["(False, {'why': 'no'})", "failed", 0, { why: "no" }],
+    ["(True, None)", "succeeded", 0, null],
+    ["[True, 'a list is no pair']", "succeeded", 0, [true, "a list is no pair"]],
+    ["(1, 2, 3)", "succeeded", 0, [1, 2, 3]],
+    ["('yes', 'x')", "failed", 220, null],
+    ["(1, 'x')", "failed", 220, null],
+  ];
+  it.each(rows)("%s", async (returns, status, exitCode, result) => {
+    const ran = await run(action(`return ${returns}`));
+    expect({ status: ran.status, exitCode: ran.exit_code, result: ran.result }).toEqual({
+      status,
+      exitCode,
+      result,
+    });
+    if (exitCode === 220) expect(ran.error).toContain("must be True or False");
+  });
+
+  const odd: readonly [returns: string, result: Json][] = [
+    ["{1, 1}", [1]],
+    ["b'bytes'", "bytes"],
+    ["decimal.Decimal('1.10')", "1.10"],
+    ["{1: 'a', None: 'b'}", { "1": "a", None: "b" }],
+    ["float('nan')", "nan"],
+    ["2 ** 64", "18446744073709551616"],
+    ["os.fsdecode(b'\\xff')", "\\udcff"],
+  ];
+  it.each(odd)("%s is made JSON, and marked", async (returns, result) => {
+    const ran = await run(action(`return ${returns}`));
+    expect({ status: ran.status, result: ran.result, converted: ran.converted }).toEqual({
+      status: "succeeded",
+      result,
+      converted: true,
+    });
+  });
+
+  it("more than any entry could carry comes whole", async () => {
+    const ran = await run(action("return 'x' * 3000000"));
+    expect(ran.result).toBe("x".repeat(3_000_000));
+  });
+
+  it("nothing, because it called sys.exit(0)", async () => {
+    expect(await run(action("sys.exit(0)"))).toMatchObject({
+      status: "succeeded",
+      result: null,
+      exit_code: 0,
+    });
+  });
+
+  it("nothing that JSON could say: a result that holds itself is an exception", async () => {
+    const ran = await run(action("a = []\na.append(a)\nreturn a"));
+    expect(ran).toMatchObject({ status: "failed", exit_code: 1, exception: { type: "ValueError" } });
+  });
+});
+
+describe("an exception", () => {
+  it("fails with type, message and traceback as fields", async () => {
+    const ran = await run(action("raise KeyError('gone')"));
+    expect(ran).toMatchObject({
+      status: "failed",
+      exit_code: 1,
+      result: null,
+      error: "KeyError: 'gone'",
+      exception: { type: "KeyError", message: "'gone'" },
+    });
+    expect(String(ran.exception?.traceback)).toContain("act.py");
+    expect(ran.stderr).toContain("KeyError");
+  });
+
+  it.each([
+    ["a file that does not parse", "class Act(", "SyntaxError"],
+    ["a file without an action", "x = 1", "ImportError"],
+    ["a parameter that run() does not take", action("return 1", "self"), "TypeError"],
+  ])("comes from %s", async (_what, code, type) => {
+    expect(await run(code, { extra: 1 })).toMatchObject({ status: "failed", exception: { type } });
+  });
+});
+
+describe("the action's surroundings", () => {
+  it("keep what is printed apart from the result", async () => {
+    const ran = await run(
+      action(`print('{"op": "result"}')\nsubprocess.call("echo child", shell=True)\nreturn 1`),
+    );
+    expect(ran).toMatchObject({ status: "succeeded", result: 1, stdout: '{"op": "result"}\nchild\n' });
+  });
+
+  it("give parameters by name, of any size and with any character", async () => {
+    const text = `${"é".repeat(200_000)}\n"'\\$(x) \u2028`;
+    const ran = await run(action("return [text, number]", "self, text, number=5"), { text });
+    expect(ran.result).toEqual([text, 5]);
+  });
+
+  it("give the configuration: get answers None, a missing item says what to do", async () => {
+    const code = action("return [self.config['log'], self.config.get('no'), self.config['no']]");
+    const ran = await run(code, {}, { config: { log: "/tmp/x" } });
+    expect(ran.error).toBe(
+      "ValueError: The configuration of pack 'bench' has no 'no'; set it with `petrel pack config bench`",
+    );
+    const fine = await run(
+      action("return [self.config['log'], self.config.get('no')]"),
+      {},
+      { config: { log: "/tmp/x" } },
+    );
+    expect(fine.result).toEqual(["/tmp/x", null]);
+  });
+
+  it("write the logger's lines to stderr, from the level that was asked for", async () => {
+    const code = action("self.logger.debug('one')\nself.logger.info('two')\nself.logger.error('three')");
+    expect((await run(code)).stderr).toBe(
+      "st2.actions.python.Act: DEBUG    one\nst2.actions.python.Act: INFO     two\nst2.actions.python.Act: ERROR    three\n",
+    );
+    expect((await run(code, {}, { runner_parameters: { log_level: "error" } })).stderr).toBe(
+      "st2.actions.python.Act: ERROR    three\n",
+    );
+  });
+
+  it("take modules from lib, actions/lib and beside the action", async () => {
+    const code = `import one, two, three\n${action("return [one.name, two.name, three.name]")}`;
+    const files = {
+      "lib/one.py": "name = 1",
+      "actions/lib/two.py": "name = 2",
+      "actions/three.py": "name = 3",
+    };
+    expect((await run(code, {}, { files })).result).toEqual([1, 2, 3]);
+  });
+
+  it("run by the pack's own virtualenv when it has one", async () => {
+    const files = { "virtualenv/bin/python": '#!/bin/sh\nFROM_VIRTUALENV=yes exec python3 "$@"\n' };
+    expect((await run(action("return os.environ.get('FROM_VIRTUALENV')"), {}, { files })).result).toBe("yes");
+  });
+
+  it("leave no channel open to the programs an action starts", async () => {
+    const code = action(
+      'return subprocess.check_output("ls /proc/self/fd", shell=True, close_fds=False).decode().split()',
+    );
+    const ran = await run(code);
+    // The folder itself is read by the first free descriptor, which is 3.
+    expect(ran.result).toContain("3");
+    expect(ran.result).not.toContain("4");
+  });
+
+  it("refuse a PYTHONPATH of the request", async () => {
+    await expect(
+      run(action("return 1"), {}, { runner_parameters: { env: { PYTHONPATH: "/x" } } }),
+    ).rejects.toMatchObject({ code: "PARAMETER_INVALID" });
+  });
+
+  it("say clearly that the host has no python3", async () => {
+    await expect(
+      run(action("return 1"), {}, { settings: { env: { PATH: "/nonexistent" } } }),
+    ).rejects.toMatchObject({ code: "PYTHON_MISSING" });
+  });
+
+  it("refuse an entry point outside the pack", async () => {
+    const started = await startRun(
+      "python-script",
+      { entry_point: "../../../../etc/passwd" },
+      { files: { "actions/act.py": "" } },
+    );
+    await expect(started.outcome).rejects.toMatchObject({ code: "PACK_ENTRY_POINT" });
+  });
+});
+
+describe("older and unusual forms", () => {
+  it("runs the older import and a constructor that takes the configuration alone", async () => {
+    const code = `from st2actions.runners.pythonrunner import Action
+class OldAction(Action):
+    def __init__(self, config):
+        super(OldAction, self).__init__(config)
+    def run(self, context):
+        return (True, [context, self.config.get("log"), self.action_service is not None])
+`;
+    expect((await run(code, { context: "c" }, { config: { log: "l" } })).result).toEqual(["c", "l", true]);
+  });
+
+  it("takes the class that is not the base of another", async () => {
+    const code = `from st2common.runners.base_action import Action
+class ABase(Action):
+    def run(self):
+        return self.word()
+class Real(ABase):
+    def word(self):
+        return "real"
+`;
+    expect((await run(code)).result).toBe("real");
+  });
+});
+
+describe("the datastore", () => {
+  const store = new Map<string, string>();
+  const calls: [string, DatastoreMessage][] = [];
+  const datastore = async (owner: string, call: DatastoreMessage): Promise<Json> => {
+    calls.push([owner, call]);
+    switch (call.op) {
+      case "get_value":
+        if (call.name === "broken") throw new Error("no datastore");
+        return store.get(call.name) ?? null;
+      case "set_value":
+        store.set(call.name, call.value);
+        return true;
+      case "delete_value":
+        return store.delete(call.name);
+      case "list_values":
+        return [...store].map(([name, value]) => ({ name, value }));
+    }
+  };
+
+  it("answers get, set, list and delete, for the class that asks", async () => {
+    const code = action(
+      `s = self.action_service
+before = s.get_value("a")
+s.set_value("a", 5, ttl=60)
+listed = [[pair.name, pair.value] for pair in s.list_values()]
+return [before, s.get_value(name="a"), listed, s.delete_value("a"), s.delete_value("a"), s.get_value("a", local=False), s.get_value("broken")]`,
+    );
+    const ran = await run(code, {}, { datastore });
+    expect(ran.result).toEqual([null, "5", [["a", "5"]], true, false, null, null]);
+    expect(new Set(calls.map(([owner]) => owner))).toEqual(new Set(["bench.Act"]));
+    expect(calls[1]?.[1]).toMatchObject({ op: "set_value", name: "a", value: "5", ttl: 60, local: true });
+    expect(calls[6]?.[1]).toMatchObject({ op: "get_value", local: false });
+  });
+});
