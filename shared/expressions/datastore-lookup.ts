@@ -1,0 +1,57 @@
+/** `st2kv.system.a.b`: datastore keys by attribute chains, looked up when the value is needed. */
+
+/** Reads one key; `undefined` when there is none. */
+export type KeySource = (name: string) => string | undefined;
+
+/**
+ * A place in the datastore that a template has named so far. Each further attribute lengthens the key, so keys may
+ * contain dots, and one key may be the prefix of another. A scope's root has no key of its own.
+ */
+export class KeyLookup {
+  readonly #source: KeySource;
+  readonly #path: string;
+  readonly #parent: KeyLookup | null;
+  readonly #last: string;
+
+  constructor(source: KeySource, parent: KeyLookup | null = null, last = "") {
+    this.#source = source;
+    this.#parent = parent;
+    this.#last = last;
+    this.#path = parent === null || parent.#path === "" ? last : `${parent.#path}.${last}`;
+  }
+
+  member(name: string): KeyLookup {
+    return new KeyLookup(this.#source, this, name);
+  }
+
+  get key(): string {
+    return this.#path;
+  }
+
+  /** The last attribute and the value before it, in case `….upper()` means a method of the text. */
+  get method(): { readonly of: string; readonly name: string } | null {
+    const of = this.#parent === null || this.#parent.#path === "" ? undefined : this.#parent.value;
+    return of === undefined ? null : { of, name: this.#last };
+  }
+
+  /** The key's text; `undefined` when the datastore has no such key. */
+  get value(): string | undefined {
+    return this.#path === "" ? undefined : this.#source(this.#path);
+  }
+}
+
+/** A key that is not there: empty as text, false, replaced by `default()`; further attributes name longer keys. */
+export class MissingKey {
+  readonly lookup: KeyLookup;
+  constructor(lookup: KeyLookup) {
+    this.lookup = lookup;
+  }
+}
+
+/** The `st2kv` object of a scope: `system` and `user` keys. A user's keys are stored as `user:name`. */
+export function datastoreContext(
+  system: KeySource,
+  user: KeySource = () => undefined,
+): Record<string, unknown> {
+  return { system: new KeyLookup(system), user: new KeyLookup(user) };
+}
