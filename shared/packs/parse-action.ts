@@ -17,7 +17,12 @@ const check = compileFields({
   required: ["name", "runner_type"],
   additionalProperties: false,
   properties: {
-    name: { ...text, pattern: "^[^\\s/]+$", maxLength: 128, fix: "use letters, digits, '_', '-' and '.'" },
+    name: {
+      ...text,
+      pattern: "^[^\\s/\\p{Cc}]+$",
+      maxLength: 128,
+      fix: "use letters, digits, '_', '-' and '.'",
+    },
     pack: text,
     description: text,
     enabled: { type: "boolean" },

@@ -3,7 +3,7 @@ import { posix } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { isObject, type JsonObject } from "../json.ts";
 import type { ActionDefinition } from "../model/action.ts";
-import type { Pack, SensorDefinition } from "../model/pack.ts";
+import type { Pack, PackManifest, SensorDefinition } from "../model/pack.ts";
 import type { RuleDefinition } from "../model/rule.ts";
 import type { TriggerType } from "../model/trigger.ts";
 import { suggestion } from "../nearest.ts";
@@ -82,79 +82,48 @@ class Defined<T extends { readonly ref: string }> {
   }
 }
 
+/** The files of one pack, as its parts are read from them. */
+interface Files {
+  readonly sorted: readonly PackFile[];
+  readonly byPath: ReadonlyMap<string, PackFile>;
+  /** The last part of the folder, when it is known. */
+  readonly folderName: string | null;
+  readonly shownAs: (path: string) => string;
+  /** `null`, with the reason reported, when the file cannot be read. */
+  readonly open: (pack: string, file: PackFile) => Metadata | null;
+  readonly report: Report;
+}
+
+function arrange(files: readonly PackFile[], options: PackOptions, report: Report): Files {
+  const sorted = [...files].sort((a, b) => (a.path < b.path ? -1 : 1));
+  const folder = options.folder === undefined ? null : posix.normalize(options.folder).replace(/\/$/, "");
+  const shownAs = (path: string) => (folder === null || folder === "." ? path : `${folder}/${path}`);
+  return {
+    sorted,
+    byPath: new Map(sorted.map((file) => [file.path, file])),
+    folderName: folder === null ? null : posix.basename(folder),
+    shownAs,
+    open: (pack, file) => {
+      const document = readMetadata(file, shownAs(file.path), report);
+      return document === null ? null : { pack, value: document.value, at: document.at, report };
+    },
+    report,
+  };
+}
+
 /** Reads every file of a pack, in sorted order, and reports all errors at once. */
 export function parsePack(files: readonly PackFile[], options: PackOptions = {}): ParsedPack {
   const problems: Problem[] = [];
-  const report: Report = (problem) => {
+  const arranged = arrange(files, options, (problem) => {
     problems.push(problem);
-  };
-  const sorted = [...files].sort((a, b) => (a.path < b.path ? -1 : 1));
-  const byPath = new Map(sorted.map((file) => [file.path, file]));
-  const folder = options.folder === undefined ? null : posix.normalize(options.folder).replace(/\/$/, "");
-  const shownAs = (path: string): string => (folder === null || folder === "." ? path : `${folder}/${path}`);
-
-  const open = (pack: string, file: PackFile): Metadata | null => {
-    const document = readMetadata(file, shownAs(file.path), report);
-    return document === null ? null : { pack, value: document.value, at: document.at, report };
-  };
-  const flat = (below: string): readonly PackFile[] =>
-    sorted.filter(({ path }) => posix.dirname(path) === below && /\.ya?ml$/.test(path));
-
-  const manifestFile = byPath.get("pack.yaml") ?? byPath.get("pack.yml");
-  if (manifestFile === undefined) {
-    report({
-      code: "PACK_INVALID",
-      severity: "error",
-      message: "this is not a pack: it has no pack.yaml",
-      where: shownAs("pack.yaml"),
-      hint: "name a folder that holds a pack.yaml; `petrel pack create NAME` makes one",
-    });
-    return { pack: null, problems };
-  }
-  const unnamed = open("", manifestFile);
-  const ref = unnamed === null ? null : packRef(unnamed, folder === null ? null : posix.basename(folder));
-  // Without a ref the rest is read nevertheless: its errors are worth knowing now.
-  const fallback = folder !== null && isPackName(posix.basename(folder)) ? posix.basename(folder) : "pack";
-  const pack = ref ?? fallback;
-  const manifest = unnamed === null ? null : parseManifest({ ...unnamed, pack });
-
-  const content: Content = {
-    triggerTypes: new Defined("trigger type", true),
-    sensors: new Defined("sensor"),
-    actions: new Defined("action"),
-    rules: new Defined("rule"),
-  };
-  const each = (below: string, read: (metadata: Metadata) => void): void => {
-    for (const file of flat(below)) {
-      const metadata = open(pack, file);
-      if (metadata !== null) read(metadata);
-    }
-  };
-  each("triggers", (metadata) => {
-    content.triggerTypes.add(parseTriggerType(metadata), refIn(metadata, "name"), metadata, ["name"]);
   });
-  each("sensors", (metadata) => readSensor(metadata, byPath, content));
-  each("actions", (metadata) => {
-    content.actions.add(parseAction(metadata, byPath), refIn(metadata, "name"), metadata, ["name"]);
-  });
-  each("rules", (metadata) => {
-    content.rules.add(parseRule(metadata), refIn(metadata, "name"), metadata, ["name"]);
-    checkReferences(metadata, content);
-  });
-  const schemaFile = byPath.get("config.schema.yaml");
-  const schemaAt = schemaFile === undefined ? null : open(pack, schemaFile);
-  const schema = schemaAt === null ? {} : parseConfigSchema(schemaAt);
-  const legacyFile = byPath.get("config.yaml");
-  const legacyAt = legacyFile === undefined ? null : open(pack, legacyFile);
-  const legacy = legacyAt === null ? {} : readLegacyConfig(legacyAt);
-  // What is required may still come from the operator, so only what is there is judged.
-  if (legacyAt !== null && schema !== null) {
-    configProblems({ schema, config: legacy, at: legacyAt.at }).forEach(report);
-  }
-  tellUnsupported(sorted, shownAs, report);
-
-  if (ref === null || manifest === null || schema === null || hasErrors(problems))
-    return { pack: null, problems };
+  const identity = readIdentity(arranged);
+  if (identity === null) return { pack: null, problems };
+  const content = readContent(arranged, identity.ref);
+  const configuration = readConfiguration(arranged, identity.ref);
+  tellUnsupported(arranged);
+  const { manifest } = identity;
+  if (manifest === null || hasErrors(problems)) return { pack: null, problems };
   return {
     pack: {
       manifest,
@@ -162,11 +131,76 @@ export function parsePack(files: readonly PackFile[], options: PackOptions = {})
       sensors: content.sensors.all,
       actions: content.actions.all,
       rules: content.rules.all,
-      config_schema: schema,
-      legacy_config: legacy,
+      ...configuration,
     },
     problems,
   };
+}
+
+/** `null` when this is no pack at all; a `manifest` of `null` when it has errors: the rest is read nevertheless. */
+function readIdentity(files: Files): { readonly ref: string; readonly manifest: PackManifest | null } | null {
+  const file = files.byPath.get("pack.yaml") ?? files.byPath.get("pack.yml");
+  if (file === undefined) {
+    files.report({
+      code: "PACK_INVALID",
+      severity: "error",
+      message: "this is not a pack: it has no pack.yaml",
+      where: files.shownAs("pack.yaml"),
+      hint: "name a folder that holds a pack.yaml; `petrel pack create NAME` makes one",
+    });
+    return null;
+  }
+  const metadata = files.open("", file);
+  const ref = metadata === null ? null : packRef(metadata, files.folderName);
+  const fallback = files.folderName !== null && isPackName(files.folderName) ? files.folderName : "pack";
+  const pack = ref ?? fallback;
+  const manifest = metadata === null ? null : parseManifest({ ...metadata, pack });
+  return { ref: pack, manifest: ref === null ? null : manifest };
+}
+
+function readContent(files: Files, pack: string): Content {
+  const content: Content = {
+    triggerTypes: new Defined("trigger type", true),
+    sensors: new Defined("sensor"),
+    actions: new Defined("action"),
+    rules: new Defined("rule"),
+  };
+  const each = (folder: string, read: (metadata: Metadata) => void): void => {
+    for (const file of files.sorted) {
+      if (posix.dirname(file.path) !== folder || !/\.ya?ml$/.test(file.path)) continue;
+      const metadata = files.open(pack, file);
+      if (metadata !== null) read(metadata);
+    }
+  };
+  // StackStorm's order of registration: what a rule names is known when the rule is read.
+  each("triggers", (metadata) => {
+    content.triggerTypes.add(parseTriggerType(metadata), refIn(metadata, "name"), metadata, ["name"]);
+  });
+  each("sensors", (metadata) => readSensor(metadata, files.byPath, content));
+  each("actions", (metadata) => {
+    content.actions.add(parseAction(metadata, files.byPath), refIn(metadata, "name"), metadata, ["name"]);
+  });
+  each("rules", (metadata) => {
+    content.rules.add(parseRule(metadata), refIn(metadata, "name"), metadata, ["name"]);
+    checkReferences(metadata, content);
+  });
+  return content;
+}
+
+function readConfiguration(files: Files, pack: string): Pick<Pack, "config_schema" | "legacy_config"> {
+  const open = (path: string): Metadata | null => {
+    const file = files.byPath.get(path);
+    return file === undefined ? null : files.open(pack, file);
+  };
+  const schemaAt = open("config.schema.yaml");
+  const schema = schemaAt === null ? {} : parseConfigSchema(schemaAt);
+  const configAt = open("config.yaml");
+  const config = configAt === null ? {} : readLegacyConfig(configAt);
+  // What is required may still come from the operator, so only what is there is judged.
+  if (configAt !== null && schema !== null) {
+    configProblems({ schema, config, at: configAt.at }).forEach(files.report);
+  }
+  return { config_schema: schema ?? {}, legacy_config: config };
 }
 
 function refIn(metadata: Metadata, field: string): string | null {
@@ -218,19 +252,15 @@ function readLegacyConfig(metadata: Metadata): JsonObject {
   return {};
 }
 
-function tellUnsupported(
-  files: readonly PackFile[],
-  shownAs: (path: string) => string,
-  report: Report,
-): void {
+function tellUnsupported(files: Files): void {
   for (const [folder, what] of unsupported) {
-    const count = files.filter(({ path }) => path.startsWith(`${folder}/`) && /\.ya?ml$/.test(path)).length;
-    if (count === 0) continue;
-    report({
+    const ignored = files.sorted.filter(({ path }) => path.startsWith(`${folder}/`) && /\.ya?ml$/.test(path));
+    if (ignored.length === 0) continue;
+    files.report({
       code: "PACK_UNSUPPORTED",
       severity: "warning",
-      message: `${what} are not supported yet: ${count} ${count === 1 ? "file is" : "files are"} ignored`,
-      where: shownAs(folder),
+      message: `${what} are not supported yet: ${ignored.length} ${ignored.length === 1 ? "file is" : "files are"} ignored`,
+      where: files.shownAs(folder),
       hint: "nothing to do; the rest of the pack works",
     });
   }

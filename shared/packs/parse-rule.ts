@@ -23,7 +23,7 @@ const checkRuleFields = compileFields({
   properties: {
     name: {
       ...text,
-      pattern: "^\\S(?:[^\\r\\n\\t/]*\\S)?$",
+      pattern: "^\\S(?:[^/\\p{Cc}]*\\S)?$",
       maxLength: 128,
       fix: "use letters, digits, '_' and '-'",
     },

@@ -16,7 +16,12 @@ const check = compileFields({
   additionalProperties: false,
   properties: {
     // A ref travels in one line of the sensor protocol and in URLs: no blanks.
-    name: { ...text, pattern: "^[^\\s/]+$", maxLength: 128, fix: "use letters, digits, '_', '-' and '.'" },
+    name: {
+      ...text,
+      pattern: "^[^\\s/\\p{Cc}]+$",
+      maxLength: 128,
+      fix: "use letters, digits, '_', '-' and '.'",
+    },
     pack: text,
     ref: text,
     uid: text,
