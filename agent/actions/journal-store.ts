@@ -26,17 +26,25 @@ export interface JournalOptions {
   readonly newId: () => string;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  readonly retention?: JournalRetention;
 }
 
 /** Values of open rows. */
 type OpenRow = Pick<OpenExecution, "size" | "packDigest">;
 
-/** What is kept of settled executions, to answer repeats: longer than the hub would ever send again. */
-export const journalRetention = {
+/** What is kept of settled executions, to answer repeats. */
+export interface JournalRetention {
+  readonly ageMs: number;
+  readonly records: number;
+  readonly bytes: number;
+}
+
+/** Longer than the hub would ever send again; the caps bound a host that runs hundreds of actions a second. */
+export const journalRetention: JournalRetention = {
   ageMs: 7 * 24 * 3600 * 1000,
   records: 500_000,
   bytes: 512 * 1024 * 1024,
-} as const;
+};
 const pruneStep = 500;
 
 /**
@@ -45,6 +53,7 @@ const pruneStep = 500;
  */
 export class JournalStore {
   readonly #options: JournalOptions;
+  readonly #retention: JournalRetention;
   #open = new Map<string, OpenExecution>();
   /** Of settled rows, for the caps. */
   #settledCount = 0;
@@ -52,6 +61,7 @@ export class JournalStore {
 
   constructor(options: JournalOptions) {
     this.#options = options;
+    this.#retention = options.retention ?? journalRetention;
   }
 
   /** Reads the open executions; also after a failed batch, since what failed may be on disk nevertheless. */
@@ -230,13 +240,13 @@ export class JournalStore {
   }
 
   get isOverCap(): boolean {
-    return this.#settledCount > journalRetention.records || this.#settledBytes > journalRetention.bytes;
+    return this.#isOver(0, 0);
   }
 
   /** Forgets settled executions that are too old, or too many, oldest first. Resolves with how many. */
   async prune(): Promise<number> {
     const { level, committer, now } = this.#options;
-    const oldest = sortableTime(now() - journalRetention.ageMs);
+    const oldest = sortableTime(now() - this.#retention.ageMs);
     const range = agentRange(agentKeys.settled);
     let forgotten = 0;
     for (;;) {
@@ -245,10 +255,7 @@ export class JournalStore {
       let rows = 0;
       for await (const [key, size] of level.iterator({ ...range, limit: pruneStep })) {
         const [, at = "", execution = ""] = key.split("!");
-        const over =
-          this.#settledCount - rows > journalRetention.records ||
-          this.#settledBytes - bytes > journalRetention.bytes;
-        if (at >= oldest && !over) break;
+        if (at >= oldest && !this.#isOver(rows, bytes)) break;
         rows++;
         bytes += Number(size);
         const keys = [key, agentKey(agentKeys.result, execution), agentKey(agentKeys.cancel, execution)];
@@ -259,6 +266,12 @@ export class JournalStore {
       this.#countSettled(-rows, -bytes);
       forgotten += rows;
     }
+  }
+
+  /** Whether too much is kept, not counting what is about to go. */
+  #isOver(rows: number, bytes: number): boolean {
+    const { records, bytes: most } = this.#retention;
+    return this.#settledCount - rows > records || this.#settledBytes - bytes > most;
   }
 
   #at(): string {

@@ -1,0 +1,505 @@
+/** The action side on a real database, with real processes; only the hub is played. */
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { Actions, type ActionsOptions } from "../../../agent/actions/actions-process.ts";
+import { groupAlive } from "../../../agent/actions/group-process.ts";
+import { statOf } from "../../../agent/actions/proc-fs.ts";
+import { openAgentStore } from "../../../agent/store/agent-store.ts";
+import { agentRange } from "../../../agent/store/keys.ts";
+import { PetrelError } from "../../../shared/errors.ts";
+import { ulidSource } from "../../../shared/ids.ts";
+import type { JsonObject } from "../../../shared/json.ts";
+import { silentLogger } from "../../../shared/log.ts";
+import { systemClock, systemRandom, systemTimers } from "../../../shared/system-process.ts";
+import type {
+  AssignmentEntry,
+  ControlEntry,
+  DownEntry,
+  ExecutionUpdateEntry,
+  UpEntry,
+} from "../../../shared/wire/messages.ts";
+import { actionRequest, allRunners } from "../../support/runner-settings.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
+import { waitUntil } from "../../support/wait-until.ts";
+
+const finals = ["succeeded", "failed", "timeout", "abandoned", "canceled"];
+
+async function agent(changes: Partial<ActionsOptions> = {}, folder?: string) {
+  const home = folder ?? (await tempFolder("actions"));
+  const newId = ulidSource(systemClock, systemRandom);
+  const store = await openAgentStore({
+    folder: join(home, "store"),
+    newId,
+    now: systemClock.now,
+    log: silentLogger,
+  });
+  const updates: UpEntry[] = [];
+  const blobs: Uint8Array[] = [];
+  const faults = { append: null as PetrelError | null };
+  const append: ActionsOptions["append"] = async (entries, ops) => {
+    if (faults.append !== null) throw faults.append;
+    await store.outbox.append(entries, ops);
+    updates.push(...entries);
+  };
+  const actions = new Actions({
+    level: store.database.level,
+    committer: store.database.committer,
+    append,
+    marks: store.marks,
+    newId,
+    runners: allRunners(home, { termGraceMs: 300 }),
+    limits: { concurrency: 2, maxOpen: 100, maxOpenBytes: 1_000_000 },
+    onAssignments: () => {},
+    log: silentLogger,
+    packs: {
+      ensurePack: async (ref) => {
+        throw new PetrelError("PACK_MISSING", `no pack ${ref}`);
+      },
+      packConfig: () => ({}),
+    },
+    datastore: async () => null,
+    blobs: {
+      put: async (bytes) => {
+        blobs.push(bytes);
+        return { digest: `sha256:${String(blobs.length).padStart(64, "0")}`, size: bytes.length };
+      },
+    },
+    fetchBlob: async () => new TextEncoder().encode('{"from": "blob"}'),
+    onOutput: () => {},
+    clock: systemClock,
+    hubNow: systemClock.now,
+    timers: systemTimers,
+    jitter: () => 0,
+    drainMs: 100,
+    passPoint: () => {},
+    ...changes,
+  });
+  let last = 0;
+  const take = (...entries: DownEntry[]) => {
+    const first = last + 1;
+    last += entries.length;
+    return actions.inbox.take(
+      "EPOCH",
+      first - 1,
+      entries.map((entry, at) => ({ n: first + at, last: first + at, entry, size: 100 })),
+    );
+  };
+  const of = (execution: string) =>
+    updates.filter(
+      (entry): entry is ExecutionUpdateEntry =>
+        entry.kind === "execution-update" && entry.execution === execution,
+    );
+  const final = (execution: string) =>
+    waitUntil("a last word", () => of(execution).find(({ status }) => finals.includes(status)));
+  const stop = async () => {
+    await actions.stop();
+    await store.close();
+  };
+  let stopped: Promise<void> | null = null;
+  const stopOnce = () => (stopped ??= stop());
+  onTestFinished(stopOnce);
+  return { actions, store, home, updates, blobs, faults, take, of, final, stop: stopOnce };
+}
+
+const shell = (cmd: string, changes: Parameters<typeof actionRequest>[0] = {}) =>
+  actionRequest({ runner: "local-shell-cmd", runner_parameters: { cmd }, ...changes });
+const control = (kind: ControlEntry["kind"], execution: string, reason?: string): ControlEntry => ({
+  id: `C${execution}`,
+  at: "2026-01-01T00:00:00.000Z",
+  kind,
+  execution,
+  ...(reason !== undefined && { reason }),
+});
+/** The process id that an action wrote into the file `pid`. */
+const pidIn = (home: string): Promise<number> =>
+  waitUntil("it runs", () => {
+    const text = existsSync(join(home, "pid")) ? readFileSync(join(home, "pid"), "utf8") : "";
+    return text.endsWith("\n") ? Number(text) : 0;
+  });
+const statusesOf = (updates: readonly ExecutionUpdateEntry[]) => updates.map(({ status }) => status);
+
+describe("a request", () => {
+  it("is accepted, running and settled, in this order, each on disk", async () => {
+    const { actions, take, final, of, store } = await agent();
+    await actions.start();
+    const request = shell("echo 5");
+    expect(await take(request)).toEqual({ taken: true, upTo: 1 });
+    expect(statusesOf(of(request.execution))[0]).toBe("accepted");
+    expect(await final(request.execution)).toMatchObject({
+      status: "succeeded",
+      result: { return_code: 0, stdout: 5 },
+      started_at: expect.any(String),
+      ended_at: expect.any(String),
+    });
+    expect(statusesOf(of(request.execution))).toEqual(["accepted", "running", "succeeded"]);
+    const rows = await store.database.level.keys(agentRange("journal-open")).all();
+    expect(rows).toEqual([]);
+  });
+
+  it("is not promised when it cannot be written: no mark, no journal, no run", async () => {
+    const { actions, take, faults, home, store } = await agent();
+    await actions.start();
+    faults.append = new PetrelError("STORE_WRITE", "disk full");
+    const request = shell("touch ran");
+    await expect(take(request)).rejects.toMatchObject({ code: "STORE_WRITE" });
+    expect((await actions.inbox.marks(["EPOCH"])).get("EPOCH")).toBe(0);
+    expect(await actions.executionStatus({ execution: request.execution })).toMatchObject({
+      phase: "unknown",
+    });
+    expect(actions.figures()).toEqual({ waiting: 0, running: 0 });
+    faults.append = null;
+    expect(await store.database.level.keys(agentRange("journal-accepted")).all()).toEqual([]);
+    expect(existsSync(join(home, "ran"))).toBe(false);
+  });
+
+  it("is not taken on a mark that has moved", async () => {
+    const { actions, take } = await agent();
+    await actions.start();
+    await take(actionRequest());
+    const entry = actionRequest();
+    const late = await actions.inbox.take("EPOCH", 0, [{ n: 1, last: 1, entry, size: 1 }]);
+    expect(late).toEqual({ taken: false, upTo: 1 });
+    expect(await actions.executionStatus({ execution: entry.execution })).toMatchObject({ phase: "unknown" });
+  });
+
+  it("that comes again after its end is answered with the stored result and does not run", async () => {
+    const { actions, take, final, of, home } = await agent();
+    await actions.start();
+    const request = shell("echo x >> ran");
+    await take(request);
+    const first = await final(request.execution);
+    await take(request);
+    const again = of(request.execution).at(-1);
+    expect(again).toMatchObject({ status: first.status, result: first.result, ended_at: first.ended_at });
+    expect(again?.id).not.toBe(first.id);
+    expect(readFileSync(join(home, "ran"), "utf8")).toBe("x\n");
+  });
+
+  it("that stands twice in one packet runs once", async () => {
+    const { actions, take, final, of } = await agent();
+    await actions.start();
+    const request = shell("echo x >> ran; cat ran");
+    await take(request, request);
+    expect(await final(request.execution)).toMatchObject({ result: { stdout: "x" } });
+    expect(statusesOf(of(request.execution))).toEqual(["accepted", "running", "succeeded"]);
+  });
+
+  it("waits while as many run as may", async () => {
+    const { actions, take, final, home } = await agent();
+    await actions.start();
+    const requests = Array.from({ length: 6 }, (_, at) =>
+      shell(
+        `mkdir -p now; touch now/${at}; ls now | wc -l; until [ -e go${Math.floor(at / 2)} ]; do sleep 0.02; done; rm now/${at}`,
+      ),
+    );
+    await take(...requests);
+    expect(actions.figures()).toEqual({ waiting: 4, running: 2 });
+    expect(actions.inbox.credit().entries).toBe(94);
+    for (const at of [0, 1, 2]) writeFileSync(join(home, `go${at}`), "");
+    for (const { execution } of requests) {
+      const { result } = await final(execution);
+      expect((result as JsonObject).stdout).toBeLessThanOrEqual(2);
+    }
+    await waitUntil("all credit is back", () => actions.inbox.credit().entries === 100);
+  });
+
+  it("that expires while it waits is not run", async () => {
+    let now = Date.parse("2026-01-01T00:00:00Z");
+    const { actions, take, final, home } = await agent({ hubNow: () => now });
+    const request = shell("touch ran", { expires_at: "2026-01-01T01:00:00.000Z" });
+    // Not started yet: what comes in waits.
+    await take(request);
+    now += 3_600_000;
+    await actions.start();
+    expect(await final(request.execution)).toMatchObject({ status: "timeout", reason: "expired" });
+    expect(existsSync(join(home, "ran"))).toBe(false);
+  });
+
+  it("ends at its timeout, with its whole group", async () => {
+    const { actions, take, final, home } = await agent();
+    await actions.start();
+    const request = shell("echo $$ > pid; sleep 600 | sleep 600", { timeout: 0.3 });
+    await take(request);
+    expect(await final(request.execution)).toMatchObject({
+      status: "timeout",
+      result: { return_code: -9, error: "Action failed to complete in 0.3 seconds" },
+    });
+    expect(groupAlive(Number(readFileSync(join(home, "pid"), "utf8")))).toBe(false);
+  });
+
+  it("fails with the code of what it lacks", async () => {
+    const { actions, take, final } = await agent();
+    await actions.start();
+    const request = actionRequest({ runner: "python-script", entry_point: "a.py" });
+    await take(request);
+    expect(await final(request.execution)).toMatchObject({
+      status: "failed",
+      result: { code: "PACK_MISSING" },
+      reason: expect.stringContaining("PACK_MISSING"),
+    });
+  });
+
+  it("gets parameters that were too large for an entry", async () => {
+    const seen: unknown[] = [];
+    const base = await agent();
+    const { actions, take, final } = await agent({
+      runners: [
+        {
+          name: "noop",
+          parameters: {},
+          mayPause: false,
+          run: async (request, context) => {
+            await context.started(null);
+            seen.push(request.parameters);
+            return { status: "succeeded", result: null };
+          },
+        },
+      ],
+    });
+    await base.stop();
+    await actions.start();
+    const request = actionRequest({ parameters_blob: { digest: `sha256:${"0".repeat(64)}`, size: 16 } });
+    await take(request);
+    await final(request.execution);
+    expect(seen).toEqual([{ from: "blob" }]);
+  });
+
+  it("has its large result in a blob", async () => {
+    const { actions, take, final, blobs } = await agent();
+    await actions.start();
+    const request = shell("head -c 200000 /dev/zero | tr '\\0' x");
+    await take(request);
+    const update = await final(request.execution);
+    expect(update.result).toBeUndefined();
+    expect(update.result_blob?.size).toBe(blobs[0]?.length);
+    expect(JSON.parse(new TextDecoder().decode(blobs[0]))).toMatchObject({ stdout: "x".repeat(200_000) });
+  });
+});
+
+describe("cancel", () => {
+  it("of what waits settles it at once, and it never runs", async () => {
+    const { actions, take, final, of, home } = await agent({
+      limits: { concurrency: 0, maxOpen: 9, maxOpenBytes: 9_999 },
+    });
+    await actions.start();
+    const request = shell("touch ran");
+    await take(request);
+    await take(control("cancel", request.execution, "canceled by bo"));
+    expect(await final(request.execution)).toMatchObject({ status: "canceled", reason: "canceled by bo" });
+    expect(statusesOf(of(request.execution))).toEqual(["accepted", "canceled"]);
+    expect(existsSync(join(home, "ran"))).toBe(false);
+    expect(actions.inbox.credit().entries).toBe(9);
+  });
+
+  it("of what runs ends its whole group first", async () => {
+    const { actions, take, final, home } = await agent();
+    await actions.start();
+    const request = shell("echo $$ > pid; sh -c 'trap \"\" TERM; while :; do sleep 1; done'");
+    await take(request);
+    const pid = await pidIn(home);
+    await take(control("cancel", request.execution, "canceled by bo"));
+    expect(await final(request.execution)).toMatchObject({ status: "canceled", reason: "canceled by bo" });
+    expect(groupAlive(pid)).toBe(false);
+  });
+
+  it("in the same packet as the request", async () => {
+    const { actions, take, final } = await agent();
+    await actions.start();
+    const request = shell("sleep 600");
+    await take(request, control("cancel", request.execution));
+    expect((await final(request.execution)).status).toBe("canceled");
+  });
+
+  it("that comes before its request is remembered, also across a restart", async () => {
+    const first = await agent();
+    await first.actions.start();
+    const request = shell("touch ran");
+    await first.take(control("cancel", request.execution, "canceled by bo"));
+    await first.stop();
+    const second = await agent({}, first.home);
+    await second.actions.start();
+    await second.actions.inbox.take("OTHER", 0, [{ n: 1, last: 1, entry: request, size: 1 }]);
+    expect(await second.final(request.execution)).toMatchObject({
+      status: "canceled",
+      reason: "canceled by bo",
+    });
+    expect(statusesOf(second.of(request.execution))).toEqual(["canceled"]);
+    expect(existsSync(join(first.home, "ran"))).toBe(false);
+  });
+
+  it("of what has ended changes nothing", async () => {
+    const { actions, take, final, of } = await agent();
+    await actions.start();
+    const request = actionRequest();
+    await take(request);
+    await final(request.execution);
+    await take(control("cancel", request.execution));
+    expect(statusesOf(of(request.execution))).toEqual(["accepted", "running", "succeeded"]);
+  });
+});
+
+describe("pause and resume", () => {
+  it("stop and continue the processes, and say so", async () => {
+    const { actions, take, final, of, home } = await agent();
+    await actions.start();
+    const request = shell("echo $$ > pid; until [ -e go ]; do sleep 0.02; done");
+    await take(request);
+    const pid = await pidIn(home);
+    await take(control("pause", request.execution));
+    await waitUntil("it is stopped", () => statOf(pid)?.state === "T");
+    await take(control("resume", request.execution));
+    await waitUntil("it goes on", () => statOf(pid)?.state !== "T");
+    writeFileSync(join(home, "go"), "");
+    expect((await final(request.execution)).status).toBe("succeeded");
+    expect(statusesOf(of(request.execution))).toEqual([
+      "accepted",
+      "running",
+      "paused",
+      "running",
+      "succeeded",
+    ]);
+  });
+
+  it("a paused action can be canceled", async () => {
+    const { actions, take, final, home } = await agent();
+    await actions.start();
+    const request = shell("echo $$ > pid; sleep 600");
+    await take(request);
+    const pid = await pidIn(home);
+    await take(control("pause", request.execution));
+    await waitUntil("it is stopped", () => statOf(pid)?.state === "T");
+    await take(control("cancel", request.execution));
+    expect((await final(request.execution)).status).toBe("canceled");
+    expect(groupAlive(pid)).toBe(false);
+  });
+});
+
+describe("a disk that refuses for a while", () => {
+  it("holds a start back: the action runs once, later", async () => {
+    const { actions, take, final, faults, home } = await agent();
+    const request = shell("echo x >> ran");
+    await take(request);
+    faults.append = new PetrelError("STORE_WRITE", "disk full");
+    await actions.start();
+    await waitUntil("it is tried", () => actions.figures().running === 1);
+    expect(existsSync(join(home, "ran"))).toBe(false);
+    faults.append = null;
+    expect((await final(request.execution)).status).toBe("succeeded");
+    expect(readFileSync(join(home, "ran"), "utf8")).toBe("x\n");
+  });
+
+  it("holds a result back: it is stored later, and the action is not run again", async () => {
+    const { actions, take, final, of, faults, home } = await agent();
+    await actions.start();
+    const request = shell("echo x >> ran; until [ -e go ]; do sleep 0.02; done");
+    await take(request);
+    await waitUntil("it runs", () => existsSync(join(home, "ran")));
+    faults.append = new PetrelError("STORE_WRITE", "disk full");
+    writeFileSync(join(home, "go"), "");
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(statusesOf(of(request.execution))).toEqual(["accepted", "running"]);
+    faults.append = null;
+    expect((await final(request.execution)).status).toBe("succeeded");
+    expect(readFileSync(join(home, "ran"), "utf8")).toBe("x\n");
+  });
+});
+
+describe("a batch that failed and is on disk nevertheless", () => {
+  it("is a promise: the request runs without being sent again", async () => {
+    const { actions, take, final, store, home } = await agent();
+    await actions.start();
+    const { level, committer } = store.database;
+    const batch = level.batch.bind(level);
+    Object.assign(level, {
+      batch: async (...args: Parameters<typeof batch>) => {
+        await batch(...args);
+        throw new Error("the disk said no after it had written");
+      },
+    });
+    const request = shell("echo x >> ran");
+    await expect(take(request)).rejects.toMatchObject({ code: "STORE_WRITE" });
+    Object.assign(level, { batch });
+    await committer.resume();
+    expect((await final(request.execution)).status).toBe("succeeded");
+    expect(readFileSync(join(home, "ran"), "utf8")).toBe("x\n");
+  });
+});
+
+describe("assignments", () => {
+  const assignment = (id: string, pack: string, digest: string | null): AssignmentEntry => ({
+    id,
+    at: "2026-01-01T00:00:00.000Z",
+    kind: "assignment",
+    pack,
+    digest,
+    size: 1,
+    config: {},
+  });
+
+  it("are on disk when they are announced, and the newest of a pack counts in whatever order they come", async () => {
+    const seen: unknown[] = [];
+    const { actions, take, store } = await agent({ onAssignments: () => seen.push("told") });
+    await actions.start();
+    const stored = async () => {
+      const rows = await store.database.level.values(agentRange("assignment")).all();
+      return rows.map((row) => [JSON.parse(row).pack, JSON.parse(row).digest]);
+    };
+    await take(assignment("02", "a", "new"), assignment("01", "a", "old"), assignment("03", "b", null));
+    expect(await stored()).toEqual([
+      ["a", "new"],
+      ["b", null],
+    ]);
+    await take(assignment("01", "b", "older"));
+    expect(await stored()).toEqual([
+      ["a", "new"],
+      ["b", null],
+    ]);
+    expect(seen).toEqual(["told"]);
+  });
+
+  it("of a pack that cannot be are taken and leave nothing", async () => {
+    const { actions, take, store } = await agent();
+    await actions.start();
+    expect(await take(assignment("01", "../a!b", "x"))).toEqual({ taken: true, upTo: 1 });
+    expect(await store.database.level.keys(agentRange("assignment")).all()).toEqual([]);
+  });
+});
+
+describe("the journal", () => {
+  it("names the packs that open executions need", async () => {
+    const { actions, take, final } = await agent({
+      limits: { concurrency: 0, maxOpen: 9, maxOpenBytes: 9_999 },
+    });
+    await actions.start();
+    const request = actionRequest({ pack_digest: "sha256:77" });
+    await take(request);
+    expect([...actions.pinnedDigests()]).toEqual(["sha256:77"]);
+    await take(control("cancel", request.execution));
+    await final(request.execution);
+    await waitUntil("it is let go", () => actions.pinnedDigests().size === 0);
+  });
+
+  it("says where an execution stands", async () => {
+    const { actions, take, final } = await agent();
+    await actions.start();
+    const request = actionRequest();
+    expect(await actions.executionStatus({ execution: request.execution })).toMatchObject({
+      phase: "unknown",
+    });
+    await take(request);
+    await final(request.execution);
+    expect(await actions.executionStatus({ execution: request.execution })).toMatchObject({
+      phase: "settled",
+      result: { status: "succeeded" },
+    });
+  });
+
+  it("records a hole in the hub's ledger and moves its mark over it", async () => {
+    const { actions, updates } = await agent();
+    await actions.start();
+    await actions.inbox.gap("EPOCH", 1, 5, "restored from a backup");
+    expect((await actions.inbox.marks(["EPOCH"])).get("EPOCH")).toBe(5);
+    expect(updates).toMatchObject([{ kind: "link-gap", from: 1, to: 5, reason: "restored from a backup" }]);
+  });
+});

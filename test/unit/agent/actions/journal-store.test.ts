@@ -1,0 +1,170 @@
+import { describe, expect, it, onTestFinished } from "vitest";
+import type { ResultRecord } from "../../../../agent/actions/journal.ts";
+import { JournalStore } from "../../../../agent/actions/journal-store.ts";
+import { openAgentStore } from "../../../../agent/store/agent-store.ts";
+import { timestamp } from "../../../../shared/clock.ts";
+import { silentLogger } from "../../../../shared/log.ts";
+import { actionRequest } from "../../../support/runner-settings.ts";
+import { tempFolder } from "../../../support/temp-folder.ts";
+
+const hour = 3_600_000;
+
+async function journal(retention = { ageMs: 24 * hour, records: 100, bytes: 1_000_000 }) {
+  let now = Date.parse("2026-01-01T00:00:00Z");
+  let ids = 0;
+  const newId = () => `ID${++ids}`;
+  const store = await openAgentStore({
+    folder: await tempFolder("journal"),
+    newId,
+    now: () => now,
+    log: silentLogger,
+  });
+  onTestFinished(() => store.close());
+  const { level, committer } = store.database;
+  const open = async () => {
+    const opened = new JournalStore({
+      level,
+      committer,
+      append: (entries, ops) => store.outbox.append(entries, ops),
+      newId,
+      now: () => now,
+      retention,
+    });
+    await opened.load();
+    return opened;
+  };
+  let current = await open();
+  const accept = async (changes = {}) => {
+    const request = actionRequest(changes);
+    const { ops, open: row } = current.acceptOps(request);
+    await store.outbox.append([], ops);
+    current.noteAccepted(row);
+    return request;
+  };
+  const result = (): ResultRecord => ({ status: "succeeded", result: 1, ended_at: timestamp(now) });
+  const settled = async () => {
+    const { execution } = await accept();
+    await current.settle(execution, result());
+    return execution;
+  };
+  const phase = async (execution: string) => (await current.states([execution])).get(execution)?.phase;
+  return {
+    store,
+    level,
+    accept,
+    settled,
+    result,
+    phase,
+    get journal() {
+      return current;
+    },
+    reopen: async () => {
+      current = await open();
+    },
+    pass: (ms: number) => {
+      now += ms;
+    },
+  };
+}
+
+describe("the journal", () => {
+  it("gives back after a restart what was promised and not settled", async () => {
+    const kept = await journal();
+    const waiting = await kept.accept();
+    const running = await kept.accept({ pack_digest: "sha256:77" });
+    const group = { pgid: 7, start_ticks: 8, boot_id: "b" };
+    await kept.journal.started(running.execution, group);
+    const { ops } = kept.journal.cancelOps(running.execution, "enough", false);
+    await kept.store.outbox.append([], ops);
+    await kept.settled();
+    await kept.reopen();
+    expect(kept.journal.openExecutions()).toEqual([
+      {
+        execution: waiting.execution,
+        size: expect.any(Number),
+        packDigest: "sha256:00",
+        started: null,
+        cancel: null,
+      },
+      {
+        execution: running.execution,
+        size: expect.any(Number),
+        packDigest: "sha256:77",
+        started: { at: "2026-01-01T00:00:00.000Z", group, attempt: 1 },
+        cancel: { at: "2026-01-01T00:00:00.000Z", reason: "enough" },
+      },
+    ]);
+    expect(await kept.journal.request(running.execution)).toEqual(running);
+  });
+
+  it("counts the starts of an idempotent action across restarts", async () => {
+    const kept = await journal();
+    const { execution } = await kept.accept();
+    await kept.journal.started(execution, null);
+    await kept.reopen();
+    expect((await kept.journal.started(execution, null)).attempt).toBe(2);
+  });
+
+  it("lets the first last word stand", async () => {
+    const kept = await journal();
+    const execution = await kept.settled();
+    await kept.journal.settle(execution, { status: "abandoned", ended_at: "2026-01-02T00:00:00.000Z" });
+    const state = (await kept.journal.states([execution])).get(execution);
+    expect(state).toMatchObject({ phase: "settled", result: { status: "succeeded" } });
+  });
+
+  it("forgets settled executions when they are old enough, and nothing else", async () => {
+    const kept = await journal();
+    const waiting = await kept.accept();
+    const old = await kept.settled();
+    const early = kept.journal.cancelOps("EARLY", "enough", true);
+    await kept.store.outbox.append([], early.ops);
+    kept.journal.noteCanceled("EARLY", early.cancel);
+    kept.pass(20 * hour);
+    const young = await kept.settled();
+    expect(await kept.journal.prune()).toBe(0);
+    kept.pass(5 * hour);
+    expect(await kept.journal.prune()).toBe(2);
+    expect(await kept.phase(old)).toBe("unknown");
+    expect(await kept.phase("EARLY")).toBe("unknown");
+    expect(await kept.phase(young)).toBe("settled");
+    expect(await kept.phase(waiting.execution)).toBe("accepted");
+    kept.pass(24 * hour);
+    expect(await kept.journal.prune()).toBe(1);
+    const left = (await kept.level.keys().all()).filter((key) => key.startsWith("journal-"));
+    expect(left).toEqual([`journal-accepted!${waiting.execution}`, `journal-open!${waiting.execution}`]);
+  });
+
+  it.each([
+    ["records", { ageMs: 24 * hour, records: 3, bytes: 1_000_000 }],
+    ["bytes", { ageMs: 24 * hour, records: 100, bytes: 250 }],
+  ])("forgets the oldest beyond its cap of %s, also after a restart", async (_what, retention) => {
+    const kept = await journal(retention);
+    const executions: string[] = [];
+    for (let at = 0; at < 5; at++) {
+      executions.push(await kept.settled());
+      kept.pass(1_000);
+    }
+    await kept.reopen();
+    expect(kept.journal.isOverCap).toBe(true);
+    expect(await kept.journal.prune()).toBe(2);
+    expect(kept.journal.isOverCap).toBe(false);
+    const phases = await Promise.all(executions.map((execution) => kept.phase(execution)));
+    expect(phases).toEqual(["unknown", "unknown", "settled", "settled", "settled"]);
+  });
+
+  it("takes an early cancel's place in its caps back when the request comes", async () => {
+    const kept = await journal();
+    const early = kept.journal.cancelOps("EARLY", "enough", true);
+    await kept.store.outbox.append([], early.ops);
+    kept.journal.noteCanceled("EARLY", early.cancel);
+    kept.pass(hour);
+    const { ops, size } = kept.journal.settleOps("EARLY", kept.result(), early.cancel);
+    await kept.store.outbox.append([], ops);
+    kept.journal.noteSettled("EARLY", size, early.cancel);
+    kept.pass(23.5 * hour);
+    // The cancel is old enough by now, the result is not.
+    expect(await kept.journal.prune()).toBe(0);
+    expect(await kept.phase("EARLY")).toBe("settled");
+  });
+});
