@@ -57,10 +57,12 @@ const mostInBatch = 256;
 const mostBatchBytes = 512 * 1024;
 /** Questions to the hub in flight; the next one waits, and what is behind it. */
 const mostAsked = 32;
-const retryBackoff = { firstMs: 250, mostMs: 15_000 };
+/** Short at its longest: the sensor waits, and a hub that is back makes room quickly. */
+const retryBackoff = { firstMs: 100, mostMs: 2_000 };
 
 interface Waiting {
-  readonly message: IntakeMessage;
+  /** A refusal takes its turn like a dispatch, so that `accepted` covers it in order. */
+  readonly message: IntakeMessage | RefusedMessage;
   readonly bytes: number;
 }
 
@@ -74,6 +76,7 @@ export class SensorIntake {
   #lastId = 0;
   #draining: Promise<void> | null = null;
   #wasFull = false;
+  #mostInBatch = mostInBatch;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -86,18 +89,21 @@ export class SensorIntake {
 
   /** Takes a checked message; `bytes` is the length of its line. */
   take(message: IntakeMessage, bytes: number): void {
-    if (this.#closing.signal.aborted) return;
-    if (message.op === "dispatch" && message.id <= this.#lastId) {
-      const text = `dispatch ${message.id} after ${this.#lastId}: ids increase within one life`;
-      this.#options.log.warn("sensor broke the protocol", { code: "SENSOR_PROTOCOL", problem: text });
-      this.#options.send({ op: "refused", id: message.id, code: "SENSOR_PROTOCOL", message: text });
+    if (message.op !== "dispatch") this.#enqueue(message, bytes);
+    else if (message.id > this.#lastId) {
+      this.#lastId = message.id;
+      this.#enqueue(message, bytes);
+    } else this.#refuse(outOfOrder(message.id, this.#lastId));
+  }
+
+  /** Takes a dispatch whose other fields are unusable. */
+  takeUnusable(id: number, problem: string): void {
+    if (id <= this.#lastId) {
+      this.#refuse(outOfOrder(id, this.#lastId));
       return;
     }
-    if (message.op === "dispatch") this.#lastId = message.id;
-    this.#queue.push({ message, bytes });
-    this.#queuedBytes += bytes;
-    this.#wasFull ||= this.isFull;
-    this.#draining ??= this.#drain();
+    this.#lastId = id;
+    this.#enqueue({ op: "refused", id, code: "SENSOR_PROTOCOL", message: problem }, problem.length);
   }
 
   /** Resolves once everything taken so far is settled, or given up by `close`. */
@@ -113,6 +119,14 @@ export class SensorIntake {
     this.#queuedBytes = 0;
   }
 
+  #enqueue(message: Waiting["message"], bytes: number): void {
+    if (this.#closing.signal.aborted) return;
+    this.#queue.push({ message, bytes });
+    this.#queuedBytes += bytes;
+    this.#wasFull ||= this.isFull;
+    this.#draining ??= this.#drain();
+  }
+
   async #drain(): Promise<void> {
     // One turn of the loop later, so that the lines of one chunk share a batch.
     await Promise.resolve();
@@ -121,7 +135,8 @@ export class SensorIntake {
       if (message.op === "dispatch") await this.#storeBatch();
       else {
         this.#remove(1);
-        if (message.op === "checkpoint") await this.#checkpoint(message);
+        if (message.op === "refused") this.#settle(message.id, [message]);
+        else if (message.op === "checkpoint") await this.#checkpoint(message);
         else await this.#answer(message);
       }
       if (this.#wasFull && !this.isFull) {
@@ -141,7 +156,7 @@ export class SensorIntake {
     const batch: DispatchMessage[] = [];
     let size = 0;
     for (const { message, bytes } of this.#queue) {
-      if (message.op !== "dispatch" || batch.length === mostInBatch) break;
+      if (message.op !== "dispatch" || batch.length === this.#mostInBatch) break;
       size += bytes;
       if (batch.length > 0 && size > mostBatchBytes) break;
       batch.push(message);
@@ -150,14 +165,30 @@ export class SensorIntake {
   }
 
   async #storeBatch(): Promise<void> {
-    const batch = this.#headBatch();
-    const refused = await this.#untilWritten("store triggers", () => this.#options.life.store(batch));
-    if (refused === null) return;
+    const stored = await this.#untilWritten("store triggers", async () => {
+      const batch = this.#headBatch();
+      try {
+        return { batch, refused: await this.#options.life.store(batch) };
+      } catch (error) {
+        // A smaller batch may still fit in.
+        if (isFull(error)) this.#mostInBatch = Math.max(1, Math.floor(batch.length / 2));
+        throw error;
+      }
+    });
+    if (stored === null) return;
+    const { batch, refused } = stored;
+    this.#mostInBatch = Math.min(mostInBatch, this.#mostInBatch * 2);
     this.#remove(batch.length);
-    for (const { id, error } of refused)
-      this.#refuse({ op: "refused", id, code: error.code, message: error.message });
-    this.#acceptedUpTo = batch.at(-1)?.id ?? this.#acceptedUpTo;
-    this.#options.send({ op: "accepted", upTo: this.#acceptedUpTo });
+    const refusals = refused.map(({ id, error }): RefusedMessage => {
+      return { op: "refused", id, code: error.code, message: error.message };
+    });
+    this.#settle(batch.at(-1)?.id ?? this.#acceptedUpTo, refusals);
+  }
+
+  #settle(upTo: number, refusals: readonly RefusedMessage[]): void {
+    for (const refusal of refusals) this.#refuse(refusal);
+    this.#acceptedUpTo = upTo;
+    this.#options.send({ op: "accepted", upTo });
   }
 
   #refuse(refused: RefusedMessage): void {
@@ -195,14 +226,21 @@ export class SensorIntake {
         return await write();
       } catch (error) {
         const delayMs = backoffMs(retryBackoff, attempt, this.#options.jitter());
-        const level = isPetrelError(error) && error.code === "LINK_CLOSED" ? "debug" : "warn";
-        // Told at first and then ever more rarely, as the wait doubles up to its cap.
-        this.#options.log[level](`cannot ${what} yet; the sensor waits`, {
-          error,
-          retry_in_ms: Math.round(delayMs),
-        });
+        // Told at first and then ever more rarely: it may last as long as the hub is away.
+        if (Number.isInteger(Math.log2(attempt + 1))) {
+          this.#options.log.warn(`cannot ${what} yet; the sensor waits`, { error, attempts: attempt + 1 });
+        }
         await this.#options.pause(delayMs, signal);
       }
     }
   }
+}
+
+function outOfOrder(id: number, last: number): RefusedMessage {
+  const message = `dispatch ${id} after ${last}: ids increase within one life`;
+  return { op: "refused", id, code: "SENSOR_PROTOCOL", message };
+}
+
+function isFull(error: unknown): boolean {
+  return isPetrelError(error) && error.code === "LINK_OUTBOX_FULL";
 }

@@ -28,13 +28,13 @@ const maxOutputLineBytes = 64 * 1024;
 const drainMs = 1_000;
 
 /**
- * Resolves once it runs, as leader of a session of its own: a Ctrl-C at the agent's terminal does not reach it, and
+ * Resolves once it runs, not yet read from, as leader of a session of its own: a Ctrl-C at the agent's terminal does not reach it, and
  * whatever it starts can be ended with it. Rejects with `program.missing`, SENSOR_INVALID or SENSOR_EXITED.
  */
 export async function startSensorChild(
   program: SensorProgram,
   listeners: ChildListeners,
-): Promise<SensorChild & { readonly group: ProcessGroup }> {
+): Promise<SensorChild & { readonly group: ProcessGroup; discard(): void }> {
   const { command, args, cwd, env, channel } = program;
   const child = spawn(command, args, {
     cwd,
@@ -80,7 +80,7 @@ class RunningChild implements SensorChild {
   readonly #child: ChildProcess;
   readonly #input: Writable;
   readonly #lines: Readable;
-  #isReading = true;
+  #isReading = false;
   #lastReadAt = 0;
   #hasEnded = false;
 
@@ -105,7 +105,14 @@ class RunningChild implements SensorChild {
       this.#print(child.stderr as Readable, listeners),
       ...(channel === "stdio" ? [] : [this.#print(stdout, listeners)]),
     ];
+    // What it says at once must find somebody who can answer.
+    this.#lines.pause();
     this.ended = this.#end(Promise.all(closed));
+  }
+
+  /** Lets go of the pipes of a process that nobody will listen to. */
+  discard(): void {
+    this.#destroyPipes();
   }
 
   get isClogged(): boolean {

@@ -107,6 +107,7 @@ export class SensorLife implements ChildListeners {
     const child = await startChild(this);
     this.#child = child;
     child.send(encodeLine(start));
+    this.#adjustReading();
     this.#stopChild();
     const exit = await child.ended;
     const livedMs = this.#readyAt === null ? 0 : clock.monotonic() - this.#readyAt;
@@ -141,9 +142,7 @@ export class SensorLife implements ChildListeners {
       this.#breach(decoded.problem);
       const { id, request } = decoded;
       const message = `${decoded.problem} (docs/sensor-protocol.md)`.slice(0, maxShown);
-      if (decoded.op === "dispatch" && id !== null && id > 0) {
-        this.#send({ op: "refused", id, code: "SENSOR_PROTOCOL", message });
-      }
+      if (decoded.op === "dispatch" && id !== null && id > 0) this.#intake.takeUnusable(id, message);
       if (request !== null) this.#send({ op: "value", request, error: { code: "SENSOR_PROTOCOL", message } });
     } else this.#take(decoded.message, line.bytes);
     this.#adjustReading();

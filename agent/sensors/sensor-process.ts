@@ -189,6 +189,7 @@ export class SensorProcess {
       await this.#options.groups.record(this.#sensor, child.group);
     } catch (error) {
       await endGroup(child.group.pgid, { graceMs: 0 });
+      child.discard();
       throw error;
     }
     return child;
