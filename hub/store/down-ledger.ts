@@ -205,7 +205,7 @@ function executionKey(row: WaitingRow | null): string[] {
 function mayGo(draft: Draft, rules: LedgerRules, row: WaitingRow): boolean {
   if (!row.delays || !("execution" in row.entry)) return true;
   const execution = draft.get<Execution>(keys.execution(row.entry.execution));
-  if (execution?.status !== "delayed") return false;
+  if (execution === null) return false;
   const scheduled = step({ ...execution, reason: null }, { type: "schedule", at: rules.now() });
   if (scheduled.moved) putExecution(draft, execution, scheduled.execution);
   return scheduled.moved;

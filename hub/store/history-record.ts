@@ -1,4 +1,5 @@
 /** Writing history: instances, what they led to, and the family that ties them together. */
+import { parseTimestamp } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import type { Execution, Status } from "../../shared/model/execution.ts";
 import type { Enforcement } from "../../shared/model/rule.ts";
@@ -7,7 +8,7 @@ import { delayed, dispatch, type LedgerRules } from "./down-ledger.ts";
 import type { Draft } from "./draft.ts";
 import { addName, keepBlob, putExecution } from "./execution-record.ts";
 import { enforcementRows, instanceRows, moveRows } from "./index-rows.ts";
-import { keys } from "./keys.ts";
+import { keys, placeOf, placeTime, placeTurn } from "./keys.ts";
 import type { DeadLetter, Dispatch, GapRecord, Outcome, StoreCounts } from "./store.ts";
 
 /** What belongs to one instance, and goes with it. */
@@ -21,8 +22,8 @@ export interface Family {
 }
 
 export interface HistoryRules extends LedgerRules {
-  /** The next place in the order of intake, at this hub time or after it. */
-  readonly nextPlace: (receivedAt: string) => string;
+  /** Told of each hub time (milliseconds) that a record carries. */
+  readonly saw: (ms: number) => void;
 }
 
 const noFamily: Family = { place: null, pending: false, enforcements: [], executions: [] };
@@ -44,7 +45,17 @@ export function addCounts(draft: Draft, change: Partial<StoreCounts>): void {
 }
 
 /** Keys that taking in this instance will look at. */
-export const instanceReads = (id: string) => [keys.family(id), keys.counts()];
+export const instanceReads = (id: string) => [keys.family(id), keys.counts(), keys.lastPlace()];
+
+/** The next place in the order of intake: hub time, never before the one given out last, so none comes behind a cursor. */
+function nextPlace(draft: Draft, rules: HistoryRules, receivedAt: string): string {
+  const last = draft.get<string>(keys.lastPlace()) ?? placeOf(0, 0);
+  const ms = parseTimestamp(receivedAt) ?? 0;
+  const place = ms > placeTime(last) ? placeOf(ms, 0) : placeOf(placeTime(last), placeTurn(last) + 1);
+  draft.put(keys.lastPlace(), place);
+  rules.saw(ms);
+  return place;
+}
 
 export function outcomeReads(outcome: Outcome): string[] {
   return [
@@ -64,7 +75,7 @@ export function takeInOutcome(draft: Draft, rules: HistoryRules, outcome: Outcom
   const { instance } = outcome;
   const known = familyOf(draft, instance.id);
   if (known.place !== null) return false;
-  const place = rules.nextPlace(instance.received_at);
+  const place = nextPlace(draft, rules, instance.received_at);
   const pending = instance.status === "pending";
   draft.put(keys.instance(place), instance);
   moveRows(draft, [], instanceRows(instance, place));

@@ -71,6 +71,7 @@ export const keys = {
   rule: (ref: string) => `r/${part(ref)}`,
   ruleVersion: () => "x/rules",
   counts: () => "x/counts",
+  lastPlace: () => "x/place",
   pack: (ref: string) => `k/${part(ref)}`,
   packVersion: (digest: string) => `kd/${part(digest)}`,
   // The name is the last part and stays as it is, so that a prefix of names is a prefix of keys.

@@ -1,13 +1,14 @@
 /** The `Store` port on one LevelDB database: opens it and puts its parts together. */
-import { type Clock, parseTimestamp, type RandomBytes } from "../../shared/clock.ts";
+import type { Clock, RandomBytes } from "../../shared/clock.ts";
 import { ulidSource } from "../../shared/ids.ts";
 import type { Logger } from "../../shared/log.ts";
 import { type Database, openDatabase } from "../../shared/storage/database-store.ts";
 import { createContentStore } from "./content-store.ts";
+import type { Draft } from "./draft.ts";
 import type { HistoryRules } from "./history-record.ts";
 import { createHistoryStore } from "./history-store.ts";
 import { createJobsStore } from "./jobs-store.ts";
-import { keys, placeOf, placeTime, placeTurn, within } from "./keys.ts";
+import { keys } from "./keys.ts";
 import { createLedgerStore } from "./ledger-store.ts";
 import { createRetentionStore } from "./retention-store.ts";
 import type { Store } from "./store.ts";
@@ -42,7 +43,7 @@ export interface StoreFigures {
 }
 
 /** How long a database that could not be written is left alone before it is opened again. */
-const firstRetryMs = 1_000;
+const firstRetryMs = 200;
 const lastRetryMs = 30_000;
 
 const highWater = keys.setting("clock_high_water");
@@ -79,30 +80,28 @@ export async function openLevelStore(options: LevelStoreOptions): Promise<LevelS
 
 async function buildStore(database: Database, options: LevelStoreOptions, newId: () => string) {
   const { clock, logger, downCap = { entries: 10_000, bytes: 64 * 1024 * 1024 } } = options;
-  const intake = createIntakeOrder();
-  const writer = new Writer({
-    database,
-    logger,
-    stamp: (draft) => draft.put(highWater, intake.latest(clock.now())),
-  });
-  const readOrder = async () => {
-    const [newest] = await database.level.keys({ ...within("i/"), reverse: true, limit: 1 }).all();
-    intake.startAfter(newest?.slice(2), (await writer.read<number>(highWater)) ?? 0);
+  let latestMs = 0;
+  const saw = (ms: number) => {
+    latestMs = Math.max(latestMs, ms);
   };
+  const stamp = (draft: Draft) => {
+    saw(clock.now());
+    draft.put(highWater, latestMs);
+  };
+  const writer = new Writer({ database, logger, stamp });
+  saw((await writer.read<number>(highWater)) ?? 0);
   const rules: HistoryRules = {
     run: newId(),
     newEpochId: newId,
     now: () => clock.now(),
-    nextPlace: intake.next,
+    saw,
     maxEntries: downCap.entries,
     maxBytes: downCap.bytes,
   };
-  await readOrder();
   const now = () => clock.now();
   const { reload, ...content } = await createContentStore({ database, writer, now });
   database.committer.onResume(async () => {
     writer.forget();
-    await readOrder();
     await reload();
   });
   const store: Omit<Store, "close"> = {
@@ -114,33 +113,6 @@ async function buildStore(database: Database, options: LevelStoreOptions, newId:
     subscribeChanges: (listener) => writer.subscribe(listener),
   };
   return { store, writer };
-}
-
-/** Gives each instance its place: hub time, never before the one placed last, so that none comes behind a cursor. */
-function createIntakeOrder() {
-  let lastMs = 0;
-  let turn = 0;
-  let seenMs = 0;
-  return {
-    /** The latest hub time that the store has seen. */
-    latest: (nowMs: number) => {
-      seenMs = Math.max(seenMs, nowMs);
-      return seenMs;
-    },
-    startAfter: (place: string | undefined, highWaterMs: number) => {
-      seenMs = Math.max(seenMs, highWaterMs);
-      if (place === undefined || placeTime(place) < lastMs) return;
-      turn = placeTime(place) > lastMs ? placeTurn(place) : Math.max(turn, placeTurn(place));
-      lastMs = placeTime(place);
-    },
-    next: (receivedAt: string) => {
-      const ms = parseTimestamp(receivedAt) ?? 0;
-      turn = ms > lastMs ? 0 : turn + 1;
-      lastMs = Math.max(lastMs, ms);
-      seenMs = Math.max(seenMs, lastMs);
-      return placeOf(lastMs, turn);
-    },
-  };
 }
 
 /** Opens the database again after a failed write, later and later until it succeeds. */

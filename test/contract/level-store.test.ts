@@ -6,13 +6,13 @@ import { silentLogger } from "../../shared/log.ts";
 import { openDatabase } from "../../shared/storage/database-store.ts";
 import { noon } from "../support/records.ts";
 import { tempFolder } from "../support/temp-folder.ts";
-import type { OpenOptions, StoreWorld } from "./store/world.ts";
+import type { FailingWrite, OpenOptions, StoreWorld } from "./store/world.ts";
 import { storeCases } from "./store-cases.ts";
 
 storeCases("LevelDB", async (options: OpenOptions = {}): Promise<StoreWorld> => {
   const folder = await tempFolder("level-store");
   const clock = { at: noon };
-  let fails = false;
+  let failing: FailingWrite | null = null;
   const open = () =>
     openLevelStore({
       folder,
@@ -22,12 +22,16 @@ storeCases("LevelDB", async (options: OpenOptions = {}): Promise<StoreWorld> => 
       ...options,
       open: async (databaseOptions) => {
         const database = await openDatabase(databaseOptions);
-        const batch = database.level.batch.bind(database.level);
-        database.level.batch = ((...args: Parameters<typeof batch>) => {
-          if (!fails) return batch(...args);
-          fails = false;
-          return Promise.reject(new Error("no space left on device"));
-        }) as typeof database.level.batch;
+        const { level } = database;
+        const batch = level.batch.bind(level) as (...args: unknown[]) => Promise<void>;
+        const guarded = async (...args: unknown[]) => {
+          if (failing === null) return batch(...args);
+          const { after = 0, isWritten = false } = failing;
+          failing = after > 0 ? { after: after - 1, isWritten } : null;
+          if (after > 0 || isWritten) await batch(...args);
+          if (after === 0) throw new Error("no space left on device");
+        };
+        Object.assign(level, { batch: guarded });
         return database;
       },
     });
@@ -36,8 +40,8 @@ storeCases("LevelDB", async (options: OpenOptions = {}): Promise<StoreWorld> => 
   return {
     store: current,
     clock,
-    failNextWrite: () => {
-      fails = true;
+    failWrite: (how = {}) => {
+      failing = how;
     },
     reopen: async () => {
       await current.close();

@@ -157,7 +157,10 @@ export function contentCases(open: OpenStore): void {
       const { store } = await open();
       await store.schedule(job("tick", noon + 10, 1));
       await store.schedule(job("tick", noon + 50, 2));
+      await store.schedule(job("other", noon + 20));
+      expect(await store.claimDue(noon + 49, 1, 9000)).toEqual([job("other", noon + 20)]);
       expect(await store.claimDue(noon + 49, 10, 1000)).toEqual([]);
+      await store.finishJob("other");
       expect(await store.claimDue(noon + 50, 10, 1000)).toEqual([job("tick", noon + 50, 2)]);
       await store.schedule(job("tick", noon + 90, 3));
       await store.finishJob("tick");
@@ -237,7 +240,7 @@ export function contentCases(open: OpenStore): void {
       const world = await open();
       const seen: Change[] = [];
       world.store.subscribeChanges((changes) => seen.push(...changes));
-      world.failNextWrite();
+      world.failWrite();
       await expect(world.store.putAgent(anAgent(), null)).rejects.toMatchObject({ code: "STORE_WRITE" });
       expect(seen).toEqual([]);
     });

@@ -16,6 +16,7 @@ import {
   outcome,
   outcomes,
   request,
+  ruleRecord,
   take,
 } from "./world.ts";
 
@@ -221,7 +222,7 @@ export function intakeCases(open: OpenStore): void {
       const { store } = world;
       const claim = await claimed(store);
       await store.takeIn(take(claim, 0, outcomes([1])));
-      world.failNextWrite();
+      world.failWrite();
       const attempts = [
         store.takeIn(take(claim, 1, outcomes([2]))),
         // Rests on what the first would have written: it must fail with it.
@@ -242,6 +243,33 @@ export function intakeCases(open: OpenStore): void {
       expect(await reopened.instance(id(3))).toBeNull();
       expect(await ledger(reopened)).toEqual([1, 2].map((n) => `${n} ${outcome(n).executions[0]?.id}`));
     });
+  });
+
+  it("believes the disk after a failure: a batch that is there after all has been taken in", async () => {
+    const world = await open();
+    const { store } = world;
+    const claim = await claimed(store);
+    await store.takeIn(take(claim, 0, outcomes([1])));
+    await store.putAgent(anAgent(), null);
+    const attempts = [
+      () => store.takeIn(take(claim, 1, outcomes([2]))),
+      () => store.putAgent(anAgent({ rev: 2 }), 1),
+      () => store.changeRules([ruleRecord("a")], [], 0),
+    ];
+    for (const attempt of attempts) {
+      world.failWrite({ isWritten: true });
+      await expect(attempt()).rejects.toMatchObject({ code: "STORE_WRITE" });
+      await waitUntil("the store takes writes again", async () => {
+        await store.setKey("scope", "name", "value");
+        return true;
+      });
+    }
+    expect(await store.takeIn(take(claim, 1, outcomes([3])))).toEqual({ done: false, why: "mark", mark: 2 });
+    expect(await store.takeIn(take(claim, 2, outcomes([3])))).toEqual({ done: true });
+    expect(await store.putAgent(anAgent({ rev: 2 }), 1)).toBe(false);
+    expect((await store.ruleSet()).version).toBe(1);
+    expect(await ledger(store)).toEqual([1, 2, 3].map((n) => `${n} ${outcome(n).executions[0]?.id}`));
+    expect(await store.counts()).toMatchObject({ instances: 3 });
   });
 
   describe("judging a pending instance", () => {

@@ -215,11 +215,14 @@ export function ledgerCases(open: OpenStore): void {
 
     it("goes on after a restart even if every receipt had come before it", async () => {
       const world = await open({ downCap: { entries: 1, bytes: 1e6 } });
-      await claimed(world.store);
+      const { epoch } = await claimed(world.store);
       await world.store.appendDown([1, 2].map((n) => assignment(n)));
+      // The receipt is written, what should follow it is not.
+      world.failWrite({ after: 1 });
+      await expect(world.store.receiptDown("web-1", epoch, 1)).rejects.toMatchObject({ code: "STORE_WRITE" });
       const store = await world.reopen();
-      const [epoch] = await store.downEpochs("web-1");
-      await store.receiptDown("web-1", epoch?.id ?? "", 1);
+      expect(await ledger(store)).toEqual([]);
+      await claimed(store);
       expect(await ledger(store)).toEqual([`1 ${id(2)}`]);
     });
 
@@ -236,6 +239,18 @@ export function ledgerCases(open: OpenStore): void {
       await store.appendDown([large]);
       await store.receiptDown("web-1", epoch, 3);
       expect(await ledger(store)).toEqual([`4 ${id(4)}`]);
+    });
+
+    it("has as many bytes of room again as receipts have freed", async () => {
+      const size = (n: number) => Buffer.byteLength(JSON.stringify(assignment(n).entry));
+      const world = await open({ downCap: { entries: 10, bytes: size(1) * 3 } });
+      const { epoch } = await claimed(world.store);
+      await world.store.appendDown([1, 2, 3, 4, 5].map((n) => assignment(n)));
+      expect(await ledger(world.store)).toHaveLength(3);
+      await world.store.receiptDown("web-1", epoch, 2);
+      expect(await ledger(world.store)).toEqual([3, 4, 5].map((n) => `${n} ${id(n)}`));
+      await world.store.appendDown([assignment(6)]);
+      expect(await ledger(world.store)).toHaveLength(3);
     });
 
     it("never lets a later entry overtake one that waits", async () => {

@@ -13,6 +13,12 @@ export interface OpenOptions {
   readonly downCap?: { readonly entries: number; readonly bytes: number };
 }
 
+export interface FailingWrite {
+  readonly after?: number;
+  /** It is on disk all the same: the disk's answer was lost. */
+  readonly isWritten?: boolean;
+}
+
 /** An implementation under test. */
 export interface StoreWorld {
   readonly store: Store;
@@ -21,8 +27,8 @@ export interface StoreWorld {
   close(): Promise<void>;
   /** The store's clock; `now` may be moved. */
   readonly clock: { at: number };
-  /** Makes the next batch fail; the implementation comes back by itself. */
-  failNextWrite(): void;
+  /** Makes a batch fail, after so many others; the implementation comes back by itself. */
+  failWrite(how?: FailingWrite): void;
 }
 
 export type OpenStore = (options?: OpenOptions) => Promise<StoreWorld>;

@@ -1,0 +1,94 @@
+import { describe, expect, it, onTestFinished } from "vitest";
+import { Writer } from "../../../../hub/store/writer-store.ts";
+import { silentLogger } from "../../../../shared/log.ts";
+import { openDatabase } from "../../../../shared/storage/database-store.ts";
+import { tempFolder } from "../../../support/temp-folder.ts";
+
+async function openWriter() {
+  const folder = await tempFolder("writer");
+  const database = await openDatabase({ folder, format: 1, newId: () => "incarnation" });
+  onTestFinished(() => database.close());
+  return { database, writer: new Writer({ database, logger: silentLogger }) };
+}
+
+/** Adds one to a counter; rests on every write before it. */
+const increment = (key: string, source = "a", reads: string[] = [key]) => ({
+  source,
+  reads,
+  plan: (draft: Parameters<Parameters<Writer["submit"]>[0]["plan"]>[0]) => {
+    const next = (draft.get<number>(key) ?? 0) + 1;
+    draft.put(key, next);
+    return next;
+  },
+});
+
+describe("the single writer", () => {
+  it("lets each plan see what those before it wrote, in shared batches", async () => {
+    const { database, writer } = await openWriter();
+    const results = await Promise.all(
+      Array.from({ length: 200 }, (_, n) => writer.submit(increment("e/n", `${n % 7}`))),
+    );
+    expect(results.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 200 }, (_, n) => n + 1));
+    expect(database.committer.figures().batches).toBeLessThan(10);
+    expect(await writer.read("e/n")).toBe(200);
+    expect(JSON.parse((await database.level.get("e/n")) ?? "")).toBe(200);
+  });
+
+  it("fetches what a plan turns out to need, and runs it again from the start", async () => {
+    const { database, writer } = await openWriter();
+    await database.level.put("e/n", "41");
+    expect(await writer.submit(increment("e/n", "a", []))).toBe(42);
+  });
+
+  it("fails only the request whose plan fails, with nothing of it written", async () => {
+    const { writer } = await openWriter();
+    const [good, bad, after] = await Promise.allSettled([
+      writer.submit(increment("e/n")),
+      writer.submit({
+        source: "a",
+        plan: (draft) => {
+          draft.put("e/n", 99);
+          draft.put("e/other", 1);
+          throw new Error("a mistake");
+        },
+      }),
+      writer.submit(increment("e/n")),
+    ]);
+    expect(good).toMatchObject({ value: 1 });
+    expect(bad).toMatchObject({ status: "rejected" });
+    expect(after).toMatchObject({ value: 2 });
+    expect(await writer.read("e/other")).toBeNull();
+  });
+
+  it("writes what exceeds 4 MiB in several batches, in order", async () => {
+    const { database, writer } = await openWriter();
+    const text = "x".repeat(1024 * 1024);
+    const order: number[] = [];
+    await Promise.all(
+      Array.from({ length: 12 }, async (_, n) => {
+        await writer.submit({ source: "a", plan: (draft) => draft.put(`i/${n}`, text) });
+        order.push(n);
+      }),
+    );
+    expect(order).toEqual(Array.from({ length: 12 }, (_, n) => n));
+    expect(database.committer.figures().batches).toBeGreaterThanOrEqual(3);
+    expect(await writer.readMany([0, 11].map((n) => `i/${n}`))).toEqual([text, text]);
+  });
+
+  it("finishes what was handed in before it closes, and refuses what comes after", async () => {
+    const { writer } = await openWriter();
+    const waiting = writer.submit(increment("e/n"));
+    const closed = writer.close();
+    await expect(writer.submit(increment("e/n"))).rejects.toMatchObject({ code: "STORE_WRITE" });
+    await closed;
+    expect(await waiting).toBe(1);
+  });
+
+  it("reads back what is in memory and what is not, in one go", async () => {
+    const { database, writer } = await openWriter();
+    await database.level.put("e/disk", "1");
+    await writer.submit(increment("e/memory"));
+    expect(await writer.readMany(["e/disk", "e/none", "e/memory"])).toEqual([1, null, 1]);
+    expect([writer.peek("e/disk"), writer.peek("e/memory")]).toEqual([undefined, 1]);
+  });
+});
