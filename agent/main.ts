@@ -1,0 +1,289 @@
+/** The agent's composition root: one straight line in order of dependence, taken down in reverse. */
+import { mkdir } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { BlobStore } from "../shared/blobs/blob-fs.ts";
+import { blobResponder, fetchBlob } from "../shared/blobs/blob-transfer.ts";
+import { parseTimestamp, timestamp } from "../shared/clock.ts";
+import type { LogConfig } from "../shared/config/log-settings.ts";
+import { PetrelError } from "../shared/errors.ts";
+import { ulidSource } from "../shared/ids.ts";
+import type { Json, JsonObject } from "../shared/json.ts";
+import { Link } from "../shared/link/link.ts";
+import { createLogger, type Logger } from "../shared/log.ts";
+import { watchForEnd } from "../shared/signals-process.ts";
+import { createMending } from "../shared/storage/mending.ts";
+import { retryLocked } from "../shared/storage/retry-locked.ts";
+import { systemClock, systemJitter, systemRandom, systemTimers } from "../shared/system-process.ts";
+import { Teardown } from "../shared/teardown.ts";
+import { version } from "../shared/version.ts";
+import { devAuthenticator } from "../shared/wire/authenticator.ts";
+import { encode } from "../shared/wire/codec.ts";
+import { wireVersion } from "../shared/wire/messages.ts";
+import { Actions } from "./actions/actions-process.ts";
+import { baseEnvironment } from "./actions/environment.ts";
+import { killAt } from "./actions/kill-point-process.ts";
+import { defaultQueueLimits } from "./actions/queue.ts";
+import { nodeScriptRunner } from "./actions/runners/node-process.ts";
+import { noopRunner } from "./actions/runners/noop.ts";
+import { pythonScriptRunner } from "./actions/runners/python-process.ts";
+import { shellCommandRunner, shellScriptRunner } from "./actions/runners/shell-process.ts";
+import { connectAgent } from "./link/agent-mqtt.ts";
+import { PackApplier } from "./packs/apply.ts";
+import { AssignmentsStore } from "./packs/assignments-store.ts";
+import { PackCache } from "./packs/pack-cache-fs.ts";
+import { createDatastore } from "./sensors/datastore.ts";
+import { DispatchStore } from "./sensors/dispatch-store.ts";
+import { findProgram } from "./sensors/launch-fs.ts";
+import { LocalValuesStore } from "./sensors/local-values-store.ts";
+import { defaultSchedule } from "./sensors/schedule.ts";
+import { SensorGroups } from "./sensors/sensor-groups-store.ts";
+import { SensorHost } from "./sensors/sensor-host.ts";
+import { SensorProcess } from "./sensors/sensor-process.ts";
+import { SensorReports } from "./sensors/sensor-reports.ts";
+import { endSurvivors } from "./sensors/survivors-process.ts";
+import { openAgentStore } from "./store/agent-store.ts";
+
+export interface AgentOptions {
+  /** Absolute path of its data folder. */
+  readonly data: string;
+  /** `mqtt://HOST:PORT` */
+  readonly hub: string;
+  readonly id: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly log: LogConfig;
+  /** Ends when standard input does: its parent has gone. */
+  readonly exitWithParent?: boolean;
+}
+
+export interface RunningAgent {
+  /** Resolves to false when a part did not stop cleanly. */
+  stop(): Promise<boolean>;
+}
+
+const topicPrefix = "petrel";
+/** Milliseconds that running actions are given to end by themselves when the agent stops. */
+const drainMs = 4_000;
+/** Milliseconds between TERM and KILL of an action's process group. */
+const termGraceMs = 2_000;
+const sensorPatienceMs = 3_000;
+/** How long another process may still hold the folder: one that is just ending. */
+const lockPatienceMs = 15_000;
+
+const folderOf = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+const quiet = ["--disable-warning=ExperimentalWarning", "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON"];
+
+/** Long on purpose: the order of these lines is the order of dependence, and reading it is understanding the agent. */
+export async function startAgent(options: AgentOptions, log: Logger): Promise<RunningAgent> {
+  const clock = systemClock;
+  const timers = systemTimers;
+  const jitter = systemJitter;
+  const time = { clock, timers, jitter };
+  const now = () => clock.now();
+  const newId = ulidSource(clock, systemRandom);
+  const teardown = new Teardown({ timers, log });
+  try {
+    const workFolder = join(options.data, "work");
+    await makeFolder(workFolder);
+
+    const mendStore = { start: (_error: unknown) => {} };
+    const store = await retryLocked(lockPatienceMs, time, () =>
+      openAgentStore({
+        folder: join(options.data, "store"),
+        newId,
+        now,
+        log,
+        onFailure: (error) => mendStore.start(error),
+      }),
+    );
+    teardown.add("store", () => store.close());
+    const { database, outbox, marks } = store;
+    const mending = createMending({ ...time, log, resume: () => database.committer.resume() });
+    mendStore.start = mending.start;
+    teardown.add("store mending", () => mending.stop());
+
+    const blobs = await BlobStore.open({ folder: join(options.data, "blobs"), now, newId });
+
+    // The hub's clock, as last heard; between two hellos a monotonic clock carries it on.
+    let hubTime = { atMs: clock.now(), heardAt: clock.monotonic() };
+    const hubNow = () => hubTime.atMs + (clock.monotonic() - hubTime.heardAt);
+
+    // The link is made last, since it takes entries at once; what needs it before asks through this.
+    let link: Link<"agent"> | null = null;
+    const ask = (op: string, args: JsonObject, withinMs: number): Promise<Json> =>
+      link === null
+        ? Promise.reject(new PetrelError("ASK_TIMEOUT", "the link to the hub is not up yet"))
+        : link.ask(op, args, withinMs);
+
+    const values = new LocalValuesStore({ database, now });
+    const datastore = createDatastore({ local: values, ask });
+    const append: typeof outbox.append = (entries, ops) => outbox.append(entries, ops);
+    const dispatches = new DispatchStore({ database, append, values, newId, now, log });
+    const reports = new SensorReports({ ...time, append, newId, schedule: defaultSchedule, log });
+    teardown.add("sensor reports", () => reports.close());
+    const groups = new SensorGroups(database);
+    await endSurvivors(groups, log);
+    const env = baseEnvironment(process.env);
+    const pythonFolder = folderOf("python");
+    const node = [process.execPath, ...quiet, folderOf("sensors/node-sensor-main.ts")] as const;
+    const sensors = new SensorHost({
+      log,
+      create: (desired) =>
+        new SensorProcess(desired, {
+          ...time,
+          dispatches,
+          datastore,
+          groups,
+          launch: (place) => findProgram(place, { node, pythonFolder, env }),
+          report: (status, crashes) => reports.report(status, crashes),
+          schedule: defaultSchedule,
+          log,
+        }),
+    });
+    teardown.add("sensors", () => sensors.close(sensorPatienceMs));
+
+    const packs = await PackCache.open({
+      folder: join(options.data, "packs"),
+      fetch: (digest) => fetchBlob({ ask, digest, blobs }),
+      monotonic: () => clock.monotonic(),
+      log,
+    });
+    const settings = {
+      env,
+      workFolder,
+      termGraceMs,
+      outputCapBytes: 1024 * 1024,
+      nodeCommand: process.execPath,
+      nodeEntry: folderOf("actions/runners/node-action-main.ts"),
+      pythonFolder,
+    };
+    const runners = [
+      shellCommandRunner(settings),
+      shellScriptRunner(settings),
+      nodeScriptRunner(settings),
+      pythonScriptRunner(settings),
+      noopRunner,
+    ];
+    const applier = new PackApplier({
+      ...time,
+      assignments: new AssignmentsStore(database),
+      cache: packs,
+      host: sensors,
+      append,
+      facts: {
+        host: hostname(),
+        version,
+        platform: `${process.platform}-${process.arch}`,
+        labels: options.labels,
+        runners: runners.map(({ name }) => name),
+      },
+      pinnedDigests: async () => actions.pinnedDigests(),
+      newId,
+      log,
+    });
+    const actions: Actions = new Actions({
+      ...time,
+      level: database.level,
+      committer: database.committer,
+      append,
+      marks,
+      newId,
+      runners,
+      limits: defaultQueueLimits,
+      onAssignments: () => applier.changed(),
+      log,
+      packs: applier,
+      datastore,
+      blobs,
+      fetchBlob: (ref) => fetchBlob({ ask, digest: ref.digest, blobs }),
+      onOutput: (execution, stream, offset, text) => link?.output.write(execution, stream, offset, text),
+      hubNow,
+      drainMs,
+      passPoint: killAt(process.env.PETREL_KILL_AT),
+    });
+    await actions.start();
+    teardown.add("actions", () => actions.stop(), drainMs + termGraceMs + 4_000);
+    await applier.start();
+    teardown.add("packs", () => applier.close());
+
+    const presence = (state: "online" | "offline") =>
+      encode(
+        "presence",
+        { v: wireVersion, state, incarnation: database.incarnation, version, at: timestamp(now()) },
+        devAuthenticator,
+      );
+    let receive: Link<"agent">["receive"] = () => {};
+    const connection = connectAgent({
+      ...time,
+      url: options.hub,
+      id: options.id,
+      prefix: topicPrefix,
+      presence,
+      logger: log,
+      onConnect: () => link?.connected(),
+      onDisconnect: () => link?.disconnected(),
+      onMessage: (kind, bytes) => receive(kind, bytes),
+    });
+    teardown.add("connection", () => connection.stop());
+    link = new Link({
+      ...time,
+      side: "agent",
+      outbox,
+      inbox: actions.inbox,
+      transport: connection.transport,
+      authenticator: devAuthenticator,
+      incarnation: database.incarnation,
+      version,
+      responders: {
+        blob: blobResponder(blobs),
+        "execution-status": (args) => actions.executionStatus(args),
+      },
+      newId,
+      log,
+      peerHello: async (hello) => {
+        const atMs = parseTimestamp(hello.clock);
+        if (atMs !== null) hubTime = { atMs, heardAt: clock.monotonic() };
+      },
+      ready: () => log.info("the link to the hub is up"),
+    });
+    const made = link;
+    receive = (kind, bytes) => made.receive(kind, bytes);
+    teardown.add("link", () => made.close());
+    log.info("agent started", { id: options.id, hub: options.hub, data: options.data });
+    return { stop: () => teardown.run() };
+  } catch (error) {
+    await teardown.run();
+    throw error;
+  }
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o755 });
+  } catch (cause) {
+    throw new PetrelError("FOLDER_UNUSABLE", `the data folder cannot be used: ${(cause as Error).message}`, {
+      where: folder,
+      hint: "choose another with --data, or mend its owner and mode",
+      cause,
+    });
+  }
+}
+
+/** Runs until a signal, or until its parent has gone. Resolves to the exit code. */
+export async function runAgent(options: AgentOptions): Promise<number> {
+  const log = createLogger({
+    ...options.log,
+    write: (line) => process.stderr.write(`${line}\n`),
+    now: () => Date.now(),
+  });
+  const watch = watchForEnd({ withParent: options.exitWithParent === true });
+  try {
+    const agent = await startAgent(options, log);
+    const { code, why } = await watch.ended;
+    log.info("agent stops", { why });
+    return (await agent.stop()) ? code : 1;
+  } finally {
+    watch.release();
+  }
+}

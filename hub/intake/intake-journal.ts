@@ -1,0 +1,51 @@
+/** An agent's part of the intake records: what was being taken in, and where an entry goes that must not be again. */
+import { timestamp } from "../../shared/clock.ts";
+import type { Json } from "../../shared/json.ts";
+import type { IntakeJournal, IntakeRecord } from "../../shared/link/poison.ts";
+import type { UpEntry } from "../../shared/wire/messages.ts";
+import type { Claim, Store } from "../store/store.ts";
+
+export interface IntakeJournalOptions {
+  readonly agent: string;
+  readonly claim: () => Claim;
+  readonly records: {
+    read(agent: string): IntakeRecord | null;
+    write(agent: string, record: IntakeRecord): void;
+  };
+  readonly store: Store;
+  readonly now: () => number;
+  readonly newId: () => string;
+}
+
+export function createIntakeJournal({
+  agent,
+  claim,
+  records,
+  store,
+  now,
+  newId,
+}: IntakeJournalOptions): IntakeJournal<UpEntry> {
+  return {
+    read: async () => records.read(agent),
+    write: async (record) => records.write(agent, record),
+    async deadLetter(epoch, mark, { last, entry }, reason) {
+      const letter = {
+        id: newId(),
+        agent,
+        received_at: timestamp(now()),
+        code: "WIRE_PACKET",
+        reason,
+        entry: JSON.parse(JSON.stringify(entry)) as Json,
+      };
+      const result = await store.takeIn({
+        claim: claim(),
+        epoch,
+        expectMark: mark,
+        newMark: last,
+        effects: [{ type: "dead-letter", letter }],
+      });
+      if (result.done) return { taken: true, upTo: last };
+      return { taken: false, upTo: result.why === "mark" ? result.mark : mark };
+    },
+  };
+}

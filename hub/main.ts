@@ -1,0 +1,328 @@
+/** The hub's composition root: one straight line in order of dependence, taken down in reverse. */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { BlobStore } from "../shared/blobs/blob-fs.ts";
+import { blobResponder, fetchBlob } from "../shared/blobs/blob-transfer.ts";
+import { timestamp } from "../shared/clock.ts";
+import type { ListenAddress } from "../shared/config/listen.ts";
+import type { LogConfig } from "../shared/config/log-settings.ts";
+import { PetrelError } from "../shared/errors.ts";
+import { ulidSource } from "../shared/ids.ts";
+import { createLogger, type Logger } from "../shared/log.ts";
+import { watchForEnd } from "../shared/signals-process.ts";
+import { retryLocked } from "../shared/storage/retry-locked.ts";
+import { systemClock, systemJitter, systemRandom, systemTimers } from "../shared/system-process.ts";
+import { Teardown } from "../shared/teardown.ts";
+import { version } from "../shared/version.ts";
+import { devAuthenticator } from "../shared/wire/authenticator.ts";
+import { AgentLinks } from "./agents/agent-links.ts";
+import { openAgentRegistry } from "./agents/agent-registry.ts";
+import { createGreeter } from "./agents/greeting.ts";
+import { startNeighbor } from "./agents/neighbor-process.ts";
+import { startBroker } from "./broker/broker-mqtt.ts";
+import { connectExternal } from "./broker/external-mqtt.ts";
+import type { HubTransport, TransportEvents } from "./broker/transport.ts";
+import { datastoreResponders } from "./datastore/key-answers.ts";
+import { openKeyBook } from "./datastore/key-book.ts";
+import { createResultFetcher, fetchResultJob } from "./executions/result-fetcher.ts";
+import { RunDesk } from "./executions/run-desk.ts";
+import { createShrinker } from "./executions/shrink.ts";
+import { apiKeyOf, writeApiFile } from "./http/api-file-fs.ts";
+import { listenApi } from "./http/listen-http.ts";
+import { createApi } from "./http/server-http.ts";
+import { createAgentInbox } from "./intake/agent-inbox.ts";
+import { createCreditSource } from "./intake/credit.ts";
+import { createIntakeJournal } from "./intake/intake-journal.ts";
+import { openIntakeRecords } from "./intake/intake-journal-fs.ts";
+import { LetterDesk } from "./intake/letter-desk.ts";
+import type { TakeContext } from "./intake/take-entries.ts";
+import { startJobRunner } from "./jobs/job-runner.ts";
+import type { HubOperations } from "./operations.ts";
+import { createOperations } from "./operations-service.ts";
+import { readBuiltInPacks } from "./packs/built-in-fs.ts";
+import { PackDesk } from "./packs/pack-desk.ts";
+import { startRetention } from "./retention/retention.ts";
+import { openLiveRules } from "./rules/live-rules.ts";
+import { RuleDesk } from "./rules/rule-desk.ts";
+import { createHubClock } from "./store/hub-clock.ts";
+import { openLevelStore } from "./store/level-store.ts";
+import type { Store } from "./store/store.ts";
+
+export interface HubOptions {
+  /** One machine, loopback only, no enrolment. */
+  readonly dev: boolean;
+  /** Starts an agent named `hub` beside it. */
+  readonly withAgent: boolean;
+  /** Absolute path of the data folder. */
+  readonly data: string;
+  readonly http: ListenAddress;
+  readonly mqtt: ListenAddress;
+  /** `null`: the embedded broker. */
+  readonly brokerUrl: string | null;
+  readonly retention: { readonly days: number; readonly maxInstances: number };
+  readonly log: LogConfig;
+}
+
+export interface RunningHub {
+  readonly url: string;
+  readonly mqtt: string;
+  readonly operations: HubOperations;
+  readonly store: Store;
+  /** Resolves to false when a part did not stop cleanly. */
+  stop(): Promise<boolean>;
+}
+
+const topicPrefix = "petrel";
+/** How long another process may still hold the folder: one that is just ending. */
+const lockPatienceMs = 5_000;
+
+/** Long on purpose: the order of these lines is the order of dependence, and reading it is understanding the hub. */
+export async function startHub(options: HubOptions, log: Logger): Promise<RunningHub> {
+  if (!options.dev) {
+    throw new PetrelError(
+      "HUB_INSECURE_LISTEN",
+      "without enrolment of agents a hub runs on one machine only",
+      {
+        hint: "start it with --dev: loopback only, no enrolment",
+      },
+    );
+  }
+  const timers = systemTimers;
+  const jitter = systemJitter;
+  const teardown = new Teardown({ timers, log });
+  try {
+    await makeFolder(options.data);
+    const storeOptions = { folder: join(options.data, "store"), random: systemRandom, logger: log };
+    const store = await retryLocked(lockPatienceMs, { clock: systemClock, timers }, () =>
+      openLevelStore({ ...storeOptions, clock: systemClock }),
+    );
+    teardown.add("store", () => store.close());
+    const highWater = await store.setting("clock_high_water");
+    const clock = createHubClock(systemClock, typeof highWater === "number" ? highWater : 0);
+    const now = () => clock.now();
+    const newId = ulidSource(clock, systemRandom);
+    const time = { clock, timers, jitter };
+    const hub = await hubName(store, newId);
+
+    const blobs = await BlobStore.open({ folder: join(options.data, "blobs"), now, newId });
+    const registry = await openAgentRegistry(store);
+    teardown.add("agent registry", () => registry.close());
+    const keys = await openKeyBook(store, now);
+    const rules = await openLiveRules({ store, registry, keys, now, log });
+    teardown.add("rules", () => rules.close());
+    const shrink = createShrinker({ put: (bytes) => blobs.put(bytes) });
+    const judge = async (...args: Parameters<typeof rules.judge>) => {
+      const outcome = await rules.judge(...args);
+      return outcome === "later" ? outcome : { ...outcome, dispatches: await shrink(outcome.dispatches) };
+    };
+
+    const context = async (agent: string, nowMs: number): Promise<TakeContext | null> => {
+      const record = await store.agent(agent);
+      if (record === null) return null;
+      const execution = (id: string) => store.execution(id);
+      const count = (what: string) => log.debug("entry of no effect", { agent, what });
+      return { agent: record, nowMs, newId, execution, judge, count };
+    };
+    const records = openIntakeRecords(options.data);
+    teardown.add("intake records", () => records.close());
+    const credit = createCreditSource({
+      connected: () => links.connectedCount,
+      figures: () => store.figures(),
+    });
+    const packs = new PackDesk({
+      store,
+      registry,
+      keepContents: (bytes) => blobs.put(bytes),
+      // Until agents enrol, this is dev mode: every agent runs every pack.
+      assignTo: {},
+      now,
+      newId,
+      log,
+    });
+    const greet = createGreeter({ store, registry, now, log });
+    const results = createResultFetcher({
+      store,
+      now,
+      fetch: (agent, digest) =>
+        fetchBlob({ blobs, digest, ask: (op, args, withinMs) => links.ask(agent, op, args, withinMs) }),
+    });
+    const jobs = startJobRunner({
+      store,
+      timers,
+      jitter,
+      log,
+      now,
+      work: { [fetchResultJob]: results.work },
+    });
+    teardown.add("jobs", () => jobs.stop());
+    const links: AgentLinks = new AgentLinks({
+      ...time,
+      store,
+      hub,
+      incarnation: store.incarnation,
+      version,
+      newId,
+      log,
+      authenticator: devAuthenticator,
+      transport: (agent) => ({ send: (kind, bytes) => transport.transport(agent).send(kind, bytes) }),
+      inbox: (agent, claim) =>
+        createAgentInbox({
+          store,
+          claim,
+          now,
+          newId,
+          credit,
+          context: async (nowMs) => {
+            const found = await context(agent, nowMs);
+            if (found === null)
+              throw new PetrelError("AGENT_UNKNOWN", `agent ${agent} has said no hello yet`);
+            return found;
+          },
+          taken: (effects) => {
+            results.noticed(effects).then(
+              (found) => found && jobs.kick(),
+              (error) => log.error("a large result could not be put down for fetching", { agent, error }),
+            );
+          },
+        }),
+      journal: (agent, claim) => createIntakeJournal({ agent, claim, records, store, now, newId }),
+      responders: () => ({ blob: blobResponder(blobs), ...datastoreResponders(keys) }),
+      greeted: greet.arrived,
+      ready: (agent) => packs.tell(agent),
+      gone: greet.departed,
+    });
+    await greet.allAway();
+    for (const files of await readBuiltInPacks()) await packs.register(files, undefined, {});
+    await rules.judgePending();
+
+    const events: TransportEvents = {
+      onConnect: (agent, { address }) => links.connected(agent, address),
+      onDisconnect: (agent) => links.disconnected(agent),
+      onMessage: (agent, kind, bytes) => links.receive(agent, kind, bytes),
+      onTakeover: (agent, before, after) =>
+        log.warn("an agent id connected a second time; the newer connection stays", { agent, before, after }),
+    };
+    let transport: HubTransport;
+    let mqtt: string;
+    if (options.brokerUrl === null) {
+      const broker = await startBroker({
+        ...events,
+        listen: options.mqtt,
+        prefix: topicPrefix,
+        dev: options.dev,
+        logger: log,
+        clock,
+      });
+      mqtt = `mqtt://${broker.address.host}:${broker.address.port}`;
+      transport = broker;
+    } else {
+      const { brokerUrl: url } = options;
+      transport = connectExternal({
+        ...events,
+        ...time,
+        url,
+        prefix: topicPrefix,
+        clientId: hub,
+        logger: log,
+      });
+      mqtt = url;
+    }
+    teardown.add("agent links", () => links.close());
+    teardown.add("broker", () => transport.stop());
+
+    const runs = new RunDesk({
+      store,
+      registry,
+      catalogue: rules.catalogue,
+      resolve: rules.resolveRun,
+      shrink,
+      now,
+      newId,
+    });
+    const operations = createOperations({
+      store,
+      registry,
+      packs,
+      runs,
+      rules: new RuleDesk({ store, catalogue: rules.catalogue, now }),
+      letters: new LetterDesk({ store, context: (agent) => context(agent, now()) }),
+      judge,
+      facts: {
+        version,
+        hub,
+        started_at: timestamp(now()),
+        dev: options.dev,
+        data: options.data,
+        mqtt,
+        broker: options.brokerUrl === null ? "embedded" : "external",
+      },
+      now,
+      newId,
+    });
+    const key = await apiKeyOf(options.data, systemRandom);
+    const api = createApi({ store, operations, apiKeys: [key], logger: log });
+    teardown.add("HTTP API", () => api.close());
+    const url = await listenApi(api, options.http);
+    await writeApiFile(options.data, { url, key, mqtt, pid: process.pid });
+
+    const { days, maxInstances } = options.retention;
+    const retention = startRetention({ store, timers, logger: log, now, days, maxInstances });
+    teardown.add("retention", () => retention.stop());
+    if (options.withAgent) {
+      const neighbor = startNeighbor({
+        data: join(options.data, "agent"),
+        hub: mqtt,
+        log: options.log,
+        logger: log,
+        timers,
+      });
+      teardown.add("agent beside the hub", () => neighbor.stop(), 15_000);
+    }
+    log.warn("dev mode: loopback only, agents are not enrolled and packets are not signed");
+    log.info("hub started", { hub, http: url, mqtt, data: options.data });
+    return { url, mqtt, operations, store, stop: () => teardown.run() };
+  } catch (error) {
+    await teardown.run();
+    throw error;
+  }
+}
+
+/** Made once: names this hub to its store and its broker. */
+async function hubName(store: Store, newId: () => string): Promise<string> {
+  const known = await store.setting("hub");
+  if (typeof known === "string") return known;
+  const name = `hub-${newId().toLowerCase()}`;
+  await store.putSetting("hub", name);
+  return name;
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new PetrelError("FOLDER_UNUSABLE", `the data folder cannot be used: ${(cause as Error).message}`, {
+      where: folder,
+      hint: "choose another with --data, or mend its owner and mode",
+      cause,
+    });
+  }
+}
+
+/** Runs until a signal. Resolves to the exit code; says `ready …` on standard output once agents and people may come. */
+export async function runHub(options: HubOptions): Promise<number> {
+  const log = createLogger({
+    ...options.log,
+    write: (line) => process.stderr.write(`${line}\n`),
+    now: () => Date.now(),
+  });
+  const watch = watchForEnd({ withParent: false });
+  try {
+    const hub = await startHub(options, log);
+    process.stdout.write(`ready http=${hub.url} mqtt=${hub.mqtt}\n`);
+    const { code, why } = await watch.ended;
+    log.info("hub stops", { why });
+    return (await hub.stop()) ? code : 1;
+  } finally {
+    watch.release();
+  }
+}

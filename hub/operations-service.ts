@@ -1,0 +1,122 @@
+/** Carries out what people ask of the hub, by handing each wish to the desk whose business it is. */
+import { timestamp } from "../shared/clock.ts";
+import { PetrelError } from "../shared/errors.ts";
+import type { AgentRecord } from "../shared/model/agent.ts";
+import type { TriggerInstance } from "../shared/model/trigger.ts";
+import type { AgentRegistry } from "./agents/agent-registry.ts";
+import { effectiveLabels } from "./agents/labels.ts";
+import type { RunDesk } from "./executions/run-desk.ts";
+import type { LetterDesk } from "./intake/letter-desk.ts";
+import type { HubOperations, HubStatus } from "./operations.ts";
+import type { PackDesk } from "./packs/pack-desk.ts";
+import type { RuleDesk } from "./rules/rule-desk.ts";
+import type { Outcome, Store } from "./store/store.ts";
+
+export interface OperationsOptions {
+  readonly store: Store;
+  readonly registry: AgentRegistry;
+  readonly packs: PackDesk;
+  readonly rules: RuleDesk;
+  readonly runs: RunDesk;
+  readonly letters: LetterDesk;
+  readonly judge: (instance: TriggerInstance, skewMs: number) => Promise<Outcome | "later">;
+  /** What does not change while the hub runs. */
+  readonly facts: Pick<HubStatus, "version" | "hub" | "started_at" | "dev" | "data" | "mqtt" | "broker">;
+  readonly now: () => number;
+  readonly newId: () => string;
+}
+
+const labelKey = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/;
+const maxLabels = 64;
+const maxLabelLength = 256;
+
+export function createOperations(options: OperationsOptions): HubOperations {
+  const { store, registry, packs, rules, runs, letters, judge, facts, now, newId } = options;
+  return {
+    async status() {
+      const counts = await store.counts();
+      const set = await store.ruleSet();
+      const agents = registry.all();
+      return {
+        ...facts,
+        agents: { total: agents.length, online: agents.filter((agent) => agent.online).length },
+        rule_set_version: set.version,
+        rules: set.rules.length,
+        packs: (await store.packs()).length,
+        pending_instances: counts.pending,
+        dead_letters: counts.dead_letters,
+      };
+    },
+    run: (request) => runs.run(request),
+    cancelExecution: (id, user) => runs.cancel(id, user),
+    registerPack: ({ files, config }) => packs.register(files, config),
+    configurePack: (ref, config) => packs.configure(ref, config),
+    removePack: (ref) => packs.remove(ref),
+    createRule: (text) => rules.create(text),
+    updateRule: (ref, text) => rules.update(ref, text),
+    deleteRule: (ref) => rules.delete(ref),
+    setRuleEnabled: (ref, enabled) => rules.setEnabled(ref, enabled),
+
+    async reEmit(id) {
+      const original = await store.instance(id);
+      if (original === null) throw notFound("trigger instance", id);
+      const at = timestamp(now());
+      const instance: TriggerInstance = {
+        ...original,
+        id: newId(),
+        occurrence_time: at,
+        received_at: at,
+        status: "pending",
+        reason: null,
+        late: false,
+        validation: null,
+        re_emit_of: original.id,
+        rule_set_version: null,
+      };
+      const judged = await judge(instance, 0);
+      const outcome =
+        judged === "later" ? { instance, enforcements: [], executions: [], dispatches: [] } : judged;
+      await store.emit(outcome);
+      return outcome.instance;
+    },
+
+    async labelAgent(id, labels) {
+      checkLabels(labels);
+      const changed = await registry.update(id, (known) => {
+        if (known === null) return null;
+        const set_labels = { ...known.set_labels, ...labels };
+        if (Object.keys(set_labels).length > maxLabels) {
+          throw new PetrelError("CONFIG_INVALID", `an agent has at most ${maxLabels} labels set by hand`, {
+            where: id,
+          });
+        }
+        const next: AgentRecord = { ...known, set_labels, rev: known.rev + 1 };
+        return { ...next, labels: effectiveLabels(next) };
+      });
+      if (changed === null) {
+        throw new PetrelError("AGENT_UNKNOWN", `no agent has the id ${id}`, {
+          hint: "`petrel agent list` shows all",
+        });
+      }
+      await packs.tell(id);
+      return changed;
+    },
+    retryDeadLetter: (id) => letters.retry(id),
+    dropDeadLetter: (id) => letters.drop(id),
+  };
+}
+
+function checkLabels(labels: Readonly<Record<string, string | null>>): void {
+  for (const [key, value] of Object.entries(labels)) {
+    if (!labelKey.test(key) || (value !== null && value.length > maxLabelLength)) {
+      throw new PetrelError("CONFIG_INVALID", `'${key.slice(0, 80)}' cannot be a label`, {
+        hint: `keys: letters, digits, . _ / -, at most 128; values: at most ${maxLabelLength} characters`,
+      });
+    }
+  }
+}
+
+const notFound = (what: string, id: string) =>
+  new PetrelError("NOT_FOUND", `no ${what} has the id ${id}`, {
+    hint: `\`petrel trigger-instance list\` shows the latest`,
+  });
