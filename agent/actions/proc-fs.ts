@@ -50,8 +50,12 @@ export function startedWith(pid: number, name: string, value: string): boolean {
 
 /** Names this boot of the machine: process ids and start times mean nothing in another. */
 export function bootId(): string {
-  return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  thisBoot ??= readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  return thisBoot;
 }
+
+/** It cannot change while this process lives. */
+let thisBoot: string | null = null;
 
 /** Processes come and go while one reads: what has gone, or belongs to others, is `null`. */
 function readProc(path: string): string | null {

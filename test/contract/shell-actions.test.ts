@@ -42,6 +42,16 @@ describe("local-shell-cmd", () => {
     expect(String(ran.stdout)).toContain("none");
   });
 
+  it("runs no start-up file of the user", async () => {
+    const home = await tempFolder("home");
+    await writeFile(join(home, ".bashrc"), "echo from bashrc\n");
+    const ran = await shell(
+      { cmd: "echo $HOME" },
+      { settings: { env: { PATH: process.env.PATH ?? "", HOME: home } } },
+    );
+    expect(ran).toMatchObject({ stdout: home, stderr: "" });
+  });
+
   it("runs in the folder it is given", async () => {
     const cwd = await tempFolder("cwd");
     expect((await shell({ cmd: "pwd", cwd })).stdout).toBe(cwd);
@@ -49,7 +59,7 @@ describe("local-shell-cmd", () => {
 
   it("shows no part of the command in the process table", async () => {
     const ran = await shell({ cmd: "tr '\\0' ' ' < /proc/$$/cmdline; : topsecret" });
-    expect(String(ran.stdout)).toContain("bash -c");
+    expect(String(ran.stdout)).toContain("bash --norc -c");
     expect(String(ran.stdout)).not.toContain("topsecret");
   });
 
@@ -135,7 +145,7 @@ describe.runIf(process.getuid?.() === 0)("sudo", () => {
   it("gets the password on standard input, in no argument", async () => {
     const { ran, log } = await withSudo(true, { sudo_password: "right" }, nobody);
     expect(ran).toMatchObject({ succeeded: true, stdout: 65_534, stderr: "" });
-    expect(log).toContain("sudo -S -p  -E -- bash -c");
+    expect(log).toContain("sudo -S -p  -E -- bash --norc -c");
     expect(log).not.toContain("right");
   });
 
@@ -155,6 +165,6 @@ describe.runIf(process.getuid?.() === 0)("sudo", () => {
 
   it("never waits for a password that was not given", async () => {
     const { log } = await withSudo(false, {}, nobody);
-    expect(log).toContain("sudo -n -E -- bash -c");
+    expect(log).toContain("sudo -n -E -- bash --norc -c");
   });
 });

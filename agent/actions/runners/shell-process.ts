@@ -1,6 +1,6 @@
 /** The runners `local-shell-cmd` and `local-shell-script` (st2 docs, Action Runners). */
 import { randomUUID } from "node:crypto";
-import { accessSync, chmodSync, constants, statSync } from "node:fs";
+import { chmodSync, existsSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { PetrelError } from "../../../shared/errors.ts";
 import type { JsonObject } from "../../../shared/json.ts";
@@ -78,9 +78,13 @@ async function runShell(
   return sudo && exit.code === 1 && passwordRefused(output) ? refusedOutcome(outcome) : outcome;
 }
 
+/** Bash takes a socket on standard input for a login over the network, and would run ~/.bashrc (bash(1), INVOCATION). */
+const noStartupFile = ["--norc"];
+
 function plainShell(command: string, path = "") {
-  const shell = hasProgram("bash", path) ? "bash" : "sh";
-  return { command: shell, args: ["-c", gateScript(shell)], gate: gateLine(command) };
+  const shell = shellOf(path);
+  const options = shell === "bash" ? noStartupFile : [];
+  return { command: shell, args: [...options, "-c", gateScript(shell)], gate: gateLine(command) };
 }
 
 /** The gate stands inside sudo, which closes all descriptors but the first three. */
@@ -90,21 +94,21 @@ function sudoShell(command: string, parameters: JsonObject) {
   const authenticate = typeof password === "string" ? ["-S", "-p", ""] : ["-n"];
   return {
     command: "sudo",
-    args: [...authenticate, "-E", "--", "bash", "-c", gateScript("bash", marker)],
+    args: [...authenticate, "-E", "--", "bash", ...noStartupFile, "-c", gateScript("bash", marker)],
     gate: `${typeof password === "string" ? `${password}\n` : ""}${marker}\n${gateLine(command)}`,
   };
 }
 
-function hasProgram(name: string, path: string): boolean {
-  return path.split(delimiter).some((folder) => {
-    try {
-      accessSync(join(folder, name), constants.X_OK);
-      return folder !== "";
-    } catch {
-      // Not in this folder; the next one may have it.
-      return false;
-    }
-  });
+/** By search path; looked for once. */
+const shells = new Map<string, "bash" | "sh">();
+
+function shellOf(path: string): "bash" | "sh" {
+  const known = shells.get(path);
+  if (known !== undefined) return known;
+  const hasBash = path.split(delimiter).some((folder) => folder !== "" && existsSync(join(folder, "bash")));
+  const shell = hasBash ? "bash" : "sh";
+  shells.set(path, shell);
+  return shell;
 }
 
 function passwordRefused({ stderr }: CapturedOutput): boolean {
