@@ -43,6 +43,8 @@ export interface IntakeOptions {
   readonly log: Logger;
   /** Waits; resolves early when the signal is aborted. */
   readonly pause: (delayMs: number, signal: AbortSignal) => Promise<void>;
+  /** Milliseconds of a steady clock. */
+  readonly monotonic: () => number;
   /** In [0, 1). */
   readonly jitter: () => number;
   /** Called when there is room again after `isFull` was true. */
@@ -57,6 +59,7 @@ const mostInBatch = 256;
 const mostBatchBytes = 512 * 1024;
 /** Questions to the hub in flight; the next one waits, and what is behind it. */
 const mostAsked = 32;
+const warnEveryMs = 60_000;
 /** Short at its longest: the sensor waits, and a hub that is back makes room quickly. */
 const retryBackoff = { firstMs: 100, mostMs: 2_000 };
 
@@ -77,6 +80,7 @@ export class SensorIntake {
   #draining: Promise<void> | null = null;
   #wasFull = false;
   #mostInBatch = mostInBatch;
+  #warnedAt: number | null = null;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -217,6 +221,14 @@ export class SensorIntake {
     if (this.#asked.size >= mostAsked) await Promise.race(this.#asked);
   }
 
+  /** It may last as long as the hub is away, and come and go while it catches up. */
+  #warnWaiting(what: string, error: unknown): void {
+    const now = this.#options.monotonic();
+    if (this.#warnedAt !== null && now - this.#warnedAt < warnEveryMs) return;
+    this.#warnedAt = now;
+    this.#options.log.warn(`cannot ${what} yet; the sensor waits`, { error });
+  }
+
   /** Tries again for as long as it takes; `null` when the intake was closed meanwhile. */
   async #untilWritten<T>(what: string, write: () => Promise<T>): Promise<T | null> {
     const { signal } = this.#closing;
@@ -226,10 +238,7 @@ export class SensorIntake {
         return await write();
       } catch (error) {
         const delayMs = backoffMs(retryBackoff, attempt, this.#options.jitter());
-        // Told at first and then ever more rarely: it may last as long as the hub is away.
-        if (Number.isInteger(Math.log2(attempt + 1))) {
-          this.#options.log.warn(`cannot ${what} yet; the sensor waits`, { error, attempts: attempt + 1 });
-        }
+        this.#warnWaiting(what, error);
         await this.#options.pause(delayMs, signal);
       }
     }

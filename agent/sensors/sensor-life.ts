@@ -79,13 +79,14 @@ export class SensorLife implements ChildListeners {
 
   constructor(options: LifeOptions) {
     this.#options = options;
-    const { dispatches: life, answerValue, pause, jitter, log } = options;
+    const { dispatches: life, answerValue, pause, jitter, log, clock } = options;
     this.#intake = new SensorIntake({
       life,
       answerValue,
       pause,
       jitter,
       log,
+      monotonic: () => clock.monotonic(),
       send: (message) => this.#send(message),
       onRoom: () => this.#adjustReading(),
     });
