@@ -29,8 +29,6 @@ export class GenerationCache {
     const before = this.#young.get(key);
     this.#youngBytes += key.length + stored.text.length - (before ? key.length + before.text.length : 0);
     this.#young.set(key, stored);
-    // A stale copy must not come back when the young generation is dropped before the old one would be.
-    this.#old.delete(key);
     if (this.#youngBytes > this.#maxBytes) {
       this.#old = this.#young;
       this.#young = new Map();

@@ -3,7 +3,7 @@ import { parseTimestamp } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import type { Execution, Status } from "../../shared/model/execution.ts";
 import type { Enforcement } from "../../shared/model/rule.ts";
-import type { TriggerInstance } from "../../shared/model/trigger.ts";
+import type { TriggerInstance, TriggerInstanceStatus } from "../../shared/model/trigger.ts";
 import { delayed, dispatch, type LedgerRules } from "./down-ledger.ts";
 import type { Draft } from "./draft.ts";
 import { addName, keepBlob, putExecution } from "./execution-record.ts";
@@ -29,6 +29,7 @@ export interface HistoryRules extends LedgerRules {
 const noFamily: Family = { place: null, pending: false, enforcements: [], executions: [] };
 /** Statuses in which a request may still have to wait for room in its agent's ledger. */
 const unsent: ReadonlySet<Status> = new Set(["requested", "delayed", "scheduled"]);
+const judged: ReadonlySet<TriggerInstanceStatus> = new Set(["processed", "processing_failed"]);
 export const noCounts: StoreCounts = { instances: 0, pending: 0, dead_letters: 0 };
 
 export const familyOf = (draft: Draft, instance: string) =>
@@ -76,7 +77,7 @@ export function takeInOutcome(draft: Draft, rules: HistoryRules, outcome: Outcom
   const known = familyOf(draft, instance.id);
   if (known.place !== null) return false;
   const place = nextPlace(draft, rules, instance.received_at);
-  const pending = instance.status === "pending";
+  const pending = !judged.has(instance.status);
   draft.put(keys.instance(place), instance);
   moveRows(draft, [], instanceRows(instance, place));
   draft.change({ type: "instance", instance });
@@ -92,7 +93,7 @@ export function settleInstance(draft: Draft, rules: HistoryRules, outcome: Outco
   const family = familyOf(draft, instance.id);
   if (family.place === null || !family.pending) return false;
   const before = draft.get<TriggerInstance>(keys.instance(family.place));
-  const pending = instance.status === "pending";
+  const pending = !judged.has(instance.status);
   draft.put(keys.instance(family.place), instance);
   moveRows(
     draft,

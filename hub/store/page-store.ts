@@ -13,7 +13,7 @@ export interface Listing<T> extends Selection<T> {
 
 const maxLimit = 1000;
 /** Rows looked at in one call; a rarer find is continued with the cursor. */
-const maxExamined = 20_000;
+const maxExamined = 5_000;
 const chunkRows = 256;
 
 export const pageLimit = (limit: number) => Math.min(Math.max(1, Math.floor(limit) || 1), maxLimit);

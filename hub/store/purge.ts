@@ -34,7 +34,6 @@ export function purgeFamily(draft: Draft, id: string, before: number | null): Pu
   if (members.some((member) => isNamedBeyond(draft, member, members))) return null;
   const instance = draft.get<TriggerInstance>(keys.instance(family.place));
   const executions = family.executions.map((each) => draft.get<Execution>(keys.execution(each)));
-  if (instance?.status === "processing") return null;
   if (executions.some((execution) => execution !== null && !mayGo(execution, before))) return null;
 
   if (instance !== null) {

@@ -123,6 +123,7 @@ export function contentCases(open: OpenStore): void {
       const store = await world.reopen();
       const renewed = await claimed(store);
       expect(renewed.fence).toBe(claim.fence + 1);
+      expect(await store.setting("clock_high_water")).toBe(noon + 5_000);
       await store.takeIn(take(renewed, 0, [{ type: "instance", instance: instance(7_000) }]));
       expect(await store.setting("clock_high_water")).toBe(noon + 7_000);
     });

@@ -148,11 +148,24 @@ export function historyCases(open: OpenStore): void {
           where(runs, (n) => n % 5 === 0),
         );
         expect(await executions({ rule: "mypack.on_change", action: "core.noop" })).toHaveLength(runs.length);
-        expect(await executions({ rule: "mypack.other" })).toEqual([]);
-        expect(await executions({ action: "core.echo" })).toEqual([]);
+        const others = [
+          { rule: "mypack.other" },
+          { action: "core.echo" },
+          { agent: "db-2" },
+          { status: "succeeded" },
+          { trigger_instance: id(8) },
+        ];
+        const ours = [{ rule: "mypack.on_change" }, { action: "core.noop" }, { agent: "db-1" }, {}];
+        for (const other of others) {
+          for (const our of ours) expect(await executions({ ...our, ...other })).toEqual([]);
+        }
+        for (const other of [{ trigger: "no.such" }, { agent: "db-2" }, { status: "processing" as const }]) {
+          for (const our of [{ trigger: "other.thing" }, { agent: "db-1" }, { status: "pending" as const }]) {
+            expect(await instances({ ...our, ...other })).toEqual([]);
+          }
+        }
         expect(await executions({ trigger_instance: id(7) })).toEqual([id(7)]);
         expect(await executions({ trigger_instance: id(7), status: "failed" })).toEqual([]);
-        expect(await executions({ trigger_instance: id(8) })).toEqual([]);
         expect(await enforcements({ rule: "mypack.on_change" })).toEqual(where(runs, () => true));
         expect(await enforcements({ status: "failed" })).toEqual([]);
         expect(await enforcements({ trigger_instance: id(7), status: "succeeded" })).toEqual([id(7)]);
@@ -214,6 +227,11 @@ export function historyCases(open: OpenStore): void {
         expect(executions.map((found) => found.created_at).sort()[0]).toBe(timestamp(noon + 21));
         const family = await store.executions({ trigger_instance: id(7) }, page);
         expect(family.items).toEqual([]);
+        if (!ascending) continue;
+        // A cursor of a list that began earlier.
+        const { cursor } = await store.instances({}, { limit: 5, ascending });
+        const { items } = await store.instances({}, { ...page, cursor });
+        expect(items[0]?.id).toBe(id(20));
       }
     });
 
@@ -260,6 +278,26 @@ export function historyCases(open: OpenStore): void {
           expect(items.map((found) => found.id)).toEqual([id(n)]);
         }
       }
+    });
+
+    it("look for what is rare in bounded steps, and lose nothing by it", async () => {
+      const { store } = await open();
+      const claim = await claimed(store);
+      const rare = [0, 6_999];
+      const effects = Array.from({ length: 7_000 }, (_, n): Effect => {
+        const trigger = rare.includes(n) ? "rare.thing" : "usual.thing";
+        return { type: "instance", instance: instance(n, { trigger }) };
+      });
+      await store.takeIn(take(claim, 0, effects));
+      const filter = { trigger: "rare.thing", status: "pending" } as const;
+      const pages: number[] = [];
+      const found = await allPages(async (cursor) => {
+        const page = await store.instances(filter, { limit: 10, ascending: true, cursor });
+        pages.push(page.items.length);
+        return page;
+      });
+      expect(found.map((each) => each.id)).toEqual(rare.map(id));
+      expect(pages).toEqual([1, 1]);
     });
 
     it("survive a cursor that nobody gave out", async () => {
