@@ -3,6 +3,7 @@ import { PetrelError } from "../../shared/errors.ts";
 import type { Json, JsonObject } from "../../shared/json.ts";
 import type { LocalValues } from "./local-values-store.ts";
 import type { DatastoreMessage } from "./messages.ts";
+import { datastoreProblem } from "./protocol.ts";
 
 /** Milliseconds; the hub answers from its disk. */
 const hubPatienceMs = 10_000;
@@ -18,6 +19,8 @@ export type Datastore = (owner: string, call: DatastoreMessage) => Promise<Json>
 
 export function createDatastore({ local, ask }: DatastoreOptions): Datastore {
   return async (owner, call) => {
+    const problem = datastoreProblem(call);
+    if (problem !== null) throw new PetrelError("KEY_INVALID", problem, { where: owner });
     if (call.local === false) return ask(...atHub(owner, call), hubPatienceMs);
     return atHome(await local.of(owner), call);
   };

@@ -1,7 +1,7 @@
 /** The line protocol between agent and sensor: schemas of both directions, and what a line turns out to be. */
 import { Ajv, type ValidateFunction } from "ajv";
 import { isObject } from "../../shared/json.ts";
-import type { AgentMessage, SensorMessage } from "./messages.ts";
+import type { AgentMessage, DatastoreMessage, SensorMessage } from "./messages.ts";
 
 /** Longest `key` of a dispatch, in characters: two paths of Linux's PATH_MAX and a version. */
 export const maxKeyLength = 8500;
@@ -159,6 +159,14 @@ export function decodeSensorLine(line: string): DecodedLine<SensorMessage> {
 /** What a line from the agent is; for runtimes and tests. Never throws. */
 export function decodeAgentLine(line: string): DecodedLine<AgentMessage> {
   return decode(line, agentChecks);
+}
+
+/** What is wrong with a datastore call that came another way, from an action; `null` when nothing is. */
+export function datastoreProblem(call: DatastoreMessage): string | null {
+  const check = sensorChecks.get(call.op);
+  if (check === undefined) return `no such call: ${call.op}`;
+  const isValid: boolean = check(call);
+  return isValid ? null : ajv.errorsText(check.errors, { dataVar: call.op });
 }
 
 /** The message as a line with its line end. JSON escapes line ends inside texts, so there is exactly one. */

@@ -54,6 +54,8 @@ export class SensorReports {
   report(status: SensorStatus, crashes: number): void {
     const reported = this.#of(status.sensor);
     reported.unsent = status;
+    // A retry is on its way and will take the newest.
+    if (reported.failures > 0) return;
     const { schedule, clock } = this.#options;
     const inARow = status.state === "stopped" ? 0 : crashes;
     this.#sendIn(reported, reportDelay(schedule, inARow, reported.lastAt, clock.monotonic()));

@@ -1,0 +1,91 @@
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { createDatastore } from "../../../../agent/sensors/datastore.ts";
+import { LocalValuesStore, maxLocalValues } from "../../../../agent/sensors/local-values-store.ts";
+import type { DatastoreMessage } from "../../../../agent/sensors/messages.ts";
+import { openDatabase } from "../../../../shared/storage/database-store.ts";
+import { tempFolder } from "../../../support/temp-folder.ts";
+
+async function openValues(folder: string, now: () => number = Date.now) {
+  const database = await openDatabase({ folder: join(folder, "db"), format: 1, newId: () => "one" });
+  return { store: new LocalValuesStore({ database, now }), close: () => database.close() };
+}
+
+test("values are kept across a restart, each owner's apart", async () => {
+  const folder = await tempFolder();
+  const first = await openValues(folder);
+  await (await first.store.of("pack.A")).set("cursor", "ä\n!");
+  await (await first.store.of("pack.A")).set("other!name", "x");
+  await (await first.store.of("pack.AB")).set("cursor", "2");
+  await first.close();
+  const second = await openValues(folder);
+  const values = await second.store.of("pack.A");
+  expect(await values.get("cursor")).toBe("ä\n!");
+  expect(await values.list("")).toEqual([
+    { name: "pack.A:cursor", value: "ä\n!" },
+    { name: "pack.A:other!name", value: "x" },
+  ]);
+  expect(await (await second.store.of("pack")).list("")).toEqual([]);
+  expect(await values.delete("cursor")).toBe(true);
+  expect(await values.delete("cursor")).toBe(false);
+  expect(await values.get("cursor")).toBeNull();
+  await second.close();
+});
+
+test("a value with a ttl is gone in time, also from the disk at the next opening", async () => {
+  const folder = await tempFolder();
+  let now = 1_000_000;
+  const first = await openValues(folder, () => now);
+  const values = await first.store.of("pack.A");
+  await values.set("short", "1", 10);
+  await values.set("long", "2", 1_000);
+  now += 9_999;
+  expect(await values.get("short")).toBe("1");
+  now += 1;
+  expect(await values.get("short")).toBeNull();
+  expect(await values.list("")).toEqual([{ name: "pack.A:long", value: "2" }]);
+  expect(await values.delete("short")).toBe(false);
+  await values.set("short", "3", 1);
+  await first.close();
+  now += 5_000;
+  const second = await openValues(folder, () => now);
+  const again = await second.store.of("pack.A");
+  now = 0;
+  expect(await again.get("short")).toBeNull();
+  await second.close();
+});
+
+test("a list has pages, in order of names, below a prefix", async () => {
+  const { store, close } = await openValues(await tempFolder());
+  const values = await store.of("pack.A");
+  for (const name of ["b2", "a", "b1", "b3"]) await values.set(name, name);
+  expect(await values.list("b", 2, 1)).toEqual([
+    { name: "pack.A:b2", value: "b2" },
+    { name: "pack.A:b3", value: "b3" },
+  ]);
+  await close();
+});
+
+test("an owner may have only so many values, and may still change those it has", async () => {
+  const { store, close } = await openValues(await tempFolder());
+  const values = await store.of("pack.A");
+  const many = Array.from({ length: maxLocalValues }, (_, at) => ({ name: `n${at}`, value: "x" }));
+  values.plan(many).commit();
+  await expect(values.set("one more", "x")).rejects.toMatchObject({ code: "KEY_LIMIT" });
+  await expect(values.set("n1", "y")).resolves.toBeUndefined();
+  await close();
+});
+
+test.each<[string, DatastoreMessage]>([
+  [
+    "a secret, which only the hub can keep",
+    { op: "set_value", request: 1, name: "n", value: "v", encrypt: true },
+  ],
+  ["an empty name", { op: "get_value", request: 1, name: "" }],
+  ["a value without end", { op: "set_value", request: 1, name: "n", value: "x".repeat(100_000) }],
+])("the datastore refuses %s", async (_, call) => {
+  const { store, close } = await openValues(await tempFolder());
+  const datastore = createDatastore({ local: store, ask: async () => null });
+  await expect(datastore("pack.A", call)).rejects.toMatchObject({ code: "KEY_INVALID" });
+  await close();
+});
