@@ -42,19 +42,20 @@ const SEMVER = new RegExp(`^${NUMBER}\\.${NUMBER}\\.${NUMBER}(?:-[0-9A-Za-z.-]+)
 const SHORT = new RegExp(`^(${NUMBER})(?:\\.(${NUMBER}))?$`);
 
 /**
- * The pack's ref by StackStorm's order: `ref`, the folder's name, `name`; the first that is usable.
+ * The pack's ref: `ref`, else `name`, as StackStorm's installer has it; where neither is usable, the folder's name.
  * `null` after reporting PACK_REF.
  */
 export function packRef(metadata: Metadata, folderName: string | null): string | null {
   const manifest: Record<string, unknown> = isObject(metadata.value) ? metadata.value : {};
-  if (manifest.ref !== undefined && manifest.ref !== null) {
-    if (typeof manifest.ref === "string" && isPackName(manifest.ref)) return manifest.ref;
-    reportRef(metadata, "ref", manifest.ref);
+  const { ref = null, name = null } = manifest;
+  if (ref !== null) {
+    if (typeof ref === "string" && isPackName(ref)) return ref;
+    reportRef(metadata, "ref", ref);
     return null;
   }
+  if (typeof name === "string" && isPackName(name)) return name;
   if (folderName !== null && isPackName(folderName)) return folderName;
-  if (typeof manifest.name === "string" && isPackName(manifest.name)) return manifest.name;
-  reportRef(metadata, "name", manifest.name);
+  reportRef(metadata, "name", name);
   return null;
 }
 
@@ -65,7 +66,7 @@ function reportRef(metadata: Metadata, field: string, value: unknown): void {
   metadata.report({
     code: "PACK_REF",
     severity: "error",
-    message: `${field} ${shown(value ?? null)} is no pack name: only a-z, 0-9 and '_' are allowed`,
+    message: `${field} ${shown(value)} is no pack name: only a-z, 0-9 and '_' are allowed`,
     where: metadata.at([field]),
     hint: /[a-z0-9]/.test(usable) ? `write 'ref: ${usable}'` : "add 'ref: my_pack'",
   });

@@ -116,9 +116,9 @@ describe("the pack's ref", () => {
   });
   const rows: readonly (readonly [string, string, string | undefined, string | null])[] = [
     ["ref comes first", "ref: one\nname: two", "/srv/three", "one"],
-    ["then the folder", "name: two", "/srv/three/", "three"],
-    ["then the name, when the folder is no pack name", "name: two", "/srv/Three-3", "two"],
-    ["the name, when no folder is known", "name: two", undefined, "two"],
+    ["then the name, as when StackStorm installs a pack", "name: two", "/srv/three/", "two"],
+    ["the folder, when the name is no pack name", "name: Two Two", "/srv/three/", "three"],
+    ["no folder need be known", "name: two", undefined, "two"],
     ["nothing usable", "name: Two Two", "/srv/Three-3", null],
   ];
   test.for(rows)("%s", ([, fields, folder, ref]) => {
