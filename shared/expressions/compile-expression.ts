@@ -2,7 +2,7 @@
 
 import { PetrelError } from "../errors.ts";
 import type { Arguments, Expression } from "./ast.ts";
-import { KeyLookup, MissingKey } from "./datastore-lookup.ts";
+import { KeyLookup, Missing } from "./datastore-lookup.ts";
 import { type FilterTable, TAKES_MISSING, type TestTable } from "./filter-table.ts";
 import { attribute, call, item } from "./member.ts";
 import { nearest } from "./nearest.ts";
@@ -30,11 +30,11 @@ interface CompiledArguments {
 
 const NO_ARGS: readonly unknown[] = [];
 
-/** A datastore place becomes its key's text, or a MissingKey. */
+/** A datastore place becomes its key's text, or a Missing. */
 function settle(value: unknown): unknown {
   if (!(value instanceof KeyLookup)) return value;
   if (value.key === "") return value;
-  return value.value ?? new MissingKey(value);
+  return value.value ?? new Missing(value);
 }
 
 export class ExpressionCompiler {
@@ -50,9 +50,9 @@ export class ExpressionCompiler {
     const raw = this.#raw(node);
     return (frame) => {
       const value = raw(frame);
-      if (!(value instanceof KeyLookup) && !(value instanceof MissingKey)) return value;
+      if (!(value instanceof KeyLookup) && !(value instanceof Missing)) return value;
       const settled = settle(value);
-      return settled instanceof MissingKey ? "" : settled;
+      return settled instanceof Missing ? "" : settled;
     };
   }
 
@@ -159,7 +159,7 @@ export class ExpressionCompiler {
         const right = this.settled(node.right);
         return (frame) => {
           const value = left(frame);
-          return value instanceof MissingKey || !truth(value) ? value : right(frame);
+          return value instanceof Missing || !truth(value) ? value : right(frame);
         };
       }
       case "or": {
@@ -167,7 +167,7 @@ export class ExpressionCompiler {
         const right = this.settled(node.right);
         return (frame) => {
           const value = left(frame);
-          return !(value instanceof MissingKey) && truth(value) ? value : right(frame);
+          return !(value instanceof Missing) && truth(value) ? value : right(frame);
         };
       }
       case "concat": {
@@ -225,7 +225,7 @@ export class ExpressionCompiler {
     const evaluate = this.filter(inner, input);
     return (frame) => {
       const value = evaluate(frame);
-      return value instanceof MissingKey && !keep ? "" : value;
+      return value instanceof Missing && !keep ? "" : value;
     };
   }
 
@@ -264,8 +264,8 @@ export class ExpressionCompiler {
   }
 }
 
-const noElse: Evaluate = () =>
-  new Undefined("the inline if-expression evaluated to false and no else section was defined.");
+const NO_ELSE = new Missing(null);
+const noElse: Evaluate = () => NO_ELSE;
 
 function compareWith(left: unknown, operator: string, right: unknown): boolean {
   switch (operator) {

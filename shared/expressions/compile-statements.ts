@@ -1,7 +1,7 @@
 /** Turns the statements of a template into closures that write to a run. */
 import type { Expression, MacroParameter, Statement, Target } from "./ast.ts";
 import { type Evaluate, ExpressionCompiler, type Vocabulary } from "./compile-expression.ts";
-import { MissingKey } from "./datastore-lookup.ts";
+import { Missing } from "./datastore-lookup.ts";
 import { Loop } from "./loop.ts";
 import { namesOf } from "./names.ts";
 import type { Named } from "./python/arguments.ts";
@@ -244,7 +244,7 @@ function bindRest(
 }
 
 function iterable(value: unknown): readonly unknown[] {
-  if (value instanceof MissingKey) return [];
+  if (value instanceof Missing) return [];
   if (value instanceof Range && length(value) > 500_000) return fail("range is too long");
   return iterate(value);
 }

@@ -40,10 +40,13 @@ export class KeyLookup {
   }
 }
 
-/** A key that is not there: empty as text, false, replaced by `default()`; further attributes name longer keys. */
-export class MissingKey {
-  readonly lookup: KeyLookup;
-  constructor(lookup: KeyLookup) {
+/**
+ * A value that is not there and yet no error: a missing datastore key, or an inline `if` without `else`. Empty as
+ * text, false, replaced by `default()`; attributes of a missing key name longer keys.
+ */
+export class Missing {
+  readonly lookup: KeyLookup | null;
+  constructor(lookup: KeyLookup | null) {
     this.lookup = lookup;
   }
 }

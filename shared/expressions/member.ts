@@ -1,5 +1,5 @@
 /** Attribute and item access of Jinja2 over plain data: methods of Python's types, then own keys, nothing else. */
-import { KeyLookup, MissingKey } from "./datastore-lookup.ts";
+import { KeyLookup, Missing } from "./datastore-lookup.ts";
 import type { Named } from "./python/arguments.ts";
 import { containerMethod, type Ownership } from "./python/container-methods.ts";
 import { itemAt } from "./python/sequence.ts";
@@ -43,6 +43,10 @@ function methodOf(self: unknown, name: string, ownership: Ownership): Callable |
   return bound === null ? null : new Callable(name, bound);
 }
 
+function beyond(value: Missing): KeyLookup {
+  return value.lookup ?? fail("the inline if-expression evaluated to false and no else section was defined.");
+}
+
 function kindOf(value: unknown): string {
   return value === null ? "None" : `${typeName(value)} object`;
 }
@@ -59,7 +63,7 @@ function unsafe(value: unknown, name: string): Undefined {
 /** `value.name` */
 export function attribute(value: unknown, name: string, ownership: Ownership): unknown {
   if (value instanceof KeyLookup) return value.member(name);
-  if (value instanceof MissingKey) return value.lookup.member(name);
+  if (value instanceof Missing) return beyond(value).member(name);
   defined(value);
   if (value instanceof Inspectable) {
     const found = value.attribute(name);
@@ -78,7 +82,7 @@ export function attribute(value: unknown, name: string, ownership: Ownership): u
 /** `value[key]` */
 export function item(value: unknown, key: unknown, ownership: Ownership): unknown {
   if (value instanceof KeyLookup) return value.member(str(key));
-  if (value instanceof MissingKey) return value.lookup.member(str(key));
+  if (value instanceof Missing) return beyond(value).member(str(key));
   defined(value);
   defined(key);
   let found: unknown;

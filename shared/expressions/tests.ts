@@ -1,5 +1,5 @@
 /** Jinja2's tests: `value is name(args)`. */
-import { MissingKey } from "./datastore-lookup.ts";
+import { Missing } from "./datastore-lookup.ts";
 import type { FilterTable, Test, TestTable } from "./filter-table.ts";
 import { bind } from "./python/arguments.ts";
 import { arithmetic } from "./python/arithmetic.ts";
@@ -55,8 +55,8 @@ function same(value: unknown, other: unknown): boolean {
 
 export function makeTests(filters: () => FilterTable, tests: () => TestTable): TestTable {
   return new Map<string, Test>([
-    plain("defined", (value) => !(value instanceof Undefined) && !(value instanceof MissingKey)),
-    plain("undefined", (value) => value instanceof Undefined || value instanceof MissingKey),
+    plain("defined", (value) => !(value instanceof Undefined) && !(value instanceof Missing)),
+    plain("undefined", (value) => value instanceof Undefined || value instanceof Missing),
     plain("none", (value) => value === null),
     plain("boolean", (value) => typeof value === "boolean"),
     plain("true", (value) => value === true),

@@ -1,7 +1,7 @@
 /** Jinja2's filters for numbers, and `default`. */
 
 import { isPetrelError } from "../../errors.ts";
-import { MissingKey } from "../datastore-lookup.ts";
+import { Missing } from "../datastore-lookup.ts";
 import type { Filter } from "../filter-table.ts";
 import { bind, type Named } from "../python/arguments.ts";
 import { absolute, floatOf, toFloat, toInt } from "../python/arithmetic.ts";
@@ -84,7 +84,7 @@ function fileSize(_run: Run, input: unknown, args: readonly unknown[], named: Na
 
 function fallback(_run: Run, input: unknown, args: readonly unknown[], named: Named): unknown {
   const [otherwise, empty] = bind("default", ["default_value", "boolean"], args, named);
-  const absent = input instanceof Undefined || input instanceof MissingKey;
+  const absent = input instanceof Undefined || input instanceof Missing;
   return absent || (truth(empty ?? false) && !truth(input)) ? (otherwise ?? "") : input;
 }
 

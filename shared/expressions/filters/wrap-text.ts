@@ -3,7 +3,7 @@ import { codePoints, textLength } from "../python/sequence.ts";
 import { fail } from "../python/values.ts";
 
 const PUNCTUATION = String.raw`[\p{L}\p{N}_!"'&.,?]`;
-const LETTER = String.raw`[\p{L}\p{N}_--\p{Nd}]`;
+const LETTER = String.raw`[[\p{L}\p{N}_]--\p{Nd}]`;
 const SPACE = String.raw`[\t\n\v\f\r ]`;
 /** Pieces between which a line may break: space, dashes, words, and parts of hyphenated words. */
 const PIECES = new RegExp(

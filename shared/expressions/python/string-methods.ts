@@ -130,7 +130,7 @@ function splitWords(self: string, limit: number): string[] {
   let rest = letters.strip(self, "left");
   const head = all.slice(0, limit);
   for (const word of head) rest = letters.strip(rest.slice(word.length), "left");
-  return [...head, letters.strip(rest, "right")];
+  return [...head, rest];
 }
 
 function splitFromRight(self: string, separator: unknown, limit: number): string[] {
@@ -146,7 +146,7 @@ function splitFromRight(self: string, separator: unknown, limit: number): string
   let rest = letters.strip(self, "right");
   for (const word of tail.toReversed())
     rest = letters.strip(rest.slice(0, rest.length - word.length), "right");
-  return [letters.strip(rest, "left"), ...tail];
+  return [rest, ...tail];
 }
 
 function partition(self: string, separator: unknown, last: boolean): Tuple {

@@ -1,0 +1,95 @@
+/** All rules of one version, compiled and indexed: an immutable value that is swapped in one assignment. */
+import { errorReport } from "../errors.ts";
+import { hashKey } from "../expressions/python/values.ts";
+import type { RuleDefinition } from "../model/rule.ts";
+import { compileCriterion, type CompiledCriterion } from "./criterion.ts";
+
+export interface CompiledRule {
+  readonly rule: RuleDefinition;
+  /** Place in the set: rules are enforced in this order. */
+  readonly order: number;
+  readonly criteria: readonly CompiledCriterion[];
+  /** `CODE: text` of a definition that does not compile; such a rule never matches. */
+  readonly broken: string | null;
+}
+
+interface TypeIndex {
+  /** Rules to judge for every trigger of the type. */
+  readonly always: readonly CompiledRule[];
+  /** Path of the value to look at → value → rules that want this value. */
+  readonly byValue: ReadonlyMap<string, ReadonlyMap<string, readonly CompiledRule[]>>;
+}
+
+export interface CompiledRuleSet {
+  readonly version: number;
+  /** Enabled rules by trigger type. */
+  readonly byTrigger: ReadonlyMap<string, TypeIndex>;
+  /** Every rule by its ref, disabled ones too. */
+  readonly byRef: ReadonlyMap<string, CompiledRule>;
+}
+
+export function compileRule(rule: RuleDefinition, order = 0): CompiledRule {
+  try {
+    const criteria = Object.entries(rule.criteria).map(([key, criterion]) => compileCriterion(key, criterion));
+    return { rule, order, criteria, broken: null };
+  } catch (error) {
+    const report = errorReport(error);
+    return { rule, order, criteria: [], broken: `${report.code}: ${report.message}` };
+  }
+}
+
+/** Rules that do not compile stay in the set as broken: they are reported for each trigger of their type. */
+export function compileRuleSet(version: number, rules: readonly RuleDefinition[]): CompiledRuleSet {
+  const compiled = rules.map((rule, order) => compileRule(rule, order));
+  const byTrigger = new Map<string, CompiledRule[]>();
+  for (const rule of compiled) {
+    if (!rule.rule.enabled) continue;
+    const type = rule.rule.trigger.type;
+    const same = byTrigger.get(type);
+    if (same === undefined) byTrigger.set(type, [rule]);
+    else same.push(rule);
+  }
+  return {
+    version,
+    byTrigger: new Map([...byTrigger].map(([type, same]) => [type, indexRules(same)])),
+    byRef: new Map(compiled.map((rule) => [rule.rule.ref, rule])),
+  };
+}
+
+/**
+ * The first `equals` with a constant decides where a rule is filed, provided that nothing before it can fail:
+ * a failure is recorded, so it must not be skipped.
+ */
+function filedUnder(rule: CompiledRule): { path: string; value: string } | null {
+  if (rule.rule.type === "backstop" || rule.broken !== null) return null;
+  for (const criterion of rule.criteria) {
+    const { indexable } = criterion;
+    if (indexable !== undefined && isScalar(indexable.value)) {
+      return { path: indexable.path, value: hashKey(indexable.value) };
+    }
+    if (criterion.mayFail) return null;
+  }
+  return null;
+}
+
+function isScalar(value: unknown): boolean {
+  return typeof value === "string" || typeof value === "number" || typeof value === "boolean";
+}
+
+function indexRules(rules: readonly CompiledRule[]): TypeIndex {
+  const always: CompiledRule[] = [];
+  const byValue = new Map<string, Map<string, CompiledRule[]>>();
+  for (const rule of rules) {
+    const place = filedUnder(rule);
+    if (place === null) {
+      always.push(rule);
+      continue;
+    }
+    const values = byValue.get(place.path) ?? new Map<string, CompiledRule[]>();
+    byValue.set(place.path, values);
+    const same = values.get(place.value);
+    if (same === undefined) values.set(place.value, [rule]);
+    else same.push(rule);
+  }
+  return { always, byValue };
+}

@@ -1,0 +1,155 @@
+/** Which rules a trigger fires, and why (st2 docs, Rules). Pure: time, keys and slow patterns come as arguments. */
+import { datastoreContext, type KeySource } from "../expressions/datastore-lookup.ts";
+import { compilePath } from "../expressions/jsonpath.ts";
+import { truth } from "../expressions/python/compare.ts";
+import { hashKey } from "../expressions/python/values.ts";
+import { RegexNeeded, type RegexOracle, type RegexRequest } from "../expressions/regex/answer.ts";
+import type { Scope } from "../expressions/run.ts";
+import type { Origin } from "../model/trigger.ts";
+import type { CompiledRule, CompiledRuleSet } from "./compiled-rule-set.ts";
+import type { Verdict } from "./criterion.ts";
+
+/** What of a trigger instance rules see. */
+export interface TriggerView {
+  /** Ref of the trigger type. */
+  readonly trigger: string;
+  readonly payload: unknown;
+  readonly origin: Origin | null;
+  readonly late: boolean;
+}
+
+export interface RuleEnvironment {
+  /** Milliseconds since the epoch, for `timediff`. */
+  readonly now: number;
+  /** `st2kv.system` keys. */
+  readonly keys: KeySource;
+  readonly regex: RegexOracle;
+}
+
+/** The rule matched (`error` null), or could not be judged. */
+export interface Hit {
+  readonly rule: CompiledRule;
+  /** `CODE: text`: becomes the reason of a failed enforcement. */
+  readonly error: string | null;
+}
+
+/** Ask the slow engine, put the answer where `regex` finds it, and evaluate again. */
+export interface Needs {
+  readonly done: false;
+  readonly needs: RegexRequest;
+}
+
+export type MatchResult = { readonly done: true; readonly hits: readonly Hit[] } | Needs;
+
+export interface Explanation {
+  readonly matched: boolean;
+  /** Of the first criterion that does not hold, if that one could not be judged; else null. */
+  readonly error: string | null;
+  /** Every criterion in the order of the file, also those after the first that does not hold. */
+  readonly criteria: readonly (Verdict & { readonly key: string; readonly operator: string })[];
+}
+
+export type ExplainResult = { readonly done: true; readonly explanation: Explanation } | Needs;
+
+/** The names that criteria and action parameters see of a trigger. */
+export function triggerScope(trigger: TriggerView, keys: KeySource): Scope {
+  const { agent, host, labels } = trigger.origin ?? { agent: null, host: null, labels: {} };
+  const st2kv = datastoreContext(keys);
+  return {
+    trigger: trigger.payload,
+    origin: { agent, host, labels },
+    late: trigger.late,
+    system: st2kv.system,
+    st2kv,
+  };
+}
+
+/**
+ * Standard rules first; backstop rules only when no standard rule matched. Rules that cleanly do not match leave
+ * nothing. Hits come in the order of the rule set.
+ */
+export function matchTrigger(set: CompiledRuleSet, trigger: TriggerView, environment: RuleEnvironment): MatchResult {
+  return answering(() => {
+    const candidates = candidatesFor(set, trigger);
+    if (candidates.length === 0) return { done: true, hits: [] };
+    const scope = triggerScope(trigger, environment.keys);
+    const judgeAll = (type: "standard" | "backstop"): Hit[] =>
+      candidates.filter(({ rule }) => rule.type === type).flatMap((rule) => judge(rule, trigger, scope, environment));
+    const standard = judgeAll("standard");
+    const matched = standard.some((hit) => hit.error === null);
+    return { done: true, hits: matched ? standard : [...standard, ...judgeAll("backstop")] };
+  });
+}
+
+/** Judges one rule alone, whether enabled or not, and says what each criterion found. */
+export function explain(rule: CompiledRule, trigger: TriggerView, environment: RuleEnvironment): ExplainResult {
+  if (rule.broken !== null) {
+    return { done: true, explanation: { matched: false, error: rule.broken, criteria: [] } };
+  }
+  return answering(() => {
+    const scope = triggerScope(trigger, environment.keys);
+    const criteria = rule.criteria.map((criterion) => ({
+      key: criterion.key,
+      operator: criterion.operator,
+      ...criterion.judge(scope, environment),
+    }));
+    const first = criteria.find((criterion) => criterion.result !== true);
+    const possible = mayMatch(rule, trigger);
+    return {
+      done: true,
+      explanation: { matched: possible && first === undefined, error: possible ? (first?.error ?? null) : null, criteria },
+    };
+  });
+}
+
+function answering<T>(body: () => T): T | Needs {
+  try {
+    return body();
+  } catch (error) {
+    if (error instanceof RegexNeeded) return { done: false, needs: error.request };
+    throw error;
+  }
+}
+
+/** Before any criterion: the trigger's origin, and a payload if there are criteria. */
+function mayMatch({ rule, criteria }: CompiledRule, trigger: TriggerView): boolean {
+  const labels = trigger.origin?.labels ?? {};
+  const wanted = Object.entries(rule.origins ?? {});
+  if (!wanted.every(([name, value]) => Object.hasOwn(labels, name) && labels[name] === value)) return false;
+  return criteria.length === 0 || truth(trigger.payload);
+}
+
+function judge(rule: CompiledRule, trigger: TriggerView, scope: Scope, environment: RuleEnvironment): Hit[] {
+  if (rule.broken !== null) return [{ rule, error: rule.broken }];
+  if (!mayMatch(rule, trigger)) return [];
+  for (const criterion of rule.criteria) {
+    const { result, error } = criterion.judge(scope, environment);
+    if (result === true) continue;
+    return error === null ? [] : [{ rule, error }];
+  }
+  return [{ rule, error: null }];
+}
+
+/** Enabled rules of the type whose filed value, if any, is the trigger's. */
+function candidatesFor(set: CompiledRuleSet, trigger: TriggerView): readonly CompiledRule[] {
+  const index = set.byTrigger.get(trigger.trigger);
+  if (index === undefined) return [];
+  if (index.byValue.size === 0) return index.always;
+  const found = [...index.always];
+  const root = { trigger: trigger.payload, origin: trigger.origin, late: trigger.late };
+  for (const [path, values] of index.byValue) {
+    const [value] = compilePath(path)(root);
+    const key = indexKey(value);
+    if (key !== null) found.push(...(values.get(key) ?? []));
+  }
+  return found.toSorted((a, b) => a.order - b.order);
+}
+
+function indexKey(value: unknown): string | null {
+  const scalar = value !== undefined && value !== null && (typeof value !== "object" || "toJSON" in value);
+  return scalar && !isCompound(value) ? hashKey(value) : null;
+}
+
+function isCompound(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !("value" in value);
+}
