@@ -61,6 +61,8 @@ export interface HubOptions {
   readonly brokerUrl: string | null;
   readonly retention: { readonly days: number; readonly maxInstances: number };
   readonly log: LogConfig;
+  /** Where the agent beside the hub writes its log; its own standard error when not given. */
+  readonly agentLog?: string;
 }
 
 export interface RunningHub {
@@ -275,6 +277,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
         log: options.log,
         logger: log,
         timers,
+        ...(options.agentLog !== undefined && { logFile: options.agentLog }),
       });
       teardown.add("agent beside the hub", () => neighbor.stop(), 15_000);
     }

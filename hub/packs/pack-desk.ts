@@ -74,7 +74,7 @@ export class PackDesk {
     throw busy(`pack ${ref}`);
   }
 
-  /** Its rules go with it; history keeps naming it. */
+  /** The rules it brought go with it; history keeps naming it. */
   async remove(ref: string): Promise<void> {
     const { store } = this.#options;
     for (let attempt = 0; attempt < attempts; attempt++) {
@@ -84,16 +84,6 @@ export class PackDesk {
           hint: "disable what you do not want by rules",
         });
       }
-      const set = await store.ruleSet();
-      const own = set.rules.filter(({ rule, source }) => source === "pack" && rule.pack === ref);
-      if (
-        (await store.changeRules(
-          [],
-          own.map(({ rule }) => rule.ref),
-          set.version,
-        )) === null
-      )
-        continue;
       if (!(await store.removePack(ref, before.rev))) continue;
       await this.tellAll();
       return;
