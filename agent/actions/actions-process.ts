@@ -9,6 +9,7 @@ import { type Component, startAll, stopAll } from "./component.ts";
 import { createDispatcher, type DispatchMessage } from "./dispatcher.ts";
 import { ActionInbox } from "./inbox-store.ts";
 import { type AppendUp, JournalStore } from "./journal-store.ts";
+import type { RunOutcome } from "./outcome.ts";
 import type { QueueLimits } from "./queue.ts";
 import { recover } from "./recovery-process.ts";
 import type { Runner } from "./runners/runner.ts";
@@ -85,13 +86,17 @@ export class Actions {
   }
 
   /**
-   * Looks after what the last life left, then takes up work. Resolves when everything that was uncertain is settled
-   * on disk; to be awaited before the link is opened.
+   * Looks after what the last life left, then takes up work. Resolves when no process of the last life is left; to be
+   * awaited before the link is opened.
    */
   async start(): Promise<void> {
     await this.#journal.load();
     const { hubNow, log, committer } = this.#options;
-    const settle = this.#worker.settle.bind(this.#worker);
+    const settle = (execution: string, outcome: RunOutcome) => {
+      this.#worker.settle(execution, outcome).catch((error) => {
+        log.error("what a last life left could not be settled", { execution, error });
+      });
+    };
     const waiting = await recover({ journal: this.#journal, hubNow, settle, log });
     for (const request of waiting) this.#scheduler.add(request);
     this.#forgetResume = committer.onResume(() => this.#reread());

@@ -10,8 +10,8 @@ export interface RecoveryOptions {
   readonly journal: JournalStore;
   /** Milliseconds since the epoch by the hub's clock. */
   readonly hubNow: () => number;
-  /** Resolves once the outcome is on disk. */
-  readonly settle: (execution: string, outcome: RunOutcome) => Promise<void>;
+  /** Not waited for: with a full outbox it needs the link, which waits for the recovery. */
+  readonly settle: (execution: string, outcome: RunOutcome) => void;
   readonly log: Logger;
 }
 
@@ -39,13 +39,10 @@ async function recoverOne(
     case "again":
       if (gone) return { execution, size };
       // Two of them at once would be worse than none.
-      await settle(execution, lost("abandoned", "its processes from before would not go"));
+      settle(execution, lost("abandoned", "its processes from before would not go"));
       return null;
     case "settle":
-      await settle(
-        execution,
-        lost(step.status, gone ? step.reason : `${step.reason}; its processes would not go`),
-      );
+      settle(execution, lost(step.status, gone ? step.reason : `${step.reason}; its processes would not go`));
       return null;
   }
 }

@@ -53,6 +53,7 @@ export class Worker implements Component {
   readonly name = "worker";
   readonly #options: WorkerOptions;
   readonly #runs = new Map<string, Run>();
+  readonly #settling = new Set<Promise<void>>();
   #whenIdle: (() => void)[] = [];
   #stopping = false;
 
@@ -80,6 +81,7 @@ export class Worker implements Component {
     });
     await idle;
     cancelDrain();
+    await Promise.allSettled(this.#settling);
   }
 
   /** The whole life of one execution here. Resolves when it is settled, or left for the next start. */
@@ -201,7 +203,13 @@ export class Worker implements Component {
   }
 
   /** Resolves once the outcome is on disk; while the disk refuses it is tried again. */
-  async settle(execution: string, outcome: RunOutcome): Promise<void> {
+  settle(execution: string, outcome: RunOutcome): Promise<void> {
+    const settled = this.#settle(execution, outcome).finally(() => this.#settling.delete(settled));
+    this.#settling.add(settled);
+    return settled;
+  }
+
+  async #settle(execution: string, outcome: RunOutcome): Promise<void> {
     const { journal, passPoint, log } = this.#options;
     const endedAt = timestamp(this.#options.clock.now());
     passPoint("before-result");

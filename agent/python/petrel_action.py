@@ -20,6 +20,15 @@ GATE_CLOSED_EXIT_CODE = 125
 MAX_DEPTH = 100
 # What JSON readers with doubles hold without losing a digit.
 MAX_SAFE_INTEGER = 2**53 - 1
+LEVELS = {
+    "DEBUG": logging.DEBUG,
+    "INFO": logging.INFO,
+    "WARNING": logging.WARNING,
+    "ERROR": logging.ERROR,
+    "CRITICAL": logging.CRITICAL,
+    # StackStorm's own, above all others.
+    "AUDIT": logging.CRITICAL + 10,
+}
 
 
 class Channel(object):
@@ -184,7 +193,7 @@ def set_up_logging(level):
     root = logging.getLogger("st2")
     root.addHandler(handler)
     root.propagate = False
-    root.setLevel(logging.getLevelName(level) if level in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL") else logging.DEBUG)
+    root.setLevel(LEVELS.get(level, logging.DEBUG))
 
 
 def load_action_class(path):

@@ -35,7 +35,7 @@ function send(message: ScriptMessage): void {
   for (let sent = 0; sent < bytes.length; ) sent += writeSync(messagesOut, bytes, sent);
 }
 
-const levels = { DEBUG: 10, INFO: 20, WARNING: 30, ERROR: 40, CRITICAL: 50 };
+const levels = { DEBUG: 10, INFO: 20, WARNING: 30, ERROR: 40, CRITICAL: 50, AUDIT: 60 };
 type Level = keyof typeof levels;
 
 /** Writes to standard error, in the form of StackStorm's Python actions. */

@@ -22,11 +22,6 @@ export function nodeScriptRunner(settings: NodeSettings): Runner {
   return {
     name: "node-script",
     mayPause: true,
-    parameters: {
-      env: { type: "object", description: "Environment variables of the action" },
-      log_level: { type: "string", default: "DEBUG", description: "Lowest level of the action's log" },
-      timeout: { type: "integer", default: 600, description: "Seconds after which the action is ended" },
-    },
     run: (request, context) => runScript(() => language, settings, request, context),
   };
 }

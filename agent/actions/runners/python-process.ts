@@ -16,11 +16,6 @@ export function pythonScriptRunner(settings: PythonSettings): Runner {
   return {
     name: "python-script",
     mayPause: true,
-    parameters: {
-      env: { type: "object", description: "Environment variables of the action" },
-      log_level: { type: "string", default: "DEBUG", description: "Lowest level of the action's log" },
-      timeout: { type: "integer", default: 600, description: "Seconds after which the action is ended" },
-    },
     async run(request, context) {
       try {
         return await runScript((folder) => pythonFor(folder, settings), settings, request, context);

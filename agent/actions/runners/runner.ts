@@ -1,7 +1,6 @@
 /** What a runner is: one way of carrying out an action, behind one interface. */
 import type { Json, JsonObject } from "../../../shared/json.ts";
 import type { Logger } from "../../../shared/log.ts";
-import type { ParameterSchemas } from "../../../shared/model/pack.ts";
 import type { ActionRequestEntry } from "../../../shared/wire/messages.ts";
 import type { DatastoreMessage } from "../../sensors/messages.ts";
 import type { GatedSettings } from "../gated-process.ts";
@@ -46,8 +45,6 @@ export interface RunContext {
 /** Resolves with an outcome for whatever the action did; rejects with a PetrelError when it could not begin. */
 export interface Runner {
   readonly name: string;
-  /** The runner's own parameters, apart from the action's (st2 docs, Action Runners). */
-  readonly parameters: ParameterSchemas;
   /** SIGSTOP of its process group does what people mean by pause. */
   readonly mayPause: boolean;
   run(request: ActionRequestEntry, context: RunContext): Promise<RunOutcome>;

@@ -4,7 +4,6 @@ import { chmodSync, existsSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { PetrelError } from "../../../shared/errors.ts";
 import type { JsonObject } from "../../../shared/json.ts";
-import type { ParameterSchemas } from "../../../shared/model/pack.ts";
 import type { ActionRequestEntry } from "../../../shared/wire/messages.ts";
 import { actionEnvironment } from "../environment.ts";
 import { type GatedProgram, runGated } from "../gated-process.ts";
@@ -13,21 +12,11 @@ import { entryPointPath } from "./entry-point-fs.ts";
 import type { RunContext, Runner, RunnerSettings } from "./runner.ts";
 import { gateLine, gateScript, quote, scriptArguments } from "./shell-text.ts";
 
-const shellParameters: ParameterSchemas = {
-  cwd: { type: "string", description: "Working directory on the agent's host" },
-  env: { type: "object", description: "Environment variables of the command" },
-  kwarg_op: { type: "string", default: "--", description: "Prefix of named arguments" },
-  sudo: { type: "boolean", default: false, description: "Run with sudo" },
-  sudo_password: { type: "string", secret: true, description: "Password for sudo" },
-  timeout: { type: "integer", default: 60, description: "Seconds after which the action is ended" },
-};
-
 /** Runs `cmd` through bash, or through sh on hosts that have no bash. */
 export function shellCommandRunner(settings: RunnerSettings): Runner {
   return {
     name: "local-shell-cmd",
     mayPause: true,
-    parameters: { cmd: { type: "string", description: "The command" }, ...shellParameters },
     run(request, context) {
       const { cmd } = request.runner_parameters;
       if (typeof cmd !== "string" || cmd === "")
@@ -42,7 +31,6 @@ export function shellScriptRunner(settings: RunnerSettings): Runner {
   return {
     name: "local-shell-script",
     mayPause: true,
-    parameters: shellParameters,
     async run(request, context) {
       const folder = await context.packs.ensurePack(request.pack, request.pack_digest);
       const script = entryPointPath(folder, request.entry_point);

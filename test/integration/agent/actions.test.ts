@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { Actions, type ActionsOptions } from "../../../agent/actions/actions-process.ts";
 import { groupAlive } from "../../../agent/actions/group-process.ts";
+import { JournalStore } from "../../../agent/actions/journal-store.ts";
 import { statOf } from "../../../agent/actions/proc-fs.ts";
 import { openAgentStore } from "../../../agent/store/agent-store.ts";
 import { agentRange } from "../../../agent/store/keys.ts";
@@ -247,7 +248,6 @@ describe("a request", () => {
       runners: [
         {
           name: "noop",
-          parameters: {},
           mayPause: false,
           run: async (request, context) => {
             await context.started(null);
@@ -402,6 +402,29 @@ describe("a disk that refuses for a while", () => {
     faults.append = null;
     expect((await final(request.execution)).status).toBe("succeeded");
     expect(readFileSync(join(home, "ran"), "utf8")).toBe("x\n");
+  });
+});
+
+describe("an outbox that is full after a crash", () => {
+  it("does not keep the agent from starting: the last word follows when there is room", async () => {
+    const first = await agent();
+    const { level, committer } = first.store.database;
+    const append: ActionsOptions["append"] = (entries, ops) => first.store.outbox.append(entries, ops);
+    const journal = new JournalStore({ level, committer, append, newId: () => "ID", now: Date.now });
+    const request = shell("touch ran");
+    const { ops, open } = journal.acceptOps(request);
+    await append([], ops);
+    journal.noteAccepted(open);
+    await journal.started(request.execution, null);
+    await first.stop();
+
+    const second = await agent({}, first.home);
+    second.faults.append = new PetrelError("LINK_OUTBOX_FULL", "full");
+    await second.actions.start();
+    expect(second.of(request.execution)).toEqual([]);
+    second.faults.append = null;
+    expect(await second.final(request.execution)).toMatchObject({ status: "abandoned" });
+    expect(existsSync(join(first.home, "ran"))).toBe(false);
   });
 });
 
