@@ -1,0 +1,168 @@
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { PackApplier } from "../../../../agent/packs/apply.ts";
+import { AssignmentsStore } from "../../../../agent/packs/assignments-store.ts";
+import { PackCache } from "../../../../agent/packs/pack-cache-fs.ts";
+import type { DesiredSensor } from "../../../../agent/sensors/sensor-process.ts";
+import { agentKey, agentKeys } from "../../../../agent/store/keys.ts";
+import { PetrelError } from "../../../../shared/errors.ts";
+import type { JsonObject } from "../../../../shared/json.ts";
+import { silentLogger } from "../../../../shared/log.ts";
+import { openDatabase } from "../../../../shared/storage/database-store.ts";
+import { systemClock, systemTimers } from "../../../../shared/system-process.ts";
+import type { AssignmentEntry, InventoryEntry } from "../../../../shared/wire/messages.ts";
+import { type PackedPack, packedPack, sensorFiles } from "../../../support/packed-pack.ts";
+import { tempFolder } from "../../../support/temp-folder.ts";
+import { waitUntil } from "../../../support/wait-until.ts";
+
+const schema = "level:\n  type: string\n  default: low\nhost:\n  type: string\n  default: here\n";
+const first = packedPack("mine", { ...sensorFiles("One"), "config.schema.yaml": schema });
+const second = packedPack("mine", {
+  ...sensorFiles("One"),
+  ...sensorFiles("Two"),
+  "config.schema.yaml": schema,
+});
+const other = packedPack("other", sensorFiles("Three"));
+
+interface Hub {
+  readonly packs: readonly PackedPack[];
+  isAway: boolean;
+}
+
+let assignments = 0;
+
+/** An agent's packs on a real database and folder; the sensors are only written down. */
+async function startPacks(folder: string, hub: Hub) {
+  const database = await openDatabase({ folder: join(folder, "db"), format: 1, newId: () => "one" });
+  const rounds: (readonly DesiredSensor[])[] = [];
+  const inventories: InventoryEntry[] = [];
+  const outbox = { isFull: false };
+  const cache = await PackCache.open({
+    folder: join(folder, "packs"),
+    fetch: async (digest) => {
+      const found = hub.packs.find((pack) => pack.digest === digest);
+      if (hub.isAway || found === undefined) throw new PetrelError("ASK_TIMEOUT", "no answer");
+      return found.bytes;
+    },
+    monotonic: () => systemClock.monotonic(),
+    log: silentLogger,
+  });
+  const applier = new PackApplier({
+    assignments: new AssignmentsStore(database),
+    cache,
+    host: { apply: (desired) => rounds.push(desired), foldersInUse: () => new Set<string>() },
+    append: async (entries) => {
+      if (outbox.isFull) throw new PetrelError("LINK_OUTBOX_FULL", "full");
+      inventories.push(...entries);
+    },
+    facts: { host: "h", version: "1", platform: "linux-x64", labels: { role: "web" }, runners: ["noop"] },
+    pinnedDigests: async () => [],
+    newId: () => "id",
+    clock: systemClock,
+    timers: systemTimers,
+    jitter: () => 0,
+    log: silentLogger,
+    backoff: { firstMs: 10, mostMs: 20 },
+  });
+  const assign = async (pack: PackedPack | null, config: JsonObject = {}, ref = "mine") => {
+    const entry: AssignmentEntry = {
+      kind: "assignment",
+      id: `01K${String(++assignments).padStart(23, "0")}`,
+      at: "2026-01-01T00:00:00.000Z",
+      pack: pack?.ref ?? ref,
+      digest: pack?.digest ?? null,
+      size: pack?.bytes.length ?? 0,
+      config,
+    };
+    await database.level.put(agentKey(agentKeys.assignment, entry.pack), JSON.stringify(entry));
+    applier.changed();
+  };
+  let isClosed = false;
+  const close = async () => {
+    if (isClosed) return;
+    isClosed = true;
+    await applier.close();
+    await database.close();
+  };
+  onTestFinished(close);
+  const running = () => (rounds.at(-1) ?? []).map(({ definition }) => definition.ref);
+  return { applier, assign, rounds, running, inventories, outbox, close };
+}
+
+describe("assignments", () => {
+  test("start the sensors of a version with its configuration, and tell the hub what is held", async () => {
+    const packs = await startPacks(await tempFolder(), { packs: [first, other], isAway: false });
+    await packs.applier.start();
+    expect(packs.inventories).toMatchObject([{ packs: {}, runners: ["noop"], labels: { role: "web" } }]);
+    await packs.assign(first, { host: "there" });
+    await packs.assign(other);
+    await waitUntil("both run", () => packs.running().length === 2);
+    expect(packs.running()).toEqual(["mine.One", "other.Three"]);
+    const [mine] = packs.rounds.at(-1) ?? [];
+    expect(mine).toMatchObject({ config: { level: "low", host: "there" } });
+    expect(mine?.triggerTypes.map(({ ref }) => ref)).toEqual(["mine.seen_one"]);
+    expect(packs.applier.packConfig("mine")).toEqual({ level: "low", host: "there" });
+    const held = { mine: first.digest, other: other.digest };
+    await waitUntil("told", () => JSON.stringify(packs.inventories.at(-1)?.packs) === JSON.stringify(held));
+    const told = packs.inventories.length;
+    await packs.assign(first, { host: "elsewhere" });
+    await waitUntil("configured anew", () => packs.applier.packConfig("mine").host === "elsewhere");
+    expect(packs.inventories.length).toBe(told);
+  });
+
+  test("of no version take the pack away", async () => {
+    const packs = await startPacks(await tempFolder(), { packs: [first], isAway: false });
+    await packs.assign(first);
+    await waitUntil("it runs", () => packs.running().length === 1);
+    await packs.assign(null);
+    await waitUntil("it is gone", () => packs.running().length === 0);
+    await waitUntil("told", () => JSON.stringify(packs.inventories.at(-1)?.packs) === "{}");
+  });
+
+  test("work after a restart with the hub away", async () => {
+    const folder = await tempFolder();
+    const hub = { packs: [first], isAway: false };
+    const before = await startPacks(folder, hub);
+    await before.assign(first, { level: "high" });
+    await waitUntil("it runs", () => before.running().length === 1);
+    await before.close();
+    hub.isAway = true;
+    const after = await startPacks(folder, hub);
+    await after.applier.start();
+    expect(after.running()).toEqual(["mine.One"]);
+    expect(after.applier.packConfig("mine")).toMatchObject({ level: "high" });
+  });
+
+  test("of a version that cannot be had leave the one before running, also after a restart, until it comes", async () => {
+    const folder = await tempFolder();
+    const hub = { packs: [first, second, other], isAway: false };
+    const before = await startPacks(folder, hub);
+    await before.assign(first, { level: "old" });
+    await waitUntil("it runs", () => before.running().length === 1);
+    hub.isAway = true;
+    await before.assign(second, { level: "new" });
+    await before.assign(other);
+    await waitUntil("a round with the new assignments", () => before.rounds.length >= 3);
+    expect(before.running()).toEqual(["mine.One"]);
+    expect(before.applier.packConfig("mine")).toMatchObject({ level: "old" });
+    await before.close();
+    const after = await startPacks(folder, hub);
+    await after.applier.start();
+    expect(after.running()).toEqual(["mine.One"]);
+    expect(after.applier.packConfig("mine")).toMatchObject({ level: "old" });
+    hub.isAway = false;
+    await waitUntil("the new version runs", () => after.running().length === 3);
+    expect(after.running()).toEqual(["mine.One", "mine.Two", "other.Three"]);
+    expect(after.applier.packConfig("mine")).toMatchObject({ level: "new" });
+  });
+
+  test("are carried out with a full outbox too; the hub is told when there is room", async () => {
+    const packs = await startPacks(await tempFolder(), { packs: [first], isAway: false });
+    packs.outbox.isFull = true;
+    await packs.assign(first);
+    await waitUntil("it runs", () => packs.running().length === 1);
+    expect(packs.inventories).toEqual([]);
+    packs.outbox.isFull = false;
+    await waitUntil("told", () => packs.inventories.at(-1)?.packs.mine === first.digest);
+  });
+});
