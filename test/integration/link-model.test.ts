@@ -1,4 +1,5 @@
 /** Two ledgers under loss, repetition, reordering, cuts and crashes: every entry is taken once, in order. */
+import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Entry } from "../../shared/wire/messages.ts";
@@ -14,7 +15,9 @@ const step = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant("crash" as const), end }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("cut" as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("mend" as const) }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant("burst" as const), end, packets: fc.nat(20) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("turns" as const), turns: fc.nat(30) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("pause" as const), ms: fc.nat(15) }) },
 );
 
 /** Small and repeatable: mulberry32. */
@@ -26,6 +29,10 @@ function randomFrom(seed: number): () => number {
     t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
+}
+
+async function turns(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 interface Story {
@@ -72,15 +79,22 @@ test("whatever the network and the crashes, each promised entry is taken exactly
               each.end,
               Array.from({ length: each.entries }, () => make()),
             );
+          } else if (each.do === "burst") {
+            for (let i = 0; i < each.packets; i++) {
+              append(each.end, [each.end === "agent" ? triggerEntry() : cancelEntry()]);
+              await turns(5);
+            }
           } else if (each.do === "crash") {
             await ends[each.end].crash();
             ends[each.end] = await open(each.end);
           } else if (each.do === "cut") await network.cut();
           else if (each.do === "mend") await network.mend();
-          else for (let i = 0; i < each.turns; i++) await new Promise((resolve) => setImmediate(resolve));
+          else if (each.do === "pause") await sleep(each.ms);
+          else await turns(each.turns);
         }
+        // Good weather, and no new connection unless there is none: what is missing must be found without a hello.
         network.weather = fair;
-        await network.mend();
+        if (!network.up) await network.mend();
         for (const side of ["agent", "hub"] as const) {
           await waitUntil(
             `the ${side}'s entries are receipted`,

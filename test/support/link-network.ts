@@ -36,6 +36,7 @@ export const fair: Weather = { loss: 0, repeat: 0, delay: 0 };
 
 export interface MemoryNetwork extends LinkNetwork {
   weather: Weather;
+  readonly up: boolean;
   /** Messages sent, by topic. */
   readonly sent: Map<TopicKind, number>;
 }
@@ -75,6 +76,9 @@ export function memoryNetwork(random: () => number = () => 1): MemoryNetwork {
   });
   const network: MemoryNetwork = {
     weather: fair,
+    get up() {
+      return up;
+    },
     sent: new Map(),
     agent: end("agent"),
     hub: end("hub"),
