@@ -1,21 +1,17 @@
 /** Rule files: StackStorm's fields, and Petrel's target, origins, expires and mode (st2 docs, Rules). */
 import { isObject, type Json, type JsonObject } from "../json.ts";
-import type { ActionTarget, Criterion, RuleDefinition } from "../model/rule.ts";
+import type { ActionTarget, RuleDefinition } from "../model/rule.ts";
 import { hasErrors, type Problem } from "../problem.ts";
 import { formatRef, isPackName, parseRef } from "../ref.ts";
+import { checkRule } from "../rules/check-rule.ts";
 import { readYaml, type YamlDocument } from "../yaml/read-yaml.ts";
 import { checkFields, compileFields, shown, withoutEmpty } from "./fields.ts";
 import { belongsToPack } from "./ownership.ts";
 import type { Metadata } from "./pack-file.ts";
+import { readCriteria } from "./parse-criteria.ts";
+import { labelsSchema, readTarget, refuseRule } from "./parse-target.ts";
 
 const text = { type: "string" };
-const labels = {
-  type: "object",
-  additionalProperties: text,
-  minProperties: 1,
-  fix: "write {labels: {role: web}}",
-};
-
 const checkRuleFields = compileFields({
   type: "object",
   required: ["name", "trigger", "action"],
@@ -47,7 +43,7 @@ const checkRuleFields = compileFields({
       type: "object",
       required: ["labels"],
       additionalProperties: false,
-      properties: { labels },
+      properties: { labels: labelsSchema },
     },
     id: text,
     ref: text,
@@ -55,6 +51,8 @@ const checkRuleFields = compileFields({
     metadata_file: text,
   },
 });
+
+type Fields = Readonly<Record<string, Json>>;
 
 const checkTrigger = compileFields({
   type: "object",
@@ -75,99 +73,59 @@ const checkAction = compileFields({
   },
 });
 
-const checkTarget = compileFields({
-  type: "object",
-  additionalProperties: false,
-  properties: {
-    host: { ...text, minLength: 1, fix: "write the host's name, or a template" },
-    labels,
-    mode: { type: "string", enum: ["all", "any"] },
-    limit: { type: "integer", minimum: 1, fix: "write how many agents at most" },
+/** Stands in for a reference that is wrong and has been told. */
+const ANY_REF = "core.noop";
+
+/** Operators, patterns, keys and templates; of parts that are wrong otherwise nothing is said again. */
+function checkMeaning(
+  metadata: Metadata,
+  rule: {
+    readonly triggerType: string | null;
+    readonly actionRef: string | null;
+    readonly criteria: RuleDefinition["criteria"];
+    readonly parameters: Json | undefined;
+    readonly target: ActionTarget | null | undefined;
   },
-});
-
-const checkCriterion = compileFields({
-  type: "object",
-  required: ["type"],
-  additionalProperties: false,
-  properties: { type: text, pattern: {}, condition: text },
-});
-
-/** Compare nothing, so that they need no pattern (StackStorm wants a dummy one). */
-const patternless = new Set(["exists", "nexists"]);
-
-type Fields = Readonly<Record<string, Json>>;
-
-function refuse(metadata: Metadata, path: readonly string[], message: string, hint: string): false {
-  metadata.report({ code: "RULE_INVALID", severity: "error", message, where: metadata.at(path), hint });
-  return false;
-}
-
-/** Every criterion in file order, or `null` after reporting what is wrong with any of them. */
-function readCriteria(metadata: Metadata, criteria: Fields): Record<string, Criterion> | null {
-  let ok = true;
-  const read = Object.entries(criteria).map(([key, value]): [string, Criterion] => {
-    const base = ["criteria", key];
-    const options = { code: "RULE_INVALID", base, value, unknown: "warning" } as const;
-    if (!checkFields(checkCriterion, metadata, options)) ok = false;
-    const { type, pattern, condition } = (isObject(value) ? value : {}) as Fields;
-    if (isObject(value) && typeof type === "string" && pattern == null && !patternless.has(type)) {
-      const hint = "add 'pattern: …', or use 'exists' or 'nexists'";
-      ok = refuse(metadata, base, `the criterion '${key}' has no pattern`, hint);
-    }
-    return [
-      key,
-      {
-        type: typeof type === "string" ? type : "",
-        pattern: pattern ?? null,
-        ...(typeof condition === "string" && { condition }),
-      },
-    ];
+): boolean {
+  const { triggerType, actionRef, criteria, parameters, target } = rule;
+  const found = checkRule({
+    trigger: { type: triggerType ?? ANY_REF },
+    criteria,
+    action: {
+      ref: actionRef ?? ANY_REF,
+      parameters: isObject(parameters) ? parameters : {},
+      ...(target != null && { target }),
+    },
   });
-  // fromEntries, since a key is the author's text and might be "__proto__".
-  return ok ? Object.fromEntries(read) : null;
-}
-
-/** `undefined` when the rule names none; `null` after reporting RULE_INVALID. */
-function readTarget(metadata: Metadata, target: Json | undefined): ActionTarget | undefined | null {
-  if (target === undefined) return undefined;
-  const path = ["action", "target"];
-  if (target === "origin" || target === "hub") return target;
-  const hint = "write origin, hub, {host: NAME} or {labels: {role: web}, mode: all}";
-  if (typeof target === "string") {
-    refuse(metadata, path, `the target ${shown(target)} is none`, hint);
-    return null;
+  for (const { code, message, path, hint } of found) {
+    metadata.report({
+      code,
+      severity: "error",
+      message,
+      where: metadata.at(path),
+      hint: hint ?? "change the value",
+    });
   }
-  if (!checkFields(checkTarget, metadata, { code: "RULE_INVALID", base: path, value: target })) return null;
-  const { host, labels: wanted, mode, limit } = withoutEmpty(target) as Fields;
-  if ((host === undefined) === (wanted === undefined)) {
-    refuse(metadata, path, "the target needs either 'host' or 'labels'", hint);
-    return null;
-  }
-  if (host !== undefined) {
-    if (mode === undefined && limit === undefined) return { host: host as string };
-    refuse(metadata, path, "'mode' and 'limit' belong to 'labels'", "remove them: a host is one agent");
-    return null;
-  }
-  return {
-    labels: wanted as Record<string, string>,
-    ...(mode !== undefined && { mode: mode as "all" | "any" }),
-    ...(limit !== undefined && { limit: limit as number }),
-  };
+  return found.length === 0;
 }
 
 /** `standard` or `backstop`, written as StackStorm's `{ref: …}` or as the word alone. */
 function readType(metadata: Metadata, type: Json | undefined): "standard" | "backstop" | null {
   const word = isObject(type) ? (type.ref ?? "standard") : (type ?? "standard");
   if (word === "standard" || word === "backstop") return word;
-  refuse(metadata, ["type"], `the rule type ${shown(word)} does not exist`, "write 'standard' or 'backstop'");
+  refuseRule(
+    metadata,
+    ["type"],
+    `the rule type ${shown(word)} does not exist`,
+    "write 'standard' or 'backstop'",
+  );
   return null;
 }
 
 function isRefAt(metadata: Metadata, path: readonly string[], value: Json | undefined): boolean {
   if (typeof value !== "string") return false;
   if (parseRef(value) !== null) return true;
-  return refuse(metadata, path, `${shown(value)} is no reference`, "write it as 'pack.name'");
+  return refuseRule(metadata, path, `${shown(value)} is no reference`, "write it as 'pack.name'");
 }
 
 /** The rule, or `null` after reporting everything that is wrong with it. */
@@ -191,17 +149,15 @@ export function parseRule(metadata: Metadata): RuleDefinition | null {
   const criteria = readCriteria(metadata, (isObject(rule.criteria) ? rule.criteria : {}) as Fields);
   const type = readType(metadata, rule.type);
   const owned = belongsToPack(metadata, [], rule.pack);
-  if (
-    !fieldsOk ||
-    !triggerOk ||
-    !actionOk ||
-    target === null ||
-    criteria === null ||
-    type === null ||
-    !owned
-  ) {
-    return null;
-  }
+  const meaningOk = checkMeaning(metadata, {
+    triggerType: triggerOk ? (trigger.type as string) : null,
+    actionRef: actionOk ? (action.ref as string) : null,
+    criteria: criteria.read,
+    parameters: action.parameters,
+    target,
+  });
+  const structureOk = fieldsOk && triggerOk && actionOk && criteria.ok && owned;
+  if (!structureOk || !meaningOk || target === null || type === null) return null;
   const name = rule.name as string;
   const origins = rule.origins as { readonly labels: Readonly<Record<string, string>> } | undefined;
   return {
@@ -216,7 +172,7 @@ export function parseRule(metadata: Metadata): RuleDefinition | null {
       type: trigger.type as string,
       parameters: (trigger.parameters as JsonObject | undefined) ?? {},
     },
-    criteria,
+    criteria: criteria.read,
     action: {
       ref: action.ref as string,
       parameters: (action.parameters as JsonObject | undefined) ?? {},

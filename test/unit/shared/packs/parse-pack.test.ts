@@ -25,6 +25,26 @@ describe("every error of an invalid pack is told at once, with file, line and fi
   });
 });
 
+test("operators, patterns, keys and templates of rules are told at their lines, beside all else", async () => {
+  const { pack, problems } = await parseFixture("meaningless", "rule_meaning");
+  expect(pack).toBeNull();
+  const [operators, templates] = ["rule_meaning/rules/operators.yaml", "rule_meaning/rules/templates.yaml"];
+  // How they are worded is a matter of shared/rules.
+  expect(problems.map(({ code, where }) => `${code} ${where}`)).toEqual([
+    `RULE_INVALID ${operators}:26 (action.ref)`,
+    `CRITERIA_OPERATOR ${operators}:7 (criteria.trigger.body.path.type)`,
+    `CRITERIA_OPERATOR ${operators}:10 (criteria.trigger.body.name.type)`,
+    `CRITERIA_REGEX ${operators}:14 (criteria.trigger.body.text.pattern)`,
+    `CRITERIA_OPERATOR ${operators}:20 (criteria.trigger.body.list.pattern.item.name.type)`,
+    `CRITERIA_KEY ${operators}:22 (criteria.trigger.body[)`,
+    `RULE_INVALID ${templates}:3 (enabled)`,
+    `EXPRESSION_SYNTAX ${templates}:9 (criteria.trigger.body.size.pattern)`,
+    `EXPRESSION_SYNTAX ${templates}:13 (action.parameters.cmd)`,
+    `EXPRESSION_SYNTAX ${templates}:15 (action.parameters.env.PATH)`,
+    `EXPRESSION_SYNTAX ${templates}:16 (action.parameters.env.LIST.1)`,
+  ]);
+});
+
 describe("a pack that StackStorm would take is taken, with warnings where Petrel differs", () => {
   test.for(readdirSync(join(fixtures, "valid")))("%s", async (name) => {
     const { pack, problems } = await parseFixture("valid", name);
