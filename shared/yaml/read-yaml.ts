@@ -31,9 +31,8 @@ export const yamlLimits: YamlLimits = { length: 32 * 1024 * 1024, depth: 64, ali
 /** A broken line makes the parser complain about its neighbors as well; more than these help nobody. */
 const SYNTAX_ERRORS_SHOWN = 5;
 
-/** What PyYAML refuses as "special characters". */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const SPECIAL = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u0084\u0086-\u009F\uFFFE\uFFFF]/;
+/** What PyYAML refuses as "special characters": control characters but tab and line ends, and U+FFFE, U+FFFF. */
+const SPECIAL = /(?![\t\n\r\u0085])\p{Cc}|[\uFFFE\uFFFF]/u;
 
 /** Reads all documents of `text`. Never throws: what is wrong is in `problems`, each with `file:line`. */
 export function readYaml(text: string, file: string, limits: YamlLimits = yamlLimits): YamlReading {
