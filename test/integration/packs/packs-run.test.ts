@@ -9,6 +9,7 @@ import type { Pack } from "../../../shared/model/pack.ts";
 import { effectiveConfig } from "../../../shared/packs/config.ts";
 import { parsePack } from "../../../shared/packs/parse-pack.ts";
 import { readPackFolder } from "../../../shared/packs/read-pack-fs.ts";
+import { runnerParameters } from "../../../shared/packs/runners.ts";
 import { createSkeleton, skeletonLanguages } from "../../../shared/packs/skeleton-fs.ts";
 import { actionRequest, allRunners } from "../../support/runner-settings.ts";
 import { startSensorBench } from "../../support/sensor-bench.ts";
@@ -46,7 +47,7 @@ async function runAction(
   const action = pack.actions.find((candidate) => candidate.name === name);
   const runner = allRunners(folder).find((candidate) => candidate.name === action?.runner_type);
   if (action === undefined || runner === undefined) throw new Error(`no action ${name}`);
-  const runnerNames = new Set(Object.keys(runner.parameters));
+  const runnerNames = new Set(Object.keys(runnerParameters[runner.name] ?? {}));
   const split = (own: boolean) =>
     Object.fromEntries(Object.entries(parameters).filter(([key]) => runnerNames.has(key) === own));
   const positional = Object.entries(action.parameters)
