@@ -5,7 +5,7 @@ import type { Arguments, Expression } from "./ast.ts";
 import { KeyLookup, Missing } from "./datastore-lookup.ts";
 import { type FilterTable, TAKES_MISSING, type TestTable } from "./filter-table.ts";
 import { attribute, call, item } from "./member.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../nearest.ts";
 import { type Named, NONE_NAMED } from "./python/arguments.ts";
 import { arithmetic, negate, positive } from "./python/arithmetic.ts";
 import { contains, equal, ordered, truth } from "./python/compare.ts";

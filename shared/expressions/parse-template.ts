@@ -1,7 +1,7 @@
 /** Parses a whole template: text, `{{ … }}`, and the statements of `{% … %}`. */
 import type { Expression, MacroParameter, Statement } from "./ast.ts";
 import { tokenize } from "./lexer.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../nearest.ts";
 import { ExpressionParser } from "./parse-expression.ts";
 
 /** Templates longer than this (UTF-16 units) are refused. */

@@ -5,7 +5,7 @@ import { compilePath } from "../expressions/jsonpath.ts";
 import { iterate } from "../expressions/python/sequence.ts";
 import { dictEntries, isDict } from "../expressions/python/values.ts";
 import type { Scope } from "../expressions/run.ts";
-import { nearest } from "../expressions/nearest.ts";
+import { nearest } from "../nearest.ts";
 import { type CriteriaPattern, compileCriteriaPattern } from "./criteria-pattern.ts";
 import {
   type Comparison,

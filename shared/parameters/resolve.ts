@@ -1,0 +1,260 @@
+/** From what is supplied to what an action gets: rendering, defaults, casting, validation (st2 docs, Actions). */
+import { type ErrorCode, isPetrelError, PetrelError } from "../errors.ts";
+import { jsonData, plainJson } from "../expressions/python/json-text.ts";
+import { str } from "../expressions/python/text.ts";
+import { Dict, dictEntries, isDict } from "../expressions/python/values.ts";
+import { noSlowRegex, type RegexOracle } from "../expressions/regex/answer.ts";
+import type { Scope } from "../expressions/run.ts";
+import { compileTemplate, isTemplate } from "../expressions/template.ts";
+import type { JsonObject } from "../json.ts";
+import type { ParameterSchema, ParameterSchemas } from "../model/pack.ts";
+import { castValue } from "./casts.ts";
+import { plainOracle } from "./plain-oracle.ts";
+import { allowNull, withDefaults } from "./schema.ts";
+import { checkValue } from "./value-check.ts";
+
+export interface ResolveInput {
+  /** The action's own parameter definitions. */
+  readonly action: ParameterSchemas;
+  /** Those of its runner. */
+  readonly runner: ParameterSchemas;
+  /** Values from the rule or the caller; texts in them may be templates. */
+  readonly supplied: { readonly [name: string]: unknown };
+  /** Other names that templates see: `trigger`, `st2kv`, `action_context`, `config_context` … */
+  readonly context: Scope;
+  readonly regex?: RegexOracle;
+  /** Without it, supplied values are data and only the templates of defaults are rendered (`petrel run`). */
+  readonly renderSupplied?: boolean;
+}
+
+export interface ResolvedValues {
+  /** What was supplied, rendered and cast, and the defaults that are templates: what StackStorm shows on an execution. */
+  readonly live: ReadonlyMap<string, unknown>;
+  /** With all defaults, for the runner and for the action. */
+  readonly runnerParameters: ReadonlyMap<string, unknown>;
+  readonly parameters: ReadonlyMap<string, unknown>;
+}
+
+/** The same as plain JSON, for records and the wire. */
+export interface ResolvedParameters {
+  readonly runner_parameters: JsonObject;
+  readonly parameters: JsonObject;
+}
+
+type Node =
+  | { readonly value: unknown }
+  | { readonly render: (scope: Scope) => unknown; readonly names: ReadonlySet<string> };
+
+/**
+ * Throws PARAMETER_INVALID, PARAMETER_UNKNOWN, PARAMETER_MISSING, PARAMETER_IMMUTABLE, PARAMETER_DEPENDENCY,
+ * EXPRESSION_*, and RegexNeeded.
+ */
+export function resolveValues(input: ResolveInput): ResolvedValues {
+  const { action, runner, supplied } = input;
+  const schemas = [action, runner];
+  const first = new Graph(input);
+  for (const [name, value] of Object.entries(supplied)) {
+    if (input.renderSupplied === false) first.put(name, value);
+    else first.process(name, value);
+  }
+  first.processDefaults(schemas);
+  const rendered = first.resolve();
+
+  const live = new Map<string, unknown>();
+  for (const name of Object.keys(supplied)) live.set(name, cast(name, rendered.get(name), schemas));
+  for (const table of schemas) {
+    for (const [name, schema] of Object.entries(table)) {
+      if (schema.immutable === true || live.has(name)) continue;
+      const { default: standard } = schema;
+      if (typeof standard !== "string" || !isTemplate(standard) || rendered.get(name) === standard) continue;
+      live.set(name, castValue(name, rendered.get(name), schema.type));
+    }
+  }
+  validate(live, action, runner);
+
+  const second = new Graph(input);
+  for (const [name, value] of live) second.put(name, value);
+  second.processDefaults(schemas);
+  const complete = second.resolve();
+  const runnerParameters = new Map<string, unknown>();
+  const parameters = new Map<string, unknown>();
+  for (const name of new Set([...live.keys(), ...Object.keys(action), ...Object.keys(runner)])) {
+    const own = Object.hasOwn(runner, name) ? runnerParameters : Object.hasOwn(action, name) ? parameters : null;
+    own?.set(name, cast(name, complete.get(name) ?? null, schemas));
+  }
+  return { live, runnerParameters, parameters };
+}
+
+/** As `resolveValues`, in plain JSON: whole floats become integers, integers beyond 2^53 lose digits. */
+export function resolveParameters(input: ResolveInput): ResolvedParameters {
+  const { runnerParameters, parameters } = resolveValues(input);
+  return {
+    runner_parameters: plainJson(Object.fromEntries(runnerParameters)) as JsonObject,
+    parameters: plainJson(Object.fromEntries(parameters)) as JsonObject,
+  };
+}
+
+/** The runner's declaration decides where both have one, as there. */
+function cast(name: string, value: unknown, schemas: readonly ParameterSchemas[]): unknown {
+  const schema = schemas.findLast((table) => Object.hasOwn(table, name))?.[name];
+  return castValue(name, value, schema?.type);
+}
+
+/** Names that depend on each other through templates. */
+class Graph {
+  readonly #nodes = new Map<string, Node>();
+  readonly #regex: RegexOracle;
+
+  constructor({ context, regex }: ResolveInput) {
+    this.#regex = regex ?? noSlowRegex;
+    for (const [name, value] of Object.entries(context)) this.put(name, value);
+  }
+
+  put(name: string, value: unknown): void {
+    this.#nodes.set(name, { value });
+  }
+
+  /** A text, or one inside a list or object, that has a template makes the whole value a template. */
+  process(name: string, value: unknown): void {
+    const names = new Set<string>();
+    const render = withWhere(name, () => compileLeaf(value, true, names, this.#regex));
+    this.#nodes.set(name, render === null ? { value } : { render, names });
+  }
+
+  /** Where a name is absent, null or immutable its default counts; the action's before the runner's. */
+  processDefaults(schemas: readonly ParameterSchemas[]): void {
+    for (const table of schemas) {
+      for (const [name, schema] of Object.entries(table)) {
+        const node = this.#nodes.get(name);
+        const empty = node === undefined || ("value" in node && (node.value ?? null) === null);
+        if (empty || schema.immutable === true) this.process(name, schema.default ?? null);
+      }
+    }
+  }
+
+  /** All values, each rendered after those it names. */
+  resolve(): ReadonlyMap<string, unknown> {
+    const done = new Map<string, unknown>();
+    const open = new Set<string>();
+    const scope: Record<string, unknown> = Object.create(null);
+    const visit = (name: string): void => {
+      const node = this.#nodes.get(name);
+      if (node === undefined || done.has(name)) return;
+      if (open.has(name)) throw cycle([...open].slice([...open].indexOf(name)));
+      open.add(name);
+      if ("render" in node) for (const needed of node.names) visit(needed);
+      const value = "render" in node ? withWhere(name, () => node.render(scope)) : node.value;
+      done.set(name, value);
+      scope[name] = value;
+      open.delete(name);
+    };
+    for (const name of this.#nodes.keys()) visit(name);
+    return done;
+  }
+}
+
+function cycle(names: readonly string[]): PetrelError {
+  return new PetrelError(
+    "PARAMETER_DEPENDENCY",
+    `Cyclic dependency found in the following variables: ${[...names].sort().join(", ")}`,
+    { hint: "a parameter's template must not lead back to the parameter itself" },
+  );
+}
+
+/** Errors say which parameter they are about. */
+function withWhere<T>(name: string, body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    if (!isPetrelError(error) || error.where !== undefined || error.code === "PARAMETER_DEPENDENCY") throw error;
+    throw new PetrelError(error.code, `parameter '${name}': ${error.message}`, {
+      where: `parameters.${name}`,
+      hint: error.hint,
+      cause: error,
+    });
+  }
+}
+
+/**
+ * A function that renders every template inside `value`; `null` when there is none. At the top a template gives text,
+ * which casting reads by the declared type; inside a list or object an expression keeps its type.
+ */
+function compileLeaf(
+  value: unknown,
+  top: boolean,
+  names: Set<string>,
+  regex: RegexOracle,
+): ((scope: Scope) => unknown) | null {
+  if (typeof value === "string") {
+    if (!isTemplate(value)) return null;
+    const template = compileTemplate(value);
+    for (const name of template.names) names.add(name);
+    return top ? (scope) => template.render(scope, regex) : (scope) => jsonData(template.evaluate(scope, regex));
+  }
+  if (Array.isArray(value)) {
+    const items = value.map((item) => compileLeaf(item, false, names, regex));
+    if (items.every((item) => item === null)) return null;
+    return (scope) =>
+      value.map((item, i) => {
+        const render = items[i] ?? null;
+        return render === null ? item : render(scope);
+      });
+  }
+  if (!isDict(value)) return null;
+  const entries = dictEntries(value).map(([key, item]) => ({
+    key,
+    item,
+    renderKey: compileLeaf(key, true, names, regex),
+    render: compileLeaf(item, false, names, regex),
+  }));
+  if (entries.every((entry) => entry.renderKey === null && entry.render === null)) return null;
+  return (scope) => {
+    const pairs = entries.map(
+      ({ key, item, renderKey, render }) =>
+        [renderKey === null ? key : str(renderKey(scope)), render === null ? item : render(scope)] as const,
+    );
+    return value instanceof Dict ? Dict.of(pairs) : Object.fromEntries(pairs);
+  };
+}
+
+/** Runner definitions with what the action says on top, deeply. */
+function merged(lower: ParameterSchemas, upper: ParameterSchemas): Record<string, ParameterSchema> {
+  const result: Record<string, ParameterSchema> = Object.assign(Object.create(null), lower);
+  for (const [name, schema] of Object.entries(upper)) {
+    result[name] = Object.hasOwn(lower, name) ? { ...lower[name], ...schema } : schema;
+  }
+  return result;
+}
+
+const ANY_TYPE = { anyOf: ["array", "boolean", "integer", "number", "object", "string"].map((type) => ({ type })) };
+const CODES: Readonly<Record<string, ErrorCode>> = {
+  additionalProperties: "PARAMETER_UNKNOWN",
+  required: "PARAMETER_MISSING",
+};
+
+function validate(live: ReadonlyMap<string, unknown>, action: ParameterSchemas, runner: ParameterSchemas): void {
+  const tables = Object.entries(merged(runner, action));
+  if (tables.length > 0) {
+    const properties = Object.fromEntries(
+      tables.map(([name, schema]) => [name, Object.keys(schema).length === 0 ? ANY_TYPE : schema]),
+    );
+    const schema = allowNull({ type: "object", properties, additionalProperties: false });
+    const problems = checkValue(schema, withDefaults(schema, Object.fromEntries(live)), plainOracle);
+    const [worst] = problems;
+    if (worst !== undefined) {
+      const code = worst.path.length === 0 ? (CODES[worst.keyword] ?? "PARAMETER_INVALID") : "PARAMETER_INVALID";
+      const texts = problems.map(({ path, message }) => (path.length === 0 ? message : `parameter '${path.join(".")}': ${message}`));
+      throw new PetrelError(code, texts.join("; "));
+    }
+  }
+  const fixed = [...live.keys()].filter(
+    (name) =>
+      (Object.hasOwn(action, name) && action[name]?.immutable === true) ||
+      (Object.hasOwn(runner, name) && runner[name]?.immutable === true),
+  );
+  if (fixed.length > 0) {
+    throw new PetrelError("PARAMETER_IMMUTABLE", `parameters that may not be given: ${fixed.join(", ")}`, {
+      hint: "leave them out",
+    });
+  }
+}
