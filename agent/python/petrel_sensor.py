@@ -1,5 +1,6 @@
 """Runs one Python sensor of a pack in this process and speaks Petrel's sensor protocol for it."""
 
+import atexit
 import importlib.util
 import json
 import logging
@@ -221,6 +222,7 @@ def main():
     root.addHandler(handler)
     root.setLevel(logging.INFO)
     code = Runtime(channel).run()
+    atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
     # Threads that the author left behind must not keep an ended sensor alive.

@@ -54,6 +54,9 @@ export async function startSensorChild(
   return new RunningChild(child, channel, listeners, group);
 }
 
+/** Short of resources, or the file is still open for writing in a process that was forked meanwhile. */
+const temporary: ReadonlySet<string> = new Set(["EAGAIN", "ENOMEM", "EMFILE", "ENFILE", "ETXTBSY"]);
+
 function startError({ command, missing }: SensorProgram, cause: NodeJS.ErrnoException): PetrelError {
   if (cause.code === "ENOENT") {
     const isPython = missing === "PYTHON_MISSING";
@@ -65,7 +68,7 @@ function startError({ command, missing }: SensorProgram, cause: NodeJS.ErrnoExce
       cause,
     });
   }
-  const isTemporary = cause.code === "EAGAIN" || cause.code === "ENOMEM" || cause.code === "EMFILE";
+  const isTemporary = temporary.has(cause.code ?? "");
   return new PetrelError(
     isTemporary ? "SENSOR_EXITED" : "SENSOR_INVALID",
     `${command} cannot be started: ${cause.message}`,
