@@ -1,10 +1,20 @@
 /** Content in a folder, each file named by the digest of what is in it. */
-import { createHash, randomUUID } from "node:crypto";
+import { createHash } from "node:crypto";
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { PetrelError } from "../errors.ts";
 import type { BlobRef } from "../model/execution.ts";
 import { digestOf, isDigest, maxBlobBytes } from "./blob-ref.ts";
+
+export interface BlobStoreOptions {
+  readonly folder: string;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly newId: () => string;
+}
+
+/** What was fetched in part and not asked for again for so long is not worth its room. */
+const partialAgeMs = 7 * 24 * 3_600_000;
 
 export interface StoredBlob {
   readonly digest: string;
@@ -18,19 +28,26 @@ export interface StoredBlob {
  */
 export class BlobStore {
   readonly #folder: string;
+  readonly #newId: () => string;
   /** Digests that are being fetched; the next caller waits. */
   readonly #fetching = new Map<string, Promise<unknown>>();
 
-  private constructor(folder: string) {
+  private constructor(folder: string, newId: () => string) {
     this.#folder = folder;
+    this.#newId = newId;
   }
 
   /** Creates the folder when missing; removes what a killed process left half written. FOLDER_UNUSABLE. */
-  static async open({ folder }: { readonly folder: string }): Promise<BlobStore> {
+  static async open({ folder, now, newId }: BlobStoreOptions): Promise<BlobStore> {
+    const partial = join(folder, "partial");
     try {
       await rm(join(folder, "incoming"), { recursive: true, force: true });
       await mkdir(join(folder, "incoming"), { recursive: true, mode: 0o700 });
-      await mkdir(join(folder, "partial"), { recursive: true, mode: 0o700 });
+      await mkdir(partial, { recursive: true, mode: 0o700 });
+      for (const name of await readdir(partial)) {
+        const { mtimeMs } = await stat(join(partial, name));
+        if (mtimeMs < now() - partialAgeMs) await rm(join(partial, name), { force: true });
+      }
     } catch (cause) {
       throw new PetrelError("FOLDER_UNUSABLE", "the folder for blobs cannot be created or written", {
         where: folder,
@@ -38,12 +55,12 @@ export class BlobStore {
         cause,
       });
     }
-    return new BlobStore(folder);
+    return new BlobStore(folder, newId);
   }
 
   /** Resolves once on disk. Content beyond 16 MiB is cut, and the ref says so; its digest is that of the cut content. */
   async put(content: Uint8Array | AsyncIterable<Uint8Array>): Promise<BlobRef> {
-    const path = join(this.#folder, "incoming", randomUUID());
+    const path = join(this.#folder, "incoming", this.#newId());
     const file = await open(path, "wx", 0o600);
     try {
       const hash = createHash("sha256");

@@ -3,7 +3,6 @@ import { Buffer } from "node:buffer";
 import { isPetrelError, PetrelError } from "../errors.ts";
 import { isObject, type Json, type JsonObject } from "../json.ts";
 import type { Responder } from "../link/ask.ts";
-import type { BlobRef } from "../model/execution.ts";
 import type { BlobStore, PartialBlob } from "./blob-fs.ts";
 import { isDigest, maxBlobBytes } from "./blob-ref.ts";
 
@@ -36,63 +35,76 @@ export function blobResponder(store: Pick<BlobStore, "read">): Responder {
 export interface BlobFetch {
   /** The link's `ask`. */
   readonly ask: (op: string, args: JsonObject, withinMs: number) => Promise<Json>;
-  readonly ref: BlobRef;
-  readonly store: BlobStore;
+  readonly digest: string;
+  readonly blobs: BlobStore;
   /** For each range. */
-  readonly withinMs: number;
+  readonly withinMs?: number;
+}
+
+interface Range {
+  readonly bytes: Uint8Array;
+  /** Of the whole. */
+  readonly size: number;
 }
 
 /**
- * Resolves once the blob is in the store, whole and checked. What was fetched before an interruption is not fetched
+ * The content, once it is in the store, whole and checked. What was fetched before an interruption is not fetched
  * again; content with another digest is fetched anew, once. BLOB_MISSING, BLOB_TOO_LARGE, BLOB_CORRUPT, ASK_TIMEOUT,
  * LINK_CLOSED.
  */
-export async function fetchBlob(fetch: BlobFetch): Promise<void> {
-  const { ref, store } = fetch;
-  if (ref.size > maxBlobBytes) throw new PetrelError("BLOB_TOO_LARGE", `a blob of ${ref.size} bytes`);
-  if (await store.has(ref.digest)) return;
-  await store.fetching(ref.digest, async (partial) => {
-    if (await store.has(ref.digest)) return;
-    try {
-      await fetchRest(fetch, partial);
-      await partial.finish();
-    } catch (error) {
-      if (!isPetrelError(error) || error.code !== "BLOB_CORRUPT") throw error;
-      await partial.clear();
-      await fetchRest(fetch, partial);
-      await partial.finish();
-    }
-  });
+export async function fetchBlob(fetch: BlobFetch): Promise<Uint8Array> {
+  const { digest, blobs } = fetch;
+  if (!(await blobs.has(digest))) {
+    await blobs.fetching(digest, async (partial) => {
+      // Another caller may have fetched it while this one waited.
+      if (await blobs.has(digest)) return;
+      try {
+        await fetchRest(fetch, partial);
+        await partial.finish();
+      } catch (error) {
+        if (!isPetrelError(error) || error.code !== "BLOB_CORRUPT") throw error;
+        await partial.clear();
+        await fetchRest(fetch, partial);
+        await partial.finish();
+      }
+    });
+  }
+  return blobs.readAll(digest);
 }
 
-async function fetchRest({ ask, ref, withinMs }: BlobFetch, partial: PartialBlob): Promise<void> {
-  const ranges: Promise<Uint8Array>[] = [];
-  let asked = await partial.size();
-  if (asked > ref.size) throw new PetrelError("BLOB_CORRUPT", `more of ${ref.digest} is here than there is`);
-  const range = async (offset: number): Promise<Uint8Array> => {
-    const length = Math.min(rangeBytes, ref.size - offset);
-    return rangeOf(await ask(blobQuestion, { digest: ref.digest, offset, length }, withinMs), ref, length);
-  };
-  while (asked < ref.size || ranges.length > 0) {
-    while (asked < ref.size && ranges.length < rangesInFlight) {
-      const next = range(asked);
+async function fetchRest(fetch: BlobFetch, partial: PartialBlob): Promise<void> {
+  const start = await partial.size();
+  // The first answer tells the size; the others are asked for ahead.
+  const { bytes, size } = await askRange(fetch, start);
+  if (start > size) throw new PetrelError("BLOB_CORRUPT", `more of ${fetch.digest} is here than there is`);
+  await partial.append(bytes);
+  const ahead: Promise<Range>[] = [];
+  let next = start + bytes.length;
+  while (next < size || ahead.length > 0) {
+    while (next < size && ahead.length < rangesInFlight) {
+      const range = askRange(fetch, next, size);
       // The first failure ends the fetch; those behind it are not waited for.
-      next.catch(() => {});
-      ranges.push(next);
-      asked += Math.min(rangeBytes, ref.size - asked);
+      range.catch(() => {});
+      ahead.push(range);
+      next += Math.min(rangeBytes, size - next);
     }
-    const bytes = await ranges.shift();
-    if (bytes !== undefined) await partial.append(bytes);
+    const range = await ahead.shift();
+    if (range !== undefined) await partial.append(range.bytes);
   }
 }
 
-function rangeOf(answer: Json, ref: BlobRef, length: number): Uint8Array {
-  if (!isObject(answer) || typeof answer.data !== "string" || answer.size !== ref.size) {
-    throw new PetrelError("BLOB_CORRUPT", `the peer's ${ref.digest} has another size`);
-  }
+async function askRange(fetch: BlobFetch, offset: number, size?: number): Promise<Range> {
+  const { ask, digest, withinMs = 30_000 } = fetch;
+  const answer = await ask(blobQuestion, { digest, offset, length: rangeBytes }, withinMs);
+  const wrong = (what: string) => new PetrelError("BLOB_CORRUPT", `the peer's ${digest} ${what}`);
+  if (!isObject(answer) || typeof answer.data !== "string") throw wrong("comes in another form");
+  const whole = answer.size;
+  if (!isCount(whole, Number.MAX_SAFE_INTEGER) || (size ?? whole) !== whole) throw wrong("has another size");
+  if (whole > maxBlobBytes) throw new PetrelError("BLOB_TOO_LARGE", `${digest} has ${whole} bytes`);
   const bytes = Buffer.from(answer.data, "base64");
-  if (bytes.length !== length) throw new PetrelError("BLOB_CORRUPT", `a range of ${ref.digest} is too short`);
-  return bytes;
+  if (bytes.length !== Math.max(0, Math.min(rangeBytes, whole - offset)))
+    throw wrong("comes in other pieces");
+  return { bytes, size: whole };
 }
 
 function isCount(value: unknown, most: number): value is number {

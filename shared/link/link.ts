@@ -1,6 +1,5 @@
 /** One agent's link, the same code at both ends: hello, the two ledgers, questions, output. */
-import { backoffMs, linkBackoff } from "../backoff.ts";
-import { type Clock, timestamp } from "../clock.ts";
+import type { Clock } from "../clock.ts";
 import type { Json, JsonObject } from "../json.ts";
 import type { Logger } from "../log.ts";
 import type { Timers } from "../timers.ts";
@@ -17,20 +16,10 @@ import {
   type Rejection,
   type Unsigned,
 } from "../wire/codec.ts";
-import type {
-  DownEntry,
-  EpochRange,
-  Hello,
-  Marks,
-  MessageOf,
-  Side,
-  StreamChunk,
-  TopicKind,
-  UpEntry,
-} from "../wire/messages.ts";
-import { maxHelloEpochs } from "../wire/schemas.ts";
+import type { DownEntry, Hello, MessageOf, Side, StreamChunk, TopicKind, UpEntry } from "../wire/messages.ts";
 import { mayPublish } from "../wire/topics.ts";
 import { Answerer, Asker, type Responder } from "./ask.ts";
+import { Greeting } from "./greeting.ts";
 import { downWindow, upWindow } from "./ledger.ts";
 import type { IntakeJournal } from "./poison.ts";
 import type { Inbox, LinkTransport, Outbox } from "./ports.ts";
@@ -80,15 +69,6 @@ export interface LinkRejection {
   readonly message: string;
 }
 
-interface Session {
-  readonly id: string;
-  /** Our hello as last said; `null` once answered. */
-  offer: { readonly listed: readonly EpochRange[]; readonly unlisted: ReadonlySet<string> } | null;
-  marks: Marks | null;
-  peer: Hello | null;
-  running: boolean;
-}
-
 /** Ends with `close`. Between `connected` and `disconnected` it sends through the transport; both may come often. */
 export class Link<S extends Side = Side> {
   readonly #options: LinkOptions<S>;
@@ -101,10 +81,8 @@ export class Link<S extends Side = Side> {
   /** Output of actions, from agent to hub. */
   readonly output: OutputStream;
   readonly #rejected = new Map<string, number>();
-  #session: Session | null = null;
-  /** Hellos said without the ledgers getting anywhere: how long to wait before the next. */
-  #hellos = 0;
-  #helloTimer: (() => void) | null = null;
+  readonly #greeting: Greeting;
+  #connected = false;
   #closed = false;
 
   constructor(options: LinkOptions<S>) {
@@ -125,10 +103,8 @@ export class Link<S extends Side = Side> {
         options.transport.send(this.#sends, bytes);
         return bytes.length;
       },
-      needsHello: () => this.#helloLater(),
-      onProgress: () => {
-        this.#hellos = 0;
-      },
+      needsHello: () => this.#greeting.again(),
+      onProgress: () => this.#greeting.progressed(),
     });
     this.#receiver = new LedgerReceiver({
       inbox,
@@ -136,6 +112,25 @@ export class Link<S extends Side = Side> {
       log,
       sendReceipt: (receipt) => this.#send(`${this.#takes}-receipt`, { v: 1, ...receipt }),
       ...(options.journal !== undefined && { journal: options.journal }),
+    });
+    this.#greeting = new Greeting({
+      side,
+      clock,
+      timers,
+      jitter,
+      newId,
+      log,
+      epochs: () => outbox.epochs(),
+      incarnation: options.incarnation,
+      version: options.version,
+      capabilities: [...entryKinds[this.#takes], ...Object.keys(options.responders)],
+      send: (message) => this.#send("hello", message),
+      marksFor: (hello) => this.#marksFor(hello),
+      begin: (session) => {
+        this.#sender.begin(session);
+        options.ready?.();
+      },
+      end: () => this.#sender.end(),
     });
     this.#asker = new Asker({
       clock,
@@ -153,7 +148,7 @@ export class Link<S extends Side = Side> {
 
   /** True while both hellos of this connection are answered. */
   get running(): boolean {
-    return this.#session?.running ?? false;
+    return this.#greeting.running;
   }
 
   /** Messages that were refused, by code. */
@@ -164,19 +159,15 @@ export class Link<S extends Side = Side> {
   /** The network carries again, or carries to a peer that started anew: says hello. */
   connected(): void {
     if (this.#closed) return;
-    this.disconnected();
-    const id = this.#options.newId();
-    this.#session = { id, offer: null, marks: null, peer: null, running: false };
-    this.#hellos = 0;
-    this.#sayHello();
+    this.#connected = true;
+    this.#greeting.connected();
     this.#asker.connected();
     this.output.connected();
   }
 
   disconnected(): void {
-    this.#session = null;
-    this.#stopHello();
-    this.#sender.end();
+    this.#connected = false;
+    this.#greeting.disconnected();
     this.#asker.disconnected();
     this.output.disconnected();
   }
@@ -184,7 +175,7 @@ export class Link<S extends Side = Side> {
   /** Bytes from the peer on this agent's topic of that kind. Never throws; what is no message is counted. */
   receive(kind: TopicKind, bytes: Uint8Array): void {
     const { side } = this.#options;
-    if (this.#session === null) return;
+    if (!this.#connected) return;
     if (kind === this.#takes) {
       this.#receivePacket(bytes);
       return;
@@ -247,104 +238,20 @@ export class Link<S extends Side = Side> {
     else if ("execution" in message) this.#options.chunk?.(message);
     else if (!("type" in message)) {
       if ("from" in message) this.#asker.answer(message);
-    } else if (message.type === "hello") this.#greeted(message);
-    else this.#answered(message);
+    } else if (message.type === "hello") void this.#greeting.hello(message);
+    else this.#greeting.marks(message);
   }
 
-  /** Answers in turn with the takes, so that the marks count everything that came before. */
-  #greeted(hello: Hello): void {
-    const session = this.#session;
-    const { peerHello, clock, log, side } = this.#options;
-    const answer = async () => {
-      if (peerHello !== undefined) await this.#receiver.exclusive(() => peerHello(hello));
-      const { marks, credit } = await this.#receiver.answer(hello);
-      if (session === null || this.#session !== session) return;
-      const at = timestamp(clock.now());
-      this.#send("hello", {
-        v: 1,
-        type: "marks",
-        from: side,
-        session: hello.session,
-        clock: at,
-        marks,
-        credit,
-      });
-      const changed = session.peer !== null && session.peer.session !== hello.session;
-      session.peer = hello;
-      // The peer started anew behind a broker that kept our connection: it knows nothing of our hello.
-      if (changed && session.marks !== null) this.#sayHello();
-      else this.#begin(session);
-    };
-    answer().catch((error) => log.warn("a hello could not be answered", { error }));
-  }
-
-  #answered(marks: Marks): void {
-    const session = this.#session;
-    if (session === null || marks.session !== session.id || session.offer === null) return;
-    session.marks = marks;
-    this.#begin(session);
-  }
-
-  #begin(session: Session): void {
-    const { offer, marks, peer } = session;
-    if (offer === null || marks === null || peer === null) return;
-    session.offer = null;
-    session.running = true;
-    this.#stopHello();
-    this.#sender.begin({
-      ...offer,
-      marks: new Map(marks.marks.map(({ epoch, upTo }) => [epoch, upTo])),
-      credit: marks.credit,
-      capabilities: new Set(peer.capabilities),
-    });
-    this.#options.ready?.();
-  }
-
-  /** Says it again with back-off until it is answered. */
-  #sayHello(): void {
-    const session = this.#session;
-    if (session === null) return;
-    const { side, outbox, incarnation, version, responders, clock } = this.#options;
-    this.#stopHello();
-    this.#sender.end();
-    session.marks = null;
-    session.running = false;
-    const epochs = outbox.epochs();
-    // The oldest drain first; the newest is where fresh entries go. The rest waits for a later hello.
-    const cut = maxHelloEpochs - 1;
-    const listed = epochs.length > maxHelloEpochs ? [...epochs.slice(0, cut), ...epochs.slice(-1)] : epochs;
-    const unlisted = new Set(epochs.length > maxHelloEpochs ? epochs.slice(cut, -1).map(({ id }) => id) : []);
-    session.offer = { listed, unlisted };
-    this.#send("hello", {
-      v: 1,
-      type: "hello",
-      from: side,
-      session: session.id,
-      incarnation,
-      version,
-      capabilities: [...entryKinds[this.#takes], ...Object.keys(responders)],
-      clock: timestamp(clock.now()),
-      epochs: listed,
-    });
-    this.#helloLater();
-  }
-
-  /** Once however often it is asked for. */
-  #helloLater(): void {
-    const { timers, jitter } = this.#options;
-    this.#helloTimer ??= timers.after(backoffMs(linkBackoff, this.#hellos++, jitter()), () =>
-      this.#sayHello(),
-    );
-  }
-
-  #stopHello(): void {
-    this.#helloTimer?.();
-    this.#helloTimer = null;
+  /** In turn with the takes, so that the marks count everything that came before. */
+  async #marksFor(hello: Hello): ReturnType<LedgerReceiver["answer"]> {
+    const { peerHello } = this.#options;
+    if (peerHello !== undefined) await this.#receiver.exclusive(() => peerHello(hello));
+    return this.#receiver.answer(hello);
   }
 
   #send<K extends OtherKind>(kind: K, message: Unsigned<MessageOf[K]>): void {
     const { transport, authenticator } = this.#options;
-    if (this.#session !== null) transport.send(kind, encode(kind, message, authenticator));
+    if (this.#connected) transport.send(kind, encode(kind, message, authenticator));
   }
 
   #sendChunk(chunk: ChunkBody): void {

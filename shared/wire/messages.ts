@@ -210,6 +210,8 @@ export interface Marks {
   readonly from: Side;
   /** The session of the hello this answers. */
   readonly session: string;
+  /** The answerer's own session: tells the answer of a peer that has died since from that of its successor. */
+  readonly by: string;
   readonly clock: string;
   readonly marks: readonly { readonly epoch: string; readonly upTo: number }[];
   readonly credit: Credit;

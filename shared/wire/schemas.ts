@@ -165,6 +165,7 @@ const marks = message({
   type: { const: "marks" },
   from: side,
   session: id,
+  by: id,
   clock: at,
   marks: list(object({ epoch: id, upTo: count }), maxHelloEpochs),
   credit,

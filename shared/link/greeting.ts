@@ -1,0 +1,166 @@
+/** Who says hello, who has answered, and when the ledgers may run. */
+import { backoffMs, linkBackoff } from "../backoff.ts";
+import { type Clock, timestamp } from "../clock.ts";
+import type { Logger } from "../log.ts";
+import type { Timers } from "../timers.ts";
+import type { Unsigned } from "../wire/codec.ts";
+import type { Credit, EpochRange, Hello, Marks, Side } from "../wire/messages.ts";
+import { maxHelloEpochs } from "../wire/schemas.ts";
+import type { SendingSession } from "./sender.ts";
+
+export interface GreetingOptions {
+  readonly side: Side;
+  /** The own ledger, oldest first. */
+  readonly epochs: () => readonly EpochRange[];
+  readonly incarnation: string;
+  readonly version: string;
+  readonly capabilities: readonly string[];
+  readonly send: (message: Unsigned<Hello | Marks>) => void;
+  /** Where this side stands in the peer's epochs. Rejects: the hello is not answered, and the peer says it again. */
+  readonly marksFor: (
+    hello: Hello,
+  ) => Promise<{ readonly marks: readonly { epoch: string; upTo: number }[]; readonly credit: Credit }>;
+  /** Both hellos are answered. */
+  readonly begin: (session: SendingSession) => void;
+  /** The ledgers stand still until the next `begin`. */
+  readonly end: () => void;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly jitter: () => number;
+  readonly newId: () => string;
+  readonly log: Logger;
+}
+
+interface Session {
+  readonly id: string;
+  /** Our hello as last said; `null` once it is answered. */
+  offer: Pick<SendingSession, "listed" | "unlisted"> | null;
+  marks: Marks | null;
+  peer: Hello | null;
+}
+
+/** Says hello until it is answered, with back-off. One session per connection. */
+export class Greeting {
+  readonly #options: GreetingOptions;
+  #session: Session | null = null;
+  #running = false;
+  /** Hellos said without the ledgers getting anywhere: how long to wait before the next. */
+  #said = 0;
+  #stopTimer: (() => void) | null = null;
+
+  constructor(options: GreetingOptions) {
+    this.#options = options;
+  }
+
+  get running(): boolean {
+    return this.#running;
+  }
+
+  connected(): void {
+    this.disconnected();
+    this.#session = { id: this.#options.newId(), offer: null, marks: null, peer: null };
+    this.#said = 0;
+    this.#say();
+  }
+
+  disconnected(): void {
+    this.#session = null;
+    this.#pause();
+  }
+
+  /** The ledger moved: the next hello need not wait long. */
+  progressed(): void {
+    this.#said = 0;
+  }
+
+  /** Says hello again, after a while; once however often it is asked for. */
+  again(): void {
+    const { timers, jitter } = this.#options;
+    this.#stopTimer ??= timers.after(backoffMs(linkBackoff, this.#said++, jitter()), () => this.#say());
+  }
+
+  async hello(hello: Hello): Promise<void> {
+    const session = this.#session;
+    const { marksFor, send, side, clock, log } = this.#options;
+    let answer: Awaited<ReturnType<typeof marksFor>>;
+    try {
+      answer = await marksFor(hello);
+    } catch (error) {
+      log.warn("a hello could not be answered", { error });
+      return;
+    }
+    if (session === null || this.#session !== session) return;
+    const at = timestamp(clock.now());
+    send({ v: 1, type: "marks", from: side, session: hello.session, by: session.id, clock: at, ...answer });
+    const changed = session.peer !== null && session.peer.session !== hello.session;
+    session.peer = hello;
+    // The peer started anew behind a broker that kept our connection: it knows nothing of our hello.
+    if (changed && session.marks !== null && session.marks.by !== hello.session) this.#say();
+    else this.#begin(session);
+  }
+
+  marks(marks: Marks): void {
+    const session = this.#session;
+    if (session === null || marks.session !== session.id || session.offer === null) return;
+    session.marks = marks;
+    this.#begin(session);
+  }
+
+  #begin(session: Session): void {
+    const { offer, marks, peer } = session;
+    if (offer === null || marks === null || peer === null) return;
+    // Of a peer that has died since, or whose hello is still on its way: its successor's marks may stand lower.
+    if (marks.by !== peer.session) return;
+    this.#stop();
+    session.offer = null;
+    this.#running = true;
+    this.#options.begin({
+      ...offer,
+      marks: new Map(marks.marks.map(({ epoch, upTo }) => [epoch, upTo])),
+      credit: marks.credit,
+      capabilities: new Set(peer.capabilities),
+    });
+  }
+
+  #say(): void {
+    const session = this.#session;
+    if (session === null) return;
+    const { side, incarnation, version, capabilities, clock, send } = this.#options;
+    this.#pause();
+    session.marks = null;
+    session.offer = offerOf(this.#options.epochs());
+    send({
+      v: 1,
+      type: "hello",
+      from: side,
+      session: session.id,
+      incarnation,
+      version,
+      capabilities,
+      clock: timestamp(clock.now()),
+      epochs: session.offer.listed,
+    });
+    this.again();
+  }
+
+  #pause(): void {
+    this.#stop();
+    this.#running = false;
+    this.#options.end();
+  }
+
+  #stop(): void {
+    this.#stopTimer?.();
+    this.#stopTimer = null;
+  }
+}
+
+/** The oldest epochs drain first, the newest is where fresh entries go; what is between waits for a later hello. */
+function offerOf(epochs: readonly EpochRange[]): Pick<SendingSession, "listed" | "unlisted"> {
+  if (epochs.length <= maxHelloEpochs) return { listed: epochs, unlisted: new Set() };
+  const cut = maxHelloEpochs - 1;
+  return {
+    listed: [...epochs.slice(0, cut), ...epochs.slice(-1)],
+    unlisted: new Set(epochs.slice(cut, -1).map(({ id }) => id)),
+  };
+}
