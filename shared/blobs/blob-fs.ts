@@ -1,17 +1,10 @@
 /** Content in a folder, each file named by the digest of what is in it. */
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { PetrelError } from "../errors.ts";
 import type { BlobRef } from "../model/execution.ts";
 import { digestOf, isDigest, maxBlobBytes } from "./blob-ref.ts";
-
-export interface BlobStoreOptions {
-  readonly folder: string;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
-  readonly newId: () => string;
-}
 
 /** What was fetched in part and not asked for again for so long is not worth its room. */
 const partialAgeMs = 7 * 24 * 3_600_000;
@@ -28,17 +21,15 @@ export interface StoredBlob {
  */
 export class BlobStore {
   readonly #folder: string;
-  readonly #newId: () => string;
   /** Digests that are being fetched; the next caller waits. */
   readonly #fetching = new Map<string, Promise<unknown>>();
 
-  private constructor(folder: string, newId: () => string) {
+  private constructor(folder: string) {
     this.#folder = folder;
-    this.#newId = newId;
   }
 
   /** Creates the folder when missing; removes what a killed process left half written. FOLDER_UNUSABLE. */
-  static async open({ folder, now, newId }: BlobStoreOptions): Promise<BlobStore> {
+  static async open({ folder }: { readonly folder: string }): Promise<BlobStore> {
     const partial = join(folder, "partial");
     try {
       await rm(join(folder, "incoming"), { recursive: true, force: true });
@@ -46,7 +37,7 @@ export class BlobStore {
       await mkdir(partial, { recursive: true, mode: 0o700 });
       for (const name of await readdir(partial)) {
         const { mtimeMs } = await stat(join(partial, name));
-        if (mtimeMs < now() - partialAgeMs) await rm(join(partial, name), { force: true });
+        if (mtimeMs < Date.now() - partialAgeMs) await rm(join(partial, name), { force: true });
       }
     } catch (cause) {
       throw new PetrelError("FOLDER_UNUSABLE", "the folder for blobs cannot be created or written", {
@@ -55,12 +46,12 @@ export class BlobStore {
         cause,
       });
     }
-    return new BlobStore(folder, newId);
+    return new BlobStore(folder);
   }
 
   /** Resolves once on disk. Content beyond 16 MiB is cut, and the ref says so; its digest is that of the cut content. */
   async put(content: Uint8Array | AsyncIterable<Uint8Array>): Promise<BlobRef> {
-    const path = join(this.#folder, "incoming", this.#newId());
+    const path = join(this.#folder, "incoming", randomUUID());
     const file = await open(path, "wx", 0o600);
     try {
       const hash = createHash("sha256");

@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 import { isPetrelError, PetrelError } from "../errors.ts";
 import { isObject, type Json, type JsonObject } from "../json.ts";
 import type { Responder } from "../link/ask.ts";
+import type { BlobRef } from "../model/execution.ts";
 import type { BlobStore, PartialBlob } from "./blob-fs.ts";
 import { isDigest, maxBlobBytes } from "./blob-ref.ts";
 
@@ -32,79 +33,77 @@ export function blobResponder(store: Pick<BlobStore, "read">): Responder {
   };
 }
 
+type AskPeer = (op: string, args: JsonObject, withinMs: number) => Promise<Json>;
+
 export interface BlobFetch {
   /** The link's `ask`. */
-  readonly ask: (op: string, args: JsonObject, withinMs: number) => Promise<Json>;
-  readonly digest: string;
-  readonly blobs: BlobStore;
+  readonly ask: AskPeer;
+  readonly ref: BlobRef;
+  readonly store: BlobStore;
   /** For each range. */
-  readonly withinMs?: number;
+  readonly withinMs: number;
 }
 
-interface Range {
-  readonly bytes: Uint8Array;
-  /** Of the whole. */
-  readonly size: number;
+/** Bytes of a blob that the peer has, for one that is known by its digest alone. BLOB_MISSING. */
+export async function blobSize(ask: AskPeer, digest: string, withinMs: number): Promise<number> {
+  const answer = await ask(blobQuestion, { digest, offset: 0, length: 0 }, withinMs);
+  if (isObject(answer) && isCount(answer.size, Number.MAX_SAFE_INTEGER)) return answer.size;
+  throw new PetrelError("BLOB_CORRUPT", `the peer's answer about ${digest} names no size`);
 }
 
 /**
- * The content, once it is in the store, whole and checked. What was fetched before an interruption is not fetched
+ * Resolves once the blob is in the store, whole and checked. What was fetched before an interruption is not fetched
  * again; content with another digest is fetched anew, once. BLOB_MISSING, BLOB_TOO_LARGE, BLOB_CORRUPT, ASK_TIMEOUT,
  * LINK_CLOSED.
  */
-export async function fetchBlob(fetch: BlobFetch): Promise<Uint8Array> {
-  const { digest, blobs } = fetch;
-  if (!(await blobs.has(digest))) {
-    await blobs.fetching(digest, async (partial) => {
-      // Another caller may have fetched it while this one waited.
-      if (await blobs.has(digest)) return;
-      try {
-        await fetchRest(fetch, partial);
-        await partial.finish();
-      } catch (error) {
-        if (!isPetrelError(error) || error.code !== "BLOB_CORRUPT") throw error;
-        await partial.clear();
-        await fetchRest(fetch, partial);
-        await partial.finish();
-      }
-    });
-  }
-  return blobs.readAll(digest);
+export async function fetchBlob(fetch: BlobFetch): Promise<void> {
+  const { ref, store } = fetch;
+  if (ref.size > maxBlobBytes) throw new PetrelError("BLOB_TOO_LARGE", `${ref.digest} has ${ref.size} bytes`);
+  if (await store.has(ref.digest)) return;
+  await store.fetching(ref.digest, async (partial) => {
+    // Another caller may have fetched it while this one waited.
+    if (await store.has(ref.digest)) return;
+    try {
+      await fetchRest(fetch, partial);
+      await partial.finish();
+    } catch (error) {
+      if (!isPetrelError(error) || error.code !== "BLOB_CORRUPT") throw error;
+      await partial.clear();
+      await fetchRest(fetch, partial);
+      await partial.finish();
+    }
+  });
 }
 
 async function fetchRest(fetch: BlobFetch, partial: PartialBlob): Promise<void> {
-  const start = await partial.size();
-  // The first answer tells the size; the others are asked for ahead.
-  const { bytes, size } = await askRange(fetch, start);
-  if (start > size) throw new PetrelError("BLOB_CORRUPT", `more of ${fetch.digest} is here than there is`);
-  await partial.append(bytes);
-  const ahead: Promise<Range>[] = [];
-  let next = start + bytes.length;
+  const { digest, size } = fetch.ref;
+  let next = await partial.size();
+  if (next > size) throw new PetrelError("BLOB_CORRUPT", `more of ${digest} is here than there is`);
+  const ahead: Promise<Uint8Array>[] = [];
   while (next < size || ahead.length > 0) {
     while (next < size && ahead.length < rangesInFlight) {
-      const range = askRange(fetch, next, size);
+      const range = askRange(fetch, next);
       // The first failure ends the fetch; those behind it are not waited for.
       range.catch(() => {});
       ahead.push(range);
       next += Math.min(rangeBytes, size - next);
     }
-    const range = await ahead.shift();
-    if (range !== undefined) await partial.append(range.bytes);
+    const bytes = await ahead.shift();
+    if (bytes !== undefined) await partial.append(bytes);
   }
 }
 
-async function askRange(fetch: BlobFetch, offset: number, size?: number): Promise<Range> {
-  const { ask, digest, withinMs = 30_000 } = fetch;
-  const answer = await ask(blobQuestion, { digest, offset, length: rangeBytes }, withinMs);
-  const wrong = (what: string) => new PetrelError("BLOB_CORRUPT", `the peer's ${digest} ${what}`);
-  if (!isObject(answer) || typeof answer.data !== "string") throw wrong("comes in another form");
-  const whole = answer.size;
-  if (!isCount(whole, Number.MAX_SAFE_INTEGER) || (size ?? whole) !== whole) throw wrong("has another size");
-  if (whole > maxBlobBytes) throw new PetrelError("BLOB_TOO_LARGE", `${digest} has ${whole} bytes`);
+async function askRange({ ask, ref, withinMs }: BlobFetch, offset: number): Promise<Uint8Array> {
+  const { digest, size } = ref;
+  const length = Math.min(rangeBytes, size - offset);
+  const answer = await ask(blobQuestion, { digest, offset, length }, withinMs);
+  if (!isObject(answer) || typeof answer.data !== "string" || answer.size !== size) {
+    throw new PetrelError("BLOB_CORRUPT", `the peer's ${digest} has another size or form`);
+  }
   const bytes = Buffer.from(answer.data, "base64");
-  if (bytes.length !== Math.max(0, Math.min(rangeBytes, whole - offset)))
-    throw wrong("comes in other pieces");
-  return { bytes, size: whole };
+  if (bytes.length !== length)
+    throw new PetrelError("BLOB_CORRUPT", `a range of ${digest} has another length`);
+  return bytes;
 }
 
 function isCount(value: unknown, most: number): value is number {
