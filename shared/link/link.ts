@@ -128,6 +128,9 @@ export class Link<S extends Side = Side> {
       marksFor: (hello) => this.#marksFor(hello),
       begin: (session) => {
         this.#sender.begin(session);
+        // Not at `connected`: a hub behind a broker of its own may not have subscribed to this agent yet.
+        this.#asker.connected();
+        this.output.connected();
         options.ready?.();
       },
       end: () => this.#sender.end(),
@@ -161,8 +164,6 @@ export class Link<S extends Side = Side> {
     if (this.#closed) return;
     this.#connected = true;
     this.#greeting.connected();
-    this.#asker.connected();
-    this.output.connected();
   }
 
   disconnected(): void {
