@@ -6,6 +6,8 @@ import { agentKey, agentKeys, agentRange } from "../store/keys.ts";
 
 /** Values one owner may have; names and expiry of all of them are in memory while it is used. */
 export const maxLocalValues = 10_000;
+/** Characters of the values in one answer. */
+export const maxListLength = 4 * 1024 * 1024;
 /** As StackStorm's page size (`api.max_page_size`). */
 const defaultListLimit = 100;
 
@@ -76,7 +78,7 @@ export class LocalValues {
     return isHeld;
   }
 
-  /** In order of name; the names of StackStorm's local keys carry their owner, and so do these. */
+  /** In order of name. Throws KEY_LIMIT when the page would not fit a line of the sensor protocol. */
   async list(
     prefix: string,
     limit: number = defaultListLimit,
@@ -85,9 +87,19 @@ export class LocalValues {
     const found = [...this.#names.keys()].filter((name) => name.startsWith(prefix) && this.#isHeld(name));
     const page = found.sort().slice(offset, offset + limit);
     const values = await Promise.all(page.map((name) => this.#read(name)));
+    const length = values.reduce((sum, value) => sum + (value?.length ?? 0), 0);
+    if (length > maxListLength) {
+      throw new PetrelError(
+        "KEY_LIMIT",
+        `${page.length} values of ${this.#owner} have ${length} characters`,
+        {
+          hint: "ask for fewer at once, by `limit` and `offset`",
+        },
+      );
+    }
     return page.flatMap((name, at) => {
       const value = values[at] ?? null;
-      return value === null ? [] : [{ name: `${this.#owner}:${name}`, value }];
+      return value === null ? [] : [{ name, value }];
     });
   }
 

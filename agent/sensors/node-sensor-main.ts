@@ -10,6 +10,8 @@ import type { AgentMessage, SensorMessage, StartMessage, TriggerMessage } from "
 import type { Sensor, SensorConstructor } from "./sensor.ts";
 import { ProtocolSensorService } from "./sensor-service.ts";
 
+/** Bytes of a line from the agent: a page of values, of which each character may take six bytes of JSON. */
+const maxAnswerBytes = 32 * 1024 * 1024;
 /** Milliseconds to end in after the agent has gone: nobody is left to send a signal. */
 const orphanGraceMs = 1_500;
 /** Milliseconds that cleanup may take after an error. */
@@ -161,7 +163,7 @@ function take(message: AgentMessage): void {
   }
 }
 
-const lines = new LineCutter();
+const lines = new LineCutter(maxAnswerBytes);
 channel.on("data", (chunk) => {
   for (const line of lines.push(chunk)) if (line.kind === "line") take(JSON.parse(line.text) as AgentMessage);
 });

@@ -54,6 +54,7 @@ class TestSensor(PollingSensor):
         LOG.info("module logger")
         self._logger.warning("set up")
         self.sensor_service.set_value(name="cursor", value=0)
+        beside.note(self._config["file"], "names %s" % [kv.name for kv in self.sensor_service.list_values()])
         beside.note(self._config["file"], "interval %s" % self.get_poll_interval())
         self.set_poll_interval(0.01)
 
@@ -169,7 +170,8 @@ test("a Python sensor gets its interval, its triggers, and modules of the pack's
   await waitUntil("setup and the first trigger", async () =>
     (await readFile(file, "utf8")).includes("cursor 1"),
   );
-  expect((await readFile(file, "utf8")).split("\n").slice(0, 2)).toEqual([
+  expect((await readFile(file, "utf8")).split("\n").slice(0, 3)).toEqual([
+    "names ['bench.TestSensor:cursor']",
     "interval 7",
     "trigger bench.seen",
   ]);

@@ -117,7 +117,9 @@ class SensorService(object):
                 "offset": offset,
             }
         )
-        return [KeyValuePair(pair["name"], pair["value"]) for pair in found or []]
+        # StackStorm's names of local values carry their owner.
+        owner = "%s:" % self._sensor if local else ""
+        return [KeyValuePair(owner + pair["name"], pair["value"]) for pair in found or []]
 
     def get_value(self, name, local=True, scope="system", decrypt=False):
         """The value's text, or None; StackStorm's sensors expect None for every failure."""

@@ -22,8 +22,8 @@ test("values are kept across a restart, each owner's apart", async () => {
   const values = await second.store.of("pack.A");
   expect(await values.get("cursor")).toBe("ä\n!");
   expect(await values.list("")).toEqual([
-    { name: "pack.A:cursor", value: "ä\n!" },
-    { name: "pack.A:other!name", value: "x" },
+    { name: "cursor", value: "ä\n!" },
+    { name: "other!name", value: "x" },
   ]);
   expect(await (await second.store.of("pack")).list("")).toEqual([]);
   expect(await values.delete("cursor")).toBe(true);
@@ -43,7 +43,7 @@ test("a value with a ttl is gone in time, also from the disk at the next opening
   expect(await values.get("short")).toBe("1");
   now += 1;
   expect(await values.get("short")).toBeNull();
-  expect(await values.list("")).toEqual([{ name: "pack.A:long", value: "2" }]);
+  expect(await values.list("")).toEqual([{ name: "long", value: "2" }]);
   expect(await values.delete("short")).toBe(false);
   await values.set("short", "3", 1);
   await first.close();
@@ -60,9 +60,19 @@ test("a list has pages, in order of names, below a prefix", async () => {
   const values = await store.of("pack.A");
   for (const name of ["b2", "a", "b1", "b3"]) await values.set(name, name);
   expect(await values.list("b", 2, 1)).toEqual([
-    { name: "pack.A:b2", value: "b2" },
-    { name: "pack.A:b3", value: "b3" },
+    { name: "b2", value: "b2" },
+    { name: "b3", value: "b3" },
   ]);
+  await close();
+});
+
+test("a page too long for one answer is refused, and a shorter one is not", async () => {
+  const { store, close } = await openValues(await tempFolder());
+  const values = await store.of("pack.A");
+  const text = "x".repeat(64 * 1024);
+  for (let at = 0; at < 65; at++) await values.set(`n${at}`, text);
+  await expect(values.list("")).rejects.toMatchObject({ code: "KEY_LIMIT" });
+  expect((await values.list("", 64)).length).toBe(64);
   await close();
 });
 
