@@ -16,6 +16,7 @@ import { agentFolder } from "./agent-folder-fs.ts";
 interface RunOptions {
   readonly label?: readonly string[];
   readonly config?: string;
+  readonly exitWithParent?: boolean;
   readonly [flag: string]: unknown;
 }
 
@@ -75,6 +76,7 @@ export function createPetrelAgent(io: CliIo): Command {
     .option("--id <name>", "its name, unique in the fleet; without it the host's name")
     .option("--label <key=value>", "a label that rules choose agents by (repeatable)", collect)
     .option("--config <agent.yaml>", `settings; without it ${systemConfig} is read if it exists`)
+    .option("--exit-with-parent", "end when standard input does: its parent has gone")
     .option("--log-level <level>", "debug, info, warn or error")
     .option("--log-format <format>", "text or json");
   withExample(

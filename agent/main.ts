@@ -4,7 +4,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { BlobStore } from "../shared/blobs/blob-fs.ts";
-import { blobResponder, fetchBlob } from "../shared/blobs/blob-transfer.ts";
+import { blobResponder, blobSize, fetchBlob } from "../shared/blobs/blob-transfer.ts";
 import { parseTimestamp, timestamp } from "../shared/clock.ts";
 import type { LogConfig } from "../shared/config/log-settings.ts";
 import { PetrelError } from "../shared/errors.ts";
@@ -12,6 +12,7 @@ import { ulidSource } from "../shared/ids.ts";
 import type { Json, JsonObject } from "../shared/json.ts";
 import { Link } from "../shared/link/link.ts";
 import { createLogger, type Logger } from "../shared/log.ts";
+import type { BlobRef } from "../shared/model/execution.ts";
 import { watchForEnd } from "../shared/signals-process.ts";
 import { createMending } from "../shared/storage/mending.ts";
 import { retryLocked } from "../shared/storage/retry-locked.ts";
@@ -68,6 +69,8 @@ const drainMs = 4_000;
 /** Milliseconds between TERM and KILL of an action's process group. */
 const termGraceMs = 2_000;
 const sensorPatienceMs = 3_000;
+/** Milliseconds for one range of a blob to come from the hub. */
+const rangeWithinMs = 15_000;
 /** How long another process may still hold the folder: one that is just ending. */
 const lockPatienceMs = 15_000;
 
@@ -103,7 +106,7 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
     mendStore.start = mending.start;
     teardown.add("store mending", () => mending.stop());
 
-    const blobs = await BlobStore.open({ folder: join(options.data, "blobs"), now, newId });
+    const blobs = await BlobStore.open({ folder: join(options.data, "blobs") });
 
     // The hub's clock, as last heard; between two hellos a monotonic clock carries it on.
     let hubTime = { atMs: clock.now(), heardAt: clock.monotonic() };
@@ -115,6 +118,11 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
       link === null
         ? Promise.reject(new PetrelError("ASK_TIMEOUT", "the link to the hub is not up yet"))
         : link.ask(op, args, withinMs);
+
+    const fetched = async (ref: BlobRef): Promise<Uint8Array> => {
+      await fetchBlob({ ask, ref, store: blobs, withinMs: rangeWithinMs });
+      return blobs.readAll(ref.digest);
+    };
 
     const values = new LocalValuesStore({ database, now });
     const datastore = createDatastore({ local: values, ask });
@@ -145,7 +153,7 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
 
     const packs = await PackCache.open({
       folder: join(options.data, "packs"),
-      fetch: (digest) => fetchBlob({ ask, digest, blobs }),
+      fetch: async (digest) => fetched({ digest, size: await blobSize(ask, digest, rangeWithinMs) }),
       monotonic: () => clock.monotonic(),
       log,
     });
@@ -196,8 +204,8 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
       packs: applier,
       datastore,
       blobs,
-      fetchBlob: (ref) => fetchBlob({ ask, digest: ref.digest, blobs }),
-      onOutput: (execution, stream, offset, text) => link?.output.write(execution, stream, offset, text),
+      fetchBlob: fetched,
+      onOutput: (execution, stream, _offset, text) => link?.output.write(execution, stream, text),
       hubNow,
       drainMs,
       passPoint: killAt(process.env.PETREL_KILL_AT),

@@ -2,11 +2,12 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { BlobStore } from "../shared/blobs/blob-fs.ts";
-import { blobResponder, fetchBlob } from "../shared/blobs/blob-transfer.ts";
+import { type BlobFetch, blobResponder, fetchBlob } from "../shared/blobs/blob-transfer.ts";
 import { timestamp } from "../shared/clock.ts";
 import type { ListenAddress } from "../shared/config/listen.ts";
 import type { LogConfig } from "../shared/config/log-settings.ts";
 import { PetrelError } from "../shared/errors.ts";
+import { noSlowRegex } from "../shared/expressions/regex/answer.ts";
 import { ulidSource } from "../shared/ids.ts";
 import { createLogger, type Logger } from "../shared/log.ts";
 import { watchForEnd } from "../shared/signals-process.ts";
@@ -75,6 +76,8 @@ export interface RunningHub {
 }
 
 const topicPrefix = "petrel";
+/** Milliseconds for one range of a blob to come from an agent. */
+const rangeWithinMs = 15_000;
 /** How long another process may still hold the folder: one that is just ending. */
 const lockPatienceMs = 5_000;
 
@@ -106,17 +109,16 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     const time = { clock, timers, jitter };
     const hub = await hubName(store, newId);
 
-    const blobs = await BlobStore.open({ folder: join(options.data, "blobs"), now, newId });
+    const blobs = await BlobStore.open({ folder: join(options.data, "blobs") });
     const registry = await openAgentRegistry(store);
     teardown.add("agent registry", () => registry.close());
     const keys = await openKeyBook(store, now);
-    const rules = await openLiveRules({ store, registry, keys, now, log });
-    teardown.add("rules", () => rules.close());
+    const slowRegex = { oracle: noSlowRegex, answer: async () => {}, close: () => {} };
+    teardown.add("slow patterns", () => slowRegex.close());
     const shrink = createShrinker({ put: (bytes) => blobs.put(bytes) });
-    const judge = async (...args: Parameters<typeof rules.judge>) => {
-      const outcome = await rules.judge(...args);
-      return outcome === "later" ? outcome : { ...outcome, dispatches: await shrink(outcome.dispatches) };
-    };
+    const rules = await openLiveRules({ store, registry, keys, slowRegex, shrink, now, log });
+    teardown.add("rules", () => rules.close());
+    const { judge } = rules;
 
     const context = async (agent: string, nowMs: number): Promise<TakeContext | null> => {
       const record = await store.agent(agent);
@@ -145,8 +147,10 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     const results = createResultFetcher({
       store,
       now,
-      fetch: (agent, digest) =>
-        fetchBlob({ blobs, digest, ask: (op, args, withinMs) => links.ask(agent, op, args, withinMs) }),
+      fetch: (agent, ref) => {
+        const ask: BlobFetch["ask"] = (op, args, withinMs) => links.ask(agent, op, args, withinMs);
+        return fetchBlob({ ask, ref, store: blobs, withinMs: rangeWithinMs });
+      },
     });
     const jobs = startJobRunner({
       store,
@@ -194,7 +198,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       gone: greet.departed,
     });
     await greet.allAway();
-    for (const files of await readBuiltInPacks()) await packs.register(files, undefined, {});
+    for (const files of await readBuiltInPacks()) await packs.register(files, { assignTo: {} });
     await rules.judgePending();
 
     const events: TransportEvents = {
@@ -249,6 +253,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       rules: new RuleDesk({ store, catalogue: rules.catalogue, now }),
       letters: new LetterDesk({ store, context: (agent) => context(agent, now()) }),
       judge,
+      settled: rules.settled,
       facts: {
         version,
         hub,

@@ -19,7 +19,9 @@ export interface OperationsOptions {
   readonly rules: RuleDesk;
   readonly runs: RunDesk;
   readonly letters: LetterDesk;
-  readonly judge: (instance: TriggerInstance, skewMs: number) => Promise<Outcome | "later">;
+  /** Resolves when changed rules and packs are in force: what comes after an answer meets them. */
+  readonly settled: () => Promise<void>;
+  readonly judge: (instance: TriggerInstance, skewMs: number) => Promise<Outcome>;
   /** What does not change while the hub runs. */
   readonly facts: Pick<HubStatus, "version" | "hub" | "started_at" | "dev" | "data" | "mqtt" | "broker">;
   readonly now: () => number;
@@ -32,6 +34,11 @@ const maxLabelLength = 256;
 
 export function createOperations(options: OperationsOptions): HubOperations {
   const { store, registry, packs, rules, runs, letters, judge, facts, now, newId } = options;
+  const inForce = async <T>(change: Promise<T>): Promise<T> => {
+    const result = await change;
+    await options.settled();
+    return result;
+  };
   return {
     async status() {
       const counts = await store.counts();
@@ -49,13 +56,13 @@ export function createOperations(options: OperationsOptions): HubOperations {
     },
     run: (request) => runs.run(request),
     cancelExecution: (id, user) => runs.cancel(id, user),
-    registerPack: ({ files, config }) => packs.register(files, config),
-    configurePack: (ref, config) => packs.configure(ref, config),
-    removePack: (ref) => packs.remove(ref),
-    createRule: (text) => rules.create(text),
-    updateRule: (ref, text) => rules.update(ref, text),
-    deleteRule: (ref) => rules.delete(ref),
-    setRuleEnabled: (ref, enabled) => rules.setEnabled(ref, enabled),
+    registerPack: ({ files, folder, config }) => inForce(packs.register(files, { folder, config })),
+    configurePack: (ref, config) => inForce(packs.configure(ref, config)),
+    removePack: (ref) => inForce(packs.remove(ref)),
+    createRule: (text) => inForce(rules.create(text)),
+    updateRule: (ref, text) => inForce(rules.update(ref, text)),
+    deleteRule: (ref) => inForce(rules.delete(ref)),
+    setRuleEnabled: (ref, enabled) => inForce(rules.setEnabled(ref, enabled)),
 
     async reEmit(id) {
       const original = await store.instance(id);
@@ -73,9 +80,7 @@ export function createOperations(options: OperationsOptions): HubOperations {
         re_emit_of: original.id,
         rule_set_version: null,
       };
-      const judged = await judge(instance, 0);
-      const outcome =
-        judged === "later" ? { instance, enforcements: [], executions: [], dispatches: [] } : judged;
+      const outcome = await judge(instance, 0);
       await store.emit(outcome);
       return outcome.instance;
     },

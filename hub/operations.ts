@@ -40,6 +40,8 @@ export interface PackFile {
 
 export interface RegisterRequest {
   readonly files: readonly PackFile[];
+  /** The folder they were in: names the pack when its manifest does not, and is shown in errors. */
+  readonly folder?: string | undefined;
   /** The operator's layer; `undefined` keeps what was there. */
   readonly config?: JsonObject | undefined;
 }

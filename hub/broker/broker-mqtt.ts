@@ -56,7 +56,8 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
 
   const refuse = (connection: Connection, reason: string, message: string, where: string) =>
     refusals.note(reason, connection.peer?.id ?? connection.address, `refused: ${message}`, {
-      where: where.slice(0, 256),
+      // What a client wrote must not reach a terminal as it is.
+      where: where.slice(0, 256).replace(/\p{C}/gu, "?"),
     });
 
   const ingest = (agent: string, kind: TopicKind, bytes: Uint8Array): Promise<void> | void => {

@@ -21,8 +21,11 @@ export interface ExternalBrokerOptions extends TransportEvents {
   /** `mqtt://[USER[:PASSWORD]@]HOST:PORT` */
   readonly url: string;
   readonly prefix: string;
-  /** This hub's MQTT client id; the same after a restart, so that the broker closes what is left of the last one. */
-  readonly clientId: string;
+  /**
+   * This hub's name, the same after a restart: the broker then closes what is left of the last one. The MQTT client
+   * id is `hub:NAME`, which no agent can have.
+   */
+  readonly name: string;
   /** Which agents this hub serves; all when not given. */
   readonly owns?: (agent: string) => boolean;
   readonly logger: Logger;
@@ -117,6 +120,7 @@ export function connectExternal(options: ExternalBrokerOptions): ExternalBroker 
   const connection = new BrokerConnection({
     ...options,
     address,
+    clientId: `hub:${options.name}`,
     username: address.username,
     password: address.password,
     limits: { ...hubLimits, ...options.limits },

@@ -1,5 +1,6 @@
 /** Brings results that were too large for an entry from the agent that keeps them. */
 import type { JsonObject } from "../../shared/json.ts";
+import type { BlobRef } from "../../shared/model/execution.ts";
 import type { JobWork } from "../jobs/job-runner.ts";
 import type { Effect, Store } from "../store/store.ts";
 
@@ -9,7 +10,7 @@ export interface ResultFetcherOptions {
   readonly store: Store;
   readonly now: () => number;
   /** Resolves once the content is on this hub's disk. */
-  readonly fetch: (agent: string, digest: string, size: number) => Promise<unknown>;
+  readonly fetch: (agent: string, ref: BlobRef) => Promise<unknown>;
 }
 
 /** One job for each result: it survives a restart of the hub and an agent that is away. */
@@ -17,7 +18,7 @@ export function createResultFetcher({ store, now, fetch }: ResultFetcherOptions)
   const work: JobWork = async (job: JsonObject) => {
     const { agent, digest, size } = job;
     if (typeof agent === "string" && typeof digest === "string" && typeof size === "number") {
-      await fetch(agent, digest, size);
+      await fetch(agent, { digest, size });
     }
   };
   return {

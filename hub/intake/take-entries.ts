@@ -17,8 +17,8 @@ export interface TakeContext {
   /** A ULID for records that have no entry of their own. */
   readonly newId: () => string;
   readonly execution: (id: string) => Promise<Execution | null>;
-  /** Judges a fresh instance; `pending` instances come back as they are and are judged later. */
-  readonly judge: (instance: TriggerInstance, skewMs: number) => Promise<Outcome | "later">;
+  /** Judges a fresh instance. */
+  readonly judge: (instance: TriggerInstance, skewMs: number) => Promise<Outcome>;
   /** Counts what is normal and needs no record: repeats, late news. */
   readonly count: (what: string) => void;
 }
@@ -128,8 +128,7 @@ async function takeTrigger(entry: TriggerEntry, agent: AgentRecord, context: Tak
     re_emit_of: null,
     rule_set_version: null,
   };
-  const outcome = await context.judge(instance, skewMs);
-  return outcome === "later" ? { type: "instance", instance } : { type: "outcome", outcome };
+  return { type: "outcome", outcome: await context.judge(instance, skewMs) };
 }
 
 function sensorEffect(entry: SensorEventEntry, agent: string): Effect {

@@ -4,13 +4,14 @@ import { PetrelError } from "../../shared/errors.ts";
 import type { JsonObject } from "../../shared/json.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { PackRecord } from "../../shared/model/pack.ts";
+import { effectiveConfig } from "../../shared/packs/config.ts";
+import { configProblems } from "../../shared/packs/config-problems.ts";
 import type { PackFile } from "../../shared/packs/pack-file.ts";
 import { formatProblem } from "../../shared/problem.ts";
 import type { AgentRegistry } from "../agents/agent-registry.ts";
 import type { Dispatch, Store } from "../store/store.ts";
 import { nothingTold, type Told, untold } from "./assign.ts";
-import { configProblems } from "./config-problems.ts";
-import { invalidPack, prepareRegistration } from "./registration.ts";
+import { configPlace, invalidPack, prepareRegistration } from "./registration.ts";
 
 export interface PackDeskOptions {
   readonly store: Store;
@@ -22,6 +23,14 @@ export interface PackDeskOptions {
   readonly now: () => number;
   readonly newId: () => string;
   readonly log: Logger;
+}
+
+export interface RegisterOptions {
+  readonly folder?: string | undefined;
+  /** The operator's layer; `undefined` keeps what was there. */
+  readonly config?: JsonObject | undefined;
+  /** For a pack registered for the first time; by default as this hub does with every pack. */
+  readonly assignTo?: Readonly<Record<string, string>> | null;
 }
 
 const attempts = 10;
@@ -38,15 +47,22 @@ export class PackDesk {
   /** Contents first, then the record with its rules in one batch, then the agents; a crash in between is made up for. */
   async register(
     files: readonly PackFile[],
-    config: JsonObject | undefined,
-    assignTo = this.#options.assignTo,
+    { folder, config, assignTo = this.#options.assignTo }: RegisterOptions = {},
   ): Promise<PackRecord> {
     const { store, now, keepContents, log } = this.#options;
     for (let attempt = 0; attempt < attempts; attempt++) {
       const packs = new Map((await store.packs()).map((record) => [record.ref, record]));
       const { rules } = await store.ruleSet();
       const findBefore = (ref: string) => packs.get(ref) ?? null;
-      const prepared = prepareRegistration({ files, config, rules, assignTo, nowMs: now(), findBefore });
+      const prepared = prepareRegistration({
+        files,
+        folder,
+        config,
+        rules,
+        assignTo,
+        nowMs: now(),
+        findBefore,
+      });
       const { record, contents } = prepared;
       await keepContents(contents);
       const before = findBefore(record.ref);
@@ -64,7 +80,12 @@ export class PackDesk {
     const { store, now } = this.#options;
     for (let attempt = 0; attempt < attempts; attempt++) {
       const before = await this.#known(ref);
-      const wrong = configProblems(before.pack, config);
+      const wrong = configProblems({
+        schema: before.pack.config_schema,
+        config: effectiveConfig(before.pack, config),
+        complete: true,
+        at: configPlace,
+      });
       if (wrong.length > 0) throw invalidPack(wrong);
       const record = { ...before, config, registered_at: timestamp(now()), rev: before.rev + 1 };
       if (!(await store.putPack(record, before.rev, [], []))) continue;

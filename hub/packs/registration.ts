@@ -4,11 +4,12 @@ import { PetrelError } from "../../shared/errors.ts";
 import type { JsonObject } from "../../shared/json.ts";
 import type { PackRecord } from "../../shared/model/pack.ts";
 import type { RuleRecord } from "../../shared/model/rule.ts";
+import { effectiveConfig } from "../../shared/packs/config.ts";
+import { configProblems } from "../../shared/packs/config-problems.ts";
 import { packContents } from "../../shared/packs/contents.ts";
 import type { PackFile } from "../../shared/packs/pack-file.ts";
 import { parsePack } from "../../shared/packs/parse-pack.ts";
 import { formatProblem, type Problem } from "../../shared/problem.ts";
-import { configProblems } from "./config-problems.ts";
 
 export interface Registration {
   readonly record: PackRecord;
@@ -22,6 +23,8 @@ export interface Registration {
 
 export interface RegistrationInput {
   readonly files: readonly PackFile[];
+  /** The folder they were in: names the pack when its manifest does not, and is shown in errors. */
+  readonly folder: string | undefined;
   /** `undefined` keeps the operator's layer of the version before. */
   readonly config: JsonObject | undefined;
   /** All rules as they are now. */
@@ -38,13 +41,19 @@ export interface RegistrationInput {
  * A rule keeps being switched on or off by its file: registering is what the file says now.
  */
 export function prepareRegistration(input: RegistrationInput): Registration {
-  const parsed = parsePack(input.files);
+  const parsed = parsePack(input.files, { folder: input.folder });
   if (parsed.pack === null) throw invalidPack(parsed.problems);
   const { pack } = parsed;
   const ref = pack.manifest.ref;
   const before = input.findBefore(ref);
   const config = input.config ?? before?.config ?? {};
-  const wrong = configProblems(pack, config);
+  // Required values may come later, by `pack config`: until then the sensor says what it misses.
+  const wrong = configProblems({
+    schema: pack.config_schema,
+    config: effectiveConfig(pack, config),
+    complete: false,
+    at: configPlace,
+  });
   if (wrong.length > 0) throw invalidPack(wrong);
 
   const packed = packContents(input.files);
@@ -75,6 +84,10 @@ export function prepareRegistration(input: RegistrationInput): Registration {
     .map(({ rule }) => rule.ref);
   return { record, contents: packed.bytes, rules, removeRules, warnings: parsed.problems };
 }
+
+/** Where a value of the operator's layer is, for errors. */
+export const configPlace = (path: readonly (string | number)[]): string =>
+  path.length === 0 ? "config" : `config (${path.join(".")})`;
 
 /** One error for many problems: each with its place and its mend, as `petrel pack check` prints them. */
 export function invalidPack(problems: readonly Problem[], what: "pack" | "rule" = "pack"): PetrelError {

@@ -20,11 +20,8 @@ import type { Dispatch, Outcome } from "../store/store.ts";
 /** A rule that matched, or could not be judged; a clean mismatch leaves no trace. */
 export type Verdict =
   | { readonly rule: RuleDefinition; readonly matched: true }
-  | {
-      readonly rule: RuleDefinition;
-      readonly matched: false;
-      readonly error: { code: string; message: string };
-    };
+  /** `error` is `CODE: text`. */
+  | { readonly rule: RuleDefinition; readonly matched: false; readonly error: string };
 
 export interface EnforceWith {
   readonly ruleSetVersion: number;
@@ -42,7 +39,7 @@ export interface EnforceWith {
 }
 
 /** The user that rules act as, StackStorm's system user. */
-const systemUser = "stanley";
+export const systemUser = "stanley";
 
 /**
  * Decides everything one instance leads to. Ids follow from the instance, the rule and the agent, so that judging
@@ -89,11 +86,11 @@ function enforceOne(instance: TriggerInstance, verdict: Verdict, given: EnforceW
     executions: [],
     shadow: rule.mode === "shadow",
   };
-  const refuse = (error: { code: string; message: string }, executions: readonly Execution[] = []): Made => ({
+  const refuse = (reason: string, executions: readonly Execution[] = []): Made => ({
     enforcement: {
       ...enforcement,
       status: "failed",
-      failure_reason: `${error.code}: ${error.message}`,
+      failure_reason: reason,
       executions: executions.map((execution) => execution.id),
     },
     executions,
@@ -103,15 +100,16 @@ function enforceOne(instance: TriggerInstance, verdict: Verdict, given: EnforceW
   if (!verdict.matched) return refuse(verdict.error);
   const action = given.action(rule.action.ref);
   if (action === null) {
-    return refuse({ code: "RULE_ACTION_UNKNOWN", message: `action ${rule.action.ref} is not registered` });
+    return refuse(`RULE_ACTION_UNKNOWN: action ${rule.action.ref} is not registered`);
   }
   try {
     refuseUnrunnable(action);
   } catch (error) {
-    return refuse(errorReport(error));
+    const { code, message } = errorReport(error);
+    return refuse(`${code}: ${message}`);
   }
   const placement = place(rule.action.target, instance.origin, given.agents);
-  if (!placement.found) return refuse({ code: "RULE_TARGET", message: placement.reason });
+  if (!placement.found) return refuse(`RULE_TARGET: ${placement.reason}`);
 
   const base = (agent: string) => ({
     id: derivedId(receivedMs, instance.id, rule.ref, agent, 1),
@@ -133,10 +131,11 @@ function enforceOne(instance: TriggerInstance, verdict: Verdict, given: EnforceW
   } catch (error) {
     if (!(error instanceof PetrelError)) throw error;
     const report = errorReport(error);
-    if (enforcement.shadow) return refuse(report);
+    const reason = `${report.code}: ${report.message}`;
+    if (enforcement.shadow) return refuse(reason);
     const supplied: JsonObject = rule.action.parameters;
     return refuse(
-      report,
+      reason,
       placement.agents.map((agent) => failedExecution(base(agent), supplied, report)),
     );
   }

@@ -40,7 +40,7 @@ describe("enforcing rules on a trigger instance", () => {
     const broken = {
       rule: aRule({ ref: "mypack.broken" }),
       matched: false,
-      error: { code: "CRITERIA_TYPE", message: "no" },
+      error: "CRITERIA_TYPE: no",
     } as const;
     const outcome = enforce(anInstance(), [broken, matched()], given);
     expect(outcome.enforcements.map((e) => [e.status, e.failure_reason])).toEqual([

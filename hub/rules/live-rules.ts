@@ -1,0 +1,235 @@
+/** The rules and packs of now: compiled once per version, swapped as a whole, asked for each trigger instance. */
+import { errorReport, PetrelError } from "../../shared/errors.ts";
+import type { KeySource } from "../../shared/expressions/datastore-lookup.ts";
+import { RegexNeeded, type RegexOracle } from "../../shared/expressions/regex/answer.ts";
+import type { JsonObject } from "../../shared/json.ts";
+import type { Logger } from "../../shared/log.ts";
+import type { RuleDefinition } from "../../shared/model/rule.ts";
+import type { TriggerInstance } from "../../shared/model/trigger.ts";
+import { effectiveConfig } from "../../shared/packs/config.ts";
+import { runnerParameters } from "../../shared/packs/runners.ts";
+import { payloadProblems } from "../../shared/parameters/payload.ts";
+import { resolveParameters } from "../../shared/parameters/resolve.ts";
+import { type CompiledRuleSet, compileRuleSet } from "../../shared/rules/compiled-rule-set.ts";
+import { matchTrigger, type TriggerView, triggerScope } from "../../shared/rules/match.ts";
+import { renderTarget, ruleActionInput } from "../../shared/rules/rule-action.ts";
+import type { AgentRegistry } from "../agents/agent-registry.ts";
+import type { KeyBook } from "../datastore/key-book.ts";
+import type { ResolvedParameters, RunnableAction } from "../executions/request.ts";
+import { buildCatalogue, type Catalogue } from "../packs/catalogue.ts";
+import type { Dispatch, Outcome, Store } from "../store/store.ts";
+import { enforce, systemUser, type Verdict } from "./enforce.ts";
+
+export interface LiveRulesOptions {
+  readonly store: Store;
+  readonly registry: AgentRegistry;
+  readonly keys: KeyBook;
+  /** Answers patterns that the linear-time engine cannot take, within a bound. */
+  readonly slowRegex: { readonly oracle: RegexOracle; readonly answer: (need: RegexNeeded) => Promise<void> };
+  /** Moves parameters that are too large for an entry to a blob. */
+  readonly shrink: (dispatches: readonly Dispatch[]) => Promise<readonly Dispatch[]>;
+  readonly now: () => number;
+  readonly log: Logger;
+}
+
+export interface LiveRules {
+  readonly catalogue: () => Catalogue;
+  /** Everything a fresh instance leads to. Never rejects for what a rule does wrong: that is an enforcement. */
+  judge(instance: TriggerInstance, skewMs: number): Promise<Outcome>;
+  /** For a run by hand: values are data, only templates of defaults are rendered. Throws PARAMETER_*. */
+  resolveRun(action: RunnableAction, supplied: JsonObject, user: string): ResolvedParameters;
+  /** Resolves when every change that is on disk is in force. */
+  settled(): Promise<void>;
+  /** Judges what a stop had left pending. */
+  judgePending(): Promise<void>;
+  close(): void;
+}
+
+/** A slow pattern is asked for at most this often in judging one instance; each answer takes 50 ms at most. */
+const mostSlowAnswers = 200;
+const problemsKept = 20;
+
+export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRules> {
+  const { store, registry, keys, slowRegex, shrink, now, log } = options;
+  let catalogue = buildCatalogue(await store.packs());
+  let rules = compile(await store.ruleSet());
+  let reading: Promise<void> = Promise.resolve();
+  let isReading = false;
+  let isStale = false;
+  const keySource: KeySource = (name) => keys.get(name) ?? undefined;
+
+  const readAgain = async (): Promise<void> => {
+    do {
+      isStale = false;
+      const packs = await store.packs();
+      const set = await store.ruleSet();
+      catalogue = buildCatalogue(packs);
+      rules = compile(set);
+    } while (isStale);
+  };
+  const close = store.subscribeChanges((changes) => {
+    if (!changes.some(({ type }) => type === "rules" || type === "pack")) return;
+    isStale = true;
+    if (isReading) return;
+    isReading = true;
+    reading = readAgain()
+      .catch((error) => log.error("rules and packs could not be read again; the old ones stay", { error }))
+      .finally(() => {
+        isReading = false;
+      });
+  });
+
+  const resolve = (
+    action: RunnableAction,
+    rule: RuleDefinition,
+    instance: TriggerInstance,
+  ): ResolvedParameters => {
+    const pack = catalogue.packs.get(action.definition.pack);
+    const config = pack === undefined ? {} : effectiveConfig(pack.pack, pack.config);
+    return resolveParameters(
+      ruleActionInput({
+        rule,
+        action: action.definition,
+        trigger: viewOf(instance),
+        keys: keySource,
+        config,
+        actionContext: {
+          user: systemUser,
+          trigger_instance: { id: instance.id },
+          trace_tag: instance.trace_tag,
+        },
+        regex: slowRegex.oracle,
+      }),
+    );
+  };
+
+  const judgeNow = (instance: TriggerInstance, skewMs: number): Outcome => {
+    const { triggerTypes, actions } = catalogue;
+    const set = rules;
+    const type = triggerTypes.get(instance.trigger);
+    if (type === undefined) {
+      const error = new PetrelError("TRIGGER_UNKNOWN", `no trigger type is called ${instance.trigger}`);
+      return refused(instance, set.version, error);
+    }
+    const problems =
+      type.payload_validation === "off" ? [] : payloadProblems(type.payload_schema, instance.payload);
+    if (problems.length > 0 && type.payload_validation === "drop") {
+      return refused(instance, set.version, new PetrelError("TRIGGER_PAYLOAD", problems.join("; ")));
+    }
+    const checked =
+      problems.length === 0 ? instance : { ...instance, validation: problems.slice(0, problemsKept) };
+    const view = viewOf(checked);
+    const matched = matchTrigger(set, view, { now: now(), keys: keySource, regex: slowRegex.oracle });
+    if (!matched.done) throw new RegexNeeded(matched.needs);
+    const verdicts = matched.hits.map(({ rule: { rule }, error }) => verdictOf(rule, error, view));
+    return enforce(checked, verdicts, {
+      ruleSetVersion: set.version,
+      agents: registry.all(),
+      action: (ref) => actions.get(ref) ?? null,
+      resolve,
+      nowMs: now(),
+      skewMs,
+    });
+  };
+
+  /** The target's templates are rendered here: placing needs a plain target. */
+  const verdictOf = (rule: RuleDefinition, error: string | null, view: TriggerView): Verdict => {
+    if (error !== null) return { rule, matched: false, error };
+    const { target } = rule.action;
+    if (target === undefined) return { rule, matched: true };
+    try {
+      const rendered = renderTarget(target, triggerScope(view, keySource), slowRegex.oracle);
+      return { rule: { ...rule, action: { ...rule.action, target: rendered } }, matched: true };
+    } catch (cause) {
+      if (!(cause instanceof PetrelError)) throw cause;
+      const { code, message } = errorReport(cause);
+      return { rule, matched: false, error: `${code}: action.target: ${message}` };
+    }
+  };
+
+  const judge = async (instance: TriggerInstance, skewMs: number): Promise<Outcome> => {
+    for (let asked = 0; ; asked++) {
+      try {
+        const outcome = judgeNow(instance, skewMs);
+        return { ...outcome, dispatches: await shrink(outcome.dispatches) };
+      } catch (error) {
+        if (!(error instanceof RegexNeeded)) throw error;
+        if (asked >= mostSlowAnswers) {
+          const reason = new PetrelError("CRITERIA_REGEX", "its rules ask too many slow patterns");
+          return refused(instance, rules.version, reason);
+        }
+        await slowRegex.answer(error);
+      }
+    }
+  };
+
+  return {
+    catalogue: () => catalogue,
+    judge,
+    settled: () => reading,
+    resolveRun(action, supplied, user) {
+      const { definition } = action;
+      const pack = catalogue.packs.get(definition.pack);
+      const context = {
+        ...triggerlessScope(keySource),
+        action_context: { pack: definition.pack, user },
+        config_context: pack === undefined ? {} : effectiveConfig(pack.pack, pack.config),
+      };
+      const runner = runnerParameters[definition.runner_type] ?? {};
+      return resolveParameters({
+        action: definition.parameters,
+        runner,
+        supplied,
+        context,
+        renderSupplied: false,
+      });
+    },
+    async judgePending() {
+      for (;;) {
+        const pending = await store.pendingInstances(200);
+        if (pending.length === 0) return;
+        let settled = 0;
+        for (const instance of pending) if (await store.process(await judge(instance, 0))) settled += 1;
+        log.info("instances left pending by the last stop were judged", { settled });
+        if (settled === 0) return;
+      }
+    },
+    close,
+  };
+}
+
+const viewOf = ({ trigger, payload, origin, late }: TriggerInstance): TriggerView => ({
+  trigger,
+  payload,
+  origin,
+  late,
+});
+
+function triggerlessScope(keys: KeySource) {
+  const { st2kv } = triggerScope({ trigger: "", payload: null, origin: null, late: false }, keys);
+  return { st2kv };
+}
+
+function compile(set: {
+  readonly version: number;
+  readonly rules: readonly { readonly rule: RuleDefinition }[];
+}): CompiledRuleSet {
+  return compileRuleSet(
+    set.version,
+    set.rules.map(({ rule }) => rule),
+  );
+}
+
+function refused(instance: TriggerInstance, version: number, error: PetrelError): Outcome {
+  return {
+    instance: {
+      ...instance,
+      status: "processing_failed",
+      reason: `${error.code}: ${error.message}`.slice(0, 2_000),
+      rule_set_version: version,
+    },
+    enforcements: [],
+    executions: [],
+    dispatches: [],
+  };
+}
