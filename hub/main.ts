@@ -228,7 +228,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
         ...time,
         url,
         prefix: topicPrefix,
-        clientId: hub,
+        name: hub,
         logger: log,
       });
       mqtt = url;

@@ -106,7 +106,6 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
       const old = sessions.get(id);
       if (old !== undefined) {
         counts.takeovers += 1;
-        logger.warn("a second session took over", { agent: id, old: old.address, new: connection.address });
         options.onTakeover?.(id, old.address, connection.address);
       }
       done(null, true);

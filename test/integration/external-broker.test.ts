@@ -17,7 +17,7 @@ function testHub(port: number, options: Partial<ExternalBrokerOptions> = {}) {
   const hub = connectExternal({
     url: url(port),
     prefix: "petrel",
-    clientId: "petrel-hub",
+    name: "one",
     logger: silentLogger,
     clock: systemClock,
     timers: systemTimers,
@@ -167,6 +167,15 @@ describe.skipIf(missing !== null)(
       await waitUntil("the one is heard", () => heard.length > 0);
       expect(heard).toEqual([`web-1 presence ${presence("online")}`]);
       expect(events).toEqual(["connect web-1 null"]);
+    });
+
+    test("no agent can take the hub's place at the broker", async () => {
+      const { port } = await startMosquitto();
+      const { hub, events } = testHub(port);
+      await waitUntil("the hub is there", () => hub.reached());
+      const { agent } = testAgent({ url: url(port), id: "one" });
+      await waitUntil("they have met", () => agent.connected() && hub.connected("one"));
+      expect(events).toEqual(["connect one null"]);
     });
 
     test("the hub starts while the broker is away, says so once, and finds it later", async () => {

@@ -116,7 +116,7 @@ export async function mosquittoNetwork(): Promise<LinkNetwork> {
     ...parts,
     ...eventsOf(listening),
     url: `mqtt://127.0.0.1:${hubWire.port}`,
-    clientId: "petrel-hub",
+    name: "one",
     limits: quickly,
   });
   return network(listening, hub, [agentWire, hubWire], agentWire.port, mosquitto.kill);
