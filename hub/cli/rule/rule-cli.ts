@@ -3,12 +3,13 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { text as readAll } from "node:stream/consumers";
 import type { Command } from "commander";
-import { withExample } from "../../../shared/cli/program-cli.ts";
+import { CommandEnded, withExample } from "../../../shared/cli/program-cli.ts";
 import { PetrelError } from "../../../shared/errors.ts";
 import type { RuleDefinition, RuleRecord } from "../../../shared/model/rule.ts";
 import type { CliContext } from "../context-cli.ts";
 import type { NounCommands } from "../nouns-cli.ts";
 import { asIs, getVerb, listVerb } from "../verbs-cli.ts";
+import type { RuleTestOptions } from "./rule-test-cli.ts";
 
 type Rule = RuleDefinition & Pick<RuleRecord, "source" | "updated_at" | "rev">;
 
@@ -62,6 +63,26 @@ function changeVerbs(noun: Command, context: CliContext): void {
   }
 }
 
+/** `test` needs no hub. */
+function testVerb(noun: Command, context: CliContext): void {
+  withExample(
+    noun
+      .command("test [rule]")
+      .description("tell what a rule, or many, would do with recorded triggers; needs no hub")
+      .option("--trigger <file>", "one trigger as JSON: {trigger, payload, origin?}")
+      .option("--rules <path>", "a file or folder of rules, with --triggers")
+      .option("--triggers <file>", "recorded triggers, one JSON text a line; prints one JSON line a pair")
+      .option("--packs <folder>", "packs whose actions the rules run, so that parameters are cast")
+      .option("--keys <file>", "values of st2kv.system, a flat JSON object"),
+    "petrel rule test alert.yaml --trigger changed.json",
+    "petrel rule test --rules rules/ --triggers recorded.ndjson --packs packs --json",
+  ).action(async (rule: string | undefined, options: Omit<RuleTestOptions, "rule">, self: Command) => {
+    const { ruleTest } = await import("./rule-test-cli.ts");
+    const json = context.globals(self).json;
+    throw new CommandEnded(await ruleTest({ ...options, rule, json }, context.io));
+  });
+}
+
 export const ruleCommands: NounCommands = (noun, context) => {
   listVerb<Rule, Rule>(noun, context, {
     path,
@@ -91,4 +112,5 @@ export const ruleCommands: NounCommands = (noun, context) => {
     example: "petrel rule get mypack.on_change",
   });
   changeVerbs(noun, context);
+  testVerb(noun, context);
 };
