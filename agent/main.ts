@@ -149,7 +149,6 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
           log,
         }),
     });
-    teardown.add("sensors", () => sensors.close(sensorPatienceMs));
 
     const packs = await PackCache.open({
       folder: join(options.data, "packs"),
@@ -211,7 +210,11 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
       passPoint: killAt(process.env.PETREL_KILL_AT),
     });
     await actions.start();
-    teardown.add("actions", () => actions.stop(), drainMs + termGraceMs + 4_000);
+    // Both may take seconds to end what does not want to; together they stay within what Ctrl-C may take.
+    const stopWork = async () => {
+      await Promise.all([actions.stop(), sensors.close(sensorPatienceMs)]);
+    };
+    teardown.add("actions and sensors", stopWork, drainMs + termGraceMs + 4_000);
     await applier.start();
     teardown.add("packs", () => applier.close());
 
