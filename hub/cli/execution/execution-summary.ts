@@ -7,12 +7,17 @@ function elapsed({ start_timestamp, end_timestamp }: Execution): number | undefi
   return (Date.parse(end_timestamp) - Date.parse(start_timestamp)) / 1000;
 }
 
+type Fields = Readonly<Record<string, unknown>>;
+
+const withoutEmpty = (fields: Fields): Fields =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null && value !== undefined));
+
 /** The record without what is empty or of use to programs only; the result comes last. */
-export function executionSummary(execution: Execution): Record<string, unknown> {
+export function executionSummary(execution: Execution): Fields {
   const { id, action, agent, status, reason, rule, trigger_instance, user } = execution;
   const { created_at, start_timestamp, end_timestamp, parameters, result, result_blob, late_result } =
     execution;
-  const all: Record<string, unknown> = {
+  return withoutEmpty({
     id,
     action,
     agent,
@@ -25,10 +30,10 @@ export function executionSummary(execution: Execution): Record<string, unknown> 
     start_timestamp,
     end_timestamp,
     elapsed_seconds: elapsed(execution),
-    parameters,
+    // Parameters that nobody gave are there as null.
+    parameters: withoutEmpty(parameters),
     result,
     result_blob,
     late_result,
-  };
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null && value !== undefined));
+  });
 }

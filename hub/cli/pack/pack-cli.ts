@@ -123,12 +123,14 @@ function registerVerb(noun: Command, context: CliContext): void {
     };
     const pack = await context.api(self).ask<PackView>("POST", path, { body });
     const contents = [
-      [pack.sensors, "sensors"],
-      [pack.trigger_types, "trigger types"],
-      [pack.rules, "rules"],
-      [pack.actions, "actions"],
+      [pack.sensors, "sensor"],
+      [pack.trigger_types, "trigger type"],
+      [pack.rules, "rule"],
+      [pack.actions, "action"],
     ] as const;
-    const counts = contents.map(([refs, what]) => `${refs.length} ${what}`).join(", ");
+    const counts = contents
+      .map(([refs, what]) => `${refs.length} ${what}${refs.length === 1 ? "" : "s"}`)
+      .join(", ");
     await context.say(self, `${pack.ref} ${pack.version} is registered: ${counts}`, pack);
   });
 }

@@ -377,7 +377,7 @@ describe("changing things", () => {
     const ended = await runPetrel(["pack", "register", "mypack", ...set, "--data", started.folder], { cwd });
     expect(ended).toMatchObject({
       code: 0,
-      stdout: "mypack 1.0.0 is registered: 0 sensors, 1 trigger types, 0 rules, 1 actions\n",
+      stdout: "mypack 1.0.0 is registered: 0 sensors, 1 trigger type, 0 rules, 1 action\n",
     });
     expect(started.operations.calls[0]?.args[0]).toEqual({
       files: [

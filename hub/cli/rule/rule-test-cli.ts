@@ -1,0 +1,174 @@
+/** `petrel rule test`: rules against recorded triggers, without a hub. */
+import { formatError, isPetrelError, PetrelError } from "../../../shared/errors.ts";
+import { encodeJson } from "../../../shared/expressions/python/json-text.ts";
+import { withRegexAnswers } from "../../../shared/rules/regex-answers.ts";
+import { SlowRegex } from "../../../shared/rules/slow-regex-process.ts";
+import {
+  indexRules,
+  judgePair,
+  outcomeLine,
+  readTrigger,
+  type TestOutcome,
+  type TestRule,
+  type TestSurroundings,
+} from "../../rules/bulk-test.ts";
+import { readActions, readKeys, readLines, readRules, readText } from "../../rules/test-inputs-fs.ts";
+import { plainLines, toTable } from "../output.ts";
+
+export interface RuleTestOptions {
+  /** One rule's file, with `trigger`. */
+  readonly rule?: string | undefined;
+  /** A file with one trigger. */
+  readonly trigger?: string | undefined;
+  /** A file or folder of rules, with `triggers`. */
+  readonly rules?: string | undefined;
+  /** One trigger per line. */
+  readonly triggers?: string | undefined;
+  /** Packs whose actions are known. */
+  readonly packs?: string | undefined;
+  readonly keys?: string | undefined;
+  readonly json?: boolean | undefined;
+}
+
+export interface RuleTestIo {
+  /** Resolves when the reader has room again. */
+  out(text: string): Promise<void>;
+  err(text: string): void;
+  now(): number;
+  readonly columns: number | undefined;
+}
+
+/** Output goes out in pieces of about this many characters. */
+const CHUNK = 1 << 20;
+
+/** Exit code: 0 when everything was evaluated, whatever came of it; 2 for unreadable input or wrong flags. */
+export async function ruleTest(options: RuleTestOptions, io: RuleTestIo): Promise<number> {
+  const slow = new SlowRegex();
+  try {
+    await run(options, io, slow);
+    return 0;
+  } catch (error) {
+    if (!isPetrelError(error)) throw error;
+    io.err(`${formatError(error)}\n`);
+    return 2;
+  } finally {
+    await slow.close();
+  }
+}
+
+async function run(options: RuleTestOptions, io: RuleTestIo, slow: SlowRegex): Promise<void> {
+  const { rule, trigger, rules, triggers } = options;
+  const single = rule !== undefined && trigger !== undefined && rules === undefined && triggers === undefined;
+  const bulk = rules !== undefined && triggers !== undefined && rule === undefined && trigger === undefined;
+  if (!single && !bulk) {
+    throw new PetrelError("CLI_USAGE", "name a rule and a trigger, or rules and triggers", {
+      hint: "petrel rule test RULE.yaml --trigger T.json, or --rules FILE_OR_FOLDER --triggers FILE.ndjson --json",
+    });
+  }
+  const tell = (text: string) => io.err(`${text}\n`);
+  const keys = await readKeys(options.keys ?? null);
+  const surroundings: TestSurroundings = {
+    actions: await readActions(options.packs ?? null, tell),
+    keys: (name) => keys.get(name),
+    now: io.now(),
+  };
+  if (single) await testOne({ rule, trigger, json: options.json ?? false }, surroundings, io, slow);
+  else if (bulk) await testMany({ rules, triggers }, surroundings, io, slow);
+}
+
+/** Synchronous where no slow pattern is asked about: millions of pairs must not wait for promises. */
+function judge(
+  rule: TestRule,
+  trigger: ReturnType<typeof readTrigger>,
+  surroundings: TestSurroundings,
+  slow: SlowRegex,
+): TestOutcome | Promise<TestOutcome> {
+  try {
+    const first = judgePair(rule, trigger, surroundings, () => "unknown");
+    if (first.done) return first.outcome;
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== "RegexNeeded") throw error;
+  }
+  const ask = (request: Parameters<SlowRegex["ask"]>[0]) => slow.ask(request);
+  return withRegexAnswers(ask, (regex) => judgePair(rule, trigger, surroundings, regex)).then(
+    ({ outcome }) => outcome,
+  );
+}
+
+async function testMany(
+  paths: { readonly rules: string; readonly triggers: string },
+  surroundings: TestSurroundings,
+  io: RuleTestIo,
+  slow: SlowRegex,
+): Promise<void> {
+  const byType = indexRules(await readRules(paths.rules, (text) => io.err(`${text}\n`)));
+  let chunk: string[] = [];
+  let size = 0;
+  for await (const { text, number } of readLines(paths.triggers)) {
+    const trigger = readTrigger(text, `${paths.triggers}:${number}`);
+    for (const rule of byType.get(trigger.trigger) ?? []) {
+      const judged = judge(rule, trigger, surroundings, slow);
+      const line = outcomeLine(rule, number, judged instanceof Promise ? await judged : judged);
+      chunk.push(line);
+      size += line.length;
+      if (size < CHUNK) continue;
+      await io.out(chunk.join(""));
+      chunk = [];
+      size = 0;
+    }
+  }
+  await io.out(chunk.join(""));
+}
+
+async function testOne(
+  given: { readonly rule: string; readonly trigger: string; readonly json: boolean },
+  surroundings: TestSurroundings,
+  io: RuleTestIo,
+  slow: SlowRegex,
+): Promise<void> {
+  const rules = await readRules(given.rule, (text) => io.err(`${text}\n`));
+  if (rules.length === 0)
+    throw new PetrelError("RULE_INVALID", `${given.rule} holds no rule`, { where: given.rule });
+  const trigger = readTrigger(await readText(given.trigger), given.trigger);
+  for (const rule of rules) {
+    const outcome =
+      rule.triggerType === trigger.trigger
+        ? await judge(rule, trigger, surroundings, slow)
+        : otherType(rule, trigger.trigger);
+    await io.out(given.json ? outcomeLine(rule, 1, outcome) : forPeople(outcome, io));
+  }
+}
+
+function otherType(rule: TestRule, type: string): TestOutcome {
+  const error = `TRIGGER_UNKNOWN: the rule waits for '${rule.triggerType}', the trigger is '${type}'`;
+  return { rule: rule.ref, matched: false, error, criteria: [], action: null };
+}
+
+function forPeople(outcome: TestOutcome, io: RuleTestIo): string {
+  const verdict = outcome.matched ? "matches" : "does not match";
+  const parts = [`${outcome.rule} ${verdict}\n`];
+  if (outcome.criteria.length > 0) {
+    parts.push(
+      toTable(
+        outcome.criteria,
+        [
+          { header: "CRITERION", value: ({ key }) => key },
+          { header: "OPERATOR", value: ({ operator }) => operator },
+          { header: "PATTERN", value: ({ pattern }) => encodeJson(pattern), cut: true },
+          { header: "VALUE", value: ({ value }) => encodeJson(value), cut: true },
+          {
+            header: "RESULT",
+            value: ({ result, error }) => (result === null ? error : result ? "yes" : "no"),
+          },
+        ],
+        { columns: io.columns, nowMs: io.now() },
+      ),
+    );
+  }
+  if (outcome.error !== null) parts.push(`error: ${outcome.error}\n`);
+  if (outcome.action !== null) {
+    parts.push(`would run ${outcome.action.ref}\n`);
+    for (const [name, value] of outcome.action.parameters) parts.push(`  ${name}: ${encodeJson(value)}\n`);
+  }
+  return plainLines(parts.join(""));
+}
