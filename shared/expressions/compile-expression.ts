@@ -1,17 +1,17 @@
 /** Turns expressions into closures. No text of a template ever becomes JavaScript. */
 
 import { PetrelError } from "../errors.ts";
+import { nearest } from "../nearest.ts";
 import type { Arguments, Expression } from "./ast.ts";
 import { KeyLookup, Missing } from "./datastore-lookup.ts";
 import { type FilterTable, TAKES_MISSING, type TestTable } from "./filter-table.ts";
 import { attribute, call, item } from "./member.ts";
-import { nearest } from "../nearest.ts";
 import { type Named, NONE_NAMED } from "./python/arguments.ts";
 import { arithmetic, negate, positive } from "./python/arithmetic.ts";
 import { contains, equal, ordered, truth } from "./python/compare.ts";
 import { iterate, slice } from "./python/sequence.ts";
 import { str } from "./python/text.ts";
-import { Dict, dictEntries, fail, isDict, sized, Tuple, Undefined } from "./python/values.ts";
+import { Dict, dictEntries, fail, isDict, sized, Tuple } from "./python/values.ts";
 import { type Frame, undefinedName } from "./run.ts";
 
 export type Evaluate = (frame: Frame) => unknown;

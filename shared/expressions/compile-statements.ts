@@ -4,7 +4,6 @@ import { type Evaluate, ExpressionCompiler, type Vocabulary } from "./compile-ex
 import { Missing } from "./datastore-lookup.ts";
 import { Loop } from "./loop.ts";
 import { namesOf } from "./names.ts";
-import type { Named } from "./python/arguments.ts";
 import { truth } from "./python/compare.ts";
 import { iterate, length } from "./python/sequence.ts";
 import { repr, str } from "./python/text.ts";

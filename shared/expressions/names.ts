@@ -91,44 +91,46 @@ function declare(target: Target, known: Set<string>, visit: Visit): void {
 
 function loads(node: Expression | null, visit: (name: string) => void): void {
   if (node === null) return;
-  const each = (nodes: readonly (Expression | null)[]): void => {
-    for (const child of nodes) loads(child, visit);
-  };
+  if (node.type === "name") visit(node.name);
+  for (const child of inside(node)) loads(child, visit);
+}
+
+/** The expressions directly inside one. */
+function inside(node: Expression): readonly (Expression | null)[] {
   switch (node.type) {
     case "constant":
-      return;
     case "name":
-      return visit(node.name);
+      return [];
     case "list":
     case "tuple":
-      return each(node.items);
+      return node.items;
     case "dict":
-      return each(node.pairs.flat());
+      return node.pairs.flat();
     case "attribute":
-      return loads(node.of, visit);
+      return [node.of];
     case "item":
-      return each([node.of, node.key]);
+      return [node.of, node.key];
     case "slice":
-      return each([node.start, node.stop, node.step]);
+      return [node.start, node.stop, node.step];
     case "call":
-      return each([node.callee, ...inArguments(node.args)]);
+      return [node.callee, ...inArguments(node.args)];
     case "filter":
     case "test":
-      return each([node.input, ...inArguments(node.args)]);
+      return [node.input, ...inArguments(node.args)];
     case "binary":
     case "and":
     case "or":
-      return each([node.left, node.right]);
+      return [node.left, node.right];
     case "negate":
     case "positive":
     case "not":
-      return loads(node.operand, visit);
+      return [node.operand];
     case "concat":
-      return each(node.parts);
+      return node.parts;
     case "compare":
-      return each([node.first, ...node.rest.map((part) => part.operand)]);
+      return [node.first, ...node.rest.map((part) => part.operand)];
     case "conditional":
-      return each([node.test, node.then, node.otherwise]);
+      return [node.test, node.then, node.otherwise];
   }
 }
 

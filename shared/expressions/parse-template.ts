@@ -1,7 +1,8 @@
 /** Parses a whole template: text, `{{ … }}`, and the statements of `{% … %}`. */
+
+import { nearest } from "../nearest.ts";
 import type { Expression, MacroParameter, Statement } from "./ast.ts";
 import { tokenize } from "./lexer.ts";
-import { nearest } from "../nearest.ts";
 import { ExpressionParser } from "./parse-expression.ts";
 
 /** Templates longer than this (UTF-16 units) are refused. */

@@ -1,7 +1,7 @@
 /** Jinja2's tests: `value is name(args)`. */
 import { Missing } from "./datastore-lookup.ts";
 import type { FilterTable, Test, TestTable } from "./filter-table.ts";
-import { bind } from "./python/arguments.ts";
+import { bind, withoutArguments } from "./python/arguments.ts";
 import { arithmetic } from "./python/arithmetic.ts";
 import { contains, equal, ordered } from "./python/compare.ts";
 import { isLower, isUpper } from "./python/letters.ts";
@@ -20,7 +20,7 @@ import {
 
 /** A test without arguments. */
 function plain(name: string, test: (value: unknown) => boolean): [string, Test] {
-  return [name, (_run, input, args, named) => (bind(name, [], args, named), test(input))];
+  return [name, (_run, input, args, named) => withoutArguments(name, args, named, () => test(input))];
 }
 
 /** A test against one other value, under several names. */

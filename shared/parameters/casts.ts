@@ -45,9 +45,13 @@ export function castValue(name: string, value: unknown, type: unknown): unknown 
     return casts[type]?.(value) ?? null;
   } catch (error) {
     if (!isPetrelError(error)) throw error;
-    throw new PetrelError("PARAMETER_INVALID", `parameter '${name}' cannot be read as ${type}: it is a ${typeName(value)} that does not fit`, {
-      hint: `give a value of type ${type}`,
-      cause: error,
-    });
+    throw new PetrelError(
+      "PARAMETER_INVALID",
+      `parameter '${name}' cannot be read as ${type}: it is a ${typeName(value)} that does not fit`,
+      {
+        hint: `give a value of type ${type}`,
+        cause: error,
+      },
+    );
   }
 }

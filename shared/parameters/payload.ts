@@ -1,10 +1,13 @@
 /** A trigger's payload held to its type's schema. */
 import { plainOracle } from "./plain-oracle.ts";
-import { checkValue } from "./value-check.ts";
 import { allowNull, withDefaults } from "./schema.ts";
+import { checkValue } from "./value-check.ts";
 
 /** Error texts, each with its path; empty when the payload fits. An empty schema takes anything. */
-export function payloadProblems(schema: { readonly [keyword: string]: unknown }, payload: unknown): readonly string[] {
+export function payloadProblems(
+  schema: { readonly [keyword: string]: unknown },
+  payload: unknown,
+): readonly string[] {
   if (Object.keys(schema).length === 0) return [];
   const relaxed = allowNull(schema);
   const filled = schema.type === "object" ? withDefaults(relaxed, payload) : payload;

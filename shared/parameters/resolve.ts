@@ -79,7 +79,11 @@ export function resolveValues(input: ResolveInput): ResolvedValues {
   const runnerParameters = new Map<string, unknown>();
   const parameters = new Map<string, unknown>();
   for (const name of new Set([...live.keys(), ...Object.keys(action), ...Object.keys(runner)])) {
-    const own = Object.hasOwn(runner, name) ? runnerParameters : Object.hasOwn(action, name) ? parameters : null;
+    const own = Object.hasOwn(runner, name)
+      ? runnerParameters
+      : Object.hasOwn(action, name)
+        ? parameters
+        : null;
     own?.set(name, cast(name, complete.get(name) ?? null, schemas));
   }
   return { live, runnerParameters, parameters };
@@ -166,7 +170,8 @@ function withWhere<T>(name: string, body: () => T): T {
   try {
     return body();
   } catch (error) {
-    if (!isPetrelError(error) || error.where !== undefined || error.code === "PARAMETER_DEPENDENCY") throw error;
+    if (!isPetrelError(error) || error.where !== undefined || error.code === "PARAMETER_DEPENDENCY")
+      throw error;
     throw new PetrelError(error.code, `parameter '${name}': ${error.message}`, {
       where: `parameters.${name}`,
       hint: error.hint,
@@ -189,7 +194,9 @@ function compileLeaf(
     if (!isTemplate(value)) return null;
     const template = compileTemplate(value);
     for (const name of template.names) names.add(name);
-    return top ? (scope) => template.render(scope, regex) : (scope) => jsonData(template.evaluate(scope, regex));
+    return top
+      ? (scope) => template.render(scope, regex)
+      : (scope) => jsonData(template.evaluate(scope, regex));
   }
   if (Array.isArray(value)) {
     const items = value.map((item) => compileLeaf(item, false, names, regex));
@@ -226,13 +233,19 @@ function merged(lower: ParameterSchemas, upper: ParameterSchemas): Record<string
   return result;
 }
 
-const ANY_TYPE = { anyOf: ["array", "boolean", "integer", "number", "object", "string"].map((type) => ({ type })) };
+const ANY_TYPE = {
+  anyOf: ["array", "boolean", "integer", "number", "object", "string"].map((type) => ({ type })),
+};
 const CODES: Readonly<Record<string, ErrorCode>> = {
   additionalProperties: "PARAMETER_UNKNOWN",
   required: "PARAMETER_MISSING",
 };
 
-function validate(live: ReadonlyMap<string, unknown>, action: ParameterSchemas, runner: ParameterSchemas): void {
+function validate(
+  live: ReadonlyMap<string, unknown>,
+  action: ParameterSchemas,
+  runner: ParameterSchemas,
+): void {
   const tables = Object.entries(merged(runner, action));
   if (tables.length > 0) {
     const properties = Object.fromEntries(
@@ -242,8 +255,11 @@ function validate(live: ReadonlyMap<string, unknown>, action: ParameterSchemas, 
     const problems = checkValue(schema, withDefaults(schema, Object.fromEntries(live)), plainOracle);
     const [worst] = problems;
     if (worst !== undefined) {
-      const code = worst.path.length === 0 ? (CODES[worst.keyword] ?? "PARAMETER_INVALID") : "PARAMETER_INVALID";
-      const texts = problems.map(({ path, message }) => (path.length === 0 ? message : `parameter '${path.join(".")}': ${message}`));
+      const code =
+        worst.path.length === 0 ? (CODES[worst.keyword] ?? "PARAMETER_INVALID") : "PARAMETER_INVALID";
+      const texts = problems.map(({ path, message }) =>
+        path.length === 0 ? message : `parameter '${path.join(".")}': ${message}`,
+      );
       throw new PetrelError(code, texts.join("; "));
     }
   }

@@ -14,7 +14,8 @@ function isType(schema: Schema, name: string): boolean {
 /** Properties of the objects inside: of an object property itself, or of the items of an array property. */
 function inner(property: Schema): { readonly in: "items" | "self"; readonly schema: Schema } | null {
   const { items, properties } = property;
-  if (isType(property, "array") && isSchema(items) && isSchema(items.properties)) return { in: "items", schema: items };
+  if (isType(property, "array") && isSchema(items) && isSchema(items.properties))
+    return { in: "items", schema: items };
   return isType(property, "object") && isSchema(properties) ? { in: "self", schema: property } : null;
 }
 

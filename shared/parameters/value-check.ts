@@ -3,7 +3,16 @@ import { arithmetic, floatOf } from "../expressions/python/arithmetic.ts";
 import { equal, ordered } from "../expressions/python/compare.ts";
 import { textLength } from "../expressions/python/sequence.ts";
 import { repr } from "../expressions/python/text.ts";
-import { Dict, dictEntries, dictGet, dictHas, dictSize, isDict, isFloat, isInt } from "../expressions/python/values.ts";
+import {
+  Dict,
+  dictEntries,
+  dictGet,
+  dictHas,
+  dictSize,
+  isDict,
+  isFloat,
+  isInt,
+} from "../expressions/python/values.ts";
 import type { RegexOracle } from "../expressions/regex/answer.ts";
 import { compilePattern } from "../expressions/regex/pattern.ts";
 
@@ -57,7 +66,8 @@ class ValueChecker {
     if (schema === null) return [];
     const problem = (keyword: string, message: string): ValueProblem[] => [{ path, keyword, message }];
     if (depth > MAX_DEPTH) return problem("depth", "the value is nested too deeply");
-    if (typeof schema.$ref === "string") return this.check(this.#resolve(schema.$ref), value, path, depth + 1);
+    if (typeof schema.$ref === "string")
+      return this.check(this.#resolve(schema.$ref), value, path, depth + 1);
     return [
       ...this.#type(schema, value, problem),
       ...this.#choices(schema, value, path, depth),
@@ -81,11 +91,17 @@ class ValueChecker {
       }, this.#root);
   }
 
-  #type(schema: Schema, value: unknown, problem: (keyword: string, message: string) => ValueProblem[]): ValueProblem[] {
+  #type(
+    schema: Schema,
+    value: unknown,
+    problem: (keyword: string, message: string) => ValueProblem[],
+  ): ValueProblem[] {
     if (schema.type === undefined) return [];
     const names = (Array.isArray(schema.type) ? schema.type : [schema.type]).map(String);
     const fits = names.some((name) => !Object.hasOwn(types, name) || types[name]?.(value));
-    return fits ? [] : problem("type", `${shown(value)} is not of type ${names.map((name) => repr(name)).join(", ")}`);
+    return fits
+      ? []
+      : problem("type", `${shown(value)} is not of type ${names.map((name) => repr(name)).join(", ")}`);
   }
 
   #choices(schema: Schema, value: unknown, path: Path, depth: number): ValueProblem[] {
@@ -110,12 +126,18 @@ class ValueChecker {
     return problems;
   }
 
-  #text(schema: Schema, value: string, problem: (keyword: string, message: string) => ValueProblem[]): ValueProblem[] {
+  #text(
+    schema: Schema,
+    value: string,
+    problem: (keyword: string, message: string) => ValueProblem[],
+  ): ValueProblem[] {
     const { minLength, maxLength, pattern } = schema;
     const problems: ValueProblem[] = [];
     const size = textLength(value);
-    if (typeof minLength === "number" && size < minLength) problems.push(...problem("minLength", `${shown(value)} is too short`));
-    if (typeof maxLength === "number" && size > maxLength) problems.push(...problem("maxLength", `${shown(value)} is too long`));
+    if (typeof minLength === "number" && size < minLength)
+      problems.push(...problem("minLength", `${shown(value)} is too short`));
+    if (typeof maxLength === "number" && size > maxLength)
+      problems.push(...problem("maxLength", `${shown(value)} is too long`));
     if (typeof pattern === "string" && !compilePattern(pattern).test(value, false, this.#regex)) {
       problems.push(...problem("pattern", `${shown(value)} does not match ${repr(pattern)}`));
     }
@@ -126,9 +148,14 @@ class ValueChecker {
     const { items, additionalItems, minItems, maxItems, uniqueItems } = schema;
     const problems: ValueProblem[] = [];
     const add = (keyword: string, message: string) => problems.push({ path, keyword, message });
-    if (typeof minItems === "number" && value.length < minItems) add("minItems", `${shown(value)} is too short`);
-    if (typeof maxItems === "number" && value.length > maxItems) add("maxItems", `${shown(value)} is too long`);
-    if (uniqueItems === true && value.some((item, i) => value.slice(0, i).some((other) => sameChoice(item, other)))) {
+    if (typeof minItems === "number" && value.length < minItems)
+      add("minItems", `${shown(value)} is too short`);
+    if (typeof maxItems === "number" && value.length > maxItems)
+      add("maxItems", `${shown(value)} is too long`);
+    if (
+      uniqueItems === true &&
+      value.some((item, i) => value.slice(0, i).some((other) => sameChoice(item, other)))
+    ) {
       add("uniqueItems", `${shown(value)} has non-unique elements`);
     }
     if (Array.isArray(items)) {
@@ -139,7 +166,9 @@ class ValueChecker {
         const own = i < items.length ? items[i] : additionalItems;
         problems.push(...this.check(own, item, [...path, i], depth + 1));
       });
-    } else value.forEach((item, i) => problems.push(...this.check(items, item, [...path, i], depth + 1)));
+    } else {
+      problems.push(...value.flatMap((item, i) => this.check(items, item, [...path, i], depth + 1)));
+    }
     return problems;
   }
 
@@ -148,7 +177,8 @@ class ValueChecker {
     const add = (keyword: string, message: string) => problems.push({ path, keyword, message });
     const properties = schemaOf(schema.properties) ?? {};
     for (const [name, property] of Object.entries(properties)) {
-      if (dictHas(value, name)) problems.push(...this.check(property, dictGet(value, name), [...path, name], depth + 1));
+      if (dictHas(value, name))
+        problems.push(...this.check(property, dictGet(value, name), [...path, name], depth + 1));
       // Unlike in draft 4 proper, a property says itself that it is required.
       else if (schemaOf(property)?.required) add("required", `${repr(name)} is a required property`);
     }
@@ -164,10 +194,15 @@ class ValueChecker {
     }
     if (extra.length > 0) {
       const names = extra.map((name) => repr(name)).join(", ");
-      add("additionalProperties", `Additional properties are not allowed (${names} ${extra.length > 1 ? "were" : "was"} unexpected)`);
+      add(
+        "additionalProperties",
+        `Additional properties are not allowed (${names} ${extra.length > 1 ? "were" : "was"} unexpected)`,
+      );
     }
-    if (typeof schema.minProperties === "number" && dictSize(value) < schema.minProperties) add("minProperties", `${shown(value)} does not have enough properties`);
-    if (typeof schema.maxProperties === "number" && dictSize(value) > schema.maxProperties) add("maxProperties", `${shown(value)} has too many properties`);
+    if (typeof schema.minProperties === "number" && dictSize(value) < schema.minProperties)
+      add("minProperties", `${shown(value)} does not have enough properties`);
+    if (typeof schema.maxProperties === "number" && dictSize(value) > schema.maxProperties)
+      add("maxProperties", `${shown(value)} has too many properties`);
     for (const [name, needs] of Object.entries(schemaOf(schema.dependencies) ?? {})) {
       if (!dictHas(value, name)) continue;
       const names = typeof needs === "string" ? [needs] : Array.isArray(needs) ? needs.map(String) : null;
@@ -180,19 +215,33 @@ class ValueChecker {
   }
 }
 
-function numberProblems(schema: Schema, value: unknown, problem: (keyword: string, message: string) => ValueProblem[]): ValueProblem[] {
+function numberProblems(
+  schema: Schema,
+  value: unknown,
+  problem: (keyword: string, message: string) => ValueProblem[],
+): ValueProblem[] {
   const problems: ValueProblem[] = [];
   const { minimum, maximum, multipleOf } = schema;
   if (isNumber(minimum)) {
     const exclusive = schema.exclusiveMinimum === true;
     if (ordered(value, exclusive ? "<=" : "<", minimum)) {
-      problems.push(...problem("minimum", `${shown(value)} is less than ${exclusive ? "or equal to " : ""}the minimum of ${repr(minimum)}`));
+      problems.push(
+        ...problem(
+          "minimum",
+          `${shown(value)} is less than ${exclusive ? "or equal to " : ""}the minimum of ${repr(minimum)}`,
+        ),
+      );
     }
   }
   if (isNumber(maximum)) {
     const exclusive = schema.exclusiveMaximum === true;
     if (ordered(value, exclusive ? ">=" : ">", maximum)) {
-      problems.push(...problem("maximum", `${shown(value)} is greater than ${exclusive ? "or equal to " : ""}the maximum of ${repr(maximum)}`));
+      problems.push(
+        ...problem(
+          "maximum",
+          `${shown(value)} is greater than ${exclusive ? "or equal to " : ""}the maximum of ${repr(maximum)}`,
+        ),
+      );
     }
   }
   if (isNumber(multipleOf) && floatOf(multipleOf) !== 0 && !isMultiple(value, multipleOf)) {

@@ -1,7 +1,7 @@
 /** What is wrong with a rule's definition, all at once, with places inside the document and hints. */
 import { type ErrorCode, errorReport, isPetrelError, PetrelError } from "../errors.ts";
 import { parsePath } from "../expressions/jsonpath.ts";
-import { isDict, dictEntries } from "../expressions/python/values.ts";
+import { dictEntries, isDict } from "../expressions/python/values.ts";
 import { compileTemplate, isTemplate } from "../expressions/template.ts";
 import { parseRef } from "../ref.ts";
 import { compileCriterion, keyPath, unknownOperator, type WrittenCriterion } from "./criterion.ts";
@@ -9,6 +9,8 @@ import { findOperator, SEARCH } from "./operators.ts";
 
 export interface RuleProblem {
   readonly code: ErrorCode;
+  /** A warning names what is surely not meant, and works as it does in StackStorm. */
+  readonly severity: "error" | "warning";
   readonly message: string;
   /** Keys from the rule's top to the place, for instance `["criteria", "trigger.path", "type"]`. */
   readonly path: readonly (string | number)[];
@@ -19,18 +21,32 @@ export interface RuleProblem {
 export interface CheckableRule {
   readonly trigger: { readonly type: string };
   readonly criteria: { readonly [key: string]: unknown };
-  readonly action: { readonly ref: string; readonly parameters: { readonly [name: string]: unknown }; readonly target?: unknown };
+  readonly action: {
+    readonly ref: string;
+    readonly parameters: { readonly [name: string]: unknown };
+    readonly target?: unknown;
+  };
 }
 
 /** Pure and without any register: whether trigger type and action exist is for others to say. */
 export function checkRule(rule: CheckableRule): readonly RuleProblem[] {
   const problems: RuleProblem[] = [];
-  const add: Add = (path, error) => problems.push(problemOf(path, error));
+  const add: Add = (path, error, severity = "error") => problems.push(problemOf(path, error, severity));
   if (parseRef(rule.trigger.type) === null) {
-    add(["trigger", "type"], new PetrelError("RULE_INVALID", `'${rule.trigger.type}' is no reference`, { hint: "write it as pack.name" }));
+    add(
+      ["trigger", "type"],
+      new PetrelError("RULE_INVALID", `'${rule.trigger.type}' is no reference`, {
+        hint: "write it as pack.name",
+      }),
+    );
   }
   if (parseRef(rule.action.ref) === null) {
-    add(["action", "ref"], new PetrelError("RULE_INVALID", `'${rule.action.ref}' is no reference`, { hint: "write it as pack.name" }));
+    add(
+      ["action", "ref"],
+      new PetrelError("RULE_INVALID", `'${rule.action.ref}' is no reference`, {
+        hint: "write it as pack.name",
+      }),
+    );
   }
   checkCriteria(rule.criteria, ["criteria"], "trigger", add);
   checkTemplates(rule.action.parameters, ["action", "parameters"], add);
@@ -39,11 +55,11 @@ export function checkRule(rule: CheckableRule): readonly RuleProblem[] {
 }
 
 type Path = readonly (string | number)[];
-type Add = (path: Path, error: PetrelError) => void;
+type Add = (path: Path, error: PetrelError, severity?: RuleProblem["severity"]) => void;
 
-function problemOf(path: Path, error: PetrelError): RuleProblem {
+function problemOf(path: Path, error: PetrelError, severity: RuleProblem["severity"]): RuleProblem {
   const { code, message, fix } = errorReport(error);
-  return { code: code as ErrorCode, message, path, hint: fix ?? null };
+  return { code, severity, message, path, hint: fix ?? null };
 }
 
 function attempt(path: Path, add: Add, body: () => unknown): boolean {
@@ -68,17 +84,33 @@ function checkCriteria(criteria: unknown, path: Path, root: "trigger" | "item", 
     const here = [...path, key];
     if (!attempt(here, add, () => parsePath(keyPath(key)))) continue;
     if (!isDict(criterion)) {
-      add(here, new PetrelError("RULE_INVALID", `criterion '${key}' is no map`, { hint: "give it a type and a pattern" }));
+      add(
+        here,
+        new PetrelError("RULE_INVALID", `criterion '${key}' is no map`, {
+          hint: "give it a type and a pattern",
+        }),
+      );
       continue;
     }
     checkCriterion(key, criterion as unknown as WrittenCriterion, here, root, add);
   }
 }
 
-function checkCriterion(key: string, criterion: WrittenCriterion, path: Path, root: "trigger" | "item", add: Add): void {
+function checkCriterion(
+  key: string,
+  criterion: WrittenCriterion,
+  path: Path,
+  root: "trigger" | "item",
+  add: Add,
+): void {
   const { type } = criterion;
   if (type === undefined || type === null) {
-    add(path, new PetrelError("RULE_INVALID", `criterion '${key}' has no type`, { hint: "add for instance 'type: equals'" }));
+    add(
+      path,
+      new PetrelError("RULE_INVALID", `criterion '${key}' has no type`, {
+        hint: "add for instance 'type: equals'",
+      }),
+    );
   } else if (type === SEARCH && isDict(criterion.pattern)) {
     attempt([...path, "condition"], add, () => compileCriterion(key, { ...criterion, pattern: {} }));
     checkCriteria(criterion.pattern, [...path, "pattern"], "item", add);
@@ -87,7 +119,8 @@ function checkCriterion(key: string, criterion: WrittenCriterion, path: Path, ro
   } else attempt([...path, "pattern"], add, () => compileCriterion(key, criterion));
   const head = /^[^.[#]*/.exec(key)?.[0] ?? "";
   if (/^\w+$/.test(head) && ![root, "origin", "late", "system", "st2kv"].includes(head)) {
-    add(path, new PetrelError("CRITERIA_KEY", `key '${key}' finds nothing`, { hint: `did you mean '${root}.${key}'?` }));
+    const hint = `did you mean '${root}.${key}'?`;
+    add(path, new PetrelError("CRITERIA_KEY", `key '${key}' finds nothing`, { hint }), "warning");
   }
 }
 

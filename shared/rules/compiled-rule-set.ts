@@ -2,7 +2,7 @@
 import { errorReport } from "../errors.ts";
 import { hashKey } from "../expressions/python/values.ts";
 import type { RuleDefinition } from "../model/rule.ts";
-import { compileCriterion, type CompiledCriterion } from "./criterion.ts";
+import { type CompiledCriterion, compileCriterion } from "./criterion.ts";
 
 export interface CompiledRule {
   readonly rule: RuleDefinition;
@@ -30,7 +30,9 @@ export interface CompiledRuleSet {
 
 export function compileRule(rule: RuleDefinition, order = 0): CompiledRule {
   try {
-    const criteria = Object.entries(rule.criteria).map(([key, criterion]) => compileCriterion(key, criterion));
+    const criteria = Object.entries(rule.criteria).map(([key, criterion]) =>
+      compileCriterion(key, criterion),
+    );
     return { rule, order, criteria, broken: null };
   } catch (error) {
     const report = errorReport(error);

@@ -1,7 +1,8 @@
 /** The pattern of a criterion: constant, or rendered for each trigger. */
+
+import { isPetrelError } from "../errors.ts";
 import { parseTemplate } from "../expressions/parse-template.ts";
 import { jsonData, parseJson } from "../expressions/python/json-text.ts";
-import { isPetrelError } from "../errors.ts";
 import type { RegexOracle } from "../expressions/regex/answer.ts";
 import type { Scope } from "../expressions/run.ts";
 import { compileTemplate, isTemplate, type Template } from "../expressions/template.ts";
@@ -38,13 +39,16 @@ export function compileCriteriaPattern(pattern: unknown): CriteriaPattern {
 /** The template with `| to_complex` on the last expression of each line that has one; `null` when none has. */
 function typedVariant(pattern: string): Template | null {
   if (!/\{\{.*\}\}/.test(pattern)) return null;
-  const changed = pattern.replace(/(\{\{-?)([^\n]*)(-?\}\})/g, (all, open: string, inside: string, close: string) => {
-    const last = inside.lastIndexOf("{{");
-    const head = last < 0 ? "" : inside.slice(0, last + 2);
-    const expression = last < 0 ? inside : inside.slice(last + 2);
-    const wrapped = `${open}${head}(${expression}) | to_complex ${close}`;
-    return parses(wrapped) ? wrapped : all;
-  });
+  const changed = pattern.replace(
+    /(\{\{-?)([^\n]*)(-?\}\})/g,
+    (all, open: string, inside: string, close: string) => {
+      const last = inside.lastIndexOf("{{");
+      const head = last < 0 ? "" : inside.slice(0, last + 2);
+      const expression = last < 0 ? inside : inside.slice(last + 2);
+      const wrapped = `${open}${head}(${expression}) | to_complex ${close}`;
+      return parses(wrapped) ? wrapped : all;
+    },
+  );
   return changed !== pattern && parses(changed) ? compileTemplate(changed) : null;
 }
 

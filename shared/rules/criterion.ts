@@ -84,7 +84,8 @@ export function compileCriterion(key: string, written: WrittenCriterion): Compil
     operator: operator.name,
     indexable: pattern.constant && simple && equals ? { path, value: pattern.value } : undefined,
     mayFail: !(simple && total && pattern.constant),
-    judge: (scope, environment) => judge(scope, environment, written.pattern ?? null, lookUp, pattern, compare),
+    judge: (scope, environment) =>
+      judge(scope, environment, written.pattern ?? null, lookUp, pattern, compare),
   };
 }
 
@@ -127,12 +128,19 @@ function judge(
 ): Verdict {
   let rendered: unknown = written;
   let value: unknown = null;
+  let rendering = true;
   try {
     rendered = pattern.constant ? pattern.value : pattern.render(scope, environment.regex);
+    rendering = false;
     value = lookUp(scope);
     return { value, pattern: rendered, result: compare(rendered)(value, environment), error: null };
   } catch (error) {
-    return { value: value === null ? lookUpAnyway(lookUp, scope) : value, pattern: rendered, result: null, error: failure(error) };
+    return {
+      value: value === null ? lookUpAnyway(lookUp, scope) : value,
+      pattern: rendered,
+      result: null,
+      error: failure(error, rendering),
+    };
   }
 }
 
@@ -147,10 +155,10 @@ function lookUpAnyway(lookUp: LookUp, scope: Scope): unknown {
 }
 
 /** `CODE: text`. Whatever is no refusal goes on up: faults of ours, and questions to the slow engine. */
-function failure(error: unknown): string {
+function failure(error: unknown, rendering = false): string {
   if (!isPetrelError(error)) throw error;
   const report = errorReport(error);
-  const code = report.code === "EXPRESSION_TYPE" ? "CRITERIA_TYPE" : report.code;
+  const code = report.code === "EXPRESSION_TYPE" && !rendering ? "CRITERIA_TYPE" : report.code;
   return `${code}: ${report.message}`;
 }
 

@@ -1,6 +1,13 @@
 /** Reads dates as people and programs write them: what Python's `dateutil.parser.parse` accepts, to the same instant. */
 import { fail } from "../expressions/python/values.ts";
-import { halfNumber, isJump, monthNumber, splitDateText, unitNumber, weekdayNumber } from "./datetime-words.ts";
+import {
+  halfNumber,
+  isJump,
+  monthNumber,
+  splitDateText,
+  unitNumber,
+  weekdayNumber,
+} from "./datetime-words.ts";
 
 /** Milliseconds since the epoch. A text without a zone is UTC; missing date parts are today's, in UTC. */
 export function parseDateTime(text: string, now: number): number {
@@ -65,8 +72,12 @@ class DateReader {
 
   #mayBeZone(token: string): boolean {
     return (
-      this.#hour !== null && this.#zone === null && this.#offsetSeconds === null &&
-      (/^[A-Z]{1,5}$/.test(token) || token === "z") && token.length <= 5 && (token.length > 2 || /^[zZ]$/.test(token) || !isJump(token))
+      this.#hour !== null &&
+      this.#zone === null &&
+      this.#offsetSeconds === null &&
+      (/^[A-Z]{1,5}$/.test(token) || token === "z") &&
+      token.length <= 5 &&
+      (token.length > 2 || /^[zZ]$/.test(token) || !isJump(token))
     );
   }
 
@@ -96,7 +107,13 @@ class DateReader {
       this.#at += 2;
     } else if (digits.length > 2) this.#fail();
     this.#offsetSeconds = sign * (hours * 3600 + minutes * 60);
-    if (isJump(this.#token(2)) && this.#token(3) === "(" && this.#token(5) === ")" && this.#token(4).length >= 3) this.#at += 4;
+    if (
+      isJump(this.#token(2)) &&
+      this.#token(3) === "(" &&
+      this.#token(5) === ")" &&
+      this.#token(4).length >= 3
+    )
+      this.#at += 4;
     this.#at += 1;
   }
 
@@ -119,7 +136,13 @@ class DateReader {
   #number(token: string): void {
     const next = this.#token(1);
     const size = token.length;
-    if (this.#date.count === 3 && (size === 2 || size === 4) && this.#hour === null && next !== ":" && unitNumber(next) === undefined) {
+    if (
+      this.#date.count === 3 &&
+      (size === 2 || size === 4) &&
+      this.#hour === null &&
+      next !== ":" &&
+      unitNumber(next) === undefined
+    ) {
       this.#hour = Number(token.slice(0, 2));
       if (size === 4) this.#minute = Number(token.slice(2));
     } else if (size === 6 || (size > 6 && token.indexOf(".") === 6)) this.#six(token);
@@ -167,7 +190,8 @@ class DateReader {
     }
     const before = this.#tokens[this.#at - 1] ?? "";
     if (unit === undefined && !this.#has(1)) {
-      const previous = unitNumber(before) ?? (before === " " ? unitNumber(this.#tokens[this.#at - 2] ?? "") : undefined);
+      const previous =
+        unitNumber(before) ?? (before === " " ? unitNumber(this.#tokens[this.#at - 2] ?? "") : undefined);
       if (previous === undefined || previous > 1) return false;
       unit = previous + 1;
       used = 0;
@@ -260,7 +284,8 @@ class DateReader {
     const hour = this.#hour ?? 0;
     const minute = this.#minute ?? 0;
     const second = this.#second ?? 0;
-    const valid = fullYear >= 1 && fullYear <= 9999 && monthIndex >= 0 && monthIndex < 12 && date >= 1 && date <= length;
+    const valid =
+      fullYear >= 1 && fullYear <= 9999 && monthIndex >= 0 && monthIndex < 12 && date >= 1 && date <= length;
     if (!valid || hour > 23 || minute > 59 || second > 59) this.#fail();
     const at = new Date(0);
     at.setUTCFullYear(fullYear, monthIndex, date);
@@ -354,7 +379,8 @@ class DateParts {
     if (month === 0) return second > 31 ? ["month", "year", "day"] : ["month", "day", "year"];
     if (month === 1) return first > 31 ? ["year", "month", "day"] : ["day", "month", "year"];
     if (month === 2) return second > 31 ? ["day", "year", "month"] : ["year", "day", "month"];
-    if (first > 31 || this.#labels.get("year") === 0) return third > 12 || second <= 12 ? ["year", "month", "day"] : ["year", "day", "month"];
+    if (first > 31 || this.#labels.get("year") === 0)
+      return third > 12 || second <= 12 ? ["year", "month", "day"] : ["year", "day", "month"];
     if (first > 12) return ["day", "month", "year"];
     return ["month", "day", "year"];
   }

@@ -1,13 +1,50 @@
 /** The words and separators of written dates, as Python's dateutil knows them. */
 
 const months = [
-  "jan january", "feb february", "mar march", "apr april", "may", "jun june",
-  "jul july", "aug august", "sep sept september", "oct october", "nov november", "dec december",
+  "jan january",
+  "feb february",
+  "mar march",
+  "apr april",
+  "may",
+  "jun june",
+  "jul july",
+  "aug august",
+  "sep sept september",
+  "oct october",
+  "nov november",
+  "dec december",
 ];
-const weekdays = ["mon monday", "tue tuesday", "wed wednesday", "thu thursday", "fri friday", "sat saturday", "sun sunday"];
+const weekdays = [
+  "mon monday",
+  "tue tuesday",
+  "wed wednesday",
+  "thu thursday",
+  "fri friday",
+  "sat saturday",
+  "sun sunday",
+];
 const units = ["h hour hours", "m minute minutes", "s second seconds"];
 const halves = ["am a", "pm p"];
-const jumps = new Set([" ", ".", ",", ";", "-", "/", "'", "at", "on", "and", "ad", "m", "t", "of", "st", "nd", "rd", "th"]);
+const jumps = new Set([
+  " ",
+  ".",
+  ",",
+  ";",
+  "-",
+  "/",
+  "'",
+  "at",
+  "on",
+  "and",
+  "ad",
+  "m",
+  "t",
+  "of",
+  "st",
+  "nd",
+  "rd",
+  "th",
+]);
 
 function index(rows: readonly string[]): ReadonlyMap<string, number> {
   return new Map(rows.flatMap((row, i) => row.split(" ").map((word) => [word, i] as const)));
@@ -46,9 +83,12 @@ export function isJump(word: string): boolean {
 /** Cuts a text into runs of letters, numbers (with their decimal point) and single separators. */
 export function splitDateText(text: string): string[] {
   const tokens: string[] = [];
-  for (const [token] of text.replaceAll("\0", "").matchAll(/[\p{L}.]*\p{L}[\p{L}.]*|\d+(?:[.,]?\d+)*\.?|\s|[\s\S]/gu)) {
+  for (const [token] of text
+    .replaceAll("\0", "")
+    .matchAll(/[\p{L}.]*\p{L}[\p{L}.]*|\d+(?:[.,]?\d+)*\.?|\s|[\s\S]/gu)) {
     if (/^\s$/.test(token)) tokens.push(" ");
-    else if (/\p{L}/u.test(token) && token.includes(".")) tokens.push(...token.split(/(\.)/).filter((part) => part !== ""));
+    else if (/\p{L}/u.test(token) && token.includes("."))
+      tokens.push(...token.split(/(\.)/).filter((part) => part !== ""));
     else if (/^\d/.test(token)) tokens.push(...splitNumber(token));
     else tokens.push(token);
   }

@@ -68,13 +68,19 @@ export function triggerScope(trigger: TriggerView, keys: KeySource): Scope {
  * Standard rules first; backstop rules only when no standard rule matched. Rules that cleanly do not match leave
  * nothing. Hits come in the order of the rule set.
  */
-export function matchTrigger(set: CompiledRuleSet, trigger: TriggerView, environment: RuleEnvironment): MatchResult {
+export function matchTrigger(
+  set: CompiledRuleSet,
+  trigger: TriggerView,
+  environment: RuleEnvironment,
+): MatchResult {
   return answering(() => {
     const candidates = candidatesFor(set, trigger);
     if (candidates.length === 0) return { done: true, hits: [] };
     const scope = triggerScope(trigger, environment.keys);
     const judgeAll = (type: "standard" | "backstop"): Hit[] =>
-      candidates.filter(({ rule }) => rule.type === type).flatMap((rule) => judge(rule, trigger, scope, environment));
+      candidates
+        .filter(({ rule }) => rule.type === type)
+        .flatMap((rule) => judge(rule, trigger, scope, environment));
     const standard = judgeAll("standard");
     const matched = standard.some((hit) => hit.error === null);
     return { done: true, hits: matched ? standard : [...standard, ...judgeAll("backstop")] };
@@ -82,7 +88,11 @@ export function matchTrigger(set: CompiledRuleSet, trigger: TriggerView, environ
 }
 
 /** Judges one rule alone, whether enabled or not, and says what each criterion found. */
-export function explain(rule: CompiledRule, trigger: TriggerView, environment: RuleEnvironment): ExplainResult {
+export function explain(
+  rule: CompiledRule,
+  trigger: TriggerView,
+  environment: RuleEnvironment,
+): ExplainResult {
   if (rule.broken !== null) {
     return { done: true, explanation: { matched: false, error: rule.broken, criteria: [] } };
   }
@@ -97,7 +107,11 @@ export function explain(rule: CompiledRule, trigger: TriggerView, environment: R
     const possible = mayMatch(rule, trigger);
     return {
       done: true,
-      explanation: { matched: possible && first === undefined, error: possible ? (first?.error ?? null) : null, criteria },
+      explanation: {
+        matched: possible && first === undefined,
+        error: possible ? (first?.error ?? null) : null,
+        criteria,
+      },
     };
   });
 }

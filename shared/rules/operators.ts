@@ -1,11 +1,11 @@
 /** The operators of criteria (st2 docs, Rules: Criteria comparison), under all their names. */
 import { PetrelError } from "../errors.ts";
-import { toFloat, floatOf } from "../expressions/python/arithmetic.ts";
+import { floatOf, toFloat } from "../expressions/python/arithmetic.ts";
 import { contains, equal, ordered } from "../expressions/python/compare.ts";
 import { typeName } from "../expressions/python/values.ts";
 import type { RegexOracle } from "../expressions/regex/answer.ts";
-import { compilePattern } from "../expressions/regex/pattern.ts";
 import type { RegexFlags } from "../expressions/regex/parse.ts";
+import { compilePattern } from "../expressions/regex/pattern.ts";
 import { parseDateTime } from "./datetime-text.ts";
 import { compileWildcard } from "./wildcard.ts";
 
@@ -51,10 +51,11 @@ function regex(flags: RegexFlags, anchored: boolean): Prepare {
 
 /** Seconds since the moment that `value` names, compared with the pattern. */
 function age(operator: "<" | ">"): Prepare {
-  return (pattern) => (value, { now }) => {
-    const seconds = (now - parseDateTime(text(value), now)) / 1000;
-    return ordered(seconds, operator, floatOf(toFloat(pattern)));
-  };
+  return (pattern) =>
+    (value, { now }) => {
+      const seconds = (now - parseDateTime(text(value), now)) / 1000;
+      return ordered(seconds, operator, floatOf(toFloat(pattern)));
+    };
 }
 
 function wildcard(pattern: unknown): Comparison {
@@ -99,7 +100,9 @@ const operators: ReadonlyMap<string, Operator> = new Map(
       {
         name,
         needsPattern: !name.endsWith("exists"),
-        prepare: NULL_PATTERN.has(names) ? prepare : (pattern) => (pattern === null ? never : prepare(pattern)),
+        prepare: NULL_PATTERN.has(names)
+          ? prepare
+          : (pattern) => (pattern === null ? never : prepare(pattern)),
       } satisfies Operator,
     ]),
   ),

@@ -27,7 +27,9 @@ export function ruleActionInput(input: RuleActionInput): ResolveInput {
   const { system: _system, ...scope } = triggerScope(trigger, keys);
   return {
     action: action.parameters,
-    runner: Object.hasOwn(runnerParameters, action.runner_type) ? (runnerParameters[action.runner_type] ?? {}) : {},
+    runner: Object.hasOwn(runnerParameters, action.runner_type)
+      ? (runnerParameters[action.runner_type] ?? {})
+      : {},
     supplied: rule.action.parameters,
     context: {
       ...scope,
@@ -39,8 +41,13 @@ export function ruleActionInput(input: RuleActionInput): ResolveInput {
 }
 
 /** The target with its templates rendered over the trigger. Throws EXPRESSION_*. */
-export function renderTarget(target: ActionTarget, scope: Scope, regex: RegexOracle = noSlowRegex): ActionTarget {
-  const render = (text: string): string => (isTemplate(text) ? compileTemplate(text).render(scope, regex) : text);
+export function renderTarget(
+  target: ActionTarget,
+  scope: Scope,
+  regex: RegexOracle = noSlowRegex,
+): ActionTarget {
+  const render = (text: string): string =>
+    isTemplate(text) ? compileTemplate(text).render(scope, regex) : text;
   if (typeof target === "string") return target;
   if ("host" in target) return { host: render(target.host) };
   const labels = Object.entries(target.labels).map(([name, value]) => [name, render(value)] as const);

@@ -5,7 +5,11 @@ type Part =
   | { readonly type: "any" }
   | { readonly type: "many" }
   | { readonly type: "letter"; readonly letter: string }
-  | { readonly type: "set"; readonly negated: boolean; readonly ranges: readonly (readonly [number, number])[] };
+  | {
+      readonly type: "set";
+      readonly negated: boolean;
+      readonly ranges: readonly (readonly [number, number])[];
+    };
 
 /** A test of whole texts; its cost is at most pattern length times text length. */
 export function compileWildcard(pattern: string): (text: string) => boolean {

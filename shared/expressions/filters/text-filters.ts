@@ -1,6 +1,6 @@
 /** Jinja2's filters for text. Petrel renders plain text: escaping filters give text, nothing is escaped on its own. */
 import type { Filter } from "../filter-table.ts";
-import { bind, type Named } from "../python/arguments.ts";
+import { bind, type Named, withoutArguments } from "../python/arguments.ts";
 import { toInt } from "../python/arithmetic.ts";
 import { truth } from "../python/compare.ts";
 import { dumpJson } from "../python/json-text.ts";
@@ -14,7 +14,7 @@ import type { Run } from "../run.ts";
 import { wrapText } from "./wrap-text.ts";
 
 function simple(name: string, change: (text: string) => string): [string, Filter] {
-  return [name, (_run, input, args, named) => (bind(name, [], args, named), change(str(input)))];
+  return [name, (_run, input, args, named) => withoutArguments(name, args, named, () => change(str(input)))];
 }
 
 function text(value: unknown): string {

@@ -33,3 +33,19 @@ export function bind(
   });
   return values;
 }
+
+/** The result of a built-in that takes no arguments. */
+export function withoutArguments<T>(
+  what: string,
+  args: readonly unknown[],
+  named: Named,
+  result: () => T,
+): T {
+  bind(what, [], args, named);
+  return result();
+}
+
+/** What a method that changes its object gives: None. */
+export function changed(_result: unknown): null {
+  return null;
+}

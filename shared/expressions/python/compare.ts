@@ -54,7 +54,8 @@ export function equal(a: unknown, b: unknown): boolean {
   if (x !== undefined) {
     const y = comparable(b);
     // A bigint is never === a number; NaN is neither below nor above.
-    return y !== undefined ? x <= y && x >= y : (b instanceof Undefined && defined(b), false);
+    defined(b);
+    return y !== undefined && x <= y && x >= y;
   }
   defined(a);
   defined(b);

@@ -1,6 +1,6 @@
 /** The methods of Python's `list`, `tuple`, `dict` and numbers that a template may call. */
 
-import { bind, type Named } from "./arguments.ts";
+import { bind, changed, type Named, withoutArguments } from "./arguments.ts";
 import { toInt } from "./arithmetic.ts";
 import { equal, sorted } from "./compare.ts";
 import { iterate } from "./sequence.ts";
@@ -32,8 +32,9 @@ function index(items: readonly unknown[], args: readonly unknown[], named: Named
 
 /** Methods that change their list; `self` is known to belong to the template. */
 const listChanges: Readonly<Record<string, Method<unknown[]>>> = {
-  append: (self, args, named) => (self.push(bind("append", ["object!"], args, named)[0]), null),
-  extend: (self, args, named) => (self.push(...iterate(bind("extend", ["iterable!"], args, named)[0])), null),
+  append: (self, args, named) => changed(self.push(bind("append", ["object!"], args, named)[0])),
+  extend: (self, args, named) =>
+    changed(self.push(...iterate(bind("extend", ["iterable!"], args, named)[0]))),
   insert: (self, args, named) => {
     const [at, value] = bind("insert", ["index!", "object!"], args, named);
     self.splice(Number(toInt(at)), 0, value);
@@ -53,8 +54,8 @@ const listChanges: Readonly<Record<string, Method<unknown[]>>> = {
     self.splice(at, 1);
     return null;
   },
-  reverse: (self, args, named) => (bind("reverse", [], args, named), self.reverse(), null),
-  clear: (self, args, named) => (bind("clear", [], args, named), self.splice(0), null),
+  reverse: (self, args, named) => withoutArguments("reverse", args, named, () => changed(self.reverse())),
+  clear: (self, args, named) => withoutArguments("clear", args, named, () => changed(self.splice(0))),
   sort: (self, args, named) => {
     const reverse = named.get("reverse") === true;
     bind("sort", ["reverse"], args, named);
@@ -89,7 +90,7 @@ const dictChanges: Readonly<Record<string, Method<Dict>>> = {
     self.delete(last[0]);
     return new Tuple(last);
   },
-  clear: (self, args, named) => (bind("clear", [], args, named), self.clear(), null),
+  clear: (self, args, named) => withoutArguments("clear", args, named, () => changed(self.clear())),
 };
 
 function pair(value: unknown): readonly [unknown, unknown] {
@@ -98,27 +99,39 @@ function pair(value: unknown): readonly [unknown, unknown] {
 }
 
 const dictReads: Readonly<Record<string, Method<AnyDict>>> = {
-  items: (self, args, named) => (
-    bind("items", [], args, named),
-    new Stream(
-      "dict_items",
-      dictEntries(self).map((entry) => new Tuple(entry)),
-    )
-  ),
-  keys: (self, args, named) => (
-    bind("keys", [], args, named),
-    new Stream(
-      "dict_keys",
-      dictEntries(self).map(([key]) => key),
-    )
-  ),
-  values: (self, args, named) => (
-    bind("values", [], args, named),
-    new Stream(
-      "dict_values",
-      dictEntries(self).map(([, value]) => value),
-    )
-  ),
+  items: (self, args, named) =>
+    withoutArguments(
+      "items",
+      args,
+      named,
+      () =>
+        new Stream(
+          "dict_items",
+          dictEntries(self).map((entry) => new Tuple(entry)),
+        ),
+    ),
+  keys: (self, args, named) =>
+    withoutArguments(
+      "keys",
+      args,
+      named,
+      () =>
+        new Stream(
+          "dict_keys",
+          dictEntries(self).map(([key]) => key),
+        ),
+    ),
+  values: (self, args, named) =>
+    withoutArguments(
+      "values",
+      args,
+      named,
+      () =>
+        new Stream(
+          "dict_values",
+          dictEntries(self).map(([, value]) => value),
+        ),
+    ),
   get: (self, args, named) => {
     const [key, otherwise] = bind("get", ["key!", "default"], args, named);
     const value = dictGet(self, key);

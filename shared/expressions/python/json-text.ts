@@ -236,6 +236,21 @@ export function jsonData(value: unknown, depth = 0): unknown {
   return value instanceof Dict ? Dict.of(pairs) : Object.fromEntries(pairs);
 }
 
+/** Compact JSON that any reader takes: floats keep their point, long ints their digits, NaN and infinities are null. */
+export function encodeJson(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (value === null || value === undefined) return "null";
+  if (Array.isArray(value)) return `[${value.map(encodeJson).join(",")}]`;
+  if (value instanceof Tuple) return encodeJson(value.items);
+  const scalar = scalarJson(value);
+  if (scalar !== null) return /^-?(?:NaN|Infinity)$/.test(scalar) ? "null" : scalar;
+  if (!isDict(value)) return "null";
+  const pairs = dictEntries(value).map(
+    ([key, item]) => `${JSON.stringify(jsonKey(key))}:${encodeJson(item)}`,
+  );
+  return `{${pairs.join(",")}}`;
+}
+
 /** Plain JSON for records and the wire: floats become numbers, long ints lose digits, dicts become objects. */
 export function plainJson(value: unknown): unknown {
   if (typeof value === "bigint") return Number(value);

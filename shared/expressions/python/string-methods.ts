@@ -1,6 +1,6 @@
 /** The methods of Python's `str` that a template may call. */
 
-import { bind, type Named } from "./arguments.ts";
+import { bind, type Named, withoutArguments } from "./arguments.ts";
 import { toInt } from "./arithmetic.ts";
 import { formatBraces } from "./format-spec.ts";
 import * as letters from "./letters.ts";
@@ -22,7 +22,7 @@ function count(value: unknown, otherwise: number): number {
 }
 
 function plain(name: string, method: (self: string) => unknown): [string, Method<string>] {
-  return [name, (self, args, named) => (bind(name, [], args, named), method(self))];
+  return [name, (self, args, named) => withoutArguments(name, args, named, () => method(self))];
 }
 
 function stripper(name: string, side: "both" | "left" | "right"): [string, Method<string>] {
