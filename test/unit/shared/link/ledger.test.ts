@@ -1,0 +1,266 @@
+/** The sender's bookkeeping, step by step. */
+import { describe, expect, test } from "vitest";
+import { type Fetch, SenderLedger, type Window } from "../../../../shared/link/ledger.ts";
+import type { NumberedEntry } from "../../../../shared/link/ports.ts";
+import type { Credit, Receipt } from "../../../../shared/wire/messages.ts";
+
+const plenty: Credit = { entries: 10_000, bytes: 10_000_000 };
+const entry = (n: number, size = 100): NumberedEntry => ({
+  n,
+  last: n,
+  size,
+  entry: {
+    id: `i${n}`,
+    at: "2026-01-01T00:00:00Z",
+    kind: "trigger",
+    trigger: "a.b",
+    payload: null,
+    sensor: null,
+  },
+});
+
+function begun(
+  options: {
+    window?: Window;
+    epochs?: Record<string, number>;
+    marks?: Record<string, number>;
+    credit?: Credit;
+  } = {},
+) {
+  const { window = { entries: 8, bytes: 10_000 }, epochs = { a: 20 }, marks = {}, credit = plenty } = options;
+  const ledger = new SenderLedger({ window, backoff: { firstMs: 1_000, mostMs: 60_000 }, jitter: () => 0.5 });
+  const ranges = Object.entries(epochs).map(([id, last]) => ({ id, first: 1, last }));
+  const outcome = ledger.begin(ranges, new Map(Object.entries(marks)), credit);
+  const last = new Map(Object.entries(epochs));
+  /** Sends what the ledger asks for; the packet's wire size is 10 times its entries. */
+  const send = (size = 100, now = 0) => {
+    const fetch = ledger.next();
+    if (fetch === null) return null;
+    const end = Math.min(fetch.from + fetch.maxEntries - 1, last.get(fetch.epoch) ?? 0);
+    const read: NumberedEntry[] = [];
+    for (let n = fetch.from; n <= end; n++) read.push(entry(n, size));
+    const entries = ledger.admit(fetch, read);
+    ledger.sent(fetch.epoch, entries, entries.length * 10, now);
+    return entries.length === 0 ? null : { epoch: fetch.epoch, first: fetch.from, entries: entries.length };
+  };
+  const receipt = (upTo: number, more: Partial<Receipt> = {}, now = 0) =>
+    ledger.receipt({ v: 1, epoch: "a", upTo, credit: plenty, auth: null, ...more }, now);
+  return { ledger, outcome, send, receipt };
+}
+
+describe("window and credit", () => {
+  test("packets are half a window, until it is full", () => {
+    const { send } = begun();
+    expect([send(), send(), send()]).toEqual([
+      { epoch: "a", first: 1, entries: 4 },
+      { epoch: "a", first: 5, entries: 4 },
+      null,
+    ]);
+  });
+  test("a receipt makes room", () => {
+    const { send, receipt } = begun();
+    send();
+    send();
+    receipt(4);
+    expect(send()).toEqual({ epoch: "a", first: 9, entries: 4 });
+  });
+  test("bytes count as well as entries", () => {
+    const { send } = begun({ window: { entries: 100, bytes: 1_000 } });
+    expect(send(400)).toMatchObject({ entries: 1 });
+    expect(send(400)).toMatchObject({ entries: 1 });
+    expect(send(400)).toBe(null);
+  });
+  test("one entry is always admitted when nothing is in flight", () => {
+    const { send, receipt } = begun({ window: { entries: 100, bytes: 1_000 } });
+    expect(send(5_000)).toMatchObject({ first: 1, entries: 1 });
+    expect(send(5_000)).toBe(null);
+    receipt(1);
+    expect(send(5_000)).toMatchObject({ first: 2, entries: 1 });
+  });
+  test("credit below the window counts", () => {
+    const { send, receipt } = begun({ credit: { entries: 2, bytes: 10_000 } });
+    expect(send()).toMatchObject({ entries: 2 });
+    expect(send()).toBe(null);
+    receipt(2, { credit: { entries: 3, bytes: 10_000 } });
+    expect(send()).toMatchObject({ first: 3, entries: 3 });
+  });
+  test("credit 0 pauses, and a probe keeps asking", () => {
+    const { ledger, send, receipt } = begun({ credit: { entries: 0, bytes: 10_000 } });
+    expect(send()).toBe(null);
+    expect(ledger.wakeAt(0)).toBe(1_000);
+    expect(ledger.probes(1_000)).toEqual([{ epoch: "a", first: 1 }]);
+    receipt(0);
+    expect(send()).toMatchObject({ first: 1 });
+  });
+});
+
+describe("receipts", () => {
+  test("are cumulative, and an old one changes nothing", () => {
+    const { send, receipt, ledger } = begun();
+    send();
+    send();
+    expect(receipt(8)).toEqual({ progress: { epoch: "a", upTo: 8 } });
+    expect(receipt(4, { credit: { entries: 0, bytes: 0 } })).toEqual({ ignored: "stale" });
+    expect(ledger.next()).toMatchObject({ from: 9 });
+  });
+  test("for what was never numbered are ignored", () => {
+    const { receipt } = begun();
+    expect(receipt(21)).toEqual({ ignored: "never sent" });
+    expect(receipt(1, { epoch: "b" })).toEqual({ ignored: "unknown epoch" });
+  });
+  test("with resend go back to their mark", () => {
+    const { ledger, send, receipt } = begun();
+    send();
+    send();
+    expect(receipt(3, { resend: true })).toEqual({ progress: { epoch: "a", upTo: 3 } });
+    expect(ledger.next()).toMatchObject({ from: 4 });
+  });
+  test("with resend below an earlier receipt ask for a new hello", () => {
+    const { send, receipt } = begun();
+    send();
+    receipt(4);
+    expect(receipt(2, { resend: true })).toEqual({ hello: true });
+  });
+});
+
+describe("a session begins", () => {
+  test("at the peer's marks", () => {
+    const { ledger, outcome } = begun({ epochs: { a: 5, b: 9 }, marks: { a: 5, b: 4 } });
+    expect(outcome.progress).toEqual([
+      { epoch: "a", upTo: 5 },
+      { epoch: "b", upTo: 4 },
+    ]);
+    expect(ledger.next()).toMatchObject({ epoch: "b", from: 5 });
+  });
+  test("with marks beyond the ledger, which are reported", () => {
+    const { outcome } = begun({ epochs: { a: 5 }, marks: { a: 7 } });
+    expect(outcome).toEqual({ progress: [{ epoch: "a", upTo: 5 }], ahead: ["a"] });
+  });
+  test("and nothing is sent before it or after its end", () => {
+    const ledger = new SenderLedger({
+      window: { entries: 8, bytes: 100 },
+      backoff: { firstMs: 1, mostMs: 1 },
+      jitter: () => 0,
+    });
+    ledger.grown([{ id: "a", first: 1, last: 5 }], new Set());
+    expect(ledger.next()).toBe(null);
+    ledger.begin([{ id: "a", first: 1, last: 5 }], new Map(), plenty);
+    expect(ledger.next()).not.toBe(null);
+    ledger.end();
+    expect(ledger.next()).toBe(null);
+    expect(ledger.wakeAt(0)).toBe(null);
+  });
+  test("and what was read for the one before is not sent in it", () => {
+    const { ledger } = begun();
+    const fetch = ledger.next() as Fetch;
+    ledger.begin([{ id: "a", first: 1, last: 20 }], new Map([["a", 10]]), plenty);
+    expect(ledger.admit(fetch, [entry(1)])).toEqual([]);
+  });
+});
+
+describe("epochs", () => {
+  test("the oldest and the current take turns; those between wait", () => {
+    const { send, receipt } = begun({ epochs: { a: 8, b: 8, c: 8 } });
+    const sent = [send()?.epoch, send()?.epoch];
+    for (const [epoch, upTo] of [
+      ["c", 4],
+      ["a", 4],
+      ["c", 8],
+      ["a", 8],
+    ] as const) {
+      receipt(upTo, { epoch });
+      sent.push(send()?.epoch);
+    }
+    expect(sent).toEqual(["c", "a", "c", "a", "b", "b"]);
+  });
+  test("one that appears is sent, unless the hello left it out", () => {
+    const { ledger, send, receipt } = begun({ epochs: { a: 1 } });
+    send();
+    receipt(1);
+    ledger.grown(
+      [
+        { id: "b", first: 1, last: 2 },
+        { id: "c", first: 1, last: 2 },
+      ],
+      new Set(["b"]),
+    );
+    expect(ledger.next()).toMatchObject({ epoch: "c", from: 1 });
+  });
+  test("the ledger is drained when every epoch it knows is receipted", () => {
+    const { ledger, receipt } = begun({ epochs: { a: 1 } });
+    expect(ledger.drained).toBe(false);
+    receipt(1);
+    expect(ledger.drained).toBe(true);
+  });
+});
+
+describe("probes", () => {
+  test("come when no receipt does, ever more seldom, up to a minute", () => {
+    const { ledger, send } = begun();
+    send();
+    let now = 0;
+    const waits: number[] = [];
+    for (let i = 0; i < 8; i++) {
+      const at = ledger.wakeAt(now) ?? 0;
+      expect(ledger.probes(at - 1)).toEqual([]);
+      expect(ledger.probes(at)).toEqual([{ epoch: "a", first: 5 }]);
+      waits.push(at - now);
+      now = at;
+    }
+    expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
+  });
+  test("progress starts their clock anew, an answer without progress does not", () => {
+    const { ledger, send, receipt } = begun();
+    send(100, 0);
+    send(100, 0);
+    ledger.probes(1_000);
+    receipt(0, {}, 1_100);
+    expect(ledger.wakeAt(1_100)).toBe(3_000);
+    receipt(4, {}, 1_200);
+    expect(ledger.wakeAt(1_200)).toBe(2_200);
+    receipt(8, {}, 1_300);
+    expect(ledger.wakeAt(1_300)).toBe(null);
+  });
+});
+
+describe("a refused packet", () => {
+  const refuse = (first: number, size: number) => ({
+    refused: { first, size, code: "WIRE_PACKET", message: "bad" },
+  });
+  test("is halved until the bad entry stands alone, which is parked", () => {
+    const { ledger, send, receipt } = begun();
+    send();
+    receipt(0, refuse(1, 40));
+    expect(send()).toEqual({ epoch: "a", first: 1, entries: 2 });
+    receipt(0, refuse(1, 20));
+    expect(send()).toEqual({ epoch: "a", first: 1, entries: 1 });
+    expect(receipt(0, refuse(1, 10))).toEqual({ park: { epoch: "a", n: 1, reason: "WIRE_PACKET: bad" } });
+    expect(send()).toBe(null);
+    ledger.parked("a");
+    expect(send()).toMatchObject({ first: 1, entries: 1 });
+  });
+  test("is not halved again by an answer that came twice", () => {
+    const { send, receipt } = begun();
+    send();
+    receipt(0, refuse(1, 40));
+    send();
+    expect(receipt(0, refuse(1, 40))).toEqual({});
+    expect(send()).toMatchObject({ first: 3, entries: 2 });
+  });
+  test("behind a good one does not touch that one", () => {
+    const { send, receipt } = begun();
+    send();
+    send();
+    receipt(0, refuse(5, 40));
+    expect(send()).toMatchObject({ first: 5, entries: 2 });
+    expect(receipt(6)).toEqual({ progress: { epoch: "a", upTo: 6 } });
+  });
+  test("once passed lets packets grow again", () => {
+    const { send, receipt } = begun();
+    send();
+    receipt(0, refuse(1, 40));
+    send();
+    receipt(4);
+    expect(send()).toMatchObject({ first: 5, entries: 4 });
+  });
+});
