@@ -186,10 +186,10 @@ function criterionHeads(rule: TestRule): readonly string[] {
 /** The outcome as one line of JSON, its line end included. Floats keep their point and long ints their digits. */
 export function outcomeLine(rule: TestRule, line: number, outcome: TestOutcome): string {
   const heads = criterionHeads(rule);
-  const criteria = outcome.criteria.map(({ pattern, value, result, error }, i) => {
-    const tail = error === null ? "" : `,"error":${JSON.stringify(error)}`;
-    return `${heads[i] ?? ""}${encodeJson(pattern)},"value":${encodeJson(value)},"result":${result}${tail}}`;
-  });
+  const criteria = outcome.criteria.map(
+    ({ pattern, value, result }, i) =>
+      `${heads[i] ?? ""}${encodeJson(pattern)},"value":${encodeJson(value)},"result":${result}}`,
+  );
   const action =
     outcome.action === null
       ? "null"

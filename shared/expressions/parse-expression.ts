@@ -1,10 +1,7 @@
 /** Parses Jinja2 expressions: precedence and postfix rules as in Jinja2's own grammar. */
-import { PetrelError } from "../errors.ts";
 import type { Arguments, BinaryOperator, CompareOperator, Expression, Target } from "./ast.ts";
-import { syntaxError, type Token, type TokenizedTemplate, type TokenType } from "./lexer.ts";
+import { TokenCursor } from "./token-cursor.ts";
 
-/** Deeper nesting is refused, so that no template exhausts the stack. */
-const MAX_DEPTH = 80;
 const COMPARE = new Set(["==", "!=", "<", "<=", ">", ">="]);
 const NO_ARGUMENTS: Arguments = { positional: [], named: [], spread: null, spreadNamed: null };
 const CONSTANTS: ReadonlyMap<string, unknown> = new Map<string, unknown>([
@@ -16,69 +13,8 @@ const CONSTANTS: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ["None", null],
 ]);
 
-/** A cursor over the tokens, and the grammar of expressions on it. */
-export class ExpressionParser {
-  readonly #tokens: readonly Token[];
-  readonly #source: string;
-  #next = 0;
-  #depth = 0;
-
-  constructor(template: TokenizedTemplate) {
-    this.#tokens = template.tokens;
-    this.#source = template.source;
-  }
-
-  get current(): Token {
-    return this.#tokens[this.#next] ?? { type: "end", text: "", at: this.#source.length };
-  }
-
-  advance(): Token {
-    const token = this.current;
-    this.#next++;
-    return token;
-  }
-
-  fail(message: string, at = this.current.at, hint?: string): never {
-    throw syntaxError(this.#source, at, message, hint);
-  }
-
-  is(type: TokenType, text?: string): boolean {
-    return this.current.type === type && (text === undefined || this.current.text === text);
-  }
-
-  isName(name: string): boolean {
-    return this.is("name", name);
-  }
-
-  skip(type: TokenType, text?: string): boolean {
-    if (!this.is(type, text)) return false;
-    this.#next++;
-    return true;
-  }
-
-  expect(type: TokenType, text?: string): Token {
-    if (this.is(type, text)) return this.advance();
-    return this.fail(
-      `expected ${text === undefined ? described(type) : `'${text}'`}, got ${this.#described()}`,
-    );
-  }
-
-  #described(): string {
-    const token = this.current;
-    return token.text === "" ? described(token.type) : `'${token.text}'`;
-  }
-
-  #look(): Token {
-    return this.#tokens[this.#next + 1] ?? this.current;
-  }
-
-  #deeper<T>(parse: () => T): T {
-    if (++this.#depth > MAX_DEPTH) this.fail(`more than ${MAX_DEPTH} levels of nesting`);
-    const result = parse();
-    this.#depth--;
-    return result;
-  }
-
+/** The grammar of expressions. */
+export class ExpressionParser extends TokenCursor {
   /** An expression, or a tuple when commas follow. Without `conditional`, an `if` belongs to the tag. */
   parseTuple(endNames: readonly string[] = [], conditional = true): Expression {
     const items: Expression[] = [];
@@ -89,7 +25,7 @@ export class ExpressionParser {
       if (!comma) break;
     }
     const [only] = items;
-    if (only === undefined) return this.fail(`Expected an expression, got ${this.#described()}`);
+    if (only === undefined) return this.fail(`Expected an expression, got ${this.describe()}`);
     return items.length === 1 && !comma ? only : { type: "tuple", items };
   }
 
@@ -101,14 +37,14 @@ export class ExpressionParser {
 
   /** Without `conditional`, a following `if` belongs to the surrounding tag. */
   parseExpression(conditional = true): Expression {
-    return this.#deeper(() => (conditional ? this.#conditional() : this.#or()));
+    return this.deeper(() => (conditional ? this.#conditional() : this.#or()));
   }
 
   #conditional(): Expression {
     let then = this.#or();
     while (this.skip("name", "if")) {
       const test = this.#or();
-      const otherwise = this.skip("name", "else") ? this.#deeper(() => this.#conditional()) : null;
+      const otherwise = this.skip("name", "else") ? this.deeper(() => this.#conditional()) : null;
       then = { type: "conditional", test, then, otherwise };
     }
     return then;
@@ -128,7 +64,7 @@ export class ExpressionParser {
 
   #not(): Expression {
     if (!this.skip("name", "not")) return this.#compare();
-    return this.#deeper(() => ({ type: "not", operand: this.#not() }));
+    return this.deeper(() => ({ type: "not", operand: this.#not() }));
   }
 
   #compare(): Expression {
@@ -149,9 +85,10 @@ export class ExpressionParser {
       return text as CompareOperator;
     }
     if (this.skip("name", "in")) return "in";
-    const next = this.#look();
+    const next = this.following;
     if (this.isName("not") && next.type === "name" && next.text === "in") {
-      this.#next += 2;
+      this.advance();
+      this.advance();
       return "not in";
     }
     return null;
@@ -189,9 +126,9 @@ export class ExpressionParser {
   #unary(withFilters: boolean): Expression {
     let node: Expression;
     if (this.skip("operator", "-"))
-      node = this.#deeper(() => ({ type: "negate", operand: this.#unary(false) }));
+      node = this.deeper(() => ({ type: "negate", operand: this.#unary(false) }));
     else if (this.skip("operator", "+"))
-      node = this.#deeper(() => ({ type: "positive", operand: this.#unary(false) }));
+      node = this.deeper(() => ({ type: "positive", operand: this.#unary(false) }));
     else node = this.#primary();
     node = this.#postfix(node);
     return withFilters ? this.parseFilters(node) : node;
@@ -211,10 +148,10 @@ export class ExpressionParser {
     }
     if (token.type === "integer" || token.type === "float")
       return { type: "constant", value: this.advance().value };
-    if (this.skip("operator", "(")) return this.#deeper(() => this.#parenthesis());
+    if (this.skip("operator", "(")) return this.deeper(() => this.#parenthesis());
     if (this.skip("operator", "[")) return { type: "list", items: this.#items("]") };
-    if (this.skip("operator", "{")) return this.#deeper(() => this.#dict());
-    return this.fail(`unexpected ${this.#described()}`);
+    if (this.skip("operator", "{")) return this.deeper(() => this.#dict());
+    return this.fail(`unexpected ${this.describe()}`);
   }
 
   #parenthesis(): Expression {
@@ -280,7 +217,7 @@ export class ExpressionParser {
         : this.parseExpression();
     const start = part();
     if (!this.skip("operator", ":")) {
-      return start ?? this.fail(`unexpected ${this.#described()}`);
+      return start ?? this.fail(`unexpected ${this.describe()}`);
     }
     const stop = part();
     const step = this.skip("operator", ":") ? part() : null;
@@ -342,7 +279,7 @@ export class ExpressionParser {
 
   parseArguments(): Arguments {
     const start = this.expect("operator", "(").at;
-    return this.#deeper(() => this.#arguments(start));
+    return this.deeper(() => this.#arguments(start));
   }
 
   #arguments(start: number): Arguments {
@@ -355,14 +292,14 @@ export class ExpressionParser {
       if (!valid) this.fail("invalid syntax for function call expression", start);
     };
     while (!this.skip("operator", ")")) {
-      if (!comma) this.fail(`expected ',', got ${this.#described()}`);
+      if (!comma) this.fail(`expected ',', got ${this.describe()}`);
       if (this.skip("operator", "*")) {
         ensure(spread === null && spreadNamed === null);
         spread = this.parseExpression();
       } else if (this.skip("operator", "**")) {
         ensure(spreadNamed === null);
         spreadNamed = this.parseExpression();
-      } else if (this.is("name") && this.#look().type === "operator" && this.#look().text === "=") {
+      } else if (this.is("name") && this.following.type === "operator" && this.following.text === "=") {
         ensure(spreadNamed === null);
         const name = this.advance().text;
         this.advance();
@@ -390,7 +327,7 @@ export class ExpressionParser {
   }
 
   #wasComma(): boolean {
-    const previous = this.#tokens[this.#next - 1];
+    const { previous } = this;
     return previous?.type === "operator" && previous.text === ",";
   }
 
@@ -407,22 +344,4 @@ export class ExpressionParser {
     }
     return { type: "name", name: token.text };
   }
-}
-
-function described(type: TokenType): string {
-  switch (type) {
-    case "variable-end":
-      return "'end of print statement'";
-    case "block-end":
-      return "'end of statement block'";
-    case "end":
-      return "'end of template'";
-    default:
-      return `'${type}'`;
-  }
-}
-
-/** True for errors of the syntax, as opposed to faults of the parser itself. */
-export function isSyntaxError(error: unknown): error is PetrelError {
-  return error instanceof PetrelError && error.code === "EXPRESSION_SYNTAX";
 }

@@ -143,6 +143,7 @@ class DateReader {
       next !== ":" &&
       unitNumber(next) === undefined
     ) {
+      if (!/^\d+$/.test(token)) this.#fail();
       this.#hour = Number(token.slice(0, 2));
       if (size === 4) this.#minute = Number(token.slice(2));
     } else if (size === 6 || (size > 6 && token.indexOf(".") === 6)) this.#six(token);
@@ -367,7 +368,7 @@ class DateParts {
 
   #guess(values: readonly number[]): Label[] {
     const month = this.#labels.get("month") ?? -1;
-    const [first = 0, second = 0, third = 0] = values;
+    const [first = 0, second = 0] = values;
     if (values.length === 1) return month === 0 ? ["month"] : first > 31 ? ["year"] : ["day"];
     if (values.length === 2) {
       if (month >= 0) return this.#pairWithMonth(month, month === 0 ? second : first);
@@ -379,8 +380,7 @@ class DateParts {
     if (month === 0) return second > 31 ? ["month", "year", "day"] : ["month", "day", "year"];
     if (month === 1) return first > 31 ? ["year", "month", "day"] : ["day", "month", "year"];
     if (month === 2) return second > 31 ? ["day", "year", "month"] : ["year", "day", "month"];
-    if (first > 31 || this.#labels.get("year") === 0)
-      return third > 12 || second <= 12 ? ["year", "month", "day"] : ["year", "day", "month"];
+    if (first > 31 || this.#labels.get("year") === 0) return ["year", "month", "day"];
     if (first > 12) return ["day", "month", "year"];
     return ["month", "day", "year"];
   }

@@ -92,7 +92,8 @@ class LiteralReader {
 
   #marked(mark: string, depth: number): unknown {
     if (mark === "-" || mark === "+") {
-      const value = this.#value(depth + 1);
+      // One sign only, and only before a number.
+      const value = this.#peek().kind === "number" ? this.#value(depth + 1) : malformed(mark);
       if (!isInt(value) && !isFloat(value)) return malformed(mark);
       return mark === "-" ? negate(value) : value;
     }

@@ -1,5 +1,5 @@
 /** Parses Python's regular expression syntax (Python library, `re`, of 3.11) with Python's refusals. */
-import { PetrelError } from "../../errors.ts";
+import { PatternCursor } from "./pattern-cursor.ts";
 import type { ClassName, Position, RegexNode, RegexTree, SetItem } from "./syntax.ts";
 import { width } from "./syntax.ts";
 
@@ -39,13 +39,9 @@ const FLAG_NAMES: Readonly<Record<string, keyof Flags>> = {
   x: "verbose",
   a: "ascii",
 };
-const CONTROLS: Readonly<Record<string, number>> = { a: 7, b: 8, f: 12, n: 10, r: 13, t: 9, v: 11 };
 
-class RegexParser {
-  readonly #letters: readonly string[];
-  readonly #pattern: string;
+class RegexParser extends PatternCursor {
   #flags: Flags;
-  #at = 0;
   #depth = 0;
   #groupCount = 0;
   readonly #names = new Map<string, number>();
@@ -53,46 +49,25 @@ class RegexParser {
   readonly #groups = new Map<number, RegexNode>();
 
   constructor(pattern: string, flags: Flags) {
-    this.#pattern = pattern;
-    this.#letters = [...pattern];
+    super(pattern);
     this.#flags = flags;
   }
 
   parse(): RegexTree {
-    if (this.#letters.length > MAX_PATTERN)
-      this.#fail(`the pattern is longer than ${MAX_PATTERN} characters`);
+    if (this.length > MAX_PATTERN) this.fail(`the pattern is longer than ${MAX_PATTERN} characters`);
     this.#globalFlags();
     const root = this.#choice();
-    if (this.#at < this.#letters.length) this.#fail("unbalanced parenthesis");
+    if (this.at < this.length) this.fail("unbalanced parenthesis");
     return { root, groupCount: this.#groupCount, groupNames: this.#names };
-  }
-
-  #fail(message: string, at = this.#at): never {
-    const shown = this.#pattern.length > 80 ? `${this.#pattern.slice(0, 80)}…` : this.#pattern;
-    throw new PetrelError("CRITERIA_REGEX", `${message} at position ${at} of pattern '${shown}'`);
-  }
-
-  #peek(offset = 0): string {
-    return this.#letters[this.#at + offset] ?? "";
-  }
-
-  #take(): string {
-    return this.#letters[this.#at++] ?? "";
-  }
-
-  #skip(text: string): boolean {
-    for (let i = 0; i < text.length; i++) if (this.#peek(i) !== text.charAt(i)) return false;
-    this.#at += text.length;
-    return true;
   }
 
   /** Flags at the very start, such as `(?i)`, hold for the whole pattern. */
   #globalFlags(): void {
     for (;;) {
       if (this.#flags.verbose) this.#skipVerbose();
-      const match = /^\(\?([aiLmsux]+)\)/.exec(this.#letters.slice(this.#at, this.#at + 12).join(""));
+      const match = /^\(\?([aiLmsux]+)\)/.exec(this.ahead(12));
       if (match?.[1] === undefined) return;
-      this.#at += match[0].length;
+      this.back(this.at + match[0].length);
       this.#flags = this.#with(match[1], true);
     }
   }
@@ -100,7 +75,7 @@ class RegexParser {
   #with(letters: string, value: boolean): Flags {
     const changed: Record<keyof Flags, boolean> = { ...this.#flags };
     for (const letter of letters) {
-      if (letter === "L") this.#fail("bad inline flags: cannot use 'L' flag with a str pattern");
+      if (letter === "L") this.fail("bad inline flags: cannot use 'L' flag with a str pattern");
       const name = FLAG_NAMES[letter];
       if (name !== undefined) changed[name] = value;
       else if (letter === "u") changed.ascii = false;
@@ -110,17 +85,17 @@ class RegexParser {
 
   #skipVerbose(): void {
     for (;;) {
-      if (/^[ \t\n\r\v\f]$/.test(this.#peek())) this.#at++;
-      else if (this.#peek() === "#") while (this.#at < this.#letters.length && this.#take() !== "\n");
+      if (/^[ \t\n\r\v\f]$/.test(this.peek())) this.take();
+      else if (this.peek() === "#") while (this.at < this.length && this.take() !== "\n");
       else return;
     }
   }
 
   #choice(): RegexNode {
-    if (++this.#depth > MAX_DEPTH) this.#fail(`more than ${MAX_DEPTH} levels of nesting`);
+    if (++this.#depth > MAX_DEPTH) this.fail(`more than ${MAX_DEPTH} levels of nesting`);
     const before = this.#flags;
     const options = [this.#sequence()];
-    while (this.#skip("|")) options.push(this.#sequence());
+    while (this.skip("|")) options.push(this.#sequence());
     this.#flags = before;
     this.#depth--;
     const [only] = options;
@@ -131,13 +106,13 @@ class RegexParser {
     const parts: RegexNode[] = [];
     for (;;) {
       if (this.#flags.verbose) this.#skipVerbose();
-      const letter = this.#peek();
+      const letter = this.peek();
       if (letter === "" || letter === "|" || letter === ")") break;
       const repeat = this.#quantifier();
       if (repeat !== null) {
         const target = parts.pop();
-        if (target === undefined || target.type === "position") return this.#fail("nothing to repeat");
-        if (target.type === "repeat" && !this.#wrapped.has(target)) return this.#fail("multiple repeat");
+        if (target === undefined || target.type === "position") return this.fail("nothing to repeat");
+        if (target.type === "repeat" && !this.#wrapped.has(target)) return this.fail("multiple repeat");
         parts.push({ type: "repeat", of: target, ...repeat });
       } else {
         const node = this.#atom();
@@ -152,38 +127,38 @@ class RegexParser {
   readonly #wrapped = new WeakSet<RegexNode>();
 
   #quantifier(): { min: number; max: number; mode: "greedy" | "lazy" | "possessive" } | null {
-    const start = this.#at;
-    const letter = this.#peek();
+    const start = this.at;
+    const letter = this.peek();
     let bounds: { min: number; max: number } | null = null;
     if (letter === "*") bounds = { min: 0, max: Number.POSITIVE_INFINITY };
     else if (letter === "+") bounds = { min: 1, max: Number.POSITIVE_INFINITY };
     else if (letter === "?") bounds = { min: 0, max: 1 };
-    if (bounds !== null) this.#at++;
+    if (bounds !== null) this.take();
     else if (letter === "{") bounds = this.#counted();
     if (bounds === null) {
-      this.#at = start;
+      this.back(start);
       return null;
     }
-    if (this.#skip("?")) return { ...bounds, mode: "lazy" };
-    return { ...bounds, mode: this.#skip("+") ? "possessive" : "greedy" };
+    if (this.skip("?")) return { ...bounds, mode: "lazy" };
+    return { ...bounds, mode: this.skip("+") ? "possessive" : "greedy" };
   }
 
   #counted(): { min: number; max: number } | null {
-    const match = /^\{(\d*)(?:(,)(\d*))?\}/.exec(this.#letters.slice(this.#at, this.#at + 30).join(""));
+    const match = /^\{(\d*)(?:(,)(\d*))?\}/.exec(this.ahead(30));
     if (match === null || match[0] === "{}") return null;
     const [whole, low = "", comma, high = ""] = match;
     const min = low === "" ? 0 : Number(low);
     const max = comma === undefined ? min : high === "" ? Number.POSITIVE_INFINITY : Number(high);
     if (min > MAX_REPEAT || (Number.isFinite(max) && max > MAX_REPEAT)) {
-      return this.#fail("the repetition number is too large");
+      return this.fail("the repetition number is too large");
     }
-    if (max < min) return this.#fail("min repeat greater than max repeat");
-    this.#at += whole.length;
+    if (max < min) return this.fail("min repeat greater than max repeat");
+    this.back(this.at + whole.length);
     return { min, max };
   }
 
   #atom(): RegexNode | null {
-    const letter = this.#take();
+    const letter = this.take();
     switch (letter) {
       case ".":
         return { type: "any", newline: this.#flags.dotAll };
@@ -203,7 +178,13 @@ class RegexParser {
   }
 
   #literal(code: number): RegexNode {
-    return { type: "literal", code, ignoreCase: this.#flags.ignoreCase };
+    const { ignoreCase, ascii } = this.#flags;
+    const other = ignoreCase && ascii ? otherCase(code) : code;
+    if (other !== code) {
+      const items = [code, other].map((each) => ({ from: each, to: each }));
+      return { type: "set", negated: false, items, ignoreCase: false };
+    }
+    return { type: "literal", code, ignoreCase: ignoreCase && !ascii };
   }
 
   #position(at: Position): RegexNode {
@@ -211,18 +192,18 @@ class RegexParser {
   }
 
   #group(): RegexNode | null {
-    if (!this.#skip("?")) return this.#capture(null);
-    const letter = this.#take();
+    if (!this.skip("?")) return this.#capture(null);
+    const letter = this.take();
     switch (letter) {
       case ":":
         return this.#inner();
       case ">":
         return { type: "atomic", of: this.#inner() };
       case "#": {
-        while (this.#peek() !== ")") {
-          if (this.#take() === "") this.#fail("missing ), unterminated comment");
+        while (this.peek() !== ")") {
+          if (this.take() === "") this.fail("missing ), unterminated comment");
         }
-        this.#at++;
+        this.take();
         return null;
       }
       case "=":
@@ -233,18 +214,18 @@ class RegexParser {
       case "P":
         return this.#named();
       case "(":
-        return this.#fail("conditional groups cannot be translated");
+        return this.fail("conditional groups cannot be translated");
       default:
-        this.#at--;
+        this.back(this.at - 1);
         return this.#flagged();
     }
   }
 
   /** A group's inside up to its parenthesis; as one node that may be repeated. */
   #inner(): RegexNode {
-    const start = this.#at;
+    const start = this.at;
     const node = this.#choice();
-    if (!this.#skip(")")) this.#fail("missing ), unterminated subpattern", start);
+    if (!this.skip(")")) this.fail("missing ), unterminated subpattern", start);
     if (node.type !== "repeat" && node.type !== "position") return node;
     const wrapped: RegexNode = { type: "sequence", parts: [node] };
     this.#wrapped.add(wrapped);
@@ -262,55 +243,52 @@ class RegexParser {
   }
 
   #behind(): RegexNode {
-    const letter = this.#take();
-    if (letter !== "=" && letter !== "!") return this.#fail(`unknown extension ?<${letter}`);
-    const start = this.#at;
+    const letter = this.take();
+    if (letter !== "=" && letter !== "!") return this.fail(`unknown extension ?<${letter}`);
+    const start = this.at;
     const of = this.#inner();
     const [least, most] = width(of, this.#groups);
-    if (least !== most) this.#fail("look-behind requires fixed-width pattern", start);
+    if (least !== most) this.fail("look-behind requires fixed-width pattern", start);
     return { type: "look", ahead: false, negated: letter === "!", of };
   }
 
   #name(end: string): string {
     let name = "";
-    while (this.#peek() !== end) {
-      if (this.#peek() === "") this.#fail(`missing ${end}, unterminated name`);
-      name += this.#take();
+    while (this.peek() !== end) {
+      if (this.peek() === "") this.fail(`missing ${end}, unterminated name`);
+      name += this.take();
     }
-    this.#at++;
-    if (!/^[\p{ID_Start}_]\p{ID_Continue}*$/u.test(name)) this.#fail(`bad character in group name '${name}'`);
+    this.take();
+    if (!/^[\p{ID_Start}_]\p{ID_Continue}*$/u.test(name)) this.fail(`bad character in group name '${name}'`);
     return name;
   }
 
   #named(): RegexNode {
-    if (this.#skip("<")) {
+    if (this.skip("<")) {
       const name = this.#name(">");
-      if (this.#names.has(name)) this.#fail(`redefinition of group name '${name}'`);
+      if (this.#names.has(name)) this.fail(`redefinition of group name '${name}'`);
       return this.#capture(name);
     }
-    if (!this.#skip("=")) return this.#fail(`unknown extension ?P${this.#peek()}`);
+    if (!this.skip("=")) return this.fail(`unknown extension ?P${this.peek()}`);
     const name = this.#name(")");
     const index = this.#names.get(name);
-    return index === undefined ? this.#fail(`unknown group name '${name}'`) : this.#reference(index);
+    return index === undefined ? this.fail(`unknown group name '${name}'`) : this.#reference(index);
   }
 
   #reference(index: number): RegexNode {
-    if (index > this.#groupCount) return this.#fail(`invalid group reference ${index}`);
-    if (this.#open.has(index)) return this.#fail("cannot refer to an open group");
+    if (index > this.#groupCount) return this.fail(`invalid group reference ${index}`);
+    if (this.#open.has(index)) return this.fail("cannot refer to an open group");
     return { type: "reference", index, ignoreCase: this.#flags.ignoreCase };
   }
 
   /** `(?i:…)`, `(?-i:…)`; `(?i)` is allowed at the start only. */
   #flagged(): RegexNode {
-    const match = /^([aiLmsux]*)(?:-([aiLmsux]*))?([:)]?)/.exec(
-      this.#letters.slice(this.#at, this.#at + 20).join(""),
-    );
+    const match = /^([aiLmsux]*)(?:-([aiLmsux]*))?([:)]?)/.exec(this.ahead(20));
     const [whole = "", on = "", off, end] = match ?? [];
-    if (on === "" && off === undefined) return this.#fail(`unknown extension ?${this.#peek()}`);
-    if (end === ")" && off === undefined)
-      return this.#fail("global flags not at the start of the expression");
-    if (end !== ":" || off === "") return this.#fail("missing -, : or )");
-    this.#at += whole.length;
+    if (on === "" && off === undefined) return this.fail(`unknown extension ?${this.peek()}`);
+    if (end === ")" && off === undefined) return this.fail("global flags not at the start of the expression");
+    if (end !== ":" || off === "") return this.fail("missing -, : or )");
+    this.back(this.at + whole.length);
     const before = this.#flags;
     this.#flags = this.#with(on, true);
     this.#flags = this.#with(off ?? "", false);
@@ -320,7 +298,7 @@ class RegexParser {
   }
 
   #escape(): RegexNode {
-    const letter = this.#take();
+    const letter = this.take();
     switch (letter) {
       case "A":
         return this.#position("start");
@@ -336,60 +314,33 @@ class RegexParser {
       return { type: "set", negated: false, items: [item], ignoreCase: false };
     }
     if (/^[1-9]$/.test(letter)) return this.#numbered(letter);
-    return this.#literal(this.#code(letter));
+    return this.#literal(this.code(letter));
   }
 
   /** `\1` … `\99` refer to a group; three octal digits are a character. */
   #numbered(first: string): RegexNode {
     let digits = first;
-    if (/^\d$/.test(this.#peek())) digits += this.#take();
-    if (/^[0-3][0-7]$/.test(digits) && /^[0-7]$/.test(this.#peek())) {
-      return this.#literal(Number.parseInt(digits + this.#take(), 8));
+    if (/^\d$/.test(this.peek())) digits += this.take();
+    if (/^[0-3][0-7]$/.test(digits) && /^[0-7]$/.test(this.peek())) {
+      return this.#literal(Number.parseInt(digits + this.take(), 8));
     }
     return this.#reference(Number(digits));
   }
 
-  /** The character an escape stands for, in and out of a set. */
-  #code(letter: string): number {
-    if (letter === "") return this.#fail("bad escape (end of pattern)");
-    if (letter === "x") return this.#hex(2, letter);
-    if (letter === "u") return this.#hex(4, letter);
-    if (letter === "U") return this.#hex(8, letter);
-    if (letter === "0") {
-      let digits = "0";
-      while (digits.length < 3 && /^[0-7]$/.test(this.#peek())) digits += this.#take();
-      return Number.parseInt(digits, 8);
-    }
-    const control = letter === "b" ? undefined : CONTROLS[letter];
-    if (control !== undefined) return control;
-    if (letter === "N") return this.#fail("named characters (\\N{…}) cannot be translated");
-    if (/^[A-Za-z0-9]$/.test(letter)) return this.#fail(`bad escape \\${letter}`);
-    return letter.codePointAt(0) ?? 0;
-  }
-
-  #hex(size: number, letter: string): number {
-    const digits = this.#letters.slice(this.#at, this.#at + size).join("");
-    if (!new RegExp(`^[0-9a-fA-F]{${size}}$`).test(digits))
-      return this.#fail(`incomplete escape \\${letter}${digits}`);
-    this.#at += size;
-    const code = Number.parseInt(digits, 16);
-    return code <= 0x10ffff ? code : this.#fail(`bad escape \\${letter}${digits}`);
-  }
-
   #set(): RegexNode {
-    const start = this.#at;
-    const negated = this.#skip("^");
+    const start = this.at;
+    const negated = this.skip("^");
     const items: SetItem[] = [];
     for (;;) {
-      const letter = this.#take();
-      if (letter === "") return this.#fail("unterminated character set", start - 1);
-      if (letter === "]" && this.#at > start + (negated ? 2 : 1)) break;
+      const letter = this.take();
+      if (letter === "") return this.fail("unterminated character set", start - 1);
+      if (letter === "]" && this.at > start + (negated ? 2 : 1)) break;
       const low = this.#setItem(letter);
-      if (this.#peek() === "-" && this.#peek(1) !== "]" && this.#peek(1) !== "") {
-        this.#at++;
-        const high = this.#setItem(this.#take());
+      if (this.peek() === "-" && this.peek(1) !== "]" && this.peek(1) !== "") {
+        this.take();
+        const high = this.#setItem(this.take());
         if ("class" in low || "class" in high || high.from < low.from) {
-          return this.#fail(`bad character range`);
+          return this.fail(`bad character range`);
         }
         items.push({ from: low.from, to: high.from });
       } else items.push(low);
@@ -402,16 +353,15 @@ class RegexParser {
       const code = letter.codePointAt(0) ?? 0;
       return { from: code, to: code };
     }
-    const escaped = this.#take();
+    const escaped = this.take();
     if (/^[dDsSwW]$/.test(escaped)) return { class: escaped as ClassName, ascii: this.#flags.ascii };
-    const code = escaped === "b" ? 8 : /^[1-7]$/.test(escaped) ? this.#octal(escaped) : this.#code(escaped);
+    const code = escaped === "b" ? 8 : /^[1-7]$/.test(escaped) ? this.octal(escaped) : this.code(escaped);
     return { from: code, to: code };
   }
+}
 
-  #octal(first: string): number {
-    let digits = first;
-    while (digits.length < 3 && /^[0-7]$/.test(this.#peek())) digits += this.#take();
-    const code = Number.parseInt(digits, 8);
-    return code <= 0o377 ? code : this.#fail(`octal escape value \\${digits} outside of range 0-0o377`);
-  }
+/** Under the ASCII flag only the 26 letters have another case. */
+function otherCase(code: number): number {
+  const isLetter = (code >= 65 && code <= 90) || (code >= 97 && code <= 122);
+  return isLetter ? code ^ 32 : code;
 }
