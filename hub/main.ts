@@ -267,7 +267,13 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       newId,
     });
     const key = await apiKeyOf(options.data, systemRandom);
-    const api = createApi({ store, operations, apiKeys: [key], logger: log });
+    const api = createApi({
+      store,
+      operations,
+      readBlob: (digest) => blobs.readAll(digest),
+      apiKeys: [key],
+      logger: log,
+    });
     teardown.add("HTTP API", () => api.close());
     const url = await listenApi(api, options.http);
     await writeApiFile(options.data, { url, key, mqtt, pid: process.pid });

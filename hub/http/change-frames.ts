@@ -1,6 +1,7 @@
 /** Store changes as server-sent events (HTML Living Standard, 9.2). */
+
+import type { Catalogue } from "../packs/catalogue.ts";
 import type { Change } from "../store/store.ts";
-import type { Content } from "./content.ts";
 import { executionView, packView } from "./views.ts";
 
 /** What a stream tells about; `down` is between hub and agents and stays inside. */
@@ -14,14 +15,14 @@ export const streamTypes = [
   "pack",
 ] as const;
 
-function payloadOf(change: Change, content: Content): unknown {
+function payloadOf(change: Change, catalogue: Catalogue): unknown {
   switch (change.type) {
     case "instance":
       return change.instance;
     case "enforcement":
       return change.enforcement;
     case "execution":
-      return executionView(content, change.execution);
+      return executionView(catalogue, change.execution);
     case "agent":
       return change.agent;
     case "sensor":
@@ -36,7 +37,7 @@ function payloadOf(change: Change, content: Content): unknown {
 }
 
 /** One frame, or `null` for what is not shown. JSON has no raw line ends, so one `data:` line is enough. */
-export function changeFrame(change: Change, content: Content): string | null {
-  const payload = payloadOf(change, content);
+export function changeFrame(change: Change, catalogue: Catalogue): string | null {
+  const payload = payloadOf(change, catalogue);
   return payload === undefined ? null : `event: ${change.type}\ndata: ${JSON.stringify(payload)}\n\n`;
 }

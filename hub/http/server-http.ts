@@ -4,10 +4,11 @@ import { type FastifyInstance, type FastifyRequest, fastify } from "fastify";
 import { PetrelError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
 import { nearest } from "../../shared/nearest.ts";
+import type { ReadBlob } from "../executions/large-result.ts";
 import type { HubOperations } from "../operations.ts";
+import { catalogueSource } from "../packs/catalogue.ts";
 import type { Store } from "../store/store.ts";
 import { keyChecker, presentedKey } from "./auth.ts";
-import { contentSource } from "./content.ts";
 import { errorReply } from "./error-reply.ts";
 import { actionRoutes } from "./routes/actions-http.ts";
 import { agentRoutes } from "./routes/agents-http.ts";
@@ -38,6 +39,7 @@ declare module "fastify" {
 export interface ApiOptions {
   readonly store: Store;
   readonly operations: HubOperations;
+  readonly readBlob: ReadBlob;
   /** Any of them opens every route. */
   readonly apiKeys: readonly string[];
   readonly logger: Logger;
@@ -68,10 +70,10 @@ function isInstant(text: string): boolean {
  * Builds the API without listening. Every route but `GET /healthz` needs a key.
  * Whoever listens must keep to loopback until agents and people enrol (`listenApi` does).
  */
-export function createApi({ store, operations, apiKeys, logger }: ApiOptions): FastifyInstance {
+export function createApi({ store, operations, readBlob, apiKeys, logger }: ApiOptions): FastifyInstance {
   const mayAsk = keyChecker(apiKeys);
   const compile = validators();
-  const contents = contentSource(store);
+  const catalogues = catalogueSource(store);
   const api = fastify({
     logger: false,
     bodyLimit: maxBodyBytes,
@@ -141,7 +143,7 @@ export function createApi({ store, operations, apiKeys, logger }: ApiOptions): F
     api.addContentTypeParser(type, { parseAs: "string" }, (_request, body, done) => done(null, body));
   }
 
-  const parts = { store, operations, contents };
+  const parts = { store, operations, catalogues, readBlob };
   hubRoutes(api, parts);
   openapiRoute(api);
   actionRoutes(api, parts);
@@ -155,7 +157,7 @@ export function createApi({ store, operations, apiKeys, logger }: ApiOptions): F
   sensorRoutes(api, parts);
   triggerInstanceRoutes(api, parts);
   triggerTypeRoutes(api, parts);
-  streamRoute(api, { store, contents, logger });
-  api.addHook("onClose", async () => contents.close());
+  streamRoute(api, { store, catalogues, logger });
+  api.addHook("onClose", async () => catalogues.close());
   return api;
 }

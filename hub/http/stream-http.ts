@@ -3,9 +3,9 @@ import type { ServerResponse } from "node:http";
 import type { FastifyInstance } from "fastify";
 import { PetrelError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
+import type { CatalogueSource } from "../packs/catalogue.ts";
 import type { Change, Store } from "../store/store.ts";
 import { changeFrame, streamTypes } from "./change-frames.ts";
-import type { ContentSource } from "./content.ts";
 
 /** A client that has this much unread is cut off: it can come back and read the history. */
 const maxUnreadBytes = 4 * 1024 * 1024;
@@ -21,12 +21,12 @@ interface Listener {
 
 export interface StreamOptions {
   readonly store: Pick<Store, "subscribeChanges">;
-  readonly contents: ContentSource;
+  readonly catalogues: CatalogueSource;
   readonly logger: Logger;
 }
 
 /** Adds the route; the store is listened to only while somebody streams. */
-export function streamRoute(api: FastifyInstance, { store, contents, logger }: StreamOptions): void {
+export function streamRoute(api: FastifyInstance, { store, catalogues, logger }: StreamOptions): void {
   const listeners = new Set<Listener>();
   let unsubscribe: (() => void) | null = null;
   let sending: Promise<void> = Promise.resolve();
@@ -39,9 +39,9 @@ export function streamRoute(api: FastifyInstance, { store, contents, logger }: S
     listener.response.destroy();
   };
   const send = async (changes: readonly Change[]) => {
-    const content = await contents.current();
+    const catalogue = await catalogues.current();
     for (const change of changes) {
-      const frame = changeFrame(change, content);
+      const frame = changeFrame(change, catalogue);
       if (frame === null) continue;
       for (const listener of listeners) {
         if (listener.types.size === 0 || listener.types.has(change.type)) write(listener, frame);

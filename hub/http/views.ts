@@ -3,21 +3,21 @@ import type { JsonObject } from "../../shared/json.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import type { PackRecord } from "../../shared/model/pack.ts";
 import type { RuleDefinition, RuleRecord } from "../../shared/model/rule.ts";
-import { type Content, schemasOf } from "./content.ts";
+import { type Catalogue, schemasOf } from "../packs/catalogue.ts";
 import { maskConfig, maskParameters, maskRuleParameters } from "./secrets.ts";
 
-export function executionView(content: Content, execution: Execution): Execution {
+export function executionView(catalogue: Catalogue, execution: Execution): Execution {
   return {
     ...execution,
-    parameters: maskParameters(schemasOf(content, execution.action), execution.parameters),
+    parameters: maskParameters(schemasOf(catalogue, execution.action), execution.parameters),
   };
 }
 
 export type RuleView = RuleDefinition & Pick<RuleRecord, "source" | "updated_at" | "rev">;
 
-export function ruleView(content: Content, record: RuleRecord): RuleView {
+export function ruleView(catalogue: Catalogue, record: RuleRecord): RuleView {
   const { rule, source, updated_at, rev } = record;
-  const parameters = maskRuleParameters(schemasOf(content, rule.action.ref), rule.action.parameters);
+  const parameters = maskRuleParameters(schemasOf(catalogue, rule.action.ref), rule.action.parameters);
   return { ...rule, action: { ...rule.action, parameters }, source, updated_at, rev };
 }
 

@@ -1,22 +1,63 @@
 /** What the registered packs define, by ref: one immutable value, replaced as a whole when a pack changes. */
-import type { PackRecord } from "../../shared/model/pack.ts";
+import type { PackRecord, ParameterSchemas } from "../../shared/model/pack.ts";
 import type { TriggerType } from "../../shared/model/trigger.ts";
+import { actionParameters } from "../../shared/packs/action-parameters.ts";
 import type { RunnableAction } from "../executions/request.ts";
+import type { Store } from "../store/store.ts";
 
+/** One state of the registry; refs in sorted order. */
 export interface Catalogue {
   readonly packs: ReadonlyMap<string, PackRecord>;
   readonly actions: ReadonlyMap<string, RunnableAction>;
   readonly triggerTypes: ReadonlyMap<string, TriggerType>;
 }
 
+function sorted<T>(entries: readonly (readonly [ref: string, item: T])[]): ReadonlyMap<string, T> {
+  return new Map([...entries].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
 export function buildCatalogue(packs: readonly PackRecord[]): Catalogue {
-  const actions = new Map<string, RunnableAction>();
-  const triggerTypes = new Map<string, TriggerType>();
-  for (const record of packs) {
-    for (const definition of record.pack.actions) {
-      actions.set(definition.ref, { definition, pack_digest: record.digest });
-    }
-    for (const type of record.pack.trigger_types) triggerTypes.set(type.ref, type);
-  }
-  return { packs: new Map(packs.map((record) => [record.ref, record])), actions, triggerTypes };
+  return {
+    packs: sorted(packs.map((record) => [record.ref, record])),
+    actions: sorted(
+      packs.flatMap(({ pack, digest }) =>
+        pack.actions.map((definition) => [definition.ref, { definition, pack_digest: digest }] as const),
+      ),
+    ),
+    triggerTypes: sorted(
+      packs.flatMap(({ pack }) => pack.trigger_types.map((type) => [type.ref, type] as const)),
+    ),
+  };
+}
+
+/** What an action takes, its runner's own parameters included; `null` when it is not registered (any more). */
+export function schemasOf(catalogue: Catalogue, ref: string): ParameterSchemas | null {
+  const action = catalogue.actions.get(ref);
+  return action === undefined ? null : actionParameters(action.definition);
+}
+
+/** The registry, read again only after a pack changed. */
+export interface CatalogueSource {
+  current(): Promise<Catalogue>;
+  close(): void;
+}
+
+export function catalogueSource(store: Pick<Store, "packs" | "subscribeChanges">): CatalogueSource {
+  let cached: Promise<Catalogue> | null = null;
+  const close = store.subscribeChanges((changes) => {
+    if (changes.some((change) => change.type === "pack")) cached = null;
+  });
+  return {
+    current: () => {
+      if (cached !== null) return cached;
+      const reading = store.packs().then(buildCatalogue);
+      cached = reading;
+      // A failed read must not be remembered; whoever asked gets the error.
+      reading.catch(() => {
+        if (cached === reading) cached = null;
+      });
+      return reading;
+    },
+    close,
+  };
 }

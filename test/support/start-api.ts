@@ -7,6 +7,7 @@ import { createApi } from "../../hub/http/server-http.ts";
 import type { HubOperations } from "../../hub/operations.ts";
 import { type LevelStore, openLevelStore } from "../../hub/store/level-store.ts";
 import type { Effect } from "../../hub/store/store.ts";
+import { PetrelError } from "../../shared/errors.ts";
 import { createLogger, type Logger } from "../../shared/log.ts";
 import type { PackRecord } from "../../shared/model/pack.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
@@ -27,6 +28,11 @@ export interface StartedApi {
   listen(): Promise<string>;
 }
 
+/** No result of these tests travelled in a blob. */
+export const noBlobs = async (digest: string): Promise<never> => {
+  throw new PetrelError("BLOB_MISSING", `no blob has the digest ${digest}`);
+};
+
 export async function startApi(answers: Partial<HubOperations> = {}): Promise<StartedApi> {
   const folder = await tempFolder();
   const faults: string[] = [];
@@ -45,7 +51,7 @@ export async function startApi(answers: Partial<HubOperations> = {}): Promise<St
   onTestFinished(() => store.close());
   const operations = recordingOperations(answers);
   const key = await apiKeyOf(folder, systemRandom);
-  const api = createApi({ store, operations, apiKeys: [key], logger });
+  const api = createApi({ store, operations, readBlob: noBlobs, apiKeys: [key], logger });
   onTestFinished(() => api.close());
   const listen = async () => {
     const url = await listenApi(api, { host: "127.0.0.1", port: 0 });

@@ -1,6 +1,6 @@
 /** `petrel pack create | check | register | list | get | config | remove` */
 import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import type { Command } from "commander";
 import { CommandEnded, collect, withExample } from "../../../shared/cli/program-cli.ts";
 import { PetrelError } from "../../../shared/errors.ts";
@@ -118,6 +118,7 @@ function registerVerb(noun: Command, context: CliContext): void {
     const config =
       base === undefined && changes === undefined ? undefined : { ...base, ...nested(changes ?? {}) };
     const body = {
+      folder: basename(resolve(context.io.cwd, folder)),
       files: files.map((file) => ({ ...file, content: Buffer.from(file.content).toString("base64") })),
       config,
     };

@@ -4,12 +4,12 @@ import { sendList } from "../list-http.ts";
 import { listQuerySchema, pageOf, text } from "../list-query.ts";
 import { found, pathSchema, type RouteParts } from "./parts.ts";
 
-export function actionRoutes(api: FastifyInstance, { contents }: RouteParts): void {
+export function actionRoutes(api: FastifyInstance, { catalogues }: RouteParts): void {
   api.get<{ Querystring: { pack?: string } }>("/v1/actions", {
     schema: { querystring: listQuerySchema({ pack: text }, { since: false }) },
     handler: async (request, reply) => {
       const { pack } = request.query;
-      const all = [...(await contents.current()).actions.values()];
+      const all = [...(await catalogues.current()).actions.values()].map(({ definition }) => definition);
       const actions = all.filter((action) => pack === undefined || action.pack === pack);
       return sendList(request, reply, {
         page: async (page) => pageOf(actions, (action) => action.ref, page),
@@ -19,6 +19,7 @@ export function actionRoutes(api: FastifyInstance, { contents }: RouteParts): vo
   });
   api.get<{ Params: { ref: string } }>("/v1/actions/:ref", {
     schema: { params: pathSchema("ref") },
-    handler: async ({ params: { ref } }) => found((await contents.current()).actions.get(ref), "action", ref),
+    handler: async ({ params: { ref } }) =>
+      found((await catalogues.current()).actions.get(ref)?.definition, "action", ref),
   });
 }

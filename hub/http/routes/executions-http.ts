@@ -3,6 +3,7 @@ import type { FastifyInstance } from "fastify";
 import type { JsonObject } from "../../../shared/json.ts";
 import { statuses } from "../../../shared/model/execution.ts";
 import type { ActionTarget } from "../../../shared/model/rule.ts";
+import { withWholeResult } from "../../executions/large-result.ts";
 import type { ExecutionFilter } from "../../store/store.ts";
 import { sendList } from "../list-http.ts";
 import { listQuerySchema, text } from "../list-query.ts";
@@ -42,7 +43,10 @@ interface RunBody {
   readonly trace_tag?: string;
 }
 
-export function executionRoutes(api: FastifyInstance, { store, operations, contents }: RouteParts): void {
+export function executionRoutes(
+  api: FastifyInstance,
+  { store, operations, catalogues, readBlob }: RouteParts,
+): void {
   const filters = {
     action: text,
     status: { enum: statuses },
@@ -54,17 +58,19 @@ export function executionRoutes(api: FastifyInstance, { store, operations, conte
     schema: { querystring: listQuerySchema(filters, { since: true }) },
     handler: async (request, reply) => {
       const { action, status, agent, rule, trigger_instance } = request.query;
-      const content = await contents.current();
+      const catalogue = await catalogues.current();
       return sendList(request, reply, {
         page: (page) => store.executions({ action, status, agent, rule, trigger_instance }, page),
-        view: (execution) => executionView(content, execution),
+        view: (execution) => executionView(catalogue, execution),
       });
     },
   });
   api.get<{ Params: { id: string } }>("/v1/executions/:id", {
     schema: { params: pathSchema("id") },
-    handler: async ({ params: { id } }) =>
-      executionView(await contents.current(), found(await store.execution(id), "execution", id)),
+    handler: async ({ params: { id } }) => {
+      const execution = found(await store.execution(id), "execution", id);
+      return executionView(await catalogues.current(), await withWholeResult(execution, readBlob));
+    },
   });
   api.post<{ Body: RunBody }>("/v1/executions", {
     schema: {
@@ -89,10 +95,10 @@ export function executionRoutes(api: FastifyInstance, { store, operations, conte
         user: body.user ?? defaultUser,
         trace_tag: body.trace_tag,
       });
-      const content = await contents.current();
+      const catalogue = await catalogues.current();
       return reply
         .code(201)
-        .send({ items: executions.map((execution) => executionView(content, execution)) });
+        .send({ items: executions.map((execution) => executionView(catalogue, execution)) });
     },
   });
   api.delete<{ Params: { id: string }; Querystring: { user?: string } }>("/v1/executions/:id", {
@@ -102,7 +108,7 @@ export function executionRoutes(api: FastifyInstance, { store, operations, conte
     },
     handler: async ({ params: { id }, query }) =>
       executionView(
-        await contents.current(),
+        await catalogues.current(),
         await operations.cancelExecution(id, query.user ?? defaultUser),
       ),
   });

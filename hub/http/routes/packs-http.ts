@@ -16,6 +16,8 @@ const maxBodyBytes = Math.ceil((packLimits.totalBytes * 4) / 3) + 1024 * 1024;
 
 interface RegisterBody {
   readonly files: readonly { readonly path: string; readonly mode?: number; readonly content: string }[];
+  /** The folder they were in: names the pack when its manifest does not, and is shown in errors. */
+  readonly folder?: string;
   readonly config?: JsonObject;
 }
 
@@ -39,6 +41,7 @@ const registerSchema = {
         },
       },
     },
+    folder: { type: "string", minLength: 1, maxLength: 1024 },
     config: { type: "object" },
   },
 } as const;
@@ -46,12 +49,12 @@ const registerSchema = {
 const configView = (record: PackRecord) =>
   packConfigView(record, effectiveConfig(record.pack, record.config));
 
-export function packRoutes(api: FastifyInstance, { store, operations, contents }: RouteParts): void {
+export function packRoutes(api: FastifyInstance, { store, operations, catalogues }: RouteParts): void {
   type ByRef = { Params: { ref: string } };
   api.get("/v1/packs", {
     schema: { querystring: listQuerySchema({}, { since: false }) },
     handler: async (request, reply) => {
-      const packs = [...(await contents.current()).packs.values()];
+      const packs = [...(await catalogues.current()).packs.values()];
       return sendList(request, reply, {
         page: async (page) => pageOf(packs, (record) => record.ref, page),
         view: packView,
@@ -71,7 +74,9 @@ export function packRoutes(api: FastifyInstance, { store, operations, contents }
         mode: mode ?? 0o644,
         content: Buffer.from(content, "base64"),
       }));
-      return reply.code(201).send(packView(await operations.registerPack({ files, config: body.config })));
+      return reply
+        .code(201)
+        .send(packView(await operations.registerPack({ files, folder: body.folder, config: body.config })));
     },
   });
   api.delete<ByRef>("/v1/packs/:ref", {

@@ -1,13 +1,16 @@
 /** What every route file receives, and the refusal that all of them share. */
 import { PetrelError } from "../../../shared/errors.ts";
+import type { ReadBlob } from "../../executions/large-result.ts";
 import type { HubOperations } from "../../operations.ts";
+import type { CatalogueSource } from "../../packs/catalogue.ts";
 import type { Store } from "../../store/store.ts";
-import type { ContentSource } from "../content.ts";
 
 export interface RouteParts {
   readonly store: Store;
   readonly operations: HubOperations;
-  readonly contents: ContentSource;
+  readonly catalogues: CatalogueSource;
+  /** For results that were too large for an entry. */
+  readonly readBlob: ReadBlob;
 }
 
 /** The record, or NOT_FOUND that says which `noun` was asked for and where the others are listed. */

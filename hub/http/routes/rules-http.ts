@@ -22,12 +22,12 @@ const ruleBody = {
 const textOf = (body: string | object): string =>
   typeof body === "string" ? body : JSON.stringify(body, null, 2);
 
-export function ruleRoutes(api: FastifyInstance, { store, operations, contents }: RouteParts): void {
+export function ruleRoutes(api: FastifyInstance, { store, operations, catalogues }: RouteParts): void {
   api.get<{ Querystring: RuleFilter }>("/v1/rules", {
     schema: { querystring: listQuerySchema({ pack: text, trigger: text, action: text }, { since: false }) },
     handler: async (request, reply) => {
       const { pack, trigger, action } = request.query;
-      const content = await contents.current();
+      const catalogue = await catalogues.current();
       const rules = [...(await store.ruleSet()).rules]
         .filter(({ rule }) => pack === undefined || rule.pack === pack)
         .filter(({ rule }) => trigger === undefined || rule.trigger.type === trigger)
@@ -35,7 +35,7 @@ export function ruleRoutes(api: FastifyInstance, { store, operations, contents }
         .sort((a, b) => (a.rule.ref < b.rule.ref ? -1 : 1));
       return sendList(request, reply, {
         page: async (page) => pageOf(rules, (record) => record.rule.ref, page),
-        view: (record) => ruleView(content, record),
+        view: (record) => ruleView(catalogue, record),
       });
     },
   });
@@ -43,20 +43,20 @@ export function ruleRoutes(api: FastifyInstance, { store, operations, contents }
     schema: { params: pathSchema("ref") },
     handler: async ({ params: { ref } }) => {
       const record = (await store.ruleSet()).rules.find(({ rule }) => rule.ref === ref);
-      return ruleView(await contents.current(), found(record, "rule", ref));
+      return ruleView(await catalogues.current(), found(record, "rule", ref));
     },
   });
   api.post<{ Body: string | object }>("/v1/rules", {
     schema: { body: ruleBody },
     handler: async ({ body }, reply) => {
       const record = await operations.createRule(textOf(body));
-      return reply.code(201).send(ruleView(await contents.current(), record));
+      return reply.code(201).send(ruleView(await catalogues.current(), record));
     },
   });
   api.put<{ Params: { ref: string }; Body: string | object }>("/v1/rules/:ref", {
     schema: { params: pathSchema("ref"), body: ruleBody },
     handler: async ({ params: { ref }, body }) =>
-      ruleView(await contents.current(), await operations.updateRule(ref, textOf(body))),
+      ruleView(await catalogues.current(), await operations.updateRule(ref, textOf(body))),
   });
   api.delete<{ Params: { ref: string } }>("/v1/rules/:ref", {
     schema: { params: pathSchema("ref") },
@@ -72,7 +72,7 @@ export function ruleRoutes(api: FastifyInstance, { store, operations, contents }
     api.post<{ Params: { ref: string } }>(`/v1/rules/:ref/${verb}`, {
       schema: { params: pathSchema("ref") },
       handler: async ({ params: { ref } }) =>
-        ruleView(await contents.current(), await operations.setRuleEnabled(ref, enabled)),
+        ruleView(await catalogues.current(), await operations.setRuleEnabled(ref, enabled)),
     });
   }
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { listenApi } from "../../../../hub/http/listen-http.ts";
 import { createApi } from "../../../../hub/http/server-http.ts";
 import { silentLogger } from "../../../../shared/log.ts";
-import { startApi } from "../../../support/start-api.ts";
+import { noBlobs, startApi } from "../../../support/start-api.ts";
 import { waitUntil } from "../../../support/wait-until.ts";
 
 const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
@@ -152,7 +152,7 @@ describe("listening", () => {
   test("on a port that is taken says so, and how to choose another", async () => {
     const { listen, store, operations } = await startApi();
     const port = Number(new URL(await listen()).port);
-    const second = createApi({ store, operations, apiKeys: ["k"], logger: silentLogger });
+    const second = createApi({ store, operations, readBlob: noBlobs, apiKeys: ["k"], logger: silentLogger });
     await expect(listenApi(second, { host: "127.0.0.1", port })).rejects.toMatchObject({
       code: "HUB_PORT_IN_USE",
       message: expect.stringContaining(String(port)),
