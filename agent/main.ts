@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { BlobStore } from "../shared/blobs/blob-fs.ts";
 import { blobResponder, blobSize, fetchBlob } from "../shared/blobs/blob-transfer.ts";
+import { startBlobTidy } from "../shared/blobs/tidy.ts";
 import { parseTimestamp, timestamp } from "../shared/clock.ts";
 import type { LogConfig } from "../shared/config/log-settings.ts";
 import { PetrelError } from "../shared/errors.ts";
@@ -107,6 +108,16 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
     teardown.add("store mending", () => mending.stop());
 
     const blobs = await BlobStore.open({ folder: join(options.data, "blobs") });
+
+    const tidy = startBlobTidy({
+      store: blobs,
+      named: async () => new Set(),
+      limits: { youngMs: 86_400_000, maxAgeMs: 7 * 86_400_000, maxBytes: 1024 * 1024 * 1024 },
+      timers,
+      now,
+      log,
+    });
+    teardown.add("blob tidy", () => tidy.stop());
 
     // The hub's clock, as last heard; between two hellos a monotonic clock carries it on.
     let hubTime = { atMs: clock.now(), heardAt: clock.monotonic() };

@@ -3,6 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { BlobStore } from "../shared/blobs/blob-fs.ts";
 import { type BlobFetch, blobResponder, fetchBlob } from "../shared/blobs/blob-transfer.ts";
+import { startBlobTidy } from "../shared/blobs/tidy.ts";
 import { timestamp } from "../shared/clock.ts";
 import type { ListenAddress } from "../shared/config/listen.ts";
 import type { LogConfig } from "../shared/config/log-settings.ts";
@@ -281,6 +282,15 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     const { days, maxInstances } = options.retention;
     const retention = startRetention({ store, timers, logger: log, now, days, maxInstances });
     teardown.add("retention", () => retention.stop());
+    const tidy = startBlobTidy({
+      store: blobs,
+      named: () => store.referencedBlobs(),
+      limits: { youngMs: 3_600_000, maxAgeMs: 3_600_000, maxBytes: 0 },
+      timers,
+      now: () => systemClock.now(),
+      log,
+    });
+    teardown.add("blob tidy", () => tidy.stop());
     if (options.withAgent) {
       const neighbor = startNeighbor({
         data: join(options.data, "agent"),

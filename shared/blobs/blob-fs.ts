@@ -5,15 +5,10 @@ import { dirname, join } from "node:path";
 import { PetrelError } from "../errors.ts";
 import type { BlobRef } from "../model/execution.ts";
 import { digestOf, isDigest, maxBlobBytes } from "./blob-ref.ts";
+import type { AgedBlob } from "./expire.ts";
 
 /** What was fetched in part and not asked for again for so long is not worth its room. */
 const partialAgeMs = 7 * 24 * 3_600_000;
-
-export interface StoredBlob {
-  readonly digest: string;
-  /** Bytes. */
-  readonly size: number;
-}
 
 /**
  * `ab/cdef…` for whole blobs, `incoming/` for those being written, `partial/` for those being fetched. A blob is under
@@ -76,7 +71,7 @@ export class BlobStore {
   }
 
   async has(digest: string): Promise<boolean> {
-    return (await this.#size(digest)) !== null;
+    return (await this.#stat(digest)) !== null;
   }
 
   /** At most `length` bytes from `offset`, fewer at the end; `size` is that of the whole. BLOB_MISSING. */
@@ -104,14 +99,15 @@ export class BlobStore {
     await rm(this.#path(digest), { force: true });
   }
 
-  async list(): Promise<readonly StoredBlob[]> {
-    const blobs: StoredBlob[] = [];
+  /** Content that is stored again counts as stored now. */
+  async list(): Promise<readonly AgedBlob[]> {
+    const blobs: AgedBlob[] = [];
     for (const head of await readdir(this.#folder)) {
       if (!/^[0-9a-f]{2}$/.test(head)) continue;
       for (const rest of await readdir(join(this.#folder, head))) {
         const digest = `sha256:${head}${rest}`;
-        const size = isDigest(digest) ? await this.#size(digest) : null;
-        if (size !== null) blobs.push({ digest, size });
+        const found = isDigest(digest) ? await this.#stat(digest) : null;
+        if (found !== null) blobs.push({ digest, size: found.size, storedAt: found.mtimeMs });
       }
     }
     return blobs;
@@ -165,9 +161,9 @@ export class BlobStore {
     await syncFolder(this.#folder);
   }
 
-  async #size(digest: string): Promise<number | null> {
+  async #stat(digest: string): Promise<{ readonly size: number; readonly mtimeMs: number } | null> {
     try {
-      return (await stat(this.#path(digest))).size;
+      return await stat(this.#path(digest));
     } catch (error) {
       if (isMissing(error)) return null;
       throw error;

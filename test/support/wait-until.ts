@@ -2,20 +2,21 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
- * Resolves with the first truthy value of `predicate`, asked every 20 ms.
+ * Resolves with the first truthy value of `predicate`, asked every `everyMs`.
  * Throws after `timeoutMs`, naming `what` and the last value or error seen.
  */
 export async function waitUntil<T>(
   what: string,
   predicate: () => T | Promise<T>,
   timeoutMs = 10_000,
-): Promise<NonNullable<T>> {
+  everyMs = 20,
+): Promise<Exclude<NonNullable<T>, false>> {
   const deadline = performance.now() + timeoutMs;
   let seen: unknown;
   for (;;) {
     try {
       const value = await predicate();
-      if (value) return value;
+      if (value) return value as Exclude<NonNullable<T>, false>;
       seen = value;
     } catch (error) {
       seen = error;
@@ -24,6 +25,6 @@ export async function waitUntil<T>(
       const shown = seen instanceof Error ? seen.message : JSON.stringify(seen);
       throw new Error(`waited ${timeoutMs} ms for: ${what}; last seen: ${shown}`);
     }
-    await sleep(20);
+    await sleep(everyMs);
   }
 }
