@@ -1,7 +1,7 @@
 /** The functions that every template sees: `range`, `dict`, `namespace`, `cycler`, `joiner`. */
 import { Inspectable } from "./member.ts";
 import type { Named } from "./python/arguments.ts";
-import { toInt } from "./python/arithmetic.ts";
+import { toInt } from "./python/numbers.ts";
 import { iterate } from "./python/sequence.ts";
 import {
   Callable,

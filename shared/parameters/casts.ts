@@ -1,10 +1,10 @@
 /** Casting of rendered values to the declared types, with StackStorm's rules for each (st2 docs, Actions). */
 import { isPetrelError, PetrelError } from "../errors.ts";
 import { NONE_TEXT } from "../expressions/filters/stackstorm-filters.ts";
-import { toFloat, toInt } from "../expressions/python/arithmetic.ts";
 import { parseJson } from "../expressions/python/json-text.ts";
 import { capitalize } from "../expressions/python/letters.ts";
 import { literalEval } from "../expressions/python/literal.ts";
+import { toFloat, toInt } from "../expressions/python/numbers.ts";
 import { fail, typeName } from "../expressions/python/values.ts";
 
 type Cast = (value: unknown) => unknown;

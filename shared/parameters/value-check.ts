@@ -1,6 +1,7 @@
 /** Checks values against JSON-Schema draft 4 with StackStorm's changes (st2 docs, Actions: parameters), by Python's types. */
-import { arithmetic, floatOf } from "../expressions/python/arithmetic.ts";
+import { arithmetic } from "../expressions/python/arithmetic.ts";
 import { equal, ordered } from "../expressions/python/compare.ts";
+import { floatOf } from "../expressions/python/numbers.ts";
 import { textLength } from "../expressions/python/sequence.ts";
 import { repr } from "../expressions/python/text.ts";
 import {

@@ -1,7 +1,7 @@
 /** The operators of criteria (st2 docs, Rules: Criteria comparison), under all their names. */
 import { PetrelError } from "../errors.ts";
-import { floatOf, toFloat } from "../expressions/python/arithmetic.ts";
 import { contains, equal, ordered } from "../expressions/python/compare.ts";
+import { floatOf, toFloat } from "../expressions/python/numbers.ts";
 import { typeName } from "../expressions/python/values.ts";
 import type { RegexOracle } from "../expressions/regex/answer.ts";
 import type { RegexFlags } from "../expressions/regex/parse.ts";

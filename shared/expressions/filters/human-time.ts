@@ -1,5 +1,5 @@
 /** `to_human_time_from_seconds`: `3h25m45s`, months left out as StackStorm leaves them out. */
-import { floatOf } from "../python/arithmetic.ts";
+import { floatOf } from "../python/numbers.ts";
 import { roundToInt } from "../python/round.ts";
 import { str } from "../python/text.ts";
 import { fail, isFloat, isInt, typeName } from "../python/values.ts";

@@ -4,8 +4,9 @@ import { isPetrelError } from "../../errors.ts";
 import { Missing } from "../datastore-lookup.ts";
 import type { Filter } from "../filter-table.ts";
 import { bind, type Named } from "../python/arguments.ts";
-import { absolute, floatOf, toFloat, toInt } from "../python/arithmetic.ts";
+import { absolute } from "../python/arithmetic.ts";
 import { truth } from "../python/compare.ts";
+import { floatOf, toFloat, toInt } from "../python/numbers.ts";
 import { fixed, roundFloat, roundInt } from "../python/round.ts";
 import { repr } from "../python/text.ts";
 import {

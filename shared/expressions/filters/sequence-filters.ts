@@ -2,8 +2,9 @@
 import type { Filter, FilterTable, Test, TestTable } from "../filter-table.ts";
 import { attribute, follow, Group, path } from "../member.ts";
 import { bind, type Named } from "../python/arguments.ts";
-import { arithmetic, toInt } from "../python/arithmetic.ts";
+import { arithmetic } from "../python/arithmetic.ts";
 import { equal, ordered, sorted, truth } from "../python/compare.ts";
+import { toInt } from "../python/numbers.ts";
 import { codePoints, iterate, length } from "../python/sequence.ts";
 import { repr, str } from "../python/text.ts";
 import {

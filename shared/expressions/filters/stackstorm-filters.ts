@@ -2,9 +2,9 @@
 import type { Filter } from "../filter-table.ts";
 import { findValues } from "../jsonpath.ts";
 import { bind } from "../python/arguments.ts";
-import { toInt } from "../python/arithmetic.ts";
 import { truth } from "../python/compare.ts";
 import { dumpJson, parseJson } from "../python/json-text.ts";
+import { toInt } from "../python/numbers.ts";
 import { str } from "../python/text.ts";
 import { defined, fail, isInt, Tuple, typeName } from "../python/values.ts";
 import { compilePattern } from "../regex/pattern.ts";

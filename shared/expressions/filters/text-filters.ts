@@ -1,10 +1,10 @@
 /** Jinja2's filters for text. Petrel renders plain text: escaping filters give text, nothing is escaped on its own. */
 import type { Filter } from "../filter-table.ts";
 import { bind, type Named, withoutArguments } from "../python/arguments.ts";
-import { toInt } from "../python/arithmetic.ts";
 import { truth } from "../python/compare.ts";
 import { dumpJson } from "../python/json-text.ts";
 import * as letters from "../python/letters.ts";
+import { toInt } from "../python/numbers.ts";
 import { formatPercent } from "../python/percent-format.ts";
 import { iterate, slice, textLength } from "../python/sequence.ts";
 import { centered, justified, replaceText } from "../python/string-methods.ts";

@@ -1,42 +1,16 @@
 /** Python's arithmetic: ints of any size, floats apart from ints, floor division and modulo by the divisor's sign. */
-import { strip } from "./letters.ts";
+import { numeric } from "./numbers.ts";
 import { formatPercent } from "./percent-format.ts";
-import {
-  defined,
-  Float,
-  fail,
-  floatValue,
-  intValue,
-  isInt,
-  sized,
-  Tuple,
-  tooLarge,
-  typeName,
-} from "./values.ts";
+import { defined, Float, fail, floatValue, intValue, sized, Tuple, tooLarge, typeName } from "./values.ts";
 
 export type ArithmeticOperator = "+" | "-" | "*" | "/" | "//" | "%" | "**";
 
 /** Repetition beyond this many items or units, and powers beyond this many bits, are refused. */
 const MAX_LENGTH = 200_000;
 
-/** A number as int (number or bigint) or float; `null` for anything that is none. */
-function number(value: unknown): { int: number | bigint } | { float: number } | null {
-  if (typeof value === "boolean") return { int: value ? 1 : 0 };
-  if (isInt(value)) return { int: value };
-  if (typeof value === "number") return { float: value };
-  return value instanceof Float ? { float: value.value } : null;
-}
-
-/** `float(value)` for int, float and bool; refuses anything else. */
-export function floatOf(value: unknown): number {
-  const n = number(defined(value));
-  if (n === null) return fail(`must be real number, not ${typeName(value)}`);
-  return "int" in n ? Number(n.int) : n.float;
-}
-
 export function arithmetic(a: unknown, operator: ArithmeticOperator, b: unknown): unknown {
-  const x = number(defined(a));
-  const y = number(defined(b));
+  const x = numeric(defined(a));
+  const y = numeric(defined(b));
   if (x && y) {
     return "int" in x && "int" in y
       ? ofInts(x.int, operator, y.int)
@@ -77,7 +51,7 @@ function repeat(value: unknown, count: number, other: unknown): unknown {
   if (typeof value === "string") return value.length * times > MAX_LENGTH ? tooLarge() : value.repeat(times);
   if (Array.isArray(value)) return many(value.map((item) => [item])).flat();
   if (value instanceof Tuple) return new Tuple(many(value.items.map((item) => [item])).flat());
-  if (number(value) === null && number(other) !== null) {
+  if (numeric(value) === null && numeric(other) !== null) {
     return unsupported(other, "*", value);
   }
   return unsupported(value, "*", other);
@@ -181,91 +155,22 @@ function floatPower(a: number, b: number): unknown {
 }
 
 export function negate(value: unknown): unknown {
-  const n = number(defined(value));
+  const n = numeric(defined(value));
   if (n === null) return fail(`bad operand type for unary -: '${typeName(value)}'`);
   if ("float" in n) return floatValue(-n.float);
   return typeof n.int === "bigint" ? intValue(-n.int) : 0 - n.int;
 }
 
 export function positive(value: unknown): unknown {
-  const n = number(defined(value));
+  const n = numeric(defined(value));
   if (n === null) return fail(`bad operand type for unary +: '${typeName(value)}'`);
   return "float" in n ? floatValue(n.float) : n.int;
 }
 
 /** `abs(value)` */
 export function absolute(value: unknown): unknown {
-  const n = number(defined(value));
+  const n = numeric(defined(value));
   if (n === null) return fail(`bad operand type for abs(): '${typeName(value)}'`);
   if ("float" in n) return floatValue(Math.abs(n.float));
   return n.int < 0 ? negate(n.int) : n.int;
-}
-
-/** `int(value)` of Python: truncates floats, reads text with sign, underscores and surrounding space. */
-export function toInt(value: unknown, base = 10): number | bigint {
-  if (typeof value === "string") return parseInt10(value, base);
-  const n = number(defined(value));
-  if (n === null) {
-    return fail(
-      `int() argument must be a string, a bytes-like object or a real number, not '${typeName(value)}'`,
-    );
-  }
-  if ("int" in n) return n.int;
-  if (Number.isNaN(n.float)) return fail("cannot convert float NaN to integer");
-  if (!Number.isFinite(n.float)) return fail("cannot convert float infinity to integer");
-  return intValue(BigInt(Math.trunc(n.float)));
-}
-
-const PREFIXES: Readonly<Record<number, string>> = { 2: "0b", 8: "0o", 16: "0x" };
-
-function parseInt10(text: string, base: number): number | bigint {
-  const match = /^([+-]?)(.*)$/s.exec(asciiDigits(strip(text)));
-  let digits = (match?.[2] ?? "").toLowerCase();
-  const prefix = PREFIXES[base];
-  if (prefix !== undefined && digits.startsWith(prefix)) digits = digits.slice(2).replace(/^_/, "");
-  const valid =
-    /^[0-9a-z]+(?:_[0-9a-z]+)*$/.test(digits) &&
-    [...digits.replaceAll("_", "")].every((digit) => Number.parseInt(digit, 36) < base);
-  if (!valid || digits.length > 4300)
-    return fail(`invalid literal for int() with base ${base}: ${quoted(text)}`);
-  let total = 0n;
-  if (base === 10) total = BigInt(digits.replaceAll("_", ""));
-  else
-    for (const digit of digits.replaceAll("_", ""))
-      total = total * BigInt(base) + BigInt(Number.parseInt(digit, 36));
-  return intValue(match?.[1] === "-" ? -total : total);
-}
-
-/** `float(value)` of Python. */
-export function toFloat(value: unknown): number | Float {
-  if (typeof value !== "string") {
-    if (number(defined(value)) === null) {
-      return fail(`float() argument must be a string or a real number, not '${typeName(value)}'`);
-    }
-    return floatValue(floatOf(value));
-  }
-  const text = asciiDigits(strip(value));
-  if (/^[+-]?(?:\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+(?:_\d+)*)(?:e[+-]?\d+(?:_\d+)*)?$/i.test(text)) {
-    return floatValue(Number(text.replaceAll("_", "")));
-  }
-  const special = /^([+-]?)(inf|infinity|nan)$/i.exec(text);
-  if (special) {
-    const size = special[2]?.toLowerCase() === "nan" ? Number.NaN : Number.POSITIVE_INFINITY;
-    return special[1] === "-" ? -size : size;
-  }
-  return fail(`could not convert string to float: ${quoted(value)}`);
-}
-
-/** Python reads any script's decimal digits; a zero of category Nd starts each run of ten. */
-function asciiDigits(text: string): string {
-  return text.replace(/(?![0-9])\p{Nd}/gu, (digit) => {
-    let zero = digit.codePointAt(0) ?? 0;
-    const code = zero;
-    while (code - zero < 9 && /\p{Nd}/u.test(String.fromCodePoint(zero - 1))) zero--;
-    return String(code - zero);
-  });
-}
-
-function quoted(text: string): string {
-  return `'${text.length > 60 ? `${text.slice(0, 60)}…` : text}'`;
 }

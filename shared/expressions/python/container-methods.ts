@@ -1,8 +1,8 @@
 /** The methods of Python's `list`, `tuple`, `dict` and numbers that a template may call. */
 
 import { bind, changed, type Named, withoutArguments } from "./arguments.ts";
-import { toInt } from "./arithmetic.ts";
 import { equal, sorted } from "./compare.ts";
+import { toInt } from "./numbers.ts";
 import { iterate } from "./sequence.ts";
 import type { Method } from "./string-methods.ts";
 import { repr } from "./text.ts";

@@ -1,6 +1,7 @@
 /** `format(value, spec)`: Python's format specification mini-language. */
-import { floatOf, toInt } from "./arithmetic.ts";
+
 import { groupDigits, presentFloat } from "./number-text.ts";
+import { floatOf, toInt } from "./numbers.ts";
 import { floatText, repr, str } from "./text.ts";
 import { fail, isFloat, isInt, roomFor, typeName } from "./values.ts";
 

@@ -1,6 +1,7 @@
 /** `"…" % values` (Python library, printf-style String Formatting). */
-import { floatOf, toInt } from "./arithmetic.ts";
+
 import { presentFloat } from "./number-text.ts";
+import { floatOf, toInt } from "./numbers.ts";
 import { repr, str } from "./text.ts";
 import { Dict, dictGet, fail, isDict, isFloat, isInt, Tuple, typeName } from "./values.ts";
 

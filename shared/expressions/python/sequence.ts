@@ -1,5 +1,5 @@
 /** Python's sequences: length, items, indexing, slicing and walking. Text counts in code points. */
-import { toInt } from "./arithmetic.ts";
+import { toInt } from "./numbers.ts";
 import {
   type Dict,
   defined,

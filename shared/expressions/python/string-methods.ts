@@ -1,9 +1,9 @@
 /** The methods of Python's `str` that a template may call. */
 
 import { bind, type Named, withoutArguments } from "./arguments.ts";
-import { toInt } from "./arithmetic.ts";
 import { formatBraces } from "./format-spec.ts";
 import * as letters from "./letters.ts";
+import { toInt } from "./numbers.ts";
 import { codePoints, iterate, slice, textLength } from "./sequence.ts";
 import { Dict, dictEntries, fail, isDict, isInt, roomFor, Tuple, typeName } from "./values.ts";
 
