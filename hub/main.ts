@@ -8,9 +8,9 @@ import { timestamp } from "../shared/clock.ts";
 import type { ListenAddress } from "../shared/config/listen.ts";
 import type { LogConfig } from "../shared/config/log-settings.ts";
 import { PetrelError } from "../shared/errors.ts";
-import { noSlowRegex } from "../shared/expressions/regex/answer.ts";
 import { ulidSource } from "../shared/ids.ts";
 import { createLogger, type Logger } from "../shared/log.ts";
+import { SlowRegex } from "../shared/rules/slow-regex-process.ts";
 import { watchForEnd } from "../shared/signals-process.ts";
 import { retryLocked } from "../shared/storage/retry-locked.ts";
 import { systemClock, systemJitter, systemRandom, systemTimers } from "../shared/system-process.ts";
@@ -114,10 +114,18 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     const registry = await openAgentRegistry(store);
     teardown.add("agent registry", () => registry.close());
     const keys = await openKeyBook(store, now);
-    const slowRegex = { oracle: noSlowRegex, answer: async () => {}, close: () => {} };
+    const slowRegex = new SlowRegex();
     teardown.add("slow patterns", () => slowRegex.close());
     const shrink = createShrinker({ put: (bytes) => blobs.put(bytes) });
-    const rules = await openLiveRules({ store, registry, keys, slowRegex, shrink, now, log });
+    const rules = await openLiveRules({
+      store,
+      registry,
+      keys,
+      slowRegex: (request) => slowRegex.ask(request),
+      shrink,
+      now,
+      log,
+    });
     teardown.add("rules", () => rules.close());
     const { judge } = rules;
 

@@ -21,7 +21,11 @@ export interface RunDeskOptions {
   readonly store: Store;
   readonly registry: AgentRegistry;
   readonly catalogue: () => Catalogue;
-  readonly resolve: (action: RunnableAction, supplied: JsonObject, user: string) => ResolvedParameters;
+  readonly resolve: (
+    action: RunnableAction,
+    supplied: JsonObject,
+    user: string,
+  ) => Promise<ResolvedParameters>;
   /** Moves parameters that are too large for an entry to a blob. */
   readonly shrink: (dispatches: readonly Dispatch[]) => Promise<readonly Dispatch[]>;
   readonly now: () => number;
@@ -43,7 +47,7 @@ export class RunDesk {
   async run({ action: ref, parameters, target, user, trace_tag }: RunRequest): Promise<readonly Execution[]> {
     const { store, registry, resolve, shrink, now, newId } = this.#options;
     const action = this.#action(ref);
-    const resolved = resolve(action, parameters, user);
+    const resolved = await resolve(action, parameters, user);
     const placement = place(target ?? "hub", { agent: null }, registry.all());
     if (!placement.found) throw new PetrelError("RULE_TARGET", placement.reason, { where: "target" });
     const nowMs = now();

@@ -12,6 +12,7 @@ import { payloadProblems } from "../../shared/parameters/payload.ts";
 import { resolveParameters } from "../../shared/parameters/resolve.ts";
 import { type CompiledRuleSet, compileRuleSet } from "../../shared/rules/compiled-rule-set.ts";
 import { matchTrigger, type TriggerView, triggerScope } from "../../shared/rules/match.ts";
+import { type AskRegex, withRegexAnswers } from "../../shared/rules/regex-answers.ts";
 import { renderTarget, ruleActionInput } from "../../shared/rules/rule-action.ts";
 import type { AgentRegistry } from "../agents/agent-registry.ts";
 import type { KeyBook } from "../datastore/key-book.ts";
@@ -24,8 +25,8 @@ export interface LiveRulesOptions {
   readonly store: Store;
   readonly registry: AgentRegistry;
   readonly keys: KeyBook;
-  /** Answers patterns that the linear-time engine cannot take, within a bound. */
-  readonly slowRegex: { readonly oracle: RegexOracle; readonly answer: (need: RegexNeeded) => Promise<void> };
+  /** Runs patterns that the linear-time engine cannot take, within a bound. */
+  readonly slowRegex: AskRegex;
   /** Moves parameters that are too large for an entry to a blob. */
   readonly shrink: (dispatches: readonly Dispatch[]) => Promise<readonly Dispatch[]>;
   readonly now: () => number;
@@ -37,7 +38,7 @@ export interface LiveRules {
   /** Everything a fresh instance leads to. Never rejects for what a rule does wrong: that is an enforcement. */
   judge(instance: TriggerInstance, skewMs: number): Promise<Outcome>;
   /** For a run by hand: values are data, only templates of defaults are rendered. Throws PARAMETER_*. */
-  resolveRun(action: RunnableAction, supplied: JsonObject, user: string): ResolvedParameters;
+  resolveRun(action: RunnableAction, supplied: JsonObject, user: string): Promise<ResolvedParameters>;
   /** Resolves when every change that is on disk is in force. */
   settled(): Promise<void>;
   /** Judges what a stop had left pending. */
@@ -45,8 +46,6 @@ export interface LiveRules {
   close(): void;
 }
 
-/** A slow pattern is asked for at most this often in judging one instance; each answer takes 50 ms at most. */
-const mostSlowAnswers = 200;
 const problemsKept = 20;
 
 export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRules> {
@@ -83,6 +82,7 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
     action: RunnableAction,
     rule: RuleDefinition,
     instance: TriggerInstance,
+    regex: RegexOracle,
   ): ResolvedParameters => {
     const pack = catalogue.packs.get(action.definition.pack);
     const config = pack === undefined ? {} : effectiveConfig(pack.pack, pack.config);
@@ -98,12 +98,12 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
           trigger_instance: { id: instance.id },
           trace_tag: instance.trace_tag,
         },
-        regex: slowRegex.oracle,
+        regex,
       }),
     );
   };
 
-  const judgeNow = (instance: TriggerInstance, skewMs: number): Outcome => {
+  const judgeNow = (instance: TriggerInstance, skewMs: number, regex: RegexOracle): Outcome => {
     const { triggerTypes, actions } = catalogue;
     const set = rules;
     const type = triggerTypes.get(instance.trigger);
@@ -119,26 +119,31 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
     const checked =
       problems.length === 0 ? instance : { ...instance, validation: problems.slice(0, problemsKept) };
     const view = viewOf(checked);
-    const matched = matchTrigger(set, view, { now: now(), keys: keySource, regex: slowRegex.oracle });
+    const matched = matchTrigger(set, view, { now: now(), keys: keySource, regex });
     if (!matched.done) throw new RegexNeeded(matched.needs);
-    const verdicts = matched.hits.map(({ rule: { rule }, error }) => verdictOf(rule, error, view));
+    const verdicts = matched.hits.map(({ rule: { rule }, error }) => verdictOf(rule, error, view, regex));
     return enforce(checked, verdicts, {
       ruleSetVersion: set.version,
       agents: registry.all(),
       action: (ref) => actions.get(ref) ?? null,
-      resolve,
+      resolve: (action, rule, cause) => resolve(action, rule, cause, regex),
       nowMs: now(),
       skewMs,
     });
   };
 
   /** The target's templates are rendered here: placing needs a plain target. */
-  const verdictOf = (rule: RuleDefinition, error: string | null, view: TriggerView): Verdict => {
+  const verdictOf = (
+    rule: RuleDefinition,
+    error: string | null,
+    view: TriggerView,
+    regex: RegexOracle,
+  ): Verdict => {
     if (error !== null) return { rule, matched: false, error };
     const { target } = rule.action;
     if (target === undefined) return { rule, matched: true };
     try {
-      const rendered = renderTarget(target, triggerScope(view, keySource), slowRegex.oracle);
+      const rendered = renderTarget(target, triggerScope(view, keySource), regex);
       return { rule: { ...rule, action: { ...rule.action, target: rendered } }, matched: true };
     } catch (cause) {
       if (!(cause instanceof PetrelError)) throw cause;
@@ -148,19 +153,19 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
   };
 
   const judge = async (instance: TriggerInstance, skewMs: number): Promise<Outcome> => {
-    for (let asked = 0; ; asked++) {
-      try {
-        const outcome = judgeNow(instance, skewMs);
-        return { ...outcome, dispatches: await shrink(outcome.dispatches) };
-      } catch (error) {
-        if (!(error instanceof RegexNeeded)) throw error;
-        if (asked >= mostSlowAnswers) {
-          const reason = new PetrelError("CRITERIA_REGEX", "its rules ask too many slow patterns");
-          return refused(instance, rules.version, reason);
-        }
-        await slowRegex.answer(error);
-      }
+    let outcome: Outcome;
+    try {
+      outcome = await withRegexAnswers(slowRegex, (regex) => judgeNow(instance, skewMs, regex));
+    } catch (error) {
+      // A fault of ours in one instance must not keep back all that its agent sends after it.
+      log.error("an instance could not be judged", {
+        instance: instance.id,
+        trigger: instance.trigger,
+        error,
+      });
+      return refused(instance, rules.version, new PetrelError("INTERNAL", errorReport(error).message));
     }
+    return { ...outcome, dispatches: await shrink(outcome.dispatches) };
   };
 
   return {
@@ -176,13 +181,16 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
         config_context: pack === undefined ? {} : effectiveConfig(pack.pack, pack.config),
       };
       const runner = runnerParameters[definition.runner_type] ?? {};
-      return resolveParameters({
-        action: definition.parameters,
-        runner,
-        supplied,
-        context,
-        renderSupplied: false,
-      });
+      return withRegexAnswers(slowRegex, (regex) =>
+        resolveParameters({
+          action: definition.parameters,
+          runner,
+          supplied,
+          context,
+          renderSupplied: false,
+          regex,
+        }),
+      );
     },
     async judgePending() {
       for (;;) {

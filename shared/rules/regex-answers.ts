@@ -49,26 +49,3 @@ function attempt<T>(evaluate: () => T): { asks: false; result: T } | { asks: tru
     throw error;
   }
 }
-
-/** Answers kept across evaluations; the oldest go first. */
-const MAX_KEPT = 10_000;
-
-/** A memory of answers for evaluations that are repeated by their own loop: `answer` what was needed, then try again. */
-export class RegexMemory {
-  readonly #ask: AskRegex;
-  readonly #answers = new Map<string, RegexAnswer>();
-
-  constructor(ask: AskRegex) {
-    this.#ask = ask;
-  }
-
-  readonly oracle: RegexOracle = (request) => this.#answers.get(keyOf(request)) ?? "unknown";
-
-  /** Resolves when the oracle knows the answer. */
-  async answer({ request }: RegexNeeded): Promise<void> {
-    const answer = await this.#ask(request);
-    const oldest = this.#answers.size >= MAX_KEPT ? this.#answers.keys().next().value : undefined;
-    if (oldest !== undefined) this.#answers.delete(oldest);
-    this.#answers.set(keyOf(request), answer);
-  }
-}
