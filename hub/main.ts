@@ -20,6 +20,7 @@ import { devAuthenticator } from "../shared/wire/authenticator.ts";
 import { AgentLinks } from "./agents/agent-links.ts";
 import { openAgentRegistry } from "./agents/agent-registry.ts";
 import { createGreeter } from "./agents/greeting.ts";
+import { watchLostAgents } from "./agents/lost-agents.ts";
 import { startNeighbor } from "./agents/neighbor-process.ts";
 import { startBroker } from "./broker/broker-mqtt.ts";
 import { connectExternal } from "./broker/external-mqtt.ts";
@@ -79,6 +80,8 @@ export interface RunningHub {
 const topicPrefix = "petrel";
 /** Milliseconds for one range of a blob to come from an agent. */
 const rangeWithinMs = 15_000;
+/** Milliseconds an agent may be away before what runs on it is abandoned. */
+const abandonAfterMs = 3_600_000;
 /** How long another process may still hold the folder: one that is just ending. */
 const lockPatienceMs = 5_000;
 
@@ -290,6 +293,8 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     const { days, maxInstances } = options.retention;
     const retention = startRetention({ store, timers, logger: log, now, days, maxInstances });
     teardown.add("retention", () => retention.stop());
+    const lost = watchLostAgents({ store, registry, timers, log, now, afterMs: abandonAfterMs });
+    teardown.add("lost agents", () => lost.stop());
     const tidy = startBlobTidy({
       store: blobs,
       named: () => store.referencedBlobs(),

@@ -1,0 +1,75 @@
+/** Gives up what was running on agents that have been away for too long (design: an uncertain state is named). */
+import { parseTimestamp } from "../../shared/clock.ts";
+import type { Logger } from "../../shared/log.ts";
+import type { AgentRecord } from "../../shared/model/agent.ts";
+import type { Execution, Status } from "../../shared/model/execution.ts";
+import type { Timers } from "../../shared/timers.ts";
+import { step } from "../executions/life.ts";
+import type { Store } from "../store/store.ts";
+import type { AgentRegistry } from "./agent-registry.ts";
+
+/** Statuses in which an action may be doing something that nobody hears of. What only waits, goes on waiting. */
+const uncertain: ReadonlySet<Status> = new Set(["running", "canceling", "pausing", "resuming"]);
+
+/** True when the agent has been away for longer than `afterMs`. */
+export function isLost(
+  agent: Pick<AgentRecord, "online" | "last_seen">,
+  nowMs: number,
+  afterMs: number,
+): boolean {
+  const seenMs = parseTimestamp(agent.last_seen);
+  return !agent.online && seenMs !== null && nowMs - seenMs > afterMs;
+}
+
+/** The execution given up; `null` when it may stay as it is. A true result that comes later is kept beside it. */
+export function giveUp(execution: Execution, nowMs: number): Execution | null {
+  if (!uncertain.has(execution.status)) return null;
+  const lost = step(execution, { type: "lose", at: nowMs, reason: "agent lost" });
+  return lost.moved ? lost.execution : null;
+}
+
+export interface LostAgentsOptions {
+  readonly store: Store;
+  readonly registry: AgentRegistry;
+  readonly timers: Timers;
+  readonly log: Logger;
+  readonly now: () => number;
+  /** Milliseconds an agent may be away. */
+  readonly afterMs: number;
+}
+
+const everyMs = 60_000;
+
+export function watchLostAgents(options: LostAgentsOptions): { stop(): Promise<void> } {
+  const { timers, log } = options;
+  let cancel = () => {};
+  let isStopped = false;
+  let looking: Promise<void> = Promise.resolve();
+  const plan = (): void => {
+    if (isStopped) return;
+    cancel = timers.after(everyMs, () => {
+      looking = look(options)
+        .catch((error) => log.error("lost agents could not be looked after", { error }))
+        .then(plan);
+    });
+  };
+  plan();
+  return {
+    async stop() {
+      isStopped = true;
+      cancel();
+      await looking;
+    },
+  };
+}
+
+async function look({ store, registry, log, now, afterMs }: LostAgentsOptions): Promise<void> {
+  for (const agent of registry.all()) {
+    if (!isLost(agent, now(), afterMs)) continue;
+    for (const open of await store.openExecutions(agent.id)) {
+      const abandoned = giveUp(open, now());
+      if (abandoned === null || !(await store.updateExecution(abandoned, open.rev))) continue;
+      log.warn("an execution is abandoned: its agent is lost", { execution: open.id, agent: agent.id });
+    }
+  }
+}

@@ -1,0 +1,32 @@
+import { describe, expect, test } from "vitest";
+import { giveUp, isLost } from "../../../../hub/agents/lost-agents.ts";
+import type { Status } from "../../../../shared/model/execution.ts";
+import { anAgent, anExecution, noon } from "../../../support/records.ts";
+
+const hour = 3_600_000;
+const seen = new Date(noon).toISOString();
+
+describe("an agent that stays away", () => {
+  test.each([
+    ["is not lost while it is online", true, 5 * hour, false],
+    ["is not lost at once", false, hour - 1, false],
+    ["is lost after its time", false, hour + 1, true],
+  ])("%s", (_, online, laterMs, expected) => {
+    expect(isLost(anAgent({ online, last_seen: seen }), noon + laterMs, hour)).toBe(expected);
+  });
+
+  test.each<[Status, Status | null]>([
+    ["running", "abandoned"],
+    ["canceling", "abandoned"],
+    ["scheduled", null],
+    ["delayed", null],
+    ["paused", null],
+    ["succeeded", null],
+  ])("turns an execution that is %s into %s", (status, expected) => {
+    expect(giveUp(anExecution({ status }), noon)?.status ?? null).toBe(expected);
+  });
+
+  test("is named as the reason", () => {
+    expect(giveUp(anExecution({ status: "running" }), noon)).toMatchObject({ reason: "agent lost", rev: 2 });
+  });
+});
