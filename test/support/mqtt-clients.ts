@@ -2,7 +2,7 @@
 import { connect as connectSocket, type Socket } from "node:net";
 import { type IClientOptions, MqttClient } from "mqtt";
 import { generate, type Packet, parser } from "mqtt-packet";
-import { onTestFinished } from "vitest";
+import { atEnd } from "./at-end.ts";
 import { waitUntil } from "./wait-until.ts";
 
 /** Connected, or rejected with the broker's answer. Closed when the test ends. */
@@ -18,7 +18,7 @@ export function mqttClient(
     timerVariant: "native",
     ...options,
   });
-  onTestFinished(() => void client.stream.destroy());
+  atEnd(() => void client.stream.destroy());
   return new Promise((resolve, reject) => {
     client.once("connect", () => resolve(client));
     client.on("error", reject);
@@ -37,7 +37,7 @@ export interface RawClient {
 /** A socket to the broker that says exactly what it is told to. */
 export async function rawClient(port: number): Promise<RawClient> {
   const socket = connectSocket({ host: "127.0.0.1", port, noDelay: true });
-  onTestFinished(() => void socket.destroy());
+  atEnd(() => void socket.destroy());
   const packets: Packet[] = [];
   const reader = parser({ protocolVersion: 4 });
   reader.on("packet", (packet) => packets.push(packet));

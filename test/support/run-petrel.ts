@@ -1,7 +1,7 @@
 /** Runs the real commands as processes, as a user would. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { resolve } from "node:path";
-import { onTestFinished } from "vitest";
+import { atEnd } from "./at-end.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 
@@ -34,7 +34,7 @@ export function startPetrel(args: readonly string[], options: RunOptions = {}): 
     env: { ...Object.fromEntries(clean), ...options.env },
     stdio: ["pipe", "pipe", "pipe"],
   });
-  onTestFinished(() => void child.kill("SIGKILL"));
+  atEnd(() => void child.kill("SIGKILL"));
   let stdout = "";
   let stderr = "";
   child.stdout.setEncoding("utf8").on("data", (text) => {

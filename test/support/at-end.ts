@@ -1,0 +1,34 @@
+/** Clean-up for whatever a test starts: when the test ends or, for what a whole file shares, when the file does. */
+import { afterAll, beforeAll, onTestFinished } from "vitest";
+
+type CleanUp = () => unknown;
+
+/** Set while `sharedByFile` makes its things. */
+let file: CleanUp[] | null = null;
+
+/** Runs `cleanUp` when the test that is running ends, last registered first. */
+export function atEnd(cleanUp: CleanUp): void {
+  if (file === null) onTestFinished(async () => void (await cleanUp()));
+  else file.push(cleanUp);
+}
+
+/** What the tests of a file share: made before the first of them, cleaned up after the last. */
+export function sharedByFile<T>(make: () => Promise<T>): () => T {
+  const cleanUps: CleanUp[] = [];
+  let made: { readonly value: T } | null = null;
+  beforeAll(async () => {
+    file = cleanUps;
+    try {
+      made = { value: await make() };
+    } finally {
+      file = null;
+    }
+  });
+  afterAll(async () => {
+    for (const cleanUp of cleanUps.reverse()) await cleanUp();
+  });
+  return () => {
+    if (made === null) throw new Error("not made yet: ask for it inside a test");
+    return made.value;
+  };
+}
