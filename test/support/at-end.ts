@@ -1,15 +1,15 @@
 /** Clean-up for whatever a test starts: when the test ends or, for what a whole file shares, when the file does. */
 import { afterAll, beforeAll, onTestFinished } from "vitest";
 
-type CleanUp = () => unknown;
+type CleanUp = (end: { readonly failed: boolean }) => unknown;
 
 /** Set while `sharedByFile` makes its things. */
 let file: CleanUp[] | null = null;
 
 /** Runs `cleanUp` when the test that is running ends, last registered first. */
 export function atEnd(cleanUp: CleanUp): void {
-  if (file === null) onTestFinished(async () => void (await cleanUp()));
-  else file.push(cleanUp);
+  if (file !== null) file.push(cleanUp);
+  else onTestFinished(async ({ task }) => void (await cleanUp({ failed: task.result?.state === "fail" })));
 }
 
 /** What the tests of a file share: made before the first of them, cleaned up after the last. */
@@ -24,11 +24,20 @@ export function sharedByFile<T>(make: () => Promise<T>): () => T {
       file = null;
     }
   });
-  afterAll(async () => {
-    for (const cleanUp of cleanUps.reverse()) await cleanUp();
+  afterAll(async (_context, suite) => {
+    const failed = made === null || hasFailed(suite);
+    for (const cleanUp of cleanUps.reverse()) await cleanUp({ failed });
   });
   return () => {
     if (made === null) throw new Error("not made yet: ask for it inside a test");
     return made.value;
   };
 }
+
+interface Task {
+  readonly result?: { readonly state: string } | undefined;
+  readonly tasks?: readonly Task[];
+}
+
+const hasFailed = ({ result, tasks = [] }: Task): boolean =>
+  result?.state === "fail" || tasks.some((task) => hasFailed(task));
