@@ -1,5 +1,5 @@
 /** Clean-up for whatever a test starts: when the test ends or, for what a whole file shares, when the file does. */
-import { afterAll, beforeAll, onTestFinished } from "vitest";
+import { afterAll, afterEach, beforeAll, onTestFinished } from "vitest";
 
 type CleanUp = (end: { readonly failed: boolean }) => unknown;
 
@@ -24,20 +24,15 @@ export function sharedByFile<T>(make: () => Promise<T>): () => T {
       file = null;
     }
   });
-  afterAll(async (_context, suite) => {
-    const failed = made === null || hasFailed(suite);
-    for (const cleanUp of cleanUps.reverse()) await cleanUp({ failed });
+  let failed = false;
+  afterEach(({ task }) => {
+    failed ||= task.result?.state === "fail";
+  });
+  afterAll(async () => {
+    for (const cleanUp of cleanUps.reverse()) await cleanUp({ failed: failed || made === null });
   });
   return () => {
     if (made === null) throw new Error("not made yet: ask for it inside a test");
     return made.value;
   };
 }
-
-interface Task {
-  readonly result?: { readonly state: string } | undefined;
-  readonly tasks?: readonly Task[];
-}
-
-const hasFailed = ({ result, tasks = [] }: Task): boolean =>
-  result?.state === "fail" || tasks.some((task) => hasFailed(task));
