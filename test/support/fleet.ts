@@ -3,10 +3,11 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream, readFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { join, resolve } from "node:path";
-import { onTestFinished } from "vitest";
+import { dirname, join, resolve } from "node:path";
 import { readApiFile } from "../../hub/http/api-file-fs.ts";
 import { isObject } from "../../shared/json.ts";
+import { atEnd } from "./at-end.ts";
+import { processesAtHome } from "./home-processes.ts";
 import { tempFolder } from "./temp-folder.ts";
 import { waitUntil } from "./wait-until.ts";
 
@@ -26,50 +27,74 @@ export async function freePort(): Promise<number> {
 export interface Daemon {
   readonly pid: number;
   readonly child: ChildProcess;
+  /** Its HOME, which it shares with its children and with no other daemon. */
+  readonly home: string;
   /** Everything it wrote, for messages of failing tests. */
   log(): string;
   /** SIGKILL to the process alone, as the kernel's out-of-memory killer does. */
   kill(): Promise<void>;
-  /** SIGTERM, and its exit code. */
-  stop(): Promise<number | null>;
+  /** Asks it to end, by default with SIGTERM; its exit code. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
+  /** Resolves when it has ended, whoever ended it. */
+  ended(): Promise<{ readonly code: number | null; readonly signal: string | null }>;
 }
 
-/** Starts `bin/<command>`; what is left of it when the test ends is killed with its whole session. */
+/** Lines of a daemon's log that are shown when its test fails. */
+const shownLines = 60;
+
+/** Starts `bin/<command>`; what is left of it and of its children when the test ends is killed. */
 export function startDaemon(
   command: "petrel" | "petrel-agent",
   args: readonly string[],
   logFile: string,
   env: Record<string, string> = {},
 ): Daemon {
+  const home = dirname(logFile);
   const child = spawn(join(root, "bin", command), args, {
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, ...env },
+    env: { ...process.env, HOME: home, ...env },
   });
   const stream = createWriteStream(logFile, { flags: "a" });
   child.stdout?.pipe(stream, { end: false });
   child.stderr?.pipe(stream, { end: false });
   const pid = child.pid ?? 0;
   const exited = once(child, "exit");
-  onTestFinished(async () => {
+  const log = () => readFileSync(logFile, "utf8");
+  atEnd(async ({ failed }) => {
     if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
     await exited;
+    for (const { pid: left } of processesAtHome(home)) killIfThere(left);
     stream.end();
+    if (failed) console.error(`${command}, ${home}:\n${log().split("\n").slice(-shownLines).join("\n")}`);
   });
   return {
     pid,
     child,
-    log: () => readFileSync(logFile, "utf8"),
+    home,
+    log,
     async kill() {
       process.kill(pid, "SIGKILL");
       await exited;
     },
-    async stop() {
-      child.kill("SIGTERM");
+    async stop(signal = "SIGTERM") {
+      child.kill(signal);
       await exited;
       return child.exitCode;
     },
+    async ended() {
+      await exited;
+      return { code: child.exitCode, signal: child.signalCode };
+    },
   };
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
 }
 
 export interface TestHub {
@@ -80,7 +105,7 @@ export interface TestHub {
   daemon(): Daemon;
   start(): Promise<void>;
   kill(): Promise<void>;
-  stop(): Promise<number | null>;
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
   /** A request to the API; rejects with status and body when it is refused. */
   api<T>(method: string, path: string, body?: unknown): Promise<T>;
   /** Every record of a list, in order of intake. */
@@ -139,15 +164,16 @@ export async function createHub(
         "the hub to be ready",
         async () => {
           if (started.child.exitCode !== null) throw new Error(`the hub ended: ${started.log()}`);
-          const answer = await fetch(`${url}/healthz`).catch(() => null);
-          return answer?.ok === true;
+          // Written last, once it listens; before that the file is an earlier life's.
+          const file = await readApiFile(data);
+          key = file?.key ?? "";
+          return file?.pid === started.pid;
         },
-        20_000,
+        30_000,
       );
-      key = (await readApiFile(data))?.key ?? "";
     },
     kill: () => running().kill(),
-    stop: () => running().stop(),
+    stop: (signal) => running().stop(signal),
     async api<T>(method: string, path: string, body?: unknown): Promise<T> {
       return (await (await ask(method, path, "application/json", body)).json()) as T;
     },
@@ -167,7 +193,7 @@ export interface TestAgent {
   daemon(): Daemon;
   start(env?: Record<string, string>): void;
   kill(): Promise<void>;
-  stop(): Promise<number | null>;
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
 export async function createAgent(
@@ -197,7 +223,7 @@ export async function createAgent(
       );
     },
     kill: () => running().kill(),
-    stop: () => running().stop(),
+    stop: (signal) => running().stop(signal),
   };
 }
 
@@ -206,8 +232,8 @@ export function agentReady(hub: TestHub, id: string, packs: readonly string[] = 
   return waitUntil(
     `agent ${id} online with packs ${packs.join(", ")}`,
     async () => {
-      const agents = await hub.api<unknown[]>("GET", "/v1/agents");
-      const agent = agents.find((candidate) => isObject(candidate) && candidate.id === id);
+      const { items } = await hub.api<{ items: readonly unknown[] }>("GET", "/v1/agents");
+      const agent = items.find((candidate) => isObject(candidate) && candidate.id === id);
       if (!isObject(agent) || agent.online !== true || !isObject(agent.packs)) return false;
       const held = agent.packs;
       return packs.every((pack) => Object.hasOwn(held, pack));
