@@ -95,9 +95,12 @@ export class ExpressionCompiler {
       case "call": {
         const callee = this.#raw(node.callee);
         const args = this.arguments(node.args);
+        // What dict(…) makes may be changed by the template that made it.
+        const fresh = node.callee.type === "name" && node.callee.name === "dict";
         return (frame) => {
           frame.run.step();
-          return sized(call(callee(frame), args.positional(frame), args.named(frame), frame.run));
+          const result = call(callee(frame), args.positional(frame), args.named(frame), frame.run);
+          return sized(fresh && isDict(result) ? frame.run.own(result) : result);
         };
       }
       case "filter":

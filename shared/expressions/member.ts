@@ -37,10 +37,17 @@ const methods: ReadonlyMap<string, Method<string>> = stringMethods((value, key) 
 function methodOf(self: unknown, name: string, ownership: Ownership): Callable | null {
   if (typeof self === "string") {
     const method = methods.get(name);
-    return method === undefined ? null : new Callable(name, (args, named) => method(self, args, named));
+    return method === undefined
+      ? null
+      : new Callable(name, (args, named) => owned(method(self, args, named), ownership));
   }
   const bound = containerMethod(self, name, ownership);
   return bound === null ? null : new Callable(name, bound);
+}
+
+/** A list that a method made belongs to the template. */
+function owned(value: unknown, ownership: Ownership): unknown {
+  return Array.isArray(value) ? ownership.own(value) : value;
 }
 
 function beyond(value: Missing): KeyLookup {

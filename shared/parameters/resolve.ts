@@ -11,7 +11,7 @@ import type { ParameterSchema, ParameterSchemas } from "../model/pack.ts";
 import { castValue } from "./casts.ts";
 import { plainOracle } from "./plain-oracle.ts";
 import { allowNull, withDefaults } from "./schema.ts";
-import { checkValue } from "./value-check.ts";
+import { checkValue, type ValueProblem } from "./value-check.ts";
 
 export interface ResolveInput {
   /** The action's own parameter definitions. */
@@ -257,9 +257,7 @@ function validate(
     if (worst !== undefined) {
       const code =
         worst.path.length === 0 ? (CODES[worst.keyword] ?? "PARAMETER_INVALID") : "PARAMETER_INVALID";
-      const texts = problems.map(({ path, message }) =>
-        path.length === 0 ? message : `parameter '${path.join(".")}': ${message}`,
-      );
+      const texts = problems.map((problem) => told(problem, properties));
       throw new PetrelError(code, texts.join("; "));
     }
   }
@@ -273,4 +271,21 @@ function validate(
       hint: "leave them out",
     });
   }
+}
+
+/** A problem as text. Its message shows the value, which for a secret must not be. */
+function told(
+  { path, keyword, message }: ValueProblem,
+  properties: Readonly<Record<string, unknown>>,
+): string {
+  if (path.length === 0) return message;
+  let at: unknown = { properties };
+  const isSecret = path.some((step) => {
+    const schema = at as
+      | { readonly properties?: Readonly<Record<string, unknown>>; readonly items?: unknown }
+      | undefined;
+    at = typeof step === "number" ? schema?.items : schema?.properties?.[step];
+    return (at as { readonly secret?: unknown } | undefined)?.secret === true;
+  });
+  return `parameter '${path.join(".")}': ${isSecret ? `the value does not fit its definition (${keyword})` : message}`;
 }

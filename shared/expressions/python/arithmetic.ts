@@ -1,7 +1,18 @@
 /** Python's arithmetic: ints of any size, floats apart from ints, floor division and modulo by the divisor's sign. */
 import { numeric } from "./numbers.ts";
 import { formatPercent } from "./percent-format.ts";
-import { defined, Float, fail, floatValue, intValue, sized, Tuple, tooLarge, typeName } from "./values.ts";
+import {
+  defined,
+  Float,
+  fail,
+  floatValue,
+  intValue,
+  roomForItems,
+  sized,
+  Tuple,
+  tooLarge,
+  typeName,
+} from "./values.ts";
 
 export type ArithmeticOperator = "+" | "-" | "*" | "/" | "//" | "%" | "**";
 
@@ -30,18 +41,17 @@ function unsupported(a: unknown, operator: string, b: unknown): never {
 }
 
 function concatenate(a: unknown, b: unknown): unknown {
-  if (typeof a === "string") {
-    return typeof b === "string" ? a + b : fail(`can only concatenate str (not "${typeName(b)}") to str`);
-  }
-  if (Array.isArray(a)) {
-    return Array.isArray(b) ? [...a, ...b] : fail(`can only concatenate list (not "${typeName(b)}") to list`);
-  }
-  if (a instanceof Tuple) {
-    return b instanceof Tuple
-      ? new Tuple(sized([...a.items, ...b.items]))
-      : fail(`can only concatenate tuple (not "${typeName(b)}") to tuple`);
-  }
+  const refuse = (kind: string): never =>
+    fail(`can only concatenate ${kind} (not "${typeName(b)}") to ${kind}`);
+  if (typeof a === "string") return typeof b === "string" ? sized(a + b) : refuse("str");
+  if (Array.isArray(a)) return Array.isArray(b) ? joined(a, b) : refuse("list");
+  if (a instanceof Tuple) return b instanceof Tuple ? new Tuple(joined(a.items, b.items)) : refuse("tuple");
   return unsupported(a, "+", b);
+}
+
+function joined(a: readonly unknown[], b: readonly unknown[]): unknown[] {
+  roomForItems(a.length + b.length);
+  return [...a, ...b];
 }
 
 function repeat(value: unknown, count: number, other: unknown): unknown {

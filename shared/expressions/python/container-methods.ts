@@ -6,7 +6,19 @@ import { toInt } from "./numbers.ts";
 import { iterate } from "./sequence.ts";
 import type { Method } from "./string-methods.ts";
 import { repr } from "./text.ts";
-import { Dict, dictEntries, dictGet, Float, fail, isDict, isFloat, isInt, Stream, Tuple } from "./values.ts";
+import {
+  Dict,
+  dictEntries,
+  dictGet,
+  Float,
+  fail,
+  isDict,
+  isFloat,
+  isInt,
+  roomForItems,
+  Stream,
+  Tuple,
+} from "./values.ts";
 
 type AnyDict = Dict | Record<string, unknown>;
 
@@ -33,8 +45,12 @@ function index(items: readonly unknown[], args: readonly unknown[], named: Named
 /** Methods that change their list; `self` is known to belong to the template. */
 const listChanges: Readonly<Record<string, Method<unknown[]>>> = {
   append: (self, args, named) => changed(self.push(bind("append", ["object!"], args, named)[0])),
-  extend: (self, args, named) =>
-    changed(self.push(...iterate(bind("extend", ["iterable!"], args, named)[0]))),
+  extend: (self, args, named) => {
+    const items = iterate(bind("extend", ["iterable!"], args, named)[0]);
+    roomForItems(self.length + items.length);
+    for (const item of [...items]) self.push(item);
+    return null;
+  },
   insert: (self, args, named) => {
     const [at, value] = bind("insert", ["index!", "object!"], args, named);
     self.splice(Number(toInt(at)), 0, value);

@@ -168,6 +168,11 @@ export function roomFor(length: number): void {
   if (length > MAX_TEXT) tooLarge();
 }
 
+/** Throws EXPRESSION_BUDGET when a list of this many items is about to be built. */
+export function roomForItems(count: number): void {
+  if (count > MAX_ITEMS) tooLarge();
+}
+
 export function isInt(value: unknown): value is number | bigint {
   return typeof value === "bigint" || (typeof value === "number" && Number.isInteger(value));
 }
