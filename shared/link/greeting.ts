@@ -94,8 +94,10 @@ export class Greeting {
     send({ v: 1, type: "marks", from: side, session: hello.session, by: session.id, clock: at, ...answer });
     const changed = session.peer !== null && session.peer.session !== hello.session;
     session.peer = hello;
-    // The peer started anew behind a broker that kept our connection: it knows nothing of our hello.
-    if (changed && session.marks !== null && session.marks.by !== hello.session) this.#say();
+    // The peer started anew behind a broker that kept our connection: it knows nothing of our hello. Or it took an
+    // old hello of ours, that came late, for the newest.
+    const unheard = changed && session.marks !== null && session.marks.by !== hello.session;
+    if (unheard || (hello.to !== null && hello.to !== session.id)) this.#say();
     else this.#begin(session);
   }
 
@@ -134,6 +136,7 @@ export class Greeting {
       type: "hello",
       from: side,
       session: session.id,
+      to: session.peer?.session ?? null,
       incarnation,
       version,
       capabilities,

@@ -58,8 +58,8 @@ interface EpochState {
   flights: Flight[];
   /** While a refused packet is narrowed down: entries per packet, until this number has passed. */
   halving: { readonly until: number; readonly most: number } | null;
-  /** Waits for `parked`, or for a new session. */
-  blocked: boolean;
+  /** Numbers on their way aside: the epoch waits for `parked`. A refused void is never parked: it waits for good. */
+  readonly parking: Set<number>;
 }
 
 export interface SenderLedgerOptions {
@@ -155,7 +155,8 @@ export class SenderLedger {
   /** How many of the fetched entries go now: those that fit, and one in any case when nothing is in flight. */
   admit(fetch: Fetch, entries: readonly NumberedEntry[]): readonly NumberedEntry[] {
     const epoch = this.#epochs.get(fetch.epoch);
-    if (!this.#open || epoch === undefined || epoch.blocked || epoch.cursor + 1 !== fetch.from) return [];
+    if (!this.#open || epoch === undefined || epoch.parking.size > 0 || epoch.cursor + 1 !== fetch.from)
+      return [];
     let bytes = 0;
     let fits = 0;
     for (const entry of entries) {
@@ -214,9 +215,8 @@ export class SenderLedger {
   }
 
   /** The entry stands aside on disk; what is behind it goes on. */
-  parked(epochId: string): void {
-    const epoch = this.#epochs.get(epochId);
-    if (epoch !== undefined) epoch.blocked = false;
+  parked(epochId: string, n: number): void {
+    this.#epochs.get(epochId)?.parking.delete(n);
   }
 
   /** When `probes` wants to be called; `null` while nothing is waited for. */
@@ -252,7 +252,7 @@ export class SenderLedger {
       epoch.halving = { until, most: Math.floor(flight.entries / 2) };
       return null;
     }
-    epoch.blocked = true;
+    epoch.parking.add(flight.first);
     // A void has nothing in it to set aside. Whoever refuses it refuses all; the next session tries again.
     if (flight.onlyVoids) return null;
     return { epoch: epoch.id, n: flight.first, reason: `${refused.code}: ${refused.message}` };
@@ -263,7 +263,9 @@ export class SenderLedger {
   }
 
   #waiting(): EpochState[] {
-    return [...this.#epochs.values()].filter((epoch) => epoch.cursor < epoch.last && !epoch.blocked);
+    return [...this.#epochs.values()].filter(
+      (epoch) => epoch.cursor < epoch.last && epoch.parking.size === 0,
+    );
   }
 
   #choose(): EpochState | null {
@@ -299,5 +301,5 @@ export class SenderLedger {
 }
 
 function fresh(id: string, acked: number, last: number): EpochState {
-  return { id, last, acked, cursor: acked, flights: [], halving: null, blocked: false };
+  return { id, last, acked, cursor: acked, flights: [], halving: null, parking: new Set() };
 }

@@ -162,7 +162,7 @@ export class LedgerSender<E extends Entry = Entry> {
     });
     try {
       await outbox.park(epoch, n, reason);
-      this.#ledger.parked(epoch);
+      this.#ledger.parked(epoch, n);
       this.wake();
     } catch (error) {
       log.error("an entry could not be parked", { epoch, n, error });

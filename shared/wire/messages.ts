@@ -190,6 +190,8 @@ export interface Hello {
   readonly from: Side;
   /** Random for each connection; the answer repeats it. */
   readonly session: string;
+  /** The peer's session as the sender knows it. A peer that is another by now has to say hello again. */
+  readonly to: string | null;
   /** Made with the sender's store. */
   readonly incarnation: string;
   /** Software version. */

@@ -154,6 +154,7 @@ const hello = message({
   type: { const: "hello" },
   from: side,
   session: id,
+  to: nullable(id),
   incarnation: id,
   version: text(64),
   capabilities: list(text(64), 256),

@@ -121,6 +121,6 @@ test("whatever the network and the crashes, each promised entry is taken exactly
         await network.close();
       },
     ),
-    { numRuns: 25 },
+    { numRuns: 25, endOnFailure: true },
   );
 }, 300_000);

@@ -37,12 +37,13 @@ function greeting(epochs: readonly EpochRange[] = [{ id: "e", first: 1, last: 3 
     newId: () => `own${++sessions}`,
     log: silentLogger,
   });
-  const hello = (session: string): Promise<void> =>
+  const hello = (session: string, to: string | null = null): Promise<void> =>
     part.hello({
       v: 1,
       type: "hello",
       from: "hub",
       session,
+      to,
       incarnation: "h",
       version: "1",
       capabilities: ["trigger"],
@@ -133,6 +134,31 @@ test("a peer that started anew on our connection is greeted anew", async () => {
   expect(part.running).toBe(false);
   marks("own1", "peer2");
   expect(begun).toHaveLength(2);
+});
+
+test("a hello says which peer it knows, and one to another than us is answered with ours", async () => {
+  const { part, hello, marks, hellos } = greeting();
+  part.connected();
+  await hello("peer1");
+  marks("own1", "peer1");
+  await hello("peer1", "own1");
+  expect(hellos.map(({ to }) => to)).toEqual([null]);
+  await hello("peer1", "own0");
+  expect(hellos.map(({ to }) => to)).toEqual([null, "peer1"]);
+});
+
+test("an old hello of a peer that has died, come late, does not keep its successor out", async () => {
+  const { part, hello, marks, hellos, begun } = greeting();
+  part.connected();
+  await hello("peer2");
+  marks("own1", "peer2");
+  await hello("peer1");
+  expect(hellos.at(-1)?.to).toBe("peer1");
+  marks("own1", "peer2");
+  // Peer 2 sees that it was mistaken for another and says hello.
+  await hello("peer2", "own1");
+  expect(begun).toHaveLength(2);
+  expect(part.running).toBe(true);
 });
 
 test("marks that overtake their sender's hello wait for it", async () => {

@@ -236,7 +236,7 @@ describe("a refused packet", () => {
     expect(send()).toEqual({ epoch: "a", first: 1, entries: 1 });
     expect(receipt(0, refuse(1, 10))).toEqual({ park: { epoch: "a", n: 1, reason: "WIRE_PACKET: bad" } });
     expect(send()).toBe(null);
-    ledger.parked("a");
+    ledger.parked("a", 1);
     expect(send()).toMatchObject({ first: 1, entries: 1 });
   });
   test("is not halved again by an answer that came twice", () => {
@@ -254,6 +254,30 @@ describe("a refused packet", () => {
     receipt(0, refuse(5, 40));
     expect(send()).toMatchObject({ first: 5, entries: 2 });
     expect(receipt(6)).toEqual({ progress: { epoch: "a", upTo: 6 } });
+  });
+  test("that holds nothing but a void is not parked: the epoch waits for the next session", () => {
+    const { ledger, receipt } = begun();
+    const fetch = ledger.next() as Fetch;
+    const stand = {
+      ...entry(1),
+      entry: { id: "v", at: "", kind: "void", from: 1, to: 1, reason: "" },
+    } as const;
+    ledger.sent("a", ledger.admit(fetch, [stand]), 10, 0);
+    expect(receipt(0, refuse(1, 10))).toEqual({});
+    expect(ledger.next()).toBe(null);
+    ledger.begin([{ id: "a", first: 1, last: 20 }], new Map(), plenty);
+    expect(ledger.next()).toMatchObject({ from: 1 });
+  });
+  test("waits until every one of its entries is parked", () => {
+    const { ledger, send, receipt } = begun({ window: { entries: 2, bytes: 10_000 } });
+    send();
+    send();
+    receipt(0, refuse(2, 10));
+    receipt(0, refuse(1, 10));
+    ledger.parked("a", 2);
+    expect(ledger.next()).toBe(null);
+    ledger.parked("a", 1);
+    expect(ledger.next()).toMatchObject({ from: 1 });
   });
   test("once passed lets packets grow again", () => {
     const { send, receipt } = begun();

@@ -116,6 +116,7 @@ const messages: readonly (readonly [OtherKind, object])[] = [
       type: "hello",
       from: "agent",
       session: "s",
+      to: "t",
       incarnation: "i",
       version: "1",
       capabilities: ["trigger"],
