@@ -183,7 +183,7 @@ export class Worker implements Component {
         onOutput: (stream, offset, text) => onOutput(execution, stream, offset, text),
         packs: {
           ensurePack: (ref, digest) => unlessStopped(packs.ensurePack(ref, digest), run.stop),
-          packConfig: (ref) => packs.packConfig(ref),
+          packConfig: (ref, digest) => unlessStopped(packs.packConfig(ref, digest), run.stop),
         },
         datastore,
         log: log.child({ execution, action: request.action }),

@@ -14,7 +14,7 @@ import type { CachedPack, PackCache } from "./pack-cache-fs.ts";
 export type AgentFacts = Pick<InventoryEntry, "host" | "version" | "platform" | "labels" | "runners">;
 
 export interface PackApplierOptions {
-  readonly assignments: Pick<AssignmentsStore, "assigned" | "applied" | "saveApplied">;
+  readonly assignments: Pick<AssignmentsStore, "assigned" | "applied" | "forVersion" | "saveApplied">;
   readonly cache: Pick<PackCache, "load" | "ensurePack" | "clean">;
   readonly host: {
     apply(desired: readonly DesiredSensor[]): void;
@@ -100,9 +100,14 @@ export class PackApplier {
     return Object.fromEntries(byRef.map(([ref, { cached }]) => [ref, cached.digest]));
   }
 
-  /** The effective configuration of the version in use; `{}` for a pack that is not. */
-  packConfig(ref: string): JsonObject {
-    return this.#running.get(ref)?.config ?? {};
+  /**
+   * The effective configuration of exactly this version, as it is assigned: a request that came behind an assignment
+   * meets it, carried out or not. Rejects with PACK_MISSING.
+   */
+  async packConfig(ref: string, digest: string): Promise<JsonObject> {
+    const { assignments, cache } = this.#options;
+    const { pack } = await cache.ensurePack(ref, digest);
+    return effectiveConfig(pack, (await assignments.forVersion(ref, digest))?.config ?? {});
   }
 
   /** The folder of exactly this version, fetched if need be. Rejects with PACK_MISSING. */

@@ -25,6 +25,14 @@ export class AssignmentsStore {
     return new Map(rows.map((assignment) => [assignment.pack, assignment]));
   }
 
+  /** What holds for this version: its own assignment, new or carried out, else the newest one of its pack. */
+  async forVersion(ref: string, digest: string): Promise<PackAssignment | null> {
+    const keys = [agentKeys.assignment, agentKeys.applied].map((prefix) => agentKey(prefix, ref));
+    const rows = (await this.#database.level.getMany(keys)).filter((row) => row !== undefined);
+    const known = rows.map((row) => JSON.parse(row) as AssignmentEntry).filter(hasVersion);
+    return known.find((assignment) => assignment.digest === digest) ?? known[0] ?? null;
+  }
+
   /** Replaces what `applied` answers, where it differs; resolves once on disk. */
   async saveApplied(now: readonly PackAssignment[]): Promise<void> {
     const before = await this.applied();

@@ -53,7 +53,7 @@ export async function startRun(
         await options.onStarted?.(group);
       },
       onOutput: (stream, offset, text) => streamed.push({ stream, offset, text }),
-      packs: { ensurePack: async () => folder, packConfig: () => options.config ?? {} },
+      packs: { ensurePack: async () => folder, packConfig: async () => options.config ?? {} },
       datastore: options.datastore ?? (async () => null),
       log: silentLogger,
     }))();

@@ -15,8 +15,8 @@ export type DatastoreCall = (owner: string, call: DatastoreMessage) => Promise<J
 export interface PackSource {
   /** The folder of exactly this version, fetched if need be. Throws PACK_MISSING. */
   ensurePack(ref: string, digest: string): Promise<string>;
-  /** The effective configuration of the version in use. */
-  packConfig(ref: string): JsonObject;
+  /** The effective configuration of exactly this version. Throws PACK_MISSING. */
+  packConfig(ref: string, digest: string): Promise<JsonObject>;
 }
 
 /** What all runners with processes share. */

@@ -35,7 +35,7 @@ export async function runScript(
     pack_folder: packFolder,
     entry_point: entryPointPath(packFolder, request.entry_point),
     parameters: request.parameters,
-    config: context.packs.packConfig(request.pack),
+    config: await context.packs.packConfig(request.pack, request.pack_digest),
     log_level: typeof logLevel === "string" ? logLevel.toUpperCase() : "DEBUG",
   };
   const language = languageFor(packFolder);

@@ -57,7 +57,7 @@ async function agent(changes: Partial<ActionsOptions> = {}, folder?: string) {
       ensurePack: async (ref) => {
         throw new PetrelError("PACK_MISSING", `no pack ${ref}`);
       },
-      packConfig: () => ({}),
+      packConfig: async () => ({}),
     },
     datastore: async () => null,
     blobs: {

@@ -66,7 +66,7 @@ async function runAction(
     stop: new AbortController().signal,
     started: async () => {},
     onOutput: () => {},
-    packs: { ensurePack: async () => folder, packConfig: () => effectiveConfig(pack, config) },
+    packs: { ensurePack: async () => folder, packConfig: async () => effectiveConfig(pack, config) },
     datastore: async () => null,
     log: silentLogger,
   });

@@ -101,12 +101,14 @@ describe("assignments", () => {
     const [mine] = packs.rounds.at(-1) ?? [];
     expect(mine).toMatchObject({ config: { level: "low", host: "there" } });
     expect(mine?.triggerTypes.map(({ ref }) => ref)).toEqual(["mine.seen_one"]);
-    expect(packs.applier.packConfig("mine")).toEqual({ level: "low", host: "there" });
+    expect(await packs.applier.packConfig("mine", first.digest)).toEqual({ level: "low", host: "there" });
     const held = { mine: first.digest, other: other.digest };
     await waitUntil("told", () => JSON.stringify(packs.inventories.at(-1)?.packs) === JSON.stringify(held));
     const told = packs.inventories.length;
     await packs.assign(first, { host: "elsewhere" });
-    await waitUntil("configured anew", () => packs.applier.packConfig("mine").host === "elsewhere");
+    // Actions meet what is assigned, whether its round is over or not.
+    expect(await packs.applier.packConfig("mine", first.digest)).toMatchObject({ host: "elsewhere" });
+    await waitUntil("configured anew", () => packs.rounds.at(-1)?.[0]?.config.host === "elsewhere");
     expect(packs.inventories.length).toBe(told);
   });
 
@@ -130,7 +132,7 @@ describe("assignments", () => {
     const after = await startPacks(folder, hub);
     await after.applier.start();
     expect(after.running()).toEqual(["mine.One"]);
-    expect(after.applier.packConfig("mine")).toMatchObject({ level: "high" });
+    expect(await after.applier.packConfig("mine", first.digest)).toMatchObject({ level: "high" });
   });
 
   test("of a version that cannot be had leave the one before running, also after a restart, until it comes", async () => {
@@ -144,16 +146,17 @@ describe("assignments", () => {
     await before.assign(other);
     await waitUntil("a round with the new assignments", () => before.rounds.length >= 3);
     expect(before.running()).toEqual(["mine.One"]);
-    expect(before.applier.packConfig("mine")).toMatchObject({ level: "old" });
+    expect(await before.applier.packConfig("mine", first.digest)).toMatchObject({ level: "old" });
     await before.close();
     const after = await startPacks(folder, hub);
     await after.applier.start();
     expect(after.running()).toEqual(["mine.One"]);
-    expect(after.applier.packConfig("mine")).toMatchObject({ level: "old" });
+    expect(await after.applier.packConfig("mine", first.digest)).toMatchObject({ level: "old" });
     hub.isAway = false;
     await waitUntil("the new version runs", () => after.running().length === 3);
     expect(after.running()).toEqual(["mine.One", "mine.Two", "other.Three"]);
-    expect(after.applier.packConfig("mine")).toMatchObject({ level: "new" });
+    expect(await after.applier.packConfig("mine", second.digest)).toMatchObject({ level: "new" });
+    expect(await after.applier.packConfig("mine", first.digest)).toMatchObject({ level: "new" });
   });
 
   test("are carried out with a full outbox too; the hub is told when there is room", async () => {
