@@ -27,6 +27,7 @@ import { connectExternal } from "./broker/external-mqtt.ts";
 import type { HubTransport, TransportEvents } from "./broker/transport.ts";
 import { datastoreResponders } from "./datastore/key-answers.ts";
 import { openKeyBook } from "./datastore/key-book.ts";
+import { hubAgentId } from "./executions/place.ts";
 import { createResultFetcher, fetchResultJob } from "./executions/result-fetcher.ts";
 import { RunDesk } from "./executions/run-desk.ts";
 import { createShrinker } from "./executions/shrink.ts";
@@ -210,6 +211,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       gone: greet.departed,
     });
     await greet.allAway();
+    if (options.withAgent) await greet.expect(hubAgentId);
     for (const files of await readBuiltInPacks()) await packs.register(files, { assignTo: {} });
     await rules.judgePending();
 

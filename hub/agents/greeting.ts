@@ -4,7 +4,7 @@ import type { Hello } from "../../shared/wire/messages.ts";
 import { step } from "../executions/life.ts";
 import type { Store } from "../store/store.ts";
 import type { AgentRegistry } from "./agent-registry.ts";
-import { arrived, departed } from "./presence.ts";
+import { arrived, awaited, departed } from "./presence.ts";
 
 export interface GreeterOptions {
   readonly store: Store;
@@ -46,6 +46,10 @@ export function createGreeter({ store, registry, now, log }: GreeterOptions) {
     /** At the start of a hub nobody is connected, whatever the records say. */
     async allAway(): Promise<void> {
       for (const { id } of registry.all()) await registry.update(id, (known) => departed(known, now()));
+    },
+    /** Makes an agent known that this hub starts itself: from now on actions may be sent to it. */
+    async expect(agent: string): Promise<void> {
+      await registry.update(agent, (known) => (known === null ? awaited(agent, now()) : null));
     },
     async departed(agent: string): Promise<void> {
       await registry.update(agent, (known) => departed(known, now()));

@@ -3,6 +3,26 @@ import { parseTimestamp, timestamp } from "../../shared/clock.ts";
 import type { AgentRecord } from "../../shared/model/agent.ts";
 import type { Hello } from "../../shared/wire/messages.ts";
 
+/** An agent that will come: requests for it wait in its ledger like those for one that is away. */
+export function awaited(id: string, nowMs: number): AgentRecord {
+  const at = timestamp(nowMs);
+  return {
+    id,
+    host: null,
+    labels: {},
+    online: false,
+    incarnation: null,
+    version: null,
+    address: null,
+    first_seen: at,
+    last_seen: at,
+    skew_ms: null,
+    packs: {},
+    runners: [],
+    rev: 1,
+  };
+}
+
 /** The record after a hello. `skew_ms` is the agent's clock minus the hub's. */
 export function arrived(
   known: AgentRecord | null,
@@ -13,21 +33,7 @@ export function arrived(
 ): AgentRecord {
   const at = timestamp(nowMs);
   const clock = parseTimestamp(hello.clock);
-  const base: AgentRecord = known ?? {
-    id,
-    host: null,
-    labels: {},
-    online: true,
-    incarnation: null,
-    version: null,
-    address: null,
-    first_seen: at,
-    last_seen: at,
-    skew_ms: null,
-    packs: {},
-    runners: [],
-    rev: 0,
-  };
+  const base = known ?? { ...awaited(id, nowMs), rev: 0 };
   const isNewStore = base.incarnation !== hello.incarnation;
   return {
     ...base,
