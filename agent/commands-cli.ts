@@ -55,6 +55,7 @@ async function run(io: CliIo, options: RunOptions): Promise<void> {
     id: values.id ?? ownId(),
     labels: values.labels,
     log: values.log,
+    exitWithParent: options.exitWithParent === true,
   };
   const { runAgent } = await import("./main.ts");
   throw new CommandEnded(await runAgent(agent));
