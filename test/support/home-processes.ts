@@ -29,3 +29,9 @@ function readProc(path: string): string {
     return "";
   }
 }
+
+/** False also for one that has ended and waits to be reaped. */
+export function isAlive(pid: number): boolean {
+  const [state = "Z"] = readProc(`/proc/${pid}/stat`).split(") ").at(-1)?.split(" ") ?? [];
+  return state !== "Z" && state !== "" && state !== "X";
+}

@@ -29,6 +29,8 @@ const ended = new Set(["succeeded", "failed", "timeout", "canceled", "abandoned"
 /** Milliseconds between two looks at an execution: short at first, most actions are. */
 const firstLookMs = 30;
 const slowestLookMs = 1000;
+/** A large result follows its execution's end; it is waited for this long, since its agent may have gone. */
+const resultWaitMs = 30_000;
 
 function targetOf({ host, labels, mode }: RunOptions): ActionTarget | undefined {
   if (host !== undefined && labels !== undefined) {
@@ -64,21 +66,30 @@ function fileReader(cwd: string): (path: string) => string {
   };
 }
 
+const hasEnded = ({ status }: Execution) => ended.has(status);
+const isWhole = (execution: Execution) =>
+  hasEnded(execution) && (execution.result !== null || execution.result_blob === null);
+
 /** Looks until all have ended or the time is over; what has not ended is given as it was seen last. */
 async function waitForAll(
   api: ApiClient,
   started: readonly Execution[],
   waitMs: number,
 ): Promise<Execution[]> {
-  const deadline = performance.now() + waitMs;
+  let deadline = performance.now() + waitMs;
+  let areEnded = false;
   const seen = [...started];
   for (let pauseMs = firstLookMs; ; pauseMs = Math.min(pauseMs * 1.5, slowestLookMs)) {
     for (const [i, execution] of seen.entries()) {
-      if (ended.has(execution.status)) continue;
+      if (isWhole(execution)) continue;
       seen[i] = await api.ask<Execution>("GET", `/v1/executions/${execution.id}`);
     }
+    if (!areEnded && seen.every(hasEnded)) {
+      areEnded = true;
+      deadline = Math.min(deadline, performance.now() + resultWaitMs);
+    }
     const left = deadline - performance.now();
-    if (left <= 0 || seen.every(({ status }) => ended.has(status))) return seen;
+    if (left <= 0 || seen.every(isWhole)) return seen;
     await sleep(Math.min(pauseMs, left));
   }
 }
@@ -126,7 +137,7 @@ export const runCommand: NounCommands = (noun, context) => {
     io.exitOnInterrupt(`it goes on: petrel execution get ${ids}`);
     const last = await waitForAll(api, items, (options.timeout ?? 3600) * 1000);
     await print(context, self, last, many);
-    const open = last.filter(({ status }) => !ended.has(status));
+    const open = last.filter((execution) => !hasEnded(execution));
     if (open.length > 0) {
       throw new PetrelError("EXECUTION_WAIT", `not ended yet: ${open.map(({ id }) => id).join(" ")}`, {
         hint: "`petrel execution get ID` shows how it goes on, `petrel execution cancel ID` ends it",

@@ -9,6 +9,7 @@ import type { TriggerInstance } from "../../../shared/model/trigger.ts";
 import { sharedByFile } from "../../support/at-end.ts";
 import { agentReady, createHub } from "../../support/fleet.ts";
 import { executionsOf, packsRunning, sensorsRun, tell, userOf } from "../../support/fleet-user.ts";
+import { isAlive } from "../../support/home-processes.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 
@@ -218,12 +219,3 @@ describe("a pack", () => {
     expect([refused.code, refused.stderr.split(":")[0]]).toEqual([1, "NOT_FOUND"]);
   });
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
