@@ -27,6 +27,7 @@ export class Run {
   /** Set while there are processes. */
   group: ProcessGroup | null = null;
   runner: Runner | null = null;
+  /** Its start is on disk, or on its way there. */
   isStarted = false;
   isPaused = false;
 

@@ -170,12 +170,15 @@ export class Worker implements Component {
       return await runner.run(request, {
         stop: run.stop,
         started: async (group) => {
+          if (run.stop.aborted) throw new StartUnwritten("the run was ended before its start");
+          // From before the write on: once it may be on disk, a stopping agent has to let the action run.
+          run.isStarted = true;
           try {
             await journal.started(execution, group);
           } catch (cause) {
+            run.isStarted = false;
             throw new StartUnwritten("the start could not be written", { cause });
           }
-          run.isStarted = true;
           run.group = group;
           passPoint("after-started");
           run.startClock(request.timeout);

@@ -37,8 +37,9 @@ async function agent(changes: Partial<ActionsOptions> = {}, folder?: string) {
   });
   const updates: UpEntry[] = [];
   const blobs: Uint8Array[] = [];
-  const faults = { append: null as PetrelError | null };
+  const faults = { append: null as PetrelError | null, delay: null as (() => Promise<void>) | null };
   const append: ActionsOptions["append"] = async (entries, ops) => {
+    await faults.delay?.();
     if (faults.append !== null) throw faults.append;
     await store.outbox.append(entries, ops);
     updates.push(...entries);
@@ -402,6 +403,65 @@ describe("a disk that refuses for a while", () => {
     faults.append = null;
     expect((await final(request.execution)).status).toBe("succeeded");
     expect(readFileSync(join(home, "ran"), "utf8")).toBe("x\n");
+  });
+});
+
+describe("an agent that stops while a start is being written", () => {
+  it("lets the action run: it is not called abandoned before its grace time", async () => {
+    const { actions, take, final, of, faults, home } = await agent({ drainMs: 20_000 });
+    const request = shell("echo x >> ran");
+    await take(request);
+    const writing = Promise.withResolvers<void>();
+    const written = Promise.withResolvers<void>();
+    faults.delay = () => {
+      writing.resolve();
+      return written.promise;
+    };
+    await actions.start();
+    await writing.promise;
+    const stopped = actions.stop();
+    written.resolve();
+    await stopped;
+    expect((await final(request.execution)).status).toBe("succeeded");
+    expect(statusesOf(of(request.execution))).toEqual(["accepted", "running", "succeeded"]);
+    expect(readFileSync(join(home, "ran"), "utf8")).toBe("x\n");
+  });
+
+  it("leaves what was stopped just before for the next start", async () => {
+    const { promise: spawned, resolve } = Promise.withResolvers<void>();
+    const first = await agent();
+    const [shellRunner] = allRunners(first.home, { termGraceMs: 300 });
+    if (shellRunner === undefined) throw new Error("no runner");
+    const request = shell("echo x >> ran");
+    await first.stop();
+    const second = await agent(
+      {
+        runners: [
+          {
+            ...shellRunner,
+            run: (entry, context) =>
+              shellRunner.run(entry, {
+                ...context,
+                started: async (group) => {
+                  resolve();
+                  await new Promise((next) => setImmediate(next));
+                  await context.started(group);
+                },
+              }),
+          },
+        ],
+      },
+      first.home,
+    );
+    await second.take(request);
+    await second.actions.start();
+    await spawned;
+    await second.stop();
+    expect(statusesOf(second.of(request.execution))).toEqual(["accepted"]);
+    const third = await agent({}, first.home);
+    await third.actions.start();
+    expect((await third.final(request.execution)).status).toBe("succeeded");
+    expect(readFileSync(join(first.home, "ran"), "utf8")).toBe("x\n");
   });
 });
 
