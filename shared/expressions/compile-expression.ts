@@ -114,7 +114,11 @@ export class ExpressionCompiler {
 
   #name(name: string): Evaluate {
     const known = this.#vocabulary.globals.get(name);
-    return (frame) => frame.get(name) ?? known ?? undefinedName(name);
+    return (frame) => {
+      const value = frame.get(name);
+      // null is None, a value like any other.
+      return value === undefined ? (known ?? undefinedName(name)) : value;
+    };
   }
 
   #item(of: Expression, key: Expression): Evaluate {

@@ -76,7 +76,10 @@ export function attribute(value: unknown, name: string, ownership: Ownership): u
     const found = value.attribute(name);
     return found === undefined ? missing(value, name) : found;
   }
-  if (value instanceof Namespace) return value.attributes.get(name) ?? missing(value, name);
+  if (value instanceof Namespace) {
+    const found = value.attributes.get(name);
+    return found === undefined ? missing(value, name) : found;
+  }
   if (value instanceof Group && name === "grouper") return value.items[0];
   if (value instanceof Group && name === "list") return value.items[1];
   if (INTERNAL.test(name)) return unsafe(value, name);

@@ -97,16 +97,16 @@ function checkMeaning(
       ...(target != null && { target }),
     },
   });
-  for (const { code, message, path, hint } of found) {
+  for (const { code, severity, message, path, hint } of found) {
     metadata.report({
       code,
-      severity: "error",
+      severity,
       message,
       where: metadata.at(path),
       hint: hint ?? "change the value",
     });
   }
-  return found.length === 0;
+  return found.every(({ severity }) => severity === "warning");
 }
 
 /** `standard` or `backstop`, written as StackStorm's `{ref: …}` or as the word alone. */
