@@ -1,0 +1,22 @@
+/** A stream of 2,000 triggers while the hub, with its broker, is killed again and again. */
+import { test } from "vitest";
+import { createAgent, createHub } from "../support/fleet.ts";
+import { createStream, expectExactlyOnce, expectNoOrphans } from "../support/stream.ts";
+
+test("a hub that is killed four times holds each trigger once, and each ran once", async () => {
+  const hub = await createHub();
+  const agent = await createAgent(hub, "web-1");
+  await hub.start();
+  agent.start();
+  const stream = await createStream(hub, agent, { count: 2_000 });
+  stream.go();
+  for (const lines of [100, 500, 900, 1_400]) {
+    await stream.reached("append", lines);
+    await hub.kill();
+    await hub.start();
+  }
+  await expectExactlyOnce(hub, stream);
+  await agent.stop();
+  await hub.stop();
+  await expectNoOrphans(agent.daemon(), hub.daemon());
+});
