@@ -2,60 +2,50 @@
 import { type Clock, timestamp } from "../../shared/clock.ts";
 import type { Outbox } from "../../shared/link/ports.ts";
 import type { Logger } from "../../shared/log.ts";
+import { Rounds } from "../../shared/rounds.ts";
+import type { Timers } from "../../shared/timers.ts";
 import type { DownEntry, EpochRange } from "../../shared/wire/messages.ts";
 import type { Store } from "../store/store.ts";
 
 export interface DownOutbox extends Outbox<DownEntry> {
-  /** Reads the ledger's epochs anew and wakes the sender when there is more. */
+  /** Reads the ledger's epochs anew and wakes the sender; tried again when it fails. Never rejects. */
   refresh(): Promise<void>;
+  /** Reads no more. */
+  close(): void;
 }
 
 export interface DownOutboxOptions {
   readonly store: Store;
   readonly agent: string;
+  readonly timers: Timers;
+  readonly jitter: () => number;
   readonly clock: Clock;
   readonly newId: () => string;
   readonly log: Logger;
 }
 
 /** The sender asks for epochs at once, the store answers later: what it last said is kept here. */
-export async function openDownOutbox({
-  store,
-  agent,
-  clock,
-  newId,
-  log,
-}: DownOutboxOptions): Promise<DownOutbox> {
+export async function openDownOutbox(options: DownOutboxOptions): Promise<DownOutbox> {
+  const { store, agent, timers, jitter, clock, newId, log } = options;
   let epochs: readonly EpochRange[] = await store.downEpochs(agent);
-  let reading: Promise<void> | null = null;
-  let isStale = false;
   const listeners = new Set<() => void>();
-
-  const readAgain = async (): Promise<void> => {
-    do {
-      isStale = false;
+  const reading = new Rounds({
+    timers,
+    jitter,
+    work: async () => {
       epochs = await store.downEpochs(agent);
-    } while (isStale);
-    for (const listener of listeners) listener();
-  };
-  const refresh = (): Promise<void> => {
-    isStale = true;
-    reading ??= readAgain()
-      .catch((error) =>
-        log.warn("a down ledger could not be read; it is read again with the next change", { agent, error }),
-      )
-      .finally(() => {
-        reading = null;
-      });
-    return reading;
-  };
+      for (const listener of listeners) listener();
+    },
+    failed: (error, retryMs) =>
+      log.warn("a down ledger could not be read yet", { agent, error, retry_in_ms: retryMs }),
+  });
 
   return {
     epochs: () => epochs,
     read: (epoch, from, maxEntries, maxBytes) => store.readDown(agent, epoch, from, maxEntries, maxBytes),
     async receipted(epoch, upTo) {
       await store.receiptDown(agent, epoch, upTo);
-      await refresh();
+      await reading.ask();
     },
     async park(epoch, n, reason) {
       const [entry] = await store.readDown(agent, epoch, n, 1, 1);
@@ -67,12 +57,13 @@ export async function openDownOutbox({
         reason: `the agent cannot decode it: ${reason}`,
         entry: entry === undefined ? null : JSON.parse(JSON.stringify(entry.entry)),
       });
-      await refresh();
+      await reading.ask();
     },
     onAppend(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    refresh,
+    refresh: () => reading.ask(),
+    close: () => void reading.stop(),
   };
 }

@@ -1,0 +1,225 @@
+/** One agent at this hub: its connection, its link for as long as that is needed, and what its record says of both. */
+import { PetrelError } from "../../shared/errors.ts";
+import type { Json, JsonObject } from "../../shared/json.ts";
+import { Link } from "../../shared/link/link.ts";
+import { Rounds } from "../../shared/rounds.ts";
+import type { Hello, TopicKind } from "../../shared/wire/messages.ts";
+import type { Claim } from "../store/store.ts";
+import type { AgentLinksOptions } from "./agent-links.ts";
+import { type DownOutbox, openDownOutbox } from "./down-outbox.ts";
+
+interface Held {
+  readonly link: Link<"hub">;
+  readonly outbox: DownOutbox;
+  claim: Claim;
+  /** Another hub has taken the agent over: this link writes nothing more. */
+  isLost: boolean;
+  stopRenewing: () => void;
+}
+
+/** Long, since one hub serves an agent for days; another takes over by waiting it out. */
+const leaseMs = 3_600_000;
+/** An agent that stays away for longer costs no memory; most that go come back sooner. */
+const idleAfterMs = 600_000;
+
+export class AgentSession {
+  readonly id: string;
+  readonly #options: AgentLinksOptions;
+  readonly #released: () => void;
+  /** Brings the link in line with the connection. */
+  readonly #linking: Rounds;
+  /** Brings the record in line with the connection. */
+  readonly #leaving: Rounds;
+  #held: Held | null = null;
+  #isConnected = false;
+  #address: string | null = null;
+  /** Heard before the link was there; an agent says nothing else before it is answered, and says it again. */
+  #earlyHello: Uint8Array | null = null;
+  #isIdle = false;
+  #cancelIdle = () => {};
+  #isClosed = false;
+  /** Coming and going are written one after the other: the last word on the record is the last thing that happened. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  /** `released` is told when the agent has been away for so long that nothing of it is kept here. */
+  constructor(id: string, options: AgentLinksOptions, released: () => void) {
+    this.id = id;
+    this.#options = options;
+    this.#released = released;
+    const { timers, jitter } = options;
+    this.#linking = new Rounds({
+      timers,
+      jitter,
+      work: () => this.#align(),
+      failed: (error, retryMs) =>
+        this.#failed("its link could not be opened; it is tried again", error, retryMs),
+    });
+    this.#leaving = new Rounds({
+      timers,
+      jitter,
+      work: () => this.#inTurn(async () => (this.#isConnected ? undefined : options.gone(id))),
+      failed: (error, retryMs) =>
+        this.#failed("its leaving could not be noted; it is tried again", error, retryMs),
+    });
+  }
+
+  get isConnected(): boolean {
+    return this.#isConnected;
+  }
+
+  connected(address: string | null): void {
+    this.#address = address;
+    this.#isConnected = true;
+    this.#isIdle = false;
+    this.#cancelIdle();
+    if (this.#held !== null) this.#held.link.connected();
+    else void this.#linking.ask();
+  }
+
+  disconnected(): void {
+    this.#isConnected = false;
+    this.#earlyHello = null;
+    this.#held?.link.disconnected();
+    void this.#leaving.ask();
+    this.#cancelIdle = this.#options.timers.after(idleAfterMs, () => {
+      this.#isIdle = true;
+      void this.#linking.ask();
+    });
+  }
+
+  receive(kind: TopicKind, bytes: Uint8Array): void {
+    if (!this.#isConnected) return;
+    if (this.#held !== null) this.#held.link.receive(kind, bytes);
+    else if (kind === "hello") this.#earlyHello = bytes;
+  }
+
+  /** Rejects with LINK_CLOSED at once while the agent is away, ASK_TIMEOUT when it does not answer. */
+  async ask(op: string, args: JsonObject, withinMs: number): Promise<Json> {
+    if (this.#held === null || !this.#isConnected) throw away(this.id);
+    return this.#held.link.ask(op, args, withinMs);
+  }
+
+  /** Its down ledger has grown, or may be another than was last read. */
+  refresh(): void {
+    void this.#held?.outbox.refresh();
+  }
+
+  /** There is room again: it need not wait for its next probe to hear so. */
+  grant(): void {
+    this.#held?.link.grant();
+  }
+
+  /** Resolves when nothing is written for this agent any more. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#cancelIdle();
+    await this.#linking.stop();
+    if (this.#held !== null) await this.#shut(this.#held);
+    await this.#leaving.settled();
+    await this.#leaving.stop();
+  }
+
+  async #align(): Promise<void> {
+    if (this.#held !== null && (this.#isIdle || this.#held.isLost)) await this.#shut(this.#held);
+    if (this.#isIdle) this.#released();
+    else if (this.#held === null && this.#isConnected && !this.#isClosed) await this.#open();
+  }
+
+  async #open(): Promise<void> {
+    const { store, hub, timers, jitter, clock, newId, log } = this.#options;
+    const { id } = this;
+    const claim = await store.claimAgent(hub, id, leaseMs, clock.now());
+    if (claim === null) throw new PetrelError("LINK_CLOSED", `another hub serves agent ${id}`);
+    const outbox = await openDownOutbox({ store, agent: id, timers, jitter, clock, newId, log });
+    // The parts below ask for the claim when they write; it may have been renewed by then.
+    const held: Held = {
+      link: this.#link(outbox, () => held.claim),
+      outbox,
+      claim,
+      isLost: false,
+      stopRenewing: () => {},
+    };
+    this.#held = held;
+    this.#renewLater(held);
+    if (!this.#isConnected) return;
+    held.link.connected();
+    if (this.#earlyHello !== null) held.link.receive("hello", this.#earlyHello);
+    this.#earlyHello = null;
+  }
+
+  async #shut(held: Held): Promise<void> {
+    this.#held = null;
+    held.stopRenewing();
+    held.outbox.close();
+    await held.link.close();
+  }
+
+  #link(outbox: DownOutbox, claim: () => Claim): Link<"hub"> {
+    const { id } = this;
+    const { log, greeted, ready, ...options } = this.#options;
+    return new Link({
+      side: "hub",
+      outbox,
+      inbox: options.inbox(id, claim),
+      transport: options.transport(id),
+      authenticator: options.authenticator,
+      incarnation: options.incarnation,
+      version: options.version,
+      responders: options.responders(id),
+      clock: options.clock,
+      timers: options.timers,
+      jitter: options.jitter,
+      newId: options.newId,
+      log: log.child({ agent: id }),
+      journal: options.journal(id, claim),
+      peerHello: (hello) => this.#greet(hello, outbox),
+      ready: () => ready(id),
+    });
+  }
+
+  async #greet(hello: Hello, outbox: DownOutbox): Promise<void> {
+    await this.#inTurn(async () => {
+      // It waited behind the takes of a connection that has ended since.
+      if (!this.#isConnected) throw away(this.id);
+      await this.#options.greeted(this.id, hello, this.#address);
+    });
+    await outbox.refresh();
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    this.#turn = result.catch(() => {
+      // Its own caller is told; the next does not depend on it.
+    });
+    return result;
+  }
+
+  #renewLater(held: Held): void {
+    const { timers, store, clock } = this.#options;
+    held.stopRenewing = timers.after(leaseMs / 3, () => {
+      store.renewClaim(held.claim, leaseMs, clock.now()).then(
+        (isKept) => {
+          if (this.#held !== held) return;
+          if (isKept) return this.#renewLater(held);
+          this.#failed("another hub has taken it over", null);
+          held.isLost = true;
+          void this.#linking.ask();
+        },
+        (error) => {
+          if (this.#held !== held) return;
+          this.#failed("its claim could not be renewed yet", error);
+          this.#renewLater(held);
+        },
+      );
+    });
+  }
+
+  #failed(what: string, error: unknown, retryMs?: number): void {
+    const { log } = this.#options;
+    log.error(`agent: ${what}`, { agent: this.id, ...(error !== null && { error }), retry_in_ms: retryMs });
+  }
+}
+
+export function away(agent: string): PetrelError {
+  return new PetrelError("LINK_CLOSED", `agent ${agent} is not connected to this hub`);
+}
