@@ -47,6 +47,7 @@ export class AgentLinks {
     this.#stopListening = options.store.subscribeChanges((changes) => {
       for (const change of changes) {
         if (change.type === "down") this.#sessions.get(change.agent)?.refresh();
+        else if (change.type === "reopened") for (const session of this.#sessions.values()) session.goOn();
       }
     });
   }

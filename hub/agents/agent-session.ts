@@ -99,13 +99,14 @@ export class AgentSession {
     return this.#held.link.ask(op, args, withinMs);
   }
 
-  /** Its down ledger has grown, or may be another than was last read. */
+  /** Its down ledger has grown. */
   refresh(): void {
     void this.#held?.outbox.refresh();
   }
 
-  /** There is room again: it need not wait for its next probe to hear so. */
-  grant(): void {
+  /** The store writes again: the agent need not wait for its next probe to hear so. */
+  goOn(): void {
+    this.refresh();
     this.#held?.link.grant();
   }
 

@@ -59,7 +59,7 @@ function one(name: string, agents: readonly AgentRecord[]): Placement {
   return missing(
     name === hubAgentId
       ? "there is no agent beside the hub; start one with `petrel hub --with-agent`, or give action.target"
-      : `there is no agent ${name}; \`petrel agent list\` shows all`,
+      : `there is no agent ${name}`,
   );
 }
 

@@ -1,6 +1,6 @@
 /** Executions asked for by hand: run, cancel. */
 import { timestamp } from "../../shared/clock.ts";
-import { PetrelError } from "../../shared/errors.ts";
+import { isPetrelError, PetrelError } from "../../shared/errors.ts";
 import type { JsonObject } from "../../shared/json.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import { suggestion } from "../../shared/nearest.ts";
@@ -47,9 +47,16 @@ export class RunDesk {
   async run({ action: ref, parameters, target, user, trace_tag }: RunRequest): Promise<readonly Execution[]> {
     const { store, registry, resolve, shrink, now, newId } = this.#options;
     const action = this.#action(ref);
-    const resolved = await resolve(action, parameters, user);
+    const resolved = await resolve(action, parameters, user).catch((error) => {
+      throw withHint(error, `parameters of ${ref}`, `\`petrel action get ${ref}\` shows what it takes`);
+    });
     const placement = place(target ?? "hub", { agent: null }, registry.all());
-    if (!placement.found) throw new PetrelError("RULE_TARGET", placement.reason, { where: "target" });
+    if (!placement.found) {
+      throw new PetrelError("RULE_TARGET", placement.reason, {
+        where: "target",
+        hint: "`petrel agent list` shows all agents with their labels, and who is online",
+      });
+    }
     const nowMs = now();
     const made = placement.agents.map((agent) =>
       createExecution({
@@ -118,4 +125,14 @@ export class RunDesk {
     refuseUnrunnable(action);
     return action;
   }
+}
+
+/** A refusal of the parameters' own making may be silent about where and what to do. */
+function withHint(error: unknown, where: string, hint: string): unknown {
+  if (!isPetrelError(error)) return error;
+  return new PetrelError(error.code, error.message, {
+    where: error.where ?? where,
+    hint: error.hint ?? hint,
+    cause: error,
+  });
 }

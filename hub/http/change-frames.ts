@@ -4,7 +4,7 @@ import type { Catalogue } from "../packs/catalogue.ts";
 import type { Change } from "../store/store.ts";
 import { executionView, packView } from "./views.ts";
 
-/** What a stream tells about; `down` is between hub and agents and stays inside. */
+/** What a stream tells about; `down` and `reopened` are the hub's own business. */
 export const streamTypes = [
   "instance",
   "enforcement",
@@ -32,6 +32,7 @@ function payloadOf(change: Change, catalogue: Catalogue): unknown {
     case "pack":
       return { ref: change.ref, pack: change.pack === null ? null : packView(change.pack) };
     case "down":
+    case "reopened":
       return undefined;
   }
 }

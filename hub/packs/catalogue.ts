@@ -45,7 +45,7 @@ export interface CatalogueSource {
 export function catalogueSource(store: Pick<Store, "packs" | "subscribeChanges">): CatalogueSource {
   let cached: Promise<Catalogue> | null = null;
   const close = store.subscribeChanges((changes) => {
-    if (changes.some((change) => change.type === "pack")) cached = null;
+    if (changes.some(({ type }) => type === "pack" || type === "reopened")) cached = null;
   });
   return {
     current: () => {

@@ -97,8 +97,10 @@ export function invalidPack(problems: readonly Problem[], what: "pack" | "rule" 
     return new PetrelError(first.code, first.message, { where: first.where, hint: first.hint });
   }
   const text = errors.map((problem) => formatProblem(problem)).join("\n");
+  // One slip of the pen is often several errors to a parser: still it is no more than a file that does not parse.
+  const isSyntax = errors.every(({ code }) => code === "YAML_SYNTAX");
   return new PetrelError(
-    what === "pack" ? "PACK_INVALID" : "RULE_INVALID",
+    isSyntax ? "YAML_SYNTAX" : what === "pack" ? "PACK_INVALID" : "RULE_INVALID",
     `the ${what} has ${errors.length} errors; nothing was changed\n${text}`,
     {
       hint: `mend what each line says; \`petrel ${what === "pack" ? "pack check" : "rule test"}\` shows the same without a hub`,

@@ -55,8 +55,8 @@ export async function createContentStore({
   now,
 }: ContentParts): Promise<ContentStore & { reload(): Promise<void> }> {
   const { level } = database;
-  const rules = new Map<string, RuleRecord>();
-  const packs = new Map<string, PackRecord>();
+  let rules = new Map<string, RuleRecord>();
+  let packs = new Map<string, PackRecord>();
   let ruleSet: RuleSet = { version: 0, rules: [] };
 
   const readAll = async <T>(prefix: string): Promise<T[]> =>
@@ -68,11 +68,13 @@ export async function createContentStore({
   };
 
   const reload = async () => {
-    rules.clear();
-    packs.clear();
-    for (const record of await readAll<RuleRecord>("r/")) rules.set(record.rule.ref, record);
-    for (const record of await readAll<PackRecord>("k/")) packs.set(record.ref, record);
-    publish((await writer.read<number>(keys.ruleVersion())) ?? 0);
+    const storedRules = await readAll<RuleRecord>("r/");
+    const storedPacks = await readAll<PackRecord>("k/");
+    const version = (await writer.read<number>(keys.ruleVersion())) ?? 0;
+    // Swapped at once: whoever reads meanwhile must not take half of it for the whole.
+    rules = new Map(storedRules.map((record) => [record.rule.ref, record]));
+    packs = new Map(storedPacks.map((record) => [record.ref, record]));
+    publish(version);
   };
 
   // Changes of content are rare and rest on the whole of it, which is in memory as committed: one at a time.

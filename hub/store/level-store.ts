@@ -3,6 +3,8 @@ import type { Clock, RandomBytes } from "../../shared/clock.ts";
 import { ulidSource } from "../../shared/ids.ts";
 import type { Logger } from "../../shared/log.ts";
 import { type Database, openDatabase } from "../../shared/storage/database-store.ts";
+import { systemJitter, systemTimers } from "../../shared/system-process.ts";
+import type { Timers } from "../../shared/timers.ts";
 import { createContentStore } from "./content-store.ts";
 import type { Draft } from "./draft.ts";
 import type { HistoryRules } from "./history-record.ts";
@@ -22,6 +24,8 @@ export interface LevelStoreOptions {
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly logger: Logger;
+  /** Default: the system's. */
+  readonly timers?: Timers;
   /** Cap of one agent's down ledger; default 10,000 entries and 64 MiB. */
   readonly downCap?: { readonly entries: number; readonly bytes: number };
   /** Default: `openDatabase`. */
@@ -42,10 +46,6 @@ export interface StoreFigures {
   readonly failed: boolean;
 }
 
-/** How long a database that could not be written is left alone before it is opened again. */
-const firstRetryMs = 200;
-const lastRetryMs = 30_000;
-
 const highWater = keys.setting("clock_high_water");
 
 /**
@@ -54,16 +54,19 @@ const highWater = keys.setting("clock_high_water");
  * again, which the store tries by itself.
  */
 export async function openLevelStore(options: LevelStoreOptions): Promise<LevelStore> {
-  const { folder, clock, random, logger, open = openDatabase } = options;
+  const { folder, clock, random, logger, timers = systemTimers, open = openDatabase } = options;
   const newId = ulidSource(clock, random);
-  let mend = () => {};
-  const database = await open({ folder, format: storeFormat, newId, onFailure: () => mend() });
+  let mended = () => {};
+  const database = await open({
+    folder,
+    format: storeFormat,
+    newId,
+    mending: { timers, jitter: systemJitter, log: logger, mended: () => mended() },
+  });
   try {
     const built = await buildStore(database, options, newId);
-    const recovery = createRecovery(database, logger);
-    mend = recovery.start;
+    mended = () => built.writer.announce([{ type: "reopened" }]);
     const close = async () => {
-      recovery.stop();
       await built.writer.close();
       await database.close();
     };
@@ -113,36 +116,4 @@ async function buildStore(database: Database, options: LevelStoreOptions, newId:
     subscribeChanges: (listener) => writer.subscribe(listener),
   };
   return { store, writer };
-}
-
-/** Opens the database again after a failed write, later and later until it succeeds. */
-function createRecovery(database: Database, logger: Logger) {
-  let timer: NodeJS.Timeout | undefined;
-  let isStopped = false;
-  const attempt = async (waitMs: number) => {
-    try {
-      await database.committer.resume();
-      logger.info("the database is written again");
-    } catch (error) {
-      logger.error("the database cannot be written", { error, retryMs: waitMs });
-      plan(Math.min(waitMs * 2, lastRetryMs));
-    }
-  };
-  const plan = (waitMs: number) => {
-    if (isStopped) return;
-    timer = setTimeout(() => void attempt(waitMs), waitMs);
-    timer.unref();
-  };
-  return {
-    start: () => {
-      logger.error("a batch could not be written; nothing is taken in", {
-        error: database.committer.failure,
-      });
-      plan(firstRetryMs);
-    },
-    stop: () => {
-      isStopped = true;
-      clearTimeout(timer);
-    },
-  };
 }

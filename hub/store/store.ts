@@ -159,7 +159,9 @@ export type Change =
   | { readonly type: "rules"; readonly version: number }
   | { readonly type: "pack"; readonly pack: PackRecord | null; readonly ref: string }
   /** Entries were added to this agent's down ledger. */
-  | { readonly type: "down"; readonly agent: string };
+  | { readonly type: "down"; readonly agent: string }
+  /** Writing goes on after it had failed. What had failed may be there after all: read again what is kept in memory. */
+  | { readonly type: "reopened" };
 
 /** Result of a write that expects a revision: false when the record had changed. */
 export type Written = boolean;

@@ -170,7 +170,7 @@ export class Writer {
       for (const waiting of turn) if (!carried.has(waiting)) waiting.fail(storeError(error));
       return;
     }
-    this.#tell(batch.changes);
+    this.announce(batch.changes);
     for (const waiting of planned) waiting.settle();
   }
 
@@ -209,7 +209,8 @@ export class Writer {
     batch.committed();
   }
 
-  #tell(changes: readonly Change[]): void {
+  /** Tells those who subscribed. */
+  announce(changes: readonly Change[]): void {
     if (changes.length === 0) return;
     for (const listener of this.#listeners) {
       try {

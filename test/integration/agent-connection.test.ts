@@ -49,6 +49,28 @@ describe("an agent's connection", () => {
     expect(events).toEqual(["connect"]);
   });
 
+  test("hears what the hub says as soon as it has let it in, once it is open itself", async () => {
+    const broker = await startBroker({
+      listen: { host: "127.0.0.1", port: 0 },
+      prefix: "petrel",
+      dev: false,
+      logger: silentLogger,
+      clock: systemClock,
+      onConnect: (id) => broker.transport(id).send("hello", Buffer.from("hello")),
+      onDisconnect: () => {},
+      onMessage: () => {},
+    });
+    onTestFinished(() => broker.stop());
+    const order: string[] = [];
+    testAgent({
+      url: url(broker.address.port),
+      onConnect: () => void order.push("connect"),
+      onMessage: (kind) => void order.push(kind),
+    });
+    await waitUntil("the agent hears", () => order.includes("hello"));
+    expect(order).toEqual(["connect", "hello"]);
+  });
+
   test("says that it goes, so that no will is published", async () => {
     const { port, heard, events: hubEvents } = await testBroker();
     const { agent, events } = testAgent({ url: url(port) });

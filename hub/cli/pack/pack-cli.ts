@@ -1,5 +1,4 @@
 /** `petrel pack create | check | register | list | get | config | remove` */
-import { readFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import type { Command } from "commander";
 import { CommandEnded, collect, withExample } from "../../../shared/cli/program-cli.ts";
@@ -11,6 +10,7 @@ import type { PackConfigView, PackView } from "../../http/views.ts";
 import type { CliContext } from "../context-cli.ts";
 import type { NounCommands } from "../nouns-cli.ts";
 import { ago } from "../relative-time.ts";
+import { readTextFile } from "../text-file-fs.ts";
 import { asIs, getVerb, listVerb } from "../verbs-cli.ts";
 
 const path = "/v1/packs";
@@ -41,18 +41,15 @@ function settings(words: readonly string[]): JsonObject {
 
 /** A configuration file: one YAML mapping. */
 function configFile(context: CliContext, file: string): JsonObject {
-  let text: string;
-  try {
-    text = readFileSync(resolve(context.io.cwd, file), "utf8");
-  } catch (error) {
-    throw new PetrelError("FILE_UNREADABLE", `${file} cannot be read`, { where: file, cause: error });
-  }
-  const { documents, problems } = readYaml(text, file);
+  const { documents, problems } = readYaml(readTextFile(context.io.cwd, file), file);
   const [problem] = problems.filter(({ severity }) => severity === "error");
   if (problem) throw problemError(problem);
   const value = documents[0]?.value ?? {};
   if (documents.length <= 1 && isObject(value)) return value as JsonObject;
-  throw new PetrelError("PACK_CONFIG", "a configuration is one mapping of attributes", { where: file });
+  throw new PetrelError("PACK_CONFIG", "a configuration is one mapping of attributes", {
+    where: file,
+    hint: "write `attribute: value` lines",
+  });
 }
 
 /** `a.b=1` words as nested objects, for a pack that has no configuration yet. */

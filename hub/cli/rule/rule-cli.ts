@@ -1,13 +1,12 @@
 /** `petrel rule list | get | create | update | delete | enable | disable | test` */
-import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
 import { text as readAll } from "node:stream/consumers";
 import type { Command } from "commander";
 import { CommandEnded, withExample } from "../../../shared/cli/program-cli.ts";
-import { PetrelError } from "../../../shared/errors.ts";
+import { isPetrelError, PetrelError } from "../../../shared/errors.ts";
 import type { RuleDefinition, RuleRecord } from "../../../shared/model/rule.ts";
 import type { CliContext } from "../context-cli.ts";
 import type { NounCommands } from "../nouns-cli.ts";
+import { readTextFile } from "../text-file-fs.ts";
 import { asIs, getVerb, listVerb } from "../verbs-cli.ts";
 import type { RuleTestOptions } from "./rule-test-cli.ts";
 
@@ -18,11 +17,20 @@ const at = (ref: string) => `${path}/${encodeURIComponent(ref)}`;
 
 /** The text of a rule's file; `-` is standard input. */
 async function ruleText(context: CliContext, file: string): Promise<string> {
-  if (file === "-") return readAll(process.stdin);
+  return file === "-" ? readAll(process.stdin) : readTextFile(context.io.cwd, file);
+}
+
+/** The hub knows the text, but not where it came from: its places are told as places of the file. */
+async function inFile<T>(file: string, asked: Promise<T>): Promise<T> {
   try {
-    return readFileSync(resolve(context.io.cwd, file), "utf8");
+    return await asked;
   } catch (error) {
-    throw new PetrelError("FILE_UNREADABLE", `${file} cannot be read`, { where: file, cause: error });
+    if (file === "-" || !isPetrelError(error)) throw error;
+    throw new PetrelError(error.code, error.message.replace(/^( {2}where: )rule(?=[: ]|$)/gm, `$1${file}`), {
+      where: error.where?.replace(/^rule(?=[: ]|$)/, file),
+      hint: error.hint,
+      cause: error,
+    });
   }
 }
 
@@ -34,7 +42,7 @@ function changeVerbs(noun: Command, context: CliContext): void {
     "petrel rule create alert.yaml",
   ).action(async (file: string, _options: object, self: Command) => {
     const yaml = await ruleText(context, file);
-    const rule = await context.api(self).ask<Rule>("POST", path, { yaml });
+    const rule = await inFile(file, context.api(self).ask<Rule>("POST", path, { yaml }));
     await context.say(self, `${rule.ref} is there, ${rule.enabled ? "enabled" : "disabled"}`, rule);
   });
   withExample(
@@ -42,7 +50,7 @@ function changeVerbs(noun: Command, context: CliContext): void {
     "petrel rule update default.alert alert.yaml",
   ).action(async (ref: string, file: string, _options: object, self: Command) => {
     const yaml = await ruleText(context, file);
-    const rule = await context.api(self).ask<Rule>("PUT", at(ref), { yaml });
+    const rule = await inFile(file, context.api(self).ask<Rule>("PUT", at(ref), { yaml }));
     await context.say(self, `${rule.ref} is replaced`, rule);
   });
   withExample(

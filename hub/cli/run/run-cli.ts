@@ -1,6 +1,4 @@
 /** `petrel run`: runs an action and shows its result. */
-import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import { CommandEnded, collect, wholeNumber, withExample } from "../../../shared/cli/program-cli.ts";
@@ -14,6 +12,7 @@ import type { CliContext } from "../context-cli.ts";
 import { executionSummary } from "../execution/execution-summary.ts";
 import type { NounCommands } from "../nouns-cli.ts";
 import { toJson } from "../output.ts";
+import { readTextFile } from "../text-file-fs.ts";
 import { runParameters } from "./run-parameters.ts";
 
 interface RunOptions {
@@ -54,16 +53,6 @@ function targetOf({ host, labels, mode }: RunOptions): ActionTarget | undefined 
     throw new PetrelError("CLI_USAGE", `--mode is all or any, not '${mode}'`);
   }
   return { labels: Object.fromEntries(pairs), ...(mode !== undefined && { mode }) };
-}
-
-function fileReader(cwd: string): (path: string) => string {
-  return (path) => {
-    try {
-      return readFileSync(resolve(cwd, path), "utf8");
-    } catch (error) {
-      throw new PetrelError("FILE_UNREADABLE", `${path} cannot be read`, { where: path, cause: error });
-    }
-  };
 }
 
 const hasEnded = ({ status }: Execution) => ended.has(status);
@@ -126,7 +115,9 @@ export const runCommand: NounCommands = (noun, context) => {
     const target = targetOf(options);
     const api = context.api(self);
     const definition = await api.ask<ActionDefinition>("GET", `/v1/actions/${encodeURIComponent(action)}`);
-    const parameters = runParameters(words, actionParameters(definition), fileReader(io.cwd));
+    const parameters = runParameters(words, actionParameters(definition), (path) =>
+      readTextFile(io.cwd, path),
+    );
     const body = { action, parameters, target, user: io.user, trace_tag: options.traceTag };
     const { items } = await api.ask<{ items: readonly Execution[] }>("POST", "/v1/executions", { body });
     // One shape whatever the fleet is like today: a list exactly when labels were given.

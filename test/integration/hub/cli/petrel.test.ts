@@ -384,6 +384,7 @@ describe("changing things", () => {
         { path: "actions/run.sh", mode: 0o755, content: Buffer.from([0, 255, 10]) },
         { path: "pack.yaml", mode: 0o644, content: Buffer.from("ref: mypack\n") },
       ],
+      folder: "mypack",
       config: { log: "/var/log/x", sensor: { depth: 1 }, dirs: ["/a"], name: "plain text" },
     });
   });
