@@ -46,6 +46,12 @@ export interface AgentConnection {
 }
 
 /**
+ * Kept until the connection is open. A hub that is its own broker says hello as soon as it has let us in, before we
+ * have subscribed; a hello lost here would cost a second at each connect.
+ */
+const maxEarly = 16;
+
+/**
  * Connects, and goes on trying: back-off 1 to 60 s with jitter, one BROKER_UNREACHABLE in the log for each outage.
  * Throws AGENT_ID, CONFIG_INVALID, LINK_INSECURE before it touches the network.
  */
@@ -62,6 +68,7 @@ export function connectAgent(options: AgentConnectionOptions): AgentConnection {
   const transport: LinkTransport = {
     send: (kind, bytes) => void connection.publish(agentTopic(prefix, id, kind), bytes),
   };
+  let early: { readonly kind: TopicKind; readonly bytes: Uint8Array }[] = [];
   const connection: BrokerConnection = new BrokerConnection({
     ...options,
     address,
@@ -69,16 +76,22 @@ export function connectAgent(options: AgentConnectionOptions): AgentConnection {
     username: id,
     will: () => ({ topic: agentTopic(prefix, id, "presence"), bytes: presence("offline") }),
     onOpen: async () => {
+      early = [];
       await connection.subscribe(subscribedKinds("agent").map((kind) => agentTopic(prefix, id, kind)));
       announce("online");
     },
-    onOpened: () => options.onConnect(transport),
+    onOpened: () => {
+      options.onConnect(transport);
+      for (const { kind, bytes } of early.splice(0)) options.onMessage(kind, bytes);
+    },
     onClose: options.onDisconnect,
     onMessage: (topic, bytes) => {
       const parsed = parseTopic(prefix, topic);
       // A broker that is not ours may send anything.
       if (parsed?.agent !== id || isEcho("agent", parsed.kind, bytes)) return;
-      options.onMessage(parsed.kind, bytes);
+      const { kind } = parsed;
+      if (connection.open) options.onMessage(kind, bytes);
+      else if (early.length < maxEarly) early.push({ kind, bytes });
     },
   });
   return {
