@@ -28,7 +28,10 @@ export default defineConfig({
         test: {
           name: "fault",
           include: ["test/fault/**/*.test.ts"],
-          testTimeout: 180_000,
+          // These wait more than they compute: for back-off, for processes to end. The rest has run before them.
+          maxWorkers: 3,
+          sequence: { groupOrder: 1 },
+          testTimeout: 300_000,
           hookTimeout: 60_000,
         },
       },
