@@ -14,6 +14,7 @@ import type { Json, JsonObject } from "../shared/json.ts";
 import { Link } from "../shared/link/link.ts";
 import { createLogger, type Logger } from "../shared/log.ts";
 import type { BlobRef } from "../shared/model/execution.ts";
+import { parseBrokerUrl } from "../shared/mqtt/broker-url.ts";
 import { watchForEnd } from "../shared/signals-process.ts";
 import { createMending } from "../shared/storage/mending.ts";
 import { retryLocked } from "../shared/storage/retry-locked.ts";
@@ -80,6 +81,8 @@ const quiet = ["--disable-warning=ExperimentalWarning", "--disable-warning=MODUL
 
 /** Long on purpose: the order of these lines is the order of dependence, and reading it is understanding the agent. */
 export async function startAgent(options: AgentOptions, log: Logger): Promise<RunningAgent> {
+  // An address that must not be connected to is refused before anything is touched.
+  parseBrokerUrl(options.hub);
   const clock = systemClock;
   const timers = systemTimers;
   const jitter = systemJitter;

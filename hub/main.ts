@@ -10,6 +10,7 @@ import type { LogConfig } from "../shared/config/log-settings.ts";
 import { PetrelError } from "../shared/errors.ts";
 import { ulidSource } from "../shared/ids.ts";
 import { createLogger, type Logger } from "../shared/log.ts";
+import { parseBrokerUrl } from "../shared/mqtt/broker-url.ts";
 import { SlowRegex } from "../shared/rules/slow-regex-process.ts";
 import { watchForEnd } from "../shared/signals-process.ts";
 import { retryLocked } from "../shared/storage/retry-locked.ts";
@@ -24,6 +25,7 @@ import { watchLostAgents } from "./agents/lost-agents.ts";
 import { startNeighbor } from "./agents/neighbor-process.ts";
 import { startBroker } from "./broker/broker-mqtt.ts";
 import { connectExternal } from "./broker/external-mqtt.ts";
+import { requireLoopback } from "./broker/listen-mqtt.ts";
 import type { HubTransport, TransportEvents } from "./broker/transport.ts";
 import { datastoreResponders } from "./datastore/key-answers.ts";
 import { openKeyBook } from "./datastore/key-book.ts";
@@ -88,15 +90,7 @@ const lockPatienceMs = 5_000;
 
 /** Long on purpose: the order of these lines is the order of dependence, and reading it is understanding the hub. */
 export async function startHub(options: HubOptions, log: Logger): Promise<RunningHub> {
-  if (!options.dev) {
-    throw new PetrelError(
-      "HUB_INSECURE_LISTEN",
-      "without enrolment of agents a hub runs on one machine only",
-      {
-        hint: "start it with --dev: loopback only, no enrolment",
-      },
-    );
-  }
+  requireOneMachine(options);
   const timers = systemTimers;
   const jitter = systemJitter;
   const teardown = new Teardown({ timers, log });
@@ -324,6 +318,22 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     await teardown.run();
     throw error;
   }
+}
+
+/** Refuses, before anything is touched, what others could reach. Throws HUB_INSECURE_LISTEN, LINK_INSECURE. */
+function requireOneMachine({ dev, http, mqtt, brokerUrl }: HubOptions): void {
+  if (!dev) {
+    throw new PetrelError(
+      "HUB_INSECURE_LISTEN",
+      "without enrolment of agents a hub runs on one machine only",
+      {
+        hint: "start it with --dev: loopback only, no enrolment",
+      },
+    );
+  }
+  requireLoopback(http);
+  if (brokerUrl === null) requireLoopback(mqtt);
+  else parseBrokerUrl(brokerUrl);
 }
 
 /** Made once: names this hub to its store and its broker. */
