@@ -16,7 +16,6 @@ import { createLogger, type Logger } from "../shared/log.ts";
 import type { BlobRef } from "../shared/model/execution.ts";
 import { parseBrokerUrl } from "../shared/mqtt/broker-url.ts";
 import { watchForEnd } from "../shared/signals-process.ts";
-import { createMending } from "../shared/storage/mending.ts";
 import { retryLocked } from "../shared/storage/retry-locked.ts";
 import { systemClock, systemJitter, systemRandom, systemTimers } from "../shared/system-process.ts";
 import { Teardown } from "../shared/teardown.ts";
@@ -94,24 +93,18 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
     const workFolder = join(options.data, "work");
     await makeFolder(workFolder);
 
-    const mendStore = { start: (_error: unknown) => {} };
     const store = await retryLocked(lockPatienceMs, time, () =>
       openAgentStore({
         folder: join(options.data, "store"),
         newId,
         now,
         log,
-        onFailure: (error) => mendStore.start(error),
+        mending: { timers, jitter, log },
       }),
     );
     teardown.add("store", () => store.close());
     const { database, outbox, marks } = store;
-    const mending = createMending({ ...time, log, resume: () => database.committer.resume() });
-    mendStore.start = mending.start;
-    teardown.add("store mending", () => mending.stop());
-
     const blobs = await BlobStore.open({ folder: join(options.data, "blobs") });
-
     const tidy = startBlobTidy({
       store: blobs,
       named: async () => new Set(),

@@ -109,9 +109,10 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     const hub = await hubName(store, newId);
 
     const blobs = await BlobStore.open({ folder: join(options.data, "blobs") });
-    const registry = await openAgentRegistry(store);
+    const registry = await openAgentRegistry({ store, timers, jitter, log });
     teardown.add("agent registry", () => registry.close());
-    const keys = await openKeyBook(store, now);
+    const keys = await openKeyBook({ store, now, timers, jitter, log });
+    teardown.add("datastore", () => keys.close());
     const slowRegex = new SlowRegex();
     teardown.add("slow patterns", () => slowRegex.close());
     const shrink = createShrinker({ put: (bytes) => blobs.put(bytes) });
@@ -122,6 +123,8 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       slowRegex: (request) => slowRegex.ask(request),
       shrink,
       now,
+      timers,
+      jitter,
       log,
     });
     teardown.add("rules", () => rules.close());

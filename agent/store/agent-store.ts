@@ -1,10 +1,10 @@
 /** Opens the agent's one database, and in it the two ends of its link: outbox and marks. */
-import type { PetrelError } from "../../shared/errors.ts";
 import { MarksStore } from "../../shared/link/marks-store.ts";
 import type { OutboxLimits } from "../../shared/link/outbox-epochs.ts";
 import { OutboxStore } from "../../shared/link/outbox-store.ts";
 import type { Logger } from "../../shared/log.ts";
 import { type Database, openDatabase } from "../../shared/storage/database-store.ts";
+import type { MendingParts } from "../../shared/storage/mending.ts";
 import { agentKeys } from "./keys.ts";
 
 /** Of everything the agent keeps; raised when old software could not read it any more. */
@@ -18,8 +18,8 @@ export interface AgentStoreOptions {
   readonly now: () => number;
   readonly log: Logger;
   readonly outboxLimits?: Partial<OutboxLimits>;
-  /** Told when writing has stopped; the owner calls `database.committer.resume` when it thinks fit. */
-  readonly onFailure?: (error: PetrelError) => void;
+  /** See `DatabaseOptions`. */
+  readonly mending?: MendingParts;
 }
 
 export interface AgentStore {
@@ -33,12 +33,12 @@ export interface AgentStore {
 
 /** FOLDER_UNUSABLE, STORE_LOCKED, STORE_CORRUPT, STORE_FORMAT. Each opening begins an epoch of the outbox. */
 export async function openAgentStore(options: AgentStoreOptions): Promise<AgentStore> {
-  const { folder, newId, now, log, outboxLimits, onFailure } = options;
+  const { folder, newId, now, log, outboxLimits, mending } = options;
   const database = await openDatabase({
     folder,
     format: agentStoreFormat,
     newId,
-    ...(onFailure !== undefined && { onFailure }),
+    ...(mending !== undefined && { mending }),
   });
   try {
     const { level, committer } = database;

@@ -1,6 +1,9 @@
 /** The fleet as records: read at once from memory, changed through the store with its revision checked. */
 import { PetrelError } from "../../shared/errors.ts";
+import type { Logger } from "../../shared/log.ts";
 import type { AgentRecord } from "../../shared/model/agent.ts";
+import { Rounds } from "../../shared/rounds.ts";
+import type { Timers } from "../../shared/timers.ts";
 import type { Store } from "../store/store.ts";
 
 export interface AgentRegistry {
@@ -12,12 +15,20 @@ export interface AgentRegistry {
    * Resolves, once on disk, to the record as it then is.
    */
   update(id: string, change: (known: AgentRecord | null) => AgentRecord | null): Promise<AgentRecord | null>;
-  close(): void;
+  close(): Promise<void>;
+}
+
+export interface AgentRegistryOptions {
+  readonly store: Store;
+  readonly timers: Timers;
+  readonly jitter: () => number;
+  readonly log: Logger;
 }
 
 const attempts = 20;
 
-export async function openAgentRegistry(store: Store): Promise<AgentRegistry> {
+export async function openAgentRegistry(options: AgentRegistryOptions): Promise<AgentRegistry> {
+  const { store, timers, jitter, log } = options;
   const agents = new Map<string, AgentRecord>();
   let list: readonly AgentRecord[] | null = null;
   const remember = (agent: AgentRecord) => {
@@ -26,10 +37,23 @@ export async function openAgentRegistry(store: Store): Promise<AgentRegistry> {
     agents.set(agent.id, agent);
     list = null;
   };
-  const stop = store.subscribeChanges((changes) => {
-    for (const change of changes) if (change.type === "agent") remember(change.agent);
+  const readAll = async () => {
+    for (const agent of await store.agents()) remember(agent);
+  };
+  const reading = new Rounds({
+    timers,
+    jitter,
+    work: readAll,
+    failed: (error, retryMs) =>
+      log.error("the agents' records could not be read again yet", { error, retry_in_ms: retryMs }),
   });
-  for (const agent of await store.agents()) remember(agent);
+  const stopListening = store.subscribeChanges((changes) => {
+    for (const change of changes) {
+      if (change.type === "agent") remember(change.agent);
+      else if (change.type === "reopened") void reading.ask();
+    }
+  });
+  await readAll();
 
   return {
     all: () => {
@@ -49,6 +73,9 @@ export async function openAgentRegistry(store: Store): Promise<AgentRegistry> {
         `the record of agent ${id} changed ${attempts} times under its writer`,
       );
     },
-    close: stop,
+    async close() {
+      stopListening();
+      await reading.stop();
+    },
   };
 }

@@ -6,6 +6,8 @@ import type { KeyBook } from "./key-book.ts";
 
 const maxNameLength = 512;
 const maxListed = 1_000;
+/** Characters of names and values in one answer: it has to fit a packet, whatever they are. */
+const maxListLength = 64 * 1024;
 /** Characters of a value: an answer has to fit a packet. */
 const maxValueLength = 64 * 1024;
 
@@ -26,17 +28,27 @@ export function datastoreResponders(keys: KeyBook): Readonly<Record<string, Resp
       const prefix = typeof args.prefix === "string" ? args.prefix : "";
       const limit = typeof args.limit === "number" && args.limit > 0 ? Math.min(args.limit, maxListed) : 100;
       const offset = typeof args.offset === "number" && args.offset > 0 ? args.offset : 0;
-      return keys
-        .list(prefix)
-        .slice(offset, offset + limit)
-        .map(({ name, value }) => ({ name, value }));
+      const page = keys.list(prefix, offset, limit).map(({ name, value }) => ({ name, value }));
+      const length = page.reduce((sum, { name, value }) => sum + name.length + value.length, 0);
+      if (length > maxListLength && page.length > 1) {
+        throw new PetrelError(
+          "KEY_LIMIT",
+          `${page.length} keys with their values have ${length} characters`,
+          {
+            hint: "ask for fewer at once, by `limit` and `offset`",
+          },
+        );
+      }
+      return page;
     },
   };
 }
 
 function nameOf(args: JsonObject): string {
   const { name } = args;
-  if (typeof name === "string" && name !== "" && name.length <= maxNameLength) return name;
+  const isName =
+    typeof name === "string" && name !== "" && name.length <= maxNameLength && name.isWellFormed();
+  if (isName) return name;
   throw new PetrelError("KEY_INVALID", "a datastore key is a text of 1 to 512 characters");
 }
 

@@ -1,16 +1,44 @@
 /** The shared datastore's system keys: in memory for templates, on disk for good. */
+import { PetrelError } from "../../shared/errors.ts";
 import { isObject } from "../../shared/json.ts";
+import type { Logger } from "../../shared/log.ts";
+import { Rounds } from "../../shared/rounds.ts";
+import type { Timers } from "../../shared/timers.ts";
 import type { Store } from "../store/store.ts";
 
 export interface KeyBook {
   /** `null` when there is none, or its time is over. */
   get(name: string): string | null;
-  /** Resolves once on disk. `ttlSeconds: null` keeps it for good. */
+  /** Resolves once on disk. `ttlSeconds: null` keeps it for good. KEY_LIMIT when there is no room. */
   set(name: string, value: string, ttlSeconds: number | null): Promise<void>;
   /** False when there was none. */
   delete(name: string): Promise<boolean>;
   /** Sorted by name. */
-  list(prefix: string): readonly { readonly name: string; readonly value: string }[];
+  list(
+    prefix: string,
+    offset: number,
+    limit: number,
+  ): readonly { readonly name: string; readonly value: string }[];
+  /** Removes those whose time is over; resolves to how many. */
+  sweep(): Promise<number>;
+  close(): Promise<void>;
+}
+
+export interface KeyBookOptions {
+  readonly store: Store;
+  /** Hub time in ms. */
+  readonly now: () => number;
+  readonly timers: Timers;
+  readonly jitter: () => number;
+  readonly log: Logger;
+  readonly limits?: KeyLimits;
+}
+
+/** What may be kept, since all of it is in memory. */
+export interface KeyLimits {
+  readonly keys: number;
+  /** Characters of all names and values. */
+  readonly characters: number;
 }
 
 interface Kept {
@@ -20,41 +48,128 @@ interface Kept {
 }
 
 const scope = "system";
-/** Keys that templates can see. */
-const maxKeys = 100_000;
+const pageOfKeys = 1_000;
+const defaultLimits: KeyLimits = { keys: 100_000, characters: 32 * 1024 * 1024 };
 
-export async function openKeyBook(store: Store, now: () => number): Promise<KeyBook> {
-  const kept = new Map<string, Kept>();
-  for (const { name, value } of await store.keys(scope, "", maxKeys)) {
-    const record = parseKept(value);
-    if (record !== null) kept.set(name, record);
-  }
+export async function openKeyBook(options: KeyBookOptions): Promise<KeyBook> {
+  const { store, now, timers, jitter, log, limits = defaultLimits } = options;
+  let kept = await readAll(store);
+  let characters = sizeOf(kept);
+  /** `null` after a name came or went. */
+  let sorted: readonly string[] | null = null;
+  const reading = new Rounds({
+    timers,
+    jitter,
+    work: async () => {
+      kept = await readAll(store);
+      characters = sizeOf(kept);
+      sorted = null;
+    },
+    failed: (error, retryMs) =>
+      log.error("the datastore's keys could not be read again yet", { error, retry_in_ms: retryMs }),
+  });
+  const stopListening = store.subscribeChanges((changes) => {
+    if (changes.some(({ type }) => type === "reopened")) void reading.ask();
+  });
+
+  const isCurrent = ({ expires }: Kept): boolean => expires === null || expires > now();
   const current = (name: string): Kept | null => {
     const record = kept.get(name);
-    return record === undefined || (record.expires !== null && record.expires <= now()) ? null : record;
+    return record !== undefined && isCurrent(record) ? record : null;
   };
+  const note = (name: string, record: Kept | null): void => {
+    const before = kept.get(name);
+    characters += room(name, record) - room(name, before ?? null);
+    if (record === null) kept.delete(name);
+    else kept.set(name, record);
+    if ((before === undefined) !== (record === null)) sorted = null;
+  };
+  const write = async (name: string, record: Kept | null): Promise<void> => {
+    await store.setKey(scope, name, record === null ? null : JSON.stringify(record));
+    note(name, record);
+  };
+  const sweep = async (): Promise<number> => {
+    const over = [...kept].filter(([, record]) => !isCurrent(record)).map(([name]) => name);
+    await Promise.all(over.map((name) => write(name, null)));
+    return over.length;
+  };
+  const fits = (name: string, record: Kept): boolean => {
+    const before = kept.get(name);
+    const grown = characters + room(name, record) - room(name, before ?? null);
+    return grown <= limits.characters && (before !== undefined || kept.size < limits.keys);
+  };
+
   return {
     get: (name) => current(name)?.value ?? null,
     async set(name, value, ttlSeconds) {
       const record: Kept = { value, expires: ttlSeconds === null ? null : now() + ttlSeconds * 1000 };
-      await store.setKey(scope, name, JSON.stringify(record));
-      kept.set(name, record);
+      if (!fits(name, record)) await sweep();
+      if (!fits(name, record)) {
+        throw new PetrelError(
+          "KEY_LIMIT",
+          `the datastore has ${kept.size} keys of ${characters} characters; there is no room for more`,
+          { where: name, hint: "delete keys that are no longer needed, or give them a ttl" },
+        );
+      }
+      await write(name, record);
     },
     async delete(name) {
       const isThere = current(name) !== null;
-      await store.setKey(scope, name, null);
-      kept.delete(name);
+      if (kept.has(name)) await write(name, null);
       return isThere;
     },
-    list: (prefix) =>
-      [...kept.keys()]
-        .filter((name) => name.startsWith(prefix))
-        .sort()
-        .flatMap((name) => {
-          const record = current(name);
-          return record === null ? [] : [{ name, value: record.value }];
-        }),
+    list(prefix, offset, limit) {
+      sorted ??= [...kept.keys()].sort();
+      const found: { name: string; value: string }[] = [];
+      let skip = offset;
+      for (let i = firstAtLeast(sorted, prefix); i < sorted.length && found.length < limit; i++) {
+        const name = sorted[i] ?? "";
+        if (!name.startsWith(prefix)) break;
+        const record = current(name);
+        if (record !== null && skip-- <= 0) found.push({ name, value: record.value });
+      }
+      return found;
+    },
+    sweep,
+    async close() {
+      stopListening();
+      await reading.stop();
+    },
   };
+}
+
+async function readAll(store: Store): Promise<Map<string, Kept>> {
+  const kept = new Map<string, Kept>();
+  for (let after: string | undefined; ; ) {
+    const page = await store.keys(scope, "", pageOfKeys, after);
+    for (const { name, value } of page) {
+      const record = parseKept(value);
+      if (record !== null) kept.set(name, record);
+    }
+    if (page.length < pageOfKeys) return kept;
+    after = page.at(-1)?.name;
+  }
+}
+
+const room = (name: string, record: Kept | null): number =>
+  record === null ? 0 : name.length + record.value.length;
+
+function sizeOf(kept: ReadonlyMap<string, Kept>): number {
+  let characters = 0;
+  for (const [name, record] of kept) characters += room(name, record);
+  return characters;
+}
+
+/** Index of the first name that is not before `prefix`. */
+function firstAtLeast(names: readonly string[], prefix: string): number {
+  let from = 0;
+  let to = names.length;
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if ((names[middle] ?? "") < prefix) from = middle + 1;
+    else to = middle;
+  }
+  return from;
 }
 
 function parseKept(text: string): Kept | null {

@@ -1,6 +1,7 @@
 /** From a trigger instance and what the rules said of it to what is to be written: enforcements, executions, requests. */
 import { parseTimestamp, timestamp } from "../../shared/clock.ts";
 import { errorReport, PetrelError } from "../../shared/errors.ts";
+import { RegexNeeded } from "../../shared/expressions/regex/answer.ts";
 import { derivedId } from "../../shared/ids.ts";
 import type { JsonObject } from "../../shared/json.ts";
 import type { AgentRecord } from "../../shared/model/agent.ts";
@@ -54,7 +55,7 @@ export function enforce(
   const executions: Execution[] = [];
   const dispatches: Dispatch[] = [];
   for (const verdict of verdicts) {
-    const made = enforceOne(instance, verdict, given);
+    const made = attempt(instance, verdict, given);
     enforcements.push(made.enforcement);
     executions.push(...made.executions);
     dispatches.push(...made.dispatches);
@@ -71,6 +72,21 @@ interface Made {
   readonly enforcement: Enforcement;
   readonly executions: readonly Execution[];
   readonly dispatches: readonly Dispatch[];
+}
+
+/** A fault of ours that one rule runs into is that rule's failure: the others are enforced all the same. */
+function attempt(instance: TriggerInstance, verdict: Verdict, given: EnforceWith): Made {
+  try {
+    return enforceOne(instance, verdict, given);
+  } catch (error) {
+    if (error instanceof RegexNeeded) throw error;
+    const { rule } = verdict;
+    return enforceOne(
+      instance,
+      { rule, matched: false, error: `INTERNAL: ${errorReport(error).message}` },
+      given,
+    );
+  }
 }
 
 function enforceOne(instance: TriggerInstance, verdict: Verdict, given: EnforceWith): Made {

@@ -10,10 +10,12 @@ import { effectiveConfig } from "../../shared/packs/config.ts";
 import { runnerParameters } from "../../shared/packs/runners.ts";
 import { payloadProblems } from "../../shared/parameters/payload.ts";
 import { resolveParameters } from "../../shared/parameters/resolve.ts";
+import { Rounds } from "../../shared/rounds.ts";
 import { type CompiledRuleSet, compileRuleSet } from "../../shared/rules/compiled-rule-set.ts";
 import { matchTrigger, type TriggerView, triggerScope } from "../../shared/rules/match.ts";
 import { type AskRegex, withRegexAnswers } from "../../shared/rules/regex-answers.ts";
 import { renderTarget, ruleActionInput } from "../../shared/rules/rule-action.ts";
+import type { Timers } from "../../shared/timers.ts";
 import type { AgentRegistry } from "../agents/agent-registry.ts";
 import type { KeyBook } from "../datastore/key-book.ts";
 import type { ResolvedParameters, RunnableAction } from "../executions/request.ts";
@@ -30,52 +32,54 @@ export interface LiveRulesOptions {
   /** Moves parameters that are too large for an entry to a blob. */
   readonly shrink: (dispatches: readonly Dispatch[]) => Promise<readonly Dispatch[]>;
   readonly now: () => number;
+  readonly timers: Timers;
+  readonly jitter: () => number;
   readonly log: Logger;
 }
 
 export interface LiveRules {
   readonly catalogue: () => Catalogue;
-  /** Everything a fresh instance leads to. Never rejects for what a rule does wrong: that is an enforcement. */
+  /**
+   * Everything a fresh instance leads to. What a rule does wrong is an enforcement, no rejection. Rejects when the
+   * disk refuses parameters that are too large for an entry, and after `close`: then nothing may be written.
+   */
   judge(instance: TriggerInstance, skewMs: number): Promise<Outcome>;
   /** For a run by hand: values are data, only templates of defaults are rendered. Throws PARAMETER_*. */
   resolveRun(action: RunnableAction, supplied: JsonObject, user: string): Promise<ResolvedParameters>;
-  /** Resolves when every change that is on disk is in force. */
+  /** Resolves when every change that is on disk is in force; at the latest when one attempt at it has failed. */
   settled(): Promise<void>;
   /** Judges what a stop had left pending. */
   judgePending(): Promise<void>;
-  close(): void;
+  close(): Promise<void>;
 }
 
 const problemsKept = 20;
 
 export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRules> {
-  const { store, registry, keys, slowRegex, shrink, now, log } = options;
+  const { store, registry, keys, slowRegex, shrink, now, timers, jitter, log } = options;
   let catalogue = buildCatalogue(await store.packs());
   let rules = compile(await store.ruleSet());
-  let reading: Promise<void> = Promise.resolve();
-  let isReading = false;
-  let isStale = false;
+  let isClosed = false;
   const keySource: KeySource = (name) => keys.get(name) ?? undefined;
 
-  const readAgain = async (): Promise<void> => {
-    do {
-      isStale = false;
+  const reading = new Rounds({
+    timers,
+    jitter,
+    work: async () => {
       const packs = await store.packs();
       const set = await store.ruleSet();
       catalogue = buildCatalogue(packs);
       rules = compile(set);
-    } while (isStale);
-  };
-  const close = store.subscribeChanges((changes) => {
-    if (!changes.some(({ type }) => type === "rules" || type === "pack")) return;
-    isStale = true;
-    if (isReading) return;
-    isReading = true;
-    reading = readAgain()
-      .catch((error) => log.error("rules and packs could not be read again; the old ones stay", { error }))
-      .finally(() => {
-        isReading = false;
-      });
+    },
+    failed: (error, retryMs) =>
+      log.error("rules and packs could not be read again yet; the old ones stay", {
+        error,
+        retry_in_ms: retryMs,
+      }),
+  });
+  const stopListening = store.subscribeChanges((changes) => {
+    if (changes.some(({ type }) => type === "rules" || type === "pack" || type === "reopened"))
+      void reading.ask();
   });
 
   const resolve = (
@@ -157,6 +161,7 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
     try {
       outcome = await withRegexAnswers(slowRegex, (regex) => judgeNow(instance, skewMs, regex));
     } catch (error) {
+      if (isClosed) throw closed();
       // A fault of ours in one instance must not keep back all that its agent sends after it.
       log.error("an instance could not be judged", {
         instance: instance.id,
@@ -165,13 +170,15 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
       });
       return refused(instance, rules.version, new PetrelError("INTERNAL", errorReport(error).message));
     }
+    // What was asked of a worker that is being closed has not been answered: the next start judges again.
+    if (isClosed) throw closed();
     return { ...outcome, dispatches: await shrink(outcome.dispatches) };
   };
 
   return {
     catalogue: () => catalogue,
     judge,
-    settled: () => reading,
+    settled: () => reading.settled(),
     resolveRun(action, supplied, user) {
       const { definition } = action;
       const pack = catalogue.packs.get(definition.pack);
@@ -202,9 +209,15 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
         if (settled === 0) return;
       }
     },
-    close,
+    async close() {
+      isClosed = true;
+      stopListening();
+      await reading.stop();
+    },
   };
 }
+
+const closed = () => new PetrelError("LINK_CLOSED", "the hub is stopping");
 
 const viewOf = ({ trigger, payload, origin, late }: TriggerInstance): TriggerView => ({
   trigger,

@@ -152,11 +152,13 @@ export async function createContentStore({
 
     key: (scope, name) => writer.read<string>(keys.value(scope, name)),
 
-    async keys(scope, prefix, limit) {
+    async keys(scope, prefix, limit, after) {
       const all = within(`v/${part(scope)}/`);
       const start = keys.value(scope, prefix);
+      const behind = after === undefined ? "" : keys.value(scope, after);
+      const from = behind > start ? { gt: behind } : { gte: start };
       const found: { name: string; value: string }[] = [];
-      const rows = level.iterator({ gte: start, lt: all.lt, limit: Math.min(limit, maxKeys) });
+      const rows = level.iterator({ ...from, lt: all.lt, limit: Math.min(limit, maxKeys) });
       for await (const [key, text] of rows) {
         if (!key.startsWith(start)) break;
         found.push({ name: key.slice(all.gte.length), value: JSON.parse(text) as string });

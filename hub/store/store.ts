@@ -292,7 +292,13 @@ export interface Store {
   putAgent(agent: AgentRecord, expectRev: number | null): Promise<Written>;
   sensors(agent?: string): Promise<readonly SensorRecord[]>;
   key(scope: string, name: string): Promise<string | null>;
-  keys(scope: string, prefix: string, limit: number): Promise<readonly { name: string; value: string }[]>;
+  /** In order of name, those behind `after` if given; more than 1,000 at once is taken as 1,000. */
+  keys(
+    scope: string,
+    prefix: string,
+    limit: number,
+    after?: string,
+  ): Promise<readonly { name: string; value: string }[]>;
   setKey(scope: string, name: string, value: string | null): Promise<void>;
   /**
    * Small records of the hub itself (API keys …); `null` when there is none. `clock_high_water` (milliseconds) is kept

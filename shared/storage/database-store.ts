@@ -4,6 +4,7 @@ import { access, mkdir } from "node:fs/promises";
 import { ClassicLevel } from "classic-level";
 import { PetrelError } from "../errors.ts";
 import { Committer } from "./committer-store.ts";
+import { createMending, type Mending, type MendingParts } from "./mending.ts";
 
 export interface Database {
   readonly level: ClassicLevel<string, string>;
@@ -20,8 +21,8 @@ export interface DatabaseOptions {
   /** The newest format this software reads and writes. */
   readonly format: number;
   readonly newId: () => string;
-  /** See `Committer`. */
-  readonly onFailure?: (error: PetrelError) => void;
+  /** With it, a database that could not be written is opened again by itself; without it, by `committer.resume`. */
+  readonly mending?: MendingParts;
 }
 
 /** Keys without a prefix of their own; `~` sorts behind every other record. */
@@ -41,11 +42,12 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   });
   try {
     const incarnation = await identify(level, folder, format, newId);
-    const committer = new Committer({
-      db: level,
-      ...(options.onFailure !== undefined && { onFailure: options.onFailure }),
-    });
+    let mending: Mending | null = null;
+    const committer = new Committer({ db: level, onFailure: (error) => mending?.start(error) });
+    if (options.mending !== undefined)
+      mending = createMending({ ...options.mending, resume: () => committer.resume() });
     const close = async () => {
+      mending?.stop();
       await committer.close();
       await level.close();
     };

@@ -99,11 +99,14 @@ export function contentCases(open: OpenStore): void {
         expect(await store.key("st2kv.system", "a/b")).toBe("value of a/b");
         expect(await store.key("st2kv.user", "a")).toBe("another");
         expect(await store.key("st2kv.system", "gone")).toBeNull();
-        const listed = async (prefix: string, limit = 10) =>
-          (await store.keys("st2kv.system", prefix, limit)).map(({ name }) => name);
+        const listed = async (prefix: string, limit = 10, after?: string) =>
+          (await store.keys("st2kv.system", prefix, limit, after)).map(({ name }) => name);
         expect(await listed("")).toEqual(names);
         expect(await listed("a/")).toEqual(["a/b", "a/c"]);
         expect(await listed("a", 2)).toEqual(["a", "a/b"]);
+        expect(await listed("a", 2, "a/b")).toEqual(["a/c", "ab"]);
+        expect(await listed("", 10, "ab")).toEqual(["ü"]);
+        expect(await listed("a/", 10, "Z")).toEqual(["a/b", "a/c"]);
         expect(await listed("x")).toEqual([]);
       }
     });

@@ -34,7 +34,12 @@ async function startLinks(
   });
   onTestFinished(() => real.close());
   const store: Store = { ...real, ...replace(real) };
-  const registry: AgentRegistry = await openAgentRegistry(store);
+  const registry: AgentRegistry = await openAgentRegistry({
+    store,
+    timers: time.timers,
+    jitter: () => 0.5,
+    log: silentLogger,
+  });
   const greet = createGreeter({ store, registry, now: () => time.clock.now(), log: silentLogger });
   const said: { readonly agent: string; readonly message: Hello | Marks }[] = [];
   const links = new AgentLinks({

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type EnforceWith, enforce } from "../../../../hub/rules/enforce.ts";
 import { PetrelError } from "../../../../shared/errors.ts";
+import { RegexNeeded } from "../../../../shared/expressions/regex/answer.ts";
 import { anAction, anAgent, anInstance, aRule, noon } from "../../../support/records.ts";
 
 const given: EnforceWith = {
@@ -48,6 +49,36 @@ describe("enforcing rules on a trigger instance", () => {
       ["succeeded", null],
     ]);
     expect(outcome.executions).toHaveLength(1);
+  });
+
+  test("a rule that runs into a fault of ours fails alone", () => {
+    const outcome = enforce(
+      anInstance(),
+      [matched({ ref: "mypack.endless", expires: 1e300 }), matched({ ref: "mypack.faulty" }), matched()],
+      {
+        ...given,
+        resolve: (action, rule, instance) => {
+          if (rule.ref === "mypack.faulty") throw new TypeError("no such thing");
+          return given.resolve(action, rule, instance);
+        },
+      },
+    );
+    expect(outcome.enforcements.map((e) => [e.rule, e.status])).toEqual([
+      ["mypack.endless", "failed"],
+      ["mypack.faulty", "failed"],
+      ["mypack.on_change", "succeeded"],
+    ]);
+    expect(outcome.enforcements[1]?.failure_reason).toBe("INTERNAL: no such thing");
+    expect(outcome.executions).toHaveLength(1);
+    expect(outcome.instance.status).toBe("processed");
+  });
+
+  test("a pattern that waits for its answer is no fault", () => {
+    const needed = new RegexNeeded({ source: "(a)\\1", flags: "", text: "aa", all: false });
+    const resolve = () => {
+      throw needed;
+    };
+    expect(() => enforce(anInstance(), [matched()], { ...given, resolve })).toThrow(needed);
   });
 
   test("makes a failed execution when the parameters do not resolve, and sends nothing", () => {

@@ -1,0 +1,106 @@
+/** The rules in force follow those on disk, also past a store that refuses to be read for a while. */
+import { expect, it, onTestFinished } from "vitest";
+import { openAgentRegistry } from "../../../../hub/agents/agent-registry.ts";
+import { openKeyBook } from "../../../../hub/datastore/key-book.ts";
+import { openLiveRules } from "../../../../hub/rules/live-rules.ts";
+import type { RuleSet, Store } from "../../../../hub/store/store.ts";
+import type { RegexAnswer } from "../../../../shared/expressions/regex/answer.ts";
+import { silentLogger } from "../../../../shared/log.ts";
+import { systemJitter, systemTimers } from "../../../../shared/system-process.ts";
+import { packRecord } from "../../../contract/store/world.ts";
+import { failingStore } from "../../../support/failing-store.ts";
+import { anAction, anAgent, anInstance, aRule, aTriggerType } from "../../../support/records.ts";
+import { waitUntil } from "../../../support/wait-until.ts";
+
+async function start(
+  store: Store,
+  slowRegex: () => Promise<RegexAnswer> = () => Promise.reject(new Error("not asked for")),
+) {
+  const common = { store, timers: systemTimers, jitter: systemJitter, log: silentLogger, now: Date.now };
+  const pack = packRecord();
+  const known = {
+    actions: [anAction({ ref: "mypack.act", pack: "mypack" })],
+    trigger_types: [aTriggerType()],
+  };
+  await store.putPack({ ...pack, pack: { ...pack.pack, ...known } }, null, [], []);
+  await store.putAgent(anAgent(), null);
+  const registry = await openAgentRegistry(common);
+  const keys = await openKeyBook(common);
+  const rules = await openLiveRules({
+    ...common,
+    registry,
+    keys,
+    slowRegex,
+    shrink: async (dispatches) => dispatches,
+  });
+  onTestFinished(async () => {
+    await rules.close();
+    await keys.close();
+    await registry.close();
+  });
+  const fired = async () => (await rules.judge(anInstance(), 0)).enforcements.map(({ rule }) => rule);
+  return { rules, fired };
+}
+
+const ruleRecord = (name: string, criteria = {}) => {
+  const action = { ref: "mypack.act", parameters: {} };
+  const rule = aRule({ ref: `mypack.${name}`, name, action, criteria });
+  return { rule, source: "api" as const, updated_at: new Date().toISOString(), rev: 1 };
+};
+
+it("a changed rule is in force once the change has settled, however fast changes follow each other", async () => {
+  const { store } = await failingStore();
+  const { rules, fired } = await start(store);
+  for (let n = 0; n < 50; n++) {
+    const { version } = await store.ruleSet();
+    await store.changeRules([ruleRecord(`r${n}`)], n === 0 ? [] : [`mypack.r${n - 1}`], version);
+    await rules.settled();
+    expect(await fired()).toEqual([`mypack.r${n}`]);
+  }
+});
+
+it("rules that could not be read after a change are read later", async () => {
+  const { store } = await failingStore();
+  let refuses = false;
+  const { fired } = await start({
+    ...store,
+    ruleSet: (): Promise<RuleSet> => (refuses ? Promise.reject(new Error("closed")) : store.ruleSet()),
+  });
+  refuses = true;
+  await store.changeRules([ruleRecord("late")], [], (await store.ruleSet()).version);
+  expect(await fired()).toEqual([]);
+  refuses = false;
+  await waitUntil("the rule to fire", async () => (await fired()).length === 1);
+});
+
+it("a rule that a failed batch wrote all the same is in force once the store goes on", async () => {
+  const { store, failWrites } = await failingStore();
+  const { fired } = await start(store);
+  const { version } = await store.ruleSet();
+  failWrites("written all the same");
+  await expect(store.changeRules([ruleRecord("doubtful")], [], version)).rejects.toMatchObject({
+    code: "STORE_WRITE",
+  });
+  failWrites(null);
+  await waitUntil("the rule to fire", async () => (await fired()).length === 1);
+});
+
+it("what was being judged when the hub stops is not written with half an answer", async () => {
+  const { store } = await failingStore();
+  let answer = (_: RegexAnswer) => {};
+  const { rules } = await start(
+    store,
+    () =>
+      new Promise((resolve) => {
+        answer = resolve;
+      }),
+  );
+  const criteria = { "trigger.path": { type: "matchregex", pattern: "(/)etc\\1" } };
+  await store.changeRules([ruleRecord("slow", criteria)], [], (await store.ruleSet()).version);
+  await rules.settled();
+  const judged = rules.judge(anInstance({ payload: { path: "/etc/passwd" } }), 0);
+  await new Promise((resolve) => setImmediate(resolve));
+  await rules.close();
+  answer({ timeout: true });
+  await expect(judged).rejects.toMatchObject({ code: "LINK_CLOSED" });
+});

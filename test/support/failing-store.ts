@@ -1,0 +1,40 @@
+/** The hub's store on real files, whose batches and reads a test can make fail. */
+import { onTestFinished } from "vitest";
+import { type LevelStore, openLevelStore } from "../../hub/store/level-store.ts";
+import { silentLogger } from "../../shared/log.ts";
+import { openDatabase } from "../../shared/storage/database-store.ts";
+import { systemClock, systemRandom } from "../../shared/system-process.ts";
+import { tempFolder } from "./temp-folder.ts";
+
+export interface FailingStore {
+  readonly store: LevelStore;
+  /** From now on batches are refused, or written although they are called refused; `null` ends that. */
+  failWrites(how: "refused" | "written all the same" | null): void;
+}
+
+export async function failingStore(folder?: string): Promise<FailingStore> {
+  let how: "refused" | "written all the same" | null = null;
+  const store = await openLevelStore({
+    folder: folder ?? (await tempFolder("store")),
+    clock: systemClock,
+    random: systemRandom,
+    logger: silentLogger,
+    open: async (options) => {
+      const database = await openDatabase(options);
+      const batch = database.level.batch.bind(database.level) as (...args: unknown[]) => Promise<void>;
+      const guarded = async (...args: unknown[]) => {
+        if (how !== "refused") await batch(...args);
+        if (how !== null) throw new Error("no space left on device");
+      };
+      Object.assign(database.level, { batch: guarded });
+      return database;
+    },
+  });
+  onTestFinished(() => store.close());
+  return {
+    store,
+    failWrites: (next) => {
+      how = next;
+    },
+  };
+}
