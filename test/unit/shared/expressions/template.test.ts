@@ -13,6 +13,14 @@ describe("a template", () => {
     expect(compileTemplate("{{ list }}").render(scope)).toBe("[1, 'a']");
   });
 
+  test("a name whose value is None is defined", () => {
+    const scope = { x: null };
+    expect(
+      compileTemplate("{{ x }} {{ x is defined }} {{ x is none }} {{ x | default('d') }}").render(scope),
+    ).toBe("None True True None");
+    expect(compileTemplate("{% set ns = namespace(a=none) %}{{ ns.a }}").render({})).toBe("None");
+  });
+
   test("names what is undefined as Jinja2 does", () => {
     expect(() => compileTemplate("{{ x }}").render({})).toThrow("'x' is undefined");
     expect(() => compileTemplate("{{ d.x }}").render({ d: {} })).toThrow(

@@ -133,6 +133,11 @@ describe("defaults", () => {
     ]);
     expect(Object.fromEntries(resolved.parameters)).toEqual({ a: "da", b: "da-5", c: 5 });
   });
+  test("a parameter without value or default is None to the templates of others", () => {
+    expect(live({ a: { type: "string" }, b: { type: "string", default: "{{ a }}" } }, {})).toEqual({
+      b: "None",
+    });
+  });
   test("null takes the default, an action's default comes before its runner's", () => {
     const runner: ParameterSchemas = {
       a: { type: "string", default: "runner" },
