@@ -65,6 +65,9 @@ export function startDaemon(
     if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
     await exited;
     for (const { pid: left } of processesAtHome(home)) killIfThere(left);
+    // What is being killed may still have something to say.
+    child.stdout?.unpipe(stream);
+    child.stderr?.unpipe(stream);
     stream.end();
     if (failed) console.error(`${command}, ${home}:\n${log().split("\n").slice(-shownLines).join("\n")}`);
   });
