@@ -1,0 +1,284 @@
+/** What programs rely on: every command's `--json`, the fields that docs/cli-json.md promises, paging, exit codes. */
+import { readFile, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import type { Command } from "commander";
+import { describe, expect, test } from "vitest";
+import { createPetrel } from "../../../hub/cli/nouns-cli.ts";
+import { systemIo } from "../../../shared/cli/system-io-cli.ts";
+import { isObject, type JsonObject } from "../../../shared/json.ts";
+import type { Execution } from "../../../shared/model/execution.ts";
+import { sharedByFile } from "../../support/at-end.ts";
+import { agentReady, createHub } from "../../support/fleet.ts";
+import { packsRunning, userOf } from "../../support/fleet-user.ts";
+import { handmadeAgent } from "../../support/handmade-agent.ts";
+import { runPetrel } from "../../support/run-petrel.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
+
+const count = 130;
+const ruleText = `
+name: on_event
+enabled: true
+trigger: {type: chain.event}
+criteria: {trigger.kind: {type: eq, pattern: counted}, trigger.n: {type: eq, pattern: 1}}
+action: {ref: core.echo, parameters: {message: "{{ trigger.n }}"}, target: hub}
+`;
+
+/** A hub with a little of everything. */
+const shared = sharedByFile(async () => {
+  const hub = await createHub({ args: ["--with-agent"] });
+  await hub.start();
+  const user = userOf(hub);
+  await user.says("pack", "register", `${packsRunning}/chain`);
+  await user.rule(ruleText);
+  await agentReady(hub, "hub", ["chain", "core"]);
+  const stranger = await handmadeAgent(hub, "stranger");
+  let made = 0;
+  const entry = (more: object) => ({
+    id: `01K${String(++made).padStart(23, "0")}`,
+    at: new Date().toISOString(),
+    ...more,
+  });
+  const payloads = Array.from({ length: count }, (_, n) => ({ kind: "counted", n }));
+  await stranger.send(
+    ...payloads.map((payload) => entry({ kind: "trigger", trigger: "chain.event", payload, sensor: null })),
+  );
+  // News of an execution that nobody asked for: a dead letter.
+  await stranger.send(entry({ kind: "execution-update", execution: "none", status: "running" }));
+  return { hub, user };
+});
+
+describe("--json", () => {
+  test("has the fields that are promised", async () => {
+    const { user } = shared();
+    const promises = await promisedFields();
+    expect(promises.length).toBeGreaterThan(10);
+    const refs: Readonly<Record<string, string>> = { action: "core.local", agent: "hub", pack: "chain" };
+    for (const { commands, fields } of promises) {
+      for (const command of commands) {
+        const [noun = "", verb = ""] = command.split(" ");
+        let words = command.split(" ");
+        if (command === "run") words = ["run", "core.noop"];
+        else if (verb === "get") {
+          const [first] = await user.json<{ id?: string; ref?: string }[]>(noun, "list");
+          words = [noun, "get", refs[noun] ?? first?.id ?? first?.ref ?? ""];
+        }
+        const answer = await user.json<JsonObject | JsonObject[]>(...words);
+        const record = Array.isArray(answer) ? answer[0] : answer;
+        expect([command, missing(fields, record)]).toEqual([command, []]);
+      }
+    }
+  });
+
+  test("is understood by every command, and prints one JSON text", async () => {
+    const { user } = shared();
+    const place = await tempFolder();
+    await writeFile(
+      join(place, "rule.yaml"),
+      "name: made\ntrigger: {type: chain.event}\naction: {ref: core.noop}\n",
+    );
+    await writeFile(join(place, "trigger.json"), '{"trigger": "chain.event", "payload": {}}');
+    const [instance] = await user.json<{ id: string }[]>("trigger-instance", "list");
+    const [letter] = await user.json<{ id: string }[]>("dead-letter", "list");
+    const [enforcement] = await user.json<{ id: string }[]>("rule-enforcement", "list");
+    const { id } = await user.json<Execution>("run", "core.local", "sleep 300", "--async");
+    const lines: readonly (readonly string[])[] = [
+      ["action", "list"],
+      ["action", "get", "core.local"],
+      ["agent", "list"],
+      ["agent", "get", "hub"],
+      ["agent", "label", "hub", "a=b"],
+      ["config", "show"],
+      ["dead-letter", "list"],
+      ["dead-letter", "get", letter?.id ?? ""],
+      ["dead-letter", "drop", letter?.id ?? ""],
+      ["execution", "list"],
+      ["execution", "get", id],
+      ["execution", "cancel", id],
+      ["gap", "list"],
+      ["hub", "status"],
+      ["pack", "create", "made", "--dir", place],
+      ["pack", "check", join(place, "made")],
+      ["pack", "register", join(place, "made")],
+      ["pack", "list"],
+      ["pack", "get", "made"],
+      ["pack", "config", "made"],
+      ["pack", "remove", "made"],
+      ["rule", "create", join(place, "rule.yaml")],
+      ["rule", "list"],
+      ["rule", "get", "default.made"],
+      ["rule", "update", "default.made", join(place, "rule.yaml")],
+      ["rule", "enable", "default.made"],
+      ["rule", "disable", "default.made"],
+      ["rule", "test", join(place, "rule.yaml"), "--trigger", join(place, "trigger.json")],
+      ["rule", "delete", "default.made"],
+      ["rule-enforcement", "list"],
+      ["rule-enforcement", "get", enforcement?.id ?? ""],
+      ["run", "core.noop"],
+      ["sensor", "list"],
+      ["trigger", "list"],
+      ["trigger", "get", "chain.event"],
+      ["trigger-instance", "list"],
+      ["trigger-instance", "get", instance?.id ?? ""],
+      ["trigger-instance", "re-emit", instance?.id ?? ""],
+      ["version"],
+    ];
+    const tried = new Set(lines.map(([noun, verb]) => `${noun} ${verb}`));
+    const untried = (await commandLines()).filter(
+      (line) => !tried.has(line) && !lines.some(([noun]) => noun === line),
+    );
+    // `hub` itself runs until it is stopped; a refused retry is JSON on standard error.
+    expect(untried.sort()).toEqual(["dead-letter retry"]);
+    for (const line of lines) {
+      const ended = await user.run(...line, "--json");
+      expect([line, ended.code, ended.stderr.replace(/^there are more: .*\n$/, "")]).toEqual([line, 0, ""]);
+      expect(() => JSON.parse(ended.stdout), line.join(" ")).not.toThrow();
+    }
+    const refused = await user.run("dead-letter", "retry", "none", "--json");
+    expect([refused.code, refused.stdout, JSON.parse(refused.stderr)]).toMatchObject([
+      1,
+      "",
+      { error: { code: "NOT_FOUND", fix: expect.any(String) } },
+    ]);
+  });
+});
+
+/** `noun verb` of every command that does something. */
+async function commandLines(): Promise<readonly string[]> {
+  const petrel = createPetrel(systemIo());
+  await petrel.loadAll();
+  return petrel.commands.flatMap((noun: Command) =>
+    noun.commands.length === 0
+      ? [noun.name()]
+      : noun.commands.map((verb: Command) => `${noun.name()} ${verb.name()}`),
+  );
+}
+
+/** The rows of the table in docs/cli-json.md whose second column is a list of fields. */
+async function promisedFields() {
+  const text = await readFile(resolve(import.meta.dirname, "../../../docs/cli-json.md"), "utf8");
+  const quoted = (cell: string) => [...cell.matchAll(/`([^`]+)`/g)].map(([, word = ""]) => word);
+  return [...text.matchAll(/^\| (`[a-z].*?) \| (.*`) \|$/gm)].map(([, names = "", fields = ""]) => {
+    const words = quoted(names);
+    const noun = words[0]?.split(" ")[0] ?? "";
+    const commands = words.map((word) => (word.includes(" ") || word === "run" ? word : `${noun} ${word}`));
+    return { commands, fields: quoted(fields).join(" ") };
+  });
+}
+
+/** Names of `a b{c, d} e[{f}]` that the record lacks; an empty list has no members to look at. */
+function missing(fields: string, record: unknown): readonly string[] {
+  return [...fields.matchAll(/([a-z_]+)(?:\[?\{([^}]*)\}\]?)?/g)].flatMap(([, name = "", inner]) => {
+    if (!isObject(record) || !Object.hasOwn(record, name)) return [name];
+    const value = record[name];
+    const sample = Array.isArray(value) ? value[0] : value;
+    return inner === undefined || sample === undefined
+      ? []
+      : missing(inner, sample).map((each) => `${name}.${each}`);
+  });
+}
+
+describe("lists", () => {
+  interface Row {
+    readonly id: string;
+    readonly received_at: string;
+    readonly payload: { readonly n: number };
+  }
+  const list = ["trigger-instance", "list", "--trigger", "chain.event", "--agent", "stranger"];
+
+  test("--ndjson streams all of them in order of intake, with the promised fields and no others", async () => {
+    const rows = (await shared().user.says(...list, "--ndjson"))
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Row);
+    const inOrder = rows.slice(0, count);
+    expect(inOrder.map(({ payload }) => payload.n)).toEqual(Array.from({ length: count }, (_, n) => n));
+    for (const row of rows) {
+      expect(Object.keys(row)).toEqual([
+        "id",
+        "trigger",
+        "agent",
+        "occurrence_time",
+        "received_at",
+        "status",
+        "payload",
+      ]);
+    }
+  });
+
+  test("pages lead through all of them, newest first, and no row is in two", async () => {
+    const { user } = shared();
+    const seen: Row[] = [];
+    let cursor: string | undefined;
+    do {
+      const more = cursor === undefined ? [] : ["--cursor", cursor];
+      const { code, stdout, stderr } = await user.run(...list, "--json", "--limit", "60", ...more);
+      expect(code).toBe(0);
+      seen.push(...(JSON.parse(stdout) as Row[]));
+      cursor = /--cursor '(.+?)'/.exec(stderr)?.[1];
+    } while (cursor !== undefined);
+    const all = (await user.says(...list, "--ndjson")).trimEnd().split("\n");
+    expect(seen.map(({ id }) => id)).toEqual(all.map((line) => (JSON.parse(line) as Row).id).reverse());
+    expect(new Set(seen.map(({ id }) => id)).size).toBe(seen.length);
+  });
+
+  test("--since cuts a history by the time of intake", async () => {
+    const { user } = shared();
+    expect(await user.json<Row[]>(...list, "--since", "1h", "--limit", "3")).toHaveLength(3);
+    expect(await user.json<Row[]>(...list, "--since", "2099-01-01T00:00:00Z")).toEqual([]);
+    const [newest] = await user.json<Row[]>(...list, "--limit", "1");
+    const since = await user.json<Row[]>(...list, "--since", newest?.received_at ?? "");
+    expect(since[0]).toEqual(newest);
+  });
+});
+
+test("rules are tested in bulk without a hub", async () => {
+  const place = await tempFolder();
+  const triggers = Array.from({ length: 3 }, (_, n) =>
+    JSON.stringify({ trigger: "chain.event", payload: { kind: "counted", n } }),
+  );
+  await writeFile(join(place, "t.ndjson"), `${triggers.join("\n")}\n`);
+  await writeFile(
+    join(place, "r.yaml"),
+    `${ruleText}---\nname: broken\ntrigger: {type: chain.event}\naction: {ref: core.nope}\n`,
+  );
+  const args = ["rule", "test", "--rules", "r.yaml", "--triggers", "t.ndjson", "--json"];
+  const { code, stdout } = await runPetrel(args, { cwd: place });
+  const lines = stdout
+    .trimEnd()
+    .split("\n")
+    .map(
+      (line) =>
+        JSON.parse(line) as {
+          rule: string;
+          line: number;
+          matched: boolean;
+          error: string | null;
+          action: unknown;
+        },
+    );
+  expect(code).toBe(0);
+  expect(lines).toHaveLength(6);
+  const good = lines.filter(({ rule }) => rule === "default.on_event");
+  expect(good.map(({ line, matched }) => [line, matched])).toEqual([
+    [1, false],
+    [2, true],
+    [3, false],
+  ]);
+  expect(good[1]).toMatchObject({ error: null, action: { ref: "core.echo", parameters: { message: "1" } } });
+  expect(
+    await runPetrel(["rule", "test", "--rules", "nowhere", "--triggers", "t.ndjson"], { cwd: place }),
+  ).toMatchObject({ code: 2 });
+});
+
+describe("exit codes", () => {
+  test("say what went wrong: 1 failed, 2 used wrongly, 3 not reachable, 4 refused", async () => {
+    const { hub, user } = shared();
+    expect((await user.run("run", "core.local", "exit 7")).code).toBe(1);
+    expect((await user.run("run")).code).toBe(2);
+    expect(
+      (await runPetrel(["rule", "list", "--api", "http://127.0.0.1:1", "--api-key", "k", "--wait", "0"]))
+        .code,
+    ).toBe(3);
+    expect((await runPetrel(["rule", "list", "--api", hub.url, "--api-key", "wrong"])).code).toBe(4);
+  });
+});
