@@ -47,6 +47,7 @@ import type { HubOperations } from "./operations.ts";
 import { createOperations } from "./operations-service.ts";
 import { readBuiltInPacks } from "./packs/built-in-fs.ts";
 import { PackDesk } from "./packs/pack-desk.ts";
+import { Telling } from "./packs/telling.ts";
 import { startRetention } from "./retention/retention.ts";
 import { openLiveRules } from "./rules/live-rules.ts";
 import { RuleDesk } from "./rules/rule-desk.ts";
@@ -143,14 +144,15 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       connected: () => links.connectedCount,
       figures: () => store.figures(),
     });
+    const telling = new Telling({ store, registry, now, newId, timers, jitter, log });
+    teardown.add("telling agents their packs", () => telling.close());
     const packs = new PackDesk({
       store,
-      registry,
+      telling,
       keepContents: (bytes) => blobs.put(bytes),
       // Until agents enrol, this is dev mode: every agent runs every pack.
       assignTo: {},
       now,
-      newId,
       log,
     });
     const greet = createGreeter({ store, registry, now, log });
@@ -195,6 +197,8 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
             return found;
           },
           taken: (effects) => {
+            // Its labels may be others now.
+            if (effects.some(({ type }) => type === "agent")) void telling.tell(agent);
             results.noticed(effects).then(
               (found) => found && jobs.kick(),
               (error) => log.error("a large result could not be put down for fetching", { agent, error }),
@@ -204,7 +208,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       journal: (agent, claim) => createIntakeJournal({ agent, claim, records, store, now, newId }),
       responders: () => ({ blob: blobResponder(blobs), ...datastoreResponders(keys) }),
       greeted: greet.arrived,
-      ready: (agent) => packs.tell(agent),
+      ready: (agent) => void telling.tell(agent),
       gone: greet.departed,
     });
     await greet.allAway();
@@ -260,6 +264,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       store,
       registry,
       packs,
+      telling,
       runs,
       rules: new RuleDesk({ store, catalogue: rules.catalogue, now }),
       letters: new LetterDesk({ store, context: (agent) => context(agent, now()) }),

@@ -9,6 +9,7 @@ import type { RunDesk } from "./executions/run-desk.ts";
 import type { LetterDesk } from "./intake/letter-desk.ts";
 import type { HubOperations, HubStatus } from "./operations.ts";
 import type { PackDesk } from "./packs/pack-desk.ts";
+import type { Telling } from "./packs/telling.ts";
 import type { RuleDesk } from "./rules/rule-desk.ts";
 import type { Outcome, Store } from "./store/store.ts";
 
@@ -16,6 +17,7 @@ export interface OperationsOptions {
   readonly store: Store;
   readonly registry: AgentRegistry;
   readonly packs: PackDesk;
+  readonly telling: Pick<Telling, "tell">;
   readonly rules: RuleDesk;
   readonly runs: RunDesk;
   readonly letters: LetterDesk;
@@ -33,7 +35,7 @@ const maxLabels = 64;
 const maxLabelLength = 256;
 
 export function createOperations(options: OperationsOptions): HubOperations {
-  const { store, registry, packs, rules, runs, letters, judge, facts, now, newId } = options;
+  const { store, registry, packs, telling, rules, runs, letters, judge, facts, now, newId } = options;
   const inForce = async <T>(change: Promise<T>): Promise<T> => {
     const result = await change;
     await options.settled();
@@ -103,7 +105,7 @@ export function createOperations(options: OperationsOptions): HubOperations {
           hint: "`petrel agent list` shows all",
         });
       }
-      await packs.tell(id);
+      await telling.tell(id);
       return changed;
     },
     retryDeadLetter: (id) => letters.retry(id),

@@ -41,19 +41,19 @@ export function untold(
   packs: readonly PackRecord[],
   told: Told,
 ): { readonly say: readonly Assigned[]; readonly told: Told } {
-  const before = told.incarnation === agent.incarnation ? told.packs : {};
-  const after: Record<string, string> = {};
+  const before = new Map(told.incarnation === agent.incarnation ? Object.entries(told.packs) : []);
+  const after = new Map<string, string>();
   const say: Assigned[] = [];
   for (const pack of packs) {
     if (!isAssigned(pack, agent)) continue;
     const print = fingerprint(pack);
-    after[pack.ref] = print;
-    if (before[pack.ref] !== print) {
+    after.set(pack.ref, print);
+    if (before.get(pack.ref) !== print) {
       say.push({ pack: pack.ref, digest: pack.digest, size: pack.size, config: pack.config });
     }
   }
-  for (const ref of Object.keys(before)) {
-    if (after[ref] === undefined) say.push({ pack: ref, digest: null, size: 0, config: {} });
+  for (const ref of before.keys()) {
+    if (!after.has(ref)) say.push({ pack: ref, digest: null, size: 0, config: {} });
   }
-  return { say, told: { incarnation: agent.incarnation, packs: after } };
+  return { say, told: { incarnation: agent.incarnation, packs: Object.fromEntries(after) } };
 }

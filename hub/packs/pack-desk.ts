@@ -8,20 +8,18 @@ import { effectiveConfig } from "../../shared/packs/config.ts";
 import { configProblems } from "../../shared/packs/config-problems.ts";
 import type { PackFile } from "../../shared/packs/pack-file.ts";
 import { formatProblem } from "../../shared/problem.ts";
-import type { AgentRegistry } from "../agents/agent-registry.ts";
-import type { Dispatch, Store } from "../store/store.ts";
-import { nothingTold, type Told, untold } from "./assign.ts";
-import { configPlace, invalidPack, prepareRegistration } from "./registration.ts";
+import type { Store } from "../store/store.ts";
+import { assignableProblems, configPlace, invalidPack, prepareRegistration } from "./registration.ts";
+import type { Telling } from "./telling.ts";
 
 export interface PackDeskOptions {
   readonly store: Store;
-  readonly registry: AgentRegistry;
+  readonly telling: Pick<Telling, "tellAll">;
   /** Keeps packed contents by digest; resolves once on disk. */
   readonly keepContents: (bytes: Uint8Array) => Promise<unknown>;
   /** What a pack registered for the first time is assigned to: `{}` all agents, `null` none. */
   readonly assignTo: Readonly<Record<string, string>> | null;
   readonly now: () => number;
-  readonly newId: () => string;
   readonly log: Logger;
 }
 
@@ -37,8 +35,6 @@ const attempts = 10;
 
 export class PackDesk {
   readonly #options: PackDeskOptions;
-  /** What is said to one agent is said in order. */
-  readonly #saying = new Map<string, Promise<void>>();
 
   constructor(options: PackDeskOptions) {
     this.#options = options;
@@ -49,7 +45,7 @@ export class PackDesk {
     files: readonly PackFile[],
     { folder, config, assignTo = this.#options.assignTo }: RegisterOptions = {},
   ): Promise<PackRecord> {
-    const { store, now, keepContents, log } = this.#options;
+    const { store, telling, now, keepContents, log } = this.#options;
     for (let attempt = 0; attempt < attempts; attempt++) {
       const packs = new Map((await store.packs()).map((record) => [record.ref, record]));
       const { rules } = await store.ruleSet();
@@ -70,26 +66,29 @@ export class PackDesk {
       for (const warning of prepared.warnings)
         log.warn("pack registered with a warning", { problem: formatProblem(warning) });
       log.info("pack registered", { pack: record.ref, version: record.version, digest: record.digest });
-      await this.tellAll();
+      await telling.tellAll();
       return record;
     }
     throw busy("the pack");
   }
 
   async configure(ref: string, config: JsonObject): Promise<PackRecord> {
-    const { store, now } = this.#options;
+    const { store, telling, now } = this.#options;
     for (let attempt = 0; attempt < attempts; attempt++) {
       const before = await this.#known(ref);
-      const wrong = configProblems({
-        schema: before.pack.config_schema,
-        config: effectiveConfig(before.pack, config),
-        complete: true,
-        at: configPlace,
-      });
+      const wrong = [
+        ...assignableProblems(config),
+        ...configProblems({
+          schema: before.pack.config_schema,
+          config: effectiveConfig(before.pack, config),
+          complete: true,
+          at: configPlace,
+        }),
+      ];
       if (wrong.length > 0) throw invalidPack(wrong);
       const record = { ...before, config, registered_at: timestamp(now()), rev: before.rev + 1 };
       if (!(await store.putPack(record, before.rev, [], []))) continue;
-      await this.tellAll();
+      await telling.tellAll();
       return record;
     }
     throw busy(`pack ${ref}`);
@@ -97,7 +96,7 @@ export class PackDesk {
 
   /** The rules it brought go with it; history keeps naming it. */
   async remove(ref: string): Promise<void> {
-    const { store } = this.#options;
+    const { store, telling } = this.#options;
     for (let attempt = 0; attempt < attempts; attempt++) {
       const before = await this.#known(ref);
       if (ref === "core") {
@@ -106,43 +105,10 @@ export class PackDesk {
         });
       }
       if (!(await store.removePack(ref, before.rev))) continue;
-      await this.tellAll();
+      await telling.tellAll();
       return;
     }
     throw busy(`pack ${ref}`);
-  }
-
-  async tellAll(): Promise<void> {
-    await Promise.all(this.#options.registry.all().map((agent) => this.tell(agent.id)));
-  }
-
-  /** Writes to an agent's ledger what it has not been told of its packs. Resolves once on disk. */
-  tell(agent: string): Promise<void> {
-    const before = this.#saying.get(agent) ?? Promise.resolve();
-    const saying = before.catch(() => {}).then(() => this.#tell(agent));
-    this.#saying.set(agent, saying);
-    return saying.finally(() => {
-      if (this.#saying.get(agent) === saying) this.#saying.delete(agent);
-    });
-  }
-
-  async #tell(id: string): Promise<void> {
-    const { store, now, newId } = this.#options;
-    const agent = await store.agent(id);
-    if (agent === null) return;
-    const name = `told/${id}`;
-    const before = ((await store.setting(name)) as Told | null) ?? nothingTold;
-    const { say, told } = untold(agent, await store.packs(), before);
-    if (say.length === 0) return;
-    const dispatches = say.map(
-      (assigned): Dispatch => ({
-        agent: id,
-        entry: { kind: "assignment", id: newId(), at: timestamp(now()), ...assigned },
-      }),
-    );
-    await store.appendDown(dispatches);
-    // Second: dying here says it once more, which is harmless; the other way round it would never be said.
-    await store.putSetting(name, { incarnation: told.incarnation, packs: told.packs });
   }
 
   async #known(ref: string): Promise<PackRecord> {

@@ -10,6 +10,7 @@ import { packContents } from "../../shared/packs/contents.ts";
 import type { PackFile } from "../../shared/packs/pack-file.ts";
 import { parsePack } from "../../shared/packs/parse-pack.ts";
 import { formatProblem, type Problem } from "../../shared/problem.ts";
+import { jsonProblem } from "../../shared/wire/plain-json.ts";
 
 export interface Registration {
   readonly record: PackRecord;
@@ -48,12 +49,15 @@ export function prepareRegistration(input: RegistrationInput): Registration {
   const before = input.findBefore(ref);
   const config = input.config ?? before?.config ?? {};
   // Required values may come later, by `pack config`: until then the sensor says what it misses.
-  const wrong = configProblems({
-    schema: pack.config_schema,
-    config: effectiveConfig(pack, config),
-    complete: false,
-    at: configPlace,
-  });
+  const wrong = [
+    ...assignableProblems(config),
+    ...configProblems({
+      schema: pack.config_schema,
+      config: effectiveConfig(pack, config),
+      complete: false,
+      at: configPlace,
+    }),
+  ];
   if (wrong.length > 0) throw invalidPack(wrong);
 
   const packed = packContents(input.files);
@@ -83,6 +87,27 @@ export function prepareRegistration(input: RegistrationInput): Registration {
     .filter(({ rule, source }) => source === "pack" && rule.pack === ref && !kept.has(rule.ref))
     .map(({ rule }) => rule.ref);
   return { record, contents: packed.bytes, rules, removeRules, warnings: parsed.problems };
+}
+
+/** Bytes of the operator's layer: an assignment carries it in one entry. */
+const maxConfigBytes = 96 * 1024;
+
+/** What would keep a configuration from ever reaching an agent. */
+export function assignableProblems(config: JsonObject): readonly Problem[] {
+  const size = Buffer.byteLength(JSON.stringify(config));
+  const message =
+    jsonProblem(config) ?? (size > maxConfigBytes ? `it has ${size} bytes; at most ${maxConfigBytes}` : null);
+  if (message === null) return [];
+  const hint = "keep large values in files of the pack, and name them here";
+  return [
+    {
+      severity: "error",
+      code: "PACK_CONFIG",
+      message: `the configuration cannot be sent: ${message}`,
+      where: "config",
+      hint,
+    },
+  ];
 }
 
 /** Where a value of the operator's layer is, for errors. */

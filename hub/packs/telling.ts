@@ -1,0 +1,79 @@
+/** Tells each agent which packs it is to run: what it has not been told yet goes into its ledger. */
+import { timestamp } from "../../shared/clock.ts";
+import type { Logger } from "../../shared/log.ts";
+import { Rounds } from "../../shared/rounds.ts";
+import type { Timers } from "../../shared/timers.ts";
+import type { AgentRegistry } from "../agents/agent-registry.ts";
+import type { Dispatch, Store } from "../store/store.ts";
+import { nothingTold, type Told, untold } from "./assign.ts";
+
+export interface TellingOptions {
+  readonly store: Store;
+  readonly registry: AgentRegistry;
+  /** Hub time in ms. */
+  readonly now: () => number;
+  readonly newId: () => string;
+  readonly timers: Timers;
+  readonly jitter: () => number;
+  readonly log: Logger;
+}
+
+export class Telling {
+  readonly #options: TellingOptions;
+  /** What is said to one agent is said in order. */
+  readonly #agents = new Map<string, Rounds>();
+  #isClosed = false;
+
+  constructor(options: TellingOptions) {
+    this.#options = options;
+  }
+
+  /** To be called after packs changed. Resolves as `tell` does, for all. */
+  async tellAll(): Promise<void> {
+    await Promise.all(this.#options.registry.all().map(({ id }) => this.tell(id)));
+  }
+
+  /**
+   * To be called after the agent's labels or store changed. Resolves once what it has to be told is on disk, or the
+   * first attempt at that has failed: it is tried again until it succeeds. Never rejects.
+   */
+  tell(agent: string): Promise<void> {
+    if (this.#isClosed) return Promise.resolve();
+    const known = this.#agents.get(agent);
+    if (known !== undefined) return known.ask();
+    const { timers, jitter, log } = this.#options;
+    const rounds = new Rounds({
+      timers,
+      jitter,
+      work: () => this.#tell(agent),
+      failed: (error, retryMs) =>
+        log.error("an agent could not be told its packs yet", { agent, error, retry_in_ms: retryMs }),
+    });
+    this.#agents.set(agent, rounds);
+    return rounds.ask();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all([...this.#agents.values()].map((rounds) => rounds.stop()));
+  }
+
+  async #tell(id: string): Promise<void> {
+    const { store, now, newId } = this.#options;
+    const agent = await store.agent(id);
+    if (agent === null) return;
+    const name = `told/${id}`;
+    const before = ((await store.setting(name)) as Told | null) ?? nothingTold;
+    const { say, told } = untold(agent, await store.packs(), before);
+    if (say.length === 0) return;
+    const dispatches = say.map(
+      (assigned): Dispatch => ({
+        agent: id,
+        entry: { kind: "assignment", id: newId(), at: timestamp(now()), ...assigned },
+      }),
+    );
+    await store.appendDown(dispatches);
+    // Second: dying here says it once more, which is harmless; the other way round it would never be said.
+    await store.putSetting(name, { incarnation: told.incarnation, packs: told.packs });
+  }
+}

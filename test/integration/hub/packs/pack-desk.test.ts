@@ -1,0 +1,104 @@
+/** Packs registered over a real store, and agents told of them whatever the store does meanwhile. */
+import { Buffer } from "node:buffer";
+import { expect, it, onTestFinished } from "vitest";
+import { openAgentRegistry } from "../../../../hub/agents/agent-registry.ts";
+import { PackDesk } from "../../../../hub/packs/pack-desk.ts";
+import { Telling } from "../../../../hub/packs/telling.ts";
+import type { Store } from "../../../../hub/store/store.ts";
+import { ulidSource } from "../../../../shared/ids.ts";
+import { silentLogger } from "../../../../shared/log.ts";
+import { systemClock, systemJitter, systemRandom, systemTimers } from "../../../../shared/system-process.ts";
+import { failingStore } from "../../../support/failing-store.ts";
+import { anAgent } from "../../../support/records.ts";
+import { waitUntil } from "../../../support/wait-until.ts";
+
+const packFiles = (ref: string, version = "1.0.0") => [
+  {
+    path: "pack.yaml",
+    mode: 0o644,
+    content: Buffer.from(
+      `ref: ${ref}\nname: ${ref}\ndescription: a pack\nversion: ${version}\nauthor: Ann\nemail: ann@example.org\n`,
+    ),
+  },
+];
+
+async function start(store: Store) {
+  const common = { store, timers: systemTimers, jitter: systemJitter, log: silentLogger, now: Date.now };
+  const registry = await openAgentRegistry(common);
+  const telling = new Telling({ ...common, registry, newId: ulidSource(systemClock, systemRandom) });
+  const packs = new PackDesk({ ...common, telling, keepContents: async () => {}, assignTo: {} });
+  onTestFinished(async () => {
+    await telling.close();
+    await registry.close();
+  });
+  /** What stands in an agent's ledger: pack, and whether it is to have it. */
+  const said = async (agent: string) => {
+    const found: string[] = [];
+    for (const { id } of await store.downEpochs(agent)) {
+      for (const { entry } of await store.readDown(agent, id, 1, 1_000, 1e9)) {
+        if (entry.kind === "assignment") found.push(`${entry.digest === null ? "-" : "+"}${entry.pack}`);
+      }
+    }
+    return found;
+  };
+  return { registry, telling, packs, said };
+}
+
+it("registering a pack tells every agent once, removing it takes it back", async () => {
+  const { store } = await failingStore();
+  await store.putAgent(anAgent({ id: "web-1" }), null);
+  const { packs, said } = await start(store);
+  await packs.register(packFiles("one"));
+  await packs.register(packFiles("one"));
+  await packs.register(packFiles("constructor"));
+  await packs.remove("constructor");
+  expect(await said("web-1")).toEqual(["+one", "+constructor", "-constructor"]);
+});
+
+it("an agent whose ledger could not be written is told later, and the pack is registered all the same", async () => {
+  const { store } = await failingStore();
+  await store.putAgent(anAgent({ id: "web-1" }), null);
+  await store.putAgent(anAgent({ id: "web-2" }), null);
+  let refuses = true;
+  const { packs, said } = await start({
+    ...store,
+    appendDown: (dispatches) =>
+      refuses && dispatches[0]?.agent === "web-1"
+        ? Promise.reject(new Error("the disk refuses"))
+        : store.appendDown(dispatches),
+  });
+  expect((await packs.register(packFiles("one"))).ref).toBe("one");
+  expect([await said("web-1"), await said("web-2")]).toEqual([[], ["+one"]]);
+  refuses = false;
+  await waitUntil("web-1 to be told", async () => (await said("web-1")).length === 1);
+});
+
+it("an agent that gets other labels is told what they assign to it", async () => {
+  const { store } = await failingStore();
+  await store.putAgent(anAgent({ id: "web-1" }), null);
+  const { packs, registry, telling, said } = await start(store);
+  await packs.register(packFiles("one"), { assignTo: { role: "web" } });
+  expect(await said("web-1")).toEqual([]);
+  await registry.update("web-1", (known) =>
+    known === null ? null : { ...known, labels: { role: "web" }, rev: known.rev + 1 },
+  );
+  await telling.tell("web-1");
+  expect(await said("web-1")).toEqual(["+one"]);
+});
+
+it.each([
+  ["too large for an entry", { text: "x".repeat(100_000) }, /at most 98304/],
+  ["nested too deep", JSON.parse(`${'{"a":'.repeat(120)}1${"}".repeat(120)}`), /nested/],
+  ["with a field that reaches a prototype", JSON.parse('{"__proto__": {"x": 1}}'), /__proto__/],
+])("a configuration %s is refused and changes nothing", async (_, config, message) => {
+  const { store } = await failingStore();
+  await store.putAgent(anAgent({ id: "web-1" }), null);
+  const { packs, said } = await start(store);
+  const refused = { code: "PACK_CONFIG", message: expect.stringMatching(message) };
+  await expect(packs.register(packFiles("one"), { config })).rejects.toMatchObject(refused);
+  expect(await store.packs()).toEqual([]);
+  await packs.register(packFiles("one"));
+  await expect(packs.configure("one", config)).rejects.toMatchObject(refused);
+  expect((await store.pack("one"))?.config).toEqual({});
+  expect(await said("web-1")).toEqual(["+one"]);
+});
