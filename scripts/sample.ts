@@ -1,4 +1,5 @@
 /** The sample set-up of `npm start`: hub, broker, the agent beside it, pack mypack, a watched folder; prints each chain. */
+import { spawnSync } from "node:child_process";
 import { appendFileSync, constants } from "node:fs";
 import { access, mkdir } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
@@ -22,13 +23,25 @@ const say = (line: string) => process.stdout.write(`${line}\n`);
 const quit = Symbol("quit");
 
 function readFlags(): { http: string; mqtt: string } {
-  const { values } = parseArgs({
-    options: {
-      http: { type: "string", default: process.env.PETREL_HTTP ?? "127.0.0.1:7480" },
-      mqtt: { type: "string", default: process.env.PETREL_MQTT ?? "127.0.0.1:7483" },
-    },
-  });
-  return values;
+  try {
+    const { values } = parseArgs({
+      options: {
+        http: { type: "string", default: process.env.PETREL_HTTP ?? "127.0.0.1:7480" },
+        mqtt: { type: "string", default: process.env.PETREL_MQTT ?? "127.0.0.1:7483" },
+      },
+    });
+    return values;
+  } catch (cause) {
+    throw new PetrelError("CLI_USAGE", (cause as Error).message, {
+      hint: "the flags are --http PORT and --mqtt PORT, such as `npm start -- --http 7490 --mqtt 7493`",
+      cause,
+    });
+  }
+}
+
+/** Packs in Python need it; the sample does not. */
+function hasPython(): boolean {
+  return spawnSync("python3", ["--version"], { stdio: "ignore" }).status === 0;
 }
 
 function listen(text: string, flag: string) {
@@ -149,6 +162,8 @@ async function main(): Promise<number> {
       say(`  broker   ${hub.mqtt}  (inside the hub; loopback only)`);
       say("  agent    hub  (runs the sensor and the actions of pack mypack)");
       say(`  log      ${shown(logFile)}`);
+      if (!hasPython())
+        say("  python3  is not on this host: packs in Python answer PYTHON_MISSING, everything else runs");
       say("");
       say(`Watching ${shown(watched)}/. Try in another terminal:`);
       say("");
