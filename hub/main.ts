@@ -30,7 +30,8 @@ import type { HubTransport, TransportEvents } from "./broker/transport.ts";
 import { datastoreResponders } from "./datastore/key-answers.ts";
 import { openKeyBook } from "./datastore/key-book.ts";
 import { hubAgentId } from "./executions/place.ts";
-import { createResultFetcher, fetchResultJob } from "./executions/result-fetcher.ts";
+import { fetchResultJob } from "./executions/result-blobs.ts";
+import { resultFetcher } from "./executions/result-fetcher.ts";
 import { RunDesk } from "./executions/run-desk.ts";
 import { createShrinker } from "./executions/shrink.ts";
 import { apiKeyOf, writeApiFile } from "./http/api-file-fs.ts";
@@ -156,9 +157,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       log,
     });
     const greet = createGreeter({ store, registry, now, log });
-    const results = createResultFetcher({
-      store,
-      now,
+    const fetchResult = resultFetcher({
       fetch: (agent, ref) => {
         const ask: BlobFetch["ask"] = (op, args, withinMs) => links.ask(agent, op, args, withinMs);
         return fetchBlob({ ask, ref, store: blobs, withinMs: rangeWithinMs });
@@ -170,7 +169,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       jitter,
       log,
       now,
-      work: { [fetchResultJob]: results.work },
+      work: { [fetchResultJob]: fetchResult },
     });
     teardown.add("jobs", () => jobs.stop());
     const links: AgentLinks = new AgentLinks({
@@ -199,10 +198,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
           taken: (effects) => {
             // Its labels may be others now.
             if (effects.some(({ type }) => type === "agent")) void telling.tell(agent);
-            results.noticed(effects).then(
-              (found) => found && jobs.kick(),
-              (error) => log.error("a large result could not be put down for fetching", { agent, error }),
-            );
+            if (effects.some(({ type }) => type === "job")) jobs.kick();
           },
         }),
       journal: (agent, claim) => createIntakeJournal({ agent, claim, records, store, now, newId }),

@@ -1,39 +1,29 @@
 /** Brings results that were too large for an entry from the agent that keeps them. */
-import type { JsonObject } from "../../shared/json.ts";
+import { PetrelError } from "../../shared/errors.ts";
 import type { BlobRef } from "../../shared/model/execution.ts";
 import type { JobWork } from "../jobs/job-runner.ts";
-import type { Effect, Store } from "../store/store.ts";
-
-export const fetchResultJob = "fetch-result";
 
 export interface ResultFetcherOptions {
-  readonly store: Store;
-  readonly now: () => number;
-  /** Resolves once the content is on this hub's disk. */
+  /** Resolves once the content is on this hub's disk; rejects at once while the agent is away. */
   readonly fetch: (agent: string, ref: BlobRef) => Promise<unknown>;
 }
 
-/** One job for each result: it survives a restart of the hub and an agent that is away. */
-export function createResultFetcher({ store, now, fetch }: ResultFetcherOptions) {
-  const work: JobWork = async (job: JsonObject) => {
-    const { agent, digest, size } = job;
-    if (typeof agent === "string" && typeof digest === "string" && typeof size === "number") {
+/** Results of one agent at a time: one that does not answer must not hold up those of all others. */
+const perAgent = 4;
+
+export function resultFetcher({ fetch }: ResultFetcherOptions): JobWork {
+  const busy = new Map<string, number>();
+  return async ({ agent, digest, size }) => {
+    if (typeof agent !== "string" || typeof digest !== "string" || typeof size !== "number") return;
+    const others = busy.get(agent) ?? 0;
+    if (others >= perAgent) throw new PetrelError("ASK_TIMEOUT", `agent ${agent} is asked for other results`);
+    busy.set(agent, others + 1);
+    try {
       await fetch(agent, { digest, size });
+    } finally {
+      const left = (busy.get(agent) ?? 1) - 1;
+      if (left > 0) busy.set(agent, left);
+      else busy.delete(agent);
     }
-  };
-  return {
-    work,
-    /** To be called after a take: says true when there is something to fetch, once that is on disk. */
-    async noticed(effects: readonly Effect[]): Promise<boolean> {
-      let found = false;
-      for (const effect of effects) {
-        if (effect.type !== "execution" || effect.execution.result_blob === null) continue;
-        const { id, agent, result_blob } = effect.execution;
-        const data = { agent, digest: result_blob.digest, size: result_blob.size };
-        await store.schedule({ id: `${fetchResultJob}/${id}`, kind: fetchResultJob, dueAt: now(), data });
-        found = true;
-      }
-      return found;
-    },
   };
 }

@@ -57,6 +57,7 @@ function lateResult(execution: Execution, update: ExecutionUpdateEntry, reason: 
   if (execution.status !== "abandoned" || !isTrueResult || execution.late_result !== null) {
     return { changed: false, reason };
   }
-  const late = { status: update.status, result: update.result ?? null, at: update.at };
+  const { status, result = null, result_blob, at } = update;
+  const late = { status, result, at, ...(result_blob !== undefined && { result_blob: { ...result_blob } }) };
   return { changed: true, execution: { ...execution, late_result: late, rev: execution.rev + 1 } };
 }

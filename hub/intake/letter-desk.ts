@@ -73,6 +73,9 @@ export class LetterDesk {
       case "agent":
         if (!(await store.putAgent(effect.agent, effect.expectRev))) throw changed();
         return `agent ${effect.agent.id}`;
+      case "job":
+        await store.schedule(effect.job);
+        return `job ${effect.job.kind}`;
       case "dead-letter":
         throw new PetrelError("WIRE_PACKET", `it is of no use still: ${effect.letter.reason}`, {
           where: letter.id,

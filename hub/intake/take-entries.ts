@@ -7,6 +7,7 @@ import type { Execution } from "../../shared/model/execution.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
 import type { InventoryEntry, SensorEventEntry, TriggerEntry, UpEntry } from "../../shared/wire/messages.ts";
 import { effectiveLabels } from "../agents/labels.ts";
+import { fetchJobs } from "../executions/result-blobs.ts";
 import { applyUpdate } from "../executions/update.ts";
 import type { DeadLetter, Effect, Outcome } from "../store/store.ts";
 
@@ -35,7 +36,7 @@ export async function takeEntries(
   context: TakeContext,
 ): Promise<readonly Effect[]> {
   const effects: Effect[] = [];
-  const executions = new Map<string, { start: number; now: Execution }>();
+  const executions = new Map<string, { start: Execution; now: Execution }>();
   let agent = context.agent;
   for (const { entry } of entries) {
     switch (entry.kind) {
@@ -93,7 +94,8 @@ export async function takeEntries(
   }
   for (const { start, now } of executions.values()) {
     // One record per execution: revisions in between were never visible to anybody.
-    effects.push({ type: "execution", execution: { ...now, rev: start + 1 }, expectRev: start });
+    effects.push({ type: "execution", execution: { ...now, rev: start.rev + 1 }, expectRev: start.rev });
+    for (const job of fetchJobs(start, now, context.nowMs)) effects.push({ type: "job", job });
   }
   if (agent !== context.agent) {
     const expectRev = context.agent.rev;
@@ -105,9 +107,9 @@ export async function takeEntries(
 async function startFrom(
   id: string,
   context: TakeContext,
-): Promise<{ start: number; now: Execution } | null> {
+): Promise<{ start: Execution; now: Execution } | null> {
   const execution = await context.execution(id);
-  return execution === null ? null : { start: execution.rev, now: execution };
+  return execution === null ? null : { start: execution, now: execution };
 }
 
 async function takeTrigger(entry: TriggerEntry, agent: AgentRecord, context: TakeContext): Promise<Effect> {

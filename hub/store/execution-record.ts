@@ -1,5 +1,6 @@
 /** Writing an execution: its record, its rows, its blobs, and who names it. */
 import type { BlobRef, Execution } from "../../shared/model/execution.ts";
+import { resultBlobs } from "../executions/result-blobs.ts";
 import type { Draft } from "./draft.ts";
 import { executionRows, moveRows } from "./index-rows.ts";
 import { keys } from "./keys.ts";
@@ -8,8 +9,10 @@ import { keys } from "./keys.ts";
 export function putExecution(draft: Draft, before: Execution | null, execution: Execution): void {
   draft.put(keys.execution(execution.id), execution);
   moveRows(draft, before === null ? [] : executionRows(before), executionRows(execution));
-  const blob = execution.result_blob;
-  if (blob !== null && before?.result_blob?.digest !== blob.digest) keepBlob(draft, execution.id, blob);
+  const known = before === null ? [] : resultBlobs(before).map(({ digest }) => digest);
+  for (const blob of resultBlobs(execution)) {
+    if (!known.includes(blob.digest)) keepBlob(draft, execution.id, blob);
+  }
   if (before === null && execution.rerun_of !== null) addName(draft, execution.rerun_of, execution.id);
   draft.change({ type: "execution", execution });
 }

@@ -1,19 +1,9 @@
 /** Work that is due at a time, and slots that policies hand out; both survive a restart. */
-import type { JsonObject } from "../../shared/json.ts";
 import type { Database } from "../../shared/storage/database-store.ts";
+import { type JobRecord, putJob } from "./job-record.ts";
 import { keys, time } from "./keys.ts";
-import type { Store } from "./store.ts";
+import type { Job, Store } from "./store.ts";
 import type { Writer } from "./writer-store.ts";
-
-interface JobRecord {
-  readonly id: string;
-  readonly kind: string;
-  readonly data: JsonObject;
-  readonly dueAt: number;
-  /** When it comes up next: `dueAt`, or the end of its lease. */
-  readonly at: number;
-  readonly isLeased: boolean;
-}
 
 interface SlotsRecord {
   readonly holders: readonly { readonly holder: string; readonly slots: number; readonly until: number }[];
@@ -35,13 +25,7 @@ export function createJobsStore({
       writer.submit({
         source: "",
         reads: [keys.job(job.id)],
-        plan: (draft) => {
-          const before = draft.get<JobRecord>(keys.job(job.id));
-          if (before !== null) draft.dropRow(keys.jobDue(before.at, job.id));
-          const record: JobRecord = { ...job, at: job.dueAt, isLeased: false };
-          draft.put(keys.job(job.id), record);
-          draft.row(keys.jobDue(record.at, job.id));
-        },
+        plan: (draft) => putJob(draft, job),
       }),
 
     async claimDue(now, limit, leaseMs) {
@@ -57,7 +41,7 @@ export function createJobsStore({
         source: "",
         reads: due,
         plan: (draft) => {
-          const claimed: { id: string; kind: string; data: JsonObject; dueAt: number }[] = [];
+          const claimed: Job[] = [];
           for (const key of due) {
             const job = draft.get<JobRecord>(key);
             // Somebody else has claimed or finished it since the rows were read.

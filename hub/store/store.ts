@@ -62,6 +62,14 @@ export interface Outcome {
   readonly dispatches: readonly Dispatch[];
 }
 
+/** Work that is due at a time (milliseconds since the epoch); its id names it once. */
+export interface Job {
+  readonly id: string;
+  readonly dueAt: number;
+  readonly kind: string;
+  readonly data: JsonObject;
+}
+
 /** One effect of an entry; all effects of a `takeIn` are written together with the mark. */
 export type Effect =
   /** A new instance, `pending`; one that exists already (same id) is left alone. */
@@ -73,7 +81,9 @@ export type Effect =
   | { readonly type: "sensor"; readonly sensor: SensorRecord }
   | { readonly type: "agent"; readonly agent: AgentRecord; readonly expectRev: number | null }
   | { readonly type: "dead-letter"; readonly letter: DeadLetter }
-  | { readonly type: "gap"; readonly gap: GapRecord };
+  | { readonly type: "gap"; readonly gap: GapRecord }
+  /** As by `schedule`. */
+  | { readonly type: "job"; readonly job: Job };
 
 export interface TakeIn {
   readonly claim: Claim;
@@ -224,13 +234,9 @@ export interface Store {
   ): Promise<number>;
   release(key: string, holder: string): Promise<void>;
   /** Puts `job` on the clock; the same id replaces it. */
-  schedule(job: { id: string; dueAt: number; kind: string; data: JsonObject }): Promise<void>;
+  schedule(job: Job): Promise<void>;
   /** Leases up to `limit` jobs that are due; unfinished ones come back when the lease ends. */
-  claimDue(
-    now: number,
-    limit: number,
-    leaseMs: number,
-  ): Promise<readonly { id: string; kind: string; data: JsonObject; dueAt: number }[]>;
+  claimDue(now: number, limit: number, leaseMs: number): Promise<readonly Job[]>;
   /** Removes a job that was claimed; one that was scheduled anew meanwhile stays. */
   finishJob(id: string): Promise<void>;
 

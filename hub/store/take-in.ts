@@ -15,6 +15,7 @@ import {
   replaceExecution,
   takeInOutcome,
 } from "./history-record.ts";
+import { putJob } from "./job-record.ts";
 import { keys } from "./keys.ts";
 import type { Claim, DeadLetter, Effect, TakeIn, TakeInResult } from "./store.ts";
 
@@ -75,6 +76,9 @@ function apply(draft: Draft, rules: HistoryRules, effect: Effect): string | null
     case "gap":
       putGap(draft, effect.gap);
       return null;
+    case "job":
+      putJob(draft, effect.job);
+      return null;
   }
 }
 
@@ -95,6 +99,8 @@ function effectReads(effect: Effect): string[] {
       return [keys.agent(effect.agent.id)];
     case "dead-letter":
       return [keys.letter(effect.letter.id), keys.counts()];
+    case "job":
+      return [keys.job(effect.job.id)];
     case "sensor":
     case "gap":
       return [];

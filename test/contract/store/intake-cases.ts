@@ -1,7 +1,7 @@
 /** Taking in: effect and mark together or not at all, once, and only by the owner. */
 import { describe, expect, it } from "vitest";
 import type { Effect } from "../../../hub/store/store.ts";
-import { anAgent } from "../../support/records.ts";
+import { anAgent, noon } from "../../support/records.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 import {
   allPages,
@@ -50,6 +50,22 @@ const sensor = {
 
 export function intakeCases(open: OpenStore): void {
   describe("taking in", () => {
+    it("puts a job on the clock together with what asks for it", async () => {
+      const world = await open();
+      const claim = await claimed(world.store);
+      const job = { id: "fetch/1", kind: "fetch", dueAt: noon + 5, data: { digest: "sha256:1" } };
+      const conflict: Effect = { type: "execution", execution: execution(1, { rev: 2 }), expectRev: 1 };
+      expect(await world.store.takeIn(take(claim, 0, [{ type: "job", job }, conflict]))).toMatchObject({
+        why: "conflict",
+      });
+      expect(await world.store.claimDue(noon + 10, 10, lease)).toEqual([]);
+      expect(await world.store.takeIn(take(claim, 0, [{ type: "job", job }]))).toEqual({ done: true });
+      for await (const store of nowAndReopened(world)) {
+        expect(await store.claimDue(noon + 4, 10, lease)).toEqual([]);
+      }
+      expect(await (await world.reopen()).claimDue(noon + 5, 10, lease)).toEqual([job]);
+    });
+
     it("keeps effects and mark over a reopening", async () => {
       const world = await open();
       const claim = await claimed(world.store);

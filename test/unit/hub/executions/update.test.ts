@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { resultBlobs } from "../../../../hub/executions/result-blobs.ts";
 import { applyUpdate } from "../../../../hub/executions/update.ts";
 import type { ExecutionUpdateEntry } from "../../../../shared/wire/messages.ts";
 import { anExecution, noon } from "../../../support/records.ts";
@@ -33,6 +34,14 @@ describe("an agent's report", () => {
       changed: false,
       reason: "succeed while succeeded",
     });
+  });
+
+  test("of a large result after the execution was given up keeps its blob", () => {
+    const blob = { digest: `sha256:${"a".repeat(64)}`, size: 200_000 };
+    const applied = applyUpdate(anExecution({ status: "abandoned" }), update({ result_blob: blob }), noon, 0);
+    if (!applied.changed) throw new Error("the late result was not kept");
+    expect(applied.execution).toMatchObject({ result_blob: null, late_result: { result_blob: blob } });
+    expect(resultBlobs(applied.execution)).toEqual([blob]);
   });
 
   test("of a result after the execution was given up is kept beside its status, once", () => {

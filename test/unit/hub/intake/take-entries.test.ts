@@ -1,0 +1,97 @@
+/** What an agent's entries lead to, decided without a store. */
+import { describe, expect, test } from "vitest";
+import { type TakeContext, takeEntries } from "../../../../hub/intake/take-entries.ts";
+import type { Execution } from "../../../../shared/model/execution.ts";
+import type { ExecutionUpdateEntry, UpEntry } from "../../../../shared/wire/messages.ts";
+import { anAgent, anExecution, noon } from "../../../support/records.ts";
+
+const at = new Date(noon).toISOString();
+const execution = anExecution();
+
+function context(known: readonly Execution[] = [execution], counted: string[] = []): TakeContext {
+  let next = 0;
+  return {
+    agent: anAgent({ rev: 4 }),
+    nowMs: noon,
+    newId: () => `made-${++next}`,
+    execution: async (id) => known.find((each) => each.id === id) ?? null,
+    judge: async (instance) => ({
+      instance: { ...instance, status: "processed" },
+      enforcements: [],
+      executions: [],
+      dispatches: [],
+    }),
+    count: (what) => counted.push(what),
+  };
+}
+
+const numbered = (...entries: readonly UpEntry[]) =>
+  entries.map((entry, i) => ({ n: i + 1, last: i + 1, entry, size: 1 }));
+const update = (over: Partial<ExecutionUpdateEntry>): ExecutionUpdateEntry => ({
+  id: "u1",
+  at,
+  kind: "execution-update",
+  execution: execution.id,
+  status: "running",
+  ...over,
+});
+
+describe("taking entries", () => {
+  test("several reports of one execution make one record, one revision on", async () => {
+    const entries = numbered(update({}), update({ id: "u2", status: "succeeded", result: 1 }));
+    const effects = await takeEntries(entries, context());
+    expect(effects).toMatchObject([
+      { type: "execution", expectRev: 1, execution: { rev: 2, status: "succeeded", result: 1 } },
+    ]);
+  });
+
+  test("a large result is put down for fetching in the same batch, once", async () => {
+    const result_blob = { digest: `sha256:${"a".repeat(64)}`, size: 500_000 };
+    const [first, job, ...rest] = await takeEntries(
+      numbered(update({ status: "succeeded", result_blob })),
+      context(),
+    );
+    expect(rest).toEqual([]);
+    expect(job).toMatchObject({
+      type: "job",
+      job: { kind: "fetch-result", dueAt: noon, data: { agent: "web-1", ...result_blob } },
+    });
+    if (first?.type !== "execution") throw new Error("no execution");
+    const again = await takeEntries(
+      numbered(update({ status: "succeeded", result_blob })),
+      context([first.execution]),
+    );
+    expect(again).toEqual([]);
+  });
+
+  test("a report about another agent's execution is a dead letter", async () => {
+    const effects = await takeEntries(numbered(update({})), context([anExecution({ agent: "web-2" })]));
+    expect(effects).toMatchObject([{ type: "dead-letter", letter: { code: "NOT_FOUND", agent: "web-1" } }]);
+  });
+
+  test("an inventory changes the agent's record once, and triggers behind it carry the new labels", async () => {
+    const inventory: UpEntry = {
+      id: "i1",
+      at,
+      kind: "inventory",
+      host: "web-1.new",
+      version: "2",
+      platform: "linux",
+      labels: { role: "db" },
+      runners: ["noop"],
+      packs: {},
+    };
+    const trigger: UpEntry = { id: "t1", at, kind: "trigger", trigger: "a.b", payload: null, sensor: null };
+    const effects = await takeEntries(numbered(inventory, trigger, { ...inventory, id: "i2" }), context());
+    expect(effects).toMatchObject([
+      { type: "outcome", outcome: { instance: { origin: { host: "web-1.new", labels: { role: "db" } } } } },
+      { type: "agent", expectRev: 4, agent: { rev: 5, labels: { role: "db" } } },
+    ]);
+  });
+
+  test("an entry of a kind that this hub does not know is a dead letter, and the next is taken", async () => {
+    const unknown = { id: "x1", at, kind: "weather", sunny: true } as unknown as UpEntry;
+    const effects = await takeEntries(numbered(unknown, update({})), context());
+    expect(effects.map(({ type }) => type)).toEqual(["dead-letter", "execution"]);
+  });
+});
