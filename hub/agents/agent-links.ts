@@ -27,8 +27,15 @@ export interface AgentLinksOptions {
   readonly inbox: (agent: string, claim: () => Claim) => Inbox<UpEntry>;
   readonly journal: (agent: string, claim: () => Claim) => IntakeJournal<UpEntry>;
   readonly responders: (agent: string) => Readonly<Record<string, Responder>>;
-  /** Settles who the agent is before its hello is answered. Not called at the same time as `gone` for one agent. */
-  readonly greeted: (agent: string, hello: Hello, address: string | null) => Promise<void>;
+  /**
+   * Settles who the agent is before its hello is answered. Not called at the same time as `gone` for one agent.
+   * `isNewStore`: its ledger begins anew, since the old store knew of the entries that are gone.
+   */
+  readonly greeted: (
+    agent: string,
+    hello: Hello,
+    address: string | null,
+  ) => Promise<{ readonly isNewStore: boolean }>;
   /** Both hellos are answered. */
   readonly ready: (agent: string) => void;
   /** The agent has gone; called again until it succeeds, or until the agent is back. */

@@ -12,8 +12,8 @@ interface Held {
   readonly link: Link<"hub">;
   readonly outbox: DownOutbox;
   claim: Claim;
-  /** Another hub has taken the agent over: this link writes nothing more. */
-  isLost: boolean;
+  /** Another hub has taken the agent over, or the agent has another store: to be opened anew. */
+  isStale: boolean;
   stopRenewing: () => void;
 }
 
@@ -121,7 +121,7 @@ export class AgentSession {
   }
 
   async #align(): Promise<void> {
-    if (this.#held !== null && (this.#isIdle || this.#held.isLost)) await this.#shut(this.#held);
+    if (this.#held !== null && (this.#isIdle || this.#held.isStale)) await this.#shut(this.#held);
     if (this.#isIdle) this.#released();
     else if (this.#held === null && this.#isConnected && !this.#isClosed) await this.#open();
   }
@@ -137,7 +137,7 @@ export class AgentSession {
       link: this.#link(outbox, () => held.claim),
       outbox,
       claim,
-      isLost: false,
+      isStale: false,
       stopRenewing: () => {},
     };
     this.#held = held;
@@ -173,18 +173,24 @@ export class AgentSession {
       newId: options.newId,
       log: log.child({ agent: id }),
       journal: options.journal(id, claim),
-      peerHello: (hello) => this.#greet(hello, outbox),
+      peerHello: (hello) => this.#greet(hello),
       ready: () => ready(id),
     });
   }
 
-  async #greet(hello: Hello, outbox: DownOutbox): Promise<void> {
-    await this.#inTurn(async () => {
+  async #greet(hello: Hello): Promise<void> {
+    const held = this.#held;
+    const { isNewStore } = await this.#inTurn(() => {
       // It waited behind the takes of a connection that has ended since.
       if (!this.#isConnected) throw away(this.id);
-      await this.#options.greeted(this.id, hello, this.#address);
+      return this.#options.greeted(this.id, hello, this.#address);
     });
-    await outbox.refresh();
+    await held?.outbox.refresh();
+    if (!isNewStore || held === null) return;
+    // This side has told of epochs that are no more. The agent says its hello once more, to a link that knows better.
+    held.isStale = true;
+    void this.#linking.ask();
+    throw new PetrelError("LINK_CLOSED", "the agent has a new store: its link is opened anew");
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -203,7 +209,7 @@ export class AgentSession {
           if (this.#held !== held) return;
           if (isKept) return this.#renewLater(held);
           this.#failed("another hub has taken it over", null);
-          held.isLost = true;
+          held.isStale = true;
           void this.#linking.ask();
         },
         (error) => {

@@ -122,6 +122,11 @@ export class LedgerSender<E extends Entry = Entry> {
     if (fetch === null || session === null) return false;
     const read = await outbox.read(fetch.epoch, fetch.from, fetch.maxEntries, fetch.maxBytes);
     if (this.#session !== session) return true;
+    if (read[0] !== undefined && read[0].n > fetch.from) {
+      // Deleted under this session: only a hello can say so.
+      this.#options.needsHello();
+      return false;
+    }
     const entries = this.#ledger.admit(fetch, this.#understood(read, session.capabilities));
     const [first] = entries;
     if (first === undefined) return false;

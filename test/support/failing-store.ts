@@ -1,6 +1,6 @@
 /** The hub's store on real files, whose batches and reads a test can make fail. */
 import { onTestFinished } from "vitest";
-import { type LevelStore, openLevelStore } from "../../hub/store/level-store.ts";
+import { type LevelStore, type LevelStoreOptions, openLevelStore } from "../../hub/store/level-store.ts";
 import { silentLogger } from "../../shared/log.ts";
 import { openDatabase } from "../../shared/storage/database-store.ts";
 import { systemClock, systemRandom } from "../../shared/system-process.ts";
@@ -12,13 +12,17 @@ export interface FailingStore {
   failWrites(how: "refused" | "written all the same" | null): void;
 }
 
-export async function failingStore(folder?: string): Promise<FailingStore> {
+export async function failingStore(
+  folder?: string,
+  more: Pick<LevelStoreOptions, "downCap"> = {},
+): Promise<FailingStore> {
   let how: "refused" | "written all the same" | null = null;
   const store = await openLevelStore({
     folder: folder ?? (await tempFolder("store")),
     clock: systemClock,
     random: systemRandom,
     logger: silentLogger,
+    ...more,
     open: async (options) => {
       const database = await openDatabase(options);
       const batch = database.level.batch.bind(database.level) as (...args: unknown[]) => Promise<void>;

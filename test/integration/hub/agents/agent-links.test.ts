@@ -173,7 +173,7 @@ it("an agent that goes while its hello is being answered is not online", async (
       await new Promise<void>((resolve) => {
         letGo = resolve;
       });
-      await greet.arrived(...args);
+      return greet.arrived(...args);
     },
   });
   links.connected("web-1", null);

@@ -1,0 +1,52 @@
+/** The sender over an outbox that changes under it. */
+import { expect, it, vi } from "vitest";
+import { upWindow } from "../../../../shared/link/ledger.ts";
+import type { NumberedEntry, Outbox } from "../../../../shared/link/ports.ts";
+import { LedgerSender } from "../../../../shared/link/sender.ts";
+import { silentLogger } from "../../../../shared/log.ts";
+import type { VoidEntry } from "../../../../shared/wire/messages.ts";
+import { manualTime } from "../../../support/manual-time.ts";
+
+const numbered = (n: number): NumberedEntry<VoidEntry> => ({
+  n,
+  last: n,
+  size: 10,
+  entry: { id: `e${n}`, at: "2026-01-01T00:00:00Z", kind: "void", from: n, to: n, reason: "" },
+});
+
+it("entries that were deleted behind its back make it say hello, not send past them", async () => {
+  const { clock, timers } = manualTime();
+  const outbox: Outbox<VoidEntry> = {
+    epochs: () => [{ id: "E1", first: 5, last: 6 }],
+    read: async () => [numbered(5), numbered(6)],
+    receipted: async () => {},
+    park: async () => {},
+    onAppend: () => () => {},
+  };
+  const sendPacket = vi.fn(() => 1);
+  const needsHello = vi.fn();
+  const sender = new LedgerSender({
+    outbox,
+    window: upWindow,
+    sendPacket,
+    needsHello,
+    onProgress: () => {},
+    clock,
+    timers,
+    jitter: () => 0.5,
+    newId: () => "id",
+    log: silentLogger,
+  });
+  const session = (first: number, mark: number) => ({
+    listed: [{ id: "E1", first, last: 6 }],
+    unlisted: new Set<string>(),
+    marks: new Map([["E1", mark]]),
+    credit: { entries: 100, bytes: 100_000 },
+    capabilities: new Set<string>(),
+  });
+  sender.begin(session(1, 0));
+  await vi.waitFor(() => expect(needsHello).toHaveBeenCalled());
+  expect(sendPacket).not.toHaveBeenCalled();
+  sender.begin(session(5, 4));
+  await vi.waitFor(() => expect(sendPacket).toHaveBeenCalledWith("E1", 5, expect.anything()));
+});
