@@ -211,7 +211,7 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
       datastore,
       blobs,
       fetchBlob: fetched,
-      onOutput: (execution, stream, _offset, text) => link?.output.write(execution, stream, text),
+      onOutput: (execution, stream, offset, text) => link?.output.write(execution, stream, offset, text),
       hubNow,
       drainMs,
       passPoint: killAt(process.env.PETREL_KILL_AT),

@@ -18,10 +18,9 @@ const maxPerStream = 1024 * 1024;
 const ratePerSecond = 256 * 1024;
 const burstBytes = 512 * 1024;
 
-/** What is dropped leaves a gap in the offsets: the reader sees that something is missing. */
+/** Keeps nothing of any execution. What is dropped leaves a gap in the offsets: the reader sees that it is missing. */
 export class OutputStream {
   readonly #options: OutputStreamOptions;
-  readonly #offsets = new Map<string, { stdout: number; stderr: number }>();
   #connected = false;
   #allowance = burstBytes;
   #refilledAt: number;
@@ -39,23 +38,19 @@ export class OutputStream {
     this.#connected = false;
   }
 
-  /** Sends `text`, or counts it as missed. Whole characters only: the caller decodes across its reads. */
-  write(execution: string, stream: "stdout" | "stderr", text: string): void {
-    const offsets = this.#offsets.get(execution) ?? { stdout: 0, stderr: 0 };
-    this.#offsets.set(execution, offsets);
+  /**
+   * Sends `text`, or drops it. `offset` is the number of bytes before it in its stream. Whole characters only: the
+   * caller decodes across its reads.
+   */
+  write(execution: string, stream: "stdout" | "stderr", offset: number, text: string): void {
+    let at = offset;
     for (const piece of pieces(text)) {
-      const offset = offsets[stream];
       const size = Buffer.byteLength(piece);
-      offsets[stream] += size;
-      if (offset + size <= maxPerStream && this.#connected && this.#spend(size)) {
-        this.#options.send({ execution, stream, offset, text: piece });
+      if (at + size <= maxPerStream && this.#connected && this.#spend(size)) {
+        this.#options.send({ execution, stream, offset: at, text: piece });
       }
+      at += size;
     }
-  }
-
-  /** The execution ended: forgets its offsets. */
-  end(execution: string): void {
-    this.#offsets.delete(execution);
   }
 
   #spend(size: number): boolean {

@@ -162,8 +162,8 @@ export function linkCases(makeNetwork: () => Promise<LinkNetwork>): void {
   test("output arrives with its offsets", async () => {
     const { agent, hub } = await openPair(makeNetwork);
     await waitUntil("the link runs", () => agent.link.running && hub.link.running);
-    agent.link.output.write("e1", "stdout", "häl");
-    agent.link.output.write("e1", "stdout", "lo");
+    agent.link.output.write("e1", "stdout", 0, "häl");
+    agent.link.output.write("e1", "stdout", 4, "lo");
     await waitUntil("two pieces", () => hub.chunks.length === 2);
     expect(hub.chunks.map(({ offset, text }) => [offset, text])).toEqual([
       [0, "häl"],
