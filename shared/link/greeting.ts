@@ -92,8 +92,15 @@ export class Greeting {
     if (session === null || this.#session !== session) return;
     const at = timestamp(clock.now());
     send({ v: 1, type: "marks", from: side, session: hello.session, by: session.id, clock: at, ...answer });
-    const changed = session.peer !== null && session.peer.session !== hello.session;
+    const isNew = session.peer?.session !== hello.session;
+    const changed = session.peer !== null && isNew;
     session.peer = hello;
+    // It has only just come, after a time in which ours went to nobody: the back-off need not be waited out.
+    if (isNew && session.offer !== null && session.marks === null && this.#said > 1) {
+      this.#said = 0;
+      this.#say();
+      return;
+    }
     // The peer started anew behind a broker that kept our connection: it knows nothing of our hello. Or it took an
     // old hello of ours, that came late, for the newest.
     const unheard = changed && session.marks !== null && session.marks.by !== hello.session;

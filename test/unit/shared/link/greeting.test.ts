@@ -101,6 +101,27 @@ test("a hello without an answer is said again with back-off, the same session ea
   expect(time.pending()).toEqual([]);
 });
 
+test("a peer that comes after a long time is greeted at once, not when the back-off ends", async () => {
+  const { part, time, hellos, hello, marks, begun } = greeting();
+  part.connected();
+  for (const wait of [1_000, 2_000, 4_000]) time.advance(wait);
+  expect(hellos).toHaveLength(4);
+  await hello("peer1");
+  expect(hellos.slice(4).map(({ to }) => to)).toEqual(["peer1"]);
+  expect(time.pending()).toEqual([1_000]);
+  marks("own1", "peer1");
+  expect(begun).toHaveLength(1);
+});
+
+test("hellos that cross each other are said once", async () => {
+  const { part, hellos, hello, marks, begun } = greeting();
+  part.connected();
+  await hello("peer1");
+  marks("own1", "peer1");
+  expect(hellos).toHaveLength(1);
+  expect(begun).toHaveLength(1);
+});
+
 test("marks for an earlier connection are not ours", async () => {
   const { part, hello, marks, begun } = greeting();
   part.connected();
