@@ -8,11 +8,12 @@ import { blobResponder, blobSize, fetchBlob } from "../shared/blobs/blob-transfe
 import { startBlobTidy } from "../shared/blobs/tidy.ts";
 import { parseTimestamp, timestamp } from "../shared/clock.ts";
 import type { LogConfig } from "../shared/config/log-settings.ts";
+import { daemonLogger } from "../shared/daemon-log-process.ts";
 import { PetrelError } from "../shared/errors.ts";
 import { ulidSource } from "../shared/ids.ts";
 import type { Json, JsonObject } from "../shared/json.ts";
 import { Link } from "../shared/link/link.ts";
-import { createLogger, type Logger } from "../shared/log.ts";
+import type { Logger } from "../shared/log.ts";
 import type { BlobRef } from "../shared/model/execution.ts";
 import { parseBrokerUrl } from "../shared/mqtt/broker-url.ts";
 import { watchForEnd } from "../shared/signals-process.ts";
@@ -290,11 +291,7 @@ async function makeFolder(folder: string): Promise<void> {
 
 /** Runs until a signal, or until its parent has gone. Resolves to the exit code. */
 export async function runAgent(options: AgentOptions): Promise<number> {
-  const log = createLogger({
-    ...options.log,
-    write: (line) => process.stderr.write(`${line}\n`),
-    now: () => Date.now(),
-  });
+  const log = daemonLogger(options.log);
   const watch = watchForEnd({ withParent: options.exitWithParent === true });
   try {
     const agent = await startAgent(options, log);

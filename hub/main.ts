@@ -7,9 +7,10 @@ import { startBlobTidy } from "../shared/blobs/tidy.ts";
 import { timestamp } from "../shared/clock.ts";
 import type { ListenAddress } from "../shared/config/listen.ts";
 import type { LogConfig } from "../shared/config/log-settings.ts";
+import { daemonLogger } from "../shared/daemon-log-process.ts";
 import { PetrelError } from "../shared/errors.ts";
 import { ulidSource } from "../shared/ids.ts";
-import { createLogger, type Logger } from "../shared/log.ts";
+import type { Logger } from "../shared/log.ts";
 import { parseBrokerUrl } from "../shared/mqtt/broker-url.ts";
 import { SlowRegex } from "../shared/rules/slow-regex-process.ts";
 import { watchForEnd } from "../shared/signals-process.ts";
@@ -363,11 +364,7 @@ async function makeFolder(folder: string): Promise<void> {
 
 /** Runs until a signal. Resolves to the exit code; says `ready …` on standard output once agents and people may come. */
 export async function runHub(options: HubOptions): Promise<number> {
-  const log = createLogger({
-    ...options.log,
-    write: (line) => process.stderr.write(`${line}\n`),
-    now: () => Date.now(),
-  });
+  const log = daemonLogger(options.log);
   const watch = watchForEnd({ withParent: false });
   try {
     const hub = await startHub(options, log);

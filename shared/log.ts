@@ -1,4 +1,6 @@
-/** Structured log lines: one JSON object or one readable line per event, secrets masked. */
+/** Structured log lines: one JSON object or one readable line per event, secrets masked, safe for a terminal. */
+import { isPetrelError } from "./errors.ts";
+import { plain } from "./plain-text.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -26,11 +28,23 @@ const SECRET = new Set([
 
 function mask(key: string, value: unknown): unknown {
   if (SECRET.has(key.toLowerCase())) return "********";
-  if (value instanceof Error) {
-    const code = (value as { code?: unknown }).code;
-    return code === undefined ? value.message : `${String(code)}: ${value.message}`;
-  }
-  return value;
+  if (value instanceof Error) return describe(value);
+  return typeof value === "bigint" ? String(value) : value;
+}
+
+/** Errors without a code are nobody's plan: they say where they come from. */
+function describe(error: Error, depth = 0): string {
+  const { code } = error as { readonly code?: unknown };
+  const text = code === undefined ? `${error.message}${origin(error)}` : `${String(code)}: ${error.message}`;
+  const { cause } = error;
+  // A cause of our own is an evaluation's, say, and may quote a value that the message leaves out.
+  if (!(cause instanceof Error) || isPetrelError(cause) || depth >= 3) return text;
+  return `${text}; cause: ${describe(cause, depth + 1)}`;
+}
+
+function origin({ stack }: Error): string {
+  const frame = stack?.split("\n").find((line) => /^\s+at /.test(line));
+  return frame === undefined ? "" : ` (${frame.trim()})`;
 }
 
 export interface LogOptions {
@@ -41,23 +55,27 @@ export interface LogOptions {
   readonly now: () => number;
 }
 
-/** A logger that writes to `options.write`; masking is by field name, at any level of nesting. */
+/**
+ * A logger that writes to `options.write`; masking is by field name, at any level of nesting. It never throws: what
+ * cannot be logged must not end what was to be logged.
+ */
 export function createLogger(options: LogOptions, bound: LogFields = {}): Logger {
   const emit = (level: LogLevel, message: string, fields: LogFields = {}) => {
     if (RANK[level] < RANK[options.level]) return;
     const at = new Date(options.now()).toISOString();
-    const all = { ...bound, ...fields };
-    if (options.format === "json") {
-      options.write(JSON.stringify({ at, level, message, ...all }, mask));
-      return;
+    try {
+      const all = { ...bound, ...fields };
+      // What is escaped in JSON text means what it replaces: it is still the same JSON.
+      options.write(
+        plain(
+          options.format === "json"
+            ? JSON.stringify({ at, level, message, ...all }, mask)
+            : asText(at, level, message, all),
+        ),
+      );
+    } catch {
+      // A field that is no JSON, or nowhere left to write to: nobody can be told.
     }
-    const pairs = Object.entries(all)
-      .filter(([, value]) => value !== undefined)
-      .map(([key, value]) => {
-        const masked = mask(key, value);
-        return `${key}=${typeof masked === "string" && !/[\s"]/.test(masked) ? masked : JSON.stringify(masked, mask)}`;
-      });
-    options.write([at, level.toUpperCase().padEnd(5), message, ...pairs].join(" "));
   };
   return {
     debug: (message, fields) => emit("debug", message, fields),
@@ -66,6 +84,16 @@ export function createLogger(options: LogOptions, bound: LogFields = {}): Logger
     error: (message, fields) => emit("error", message, fields),
     child: (fields) => createLogger(options, { ...bound, ...fields }),
   };
+}
+
+function asText(at: string, level: LogLevel, message: string, fields: LogFields): string {
+  const pairs = Object.entries(fields)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => {
+      const masked = mask(key, value);
+      return `${key}=${typeof masked === "string" && !/[\s"]/.test(masked) ? masked : JSON.stringify(masked, mask)}`;
+    });
+  return [at, level.toUpperCase().padEnd(5), message, ...pairs].join(" ");
 }
 
 /** For tests and for parts that are run without a log. */

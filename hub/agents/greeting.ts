@@ -2,8 +2,8 @@
 import type { Logger } from "../../shared/log.ts";
 import type { Hello } from "../../shared/wire/messages.ts";
 import type { Store } from "../store/store.ts";
+import { abandonOldStore } from "./abandon.ts";
 import type { AgentRegistry } from "./agent-registry.ts";
-import { abandonOldStore } from "./lost-store.ts";
 import { arrived, awaited, departed } from "./presence.ts";
 
 export interface GreeterOptions {

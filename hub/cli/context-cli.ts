@@ -2,9 +2,10 @@
 import type { Command } from "commander";
 import type { CliIo } from "../../shared/cli/cli-io.ts";
 import { PetrelError } from "../../shared/errors.ts";
+import { plainLines } from "../../shared/plain-text.ts";
 import { type ApiClient, createApiClient } from "./api-client-http.ts";
 import { findHub, hubFolder } from "./hub-address-fs.ts";
-import { plainLines, toJson } from "./output.ts";
+import { toJson } from "./output.ts";
 
 /** Accepted before and after the noun. */
 export interface Globals {

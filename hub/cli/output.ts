@@ -1,4 +1,5 @@
 /** One row model as a table for people, or as JSON for programs. */
+import { plain, plainLines } from "../../shared/plain-text.ts";
 
 export interface Column<Row> {
   readonly header: string;
@@ -16,28 +17,6 @@ export interface TableOptions {
 /** The least a cut column keeps. */
 const narrowest = 8;
 const between = "  ";
-
-/** Control and format characters (Unicode Cc and Cf: escape sequences, changes of direction), and line separators. */
-const controls = /[\p{Cc}\p{Cf}\u2028\u2029]/gu;
-const controlsButBreaks = /(?![\n\t])[\p{Cc}\p{Cf}\u2028\u2029]/gu;
-
-/** As JSON escapes it: one `\\u` for each UTF-16 unit. */
-function escaped(letter: string): string {
-  return letter
-    .split("")
-    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
-    .join("");
-}
-
-/** Text on one line. File names and payloads come from strangers: none of them may move a cursor or turn a line around. */
-export function plain(text: string): string {
-  return text.replace(controls, escaped);
-}
-
-/** The same for text of several lines. In JSON text the escapes mean what they replace, so it is still the same JSON. */
-export function plainLines(text: string): string {
-  return text.replace(controlsButBreaks, escaped);
-}
 
 export function toJson(value: unknown): string {
   return `${plainLines(JSON.stringify(value, null, 2))}\n`;

@@ -2,8 +2,9 @@
 import type { Command } from "commander";
 import { wholeNumber, withExample } from "../../shared/cli/program-cli.ts";
 import { PetrelError } from "../../shared/errors.ts";
+import { plainLines } from "../../shared/plain-text.ts";
 import type { CliContext } from "./context-cli.ts";
-import { type Column, plainLines, toJson, toTable } from "./output.ts";
+import { type Column, toJson, toTable } from "./output.ts";
 import { sinceInstant } from "./relative-time.ts";
 
 export interface ListVerb<Item, Row> {

@@ -68,8 +68,14 @@ export async function openKeyBook(options: KeyBookOptions): Promise<KeyBook> {
     failed: (error, retryMs) =>
       log.error("the datastore's keys could not be read again yet", { error, retry_in_ms: retryMs }),
   });
+  // Also of what another process sets.
   const stopListening = store.subscribeChanges((changes) => {
-    if (changes.some(({ type }) => type === "reopened")) void reading.ask();
+    for (const change of changes) {
+      if (change.type === "reopened") void reading.ask();
+      else if (change.type === "key" && change.scope === scope) {
+        note(change.name, change.value === null ? null : parseKept(change.value));
+      }
+    }
   });
 
   const isCurrent = ({ expires }: Kept): boolean => expires === null || expires > now();
@@ -84,10 +90,8 @@ export async function openKeyBook(options: KeyBookOptions): Promise<KeyBook> {
     else kept.set(name, record);
     if ((before === undefined) !== (record === null)) sorted = null;
   };
-  const write = async (name: string, record: Kept | null): Promise<void> => {
-    await store.setKey(scope, name, record === null ? null : JSON.stringify(record));
-    note(name, record);
-  };
+  const write = (name: string, record: Kept | null): Promise<void> =>
+    store.setKey(scope, name, record === null ? null : JSON.stringify(record));
   const sweep = async (): Promise<number> => {
     const over = [...kept].filter(([, record]) => !isCurrent(record)).map(([name]) => name);
     await Promise.all(over.map((name) => write(name, null)));

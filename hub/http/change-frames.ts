@@ -4,7 +4,7 @@ import type { Catalogue } from "../packs/catalogue.ts";
 import type { Change } from "../store/store.ts";
 import { executionView, packView } from "./views.ts";
 
-/** What a stream tells about; `down` and `reopened` are the hub's own business. */
+/** What a stream tells about; `down` and `reopened` are the hub's own business, and keys may be secrets. */
 export const streamTypes = [
   "instance",
   "enforcement",
@@ -31,6 +31,7 @@ function payloadOf(change: Change, catalogue: Catalogue): unknown {
       return { version: change.version };
     case "pack":
       return { ref: change.ref, pack: change.pack === null ? null : packView(change.pack) };
+    case "key":
     case "down":
     case "reopened":
       return undefined;

@@ -3,11 +3,10 @@ import type { Json } from "../../shared/json.ts";
 import type { AgentRecord, SensorRecord } from "../../shared/model/agent.ts";
 import type { PackRecord } from "../../shared/model/pack.ts";
 import type { RuleRecord } from "../../shared/model/rule.ts";
-import type { Database } from "../../shared/storage/database-store.ts";
 import type { Draft } from "./draft.ts";
 import { keys, part, within } from "./keys.ts";
+import type { RecordWriter, Rows } from "./records.ts";
 import type { RuleSet, Store } from "./store.ts";
-import type { Writer } from "./writer-store.ts";
 
 /** A pack version whose contents are kept; `replaced_at` (milliseconds) once another one is registered. */
 export interface PackVersion {
@@ -17,8 +16,8 @@ export interface PackVersion {
 }
 
 export interface ContentParts {
-  readonly database: Pick<Database, "level">;
-  readonly writer: Writer;
+  readonly database: { readonly level: Rows };
+  readonly writer: RecordWriter;
   readonly now: () => number;
 }
 
@@ -46,7 +45,14 @@ interface RuleChange {
   readonly remove: readonly string[];
 }
 
+interface PackChange {
+  readonly ref: string;
+  readonly pack: PackRecord | null;
+}
+
 const maxKeys = 1000;
+
+const versionOf = (draft: Draft) => draft.get<number>(keys.ruleVersion()) ?? 0;
 
 /** `reload` reads rules and packs from disk again. */
 export async function createContentStore({
@@ -55,96 +61,120 @@ export async function createContentStore({
   now,
 }: ContentParts): Promise<ContentStore & { reload(): Promise<void> }> {
   const { level } = database;
+  // As of `ruleSet.version`, which every change of rules or packs raises: decisions rest on records, never on these.
   let rules = new Map<string, RuleRecord>();
   let packs = new Map<string, PackRecord>();
   let ruleSet: RuleSet = { version: 0, rules: [] };
 
   const readAll = async <T>(prefix: string): Promise<T[]> =>
     (await level.values(within(prefix)).all()).map((text) => JSON.parse(text) as T);
+  const readVersion = async () => (await writer.read<number>(keys.ruleVersion())) ?? 0;
 
   const publish = (version: number) => {
     const sorted = [...rules.values()].sort((a, b) => (a.rule.ref < b.rule.ref ? -1 : 1));
     ruleSet = Object.freeze({ version, rules: Object.freeze(sorted) });
   };
 
-  const reload = async () => {
+  const reload = async (): Promise<void> => {
+    const version = await readVersion();
     const storedRules = await readAll<RuleRecord>("r/");
     const storedPacks = await readAll<PackRecord>("k/");
-    const version = (await writer.read<number>(keys.ruleVersion())) ?? 0;
+    // Half of one version and half of another is neither.
+    if ((await readVersion()) !== version) return reload();
+    // A change of our own may have come in between.
+    if (version < ruleSet.version) return;
     // Swapped at once: whoever reads meanwhile must not take half of it for the whole.
     rules = new Map(storedRules.map((record) => [record.rule.ref, record]));
     packs = new Map(storedPacks.map((record) => [record.ref, record]));
     publish(version);
   };
 
-  // Changes of content are rare and rest on the whole of it, which is in memory as committed: one at a time.
-  let last: Promise<unknown> = Promise.resolve();
-  const submit = <T>(plan: (draft: Draft) => T): Promise<T> => {
-    const next = last.then(() => writer.submit({ source: "", reads: [keys.ruleVersion()], weight: 1, plan }));
-    last = next.catch(() => {
-      // Its own caller is told; the next change does not depend on it.
-    });
-    return next;
+  /** Another process may have changed them. */
+  const refresh = async () => {
+    if ((await readVersion()) > ruleSet.version) await reload();
   };
 
-  const writeRules = (draft: Draft, { put, remove }: RuleChange): number => {
+  const submit = <T>(reads: readonly string[], plan: (draft: Draft) => T): Promise<T> =>
+    writer.submit({ source: "", reads: [keys.ruleVersion(), ...reads], weight: 1, plan });
+
+  const writeRules = (draft: Draft, { put, remove }: RuleChange, pack?: PackChange): void => {
     for (const record of put) draft.put(keys.rule(record.rule.ref), record);
     for (const ref of remove) draft.remove(keys.rule(ref));
-    const version = (draft.get<number>(keys.ruleVersion()) ?? 0) + 1;
+    const version = versionOf(draft) + 1;
     draft.put(keys.ruleVersion(), version);
     draft.change({ type: "rules", version });
     draft.whenCommitted(() => {
+      // What is in memory is older than what this change was made to: it is read again when it is asked for.
+      if (version !== ruleSet.version + 1) return;
+      if (pack?.pack === null) packs.delete(pack.ref);
+      else if (pack !== undefined) packs.set(pack.ref, pack.pack);
       for (const ref of remove) rules.delete(ref);
       for (const record of put) rules.set(record.rule.ref, record);
       publish(version);
     });
-    return version;
   };
 
-  const writePack = (draft: Draft, ref: string, pack: PackRecord | null) => {
-    const replaced = packs.get(ref);
+  const writePack = (draft: Draft, { ref, pack }: PackChange) => {
+    const replaced = draft.get<PackRecord>(keys.pack(ref));
     if (pack === null) draft.remove(keys.pack(ref));
     else draft.put(keys.pack(ref), pack);
-    if (replaced !== undefined && replaced.digest !== pack?.digest) {
+    if (replaced !== null && replaced.digest !== pack?.digest) {
       keepVersion(draft, { digest: replaced.digest, ref, replaced_at: now() });
     }
     if (pack !== null) keepVersion(draft, { digest: pack.digest, ref, replaced_at: null });
     draft.change({ type: "pack", ref, pack });
-    draft.whenCommitted(() => {
-      if (pack === null) packs.delete(ref);
-      else packs.set(ref, pack);
-    });
   };
 
   await reload();
   return {
     reload,
-    ruleSet: async () => ruleSet,
+
+    async ruleSet() {
+      await refresh();
+      return ruleSet;
+    },
 
     changeRules: (put, remove, expectVersion) =>
-      submit((draft) =>
-        ruleSet.version === expectVersion ? writeRules(draft, { put, remove: without(remove, put) }) : null,
-      ),
+      submit([], (draft) => {
+        if (versionOf(draft) !== expectVersion) return null;
+        writeRules(draft, { put, remove: without(remove, put) });
+        return expectVersion + 1;
+      }),
 
-    packs: async () => [...packs.values()].sort((a, b) => (a.ref < b.ref ? -1 : 1)),
-    pack: async (ref) => packs.get(ref) ?? null,
+    async packs() {
+      await refresh();
+      return [...packs.values()].sort((a, b) => (a.ref < b.ref ? -1 : 1));
+    },
+
+    async pack(ref) {
+      await refresh();
+      return packs.get(ref) ?? null;
+    },
 
     putPack: (pack, expectRev, put, remove) =>
-      submit((draft) => {
-        if ((packs.get(pack.ref)?.rev ?? null) !== expectRev) return false;
-        writePack(draft, pack.ref, pack);
-        writeRules(draft, { put, remove: without(remove, put) });
+      submit([keys.pack(pack.ref)], (draft) => {
+        if ((draft.get<PackRecord>(keys.pack(pack.ref))?.rev ?? null) !== expectRev) return false;
+        writePack(draft, { ref: pack.ref, pack });
+        writeRules(draft, { put, remove: without(remove, put) }, { ref: pack.ref, pack });
         return true;
       }),
 
-    removePack: (ref, expectRev) =>
-      submit((draft) => {
-        if (packs.get(ref)?.rev !== expectRev) return false;
-        writePack(draft, ref, null);
-        const own = [...rules.values()].filter(({ rule, source }) => source === "pack" && rule.pack === ref);
-        writeRules(draft, { put: [], remove: own.map(({ rule }) => rule.ref) });
-        return true;
-      }),
+    async removePack(ref, expectRev) {
+      for (;;) {
+        await refresh();
+        const { version, rules: all } = ruleSet;
+        const own = all.filter(({ rule, source }) => source === "pack" && rule.pack === ref);
+        const removed = await submit([keys.pack(ref)], (draft) => {
+          if (draft.get<PackRecord>(keys.pack(ref))?.rev !== expectRev) return false;
+          // One of its rules may have come or gone meanwhile: look again.
+          if (versionOf(draft) !== version) return null;
+          writePack(draft, { ref, pack: null });
+          writeRules(draft, { put: [], remove: own.map(({ rule }) => rule.ref) }, { ref, pack: null });
+          return true;
+        });
+        if (removed !== null) return removed;
+      }
+    },
 
     agents: () => readAll<AgentRecord>("a/"),
     agent: (id) => writer.read<AgentRecord>(keys.agent(id)),
@@ -172,6 +202,7 @@ export async function createContentStore({
         plan: (draft) => {
           if (value === null) draft.remove(keys.value(scope, name));
           else draft.put(keys.value(scope, name), value);
+          draft.change({ type: "key", scope, name, value });
         },
       }),
 

@@ -3,7 +3,6 @@ import { encodeTime } from "../../shared/ids.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import type { Enforcement } from "../../shared/model/rule.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
-import type { Database } from "../../shared/storage/database-store.ts";
 import { isFinal } from "../executions/life.ts";
 import {
   createByHand,
@@ -19,13 +18,13 @@ import {
 import { indexes } from "./index-rows.ts";
 import { keys, part, time, within } from "./keys.ts";
 import { listPage, pageLimit, pageOfFamily } from "./page-store.ts";
+import type { RecordWriter, Rows } from "./records.ts";
 import { selectEnforcements, selectExecutions, selectInstances } from "./selection.ts";
 import type { DeadLetter, GapRecord, Store, StoreCounts } from "./store.ts";
-import type { Writer } from "./writer-store.ts";
 
 export interface HistoryParts {
-  readonly database: Pick<Database, "level">;
-  readonly writer: Writer;
+  readonly database: { readonly level: Rows };
+  readonly writer: RecordWriter;
   readonly rules: HistoryRules;
 }
 

@@ -1,9 +1,8 @@
 /** Work that is due at a time, and slots that policies hand out; both survive a restart. */
-import type { Database } from "../../shared/storage/database-store.ts";
 import { type JobRecord, putJob } from "./job-record.ts";
 import { keys, time } from "./keys.ts";
+import type { RecordWriter, Rows } from "./records.ts";
 import type { Job, Store } from "./store.ts";
-import type { Writer } from "./writer-store.ts";
 
 interface SlotsRecord {
   readonly holders: readonly { readonly holder: string; readonly slots: number; readonly until: number }[];
@@ -17,8 +16,8 @@ export function createJobsStore({
   database,
   writer,
 }: {
-  readonly database: Pick<Database, "level">;
-  readonly writer: Writer;
+  readonly database: { readonly level: Rows };
+  readonly writer: RecordWriter;
 }): JobsStore {
   return {
     schedule: (job) =>

@@ -82,6 +82,9 @@ export const keys = {
   setting: (name: string) => `xs/${part(name)}`,
 } as const;
 
+/** The number of an entry, from its key. */
+export const downNumber = (key: string) => Number(key.slice(key.lastIndexOf("/") + 1));
+
 /** The range of all keys that begin with `prefix`, which must end in `/`. */
 export function within(prefix: string): { gte: string; lt: string } {
   return { gte: prefix, lt: `${prefix.slice(0, -1)}0` };

@@ -1,6 +1,5 @@
 /** Ownership, marks and down ledgers of the agents, and what their entries bring. */
 import type { NumberedEntry } from "../../shared/link/ports.ts";
-import type { Database } from "../../shared/storage/database-store.ts";
 import type { DownEntry } from "../../shared/wire/messages.ts";
 import {
   type DownHead,
@@ -14,7 +13,8 @@ import {
   waitingCount,
 } from "./down-ledger.ts";
 import { type HistoryRules, putLetter } from "./history-record.ts";
-import { keys } from "./keys.ts";
+import { downNumber, keys } from "./keys.ts";
+import type { RecordWriter, Rows } from "./records.ts";
 import type { Claim, Store } from "./store.ts";
 import {
   type ClaimRecord,
@@ -25,11 +25,10 @@ import {
   takeIn,
   takeInReads,
 } from "./take-in.ts";
-import type { Writer } from "./writer-store.ts";
 
 export interface LedgerParts {
-  readonly database: Pick<Database, "level">;
-  readonly writer: Writer;
+  readonly database: { readonly level: Rows };
+  readonly writer: RecordWriter;
   readonly rules: HistoryRules;
   readonly now: () => number;
 }
@@ -129,23 +128,24 @@ export function createLedgerStore({ database, writer, rules, now }: LedgerParts)
       if (epoch === undefined) return found;
       let n = Math.max(epoch.first, Math.floor(from));
       let bytes = 0;
-      const add = ({ entry, size }: DownRow) => {
+      const add = ({ entry, size }: DownRow, at: number) => {
         if (found.length > 0 && (bytes + size > maxBytes || found.length >= maxEntries)) return false;
-        found.push({ n, last: n, entry, size });
+        found.push({ n: at, last: at, entry, size });
         bytes += size;
-        n++;
+        n = at + 1;
         return true;
       };
       // What was dispatched just now is still in memory.
       while (n <= epoch.last) {
         const row = writer.peek<DownRow>(keys.down(agent, epochId, n));
         if (row === undefined) break;
-        if (!add(row)) return found;
+        if (!add(row, n)) return found;
       }
       if (n > epoch.last) return found;
       const range = { gte: keys.down(agent, epochId, n), lte: keys.down(agent, epochId, epoch.last) };
-      for await (const text of database.level.values(range)) {
-        if (!add(JSON.parse(text) as DownRow)) break;
+      for await (const [key, text] of database.level.iterator(range)) {
+        // The first ones may have been receipted, by another process even, since the head was read.
+        if (!add(JSON.parse(text) as DownRow, downNumber(key))) break;
       }
       return found;
     },

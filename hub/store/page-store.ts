@@ -1,6 +1,6 @@
 /** Listing records by an index, a page at a time, in bounded steps. */
-import type { Database } from "../../shared/storage/database-store.ts";
 import { within } from "./keys.ts";
+import type { Rows } from "./records.ts";
 import type { Selection } from "./selection.ts";
 import type { Page, PageOf } from "./store.ts";
 
@@ -18,11 +18,7 @@ const chunkRows = 256;
 
 export const pageLimit = (limit: number) => Math.min(Math.max(1, Math.floor(limit) || 1), maxLimit);
 
-export async function listPage<T>(
-  level: Database["level"],
-  listing: Listing<T>,
-  page: Page,
-): Promise<PageOf<T>> {
+export async function listPage<T>(level: Rows, listing: Listing<T>, page: Page): Promise<PageOf<T>> {
   const { prefix, isPrimary, load, keep } = listing;
   const limit = pageLimit(page.limit);
   const reverse = page.ascending !== true;

@@ -2,15 +2,14 @@
 import { encodeTime } from "../../shared/ids.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
-import type { Database } from "../../shared/storage/database-store.ts";
 import type { PackVersion } from "./content-store.ts";
 import type { Draft } from "./draft.ts";
 import { type Family, noCounts, removeLetter } from "./history-record.ts";
 import { keys, placeTime, time, within } from "./keys.ts";
 import { nothingPurged, type Purged, purgeAlone, purgeFamily } from "./purge.ts";
+import type { RecordWriter, Rows } from "./records.ts";
 import type { DeadLetter, Store, StoreCounts } from "./store.ts";
 import type { MarkRecord } from "./take-in.ts";
-import type { Writer } from "./writer-store.ts";
 
 type RetentionStore = Pick<Store, "purge" | "referencedBlobs">;
 
@@ -25,8 +24,8 @@ export function createRetentionStore({
   database,
   writer,
 }: {
-  readonly database: Pick<Database, "level">;
-  readonly writer: Writer;
+  readonly database: { readonly level: Rows };
+  readonly writer: RecordWriter;
 }): RetentionStore {
   const { level } = database;
   // Where the next call goes on, so that open records at the old end are not looked at every time. In memory only:

@@ -168,9 +168,14 @@ export type Change =
   | { readonly type: "sensor"; readonly sensor: SensorRecord }
   | { readonly type: "rules"; readonly version: number }
   | { readonly type: "pack"; readonly pack: PackRecord | null; readonly ref: string }
+  /** A datastore key has this value now; `null`: it is gone. */
+  | { readonly type: "key"; readonly scope: string; readonly name: string; readonly value: string | null }
   /** Entries were added to this agent's down ledger. */
   | { readonly type: "down"; readonly agent: string }
-  /** Writing goes on after it had failed. What had failed may be there after all: read again what is kept in memory. */
+  /**
+   * Some changes cannot be told one by one: writing goes on after it had failed, and what had failed may be there
+   * after all; or another process wrote more than this one could follow. Read again what is kept in memory.
+   */
   | { readonly type: "reopened" };
 
 /** Result of a write that expects a revision: false when the record had changed. */
@@ -318,7 +323,7 @@ export interface Store {
   purge(policy: RetentionPolicy): Promise<{ instances: number; executions: number; enforcements: number }>;
   /** Digests of blobs that kept records name. */
   referencedBlobs(): Promise<ReadonlySet<string>>;
-  /** Called in order after each batch is on disk. */
+  /** Called in order after each batch is on disk, soon after it when another process wrote that batch. */
   subscribeChanges(listener: (changes: readonly Change[]) => void): () => void;
   close(): Promise<void>;
 }

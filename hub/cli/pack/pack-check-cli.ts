@@ -4,8 +4,8 @@ import type { Pack } from "../../../shared/model/pack.ts";
 import { packContents } from "../../../shared/packs/contents.ts";
 import { type ParsedPack, parsePack } from "../../../shared/packs/parse-pack.ts";
 import { readPackFolder } from "../../../shared/packs/read-pack-fs.ts";
+import { plainLines } from "../../../shared/plain-text.ts";
 import { formatProblem, type Severity } from "../../../shared/problem.ts";
-import { plainLines } from "../output.ts";
 
 /** Where a command writes: whole lines, without their line end. */
 export interface CommandOutput {

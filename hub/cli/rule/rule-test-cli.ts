@@ -1,6 +1,7 @@
 /** `petrel rule test`: rules against recorded triggers, without a hub. */
 import { formatError, isPetrelError, PetrelError } from "../../../shared/errors.ts";
 import { encodeJson } from "../../../shared/expressions/python/json-text.ts";
+import { plainLines } from "../../../shared/plain-text.ts";
 import { withRegexAnswers } from "../../../shared/rules/regex-answers.ts";
 import { SlowRegex } from "../../../shared/rules/slow-regex-process.ts";
 import {
@@ -13,7 +14,7 @@ import {
   type TestSurroundings,
 } from "../../rules/bulk-test.ts";
 import { readActions, readKeys, readLines, readRules, readText } from "../../rules/test-inputs-fs.ts";
-import { plainLines, toTable } from "../output.ts";
+import { toTable } from "../output.ts";
 
 export interface RuleTestOptions {
   /** One rule's file, with `trigger`. */

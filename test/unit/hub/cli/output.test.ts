@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Column, plain, plainLines, toJson, toTable } from "../../../../hub/cli/output.ts";
+import { type Column, toJson, toTable } from "../../../../hub/cli/output.ts";
+import { plain, plainLines } from "../../../../shared/plain-text.ts";
 
 interface Row {
   readonly id: string;

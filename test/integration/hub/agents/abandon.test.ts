@@ -1,6 +1,6 @@
 /** What an agent's lost store means for its requests, decided over a real ledger that goes on growing. */
 import { expect, it } from "vitest";
-import { abandonOldStore } from "../../../../hub/agents/lost-store.ts";
+import { abandonOldStore } from "../../../../hub/agents/abandon.ts";
 import type { Store } from "../../../../hub/store/store.ts";
 import { assignment, claimed, execution, ledger, request } from "../../../contract/store/world.ts";
 import { failingStore } from "../../../support/failing-store.ts";
