@@ -1,0 +1,83 @@
+/** Load process: N simulated agents and the triggers that drive them. */
+import { join } from "node:path";
+import { createLogger } from "../shared/log.ts";
+import { answerQuestions } from "./child-process.ts";
+import { triggerOf } from "./fleet-pack.ts";
+import { drive, type Load } from "./pace.ts";
+import { cpuSeconds } from "./proc-fs.ts";
+import { type SimulatedAgent, startSimulatedAgent } from "./simulated-agent.ts";
+
+interface Start {
+  readonly op: "start";
+  readonly hub: string;
+  readonly folder: string;
+  readonly agents: number;
+}
+interface Run {
+  readonly op: "run";
+  readonly load: Load;
+  /** Of the hub. */
+  readonly pid: number;
+}
+
+const log = createLogger({
+  level: "warn",
+  format: "text",
+  write: (line) => process.stderr.write(`${line}\n`),
+  now: () => Date.now(),
+});
+const agents: SimulatedAgent[] = [];
+let ended: (seq: number) => void = () => {};
+/** Numbers go on over all runs, so that each chain can be told from every other. */
+let first = 0;
+
+async function start({ hub, folder, agents: count }: Start): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    const id = `load-${i}`;
+    agents.push(
+      await startSimulatedAgent({
+        id,
+        folder: join(folder, id),
+        hub,
+        log,
+        ended: (seq) => ended(seq - first),
+      }),
+    );
+  }
+}
+
+async function run({ load, pid }: Run) {
+  const cpu: number[] = [];
+  const ownCpu: number[] = [];
+  let refused: unknown = null;
+  const measured = await drive(
+    load,
+    (n) => {
+      const { trigger, payload } = triggerOf(first + n);
+      agents[n % agents.length]?.trigger(trigger, payload).catch((error) => {
+        refused ??= error;
+      });
+    },
+    (tell) => {
+      ended = tell;
+    },
+    () => {
+      cpu.push(cpuSeconds(pid));
+      ownCpu.push(cpuSeconds(process.pid));
+    },
+  );
+  first += measured.begun;
+  if (refused !== null) throw refused;
+  return {
+    ...measured,
+    cpuSeconds: (cpu[1] ?? 0) - (cpu[0] ?? 0),
+    loadCpuSeconds: (ownCpu[1] ?? 0) - (ownCpu[0] ?? 0),
+  };
+}
+
+answerQuestions<Start | Run>(
+  (question) => (question.op === "start" ? start(question) : run(question)),
+  async () => {
+    await Promise.all(agents.map((agent) => agent.stop()));
+  },
+);

@@ -1,0 +1,162 @@
+/** One agent without sensors and packs: the product's own store, journal, link and connection, with the runner `noop`. */
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { Actions } from "../agent/actions/actions-process.ts";
+import { defaultQueueLimits } from "../agent/actions/queue.ts";
+import { noopRunner } from "../agent/actions/runners/noop.ts";
+import { connectAgent } from "../agent/link/agent-mqtt.ts";
+import { openAgentStore } from "../agent/store/agent-store.ts";
+import { BlobStore } from "../shared/blobs/blob-fs.ts";
+import { timestamp } from "../shared/clock.ts";
+import { PetrelError } from "../shared/errors.ts";
+import { ulidSource } from "../shared/ids.ts";
+import { Link } from "../shared/link/link.ts";
+import type { AppendEntry } from "../shared/link/outbox-store.ts";
+import type { Outbox } from "../shared/link/ports.ts";
+import type { Logger } from "../shared/log.ts";
+import { systemClock, systemJitter, systemRandom, systemTimers } from "../shared/system-process.ts";
+import { version } from "../shared/version.ts";
+import { devAuthenticator } from "../shared/wire/authenticator.ts";
+import { encode } from "../shared/wire/codec.ts";
+import { type UpEntry, wireVersion } from "../shared/wire/messages.ts";
+
+export interface SimulatedAgent {
+  /** Resolves once the trigger is on disk: what a sensor would wait for. */
+  trigger(trigger: string, payload: { readonly seq: number }): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface SimulatedAgentOptions {
+  readonly id: string;
+  readonly folder: string;
+  /** `mqtt://HOST:PORT` */
+  readonly hub: string;
+  readonly log: Logger;
+  /** The hub's receipt covers the result of the action that trigger `seq` led to. */
+  readonly ended: (seq: number) => void;
+}
+
+const finals = new Set(["succeeded", "failed", "timeout", "abandoned", "canceled"]);
+
+/** Resolves when the link runs. */
+export async function startSimulatedAgent(options: SimulatedAgentOptions): Promise<SimulatedAgent> {
+  const { id, folder, log } = options;
+  const time = { clock: systemClock, timers: systemTimers, jitter: systemJitter };
+  const now = () => systemClock.now();
+  const newId = ulidSource(systemClock, systemRandom);
+  const store = await openAgentStore({ folder: join(folder, "store"), newId, now, log });
+  const { database, outbox, marks } = store;
+
+  /** By execution; then, in the order of their numbers, those whose result waits for its receipt. */
+  const running = new Map<string, number>();
+  const waiting: { readonly n: number; readonly seq: number }[] = [];
+  const append = async (entries: readonly AppendEntry[], ops: Parameters<typeof outbox.append>[1]) => {
+    const numbered = await outbox.append(entries, ops);
+    for (const { n, entry } of numbered) {
+      if (entry.kind !== "execution-update" || !finals.has(entry.status)) continue;
+      const seq = running.get(entry.execution);
+      running.delete(entry.execution);
+      if (seq !== undefined) waiting.push({ n, seq });
+    }
+    return numbered;
+  };
+  const watched: Outbox<UpEntry> = {
+    epochs: () => outbox.epochs(),
+    read: (...args) => outbox.read(...args),
+    park: (...args) => outbox.park(...args),
+    onAppend: (listener) => outbox.onAppend(listener),
+    receipted(epoch, upTo) {
+      let covered = 0;
+      while ((waiting[covered]?.n ?? Number.POSITIVE_INFINITY) <= upTo) covered++;
+      for (const { seq } of waiting.splice(0, covered)) options.ended(seq);
+      return outbox.receipted(epoch, upTo);
+    },
+  };
+
+  const nothing = () => Promise.reject(new PetrelError("PACK_MISSING", "a simulated agent has no packs"));
+  const actions = new Actions({
+    ...time,
+    level: database.level,
+    committer: database.committer,
+    append,
+    marks,
+    newId,
+    runners: [
+      {
+        ...noopRunner,
+        run(request, context) {
+          running.set(request.execution, Number(request.parameters.seq));
+          return noopRunner.run(request, context);
+        },
+      },
+    ],
+    limits: defaultQueueLimits,
+    onAssignments: () => {},
+    log,
+    packs: { ensurePack: nothing, packConfig: nothing },
+    datastore: nothing,
+    blobs: await BlobStore.open({ folder: join(folder, "blobs") }),
+    fetchBlob: nothing,
+    onOutput: () => {},
+    hubNow: now,
+    drainMs: 1_000,
+    passPoint: () => {},
+  });
+  await actions.start();
+  const facts = { host: hostname(), version, platform: "bench", labels: {}, runners: ["noop"], packs: {} };
+  await append([{ ...facts, id: newId(), at: timestamp(now()), kind: "inventory" }], []);
+
+  let receive: Link<"agent">["receive"] = () => {};
+  let link: Link<"agent"> | null = null;
+  let isUp = () => {};
+  const up = new Promise<void>((resolve) => {
+    isUp = resolve;
+  });
+  const connection = connectAgent({
+    ...time,
+    url: options.hub,
+    id,
+    prefix: "petrel",
+    presence: (state) =>
+      encode(
+        "presence",
+        { v: wireVersion, state, incarnation: database.incarnation, version, at: timestamp(now()) },
+        devAuthenticator,
+      ),
+    logger: log,
+    onConnect: () => link?.connected(),
+    onDisconnect: () => link?.disconnected(),
+    onMessage: (kind, bytes) => receive(kind, bytes),
+  });
+  const made = new Link({
+    ...time,
+    side: "agent",
+    outbox: watched,
+    inbox: actions.inbox,
+    transport: connection.transport,
+    authenticator: devAuthenticator,
+    incarnation: database.incarnation,
+    version,
+    responders: {},
+    newId,
+    log,
+    ready: () => isUp(),
+  });
+  link = made;
+  receive = (kind, bytes) => made.receive(kind, bytes);
+  await up;
+  return {
+    async trigger(trigger, payload) {
+      await append(
+        [{ id: newId(), at: timestamp(now()), kind: "trigger", trigger, payload, sensor: null }],
+        [],
+      );
+    },
+    async stop() {
+      await made.close();
+      await connection.stop();
+      await actions.stop();
+      await store.close();
+    },
+  };
+}
