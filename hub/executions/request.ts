@@ -141,7 +141,11 @@ export function withParametersBlob(dispatch: Dispatch, blob: BlobRef): Dispatch 
 
 /** ACTION_DISABLED, or RUNNER_UNKNOWN for a StackStorm runner that Petrel does not have. */
 export function refuseUnrunnable({ definition }: RunnableAction): void {
-  if (!definition.enabled) throw new PetrelError("ACTION_DISABLED", `action ${definition.ref} is disabled`);
+  if (!definition.enabled) {
+    throw new PetrelError("ACTION_DISABLED", `action ${definition.ref} is disabled`, {
+      hint: "set `enabled: true` in its file, and register the pack again",
+    });
+  }
   if (!runners.has(definition.runner_type)) {
     throw new PetrelError(
       "RUNNER_UNKNOWN",

@@ -1,5 +1,6 @@
 /** Records as the API shows them: flat where StackStorm's are flat, secrets masked. */
 import type { JsonObject } from "../../shared/json.ts";
+import type { SensorRecord } from "../../shared/model/agent.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import type { PackRecord } from "../../shared/model/pack.ts";
 import type { RuleDefinition, RuleRecord } from "../../shared/model/rule.ts";
@@ -12,6 +13,9 @@ export function executionView(catalogue: Catalogue, execution: Execution): Execu
     parameters: maskParameters(schemasOf(catalogue, execution.action), execution.parameters),
   };
 }
+
+/** While its agent is away, a sensor's state is what was heard last. */
+export type SensorView = SensorRecord & { readonly agent_online: boolean };
 
 export type RuleView = RuleDefinition & Pick<RuleRecord, "source" | "updated_at" | "rev">;
 

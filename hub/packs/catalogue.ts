@@ -10,6 +10,8 @@ export interface Catalogue {
   readonly packs: ReadonlyMap<string, PackRecord>;
   readonly actions: ReadonlyMap<string, RunnableAction>;
   readonly triggerTypes: ReadonlyMap<string, TriggerType>;
+  /** Refs of sensors. */
+  readonly sensors: ReadonlySet<string>;
 }
 
 function sorted<T>(entries: readonly (readonly [ref: string, item: T])[]): ReadonlyMap<string, T> {
@@ -27,6 +29,7 @@ export function buildCatalogue(packs: readonly PackRecord[]): Catalogue {
     triggerTypes: sorted(
       packs.flatMap(({ pack }) => pack.trigger_types.map((type) => [type.ref, type] as const)),
     ),
+    sensors: new Set(packs.flatMap(({ pack }) => pack.sensors.map(({ ref }) => ref))),
   };
 }
 

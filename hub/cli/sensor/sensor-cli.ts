@@ -1,11 +1,11 @@
 /** `petrel sensor list` */
-import type { SensorRecord } from "../../../shared/model/agent.ts";
+import type { SensorView } from "../../http/views.ts";
 import type { NounCommands } from "../nouns-cli.ts";
 import { ago } from "../relative-time.ts";
 import { asIs, listVerb } from "../verbs-cli.ts";
 
 export const sensorCommands: NounCommands = (noun, context) => {
-  listVerb<SensorRecord, SensorRecord>(noun, context, {
+  listVerb<SensorView, SensorView>(noun, context, {
     path: "/v1/sensors",
     description: "list the sensors of all agents and their state",
     example: "petrel sensor list --agent web-1",
@@ -14,7 +14,10 @@ export const sensorCommands: NounCommands = (noun, context) => {
     columns: [
       { header: "SENSOR", value: (sensor) => sensor.sensor },
       { header: "AGENT", value: (sensor) => sensor.agent },
-      { header: "STATE", value: (sensor) => sensor.state },
+      {
+        header: "STATE",
+        value: ({ state, agent_online }) => (agent_online ? state : `${state}? agent is away`),
+      },
       { header: "SINCE", value: (sensor, now) => ago(sensor.since, now) },
       { header: "PID", value: (sensor) => sensor.pid },
       { header: "RESTARTS", value: (sensor) => sensor.restarts },

@@ -211,10 +211,10 @@ describe("a pack", () => {
       const text = await user.says(noun, "list", "--json");
       expect([noun, text.includes("leaving")]).toEqual([noun, false]);
     }
-    await waitUntil("the hub to hear of it", async () => {
-      const record = await sensor("leaving.TickSensor");
-      return record === undefined || record.state === "stopped";
-    });
+    await waitUntil(
+      "the hub to forget the sensor",
+      async () => (await sensor("leaving.TickSensor")) === undefined,
+    );
     const refused = await user.run("run", "leaving.note", "text=x");
     expect([refused.code, refused.stderr.split(":")[0]]).toEqual([1, "NOT_FOUND"]);
   });

@@ -173,6 +173,13 @@ test("an agent that is away gets its request when it comes back; one that is too
     const { online } = await user.json<AgentRecord>("agent", "get", "web-2");
     return !online;
   });
+  const sensors = await user.json<{ agent: string; agent_online: boolean }[]>("sensor", "list");
+  expect(sensors.map(({ agent, agent_online }) => [agent, agent_online])).toEqual([
+    ["hub", true],
+    ["web-1", true],
+    ["web-2", false],
+  ]);
+  expect(await user.says("sensor", "list")).toMatch(/^chain\.Spool +web-2 .*agent is away/m);
   await tell(one, { kind: "for_later" });
   const waiting = await waitUntil("both requests", async () => {
     const found = await hub.all<Execution>("/v1/executions?agent=web-2&status=scheduled");
