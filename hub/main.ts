@@ -24,6 +24,8 @@ import { openAgentRegistry } from "./agents/agent-registry.ts";
 import { createGreeter } from "./agents/greeting.ts";
 import { watchLostAgents } from "./agents/lost-agents.ts";
 import { startNeighbor } from "./agents/neighbor-process.ts";
+import { BackupDesk } from "./backup/backup-desk.ts";
+import { refuseTarget, writeBackup } from "./backup/backup-fs.ts";
 import { startBroker } from "./broker/broker-mqtt.ts";
 import { connectExternal } from "./broker/external-mqtt.ts";
 import { requireLoopback } from "./broker/listen-mqtt.ts";
@@ -54,7 +56,7 @@ import { startRetention } from "./retention/retention.ts";
 import { openLiveRules } from "./rules/live-rules.ts";
 import { RuleDesk } from "./rules/rule-desk.ts";
 import { createHubClock } from "./store/hub-clock.ts";
-import { openLevelStore } from "./store/level-store.ts";
+import { openLevelStore, storeFormat } from "./store/level-store.ts";
 import type { Store } from "./store/store.ts";
 
 export interface HubOptions {
@@ -112,6 +114,15 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     const hub = await hubName(store, newId);
 
     const blobs = await BlobStore.open({ folder: join(options.data, "blobs") });
+    const source = { copy: store.copy, blobs, format: storeFormat, version, hub, data: options.data, now };
+    const backups = new BackupDesk({
+      refuse: (folder) => refuseTarget(folder, options.data),
+      write: (folder, progress) => writeBackup(source, folder, progress),
+      now,
+      newId,
+      log,
+    });
+    teardown.add("backups", () => backups.close());
     const registry = await openAgentRegistry({ store, timers, jitter, log });
     teardown.add("agent registry", () => registry.close());
     const keys = await openKeyBook({ store, now, timers, jitter, log });
@@ -264,6 +275,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       telling,
       runs,
       rules: new RuleDesk({ store, catalogue: rules.catalogue, now }),
+      backups,
       letters: new LetterDesk({ store, context: (agent) => context(agent, now()) }),
       judge,
       settled: rules.settled,
@@ -298,7 +310,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     teardown.add("lost agents", () => lost.stop());
     const tidy = startBlobTidy({
       store: blobs,
-      named: () => store.referencedBlobs(),
+      named: async () => new Set([...(await store.referencedBlobs()), ...backups.pinned]),
       limits: { youngMs: 3_600_000, maxAgeMs: 3_600_000, maxBytes: 0 },
       timers,
       now: () => systemClock.now(),

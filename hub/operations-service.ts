@@ -5,6 +5,7 @@ import type { AgentRecord } from "../shared/model/agent.ts";
 import type { TriggerInstance } from "../shared/model/trigger.ts";
 import type { AgentRegistry } from "./agents/agent-registry.ts";
 import { effectiveLabels } from "./agents/labels.ts";
+import type { BackupDesk } from "./backup/backup-desk.ts";
 import type { RunDesk } from "./executions/run-desk.ts";
 import type { LetterDesk } from "./intake/letter-desk.ts";
 import type { HubOperations, HubStatus } from "./operations.ts";
@@ -21,6 +22,7 @@ export interface OperationsOptions {
   readonly rules: RuleDesk;
   readonly runs: RunDesk;
   readonly letters: LetterDesk;
+  readonly backups: BackupDesk;
   /** Resolves when changed rules and packs are in force: what comes after an answer meets them. */
   readonly settled: () => Promise<void>;
   readonly judge: (instance: TriggerInstance, skewMs: number) => Promise<Outcome>;
@@ -35,7 +37,8 @@ const maxLabels = 64;
 const maxLabelLength = 256;
 
 export function createOperations(options: OperationsOptions): HubOperations {
-  const { store, registry, packs, telling, rules, runs, letters, judge, facts, now, newId } = options;
+  const { store, registry, packs, telling, rules, runs, letters, backups, judge, facts, now, newId } =
+    options;
   const inForce = async <T>(change: Promise<T>): Promise<T> => {
     const result = await change;
     await options.settled();
@@ -110,6 +113,14 @@ export function createOperations(options: OperationsOptions): HubOperations {
     },
     retryDeadLetter: (id) => letters.retry(id),
     dropDeadLetter: (id) => letters.drop(id),
+    startBackup: (folder) => backups.start(folder),
+    async backup(id) {
+      const record = backups.get(id);
+      if (record !== null) return record;
+      throw new PetrelError("NOT_FOUND", `no backup has the id ${id}`, {
+        hint: "a hub that was started again knows nothing of backups before that",
+      });
+    },
   };
 }
 

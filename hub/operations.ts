@@ -5,6 +5,7 @@ import type { Execution } from "../shared/model/execution.ts";
 import type { PackRecord } from "../shared/model/pack.ts";
 import type { ActionTarget, RuleRecord } from "../shared/model/rule.ts";
 import type { TriggerInstance } from "../shared/model/trigger.ts";
+import type { BackupRecord } from "./backup/backup-desk.ts";
 
 export interface HubStatus {
   readonly version: string;
@@ -67,4 +68,8 @@ export interface HubOperations {
   /** Takes the letter's entry in again, with today's rules. */
   retryDeadLetter(id: string): Promise<Json>;
   dropDeadLetter(id: string): Promise<void>;
+  /** Begins a backup into a folder on the hub's host; resolves once it is under way. */
+  startBackup(folder: string): Promise<BackupRecord>;
+  /** How far it is; NOT_FOUND. */
+  backup(id: string): Promise<BackupRecord>;
 }

@@ -18,6 +18,7 @@ export const catalogue = {
   CLI_USAGE: { status: 400, exit: 2, text: "The command line was used wrongly." },
   CONFIG_INVALID: { status: 400, exit: 2, text: "A configuration file or flag has a wrong value." },
   FOLDER_UNUSABLE: { status: 500, exit: 1, text: "A folder cannot be created, read or written." },
+  FOLDER_NOT_EMPTY: { status: 409, exit: 1, text: "A folder that has to be empty is not." },
   FILE_UNREADABLE: { status: 400, exit: 2, text: "A file cannot be read." },
   YAML_SYNTAX: { status: 400, exit: 2, text: "A YAML file does not parse." },
   YAML_TOO_LARGE: {
@@ -151,6 +152,8 @@ export const catalogue = {
   STORE_LOCKED: { status: 500, exit: 1, text: "Another process has the database open." },
   STORE_CORRUPT: { status: 500, exit: 1, text: "The database's files are damaged." },
   STORE_FORMAT: { status: 500, exit: 1, text: "The database was written by a newer version." },
+  BACKUP_INVALID: { status: 400, exit: 1, text: "A folder is no whole backup." },
+  BACKUP_RUNNING: { status: 409, exit: 1, retry: true, text: "A backup is being made already." },
 } as const satisfies Record<string, Entry>;
 
 export type ErrorCode = keyof typeof catalogue;

@@ -81,6 +81,16 @@ const nouns: readonly Noun[] = [
     load: async () => (await import("./gap/gap-cli.ts")).gapCommands,
   },
   {
+    name: "backup",
+    description: "copy the data of a running hub",
+    load: async () => (await import("./backup/backup-cli.ts")).backupCommand,
+  },
+  {
+    name: "restore",
+    description: "make a hub's data folder of a backup, while no hub runs on it",
+    load: async () => (await import("./restore/restore-cli.ts")).restoreCommand,
+  },
+  {
     name: "config",
     description: "the hub's settings",
     load: async () => (await import("./config/config-cli.ts")).configCommands,

@@ -12,6 +12,7 @@ import { keyChecker, presentedKey } from "./auth.ts";
 import { errorReply } from "./error-reply.ts";
 import { actionRoutes } from "./routes/actions-http.ts";
 import { agentRoutes } from "./routes/agents-http.ts";
+import { backupRoutes } from "./routes/backups-http.ts";
 import { deadLetterRoutes } from "./routes/dead-letters-http.ts";
 import { enforcementRoutes } from "./routes/enforcements-http.ts";
 import { executionRoutes } from "./routes/executions-http.ts";
@@ -148,6 +149,7 @@ export function createApi({ store, operations, readBlob, apiKeys, logger }: ApiO
   openapiRoute(api);
   actionRoutes(api, parts);
   agentRoutes(api, parts);
+  backupRoutes(api, parts);
   deadLetterRoutes(api, parts);
   enforcementRoutes(api, parts);
   executionRoutes(api, parts);

@@ -1,11 +1,13 @@
 /** The `Store` port on one LevelDB database: opens it and puts its parts together. */
 import type { Clock, RandomBytes } from "../../shared/clock.ts";
+import { PetrelError } from "../../shared/errors.ts";
 import { ulidSource } from "../../shared/ids.ts";
 import type { Logger } from "../../shared/log.ts";
 import { type Database, openDatabase } from "../../shared/storage/database-store.ts";
 import { systemJitter, systemTimers } from "../../shared/system-process.ts";
 import type { Timers } from "../../shared/timers.ts";
 import { createContentStore } from "./content-store.ts";
+import { backupMark, type CopyProgress, copyDatabase } from "./copy-store.ts";
 import type { Draft } from "./draft.ts";
 import type { HistoryRules } from "./history-record.ts";
 import { createHistoryStore } from "./history-store.ts";
@@ -35,6 +37,12 @@ export interface LevelStoreOptions {
 export interface LevelStore extends Store {
   /** Made with the database: another one means that the hub's store was lost. */
   readonly incarnation: string;
+  /** Copies everything as it is now into a fresh database in `folder`; see `copyDatabase`. */
+  copy(
+    folder: string,
+    madeAt: string,
+    progress: CopyProgress,
+  ): Promise<{ readonly records: number; readonly blobs: ReadonlySet<string> }>;
   /** Batches, waiting requests and the last batch's time, for metrics and credit. */
   figures(): StoreFigures;
 }
@@ -64,6 +72,12 @@ export async function openLevelStore(options: LevelStoreOptions): Promise<LevelS
     mending: { timers, jitter: systemJitter, log: logger, mended: () => mended() },
   });
   try {
+    if ((await database.level.get(backupMark)) !== undefined) {
+      throw new PetrelError("STORE_FORMAT", "this is a backup, which no hub may run on", {
+        where: folder,
+        hint: "`petrel restore` makes a hub's data folder of it",
+      });
+    }
     const built = await buildStore(database, options, newId);
     mended = () => built.writer.announce([{ type: "reopened" }]);
     const close = async () => {
@@ -74,7 +88,9 @@ export async function openLevelStore(options: LevelStoreOptions): Promise<LevelS
       const { batches, lastBatchMs, failed } = database.committer.figures();
       return { queued: built.writer.queued, batches, lastBatchMs, failed };
     };
-    return { ...built.store, incarnation: database.incarnation, figures, close };
+    const copy: LevelStore["copy"] = (target, madeAt, progress) =>
+      copyDatabase(database.level, target, madeAt, progress);
+    return { ...built.store, incarnation: database.incarnation, copy, figures, close };
   } catch (error) {
     await database.close();
     throw error;

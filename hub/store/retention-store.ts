@@ -187,16 +187,18 @@ export function createRetentionStore({
       return sum(families, alone);
     },
 
-    async referencedBlobs() {
-      const digests = new Set<string>();
-      for await (const text of level.values(within("kd/")))
-        digests.add((JSON.parse(text) as PackVersion).digest);
-      for await (const text of level.values(within("q/"))) {
-        for (const digest of JSON.parse(text) as string[]) digests.add(digest);
-      }
-      return digests;
-    },
+    referencedBlobs: () => namedBlobs(level),
   };
+}
+
+/** Digests that records name. */
+export async function namedBlobs(level: Pick<Rows, "values">): Promise<ReadonlySet<string>> {
+  const digests = new Set<string>();
+  for await (const text of level.values(within("kd/"))) digests.add((JSON.parse(text) as PackVersion).digest);
+  for await (const text of level.values(within("q/"))) {
+    for (const digest of JSON.parse(text) as string[]) digests.add(digest);
+  }
+  return digests;
 }
 
 function sum(a: Purged, b: Purged): Purged {

@@ -27,7 +27,7 @@ export interface DatabaseOptions {
 
 /** Keys without a prefix of their own; `~` sorts behind every other record. */
 const formatKey = "~format";
-const incarnationKey = "~incarnation";
+export const incarnationKey = "~incarnation";
 
 /**
  * Opens or creates the database. FOLDER_UNUSABLE, STORE_LOCKED (another process has it), STORE_CORRUPT, STORE_FORMAT

@@ -1,0 +1,47 @@
+/** What several parts do to folders: see whether one is empty, and have it on disk. */
+import { open, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { PetrelError } from "./errors.ts";
+
+/** Names in it; empty when it does not exist. FOLDER_UNUSABLE when it is no folder, or may not be read. */
+export async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder);
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return [];
+    throw unusable(folder, cause);
+  }
+}
+
+/** Resolves once the folder's names are on disk. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Resolves once the plain files right in it, and their names, are on disk. */
+export async function syncFiles(folder: string): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const handle = await open(join(folder, entry.name), "r");
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  }
+  await syncFolder(folder);
+}
+
+export function unusable(folder: string, cause: unknown): PetrelError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new PetrelError("FOLDER_UNUSABLE", `the folder cannot be used: ${why}`, {
+    where: folder,
+    hint: "name another one, or mend its owner and mode",
+    cause,
+  });
+}
