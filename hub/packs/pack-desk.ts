@@ -9,7 +9,7 @@ import { configProblems } from "../../shared/packs/config-problems.ts";
 import type { PackFile } from "../../shared/packs/pack-file.ts";
 import { formatProblem } from "../../shared/problem.ts";
 import type { Store } from "../store/store.ts";
-import { assignableProblems, configPlace, invalidPack, prepareRegistration } from "./registration.ts";
+import { assignableProblems, invalidPack, prepareRegistration } from "./registration.ts";
 import type { Telling } from "./telling.ts";
 
 export interface PackDeskOptions {
@@ -82,7 +82,6 @@ export class PackDesk {
           schema: before.pack.config_schema,
           config: effectiveConfig(before.pack, config),
           complete: true,
-          at: configPlace,
         }),
       ];
       if (wrong.length > 0) throw invalidPack(wrong);

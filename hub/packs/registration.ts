@@ -55,7 +55,6 @@ export function prepareRegistration(input: RegistrationInput): Registration {
       schema: pack.config_schema,
       config: effectiveConfig(pack, config),
       complete: false,
-      at: configPlace,
     }),
   ];
   if (wrong.length > 0) throw invalidPack(wrong);
@@ -109,10 +108,6 @@ export function assignableProblems(config: JsonObject): readonly Problem[] {
     },
   ];
 }
-
-/** Where a value of the operator's layer is, for errors. */
-export const configPlace = (path: readonly (string | number)[]): string =>
-  path.length === 0 ? "config" : `config (${path.join(".")})`;
 
 /** One error for many problems: each with its place and its mend, as `petrel pack check` prints them. */
 export function invalidPack(problems: readonly Problem[], what: "pack" | "rule" = "pack"): PetrelError {

@@ -1,11 +1,11 @@
 /** Does a configuration fit the schema of its pack? */
-import { PetrelError } from "../errors.ts";
+import { isTemplate } from "../expressions/template.ts";
 import type { JsonObject } from "../json.ts";
 import type { ParameterSchemas } from "../model/pack.ts";
+import { plainOracle } from "../parameters/plain-oracle.ts";
+import { checkValue } from "../parameters/value-check.ts";
 import type { Problem } from "../problem.ts";
 import type { Path } from "../yaml/read-yaml.ts";
-import { checkFields, type FieldCheck } from "./fields.ts";
-import { compileValues } from "./value-schema.ts";
 
 export interface ConfigInput {
   readonly schema: ParameterSchemas;
@@ -16,24 +16,28 @@ export interface ConfigInput {
   readonly at?: (path: Path) => string;
 }
 
-/** Every PACK_CONFIG problem. Attributes that the schema does not name are allowed; templates fit any type. */
+const hints: Readonly<Record<string, string>> = {
+  required: "add it to the configuration",
+  additionalProperties: "remove what is unexpected, or correct its name",
+};
+
+/**
+ * Every PACK_CONFIG problem. Attributes that the schema does not name are allowed, and what is optional may be null.
+ * Templates fit any type: what one becomes is only known when it is rendered.
+ */
 export function configProblems({ schema, config, complete = false, at }: ConfigInput): readonly Problem[] {
-  const problems: Problem[] = [];
-  let check: FieldCheck;
-  try {
-    check = compileValues(schema, { complete });
-  } catch (cause) {
-    // Checked when the pack was parsed; what passes there and does not compile here is our fault.
-    throw new PetrelError("INTERNAL", "a pack's configuration schema cannot be used", { cause });
-  }
-  const metadata = {
-    pack: "",
-    value: config,
-    at: at ?? ((path: Path) => (path.length === 0 ? "configuration" : `configuration (${path.join(".")})`)),
-    report: (problem: Problem) => {
-      problems.push(problem);
-    },
+  const fits = (property: { readonly [keyword: string]: unknown }, value: unknown): boolean => {
+    if (value === null) return !complete || property.required !== true || property.default === null;
+    return typeof value === "string" && isTemplate(value);
   };
-  checkFields(check, metadata, { code: "PACK_CONFIG" });
-  return problems;
+  const place = at ?? ((path: Path) => (path.length === 0 ? "config" : `config (${path.join(".")})`));
+  return checkValue({ type: "object", properties: schema }, config, { regex: plainOracle, fits })
+    .filter(({ keyword }) => complete || keyword !== "required")
+    .map(({ path, keyword, message }) => ({
+      code: "PACK_CONFIG",
+      severity: "error",
+      message,
+      where: place(path),
+      hint: hints[keyword] ?? "change the value to one that the pack's config.schema.yaml allows",
+    }));
 }

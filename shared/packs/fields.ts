@@ -80,11 +80,6 @@ export function shown(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }
 
-/** Values of fields that the schema calls secret are never shown. */
-function isSecret(error: ErrorObject): boolean {
-  return error.parentSchema?.secret === true;
-}
-
 function typeOf(value: unknown): string {
   if (value === null) return "empty";
   if (Array.isArray(value)) return "a list";
@@ -128,10 +123,8 @@ function tell(error: ErrorObject, options: FieldOptions): Told | null {
     case "type": {
       const wanted = [parameters.type].flat().map(String);
       const words = wanted.map((type) => TYPE_WORDS[type] ?? type).join(" or ");
-      const data: unknown = isSecret(error) ? {} : error.data;
-      const found = isSecret(error) ? "of another type" : typeOf(data);
-      const hint = fixOf(error) ?? typeHint(wanted[0] ?? "", data);
-      return { severity, message: `${name} must be ${words}; it is ${found}`, path, hint };
+      const hint = fixOf(error) ?? typeHint(wanted[0] ?? "", error.data);
+      return { severity, message: `${name} must be ${words}; it is ${typeOf(error.data)}`, path, hint };
     }
     case "enum": {
       const allowed = (parameters.allowedValues as unknown[]).map(String);

@@ -11,7 +11,7 @@ export function payloadProblems(
   if (Object.keys(schema).length === 0) return [];
   const relaxed = allowNull(schema);
   const filled = schema.type === "object" ? withDefaults(relaxed, payload) : payload;
-  return checkValue(relaxed, filled, plainOracle).map(({ path, message }) =>
+  return checkValue(relaxed, filled, { regex: plainOracle }).map(({ path, message }) =>
     path.length === 0 ? message : `${path.join(".")}: ${message}`,
   );
 }

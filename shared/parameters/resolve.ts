@@ -11,7 +11,7 @@ import type { ParameterSchema, ParameterSchemas } from "../model/pack.ts";
 import { castValue } from "./casts.ts";
 import { plainOracle } from "./plain-oracle.ts";
 import { allowNull, withDefaults } from "./schema.ts";
-import { checkValue, type ValueProblem } from "./value-check.ts";
+import { checkValue } from "./value-check.ts";
 
 export interface ResolveInput {
   /** The action's own parameter definitions. */
@@ -41,9 +41,11 @@ export interface ResolvedParameters {
   readonly parameters: JsonObject;
 }
 
-type Node =
-  | { readonly value: unknown }
-  | { readonly render: (scope: Scope) => unknown; readonly names: ReadonlySet<string> };
+interface TemplateNode {
+  readonly render: (scope: Scope) => unknown;
+  readonly names: ReadonlySet<string>;
+}
+type Node = TemplateNode | { readonly value: unknown };
 
 /**
  * Throws PARAMETER_INVALID, PARAMETER_UNKNOWN, PARAMETER_MISSING, PARAMETER_IMMUTABLE, PARAMETER_DEPENDENCY,
@@ -108,9 +110,12 @@ function cast(name: string, value: unknown, schemas: readonly ParameterSchemas[]
 class Graph {
   readonly #nodes = new Map<string, Node>();
   readonly #regex: RegexOracle;
+  readonly #isSecret: (name: string) => boolean;
 
-  constructor({ context, regex }: ResolveInput) {
+  constructor({ context, regex, action, runner }: ResolveInput) {
     this.#regex = regex ?? noSlowRegex;
+    this.#isSecret = (name) =>
+      [action, runner].some((table) => Object.hasOwn(table, name) && table[name]?.secret === true);
     for (const [name, value] of Object.entries(context)) this.put(name, value);
   }
 
@@ -147,7 +152,7 @@ class Graph {
       if (open.has(name)) throw cycle([...open].slice([...open].indexOf(name)));
       open.add(name);
       if ("render" in node) for (const needed of node.names) visit(needed);
-      const value = "render" in node ? withWhere(name, () => node.render(scope)) : node.value;
+      const value = "render" in node ? this.#rendered(name, node, scope) : node.value;
       done.set(name, value);
       scope[name] = value;
       open.delete(name);
@@ -155,6 +160,23 @@ class Graph {
     for (const name of this.#nodes.keys()) visit(name);
     return done;
   }
+
+  #rendered(name: string, node: TemplateNode, scope: Scope): unknown {
+    try {
+      return withWhere(name, () => node.render(scope));
+    } catch (error) {
+      throw [name, ...node.names].some(this.#isSecret) ? withoutQuotes(name, error) : error;
+    }
+  }
+}
+
+/** What went wrong with a secret is told without what it is: messages of evaluations quote values. */
+function withoutQuotes(name: string, error: unknown): unknown {
+  if (!isPetrelError(error)) return error;
+  return new PetrelError(error.code, `parameter '${name}': its template cannot be rendered`, {
+    where: `parameters.${name}`,
+    hint: error.hint,
+  });
 }
 
 function cycle(names: readonly string[]): PetrelError {
@@ -252,12 +274,16 @@ function validate(
       tables.map(([name, schema]) => [name, Object.keys(schema).length === 0 ? ANY_TYPE : schema]),
     );
     const schema = allowNull({ type: "object", properties, additionalProperties: false });
-    const problems = checkValue(schema, withDefaults(schema, Object.fromEntries(live)), plainOracle);
+    const problems = checkValue(schema, withDefaults(schema, Object.fromEntries(live)), {
+      regex: plainOracle,
+    });
     const [worst] = problems;
     if (worst !== undefined) {
       const code =
         worst.path.length === 0 ? (CODES[worst.keyword] ?? "PARAMETER_INVALID") : "PARAMETER_INVALID";
-      const texts = problems.map((problem) => told(problem, properties));
+      const texts = problems.map(({ path, message }) =>
+        path.length === 0 ? message : `parameter '${path.join(".")}': ${message}`,
+      );
       throw new PetrelError(code, texts.join("; "));
     }
   }
@@ -271,21 +297,4 @@ function validate(
       hint: "leave them out",
     });
   }
-}
-
-/** A problem as text. Its message shows the value, which for a secret must not be. */
-function told(
-  { path, keyword, message }: ValueProblem,
-  properties: Readonly<Record<string, unknown>>,
-): string {
-  if (path.length === 0) return message;
-  let at: unknown = { properties };
-  const isSecret = path.some((step) => {
-    const schema = at as
-      | { readonly properties?: Readonly<Record<string, unknown>>; readonly items?: unknown }
-      | undefined;
-    at = typeof step === "number" ? schema?.items : schema?.properties?.[step];
-    return (at as { readonly secret?: unknown } | undefined)?.secret === true;
-  });
-  return `parameter '${path.join(".")}': ${isSecret ? `the value does not fit its definition (${keyword})` : message}`;
 }

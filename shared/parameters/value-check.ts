@@ -30,9 +30,22 @@ type Path = readonly (string | number)[];
 /** Deeper values, and longer chains of references, are refused. */
 const MAX_DEPTH = 64;
 
-/** Everything that is wrong with `value`. `format` and unknown keywords are never enforced. */
-export function checkValue(schema: unknown, value: unknown, regex: RegexOracle): readonly ValueProblem[] {
-  return new ValueChecker(schema, regex).check(schema, value, [], 0);
+export interface ValueCheckOptions {
+  readonly regex: RegexOracle;
+  /** True for a value that is fine whatever `schema` says of it; what is inside is not looked at either. */
+  readonly fits?: (schema: Schema, value: unknown) => boolean;
+}
+
+/**
+ * Everything that is wrong with `value`. `format` and unknown keywords are never enforced. No message shows a value
+ * that the schema calls `secret`, nor one that holds such a value.
+ */
+export function checkValue(
+  schema: unknown,
+  value: unknown,
+  options: ValueCheckOptions,
+): readonly ValueProblem[] {
+  return new ValueChecker(schema, options).check(schema, value, { path: [], depth: 0, isSecret: false });
 }
 
 const types: Readonly<Record<string, (value: unknown) => boolean>> = {
@@ -53,30 +66,64 @@ function schemaOf(value: unknown): Schema | null {
   return isDict(value) && !(value instanceof Dict) ? value : null;
 }
 
+/** Where a value stands, and whether all that is in it is secret. */
+interface Place {
+  readonly path: Path;
+  readonly depth: number;
+  readonly isSecret: boolean;
+}
+
+/** One value against one schema, with the way to tell what is wrong with it. */
+interface Look<T = unknown> {
+  readonly schema: Schema;
+  readonly value: T;
+  readonly at: Place;
+  /** The value as a message may show it. */
+  readonly shown: () => string;
+  readonly problem: (keyword: string, message: string) => ValueProblem;
+}
+
 class ValueChecker {
   readonly #root: unknown;
   readonly #regex: RegexOracle;
+  readonly #fits: (schema: Schema, value: unknown) => boolean;
 
-  constructor(root: unknown, regex: RegexOracle) {
+  constructor(root: unknown, { regex, fits = () => false }: ValueCheckOptions) {
     this.#root = root;
     this.#regex = regex;
+    this.#fits = fits;
   }
 
-  check(given: unknown, value: unknown, path: Path, depth: number): ValueProblem[] {
+  check(given: unknown, value: unknown, place: Place): ValueProblem[] {
     const schema = schemaOf(given);
-    if (schema === null) return [];
-    const problem = (keyword: string, message: string): ValueProblem[] => [{ path, keyword, message }];
-    if (depth > MAX_DEPTH) return problem("depth", "the value is nested too deeply");
-    if (typeof schema.$ref === "string")
-      return this.check(this.#resolve(schema.$ref), value, path, depth + 1);
+    if (schema === null || this.#fits(schema, value)) return [];
+    const at = { ...place, isSecret: place.isSecret || schema.secret === true };
+    const problem = (keyword: string, message: string): ValueProblem => ({ path: at.path, keyword, message });
+    if (at.depth > MAX_DEPTH) return [problem("depth", "the value is nested too deeply")];
+    if (typeof schema.$ref === "string") return this.check(this.#resolve(schema.$ref), value, deeper(at));
+    const shown = () => (at.isSecret || this.#holdsSecret(schema) ? hidden : shownValue(value));
+    const look = { schema, value, at, shown, problem };
     return [
-      ...this.#type(schema, value, problem),
-      ...this.#choices(schema, value, path, depth),
-      ...(isNumber(value) ? numberProblems(schema, value, problem) : []),
-      ...(typeof value === "string" ? this.#text(schema, value, problem) : []),
-      ...(Array.isArray(value) ? this.#list(schema, value, path, depth) : []),
-      ...(isDict(value) ? this.#object(schema, value, path, depth) : []),
+      ...this.#type(look),
+      ...this.#choices(look),
+      ...(isNumber(value) ? numberProblems(look) : []),
+      ...(typeof value === "string" ? this.#text({ ...look, value }) : []),
+      ...(Array.isArray(value) ? this.#list({ ...look, value }) : []),
+      ...(isDict(value) ? this.#object({ ...look, value }) : []),
     ];
+  }
+
+  /** Only asked once something is wrong. */
+  #holdsSecret(schema: unknown, depth = 0): boolean {
+    if (typeof schema !== "object" || schema === null) return false;
+    // So deep nobody can tell.
+    if (depth > MAX_DEPTH) return true;
+    return Object.entries(schema).some(([keyword, inner]) => {
+      if (keyword === "secret") return inner === true || this.#holdsSecret(inner, depth + 1);
+      if (keyword === "$ref" && typeof inner === "string")
+        return this.#holdsSecret(this.#resolve(inner), depth + 1);
+      return this.#holdsSecret(inner, depth + 1);
+    });
   }
 
   /** `#/definitions/name`; anything else refers to nothing and allows anything. */
@@ -92,72 +139,61 @@ class ValueChecker {
       }, this.#root);
   }
 
-  #type(
-    schema: Schema,
-    value: unknown,
-    problem: (keyword: string, message: string) => ValueProblem[],
-  ): ValueProblem[] {
+  #type({ schema, value, shown, problem }: Look): ValueProblem[] {
     if (schema.type === undefined) return [];
     const names = (Array.isArray(schema.type) ? schema.type : [schema.type]).map(String);
     const fits = names.some((name) => !Object.hasOwn(types, name) || types[name]?.(value));
-    return fits
-      ? []
-      : problem("type", `${shown(value)} is not of type ${names.map((name) => repr(name)).join(", ")}`);
+    if (fits) return [];
+    return [problem("type", `${shown()} is not of type ${names.map((name) => repr(name)).join(", ")}`)];
   }
 
-  #choices(schema: Schema, value: unknown, path: Path, depth: number): ValueProblem[] {
+  #choices({ schema, value, at, shown, problem }: Look): ValueProblem[] {
     const problems: ValueProblem[] = [];
-    const add = (keyword: string, message: string) => problems.push({ path, keyword, message });
-    const holds = (option: unknown) => this.check(option, value, path, depth + 1).length === 0;
+    const add = (keyword: string, message: string) => problems.push(problem(keyword, message));
+    const holds = (option: unknown) => this.check(option, value, deeper(at)).length === 0;
     if (Array.isArray(schema.enum) && !schema.enum.some((option) => sameChoice(option, value))) {
-      add("enum", `${shown(value)} is not one of ${repr(schema.enum)}`);
+      add("enum", `${shown()} is not one of ${repr(schema.enum)}`);
     }
     if (Array.isArray(schema.allOf)) {
-      problems.push(...schema.allOf.flatMap((option) => this.check(option, value, path, depth + 1)));
+      problems.push(...schema.allOf.flatMap((option) => this.check(option, value, deeper(at))));
     }
     if (Array.isArray(schema.anyOf) && !schema.anyOf.some(holds)) {
-      add("anyOf", `${shown(value)} is not valid under any of the given schemas`);
+      add("anyOf", `${shown()} is not valid under any of the given schemas`);
     }
     if (Array.isArray(schema.oneOf)) {
       const count = schema.oneOf.filter(holds).length;
-      if (count === 0) add("oneOf", `${shown(value)} is not valid under any of the given schemas`);
-      if (count > 1) add("oneOf", `${shown(value)} is valid under more than one of the given schemas`);
+      if (count === 0) add("oneOf", `${shown()} is not valid under any of the given schemas`);
+      if (count > 1) add("oneOf", `${shown()} is valid under more than one of the given schemas`);
     }
-    if (schemaOf(schema.not) !== null && holds(schema.not)) add("not", `${shown(value)} is not allowed`);
+    if (schemaOf(schema.not) !== null && holds(schema.not)) add("not", `${shown()} is not allowed`);
     return problems;
   }
 
-  #text(
-    schema: Schema,
-    value: string,
-    problem: (keyword: string, message: string) => ValueProblem[],
-  ): ValueProblem[] {
+  #text({ schema, value, shown, problem }: Look<string>): ValueProblem[] {
     const { minLength, maxLength, pattern } = schema;
     const problems: ValueProblem[] = [];
     const size = textLength(value);
     if (typeof minLength === "number" && size < minLength)
-      problems.push(...problem("minLength", `${shown(value)} is too short`));
+      problems.push(problem("minLength", `${shown()} is too short`));
     if (typeof maxLength === "number" && size > maxLength)
-      problems.push(...problem("maxLength", `${shown(value)} is too long`));
+      problems.push(problem("maxLength", `${shown()} is too long`));
     if (typeof pattern === "string" && !compilePattern(pattern).test(value, false, this.#regex)) {
-      problems.push(...problem("pattern", `${shown(value)} does not match ${repr(pattern)}`));
+      problems.push(problem("pattern", `${shown()} does not match ${repr(pattern)}`));
     }
     return problems;
   }
 
-  #list(schema: Schema, value: readonly unknown[], path: Path, depth: number): ValueProblem[] {
+  #list({ schema, value, at, shown, problem }: Look<readonly unknown[]>): ValueProblem[] {
     const { items, additionalItems, minItems, maxItems, uniqueItems } = schema;
     const problems: ValueProblem[] = [];
-    const add = (keyword: string, message: string) => problems.push({ path, keyword, message });
-    if (typeof minItems === "number" && value.length < minItems)
-      add("minItems", `${shown(value)} is too short`);
-    if (typeof maxItems === "number" && value.length > maxItems)
-      add("maxItems", `${shown(value)} is too long`);
+    const add = (keyword: string, message: string) => problems.push(problem(keyword, message));
+    if (typeof minItems === "number" && value.length < minItems) add("minItems", `${shown()} is too short`);
+    if (typeof maxItems === "number" && value.length > maxItems) add("maxItems", `${shown()} is too long`);
     if (
       uniqueItems === true &&
       value.some((item, i) => value.slice(0, i).some((other) => sameChoice(item, other)))
     ) {
-      add("uniqueItems", `${shown(value)} has non-unique elements`);
+      add("uniqueItems", `${shown()} has non-unique elements`);
     }
     if (Array.isArray(items)) {
       if (additionalItems === false && value.length > items.length) {
@@ -165,21 +201,21 @@ class ValueChecker {
       }
       value.forEach((item, i) => {
         const own = i < items.length ? items[i] : additionalItems;
-        problems.push(...this.check(own, item, [...path, i], depth + 1));
+        problems.push(...this.check(own, item, deeper(at, i)));
       });
     } else {
-      problems.push(...value.flatMap((item, i) => this.check(items, item, [...path, i], depth + 1)));
+      problems.push(...value.flatMap((item, i) => this.check(items, item, deeper(at, i))));
     }
     return problems;
   }
 
-  #object(schema: Schema, value: Dict | Record<string, unknown>, path: Path, depth: number): ValueProblem[] {
+  #object({ schema, value, at, shown, problem }: Look<Dict | Record<string, unknown>>): ValueProblem[] {
     const problems: ValueProblem[] = [];
-    const add = (keyword: string, message: string) => problems.push({ path, keyword, message });
+    const add = (keyword: string, message: string) => problems.push(problem(keyword, message));
     const properties = schemaOf(schema.properties) ?? {};
     for (const [name, property] of Object.entries(properties)) {
       if (dictHas(value, name))
-        problems.push(...this.check(property, dictGet(value, name), [...path, name], depth + 1));
+        problems.push(...this.check(property, dictGet(value, name), deeper(at, name)));
       // Unlike in draft 4 proper, a property says itself that it is required.
       else if (schemaOf(property)?.required) add("required", `${repr(name)} is a required property`);
     }
@@ -188,10 +224,10 @@ class ValueChecker {
     for (const [key, item] of dictEntries(value)) {
       const name = String(key);
       const matching = patterns.filter(([pattern]) => compilePattern(pattern).test(name, false, this.#regex));
-      for (const [, own] of matching) problems.push(...this.check(own, item, [...path, name], depth + 1));
+      for (const [, own] of matching) problems.push(...this.check(own, item, deeper(at, name)));
       if (matching.length > 0 || Object.hasOwn(properties, name)) continue;
       if (schema.additionalProperties === false) extra.push(name);
-      else problems.push(...this.check(schema.additionalProperties, item, [...path, name], depth + 1));
+      else problems.push(...this.check(schema.additionalProperties, item, deeper(at, name)));
     }
     if (extra.length > 0) {
       const names = extra.map((name) => repr(name)).join(", ");
@@ -201,13 +237,13 @@ class ValueChecker {
       );
     }
     if (typeof schema.minProperties === "number" && dictSize(value) < schema.minProperties)
-      add("minProperties", `${shown(value)} does not have enough properties`);
+      add("minProperties", `${shown()} does not have enough properties`);
     if (typeof schema.maxProperties === "number" && dictSize(value) > schema.maxProperties)
-      add("maxProperties", `${shown(value)} has too many properties`);
+      add("maxProperties", `${shown()} has too many properties`);
     for (const [name, needs] of Object.entries(schemaOf(schema.dependencies) ?? {})) {
       if (!dictHas(value, name)) continue;
       const names = typeof needs === "string" ? [needs] : Array.isArray(needs) ? needs.map(String) : null;
-      if (names === null) problems.push(...this.check(needs, value, path, depth + 1));
+      if (names === null) problems.push(...this.check(needs, value, deeper(at)));
       for (const needed of names ?? []) {
         if (!dictHas(value, needed)) add("dependencies", `${repr(needed)} is a dependency of ${repr(name)}`);
       }
@@ -216,37 +252,31 @@ class ValueChecker {
   }
 }
 
-function numberProblems(
-  schema: Schema,
-  value: unknown,
-  problem: (keyword: string, message: string) => ValueProblem[],
-): ValueProblem[] {
+/** One level down: into the member `step`, or into a schema inside the schema. */
+function deeper(at: Place, step?: string | number): Place {
+  return { ...at, depth: at.depth + 1, path: step === undefined ? at.path : [...at.path, step] };
+}
+
+function numberProblems({ schema, value, shown, problem }: Look): ValueProblem[] {
   const problems: ValueProblem[] = [];
   const { minimum, maximum, multipleOf } = schema;
+  const orEqual = (isExclusive: boolean) => (isExclusive ? "or equal to " : "");
   if (isNumber(minimum)) {
-    const exclusive = schema.exclusiveMinimum === true;
-    if (ordered(value, exclusive ? "<=" : "<", minimum)) {
-      problems.push(
-        ...problem(
-          "minimum",
-          `${shown(value)} is less than ${exclusive ? "or equal to " : ""}the minimum of ${repr(minimum)}`,
-        ),
-      );
+    const isExclusive = schema.exclusiveMinimum === true;
+    if (ordered(value, isExclusive ? "<=" : "<", minimum)) {
+      const message = `${shown()} is less than ${orEqual(isExclusive)}the minimum of ${repr(minimum)}`;
+      problems.push(problem("minimum", message));
     }
   }
   if (isNumber(maximum)) {
-    const exclusive = schema.exclusiveMaximum === true;
-    if (ordered(value, exclusive ? ">=" : ">", maximum)) {
-      problems.push(
-        ...problem(
-          "maximum",
-          `${shown(value)} is greater than ${exclusive ? "or equal to " : ""}the maximum of ${repr(maximum)}`,
-        ),
-      );
+    const isExclusive = schema.exclusiveMaximum === true;
+    if (ordered(value, isExclusive ? ">=" : ">", maximum)) {
+      const message = `${shown()} is greater than ${orEqual(isExclusive)}the maximum of ${repr(maximum)}`;
+      problems.push(problem("maximum", message));
     }
   }
   if (isNumber(multipleOf) && floatOf(multipleOf) !== 0 && !isMultiple(value, multipleOf)) {
-    problems.push(...problem("multipleOf", `${shown(value)} is not a multiple of ${repr(multipleOf)}`));
+    problems.push(problem("multipleOf", `${shown()} is not a multiple of ${repr(multipleOf)}`));
   }
   return problems;
 }
@@ -261,8 +291,11 @@ function sameChoice(a: unknown, b: unknown): boolean {
   return (typeof a === "boolean") === (typeof b === "boolean") && equal(a, b);
 }
 
+/** What people see in place of a secret (st2 docs, Secrets masking). */
+const hidden = "********";
+
 /** A value in a message, cut: payloads may be long. */
-function shown(value: unknown): string {
+function shownValue(value: unknown): string {
   const text = repr(value);
   return text.length > 120 ? `${text.slice(0, 120)}…` : text;
 }

@@ -31,6 +31,7 @@ function input(
 ): ResolveInput {
   return { action, runner: {}, supplied, context, ...more };
 }
+const secret = { type: "integer", secret: true } as const;
 const live = (
   action: ParameterSchemas,
   supplied: Record<string, unknown>,
@@ -268,6 +269,46 @@ describe("validation", () => {
     };
     const refuse = () => resolveValues(input(action, { a: "hunter2", o: { s: "swordfish" } }));
     expect(refuse).toThrow(/^(?!.*(?:hunter2|swordfish)).*'a'.*'o.s'/s);
+  });
+  test.each<[string, ParameterSchemas]>([
+    [
+      "of an object with a secret in it",
+      { o: { type: "object", minProperties: 3, properties: { s: secret } } },
+    ],
+    ["of a list of secrets", { o: { type: "array", minItems: 9, items: secret } }],
+    ["of a choice with a secret", { o: { anyOf: [secret, { type: "integer" }] } }],
+    [
+      "inside of a secret object",
+      { o: { type: "object", secret: true, properties: { s: { type: "integer" } } } },
+    ],
+    ["under a pattern of names", { o: { type: "object", patternProperties: { ".*": secret } } }],
+    ["of all further properties", { o: { type: "object", additionalProperties: secret } }],
+    ["behind a reference", { o: { $ref: "#/properties/other" }, other: secret }],
+  ])("the value %s is not told", (_, action) => {
+    for (const value of [{ s: "hunter2" }, ["hunter2"], "hunter2"]) {
+      const refuse = () => resolveValues(input(action, { o: value }));
+      try {
+        refuse();
+      } catch (error) {
+        expect(String(error)).not.toContain("hunter2");
+      }
+    }
+    expect(() => resolveValues(input(action, { o: { s: "hunter2" } }))).toThrow();
+  });
+  test("a template that fails over a secret does not quote it", () => {
+    const action: ParameterSchemas = {
+      password: { type: "string", secret: true },
+      length: { type: "string" },
+    };
+    for (const supplied of [
+      { password: "hunter2", length: "{{ password | nosuchfilter }}" },
+      { password: "hunter2", length: "{{ password | int + 'x' | from_json_string }}" },
+      { password: "{{ ('hunter2' | from_json_string) }}" },
+      { password: "{{ 'hunter2' + 1 }}" },
+    ]) {
+      const refuse = () => resolveValues(input(action, supplied));
+      expect(refuse).toThrow(/^(?!.*hunter2).*parameter '(length|password)'/s);
+    }
   });
   test("several errors are told together, and no value of a cast is shown", () => {
     const action: ParameterSchemas = {
