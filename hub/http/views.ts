@@ -1,4 +1,5 @@
 /** Records as the API shows them: flat where StackStorm's are flat, secrets masked. */
+import type { ErrorReport } from "../../shared/errors.ts";
 import type { JsonObject } from "../../shared/json.ts";
 import type { SensorRecord } from "../../shared/model/agent.ts";
 import type { Execution } from "../../shared/model/execution.ts";
@@ -41,6 +42,11 @@ export interface PackView {
   readonly trigger_types: readonly string[];
   readonly rules: readonly string[];
   readonly rev: number;
+}
+
+/** The answer to a registration: what is taken, and what its rules still lack. */
+export interface RegisteredPack extends PackView {
+  readonly warnings: readonly ErrorReport[];
 }
 
 const refs = (items: readonly { readonly ref: string }[]) => items.map((item) => item.ref).sort();

@@ -1,7 +1,9 @@
 /** What the registered packs define, by ref: one immutable value, replaced as a whole when a pack changes. */
 import type { PackRecord, ParameterSchemas } from "../../shared/model/pack.ts";
 import type { TriggerType } from "../../shared/model/trigger.ts";
+import { nearest } from "../../shared/nearest.ts";
 import { actionParameters } from "../../shared/packs/action-parameters.ts";
+import type { Problem } from "../../shared/problem.ts";
 import type { RunnableAction } from "../executions/request.ts";
 import type { Store } from "../store/store.ts";
 
@@ -37,6 +39,31 @@ export function buildCatalogue(packs: readonly PackRecord[]): Catalogue {
 export function schemasOf(catalogue: Catalogue, ref: string): ParameterSchemas | null {
   const action = catalogue.actions.get(ref);
   return action === undefined ? null : actionParameters(action.definition);
+}
+
+/**
+ * Triggers and actions of other packs that this pack's rules name and nobody has registered. No error: those packs
+ * may come later; until then the rules do not fire, or fail.
+ */
+export function openReferences({ pack }: PackRecord, { actions, triggerTypes }: Catalogue): Problem[] {
+  return pack.rules.flatMap(({ ref, trigger, action }) => {
+    const named = [
+      ["RULE_TRIGGER_UNKNOWN", "trigger type", trigger.type, triggerTypes],
+      ["RULE_ACTION_UNKNOWN", "action", action.ref, actions],
+    ] as const;
+    return named
+      .filter(([, , name, known]) => !known.has(name))
+      .map(([code, what, name, known]): Problem => {
+        const near = nearest(name, known.keys());
+        return {
+          code,
+          severity: "warning",
+          message: `no ${what} is called '${name}' yet`,
+          where: `rule ${ref}`,
+          hint: near === null ? "register its pack too" : `write '${near}', or register its pack too`,
+        };
+      });
+  });
 }
 
 /** The registry, read again only after a pack changed. */

@@ -2,13 +2,15 @@
 import { basename, resolve } from "node:path";
 import type { Command } from "commander";
 import { CommandEnded, collect, withExample } from "../../../shared/cli/program-cli.ts";
-import { PetrelError } from "../../../shared/errors.ts";
+import { formatError, PetrelError } from "../../../shared/errors.ts";
 import { isObject, type Json, type JsonObject } from "../../../shared/json.ts";
+import { plainLines } from "../../../shared/plain-text.ts";
 import { problemError } from "../../../shared/problem.ts";
 import { readYaml } from "../../../shared/yaml/read-yaml.ts";
-import type { PackConfigView, PackView } from "../../http/views.ts";
+import type { PackConfigView, PackView, RegisteredPack } from "../../http/views.ts";
 import type { CliContext } from "../context-cli.ts";
 import type { NounCommands } from "../nouns-cli.ts";
+
 import { ago } from "../relative-time.ts";
 import { readTextFile } from "../text-file-fs.ts";
 import { asIs, getVerb, listVerb } from "../verbs-cli.ts";
@@ -119,7 +121,11 @@ function registerVerb(noun: Command, context: CliContext): void {
       files: files.map((file) => ({ ...file, content: Buffer.from(file.content).toString("base64") })),
       config,
     };
-    const pack = await context.api(self).ask<PackView>("POST", path, { body });
+    const pack = await context.api(self).ask<RegisteredPack>("POST", path, { body });
+    for (const { code, message, where, fix } of pack.warnings) {
+      const warning = new PetrelError(code, message, { where, hint: fix });
+      context.io.err(plainLines(`warning ${formatError(warning)}\n`));
+    }
     const contents = [
       [pack.sensors, "sensor"],
       [pack.trigger_types, "trigger type"],

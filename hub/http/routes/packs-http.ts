@@ -1,14 +1,17 @@
 /** Routes of packs and their configuration. */
 import type { FastifyInstance } from "fastify";
+import { errorReport } from "../../../shared/errors.ts";
 import type { JsonObject } from "../../../shared/json.ts";
 import type { PackRecord } from "../../../shared/model/pack.ts";
 import { effectiveConfig } from "../../../shared/packs/config.ts";
 import { packLimits } from "../../../shared/packs/contents.ts";
+import { problemError } from "../../../shared/problem.ts";
+import { openReferences } from "../../packs/catalogue.ts";
 import { setPaths } from "../config-paths.ts";
 import { sendList } from "../list-http.ts";
 import { listQuerySchema, pageOf } from "../list-query.ts";
 import { keepMasked } from "../secrets.ts";
-import { packConfigView, packView } from "../views.ts";
+import { packConfigView, packView, type RegisteredPack } from "../views.ts";
 import { found, pathSchema, type RouteParts } from "./parts.ts";
 
 /** The largest pack as base64 in JSON, and room for its paths. */
@@ -74,9 +77,11 @@ export function packRoutes(api: FastifyInstance, { store, operations, catalogues
         mode: mode ?? 0o644,
         content: Buffer.from(content, "base64"),
       }));
-      return reply
-        .code(201)
-        .send(packView(await operations.registerPack({ files, folder: body.folder, config: body.config })));
+      const record = await operations.registerPack({ files, folder: body.folder, config: body.config });
+      const warnings = openReferences(record, await catalogues.current())
+        .map(problemError)
+        .map(errorReport);
+      return reply.code(201).send({ ...packView(record), warnings } satisfies RegisteredPack);
     },
   });
   api.delete<ByRef>("/v1/packs/:ref", {

@@ -258,6 +258,25 @@ describe("a pack", () => {
     });
   });
 
+  test("whose rule waits for a pack that is not there yet is taken, and says so", async () => {
+    const { user } = shared();
+    const folder = join(await tempFolder(), "early");
+    const early = rule({ trigger: "chain.evnet", action: "elsewhere.act" });
+    await write(folder, {
+      "pack.yaml": manifest.replaceAll("wrong", "early"),
+      "rules/r.yaml": `${early}pack: early\n`,
+    });
+    const { code, stderr } = await user.run("pack", "register", folder);
+    expect([code, stderr]).toEqual([
+      0,
+      "warning RULE_TRIGGER_UNKNOWN: no trigger type is called 'chain.evnet' yet\n  where: rule early.bad\n" +
+        "  fix:   write 'chain.event', or register its pack too\n" +
+        "warning RULE_ACTION_UNKNOWN: no action is called 'elsewhere.act' yet\n  where: rule early.bad\n" +
+        "  fix:   register its pack too\n",
+    ]);
+    await user.says("pack", "remove", "early");
+  });
+
   test("that is no folder, or is given a configuration that does not fit, is refused", async () => {
     const { user } = shared();
     const folder = await tempFolder();
