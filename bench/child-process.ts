@@ -52,6 +52,6 @@ export function answerQuestions<Q>(
     );
   });
   process.on("disconnect", () => {
-    close().finally(() => process.exit(0));
+    void close().finally(() => process.exit(0));
   });
 }

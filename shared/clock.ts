@@ -11,9 +11,13 @@ export interface Clock {
 /** A source of random bytes; production passes `node:crypto`'s. */
 export type RandomBytes = (length: number) => Uint8Array;
 
+/** Under load the same instant is spelt many times over. */
+let latest = { ms: Number.NaN, text: "" };
+
 /** RFC 3339 in UTC with milliseconds, the only spelling of an instant on the wire and on disk. */
 export function timestamp(ms: number): string {
-  return new Date(ms).toISOString();
+  if (ms !== latest.ms) latest = { ms, text: new Date(ms).toISOString() };
+  return latest.text;
 }
 
 /** Milliseconds since the epoch of an RFC 3339 text, or `null` when it is none. */

@@ -20,13 +20,15 @@ export function encodeTime(ms: number): string {
   return text;
 }
 
+/** The first ten bytes, five bits a letter. */
 function encodeBytes(bytes: Uint8Array): string {
-  let bits = 0n;
-  for (let i = 0; i < 10; i++) bits = (bits << 8n) | BigInt(bytes[i] ?? 0);
   let text = "";
-  for (let i = 0; i < 16; i++) {
-    text = ALPHABET.charAt(Number(bits & 31n)) + text;
-    bits >>= 5n;
+  let bits = 0;
+  let count = 0;
+  for (let i = 0; i < 10; i++) {
+    bits = (bits << 8) | (bytes[i] ?? 0);
+    for (count += 8; count >= 5; count -= 5) text += ALPHABET.charAt((bits >> (count - 5)) & 31);
+    bits &= 31;
   }
   return text;
 }
@@ -41,22 +43,30 @@ export function ulidTime(id: string): number {
 /** Makes ULIDs that sort in the order they were made, within one process, even when the clock steps back. */
 export function ulidSource(clock: Pick<Clock, "now">, random: RandomBytes): () => string {
   let lastTime = -1;
-  let low = 0n;
+  let timeText = "";
+  const low = new Uint8Array(10);
   return () => {
     const now = clock.now();
     if (now > lastTime) {
       lastTime = now;
-      low = 0n;
+      timeText = encodeTime(now);
+      low.set(random(10).subarray(0, 10));
       // The top bit stays clear so that increments cannot overflow within one millisecond.
-      for (const byte of random(10)) low = (low << 8n) | BigInt(byte);
-      low &= (1n << 79n) - 1n;
+      low[0] = (low[0] ?? 0) & 127;
     } else {
-      low += 1n;
+      increment(low);
     }
-    const bytes = new Uint8Array(10);
-    for (let i = 9, rest = low; i >= 0; i--, rest >>= 8n) bytes[i] = Number(rest & 255n);
-    return encodeTime(lastTime) + encodeBytes(bytes);
+    return timeText + encodeBytes(low);
   };
+}
+
+/** Adds one to a number of bytes, the last of which counts least. */
+function increment(bytes: Uint8Array): void {
+  for (let i = bytes.length - 1; i >= 0; i--) {
+    const next = (bytes[i] ?? 0) + 1;
+    bytes[i] = next;
+    if (next < 256) return;
+  }
 }
 
 /**

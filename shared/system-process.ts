@@ -17,7 +17,23 @@ export const systemTimers: Timers = {
   },
 };
 
-export const systemRandom: RandomBytes = (length) => randomBytes(length);
+const poolBytes = 4_096;
+let pool: Uint8Array = new Uint8Array(0);
+let poolAt = 0;
+
+/** Small requests share a call of the generator, which costs more than its bytes; no byte is given out twice. */
+export const systemRandom: RandomBytes = (length) => {
+  if (length > poolBytes / 8) return randomBytes(length);
+  if (poolAt + length > pool.length) {
+    pool = randomBytes(poolBytes);
+    poolAt = 0;
+  }
+  // A copy: `slice` of a Buffer would share its bytes, which are wiped here.
+  const bytes = new Uint8Array(pool.subarray(poolAt, poolAt + length));
+  pool.fill(0, poolAt, poolAt + length);
+  poolAt += length;
+  return bytes;
+};
 
 /** Evenly spread in [0, 1): jitter. */
 export const systemJitter = (): number => Math.random();

@@ -118,7 +118,7 @@ export class OutboxStore implements Outbox<UpEntry> {
 
     epoch.last = numbered.at(-1)?.n ?? epoch.last;
     epoch.totalLast = total;
-    if (epoch === this.#current()) this.#tail.push(numbered);
+    if (epoch === this.#current()) this.#tail.push(numbered, total);
     if (deleted.length > 0) this.#forget(deleted);
     for (const listener of this.#listeners) listener();
     return numbered;
@@ -145,7 +145,8 @@ export class OutboxStore implements Outbox<UpEntry> {
     epoch.receipted = to;
     epoch.receipts = logReceipt(epoch.receipts, to, this.#options.now(), epoch.first);
     epoch.dirty = true;
-    const total = await totalAt(this.#options.db, this.#keys, epoch, to);
+    const near = epoch === this.#current() ? this.#tail.totalAt(to) : null;
+    const total = near ?? (await totalAt(this.#options.db, this.#keys, epoch, to));
     epoch.totalReceipted = Math.max(epoch.totalReceipted, total);
     await this.#trim();
   }

@@ -8,10 +8,16 @@ const maxBytes = 1024 * 1024;
 /** Holds a row of numbers without a hole, each entry taking one. */
 export class OutboxTail {
   #entries: NumberedEntry<UpEntry>[] = [];
+  /** Of each entry: bytes of the epoch's entries up to and including it, as its row on disk says. */
+  #totals: number[] = [];
   #bytes = 0;
 
-  push(entries: readonly NumberedEntry<UpEntry>[]): void {
+  /** `total`: bytes of the epoch's entries up to the last of these. */
+  push(entries: readonly NumberedEntry<UpEntry>[], total: number): void {
+    let before = total - entries.reduce((sum, { size }) => sum + size, 0);
     for (const entry of entries) {
+      before += entry.size;
+      this.#totals.push(before);
       this.#entries.push(entry);
       this.#bytes += entry.size;
     }
@@ -20,12 +26,20 @@ export class OutboxTail {
       this.#bytes -= this.#entries[drop]?.size ?? 0;
       drop++;
     }
-    if (drop > 0) this.#entries.splice(0, drop);
+    if (drop > 0) {
+      this.#entries.splice(0, drop);
+      this.#totals.splice(0, drop);
+    }
   }
 
   has(n: number): boolean {
     const [first] = this.#entries;
     return first !== undefined && n >= first.n && n < first.n + this.#entries.length;
+  }
+
+  /** Bytes of the epoch's entries up to number `n`; `null` when that is not known here. */
+  totalAt(n: number): number | null {
+    return this.has(n) ? (this.#totals[n - (this.#entries[0]?.n ?? n)] ?? null) : null;
   }
 
   /** From number `from`, which must be there, at most so many; one in any case. */
