@@ -1,0 +1,107 @@
+/** The `Store` port on one SQLite file that several hubs may have open at once: puts its parts together. */
+import type { DatabaseSync } from "node:sqlite";
+import type { Clock, RandomBytes } from "../../../shared/clock.ts";
+import { ulidSource } from "../../../shared/ids.ts";
+import type { Logger } from "../../../shared/log.ts";
+import { systemJitter, systemTimers } from "../../../shared/system-process.ts";
+import type { Timers } from "../../../shared/timers.ts";
+import { createContentStore } from "../content-store.ts";
+import type { HistoryRules } from "../history-record.ts";
+import { createHistoryStore } from "../history-store.ts";
+import { createJobsStore } from "../jobs-store.ts";
+import { keys } from "../keys.ts";
+import { createLedgerStore } from "../ledger-store.ts";
+import { storeFormat } from "../level-store.ts";
+import { createRetentionStore } from "../retention-store.ts";
+import type { Store } from "../store.ts";
+import { SharedWriter } from "./shared-writer-store.ts";
+import { openSqliteFile, runKey } from "./sqlite-file-store.ts";
+import { SqliteRows } from "./sqlite-rows-store.ts";
+
+export interface SqliteStoreOptions {
+  readonly file: string;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly logger: Logger;
+  /** Default: the system's. */
+  readonly timers?: Timers;
+  /** Cap of one agent's down ledger; default 10,000 entries and 64 MiB. The same for all who open the file. */
+  readonly downCap?: { readonly entries: number; readonly bytes: number };
+  /** Default: `new DatabaseSync`. */
+  readonly connect?: (file: string) => DatabaseSync;
+}
+
+export interface SqliteStore extends Store {
+  /** Made with the file: another one means that the store was lost. */
+  readonly incarnation: string;
+}
+
+const highWater = keys.setting("clock_high_water");
+
+/** Opens or creates the file. FOLDER_UNUSABLE, STORE_CORRUPT, STORE_FORMAT, STORE_WRITE (held by another for long). */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
+  const { file, clock, random, logger, timers = systemTimers, connect } = options;
+  const { downCap = { entries: 10_000, bytes: 64 * 1024 * 1024 } } = options;
+  const newId = ulidSource(clock, random);
+  const patience = { timers, jitter: systemJitter };
+  const { db, incarnation } = await openSqliteFile({
+    file,
+    format: storeFormat,
+    newId,
+    patience,
+    ...(connect !== undefined && { connect }),
+  });
+  try {
+    const rows = new SqliteRows(db, patience);
+    // As of the batch that is being made: other processes move both on.
+    let run = "";
+    let latestMs = 0;
+    const saw = (ms: number) => {
+      latestMs = Math.max(latestMs, ms);
+    };
+    const writer = new SharedWriter({
+      db,
+      rows,
+      patience,
+      logger,
+      begin: () => {
+        run = rows.get(runKey) ?? "";
+        saw(Number(rows.get(highWater) ?? 0));
+      },
+      stamp: (draft) => {
+        saw(clock.now());
+        draft.put(highWater, latestMs);
+      },
+    });
+    const now = () => clock.now();
+    const rules: HistoryRules = {
+      // All processes number in the same epochs until another one comes to them.
+      get run() {
+        return run;
+      },
+      newEpochId: newId,
+      now,
+      saw,
+      maxEntries: downCap.entries,
+      maxBytes: downCap.bytes,
+    };
+    const database = { level: rows };
+    const { reload: _, ...content } = await createContentStore({ database, writer, now });
+    return {
+      ...content,
+      ...createLedgerStore({ database, writer, rules, now }),
+      ...createHistoryStore({ database, writer, rules }),
+      ...createJobsStore({ database, writer }),
+      ...createRetentionStore({ database, writer }),
+      subscribeChanges: (listener) => writer.subscribe(listener),
+      incarnation,
+      close: async () => {
+        await writer.close();
+        if (db.isOpen) db.close();
+      },
+    };
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
