@@ -1,21 +1,22 @@
 /** The agent's composition root: one straight line in order of dependence, taken down in reverse. */
-import { mkdir } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { BlobStore } from "../shared/blobs/blob-fs.ts";
 import { blobResponder, blobSize, fetchBlob } from "../shared/blobs/blob-transfer.ts";
-import { startBlobTidy } from "../shared/blobs/tidy.ts";
+import { tidyBlobs } from "../shared/blobs/tidy.ts";
+import { type Chore, startChores } from "../shared/chores.ts";
 import { parseTimestamp, timestamp } from "../shared/clock.ts";
 import type { LogConfig } from "../shared/config/log-settings.ts";
 import { daemonLogger } from "../shared/daemon-log-process.ts";
 import { PetrelError } from "../shared/errors.ts";
+import { makeDataFolder } from "../shared/folder-fs.ts";
 import { ulidSource } from "../shared/ids.ts";
 import type { Json, JsonObject } from "../shared/json.ts";
 import { Link } from "../shared/link/link.ts";
 import type { Logger } from "../shared/log.ts";
 import type { BlobRef } from "../shared/model/execution.ts";
-import { parseBrokerUrl } from "../shared/mqtt/broker-url.ts";
+import { parseBrokerUrl, shownBrokerUrl } from "../shared/mqtt/broker-url.ts";
 import { watchForEnd } from "../shared/signals-process.ts";
 import { retryLocked } from "../shared/storage/retry-locked.ts";
 import { systemClock, systemJitter, systemRandom, systemTimers } from "../shared/system-process.ts";
@@ -92,7 +93,7 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
   const teardown = new Teardown({ timers, log });
   try {
     const workFolder = join(options.data, "work");
-    await makeFolder(workFolder);
+    await makeDataFolder(workFolder, 0o755);
 
     const store = await retryLocked(lockPatienceMs, time, () =>
       openAgentStore({
@@ -106,15 +107,18 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
     teardown.add("store", () => store.close());
     const { database, outbox, marks } = store;
     const blobs = await BlobStore.open({ folder: join(options.data, "blobs") });
-    const tidy = startBlobTidy({
-      store: blobs,
-      named: async () => new Set(),
-      limits: { youngMs: 86_400_000, maxAgeMs: 7 * 86_400_000, maxBytes: 1024 * 1024 * 1024 },
-      timers,
-      now,
-      log,
-    });
-    teardown.add("blob tidy", () => tidy.stop());
+    const tidying: Chore = {
+      name: "results and parameters that nobody has asked for are removed",
+      firstAfterMs: 120_000,
+      everyMs: 3_600_000,
+      work: async () => {
+        const limits = { youngMs: 86_400_000, maxAgeMs: 7 * 86_400_000, maxBytes: 1024 * 1024 * 1024 };
+        await tidyBlobs({ store: blobs, named: async () => new Set(), limits, now, log });
+        return undefined;
+      },
+    };
+    const chores = startChores([tidying], { timers, log });
+    teardown.add("chores", () => chores.stop());
 
     // The hub's clock, as last heard; between two hellos a monotonic clock carries it on.
     let hubTime = { atMs: clock.now(), heardAt: clock.monotonic() };
@@ -269,23 +273,11 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
     const made = link;
     receive = (kind, bytes) => made.receive(kind, bytes);
     teardown.add("link", () => made.close());
-    log.info("agent started", { id: options.id, hub: options.hub, data: options.data });
+    log.info("agent started", { id: options.id, hub: shownBrokerUrl(options.hub), data: options.data });
     return { stop: () => teardown.run() };
   } catch (error) {
     await teardown.run();
     throw error;
-  }
-}
-
-async function makeFolder(folder: string): Promise<void> {
-  try {
-    await mkdir(folder, { recursive: true, mode: 0o755 });
-  } catch (cause) {
-    throw new PetrelError("FOLDER_UNUSABLE", `the data folder cannot be used: ${(cause as Error).message}`, {
-      where: folder,
-      hint: "choose another with --data, or mend its owner and mode",
-      cause,
-    });
   }
 }
 

@@ -1,17 +1,17 @@
 /** The hub's composition root: one straight line in order of dependence, taken down in reverse. */
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { BlobStore } from "../shared/blobs/blob-fs.ts";
 import { type BlobFetch, blobResponder, fetchBlob } from "../shared/blobs/blob-transfer.ts";
-import { startBlobTidy } from "../shared/blobs/tidy.ts";
 import { timestamp } from "../shared/clock.ts";
 import type { ListenAddress } from "../shared/config/listen.ts";
 import type { LogConfig } from "../shared/config/log-settings.ts";
 import { daemonLogger } from "../shared/daemon-log-process.ts";
 import { PetrelError } from "../shared/errors.ts";
+import { makeDataFolder } from "../shared/folder-fs.ts";
 import { ulidSource } from "../shared/ids.ts";
 import type { Logger } from "../shared/log.ts";
-import { parseBrokerUrl } from "../shared/mqtt/broker-url.ts";
+import type { Execution } from "../shared/model/execution.ts";
+import { parseBrokerUrl, shownBrokerUrl } from "../shared/mqtt/broker-url.ts";
 import { SlowRegex } from "../shared/rules/slow-regex-process.ts";
 import { watchForEnd } from "../shared/signals-process.ts";
 import { retryLocked } from "../shared/storage/retry-locked.ts";
@@ -22,14 +22,13 @@ import { devAuthenticator } from "../shared/wire/authenticator.ts";
 import { AgentLinks } from "./agents/agent-links.ts";
 import { openAgentRegistry } from "./agents/agent-registry.ts";
 import { createGreeter } from "./agents/greeting.ts";
-import { watchLostAgents } from "./agents/lost-agents.ts";
 import { startNeighbor } from "./agents/neighbor-process.ts";
 import { BackupDesk } from "./backup/backup-desk.ts";
 import { refuseTarget, writeBackup } from "./backup/backup-fs.ts";
-import { startBroker } from "./broker/broker-mqtt.ts";
-import { connectExternal } from "./broker/external-mqtt.ts";
+import { restoredAt, restoredSetting } from "./backup/restored.ts";
 import { requireLoopback } from "./broker/listen-mqtt.ts";
-import type { HubTransport, TransportEvents } from "./broker/transport.ts";
+import { openTransport } from "./broker/open-mqtt.ts";
+import type { TransportEvents } from "./broker/transport.ts";
 import { datastoreResponders } from "./datastore/key-answers.ts";
 import { openKeyBook } from "./datastore/key-book.ts";
 import { hubAgentId } from "./executions/place.ts";
@@ -37,6 +36,7 @@ import { fetchResultJob } from "./executions/result-blobs.ts";
 import { resultFetcher } from "./executions/result-fetcher.ts";
 import { RunDesk } from "./executions/run-desk.ts";
 import { createShrinker } from "./executions/shrink.ts";
+import { startHousekeeping } from "./housekeeping.ts";
 import { apiKeyOf, writeApiFile } from "./http/api-file-fs.ts";
 import { listenApi } from "./http/listen-http.ts";
 import { createApi } from "./http/server-http.ts";
@@ -52,7 +52,6 @@ import { createOperations } from "./operations-service.ts";
 import { readBuiltInPacks } from "./packs/built-in-fs.ts";
 import { PackDesk } from "./packs/pack-desk.ts";
 import { Telling } from "./packs/telling.ts";
-import { startRetention } from "./retention/retention.ts";
 import { openLiveRules } from "./rules/live-rules.ts";
 import { RuleDesk } from "./rules/rule-desk.ts";
 import { createHubClock } from "./store/hub-clock.ts";
@@ -78,6 +77,7 @@ export interface HubOptions {
 
 export interface RunningHub {
   readonly url: string;
+  /** Without user name and password. */
   readonly mqtt: string;
   readonly operations: HubOperations;
   readonly store: Store;
@@ -88,8 +88,6 @@ export interface RunningHub {
 const topicPrefix = "petrel";
 /** Milliseconds for one range of a blob to come from an agent. */
 const rangeWithinMs = 15_000;
-/** Milliseconds an agent may be away before what runs on it is abandoned. */
-const abandonAfterMs = 3_600_000;
 /** How long another process may still hold the folder: one that is just ending. */
 const lockPatienceMs = 5_000;
 
@@ -100,7 +98,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
   const jitter = systemJitter;
   const teardown = new Teardown({ timers, log });
   try {
-    await makeFolder(options.data);
+    await makeDataFolder(options.data, 0o700);
     const storeOptions = { folder: join(options.data, "store"), random: systemRandom, logger: log };
     const store = await retryLocked(lockPatienceMs, { clock: systemClock, timers }, () =>
       openLevelStore({ ...storeOptions, clock: systemClock }),
@@ -113,6 +111,8 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     const time = { clock, timers, jitter };
     const hub = await hubName(store, newId);
 
+    const restoredAtMs = restoredAt(await store.setting(restoredSetting));
+    if (restoredAtMs !== null) log.info("this database was restored", { at: timestamp(restoredAtMs) });
     const blobs = await BlobStore.open({ folder: join(options.data, "blobs") });
     const source = { copy: store.copy, blobs, format: storeFormat, version, hub, data: options.data, now };
     const backups = new BackupDesk({
@@ -149,7 +149,20 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       if (record === null) return null;
       const execution = (id: string) => store.execution(id);
       const count = (what: string) => log.debug("entry of no effect", { agent, what });
-      return { agent: record, nowMs, newId, execution, judge, count };
+      const taking = { agent: record, nowMs, newId, execution, judge, count };
+      if (restoredAtMs === null) return taking;
+      let open: Promise<readonly Execution[]> | null = null;
+      return {
+        ...taking,
+        recovery: {
+          restoredAtMs,
+          open: () => {
+            open ??= store.openExecutions(agent);
+            return open;
+          },
+          instanceIsKnown: async (id) => (await store.instance(id)) !== null,
+        },
+      };
     };
     const records = openIntakeRecords(options.data);
     teardown.add("intake records", () => records.close());
@@ -231,31 +244,17 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       onTakeover: (agent, before, after) =>
         log.warn("an agent id connected a second time; the newer connection stays", { agent, before, after }),
     };
-    let transport: HubTransport;
-    let mqtt: string;
-    if (options.brokerUrl === null) {
-      const broker = await startBroker({
-        ...events,
-        listen: options.mqtt,
-        prefix: topicPrefix,
-        dev: options.dev,
-        logger: log,
-        clock,
-      });
-      mqtt = `mqtt://${broker.address.host}:${broker.address.port}`;
-      transport = broker;
-    } else {
-      const { brokerUrl: url } = options;
-      transport = connectExternal({
-        ...events,
-        ...time,
-        url,
-        prefix: topicPrefix,
-        name: hub,
-        logger: log,
-      });
-      mqtt = url;
-    }
+    const { transport, url: brokerUrl } = await openTransport({
+      ...events,
+      ...time,
+      brokerUrl: options.brokerUrl,
+      listen: options.mqtt,
+      dev: options.dev,
+      prefix: topicPrefix,
+      name: hub,
+      logger: log,
+    });
+    const mqtt = shownBrokerUrl(brokerUrl);
     teardown.add("agent links", () => links.close());
     teardown.add("broker", () => transport.stop());
 
@@ -303,30 +302,30 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     const url = await listenApi(api, options.http);
     await writeApiFile(options.data, { url, key, mqtt, pid: process.pid });
 
-    const { days, maxInstances } = options.retention;
-    const retention = startRetention({ store, timers, logger: log, now, days, maxInstances });
-    teardown.add("retention", () => retention.stop());
-    const lost = watchLostAgents({ store, registry, timers, log, now, afterMs: abandonAfterMs });
-    teardown.add("lost agents", () => lost.stop());
-    const tidy = startBlobTidy({
-      store: blobs,
-      named: async () => new Set([...(await store.referencedBlobs()), ...backups.pinned]),
-      limits: { youngMs: 3_600_000, maxAgeMs: 3_600_000, maxBytes: 0 },
+    const housekeeping = startHousekeeping({
+      store,
+      registry,
+      keys,
+      blobs,
+      pinned: () => backups.pinned,
+      retention: options.retention,
+      now,
+      hostNow: () => systemClock.now(),
       timers,
-      now: () => systemClock.now(),
       log,
     });
-    teardown.add("blob tidy", () => tidy.stop());
+    teardown.add("housekeeping", () => housekeeping.stop());
     if (options.withAgent) {
       const neighbor = startNeighbor({
         data: join(options.data, "agent"),
-        hub: mqtt,
+        hub: brokerUrl,
         log: options.log,
         logger: log,
         timers,
+        jitter,
         ...(options.agentLog !== undefined && { logFile: options.agentLog }),
       });
-      teardown.add("agent beside the hub", () => neighbor.stop(), 15_000);
+      teardown.add("agent beside the hub", () => neighbor.stop(), 10_000);
     }
     log.warn("dev mode: loopback only, agents are not enrolled and packets are not signed");
     log.info("hub started", { hub, http: url, mqtt, data: options.data });
@@ -360,18 +359,6 @@ async function hubName(store: Store, newId: () => string): Promise<string> {
   const name = `hub-${newId().toLowerCase()}`;
   await store.putSetting("hub", name);
   return name;
-}
-
-async function makeFolder(folder: string): Promise<void> {
-  try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-  } catch (cause) {
-    throw new PetrelError("FOLDER_UNUSABLE", `the data folder cannot be used: ${(cause as Error).message}`, {
-      where: folder,
-      hint: "choose another with --data, or mend its owner and mode",
-      cause,
-    });
-  }
 }
 
 /** Runs until a signal. Resolves to the exit code; says `ready …` on standard output once agents and people may come. */

@@ -1,7 +1,20 @@
-/** What several parts do to folders: see whether one is empty, and have it on disk. */
-import { open, readdir } from "node:fs/promises";
+/** What several parts do to folders: make one, see whether one is empty, and have it on disk. */
+import { mkdir, open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { PetrelError } from "./errors.ts";
+
+/** Creates what is missing of it, with this mode. FOLDER_UNUSABLE. */
+export async function makeDataFolder(folder: string, mode: number): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true, mode });
+  } catch (cause) {
+    throw new PetrelError("FOLDER_UNUSABLE", `the data folder cannot be used: ${(cause as Error).message}`, {
+      where: folder,
+      hint: "choose another with --data, or mend its owner and mode",
+      cause,
+    });
+  }
+}
 
 /** Names in it; empty when it does not exist. FOLDER_UNUSABLE when it is no folder, or may not be read. */
 export async function namesIn(folder: string): Promise<readonly string[]> {

@@ -3,7 +3,6 @@ import { parseTimestamp } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { AgentRecord } from "../../shared/model/agent.ts";
 import type { Execution, Status } from "../../shared/model/execution.ts";
-import type { Timers } from "../../shared/timers.ts";
 import { step } from "../executions/life.ts";
 import type { Store } from "../store/store.ts";
 import type { AgentRegistry } from "./agent-registry.ts";
@@ -31,39 +30,13 @@ export function giveUp(execution: Execution, nowMs: number): Execution | null {
 export interface LostAgentsOptions {
   readonly store: Store;
   readonly registry: AgentRegistry;
-  readonly timers: Timers;
   readonly log: Logger;
   readonly now: () => number;
   /** Milliseconds an agent may be away. */
   readonly afterMs: number;
 }
 
-const everyMs = 60_000;
-
-export function watchLostAgents(options: LostAgentsOptions): { stop(): Promise<void> } {
-  const { timers, log } = options;
-  let cancel = () => {};
-  let isStopped = false;
-  let looking: Promise<void> = Promise.resolve();
-  const plan = (): void => {
-    if (isStopped) return;
-    cancel = timers.after(everyMs, () => {
-      looking = look(options)
-        .catch((error) => log.error("lost agents could not be looked after", { error }))
-        .then(plan);
-    });
-  };
-  plan();
-  return {
-    async stop() {
-      isStopped = true;
-      cancel();
-      await looking;
-    },
-  };
-}
-
-async function look({ store, registry, log, now, afterMs }: LostAgentsOptions): Promise<void> {
+export async function abandonLost({ store, registry, log, now, afterMs }: LostAgentsOptions): Promise<void> {
   for (const agent of registry.all()) {
     if (!isLost(agent, now(), afterMs)) continue;
     for (const open of await store.openExecutions(agent.id)) {

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { backoffMs } from "../../shared/backoff.ts";
+import { type Backoff, backoffMs } from "../../shared/backoff.ts";
 import type { LogConfig } from "../../shared/config/log-settings.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { Timers } from "../../shared/timers.ts";
@@ -11,49 +11,59 @@ import { hubAgentId } from "../executions/place.ts";
 export interface NeighborOptions {
   /** The agent's data folder. */
   readonly data: string;
-  /** The broker that both use. */
+  /** The broker that both use. It may hold a password: other users see a command line, but not the environment. */
   readonly hub: string;
   readonly log: LogConfig;
   /** Takes its log; without one it goes where the hub's standard error goes. */
   readonly logFile?: string;
   readonly logger: Logger;
   readonly timers: Timers;
+  readonly jitter: () => number;
+  /** Default: the agent of this installation. */
+  readonly program?: string;
 }
 
 /** An agent that lived this long did not end because of how it was started. */
 const healthyMs = 60_000;
-const backoff = { firstMs: 500, mostMs: 30_000 };
+const backoff: Backoff = { firstMs: 500, mostMs: 30_000 };
+/** An agent needs up to 8 s to end its actions and sensors; Ctrl-C has to be over within 10. */
+const stopWithinMs = 9_000;
 const agentProgram = fileURLToPath(new URL("../../agent/agent-cli.ts", import.meta.url));
 
 /**
  * The agent is in a session of its own, so that Ctrl-C in the hub's terminal does not reach it: it goes when the hub
  * says so, or when the pipe to its standard input breaks because the hub was killed.
  */
-export function startNeighbor({ data, hub, log, logFile, logger, timers }: NeighborOptions): {
-  stop(): Promise<void>;
-} {
+export function startNeighbor(options: NeighborOptions): { stop(): Promise<void> } {
+  const { logger, timers, jitter } = options;
   let child: ChildProcess | null = null;
   let isStopped = false;
   let failures = 0;
-  let startedAt = 0;
   let cancel = () => {};
   let whenGone = () => {};
 
+  const startLater = (fields: Record<string, unknown>): void => {
+    const delayMs = Math.round(backoffMs(backoff, failures++, jitter()));
+    logger.error("the agent beside the hub has ended; it is started again", { ...fields, delayMs });
+    cancel = timers.after(delayMs, start);
+  };
   const start = (): void => {
-    const args = ["run", "--data", data, "--hub", hub, "--id", hubAgentId, "--exit-with-parent"];
-    const flags = ["--log-level", log.level, "--log-format", log.format];
-    const output = logFile === undefined ? "inherit" : openSync(logFile, "a", 0o600);
-    const started = spawn(
-      process.execPath,
-      ["--disable-warning=ExperimentalWarning", agentProgram, ...args, ...flags],
-      { detached: true, stdio: ["pipe", output, output] },
-    );
-    if (typeof output === "number") closeSync(output);
+    const startedAt = performance.now();
+    let started: ChildProcess;
+    try {
+      started = spawnAgent(options);
+    } catch (error) {
+      // No file descriptor, no memory, no place for its log: none of that ends the hub.
+      startLater({ error });
+      return;
+    }
     child = started;
-    startedAt = performance.now();
-    // Its end is told by `exit`; an error of the pipe says the same again.
+    // Its end is told by `close`; an error of the pipe says the same again.
     started.stdin?.on("error", () => {});
-    started.on("error", (error) => logger.error("the agent beside the hub cannot be started", { error }));
+    let fault: Error | null = null;
+    started.on("error", (error) => {
+      fault = error;
+    });
     started.on("close", (code, signal) => {
       child = null;
       if (isStopped) {
@@ -61,9 +71,7 @@ export function startNeighbor({ data, hub, log, logFile, logger, timers }: Neigh
         return;
       }
       if (performance.now() - startedAt > healthyMs) failures = 0;
-      const delayMs = backoffMs(backoff, failures++, 0.5);
-      logger.error("the agent beside the hub has ended; it is started again", { code, signal, delayMs });
-      cancel = timers.after(delayMs, start);
+      startLater(fault === null ? { code, signal } : { error: fault });
     });
   };
   start();
@@ -74,7 +82,10 @@ export function startNeighbor({ data, hub, log, logFile, logger, timers }: Neigh
       const running = child;
       if (running === null) return Promise.resolve();
       return new Promise((resolve) => {
-        const cancelKill = timers.after(12_000, () => running.kill("SIGKILL"));
+        const cancelKill = timers.after(stopWithinMs, () => {
+          logger.error("the agent beside the hub does not end; it is killed", { withinMs: stopWithinMs });
+          running.kill("SIGKILL");
+        });
         whenGone = () => {
           cancelKill();
           resolve();
@@ -83,4 +94,19 @@ export function startNeighbor({ data, hub, log, logFile, logger, timers }: Neigh
       });
     },
   };
+}
+
+function spawnAgent({ data, hub, log, logFile, program = agentProgram }: NeighborOptions): ChildProcess {
+  const args = ["run", "--data", data, "--id", hubAgentId, "--exit-with-parent"];
+  const flags = ["--log-level", log.level, "--log-format", log.format];
+  const output = logFile === undefined ? "inherit" : openSync(logFile, "a", 0o600);
+  try {
+    return spawn(process.execPath, ["--disable-warning=ExperimentalWarning", program, ...args, ...flags], {
+      detached: true,
+      stdio: ["pipe", output, output],
+      env: { ...process.env, PETREL_HUB: hub },
+    });
+  } finally {
+    if (typeof output === "number") closeSync(output);
+  }
 }

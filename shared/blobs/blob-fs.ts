@@ -94,9 +94,10 @@ export class BlobStore {
     return bytes;
   }
 
-  /** Does nothing when there is none. */
-  async delete(digest: string): Promise<void> {
-    await rm(this.#path(digest), { force: true });
+  /** Leaves one that was stored again after `storedAt` (see `list`). Does nothing when there is none. */
+  async delete(digest: string, storedAt: number): Promise<void> {
+    const found = await this.#stat(digest);
+    if (found !== null && found.mtimeMs <= storedAt) await rm(this.#path(digest), { force: true });
   }
 
   /** Content that is stored again counts as stored now. */

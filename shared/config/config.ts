@@ -20,6 +20,8 @@ export interface Setting {
   readonly env?: string;
   /** For people: what it does, with its unit. */
   readonly text: string;
+  /** A value as it may be shown, when it may hold a secret. */
+  readonly shown?: (value: string) => string;
 }
 
 export interface ConfigLayers {

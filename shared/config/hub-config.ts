@@ -1,4 +1,5 @@
 /** What can be set in `hub.yaml`. */
+import { shownBrokerUrl } from "../mqtt/broker-url.ts";
 import type { Setting } from "./config.ts";
 import { type LogConfig, logSettings } from "./log-settings.ts";
 
@@ -44,6 +45,7 @@ export const hubSettings: readonly Setting[] = [
     schema: { type: "string", pattern: "^mqtts?://\\S+$" },
     default: null,
     env: "PETREL_BROKER_URL",
+    shown: shownBrokerUrl,
     text: "An MQTT broker to use in place of the embedded one, such as mqtt://127.0.0.1:1883.",
   },
   {

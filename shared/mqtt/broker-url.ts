@@ -39,6 +39,13 @@ export function parseBrokerUrl(text: string): BrokerAddress {
   };
 }
 
+/** The URL as it may be shown and logged: without user name and password. */
+export function shownBrokerUrl(text: string): string {
+  if (!URL.canParse(text)) return "";
+  const { protocol, host } = new URL(text);
+  return `${protocol}//${host}`;
+}
+
 function decoded(text: string, where: string): string {
   try {
     return decodeURIComponent(text);

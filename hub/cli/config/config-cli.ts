@@ -29,6 +29,10 @@ function valueAt(values: unknown, path: string): Json {
   return (place ?? null) as Json;
 }
 
+function shownValue(value: Json, safe: ((value: string) => string) | undefined): Json {
+  return typeof value === "string" && safe !== undefined ? safe(value) : value;
+}
+
 export const configCommands: NounCommands = (noun, { io, globals }) => {
   const show = withHubFlags(noun.command("show"))
     .description("show what `petrel hub` would start with, given the same flags")
@@ -36,9 +40,9 @@ export const configCommands: NounCommands = (noun, { io, globals }) => {
   withExample(show, "petrel config show --origin --config hub.yaml").action(
     async (options: { origin?: boolean }, self: Command) => {
       const { values, origins } = await hubConfig(self, io);
-      const rows = hubSettings.map(({ path, text }) => ({
+      const rows = hubSettings.map(({ path, text, shown: safe }) => ({
         setting: path,
-        value: valueAt(values, path),
+        value: shownValue(valueAt(values, path), safe),
         origin: origins[path] ?? "default",
         text,
       }));

@@ -20,3 +20,20 @@ test("a look removes what nothing names from the disk, and leaves what a record 
   expect(await store.has(loose.digest)).toBe(false);
   expect((await store.list()).map(({ digest }) => digest)).toEqual([kept.digest]);
 });
+
+test("what is stored again while it is looked at stays", async () => {
+  const store = await BlobStore.open({ folder: await tempFolder("blobs") });
+  const { digest } = await store.put(Buffer.from("again"));
+  await tidyBlobs({
+    store,
+    named: async () => {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      await store.put(Buffer.from("again"));
+      return new Set();
+    },
+    limits: { youngMs: 3_600_000, maxAgeMs: 3_600_000, maxBytes: 0 },
+    now: () => Date.now() + 3_600_001,
+    log: silentLogger,
+  });
+  expect(await store.has(digest)).toBe(true);
+});

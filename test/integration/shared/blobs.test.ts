@@ -72,8 +72,11 @@ describe("a store", () => {
     const byDigest = (a: { digest: string }, b: { digest: string }) => a.digest.localeCompare(b.digest);
     const listed = (await blobs.list()).map(({ digest, size }) => ({ digest, size }));
     expect(listed.sort(byDigest)).toEqual([...refs].sort(byDigest));
-    await blobs.delete(refs[0]?.digest ?? "");
-    await blobs.delete(refs[0]?.digest ?? "");
+    const storedAt = (await blobs.list()).find(({ digest }) => digest === refs[0]?.digest)?.storedAt ?? 0;
+    await blobs.delete(refs[0]?.digest ?? "", storedAt - 1);
+    expect(await blobs.has(refs[0]?.digest ?? "")).toBe(true);
+    await blobs.delete(refs[0]?.digest ?? "", storedAt);
+    await blobs.delete(refs[0]?.digest ?? "", storedAt);
     expect(await blobs.has(refs[0]?.digest ?? "")).toBe(false);
     expect(await blobs.has(refs[1]?.digest ?? "")).toBe(true);
   });
@@ -92,7 +95,7 @@ describe("a store", () => {
     const blobs = await openBlobs();
     for (const digest of ["sha256:../../etc/passwd", "../x", "", `sha256:${"0".repeat(63)}/`]) {
       await expect(blobs.read(digest, 0, 1)).rejects.toMatchObject({ code: "BLOB_MISSING" });
-      await expect(blobs.delete(digest)).rejects.toMatchObject({ code: "BLOB_MISSING" });
+      await expect(blobs.delete(digest, 0)).rejects.toMatchObject({ code: "BLOB_MISSING" });
     }
   });
 

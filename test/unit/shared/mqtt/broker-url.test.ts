@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseBrokerUrl } from "../../../../shared/mqtt/broker-url.ts";
+import { parseBrokerUrl, shownBrokerUrl } from "../../../../shared/mqtt/broker-url.ts";
 
 describe("a broker's URL", () => {
   test.each([
@@ -24,6 +24,16 @@ describe("a broker's URL", () => {
     ["", "CONFIG_INVALID"],
   ])("%s is refused with %s", (text, code) => {
     expect(() => parseBrokerUrl(text)).toThrow(expect.objectContaining({ code }));
+  });
+
+  test.each([
+    ["mqtt://127.0.0.1:1884", "mqtt://127.0.0.1:1884"],
+    ["mqtt://me:secret@[::1]:1884/", "mqtt://[::1]:1884"],
+    ["mqtt://me:se%40cret@localhost", "mqtt://localhost"],
+    ["me:secret", "me://"],
+    ["no url secret", ""],
+  ])("%s is shown as %s", (text, expected) => {
+    expect(shownBrokerUrl(text)).toBe(expected);
   });
 
   test("a refusal does not show the password", () => {

@@ -1,0 +1,38 @@
+/** Opens the hub's way to its agents: the broker inside it, or a connection to one that is there already. */
+import type { Clock } from "../../shared/clock.ts";
+import type { ListenAddress } from "../../shared/config/listen.ts";
+import type { Logger } from "../../shared/log.ts";
+import type { Timers } from "../../shared/timers.ts";
+import { startBroker } from "./broker-mqtt.ts";
+import { connectExternal } from "./external-mqtt.ts";
+import type { HubTransport, TransportEvents } from "./transport.ts";
+
+export interface TransportOptions extends TransportEvents {
+  /** `null`: the embedded broker, at `listen`. May hold a user name and a password. */
+  readonly brokerUrl: string | null;
+  readonly listen: ListenAddress;
+  readonly dev: boolean;
+  /** First levels of every topic. */
+  readonly prefix: string;
+  /** This hub's name to an external broker; the same after a restart. */
+  readonly name: string;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly jitter: () => number;
+  readonly logger: Logger;
+}
+
+export interface OpenTransport {
+  readonly transport: HubTransport;
+  /** Where agents connect to, with what they need to be let in. */
+  readonly url: string;
+}
+
+/** Rejects with HUB_INSECURE_LISTEN, HUB_PORT_IN_USE, LINK_INSECURE, CONFIG_INVALID. */
+export async function openTransport(options: TransportOptions): Promise<OpenTransport> {
+  const { brokerUrl } = options;
+  if (brokerUrl !== null)
+    return { transport: connectExternal({ ...options, url: brokerUrl }), url: brokerUrl };
+  const broker = await startBroker(options);
+  return { transport: broker, url: `mqtt://${broker.address.host}:${broker.address.port}` };
+}

@@ -1,0 +1,89 @@
+/** What the hub does now and then so that nothing grows without bound, and nothing waits for ever. */
+import { type BlobTidyOptions, tidyBlobs } from "../shared/blobs/tidy.ts";
+import { type Chore, startChores } from "../shared/chores.ts";
+import { timestamp } from "../shared/clock.ts";
+import type { Logger } from "../shared/log.ts";
+import type { Timers } from "../shared/timers.ts";
+import type { AgentRegistry } from "./agents/agent-registry.ts";
+import { abandonLost } from "./agents/lost-agents.ts";
+import type { KeyBook } from "./datastore/key-book.ts";
+import type { Store } from "./store/store.ts";
+
+export interface HousekeepingOptions {
+  readonly store: Store;
+  readonly registry: AgentRegistry;
+  readonly keys: KeyBook;
+  readonly blobs: BlobTidyOptions["store"];
+  /** Digests of blobs that must stay although no record names them. */
+  readonly pinned: () => Iterable<string>;
+  readonly retention: { readonly days: number; readonly maxInstances: number };
+  /** Hub time in ms. */
+  readonly now: () => number;
+  /** Milliseconds since the epoch by the host's clock, which files' times are from. */
+  readonly hostNow: () => number;
+  readonly timers: Timers;
+  readonly log: Logger;
+}
+
+const minuteMs = 60_000;
+const hourMs = 3_600_000;
+const dayMs = 86_400_000;
+/** Milliseconds an agent may be away before what runs on it is abandoned. */
+const abandonAfterMs = hourMs;
+/** A pause between two steps of a purge: intake comes first. */
+const pauseMs = 50;
+const familiesPerStep = 500;
+
+export function startHousekeeping(options: HousekeepingOptions): { stop(): Promise<void> } {
+  const { store, registry, keys, blobs, pinned, retention, now, hostNow, timers, log } = options;
+  const chores: readonly Chore[] = [
+    {
+      name: "executions of lost agents are abandoned",
+      firstAfterMs: minuteMs,
+      everyMs: minuteMs,
+      work: async () => {
+        await abandonLost({ store, registry, log, now, afterMs: abandonAfterMs });
+        return undefined;
+      },
+    },
+    {
+      name: "old history is removed",
+      firstAfterMs: minuteMs,
+      everyMs: 10 * minuteMs,
+      work: async () => {
+        const before = timestamp(now() - retention.days * dayMs);
+        const { maxInstances } = retention;
+        const gone = await store.purge({ before, maxInstances, batch: familiesPerStep });
+        if (gone.instances + gone.executions + gone.enforcements === 0) return undefined;
+        log.info("old history removed", { ...gone, before });
+        return pauseMs;
+      },
+    },
+    {
+      name: "datastore keys whose time is over are removed",
+      firstAfterMs: minuteMs,
+      everyMs: hourMs,
+      work: async () => {
+        const count = await keys.sweep();
+        if (count > 0) log.info("datastore keys removed: their time is over", { count });
+        return undefined;
+      },
+    },
+    {
+      name: "blobs that nothing names are removed",
+      firstAfterMs: 2 * minuteMs,
+      everyMs: hourMs,
+      work: async () => {
+        await tidyBlobs({
+          store: blobs,
+          named: async () => new Set([...(await store.referencedBlobs()), ...pinned()]),
+          limits: { youngMs: hourMs, maxAgeMs: hourMs, maxBytes: 0 },
+          now: hostNow,
+          log,
+        });
+        return undefined;
+      },
+    },
+  ];
+  return startChores(chores, { timers, log });
+}
