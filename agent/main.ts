@@ -72,6 +72,10 @@ const drainMs = 4_000;
 /** Milliseconds between TERM and KILL of an action's process group. */
 const termGraceMs = 2_000;
 const sensorPatienceMs = 3_000;
+/** Milliseconds that all of this may take before it is left behind. */
+const stopWorkMs = drainMs + termGraceMs + 4_000;
+/** Milliseconds that the hub is given to receipt what was said last. */
+const tellMs = 1_000;
 /** Milliseconds for one range of a blob to come from the hub. */
 const rangeWithinMs = 15_000;
 /** How long another process may still hold the folder: one that is just ending. */
@@ -141,7 +145,6 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
     const append: typeof outbox.append = (entries, ops) => outbox.append(entries, ops);
     const dispatches = new DispatchStore({ database, append, values, newId, now, log });
     const reports = new SensorReports({ ...time, append, newId, schedule: defaultSchedule, log });
-    teardown.add("sensor reports", () => reports.close());
     const groups = new SensorGroups(database);
     await endSurvivors(groups, log);
     const env = baseEnvironment(process.env);
@@ -223,12 +226,17 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
     });
     await actions.start();
     // Both may take seconds to end what does not want to; together they stay within what Ctrl-C may take.
-    const stopWork = async () => {
-      await Promise.all([actions.stop(), sensors.close(sensorPatienceMs)]);
+    let stopping: Promise<void> | null = null;
+    const stopWork = () => {
+      stopping ??= (async () => {
+        await applier.close();
+        await Promise.all([actions.stop(), sensors.close(sensorPatienceMs)]);
+        await reports.close();
+      })();
+      return stopping;
     };
-    teardown.add("actions and sensors", stopWork, drainMs + termGraceMs + 4_000);
+    teardown.add("actions and sensors", stopWork, stopWorkMs);
     await applier.start();
-    teardown.add("packs", () => applier.close());
 
     const presence = (state: "online" | "offline") =>
       encode(
@@ -273,6 +281,16 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
     const made = link;
     receive = (kind, bytes) => made.receive(kind, bytes);
     teardown.add("link", () => made.close());
+    // First of all, while there is still a link: what became of the work is told before the agent goes. A hub that
+    // does not answer is not waited for; it is told at the next start.
+    const stopAndTell = async () => {
+      await stopWork();
+      const until = clock.monotonic() + tellMs;
+      while (made.running && outbox.figures().entries > 0 && clock.monotonic() < until) {
+        await new Promise<void>((resolve) => timers.after(20, resolve));
+      }
+    };
+    teardown.add("work", stopAndTell, stopWorkMs + tellMs);
     log.info("agent started", { id: options.id, hub: shownBrokerUrl(options.hub), data: options.data });
     return { stop: () => teardown.run() };
   } catch (error) {

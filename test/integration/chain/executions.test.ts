@@ -188,6 +188,35 @@ action: {ref: core.echo, parameters: {message: "{{ st2kv.system.chain.shared }}"
   expect(await executionsOf(hub, "default.sees_keys")).toMatchObject([{ result: { stdout: "five" } }]);
 });
 
+test("an agent that is stopped lets its actions end, and tells the hub of them before it goes", async () => {
+  const { hub, user } = shared();
+  const leaving = await createAgent(hub, "leaving");
+  leaving.start();
+  await agentReady(hub, "leaving", ["chain", "core"]);
+  await waitUntil("its sensor to run", async () =>
+    (await hub.all<SensorRecord>("/v1/sensors?agent=leaving")).some(({ state }) => state === "running"),
+  );
+  const body = {
+    action: "core.local",
+    parameters: { cmd: "sleep 1; echo done" },
+    target: { host: "leaving" },
+  };
+  const { items } = await hub.api<{ items: Execution[] }>("POST", "/v1/executions", body);
+  const id = items[0]?.id ?? "";
+  await status(id, "running");
+  expect(await leaving.stop()).toBe(0);
+  expect(await execution(id)).toMatchObject({ status: "succeeded", result: { stdout: "done" } });
+  const sensors = await user.json<SensorRecord[]>("sensor", "list");
+  expect(sensors).toContainEqual(
+    expect.objectContaining({
+      agent: "leaving",
+      sensor: "chain.Spool",
+      state: "stopped",
+      agent_online: false,
+    }),
+  );
+});
+
 test("a host without python3 says so, for the sensor and for the action, and runs everything else", async () => {
   const { hub, user } = shared();
   const bare = await createAgent(hub, "bare", ["bare=yes"]);
