@@ -160,7 +160,10 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
             open ??= store.openExecutions(agent);
             return open;
           },
-          instanceIsKnown: async (id) => (await store.instance(id)) !== null,
+          family: async (id) => {
+            if ((await store.instance(id)) === null) return null;
+            return (await store.executions({ trigger_instance: id }, { limit: 1_000 })).items;
+          },
         },
       };
     };

@@ -70,6 +70,14 @@ function increment(bytes: Uint8Array): void {
 }
 
 /**
+ * The part of an execution's id that says what it is for. A hub restored from a backup takes a trigger in anew, later:
+ * the execution it makes differs from the one it made before in the rest, the time.
+ */
+export function purposeOf(execution: string): string {
+  return execution.slice(10);
+}
+
+/**
  * The id of the execution that `parts` (instance, rule ref, target agent, attempt) ask for.
  * Time is that of the hub's first intake, so ids sort by time and a replay computes the same id.
  */

@@ -9,7 +9,7 @@ import type { StoreOp } from "../../shared/storage/committer-store.ts";
 import type { AssignmentEntry, Credit, DownEntry } from "../../shared/wire/messages.ts";
 import { agentKey, agentKeys } from "../store/keys.ts";
 import type { DispatchMessage } from "./dispatcher.ts";
-import { namedIn, planIntake } from "./intake.ts";
+import { namedIn, planIntake, renamed } from "./intake.ts";
 import type { AppendUp, JournalStore } from "./journal-store.ts";
 import type { PassPoint } from "./kill-point-process.ts";
 
@@ -35,6 +35,8 @@ export class ActionInbox implements Inbox<DownEntry> {
   readonly #options: InboxOptions;
   /** Takes go one after the other: each decides on what the last has written. */
   #last: Promise<unknown> = Promise.resolve();
+  /** The mark that the last batch wrote; `null` when what is on disk is not certain. */
+  #mark: { readonly epoch: string; readonly upTo: number } | null = null;
 
   constructor(options: InboxOptions) {
     this.#options = options;
@@ -53,6 +55,7 @@ export class ActionInbox implements Inbox<DownEntry> {
       const { append, marks, newId, now } = this.#options;
       const at = timestamp(now());
       const gap: AppendEntry = { id: newId(), at, kind: "link-gap", epoch, from, to, reason };
+      this.#mark = null;
       await append([gap], [marks.put(epoch, to)]);
     });
   }
@@ -67,22 +70,29 @@ export class ActionInbox implements Inbox<DownEntry> {
     entries: readonly NumberedEntry<DownEntry>[],
   ): Promise<TakeOutcome> {
     const { append, marks, journal, runners, passPoint, now, hubNow, log } = this.#options;
-    const current = (await marks.read([epoch])).get(epoch) ?? 0;
+    const current =
+      this.#mark?.epoch === epoch ? this.#mark.upTo : ((await marks.read([epoch])).get(epoch) ?? 0);
     if (current !== mark) return { taken: false, upTo: current };
     const upTo = entries.at(-1)?.last ?? mark;
-    const { executions, packs } = namedIn(entries);
-    const plan = planIntake(entries, {
+    const named = namedIn(entries);
+    const earlier = await journal.earlierIds(named.executions);
+    const known = renamed(entries, earlier);
+    const { executions, packs } = earlier.size === 0 ? named : namedIn(known);
+    const plan = planIntake(known, {
       journal,
       runners,
       hubNow: hubNow(),
       at: timestamp(now()),
+      askedAs: new Map([...earlier].map(([asked, id]) => [id, asked])),
       states: await journal.states(executions),
       assignments: await this.#newestAssignments(packs),
     });
     const ops: StoreOp[] = [...plan.ops, marks.put(epoch, upTo)];
     const hasRequest = entries.some(({ entry }) => entry.kind === "action-request");
     if (hasRequest) passPoint("before-journal");
+    this.#mark = null;
     await append(plan.updates, ops);
+    this.#mark = { epoch, upTo };
     for (const note of plan.notes) note();
     if (hasRequest) passPoint("after-accepted");
     for (const entry of plan.unusable) log.error("an entry from the hub is of no use", entry);

@@ -21,7 +21,14 @@ import type { RunOutcome } from "./outcome.ts";
 /** What the journal gives to a plan: texts of rows, and what to remember once they are on disk. */
 export type JournalRows = Pick<
   JournalStore,
-  "acceptOps" | "cancelOps" | "settleOps" | "announcement" | "noteAccepted" | "noteCanceled" | "noteSettled"
+  | "acceptOps"
+  | "purposeOp"
+  | "cancelOps"
+  | "settleOps"
+  | "announcement"
+  | "noteAccepted"
+  | "noteCanceled"
+  | "noteSettled"
 >;
 
 export interface IntakeContext extends AdmitContext {
@@ -30,6 +37,8 @@ export interface IntakeContext extends AdmitContext {
   readonly at: string;
   /** Of each execution that the entries name. */
   readonly states: Map<string, JournalState>;
+  /** Names that a restored hub has for executions, by the names they have here (see `renamed`). */
+  readonly askedAs: ReadonlyMap<string, string>;
   /** Entry ids of the newest assignments known, by pack. */
   readonly assignments: ReadonlyMap<string, string>;
 }
@@ -54,6 +63,19 @@ export function namedIn(entries: readonly NumberedEntry<DownEntry>[]) {
     if (entry.kind === "assignment") packs.add(entry.pack);
   }
   return { executions: [...executions], packs: [...packs] };
+}
+
+/** The entries with the names that executions have here. */
+export function renamed(
+  entries: readonly NumberedEntry<DownEntry>[],
+  earlier: ReadonlyMap<string, string>,
+): readonly NumberedEntry<DownEntry>[] {
+  if (earlier.size === 0) return entries;
+  return entries.map((numbered): NumberedEntry<DownEntry> => {
+    const { entry } = numbered;
+    const execution = "execution" in entry ? earlier.get(entry.execution) : undefined;
+    return execution === undefined ? numbered : { ...numbered, entry: { ...entry, execution } as DownEntry };
+  });
 }
 
 export function planIntake(entries: readonly NumberedEntry<DownEntry>[], context: IntakeContext): IntakePlan {
@@ -105,13 +127,15 @@ function takeRequest(request: ActionRequestEntry, context: IntakeContext, plan: 
     case "repeat":
       return;
     case "answer":
-      plan.updates.push(journal.announcement(execution, admission.result));
+      // Under the name by which the hub knows it now.
+      plan.updates.push(journal.announcement(context.askedAs.get(execution) ?? execution, admission.result));
       return;
     case "accept": {
       const { ops, open } = journal.acceptOps(request);
       plan.ops.push(...ops);
-      plan.updates.push(journal.announcement(execution, { status: "accepted" }));
-      plan.notes.push(() => journal.noteAccepted(open));
+      const { action, trigger_instance } = request;
+      plan.updates.push(journal.announcement(execution, { status: "accepted", action, trigger_instance }));
+      plan.notes.push(() => journal.noteAccepted(open, request));
       plan.messages.push({ execution, status: "scheduled", size: open.size });
       states.set(execution, { phase: "accepted", cancel: null });
       return;
@@ -120,7 +144,7 @@ function takeRequest(request: ActionRequestEntry, context: IntakeContext, plan: 
       const early = state.phase === "canceled-early" ? state.cancel : null;
       const result = resultRecord(admission.outcome, context.at);
       const { entry, ops, size } = journal.settleOps(execution, result, early);
-      plan.ops.push(...ops);
+      plan.ops.push(...ops, journal.purposeOp(execution));
       plan.updates.push(entry);
       plan.notes.push(() => journal.noteSettled(execution, size, early));
       states.set(execution, { phase: "settled", result });

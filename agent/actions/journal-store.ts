@@ -2,6 +2,7 @@
 import type { ClassicLevel } from "classic-level";
 import { timestamp } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
+import { purposeOf } from "../../shared/ids.ts";
 import type { AppendEntry } from "../../shared/link/outbox-store.ts";
 import type { Committer, StoreOp } from "../../shared/storage/committer-store.ts";
 import type { ActionRequestEntry, ExecutionUpdateEntry } from "../../shared/wire/messages.ts";
@@ -46,6 +47,9 @@ export const journalRetention: JournalRetention = {
   bytes: 512 * 1024 * 1024,
 };
 const pruneStep = 500;
+/** Requests kept in memory until they are first asked for; larger ones are read from disk. */
+const maxFresh = 64;
+const maxFreshBytes = 16 * 1024;
 
 /**
  * Open executions are also in memory (a few hundred bytes each), settled ones are looked up on disk. Nothing in
@@ -55,6 +59,8 @@ export class JournalStore {
   readonly #options: JournalOptions;
   readonly #retention: JournalRetention;
   #open = new Map<string, OpenExecution>();
+  /** Requests accepted a moment ago: most run at once, and need not be read back. */
+  readonly #fresh = new Map<string, ActionRequestEntry>();
   /** Of settled rows, for the caps. */
   #settledCount = 0;
   #settledBytes = 0;
@@ -83,6 +89,7 @@ export class JournalStore {
         started: parse<StartedRecord>(started[at]),
         cancel: parse<CancelRecord>(cancels[at]),
       });
+    this.#fresh.clear();
     this.#settledCount = 0;
     this.#settledBytes = 0;
     for await (const size of level.values(agentRange(agentKeys.settled))) {
@@ -110,12 +117,14 @@ export class JournalStore {
   async states(executions: readonly string[]): Promise<Map<string, JournalState>> {
     const { level } = this.#options;
     const unknown = executions.filter((execution) => !this.#open.has(execution));
-    const results = await level.getMany(unknown.map((id) => agentKey(agentKeys.result, id)));
-    const cancels = await level.getMany(unknown.map((id) => agentKey(agentKeys.cancel, id)));
+    const rows = await level.getMany([
+      ...unknown.map((id) => agentKey(agentKeys.result, id)),
+      ...unknown.map((id) => agentKey(agentKeys.cancel, id)),
+    ]);
     const states = new Map<string, JournalState>();
     for (const [at, execution] of unknown.entries()) {
-      const result = parse<ResultRecord>(results[at]);
-      const cancel = parse<CancelRecord>(cancels[at]);
+      const result = parse<ResultRecord>(rows[at]);
+      const cancel = parse<CancelRecord>(rows[unknown.length + at]);
       if (result !== null) states.set(execution, { phase: "settled", result });
       else
         states.set(execution, cancel === null ? { phase: "unknown" } : { phase: "canceled-early", cancel });
@@ -127,8 +136,33 @@ export class JournalStore {
     return states;
   }
 
+  /**
+   * Of executions that a restored hub has made a second time, and so under another id: the id that each has here.
+   * To be asked for before anything is decided about them, or they would run a second time.
+   */
+  async earlierIds(executions: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const unknown = executions.filter((execution) => !this.#open.has(execution));
+    const found = await this.#options.level.getMany(unknown.map(purposeKey));
+    const earlier = new Map<string, string>();
+    for (const [at, execution] of unknown.entries()) {
+      const id = found[at];
+      if (id !== undefined && id !== execution) earlier.set(execution, id);
+    }
+    return earlier;
+  }
+
+  /** To be written with the first record of an execution. */
+  purposeOp(execution: string): StoreOp {
+    return { type: "put", key: purposeKey(execution), value: execution };
+  }
+
   /** The stored request of an open execution. */
   async request(execution: string): Promise<ActionRequestEntry> {
+    const fresh = this.#fresh.get(execution);
+    if (fresh !== undefined) {
+      this.#fresh.delete(execution);
+      return fresh;
+    }
     const text = await this.#options.level.get(agentKey(agentKeys.accepted, execution));
     const record = parse<AcceptedRecord>(text);
     if (record !== null) return record.request;
@@ -144,12 +178,16 @@ export class JournalStore {
     const ops: StoreOp[] = [
       { type: "put", key: agentKey(agentKeys.accepted, execution), value },
       { type: "put", key: agentKey(agentKeys.open, execution), value: JSON.stringify(row) },
+      this.purposeOp(execution),
     ];
     return { ops, open: { execution, ...row, started: null, cancel: null } };
   }
 
-  noteAccepted(open: OpenExecution): void {
+  /** With `request`, that need not be read back when it is asked for next. */
+  noteAccepted(open: OpenExecution, request: ActionRequestEntry | null = null): void {
     this.#open.set(open.execution, open);
+    const fits = this.#fresh.size < maxFresh && open.size <= maxFreshBytes;
+    if (request !== null && fits) this.#fresh.set(open.execution, request);
   }
 
   /** A wish to cancel survives a crash. One that came before its request is kept like a settled execution. */
@@ -190,12 +228,13 @@ export class JournalStore {
 
   /**
    * Resolves once result and update are on disk, in one batch. Does nothing for an execution that is not open:
-   * the first last word counts.
+   * the first last word counts. With `startedAt` the start is announced in the same batch.
    */
-  async settle(execution: string, result: ResultRecord): Promise<void> {
+  async settle(execution: string, result: ResultRecord, startedAt: string | null = null): Promise<void> {
     if (!this.#open.has(execution)) return;
     const { entry, ops, size } = this.settleOps(execution, result);
-    await this.#options.append([entry], ops);
+    const running = { status: "running", started_at: startedAt ?? "" } as const;
+    await this.#options.append(startedAt === null ? [entry] : [this.#update(execution, running), entry], ops);
     this.noteSettled(execution, size);
   }
 
@@ -215,6 +254,7 @@ export class JournalStore {
 
   noteSettled(execution: string, size: number, early: CancelRecord | null = null): void {
     this.#open.delete(execution);
+    this.#fresh.delete(execution);
     this.#countSettled(1, size);
     if (early !== null) this.#countSettled(-1, -early.reason.length);
   }
@@ -258,7 +298,12 @@ export class JournalStore {
         if (at >= oldest && !this.#isOver(rows, bytes)) break;
         rows++;
         bytes += Number(size);
-        const keys = [key, agentKey(agentKeys.result, execution), agentKey(agentKeys.cancel, execution)];
+        const keys = [
+          key,
+          purposeKey(execution),
+          agentKey(agentKeys.result, execution),
+          agentKey(agentKeys.cancel, execution),
+        ];
         ops.push(...keys.map((gone): StoreOp => ({ type: "del", key: gone })));
       }
       if (rows === 0) return forgotten;
@@ -288,6 +333,10 @@ export class JournalStore {
 
 function phaseOf({ started, cancel }: OpenExecution): JournalState {
   return started === null ? { phase: "accepted", cancel } : { phase: "started", started, cancel };
+}
+
+function purposeKey(execution: string): string {
+  return agentKey(agentKeys.purpose, purposeOf(execution));
 }
 
 function settledKey(at: string, execution: string): string {

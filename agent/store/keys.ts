@@ -15,6 +15,8 @@ export const agentKeys = {
   open: "journal-open",
   /** Last words, by execution. */
   result: "journal-result",
+  /** The id of an execution, by what it is for. */
+  purpose: "journal-purpose",
   /** By time of settling, then execution: what may be forgotten, oldest first. */
   settled: "journal-settled",
   /** The newest assignment of each pack. */

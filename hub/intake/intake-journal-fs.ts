@@ -8,6 +8,7 @@ import type { IntakeRecord } from "../../shared/link/poison.ts";
 const slotBytes = 512;
 
 export interface IntakeRecords {
+  /** What the last life of the hub left; `null` once this one has begun to take in. */
   read(agent: string): IntakeRecord | null;
   /** Reaches the kernel before it returns, the disk whenever it likes: it has to outlive this process, not the power. */
   write(agent: string, record: IntakeRecord): void;
@@ -19,20 +20,24 @@ export function openIntakeRecords(folder: string): IntakeRecords {
   const file = openSync(join(folder, "intake"), "a+", 0o600);
   closeSync(file);
   const handle = openSync(join(folder, "intake"), "r+", 0o600);
-  const slots = new Map<string, { readonly at: number; record: IntakeRecord | null }>();
+  const slots = new Map<string, number>();
+  const found = new Map<string, IntakeRecord>();
   const buffer = Buffer.alloc(slotBytes);
   let next = 0;
-  for (; readSync(handle, buffer, 0, slotBytes, next * slotBytes) > 0; next++) {
-    const slot = parseSlot(buffer.toString("utf8"));
-    if (slot !== null) slots.set(slot.agent, { at: next, record: slot.record });
+  for (let read = slotBytes; read === slotBytes; next++) {
+    read = readSync(handle, buffer, 0, slotBytes, next * slotBytes);
+    const slot = parseSlot(buffer.toString("utf8", 0, read));
+    if (slot === null) continue;
+    slots.set(slot.agent, next);
+    found.set(slot.agent, slot.record);
   }
 
   return {
-    read: (agent) => slots.get(agent)?.record ?? null,
+    read: (agent) => found.get(agent) ?? null,
     write(agent, record) {
-      const known = slots.get(agent);
-      const at = known?.at ?? next++;
-      slots.set(agent, { at, record });
+      const at = slots.get(agent) ?? next++;
+      slots.set(agent, at);
+      found.delete(agent);
       buffer.fill(0x20);
       buffer.write(JSON.stringify({ agent, ...record }), "utf8");
       writeSync(handle, buffer, 0, slotBytes, at * slotBytes);

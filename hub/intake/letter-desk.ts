@@ -73,6 +73,9 @@ export class LetterDesk {
       case "agent":
         if (!(await store.putAgent(effect.agent, effect.expectRev))) throw changed();
         return `agent ${effect.agent.id}`;
+      case "recovered":
+        await store.createExecutions([effect.execution], []);
+        return `execution ${effect.execution.id}`;
       case "job":
         await store.schedule(effect.job);
         return `job ${effect.job.kind}`;

@@ -5,11 +5,18 @@ import type { NumberedEntry } from "../../shared/link/ports.ts";
 import type { AgentRecord } from "../../shared/model/agent.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
-import type { InventoryEntry, SensorEventEntry, TriggerEntry, UpEntry } from "../../shared/wire/messages.ts";
+import type {
+  ExecutionUpdateEntry,
+  InventoryEntry,
+  SensorEventEntry,
+  TriggerEntry,
+  UpEntry,
+} from "../../shared/wire/messages.ts";
 import { effectiveLabels } from "../agents/labels.ts";
 import { fetchJobs } from "../executions/result-blobs.ts";
 import { applyUpdate } from "../executions/update.ts";
 import type { DeadLetter, Effect, Outcome } from "../store/store.ts";
+import { mayBeLost, type Recovery, recoveredExecution, remade } from "./recover.ts";
 
 export interface TakeContext {
   readonly agent: AgentRecord;
@@ -20,6 +27,8 @@ export interface TakeContext {
   readonly execution: (id: string) => Promise<Execution | null>;
   /** Judges a fresh instance. */
   readonly judge: (instance: TriggerInstance, skewMs: number) => Promise<Outcome>;
+  /** Only for a database that was restored from a backup. */
+  readonly recovery?: Recovery;
   /** Counts what is normal and needs no record: repeats, late news. */
   readonly count: (what: string) => void;
 }
@@ -44,21 +53,16 @@ export async function takeEntries(
         effects.push(await takeTrigger(entry, agent, context));
         break;
       case "execution-update": {
-        const known = executions.get(entry.execution) ?? (await startFrom(entry.execution, context));
+        const start =
+          executions.get(entry.execution)?.start ?? (await startFrom(entry.execution, effects, context));
+        const known = start === null ? null : (executions.get(start.id) ?? { start, now: start });
         if (known === null || known.now.agent !== agent.id) {
-          effects.push(
-            deadLetter(
-              entry,
-              agent.id,
-              context,
-              "NOT_FOUND",
-              `no execution ${entry.execution} on this agent`,
-            ),
-          );
+          const effect = await unknownExecution(entry, effects, context);
+          if (effect !== null) effects.push(effect);
           break;
         }
         const applied = applyUpdate(known.now, entry, context.nowMs, agent.skew_ms ?? 0);
-        if (applied.changed) executions.set(entry.execution, { start: known.start, now: applied.execution });
+        if (applied.changed) executions.set(known.start.id, { start: known.start, now: applied.execution });
         else context.count(applied.reason);
         break;
       }
@@ -104,12 +108,53 @@ export async function takeEntries(
   return effects;
 }
 
+/** Executions that this take is about to write. */
+function madeBy(effects: readonly Effect[]): readonly Execution[] {
+  return effects.flatMap((effect) => {
+    if (effect.type === "outcome") return effect.outcome.executions;
+    return effect.type === "recovered" ? [effect.execution] : [];
+  });
+}
+
 async function startFrom(
   id: string,
+  effects: readonly Effect[],
+  { execution, agent, recovery }: TakeContext,
+): Promise<Execution | null> {
+  const known = await execution(id);
+  if (known !== null || recovery === undefined) return known;
+  return remade(id, agent.id, madeBy(effects)) ?? remade(id, agent.id, await recovery.open());
+}
+
+/** `null`: there is nothing to write, since it will be heard of again or cannot be told apart from what is. */
+async function unknownExecution(
+  entry: ExecutionUpdateEntry,
+  effects: readonly Effect[],
   context: TakeContext,
-): Promise<{ start: Execution; now: Execution } | null> {
-  const execution = await context.execution(id);
-  return execution === null ? null : { start: execution, now: execution };
+): Promise<Effect | null> {
+  const { agent, nowMs, count, recovery } = context;
+  const { execution: id, trigger_instance = null } = entry;
+  if (
+    recovery === undefined ||
+    !mayBeLost(id, recovery.restoredAtMs) ||
+    (await context.execution(id)) !== null
+  ) {
+    return deadLetter(entry, agent.id, context, "NOT_FOUND", `no execution ${id} on this agent`);
+  }
+  const isHere = (instance: string) =>
+    effects.some((effect) => effect.type === "outcome" && effect.outcome.instance.id === instance);
+  if (trigger_instance !== null && !isHere(trigger_instance)) {
+    const family = await recovery.family(trigger_instance);
+    if (family === null || remade(id, agent.id, family) !== null) {
+      // Once its trigger has come in again it is asked for again, and then its agent tells how it ended; or it has.
+      count("an execution that is asked for again");
+      return null;
+    }
+  }
+  const execution = recoveredExecution(entry, agent.id, nowMs);
+  if (execution !== null) return { type: "recovered", execution };
+  count("news of an execution that the backup does not have");
+  return null;
 }
 
 async function takeTrigger(entry: TriggerEntry, agent: AgentRecord, context: TakeContext): Promise<Effect> {

@@ -21,6 +21,9 @@ export interface Told {
 
 export const nothingTold: Told = { incarnation: null, packs: {} };
 
+/** In place of a fingerprint, while the agent still reports a pack that it was told to let go. */
+const takenAway = "-";
+
 function fingerprint(pack: PackRecord): string {
   return createHash("sha256")
     .update(JSON.stringify([pack.digest, pack.config]))
@@ -37,7 +40,7 @@ export function isAssigned(pack: PackRecord, agent: Pick<AgentRecord, "labels">)
  * harmless: on the agent the newest assignment of a pack counts.
  */
 export function untold(
-  agent: Pick<AgentRecord, "labels" | "incarnation">,
+  agent: Pick<AgentRecord, "labels" | "incarnation" | "packs">,
   packs: readonly PackRecord[],
   told: Told,
 ): { readonly say: readonly Assigned[]; readonly told: Told } {
@@ -52,8 +55,11 @@ export function untold(
       say.push({ pack: pack.ref, digest: pack.digest, size: pack.size, config: pack.config });
     }
   }
-  for (const ref of before.keys()) {
-    if (!after.has(ref)) say.push({ pack: ref, digest: null, size: 0, config: {} });
+  // Also what it was told by somebody that this hub does not remember: itself, before it was restored from a backup.
+  for (const ref of new Set([...before.keys(), ...Object.keys(agent.packs)])) {
+    if (after.has(ref)) continue;
+    if (before.get(ref) !== takenAway) say.push({ pack: ref, digest: null, size: 0, config: {} });
+    if (Object.hasOwn(agent.packs, ref)) after.set(ref, takenAway);
   }
   return { say, told: { incarnation: agent.incarnation, packs: Object.fromEntries(after) } };
 }

@@ -82,6 +82,8 @@ export type Effect =
   | { readonly type: "agent"; readonly agent: AgentRecord; readonly expectRev: number | null }
   | { readonly type: "dead-letter"; readonly letter: DeadLetter }
   | { readonly type: "gap"; readonly gap: GapRecord }
+  /** An execution of which this store has lost the record; one that exists already is left alone. */
+  | { readonly type: "recovered"; readonly execution: Execution }
   /** As by `schedule`. */
   | { readonly type: "job"; readonly job: Job };
 

@@ -6,6 +6,7 @@ import { step } from "../executions/life.ts";
 import type { Draft } from "./draft.ts";
 import { putExecution } from "./execution-record.ts";
 import {
+  createByHand,
   type HistoryRules,
   instanceReads,
   outcomeReads,
@@ -79,6 +80,9 @@ function apply(draft: Draft, rules: HistoryRules, effect: Effect): string | null
     case "job":
       putJob(draft, effect.job);
       return null;
+    case "recovered":
+      createByHand(draft, rules, [effect.execution], []);
+      return null;
   }
 }
 
@@ -94,6 +98,7 @@ function effectReads(effect: Effect): string[] {
     case "outcome":
       return outcomeReads(effect.outcome);
     case "execution":
+    case "recovered":
       return [keys.execution(effect.execution.id)];
     case "agent":
       return [keys.agent(effect.agent.id)];

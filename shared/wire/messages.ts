@@ -44,6 +44,9 @@ export interface ExecutionUpdateEntry extends EntryBase {
   readonly reason?: string;
   readonly started_at?: string;
   readonly ended_at?: string;
+  /** With `accepted`: what was asked for, so that a hub that has lost its record of it can tell. */
+  readonly action?: string;
+  readonly trigger_instance?: string | null;
 }
 
 export interface SensorEventEntry extends EntryBase {

@@ -81,8 +81,10 @@ export const upEntrySchemas: SchemasOf = {
       reason,
       started_at: at,
       ended_at: at,
+      action: ref,
+      trigger_instance: nullable(id),
     },
-    ["result", "result_blob", "reason", "started_at", "ended_at"],
+    ["result", "result_blob", "reason", "started_at", "ended_at", "action", "trigger_instance"],
   ),
   "sensor-event": entry({
     sensor: ref,

@@ -132,7 +132,11 @@ describe("the journal", () => {
     kept.pass(24 * hour);
     expect(await kept.journal.prune()).toBe(1);
     const left = (await kept.level.keys().all()).filter((key) => key.startsWith("journal-"));
-    expect(left).toEqual([`journal-accepted!${waiting.execution}`, `journal-open!${waiting.execution}`]);
+    expect(left).toEqual([
+      `journal-accepted!${waiting.execution}`,
+      `journal-open!${waiting.execution}`,
+      `journal-purpose!${waiting.execution.slice(10)}`,
+    ]);
   });
 
   it.each([

@@ -63,6 +63,18 @@ describe("assigning packs to an agent", () => {
     expect(untold(anAgent({ incarnation: "new" }), [aPack()], told).say).toHaveLength(1);
   });
 
+  test("takes away, once, what the agent holds and nobody here remembers telling it", () => {
+    const agent = anAgent({ packs: { mypack: "sha256:aa", stray: "sha256:cc" } });
+    const first = untold(agent, [aPack()], nothingTold);
+    expect(first.say.map(({ pack, digest }) => [pack, digest])).toEqual([
+      ["mypack", "sha256:aa"],
+      ["stray", null],
+    ]);
+    expect(untold(agent, [aPack()], first.told).say).toEqual([]);
+    const back = untold(agent, [aPack(), aPack({ ref: "stray" })], first.told);
+    expect(back.say.map(({ pack }) => pack)).toEqual(["stray"]);
+  });
+
   test("follows labels", () => {
     const pack = aPack({ assigned_to: { role: "web" } });
     expect(untold(anAgent({ labels: { role: "db" } }), [pack], nothingTold).say).toEqual([]);
