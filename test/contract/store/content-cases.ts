@@ -90,7 +90,7 @@ export function contentCases(open: OpenStore): void {
 
     it("keeps keys by scope, and lists them by prefix", async () => {
       const world = await open();
-      const names = ["a", "a/b", "a/c", "ab", "ü"];
+      const names = ["a", "a\0", "a\0b", "a/b", "a/c", "ab", "ü", "\uffff", "😀"];
       for (const name of names) await world.store.setKey("st2kv.system", name, `value of ${name}`);
       await world.store.setKey("st2kv.user", "a", "another");
       await world.store.setKey("st2kv.system", "gone", "x");
@@ -103,9 +103,11 @@ export function contentCases(open: OpenStore): void {
           (await store.keys("st2kv.system", prefix, limit, after)).map(({ name }) => name);
         expect(await listed("")).toEqual(names);
         expect(await listed("a/")).toEqual(["a/b", "a/c"]);
-        expect(await listed("a", 2)).toEqual(["a", "a/b"]);
+        expect(await listed("a", 2)).toEqual(["a", "a\0"]);
+        expect(await listed("a\0")).toEqual(["a\0", "a\0b"]);
         expect(await listed("a", 2, "a/b")).toEqual(["a/c", "ab"]);
-        expect(await listed("", 10, "ab")).toEqual(["ü"]);
+        // In the order of their bytes in UTF-8, not of UTF-16's units.
+        expect(await listed("", 10, "ab")).toEqual(["ü", "\uffff", "😀"]);
         expect(await listed("a/", 10, "Z")).toEqual(["a/b", "a/c"]);
         expect(await listed("x")).toEqual([]);
       }
@@ -216,6 +218,7 @@ export function contentCases(open: OpenStore): void {
       const [run] = outcome(1).executions;
       if (run !== undefined) await store.updateExecution({ ...run, status: "running", rev: 2 }, 1);
       await store.updateExecution({ ...execution(99), rev: 2 }, 1);
+      await store.setKey("system", "name", "value");
       await store.removePack("mypack", 1);
       expect(seen.map(({ type }) => type)).toEqual([
         "pack",
@@ -223,13 +226,15 @@ export function contentCases(open: OpenStore): void {
         "agent",
         "down",
         "execution",
+        "key",
         "pack",
         "rules",
       ]);
+      expect(seen.at(-3)).toEqual({ type: "key", scope: "system", name: "name", value: "value" });
       expect(seen.at(-2)).toEqual({ type: "pack", ref: "mypack", pack: null });
       stop();
       await store.putAgent(anAgent({ rev: 2 }), 1);
-      expect(seen).toHaveLength(7);
+      expect(seen).toHaveLength(8);
     });
 
     it("that fail do not harm the writer", async () => {

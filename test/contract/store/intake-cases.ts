@@ -156,6 +156,29 @@ export function intakeCases(open: OpenStore): void {
       expect(await store.takeIn(take(never, 0, outcomes([1], "web-2")))).toMatchObject({ why: "not-owner" });
     });
 
+    it("keeps the mark of each agent and of each of its epochs apart", async () => {
+      const world = await open();
+      const claims = await Promise.all(["web-1", "web-10", "web/1"].map((of) => claimed(world.store, of)));
+      for (const [index, claim] of claims.entries()) {
+        const effects = outcomes(
+          [1, 2, 3].slice(index).map((n) => n + index * 10),
+          claim.agent,
+        );
+        expect(await world.store.takeIn(take(claim, 0, effects))).toEqual({ done: true });
+        expect(await world.store.takeIn(take(claim, 0, [], "E/1"))).toEqual({ done: true });
+      }
+      for await (const store of nowAndReopened(world)) {
+        for (const [index, { agent }] of claims.entries()) {
+          const marks = await store.marks(agent, ["E1", "E/1", "E"]);
+          expect([...marks]).toEqual([
+            ["E1", 3 - index],
+            ["E/1", 1],
+            ["E", 0],
+          ]);
+        }
+      }
+    });
+
     it("writes nothing at all when one record has changed meanwhile", async () => {
       const world = await open();
       const claim = await claimed(world.store);
@@ -286,6 +309,37 @@ export function intakeCases(open: OpenStore): void {
     expect((await store.ruleSet()).version).toBe(1);
     expect(await ledger(store)).toEqual([1, 2, 3].map((n) => `${n} ${outcome(n).executions[0]?.id}`));
     expect(await store.counts()).toMatchObject({ instances: 3 });
+  });
+
+  describe("an instance that came by no ledger", () => {
+    const emitted = (n: number) => outcome(n, "web-1", { origin: { agent: null, host: null, labels: {} } });
+
+    it("is written once, with what it led to", async () => {
+      const world = await open();
+      await claimed(world.store);
+      const results = await Promise.all(Array.from({ length: 5 }, () => world.store.emit(emitted(1))));
+      expect(results.filter(Boolean)).toHaveLength(1);
+      for await (const store of nowAndReopened(world)) {
+        expect(await store.instance(id(1))).toEqual(emitted(1).instance);
+        const family = { trigger_instance: id(1) };
+        expect((await store.enforcements(family, { limit: 9 })).items).toEqual(emitted(1).enforcements);
+        expect((await store.executions(family, { limit: 9 })).items).toEqual(emitted(1).executions);
+        expect(await ledger(store)).toEqual([`1 ${emitted(1).executions[0]?.id}`]);
+        expect(await store.counts()).toMatchObject({ instances: 1, pending: 0 });
+        expect(await store.emit(emitted(1))).toBe(false);
+      }
+    });
+
+    it("is refused whole when an agent has brought one of this id", async () => {
+      const { store } = await open();
+      const claim = await claimed(store);
+      await store.takeIn(take(claim, 0, [{ type: "instance", instance: instance(1) }]));
+      expect(await store.emit(emitted(1))).toBe(false);
+      expect(await store.instance(id(1))).toEqual(instance(1));
+      expect((await store.executions({}, { limit: 9 })).items).toEqual([]);
+      expect((await store.enforcements({}, { limit: 9 })).items).toEqual([]);
+      expect(await ledger(store)).toEqual([]);
+    });
   });
 
   describe("judging a pending instance", () => {

@@ -103,6 +103,29 @@ export function ledgerCases(open: OpenStore): void {
       expect(await ledger(await world.reopen())).toEqual([`4 ${id(4)}`]);
     });
 
+    it("gives every entry its own number, also while receipts delete those before it", async () => {
+      const world = await open();
+      const { epoch } = await claimed(world.store);
+      const count = 300;
+      await world.store.appendDown(Array.from({ length: count }, (_, n) => assignment(n + 1)));
+      // Nothing of it is in memory any more.
+      const store = await world.reopen();
+      let isOver = false;
+      const receipts = async () => {
+        for (let n = 1; n <= count; n++) await store.receiptDown("web-1", epoch, n);
+        isOver = true;
+      };
+      const reader = async () => {
+        while (!isOver) {
+          const read = await store.readDown("web-1", epoch, 1, 3, 1e6);
+          for (const { n, last, entry } of read) expect([n, last, entry.id]).toEqual([n, n, id(n)]);
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+      };
+      await Promise.all([receipts(), ...Array.from({ length: 4 }, reader)]);
+      expect(await ledger(store)).toEqual([]);
+    });
+
     it("forgets an older epoch once it is receipted", async () => {
       const { store } = await open();
       const first = await claimed(store);
