@@ -24,12 +24,14 @@ export function openIntakeRecords(folder: string): IntakeRecords {
   const found = new Map<string, IntakeRecord>();
   const buffer = Buffer.alloc(slotBytes);
   let next = 0;
-  for (let read = slotBytes; read === slotBytes; next++) {
-    read = readSync(handle, buffer, 0, slotBytes, next * slotBytes);
+  const readNext = () => readSync(handle, buffer, 0, slotBytes, next * slotBytes);
+  for (let read = readNext(); read > 0; read = readNext()) {
     const slot = parseSlot(buffer.toString("utf8", 0, read));
-    if (slot === null) continue;
-    slots.set(slot.agent, next);
-    found.set(slot.agent, slot.record);
+    if (slot !== null) {
+      slots.set(slot.agent, next);
+      found.set(slot.agent, slot.record);
+    }
+    next++;
   }
 
   return {

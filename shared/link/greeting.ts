@@ -47,6 +47,9 @@ export class Greeting {
   /** Hellos said without the ledgers getting anywhere: how long to wait before the next. */
   #said = 0;
   #stopTimer: (() => void) | null = null;
+  #answering: Promise<void> | null = null;
+  /** The peer's newest hello, while an older one is being answered. */
+  #next: { readonly hello: Hello; readonly session: Session } | null = null;
 
   constructor(options: GreetingOptions) {
     this.#options = options;
@@ -65,6 +68,7 @@ export class Greeting {
 
   disconnected(): void {
     this.#session = null;
+    this.#next = null;
     this.#pause();
   }
 
@@ -79,8 +83,22 @@ export class Greeting {
     this.#stopTimer ??= timers.after(backoffMs(linkBackoff, this.#said++, jitter()), () => this.#say());
   }
 
-  async hello(hello: Hello): Promise<void> {
-    const session = this.#session;
+  /** Answers one at a time, and of those that come meanwhile the newest: a peer that floods costs no memory. */
+  hello(hello: Hello): Promise<void> {
+    if (this.#session !== null) this.#next = { hello, session: this.#session };
+    this.#answering ??= this.#answerAll();
+    return this.#answering;
+  }
+
+  async #answerAll(): Promise<void> {
+    for (let next = this.#next; next !== null; next = this.#next) {
+      this.#next = null;
+      await this.#answer(next.hello, next.session);
+    }
+    this.#answering = null;
+  }
+
+  async #answer(hello: Hello, session: Session): Promise<void> {
     const { marksFor, send, side, clock, log } = this.#options;
     let answer: Awaited<ReturnType<typeof marksFor>>;
     try {
@@ -89,7 +107,7 @@ export class Greeting {
       log.warn("a hello could not be answered", { error });
       return;
     }
-    if (session === null || this.#session !== session) return;
+    if (this.#session !== session) return;
     const at = timestamp(clock.now());
     send({ v: 1, type: "marks", from: side, session: hello.session, by: session.id, clock: at, ...answer });
     const isNew = session.peer?.session !== hello.session;

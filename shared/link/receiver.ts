@@ -207,9 +207,16 @@ export class LedgerReceiver<E extends Entry = Entry> {
       const last = part.at(-1);
       if (first === undefined || last === undefined) continue;
       await journal.write({ epoch, from: first.n, to: last.last, crashes });
-      const outcome = dead
-        ? await journal.deadLetter(epoch, upTo, first, `in intake during ${crashes} crashes`)
-        : await inbox.take(epoch, upTo, part);
+      const taking = dead
+        ? journal.deadLetter(epoch, upTo, first, `in intake during ${crashes} crashes`)
+        : inbox.take(epoch, upTo, part);
+      const outcome = await taking.catch(async (error) => {
+        // Refused, not killed by: a disk that stays full over some restarts is no fault of these entries.
+        await journal.write({ epoch, from: first.n, to: first.n - 1, crashes: 0 }).catch(() => {
+          // The same disk; what matters is why the take was refused.
+        });
+        throw error;
+      });
       upTo = outcome.upTo;
       if (!outcome.taken) break;
     }

@@ -14,7 +14,7 @@ function greeting(epochs: readonly EpochRange[] = [{ id: "e", first: 1, last: 3 
   const answers: Marks[] = [];
   const begun: SendingSession[] = [];
   let sessions = 0;
-  const state = { marksFail: false };
+  const state = { marksFail: false, asked: 0, hold: Promise.resolve() };
   const part = new Greeting({
     ...time,
     side: "agent",
@@ -28,6 +28,8 @@ function greeting(epochs: readonly EpochRange[] = [{ id: "e", first: 1, last: 3 
       else answers.push(signed);
     },
     marksFor: async () => {
+      state.asked++;
+      await state.hold;
       if (state.marksFail) throw new Error("the disk");
       return { marks: [{ epoch: "p", upTo: 7 }], credit };
     },
@@ -223,4 +225,35 @@ test("a new hello is asked for once, however often", () => {
   for (let i = 0; i < 10; i++) part.again();
   time.advance(1_000);
   expect(hellos).toHaveLength(2);
+});
+
+test("of many hellos that come while one is being answered the newest is, and nothing is kept of the others", async () => {
+  const { part, hello, answers, state } = greeting();
+  part.connected();
+  let letGo = () => {};
+  state.hold = new Promise((resolve) => {
+    letGo = resolve;
+  });
+  for (let i = 0; i < 1_000; i++) void hello(`h${i}`);
+  const last = hello("newest");
+  letGo();
+  await last;
+  expect(answers.map(({ session }) => session)).toEqual(["h0", "newest"]);
+  expect(state.asked).toBe(2);
+});
+
+test("a hello of a connection that has ended is not answered on the next", async () => {
+  const { part, hello, answers, state } = greeting();
+  part.connected();
+  let letGo = () => {};
+  state.hold = new Promise((resolve) => {
+    letGo = resolve;
+  });
+  void hello("first");
+  void hello("old");
+  part.disconnected();
+  part.connected();
+  letGo();
+  await hello("new");
+  expect(answers.map(({ session }) => session)).toEqual(["new"]);
 });

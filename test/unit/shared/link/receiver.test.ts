@@ -261,3 +261,18 @@ test("an entry that kills its process is taken in alone after two deaths, and ne
   expect(disk.dead).toEqual([3]);
   expect(disk.taken).toEqual([1, 2, 4, 5, 6]);
 });
+
+test("entries that a full disk refused in one life after the other are under no suspicion", async () => {
+  const disk = emptyDisk();
+  for (let life = 0; life < 5; life++) {
+    const { part, state, idle } = receiver(disk, { journal: true });
+    state.fails = 1;
+    part.packet(packet(1, 6));
+    await idle();
+    expect(state.taking).toEqual([[1, 2, 3, 4, 5, 6]]);
+  }
+  const { part, idle } = receiver(disk, { journal: true });
+  part.packet(packet(1, 6));
+  await idle();
+  expect({ dead: disk.dead, taken: disk.taken }).toEqual({ dead: [], taken: [1, 2, 3, 4, 5, 6] });
+});
