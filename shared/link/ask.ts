@@ -1,9 +1,10 @@
 /** Questions beside the ledgers: an answer before the deadline or none, nothing on disk. */
+import { Buffer } from "node:buffer";
 import type { Clock } from "../clock.ts";
 import { catalogue, type ErrorCode, errorReport, PetrelError } from "../errors.ts";
 import type { Json, JsonObject } from "../json.ts";
 import type { Timers } from "../timers.ts";
-import type { Answer, Ask } from "../wire/messages.ts";
+import { type Answer, type Ask, maxPacketBytes } from "../wire/messages.ts";
 
 /** What is sent; the link adds version, side and authentication. */
 export type AskBody = Pick<Ask, "id" | "op" | "args" | "within">;
@@ -39,12 +40,14 @@ export class Asker {
   }
 
   /**
-   * Resolves with the answer's value. Rejects with the peer's error, ASK_TIMEOUT after `withinMs`, or LINK_CLOSED.
+   * Resolves with the answer's value. Rejects with the peer's error, ASK_TIMEOUT after `withinMs`, LINK_CLOSED, or
+   * WIRE_TOO_LARGE for what no packet can carry.
    * A question that a connection took along is sent again on the next, so the peer may see it twice.
    */
   ask(op: string, args: JsonObject, withinMs: number): Promise<Json> {
     if (this.#closed) return Promise.reject(closedError());
     const { clock, timers, newId } = this.#options;
+    if (!fitsPacket(args)) return Promise.reject(tooLarge("the question"));
     return new Promise((resolve, reject) => {
       const body = { id: newId(), op, args, within: withinMs };
       const stopTimer = timers.after(withinMs, () => {
@@ -137,7 +140,9 @@ export class Answerer {
     try {
       const responder = Object.hasOwn(responders, op) ? responders[op] : undefined;
       if (responder === undefined) throw new PetrelError("ASK_UNKNOWN", `no question is called ${op}`);
-      answer = { id, value: await responder(args) };
+      const value = await responder(args);
+      if (!fitsPacket(value)) throw tooLarge("the answer");
+      answer = { id, value };
     } catch (error) {
       const { code, message } = errorReport(error);
       answer = { id, error: { code, message: message.slice(0, 4_000) } };
@@ -151,6 +156,21 @@ export class Answerer {
 function peerError({ code, message }: { code: string; message: string }): PetrelError {
   const known = Object.hasOwn(catalogue, code) ? (code as ErrorCode) : "INTERNAL";
   return new PetrelError(known, message, { where: "the peer" });
+}
+
+/** Leaves room for what else is in the message. */
+const mostBytes = maxPacketBytes - 4 * 1024;
+
+function fitsPacket(value: Json): boolean {
+  const text = JSON.stringify(value);
+  // UTF-8 takes at most three bytes for each UTF-16 unit: most need no encoding to know.
+  return text.length * 3 <= mostBytes || Buffer.byteLength(text) <= mostBytes;
+}
+
+function tooLarge(what: string): PetrelError {
+  return new PetrelError("WIRE_TOO_LARGE", `${what} is larger than a packet of ${maxPacketBytes} bytes`, {
+    hint: "ask for less at once, or send less",
+  });
 }
 
 function closedError(): PetrelError {

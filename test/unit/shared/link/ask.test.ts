@@ -85,6 +85,7 @@ function answerer() {
     send: (answer) => sent.push(answer),
     responders: {
       double: async ({ n }) => Number(n) * 2,
+      much: async () => "ü".repeat(200_000),
       refuse: async () => {
         throw new PetrelError("BLOB_MISSING", "none");
       },
@@ -134,4 +135,17 @@ test("an answer after the deadline is not sent", async () => {
   open[0]?.();
   await asked;
   expect(sent).toEqual([]);
+});
+
+test("what no packet can carry is refused at once, instead of waited for in vain", async () => {
+  const { asking, sent } = asker();
+  asking.connected();
+  const much = { text: "\u0001".repeat(50_000) };
+  await expect(asking.ask("op", much, 1_000)).rejects.toMatchObject({ code: "WIRE_TOO_LARGE" });
+  expect(sent).toEqual([]);
+  const answering = answerer();
+  await answering.ask("a", "much");
+  expect(answering.sent).toEqual([
+    { id: "a", error: { code: "WIRE_TOO_LARGE", message: expect.any(String) } },
+  ]);
 });
