@@ -48,6 +48,7 @@ import { SensorProcess } from "./sensors/sensor-process.ts";
 import { SensorReports } from "./sensors/sensor-reports.ts";
 import { endSurvivors } from "./sensors/survivors-process.ts";
 import { openAgentStore } from "./store/agent-store.ts";
+import { isDamage, setAside } from "./store/set-aside-fs.ts";
 
 export interface AgentOptions {
   /** Absolute path of its data folder. */
@@ -84,8 +85,26 @@ const lockPatienceMs = 15_000;
 const folderOf = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const quiet = ["--disable-warning=ExperimentalWarning", "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON"];
 
-/** Long on purpose: the order of these lines is the order of dependence, and reading it is understanding the agent. */
+/**
+ * Starts the agent; with an empty database when its own is damaged. To the hub that is an agent whose store was lost:
+ * it tells it its packs anew, and gives up what the old one had not settled. Watching goes on.
+ */
 export async function startAgent(options: AgentOptions, log: Logger): Promise<RunningAgent> {
+  try {
+    return await startOnStore(options, log);
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    const aside = await setAside(options.data, systemClock.now());
+    log.error("the database is damaged: it was moved aside, and the agent starts with an empty one", {
+      aside,
+      error,
+    });
+    return startOnStore(options, log);
+  }
+}
+
+/** Long on purpose: the order of these lines is the order of dependence, and reading it is understanding the agent. */
+async function startOnStore(options: AgentOptions, log: Logger): Promise<RunningAgent> {
   // An address that must not be connected to is refused before anything is touched.
   parseBrokerUrl(options.hub);
   const clock = systemClock;

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { BlobStore } from "../shared/blobs/blob-fs.ts";
 import { type BlobFetch, blobResponder, fetchBlob } from "../shared/blobs/blob-transfer.ts";
+import { createBreath } from "../shared/breath-process.ts";
 import { timestamp } from "../shared/clock.ts";
 import type { ListenAddress } from "../shared/config/listen.ts";
 import type { LogConfig } from "../shared/config/log-settings.ts";
@@ -23,6 +24,7 @@ import { AgentLinks } from "./agents/agent-links.ts";
 import { openAgentRegistry } from "./agents/agent-registry.ts";
 import { createGreeter } from "./agents/greeting.ts";
 import { startNeighbor } from "./agents/neighbor-process.ts";
+import { OpenWork } from "./agents/open-work.ts";
 import { BackupDesk } from "./backup/backup-desk.ts";
 import { refuseTarget, writeBackup } from "./backup/backup-fs.ts";
 import { restoredAt, restoredSetting } from "./backup/restored.ts";
@@ -136,6 +138,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       keys,
       slowRegex: (request) => slowRegex.ask(request),
       shrink,
+      breathe: createBreath(clock),
       now,
       timers,
       jitter,
@@ -175,6 +178,15 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     });
     const telling = new Telling({ store, registry, now, newId, timers, jitter, log });
     teardown.add("telling agents their packs", () => telling.close());
+    const openWork = new OpenWork({
+      store,
+      ask: (agent, op, args, withinMs) => links.ask(agent, op, args, withinMs),
+      skewMs: (agent) => registry.get(agent)?.skew_ms ?? 0,
+      now,
+      timers,
+      log,
+    });
+    teardown.add("asking about open executions", () => openWork.close());
     const packs = new PackDesk({
       store,
       telling,
@@ -232,7 +244,10 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       journal: (agent, claim) => createIntakeJournal({ agent, claim, records, store, now, newId }),
       responders: () => ({ blob: blobResponder(blobs), ...datastoreResponders(keys) }),
       greeted: greet.arrived,
-      ready: (agent) => void telling.tell(agent),
+      ready: (agent) => {
+        void telling.tell(agent);
+        openWork.greeted(agent);
+      },
       gone: greet.departed,
     });
     await greet.allAway();

@@ -124,7 +124,8 @@ export class Actions {
   /** Answers `execution-status {execution}`: where the journal says it stands. */
   async executionStatus(args: JsonObject): Promise<Json> {
     const execution = String(args.execution ?? "");
-    const state = (await this.#journal.states([execution])).get(execution) ?? { phase: "unknown" };
+    const known = (await this.#journal.earlierIds([execution])).get(execution) ?? execution;
+    const state = (await this.#journal.states([known])).get(known) ?? { phase: "unknown" };
     return { execution, ...(state as unknown as JsonObject) };
   }
 
