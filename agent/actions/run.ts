@@ -30,6 +30,8 @@ export class Run {
   /** Its start is on disk, or on its way there. */
   isStarted = false;
   isPaused = false;
+  /** Of a run whose start is written with its result. */
+  startedAt: string | null = null;
 
   constructor({ execution, timers, monotonic }: RunOptions) {
     this.execution = execution;

@@ -95,7 +95,7 @@ export class Worker implements Component {
       const cancel = this.#options.journal.cancelOf(execution);
       if (cancel !== null) run.end({ kind: "cancel", reason: cancel.reason });
       const outcome = await this.#carryOut(run);
-      if (outcome !== null) await this.settle(execution, outcome);
+      if (outcome !== null) await this.settle(execution, outcome, run.startedAt);
     } finally {
       this.#runs.delete(execution);
       if (this.#runs.size === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
@@ -173,6 +173,10 @@ export class Worker implements Component {
           if (run.stop.aborted) throw new StartUnwritten("the run was ended before its start");
           // From before the write on: once it may be on disk, a stopping agent has to let the action run.
           run.isStarted = true;
+          if (runner.isInstant === true) {
+            run.startedAt = timestamp(this.#options.clock.now());
+            return;
+          }
           try {
             await journal.started(execution, group);
           } catch (cause) {
@@ -205,20 +209,25 @@ export class Worker implements Component {
     return { ...request, parameters };
   }
 
-  /** Resolves once the outcome is on disk; while the disk refuses it is tried again. */
-  settle(execution: string, outcome: RunOutcome): Promise<void> {
-    const settled = this.#settle(execution, outcome).finally(() => this.#settling.delete(settled));
+  /**
+   * Resolves once the outcome is on disk; while the disk refuses it is tried again. With `startedAt` its start is
+   * written with it.
+   */
+  settle(execution: string, outcome: RunOutcome, startedAt: string | null = null): Promise<void> {
+    const settled = this.#settle(execution, outcome, startedAt).finally(() => this.#settling.delete(settled));
     this.#settling.add(settled);
     return settled;
   }
 
-  async #settle(execution: string, outcome: RunOutcome): Promise<void> {
+  async #settle(execution: string, outcome: RunOutcome, startedAt: string | null): Promise<void> {
     const { journal, passPoint, log } = this.#options;
     const endedAt = timestamp(this.#options.clock.now());
     passPoint("before-result");
     for (let attempt = 0; ; attempt++) {
       try {
-        await journal.settle(execution, await this.#resultRecord(execution, outcome, endedAt));
+        const known = startedAt ?? journal.startedAt(execution);
+        const result = await this.#resultRecord(outcome, known, endedAt);
+        await journal.settle(execution, result, startedAt);
         break;
       } catch (error) {
         log.error("a result could not be stored and is tried again", { execution, attempt, error });
@@ -234,9 +243,8 @@ export class Worker implements Component {
     }
   }
 
-  async #resultRecord(execution: string, outcome: RunOutcome, endedAt: string): Promise<ResultRecord> {
+  async #resultRecord(outcome: RunOutcome, startedAt: string | null, endedAt: string): Promise<ResultRecord> {
     const { status, reason } = outcome;
-    const startedAt = this.#options.journal.startedAt(execution);
     return {
       status,
       ...(await storableResult(outcome.result, this.#options.blobs)),

@@ -120,7 +120,7 @@ export class OutboxStore implements Outbox<UpEntry> {
     epoch.totalLast = total;
     if (epoch === this.#current()) this.#tail.push(numbered, total);
     if (deleted.length > 0) this.#forget(deleted);
-    for (const listener of this.#listeners) listener();
+    if (!entries.every(canWait)) for (const listener of this.#listeners) listener();
     return numbered;
   }
 
@@ -264,6 +264,14 @@ export class OutboxStore implements Outbox<UpEntry> {
   #background(tidying: Promise<void>): void {
     tidying.catch((error) => this.#options.log.warn("the outbox cannot be tidied", { error }));
   }
+}
+
+/**
+ * That a request was accepted is nothing the hub acts on: it travels with the next entry, most often that of its start.
+ * Sent on its own it would cost a packet, a take and a receipt more for each execution.
+ */
+function canWait(entry: AppendEntry): boolean {
+  return entry.kind === "execution-update" && entry.status === "accepted";
 }
 
 /** Throws LINK_ENTRY_TOO_LARGE, or WIRE_PACKET for what the peer would refuse. */

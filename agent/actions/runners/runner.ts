@@ -47,5 +47,7 @@ export interface Runner {
   readonly name: string;
   /** SIGSTOP of its process group does what people mean by pause. */
   readonly mayPause: boolean;
+  /** A crash can leave nothing half done: start and result are written together, and `started` waits for nothing. */
+  readonly isInstant?: boolean;
   run(request: ActionRequestEntry, context: RunContext): Promise<RunOutcome>;
 }

@@ -122,6 +122,19 @@ const pidIn = (home: string): Promise<number> =>
 const statusesOf = (updates: readonly ExecutionUpdateEntry[]) => updates.map(({ status }) => status);
 
 describe("a request", () => {
+  it("that does nothing starts and ends in one batch, and says both", async () => {
+    const { actions, take, final, of, store } = await agent();
+    await actions.start();
+    const before = store.database.committer.figures().commits;
+    const request = actionRequest({ runner: "noop" });
+    await take(request);
+    const { started_at, ended_at } = await final(request.execution);
+    expect(store.database.committer.figures().commits - before).toBe(2);
+    expect(statusesOf(of(request.execution))).toEqual(["accepted", "running", "succeeded"]);
+    expect(of(request.execution)[1]?.started_at).toBe(started_at);
+    expect(Date.parse(started_at ?? "")).toBeLessThanOrEqual(Date.parse(ended_at ?? ""));
+  });
+
   it("is accepted, running and settled, in this order, each on disk", async () => {
     const { actions, take, final, of, store } = await agent();
     await actions.start();
