@@ -49,6 +49,7 @@ async function start({ hub, folder, agents: count }: Start): Promise<void> {
 async function run({ load, pid }: Run) {
   const cpu: number[] = [];
   const ownCpu: number[] = [];
+  const figures: { messages: number; batches: number }[] = [];
   let refused: unknown = null;
   const measured = await drive(
     load,
@@ -64,15 +65,28 @@ async function run({ load, pid }: Run) {
     () => {
       cpu.push(cpuSeconds(pid));
       ownCpu.push(cpuSeconds(process.pid));
+      figures.push(sum(agents.map((agent) => agent.figures())));
     },
   );
   first += measured.begun;
   if (refused !== null) throw refused;
+  const [before, after] = figures;
   return {
     ...measured,
+    messages: (after?.messages ?? 0) - (before?.messages ?? 0),
+    batches: (after?.batches ?? 0) - (before?.batches ?? 0),
     cpuSeconds: (cpu[1] ?? 0) - (cpu[0] ?? 0),
     loadCpuSeconds: (ownCpu[1] ?? 0) - (ownCpu[0] ?? 0),
   };
+}
+
+function sum(figures: readonly { readonly messages: number; readonly batches: number }[]) {
+  const total = { messages: 0, batches: 0 };
+  for (const { messages, batches } of figures) {
+    total.messages += messages;
+    total.batches += batches;
+  }
+  return total;
 }
 
 answerQuestions<Start | Run>(

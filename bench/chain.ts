@@ -17,6 +17,9 @@ interface Round extends Measured {
   /** Of the hub, or of the raw round trip's broker, in the measured time. */
   readonly cpuSeconds: number;
   readonly loadCpuSeconds?: number;
+  /** Of all agents together: MQTT publishes both ways, and synced batches. */
+  readonly messages?: number;
+  readonly batches?: number;
 }
 
 type Pace = Pick<Load, "inFlight" | "perSecond">;
@@ -139,7 +142,7 @@ async function measure(variant: Variant, names: readonly string[], settings: Set
   }
 }
 
-const columns = [10, 22, 18, 20, 20, 16, 14, 14] as const;
+const columns = [7, 18, 15, 21, 16, 17, 17, 10, 9] as const;
 const line = (cells: readonly string[]) => cells.map((cell, i) => cell.padEnd(columns[i] ?? 0)).join(" ");
 const header = line([
   "load",
@@ -149,7 +152,8 @@ const header = line([
   "raw p50 / p99 ms",
   "of raw (rate)",
   "of raw (p50)",
-  "CPU us/chain: hub, agents",
+  "us CPU",
+  "messages, agents' batches",
 ]);
 
 /** Median over the repetitions, and from least to most. */
@@ -164,6 +168,8 @@ function row(name: string, rounds: readonly { readonly raw: Round; readonly chai
   const mid = (of: readonly Round[], pick: (round: Round) => number) => median(of.map(pick));
   const cpu = (pick: (round: Round) => number) =>
     (median(chains.map((round) => (pick(round) / round.ended) * 1e6)) || 0).toFixed(0);
+  const each = (pick: (round: Round) => number) =>
+    median(chains.map((round) => pick(round) / round.ended)).toFixed(1);
   const latency = (of: readonly Round[]) =>
     `${mid(of, ({ p50Ms }) => p50Ms).toFixed(2)} / ${mid(of, ({ p99Ms }) => p99Ms).toFixed(1)}`;
   return line([
@@ -181,6 +187,7 @@ function row(name: string, rounds: readonly { readonly raw: Round; readonly chai
       1,
     ),
     `${cpu(({ cpuSeconds }) => cpuSeconds)}, ${cpu(({ loadCpuSeconds }) => loadCpuSeconds ?? 0)}`,
+    `${each(({ messages }) => messages ?? 0)}, ${each(({ batches }) => batches ?? 0)}`,
   ]);
 }
 

@@ -23,6 +23,8 @@ import { type UpEntry, wireVersion } from "../shared/wire/messages.ts";
 export interface SimulatedAgent {
   /** Resolves once the trigger is on disk: what a sensor would wait for. */
   trigger(trigger: string, payload: { readonly seq: number }): Promise<void>;
+  /** So far: messages published and received, and batches that its database has written. */
+  figures(): { readonly messages: number; readonly batches: number };
   stop(): Promise<void>;
 }
 
@@ -151,6 +153,10 @@ export async function startSimulatedAgent(options: SimulatedAgentOptions): Promi
         [{ id: newId(), at: timestamp(now()), kind: "trigger", trigger, payload, sensor: null }],
         [],
       );
+    },
+    figures() {
+      const { sent, received } = connection.stats();
+      return { messages: sent + received, batches: database.committer.figures().batches };
     },
     async stop() {
       await made.close();
