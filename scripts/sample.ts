@@ -1,6 +1,6 @@
 /** The sample set-up of `npm start`: hub, broker, the agent beside it, pack mypack, a watched folder; prints each chain. */
 import { spawnSync } from "node:child_process";
-import { appendFileSync, constants } from "node:fs";
+import { appendFileSync, constants, renameSync, statSync } from "node:fs";
 import { access, mkdir } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -8,10 +8,10 @@ import { type RunningHub, startHub } from "../hub/main.ts";
 import type { Change } from "../hub/store/store.ts";
 import { parseListen } from "../shared/config/listen.ts";
 import { formatError, isPetrelError, PetrelError } from "../shared/errors.ts";
-import { isObject } from "../shared/json.ts";
 import { createLogger } from "../shared/log.ts";
 import { readPackFolder } from "../shared/packs/read-pack-fs.ts";
 import { watchForEnd } from "../shared/signals-process.ts";
+import { chainLines } from "./chain-lines.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const folder = join(root, ".petrel");
@@ -20,7 +20,7 @@ const output = join(folder, "output");
 const logFile = join(folder, "hub.log");
 const shown = (path: string) => relative(root, path);
 const say = (line: string) => process.stdout.write(`${line}\n`);
-const quit = Symbol("quit");
+const mostLogBytes = 8 * 1024 * 1024;
 
 function readFlags(): { http: string; mqtt: string } {
   try {
@@ -69,6 +69,7 @@ async function makeWritable(path: string): Promise<void> {
 async function start(): Promise<RunningHub> {
   const flags = readFlags();
   await makeWritable(folder);
+  prepareLog();
   // People read the chains on the screen; whoever wants to know more reads the log.
   const log = createLogger({
     level: "info",
@@ -109,34 +110,28 @@ function sensorRuns(hub: RunningHub): Promise<void> {
   });
 }
 
-/** One line for each step of a chain, in the order in which they happen. */
-function printChains(hub: RunningHub): void {
-  const time = (at: string) => at.slice(11, 19);
-  const known = new Map<string, string>();
-  hub.store.subscribeChanges((changes) => {
-    for (const change of changes) {
-      if (change.type === "instance" && change.instance.status !== "pending") {
-        const { trigger, payload, received_at, origin } = change.instance;
-        const what = isObject(payload) ? `${String(payload.status)} ${String(payload.path)}` : "";
-        say(`${time(received_at)}  change     ${what}`);
-        say(`          trigger    ${trigger} from agent ${origin.agent}  (${change.instance.id})`);
-      } else if (change.type === "enforcement") {
-        const { rule, status, failure_reason } = change.enforcement;
-        say(
-          `          rule       ${rule} ${status === "succeeded" ? "matched" : `failed: ${failure_reason}`}`,
-        );
-      } else if (change.type === "execution") {
-        const { id, action, agent, status, reason } = change.execution;
-        if (known.get(id) === status) continue;
-        known.set(id, status);
-        const isOver = change.execution.end_timestamp !== null;
-        if (status === "scheduled") say(`          execution  ${action} on agent ${agent}  (${id})`);
-        if (!isOver) continue;
-        known.delete(id);
-        say(`          result     ${status}${reason === null ? "" : `: ${reason}`}`);
-      }
-    }
-  });
+/** A log that was left to grow for weeks is put aside, and one that cannot be written is said now. */
+function prepareLog(): void {
+  try {
+    if ((statSync(logFile, { throwIfNoEntry: false })?.size ?? 0) > mostLogBytes)
+      renameSync(logFile, `${logFile}.old`);
+    appendFileSync(logFile, "");
+  } catch (cause) {
+    throw new PetrelError("FOLDER_UNUSABLE", `the log cannot be written: ${(cause as Error).message}`, {
+      where: logFile,
+      hint: "mend its owner and mode, or remove it",
+      cause,
+    });
+  }
+}
+
+/** Nothing is said while the sensor is awaited; whoever waits too long is told where to look. */
+function sayWhileWaiting(): () => void {
+  const timer = setInterval(
+    () => say(`Still waiting for the agent and its sensor; ${shown(logFile)} says what they are at.`),
+    20_000,
+  );
+  return () => clearInterval(timer);
 }
 
 async function main(): Promise<number> {
@@ -144,19 +139,24 @@ async function main(): Promise<number> {
   const ended = watch.ended.then((end) => {
     say("");
     say("Stopping …");
-    return { ...end, [quit]: true };
+    return end;
   });
+  // `npm start | head`: nobody listens any more, and everything else goes on until it is told to stop.
+  process.stdout.on("error", () => {});
   let hub: RunningHub | null = null;
   try {
     say("Starting Petrel: hub, broker and one agent on this machine …");
     hub = await start();
     const running = sensorRuns(hub);
+    // Awaited further down; a sensor that fails before that is no unhandled rejection.
+    running.catch(() => {});
     const config = { sensor: { directories: [watched] }, log: output };
     await hub.operations.registerPack({ files: await readPackFolder(join(root, "packs", "mypack")), config });
-    const first = await Promise.race([running, ended]);
-    if (first === undefined) {
+    const stopSaying = sayWhileWaiting();
+    const end = await Promise.race([running, ended]).finally(stopSaying);
+    if (end === undefined) {
       // It appears when it is watched and not before, so that nothing put into it can be missed.
-      await mkdir(watched, { recursive: true });
+      await makeWritable(watched);
       say("");
       say(`  hub      ${hub.url}  (API key in ${shown(join(folder, "hub", "api.json"))})`);
       say(`  broker   ${hub.mqtt}  (inside the hub; loopback only)`);
@@ -172,7 +172,8 @@ async function main(): Promise<number> {
       say("");
       say("Each change adds one line to that file by the pack's action. Ctrl-C stops everything.");
       say("");
-      printChains(hub);
+      const lines = chainLines();
+      hub.store.subscribeChanges((changes) => changes.flatMap(lines).forEach(say));
     }
     const { code } = await ended;
     return (await hub.stop()) ? code : 1;

@@ -1,0 +1,41 @@
+/** What `npm start` prints of each change of the store: one line for each step of a chain. */
+import type { Change } from "../hub/store/store.ts";
+import { isObject } from "../shared/json.ts";
+import { plain } from "../shared/plain-text.ts";
+
+/** Lines for the next changes, in their order. A status is told once, however often its record is written. */
+export function chainLines(): (change: Change) => readonly string[] {
+  const told = new Map<string, string>();
+  const lines = (change: Change): readonly string[] => {
+    switch (change.type) {
+      case "instance": {
+        const { id, trigger, payload, received_at, origin, status } = change.instance;
+        if (status === "pending") return [];
+        const what = isObject(payload) ? `${String(payload.status)} ${String(payload.path)}` : "";
+        return [
+          `${received_at.slice(11, 19)}  change     ${what}`,
+          `          trigger    ${trigger} from agent ${origin.agent}  (${id})`,
+        ];
+      }
+      case "enforcement": {
+        const { rule, status, failure_reason } = change.enforcement;
+        return [
+          `          rule       ${rule} ${status === "succeeded" ? "matched" : `failed: ${failure_reason}`}`,
+        ];
+      }
+      case "execution": {
+        const { id, action, agent, status, reason, end_timestamp } = change.execution;
+        if (told.get(id) === status) return [];
+        told.set(id, status);
+        if (status === "scheduled") return [`          execution  ${action} on agent ${agent}  (${id})`];
+        if (end_timestamp === null) return [];
+        told.delete(id);
+        return [`          result     ${status}${reason === null ? "" : `: ${reason}`}`];
+      }
+      default:
+        return [];
+    }
+  };
+  // A file's name may hold anything, also what would act in a terminal.
+  return (change) => lines(change).map(plain);
+}

@@ -1,0 +1,38 @@
+/** What `npm start` prints of a chain. */
+import { expect, it } from "vitest";
+import type { Change } from "../../../hub/store/store.ts";
+import { chainLines } from "../../../scripts/chain-lines.ts";
+import { anExecution, anInstance, noon } from "../../support/records.ts";
+
+const ended = { end_timestamp: new Date(noon).toISOString() };
+const instance = (path: string): Change => ({
+  type: "instance",
+  instance: anInstance({ status: "processed", payload: { path, status: "created" } }),
+});
+
+it("each step is one line, and each status of an execution is told once", () => {
+  const lines = chainLines();
+  const changes: Change[] = [
+    { type: "instance", instance: anInstance() },
+    instance("/watched/hello"),
+    { type: "execution", execution: anExecution() },
+    { type: "execution", execution: anExecution({ rev: 2 }) },
+    { type: "execution", execution: anExecution({ status: "running" }) },
+    { type: "execution", execution: anExecution({ status: "failed", reason: "exit code 1", ...ended }) },
+    { type: "down", agent: "web-1" },
+  ];
+  expect(changes.flatMap(lines).map((line) => line.trim().replace(/ +/g, " "))).toEqual([
+    "12:00:00 change created /watched/hello",
+    "trigger mypack.changed_file from agent web-1 (01HQ0000000000000000000001)",
+    "execution core.noop on agent web-1 (01HQ0000000000000000000009)",
+    "result failed: exit code 1",
+  ]);
+});
+
+it("a file's name cannot act in the terminal", () => {
+  const [line = ""] = chainLines()(
+    instance("/watched/\x1b]0;title\x07\x9b2J\u202e\n12:00:01  change     forged"),
+  );
+  expect(line).toContain("\\u001b]0;title\\u0007");
+  expect(line).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+});
