@@ -31,6 +31,8 @@ export interface LiveRulesOptions {
   readonly slowRegex: AskRegex;
   /** Moves parameters that are too large for an entry to a blob. */
   readonly shrink: (dispatches: readonly Dispatch[]) => Promise<readonly Dispatch[]>;
+  /** Awaited before each instance: a backlog of one agent must not keep the others waiting. */
+  readonly breathe: () => Promise<void> | undefined;
   readonly now: () => number;
   readonly timers: Timers;
   readonly jitter: () => number;
@@ -56,7 +58,7 @@ export interface LiveRules {
 const problemsKept = 20;
 
 export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRules> {
-  const { store, registry, keys, slowRegex, shrink, now, timers, jitter, log } = options;
+  const { store, registry, keys, slowRegex, shrink, breathe, now, timers, jitter, log } = options;
   let catalogue = buildCatalogue(await store.packs());
   let rules = compile(await store.ruleSet());
   let isClosed = false;
@@ -157,6 +159,7 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
   };
 
   const judge = async (instance: TriggerInstance, skewMs: number): Promise<Outcome> => {
+    await breathe();
     let outcome: Outcome;
     try {
       outcome = await withRegexAnswers(slowRegex, (regex) => judgeNow(instance, skewMs, regex));

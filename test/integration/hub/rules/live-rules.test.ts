@@ -32,6 +32,7 @@ async function start(
     keys,
     slowRegex,
     shrink: async (dispatches) => dispatches,
+    breathe: () => undefined,
   });
   onTestFinished(async () => {
     await rules.close();
