@@ -21,7 +21,7 @@ const only = process.argv.slice(2);
 let failed = 0;
 if (only.length === 0) {
   failed += run("format and lint", node, [
-    script("@biomejs/biome/bin/biome"),
+    join(root, "scripts", "biome.mjs"),
     "check",
     "--error-on-warnings",
     ".",
