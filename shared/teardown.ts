@@ -19,6 +19,7 @@ const defaultLimitMs = 8_000;
 export class Teardown {
   readonly #options: TeardownOptions;
   readonly #steps: Step[] = [];
+  #running: Promise<boolean> | null = null;
 
   constructor(options: TeardownOptions) {
     this.#options = options;
@@ -29,8 +30,16 @@ export class Teardown {
     this.#steps.push({ name, limitMs, stop });
   }
 
-  /** Stops every part, the last made first; one that fails does not hinder the others. False when one failed. */
-  async run(): Promise<boolean> {
+  /**
+   * Stops every part, the last made first; one that fails does not hinder the others. Resolves to false when one
+   * failed; asked for again, to the same.
+   */
+  run(): Promise<boolean> {
+    this.#running ??= this.#run();
+    return this.#running;
+  }
+
+  async #run(): Promise<boolean> {
     let isClean = true;
     for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) {
       try {

@@ -54,7 +54,16 @@ export class ActionInbox implements Inbox<DownEntry> {
     return this.#inTurn(async () => {
       const { append, marks, newId, now } = this.#options;
       const at = timestamp(now());
-      const gap: AppendEntry = { id: newId(), at, kind: "link-gap", epoch, from, to, reason };
+      const gap: AppendEntry = {
+        id: newId(),
+        at,
+        kind: "link-gap",
+        direction: "down",
+        epoch,
+        from,
+        to,
+        reason,
+      };
       this.#mark = null;
       await append([gap], [marks.put(epoch, to)]);
     });

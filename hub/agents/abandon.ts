@@ -17,12 +17,12 @@ export async function abandonOldStore(store: Store, agent: string, now: () => nu
   const ledger = await store.downEpochs(agent);
   const open = await store.openExecutions(agent);
   const since = await dispatchedSince(store, agent, new Map(ledger.map(({ id, last }) => [id, last])));
-  let abandoned = 0;
-  for (const execution of open) {
-    if (!since.has(execution.id) && (await abandon(store, execution, now))) abandoned += 1;
-  }
+  // All at once, so that thousands of them share a few batches: the agent waits for its hello to be answered.
+  const done = await Promise.all(
+    open.filter(({ id }) => !since.has(id)).map((execution) => abandon(store, execution, now)),
+  );
   for (const { id, first, last } of ledger) if (last >= first) await store.receiptDown(agent, id, last);
-  return abandoned;
+  return done.filter(Boolean).length;
 }
 
 /** Executions whose requests stand behind `lasts` in the ledger. */

@@ -38,7 +38,8 @@ export function createGreeter({ store, registry, now, log }: GreeterOptions) {
     },
     /** At the start of a hub nobody is connected, whatever the records say. */
     async allAway(): Promise<void> {
-      for (const { id } of registry.all()) await registry.update(id, (known) => departed(known, now()));
+      const online = registry.all().filter((agent) => agent.online);
+      await Promise.all(online.map(({ id }) => registry.update(id, (known) => departed(known, now()))));
     },
     /** Makes an agent known that this hub starts itself: from now on actions may be sent to it. */
     async expect(agent: string): Promise<void> {

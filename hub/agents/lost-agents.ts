@@ -39,10 +39,11 @@ export interface LostAgentsOptions {
 export async function abandonLost({ store, registry, log, now, afterMs }: LostAgentsOptions): Promise<void> {
   for (const agent of registry.all()) {
     if (!isLost(agent, now(), afterMs)) continue;
-    for (const open of await store.openExecutions(agent.id)) {
+    const abandon = async (open: Execution): Promise<void> => {
       const abandoned = giveUp(open, now());
-      if (abandoned === null || !(await store.updateExecution(abandoned, open.rev))) continue;
+      if (abandoned === null || !(await store.updateExecution(abandoned, open.rev))) return;
       log.warn("an execution is abandoned: its agent is lost", { execution: open.id, agent: agent.id });
-    }
+    };
+    await Promise.all((await store.openExecutions(agent.id)).map(abandon));
   }
 }

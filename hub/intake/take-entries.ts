@@ -78,7 +78,7 @@ export async function takeEntries(
           gap: {
             id: entry.id,
             agent: agent.id,
-            direction: "up",
+            direction: entry.direction ?? "up",
             epoch: entry.epoch,
             from: entry.from,
             to: entry.to,

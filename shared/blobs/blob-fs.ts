@@ -44,8 +44,12 @@ export class BlobStore {
     return new BlobStore(folder);
   }
 
-  /** Resolves once on disk. Content beyond 16 MiB is cut, and the ref says so; its digest is that of the cut content. */
-  async put(content: Uint8Array | AsyncIterable<Uint8Array>): Promise<BlobRef> {
+  /** Resolves once on disk; STORE_WRITE when the disk refuses. Content beyond 16 MiB is cut, and the ref says so; its digest is that of the cut content. */
+  put(content: Uint8Array | AsyncIterable<Uint8Array>): Promise<BlobRef> {
+    return asStoreError(this.#put(content));
+  }
+
+  async #put(content: Uint8Array | AsyncIterable<Uint8Array>): Promise<BlobRef> {
     const path = join(this.#folder, "incoming", randomUUID());
     const file = await open(path, "wx", 0o600);
     try {
@@ -136,15 +140,15 @@ export class BlobStore {
     try {
       return await fetch({
         size: async () => (await file.stat()).size,
-        append: (bytes) => writeAll(file, bytes, null),
-        clear: () => file.truncate(0),
+        append: (bytes) => asStoreError(writeAll(file, bytes, null)),
+        clear: () => asStoreError(file.truncate(0)),
         finish: async () => {
           const { size } = await file.stat();
           const bytes = new Uint8Array(Math.min(size, maxBlobBytes));
           await file.read(bytes, 0, bytes.length, 0);
           if (digestOf(bytes) !== digest) throw corrupt(digest);
-          await file.sync();
-          await this.#settle(path, digest);
+          await asStoreError(file.sync());
+          await asStoreError(this.#settle(path, digest));
         },
       });
     } finally {
@@ -194,6 +198,20 @@ export interface PartialBlob {
   clear(): Promise<void>;
   /** Stores it under its name, on disk. BLOB_CORRUPT: the content does not have the digest, and stays here. */
   finish(): Promise<void>;
+}
+
+/** What the system says of a full or closed disk, as an error that names what it is about. */
+async function asStoreError<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    if (!(cause instanceof Error) || !("syscall" in cause)) throw cause;
+    throw new PetrelError("STORE_WRITE", "a blob could not be written", {
+      where: "path" in cause ? String(cause.path) : undefined,
+      hint: "free some disk space and look at the folder's owner and mode",
+      cause,
+    });
+  }
 }
 
 /** Keeps names from outside from becoming paths. */

@@ -61,6 +61,8 @@ export interface SensorEventEntry extends EntryBase {
 /** Entries that can no longer be had: a hole the sender or receiver could not fill. */
 export interface LinkGapEntry extends EntryBase {
   readonly kind: "link-gap";
+  /** Whose ledger it is in: the agent's own (the default), or the hub's to it. */
+  readonly direction?: "up" | "down";
   readonly epoch: string;
   readonly from: number;
   readonly to: number;

@@ -93,7 +93,9 @@ export const upEntrySchemas: SchemasOf = {
     restarts: count,
     last_error: nullable(reason),
   }),
-  "link-gap": entry({ epoch: id, from: count, to: count, reason }),
+  "link-gap": entry({ direction: { enum: ["up", "down"] }, epoch: id, from: count, to: count, reason }, [
+    "direction",
+  ]),
   inventory: entry({
     host: text(255),
     version: text(64),

@@ -1,6 +1,6 @@
 /** Blobs in a folder, and across a link. */
 import { randomBytes } from "node:crypto";
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -268,4 +268,20 @@ describe("fetching", () => {
     await fetched;
     expect(Buffer.from(await store.readAll(ref.digest))).toEqual(bytes);
   });
+});
+
+test("a disk that refuses is STORE_WRITE, for content of this side and of the peer's", async () => {
+  const folder = await tempFolder("blobs");
+  const store = await BlobStore.open({ folder });
+  const content = Buffer.from("content");
+  const { digest } = await store.put(content);
+  await rm(join(folder, "incoming"), { recursive: true });
+  await expect(store.put(Buffer.from("other"))).rejects.toMatchObject({ code: "STORE_WRITE" });
+  await rm(join(folder, digest.slice(7, 9)), { recursive: true });
+  await writeFile(join(folder, digest.slice(7, 9)), "in the way");
+  const fetched = store.fetching(digest, async (partial) => {
+    await partial.append(content);
+    await partial.finish();
+  });
+  await expect(fetched).rejects.toMatchObject({ code: "STORE_WRITE" });
 });
