@@ -145,6 +145,7 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
 
     // The hub's clock, as last heard; between two hellos a monotonic clock carries it on.
     let hubTime = { atMs: clock.now(), heardAt: clock.monotonic() };
+    let isHubTimeKnown = false;
     const hubNow = () => hubTime.atMs + (clock.monotonic() - hubTime.heardAt);
 
     // The link is made last, since it takes entries at once; what needs it before asks through this.
@@ -162,7 +163,15 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
     const values = new LocalValuesStore({ database, now });
     const datastore = createDatastore({ local: values, ask });
     const append: typeof outbox.append = (entries, ops) => outbox.append(entries, ops);
-    const dispatches = new DispatchStore({ database, append, values, newId, now, log });
+    const dispatches = new DispatchStore({
+      database,
+      append,
+      values,
+      newId,
+      now,
+      hubNow: () => (isHubTimeKnown ? hubNow() : null),
+      log,
+    });
     const reports = new SensorReports({ ...time, append, newId, schedule: defaultSchedule, log });
     const groups = new SensorGroups(database);
     await endSurvivors(groups, log);
@@ -293,7 +302,9 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
       log,
       peerHello: async (hello) => {
         const atMs = parseTimestamp(hello.clock);
-        if (atMs !== null) hubTime = { atMs, heardAt: clock.monotonic() };
+        if (atMs === null) return;
+        hubTime = { atMs, heardAt: clock.monotonic() };
+        isHubTimeKnown = true;
       },
       ready: () => log.info("the link to the hub is up"),
     });

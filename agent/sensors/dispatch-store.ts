@@ -20,6 +20,8 @@ export interface DispatchStoreOptions {
   readonly values: LocalValuesStore;
   readonly newId: () => string;
   readonly now: () => number;
+  /** The same by the hub's clock; `null` while it is not known. */
+  readonly hubNow: () => number | null;
   readonly log: Logger;
 }
 
@@ -156,6 +158,7 @@ class StoredLife implements DispatchLife {
         "flatten it, or send that part as text",
       );
     }
+    const hubNow = this.#options.hubNow();
     const entry: TriggerEntry = {
       kind: "trigger",
       id: this.#options.newId(),
@@ -164,6 +167,8 @@ class StoredLife implements DispatchLife {
       payload,
       sensor: this.#sensor,
       ...(traceTag !== null && { trace_tag: traceTag }),
+      // The agent's own clock may be set at any time; this one is carried on by a clock that nobody sets.
+      ...(hubNow !== null && { hub_at: timestamp(hubNow) }),
     };
     const size = Buffer.byteLength(JSON.stringify(entry));
     if (size > maxEntryBytes) {

@@ -35,7 +35,10 @@ export function applyUpdate(
   if (!moved.moved) return lateResult(execution, update, moved.reason);
   const inHubTime = (text: string | undefined) => {
     const ms = text === undefined ? null : parseTimestamp(text);
-    return ms === null ? null : timestamp(ms - skewMs);
+    // An agent's clock may have been set since its hello: what it says cannot have been before the execution was made,
+    // nor in the future.
+    const [least, most] = [parseTimestamp(execution.created_at) ?? 0, nowMs];
+    return ms === null ? null : timestamp(Math.min(most, Math.max(least, ms - skewMs)));
   };
   const started = inHubTime(update.started_at);
   const ended = inHubTime(update.ended_at);

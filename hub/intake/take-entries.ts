@@ -158,8 +158,10 @@ async function unknownExecution(
 }
 
 async function takeTrigger(entry: TriggerEntry, agent: AgentRecord, context: TakeContext): Promise<Effect> {
-  const skewMs = agent.skew_ms ?? 0;
   const occurredMs = parseTimestamp(entry.at);
+  const hubMs = entry.hub_at === undefined ? null : parseTimestamp(entry.hub_at);
+  // Its clock may have been set since its hello, or between then and now.
+  const skewMs = occurredMs !== null && hubMs !== null ? occurredMs - hubMs : (agent.skew_ms ?? 0);
   const instance: TriggerInstance = {
     id: entry.id,
     trigger: entry.trigger,

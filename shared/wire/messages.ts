@@ -30,6 +30,8 @@ export interface TriggerEntry extends EntryBase {
   /** `pack.ClassName` of the sensor, `null` when it came another way. */
   readonly sensor: string | null;
   readonly trace_tag?: string | null;
+  /** When it was, by the hub's clock: left out by an agent that has not heard it since it started. */
+  readonly hub_at?: string;
 }
 
 /** What became of an action request. `accepted` is said once its journal record is on disk. */

@@ -67,8 +67,8 @@ type SchemasOf = Readonly<Partial<Record<Entry["kind"], Schema>>>;
 
 export const upEntrySchemas: SchemasOf = {
   trigger: entry(
-    { trigger: ref, payload: anyValue, sensor: nullable(ref), trace_tag: nullable(text(1_024)) },
-    ["trace_tag"],
+    { trigger: ref, payload: anyValue, sensor: nullable(ref), trace_tag: nullable(text(1_024)), hub_at: at },
+    ["trace_tag", "hub_at"],
   ),
   "execution-update": entry(
     {

@@ -106,7 +106,7 @@ export interface TestHub {
   readonly url: string;
   /** The process that runs now. */
   daemon(): Daemon;
-  start(): Promise<void>;
+  start(env?: Record<string, string>): Promise<void>;
   kill(): Promise<void>;
   stop(signal?: NodeJS.Signals): Promise<number | null>;
   /** A request to the API; rejects with status and body when it is refused. */
@@ -148,7 +148,7 @@ export async function createHub(
     url,
     mqtt: options.broker ?? `mqtt://127.0.0.1:${port}`,
     daemon: running,
-    async start() {
+    async start(env = {}) {
       const broker =
         options.broker === undefined ? ["--mqtt", String(port)] : ["--broker-url", options.broker];
       const args = [
@@ -161,7 +161,7 @@ export async function createHub(
         ...broker,
         ...(options.args ?? []),
       ];
-      const started = startDaemon("petrel", args, logFile);
+      const started = startDaemon("petrel", args, logFile, env);
       daemon = started;
       await waitUntil(
         "the hub to be ready",

@@ -75,6 +75,7 @@ export async function openSensorSide(options: SensorSideOptions): Promise<Sensor
     log,
   });
   const dispatches = new DispatchStore({
+    hubNow: () => null,
     database,
     append: (entries, ops) => outbox.append(entries, ops),
     values,

@@ -68,6 +68,20 @@ describe("an agent's report", () => {
     });
   });
 
+  test("has times that fit, whatever became of the agent's clock since its hello", () => {
+    const made = anExecution({ created_at: new Date(noon - 1_000).toISOString() });
+    const twoDays = 2 * 86_400_000;
+    for (const [off, expected] of [
+      [twoDays, noon],
+      [-twoDays, noon - 1_000],
+    ] as const) {
+      const started_at = new Date(noon + off).toISOString();
+      expect(applyUpdate(made, update({ status: "running", started_at }), noon, 0)).toMatchObject({
+        execution: { start_timestamp: new Date(expected).toISOString() },
+      });
+    }
+  });
+
   test("of acceptance alone is counted and changes nothing", () => {
     expect(applyUpdate(anExecution(), update({ status: "accepted" }), noon, 0)).toEqual({
       changed: false,

@@ -37,6 +37,28 @@ const update = (over: Partial<ExecutionUpdateEntry>): ExecutionUpdateEntry => ({
 });
 
 describe("taking entries", () => {
+  test.each([
+    ["by the hub's clock, when the agent knows it", at, false],
+    ["an hour ago by the hub's clock", new Date(noon - 3_600_000).toISOString(), true],
+    ["by the agent's clock alone", undefined, true],
+  ])("a trigger's lateness is judged %s", async (_, hub_at, late) => {
+    // Its clock was set back two days after its hello.
+    const occurred = new Date(noon - 2 * 86_400_000).toISOString();
+    const trigger = {
+      kind: "trigger",
+      id: "t1",
+      at: occurred,
+      trigger: "a.b",
+      payload: {},
+      sensor: null,
+    } as const;
+    const [effect] = await takeEntries(
+      numbered({ ...trigger, ...(hub_at !== undefined && { hub_at }) }),
+      context(),
+    );
+    expect(effect).toMatchObject({ outcome: { instance: { late, occurrence_time: occurred } } });
+  });
+
   test("several reports of one execution make one record, one revision on", async () => {
     const entries = numbered(update({}), update({ id: "u2", status: "succeeded", result: 1 }));
     const effects = await takeEntries(entries, context());
