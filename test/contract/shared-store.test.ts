@@ -1,6 +1,10 @@
 /** What a store promises when several hubs have it open at once. LevelDB allows one process only; SQLite several. */
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
 import { openSqliteStore, type SqliteStore } from "../../hub/store/sqlite/sqlite-store.ts";
 import type { Change, Store } from "../../hub/store/store.ts";
@@ -203,4 +207,25 @@ test("a hub that comes to the others makes them open new epochs: had it been res
     { id: epoch, first: 1, last: 1 },
     { first: 1, last: 2 },
   ]);
+});
+
+test("a process that finds the file locked waits, even if it has nothing else to do", async () => {
+  const file = join(await tempFolder("shared-store"), "hub.sqlite");
+  const lock = new DatabaseSync(file);
+  onTestFinished(() => lock.close());
+  lock.exec("PRAGMA journal_mode = WAL; BEGIN IMMEDIATE");
+  const program = join(import.meta.dirname, "../fixtures/programs/shared-hub.ts");
+  // No agent has anything to send: it opens the store and ends.
+  const child = spawn(process.execPath, [program, file, "hub-a", "web-1", "0", "1000"]);
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const exited = once(child, "exit");
+  child.stdin.end("go\n");
+  const folder = `/proc/${child.pid}/fd`;
+  await waitUntil("the process has the file open", () =>
+    readdirSync(folder).some((fd) => readlinkSync(join(folder, fd)) === file),
+  );
+  // The time for which the lock is held.
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  lock.exec("COMMIT");
+  expect(await exited).toEqual([0, null]);
 });

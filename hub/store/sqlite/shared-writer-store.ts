@@ -8,6 +8,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { PetrelError } from "../../../shared/errors.ts";
 import type { Logger } from "../../../shared/log.ts";
+import type { Timers } from "../../../shared/timers.ts";
 import { Batch, type Draft, NotLoaded } from "../draft.ts";
 import { FairQueue } from "../fair-queue.ts";
 import { GenerationCache } from "../generation-cache.ts";
@@ -31,6 +32,8 @@ export interface SharedWriterParts {
   readonly db: DatabaseSync;
   readonly rows: SqliteRows;
   readonly patience: Patience;
+  /** For looking, now and then, at what others have written. */
+  readonly timers: Timers;
   readonly logger: Logger;
   /** Reads, with the file locked, what every plan of the batch rests on. */
   readonly begin: () => void;
@@ -197,13 +200,13 @@ export class SharedWriter implements RecordWriter {
   }
 
   async #letOthersIn(): Promise<void> {
-    const { timers, jitter } = this.#parts.patience;
+    const { pause, jitter } = this.#parts.patience;
     if (this.#batchesAlone >= courtesyBatches) await new Promise((resolve) => setImmediate(resolve));
-    else await new Promise<void>((resolve) => timers.after(courtesyMs * (0.5 + jitter()), resolve));
+    else await pause(courtesyMs * (0.5 + jitter()));
   }
 
   #follow(): void {
-    this.#stopFollowing = this.#parts.patience.timers.after(followMs, () => {
+    this.#stopFollowing = this.#parts.timers.after(followMs, () => {
       try {
         if (this.#log.hasNews()) {
           const news = this.#log.read();

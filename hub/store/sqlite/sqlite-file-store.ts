@@ -3,7 +3,6 @@ import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { PetrelError } from "../../../shared/errors.ts";
-import type { Timers } from "../../../shared/timers.ts";
 
 export interface SqliteFileOptions {
   /** Created when missing, in a folder for its owner only. */
@@ -24,7 +23,8 @@ export interface SqliteFile {
 
 /** How to wait while another process holds the file. */
 export interface Patience {
-  readonly timers: Timers;
+  /** Keeps the process alive meanwhile: somebody waits for what comes after it. */
+  readonly pause: (ms: number) => Promise<void>;
   /** Evenly spread in [0, 1): two that collide must not collide again. */
   readonly jitter: () => number;
 }
@@ -84,7 +84,7 @@ export function transact<T>(db: DatabaseSync, work: () => T): T {
 }
 
 /** Tries again while another process holds the file; STORE_WRITE when that takes longer than some 10 s. */
-export async function whenFree<T>({ timers, jitter }: Patience, work: () => T): Promise<T> {
+export async function whenFree<T>({ pause, jitter }: Patience, work: () => T): Promise<T> {
   for (let waits = 0; ; waits++) {
     try {
       return work();
@@ -97,7 +97,7 @@ export async function whenFree<T>({ timers, jitter }: Patience, work: () => T): 
         });
       }
     }
-    await new Promise<void>((resolve) => timers.after(1 + jitter() * (mostPauseMs - 1), resolve));
+    await pause(1 + jitter() * (mostPauseMs - 1));
   }
 }
 

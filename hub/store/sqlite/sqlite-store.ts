@@ -1,5 +1,6 @@
 /** The `Store` port on one SQLite file that several hubs may have open at once: puts its parts together. */
 import type { DatabaseSync } from "node:sqlite";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock, RandomBytes } from "../../../shared/clock.ts";
 import { ulidSource } from "../../../shared/ids.ts";
 import type { Logger } from "../../../shared/log.ts";
@@ -43,7 +44,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
   const { file, clock, random, logger, timers = systemTimers, connect } = options;
   const { downCap = { entries: 10_000, bytes: 64 * 1024 * 1024 } } = options;
   const newId = ulidSource(clock, random);
-  const patience = { timers, jitter: systemJitter };
+  const patience = { pause: (ms: number) => sleep(ms), jitter: systemJitter };
   const { db, incarnation } = await openSqliteFile({
     file,
     format: storeFormat,
@@ -63,6 +64,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
       db,
       rows,
       patience,
+      timers,
       logger,
       begin: () => {
         run = rows.get(runKey) ?? "";
