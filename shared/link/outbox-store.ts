@@ -56,7 +56,7 @@ export class OutboxStore implements Outbox<UpEntry> {
   readonly #options: OutboxStoreOptions;
   readonly #limits: OutboxLimits;
   readonly #keys: OutboxKeys;
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<(canWait: boolean) => void>();
   /** Oldest first; the last is the current one. */
   #epochs: readonly EpochState[] = [];
   #tail = new OutboxTail();
@@ -120,7 +120,8 @@ export class OutboxStore implements Outbox<UpEntry> {
     epoch.totalLast = total;
     if (epoch === this.#current()) this.#tail.push(numbered, total);
     if (deleted.length > 0) this.#forget(deleted);
-    if (!entries.every(canWait)) for (const listener of this.#listeners) listener();
+    const all = entries.every(canWait);
+    for (const listener of this.#listeners) listener(all);
     return numbered;
   }
 
@@ -183,7 +184,7 @@ export class OutboxStore implements Outbox<UpEntry> {
     if (epoch === this.#current()) this.#tail.replace(stand);
   }
 
-  onAppend(listener: () => void): () => void {
+  onAppend(listener: (canWait: boolean) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -267,8 +268,8 @@ export class OutboxStore implements Outbox<UpEntry> {
 }
 
 /**
- * That a request was accepted is nothing the hub acts on: it travels with the next entry, most often that of its start.
- * Sent on its own it would cost a packet, a take and a receipt more for each execution.
+ * That a request was accepted is nothing the hub acts on. It travels best with the next entry, most often that of its
+ * start: on its own it would cost a packet, a take and a receipt more for each execution.
  */
 function canWait(entry: AppendEntry): boolean {
   return entry.kind === "execution-update" && entry.status === "accepted";

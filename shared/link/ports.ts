@@ -27,8 +27,11 @@ export interface Outbox<E extends Entry = Entry> {
   receipted(epoch: string, upTo: number): Promise<void>;
   /** Sets aside an entry that the peer cannot decode, so that nothing behind it waits; a void entry takes its number. */
   park(epoch: string, n: number, reason: string): Promise<void>;
-  /** Calls back after entries became readable; returns the way to stop that. */
-  onAppend(listener: () => void): () => void;
+  /**
+   * Calls back after entries became readable; returns the way to stop that. `canWait`: the peer acts on none of them,
+   * so they may be sent with what comes next.
+   */
+  onAppend(listener: (canWait?: boolean) => void): () => void;
 }
 
 export type TakeOutcome =

@@ -7,6 +7,9 @@ import type { Credit, Entry, EpochRange, Receipt } from "../wire/messages.ts";
 import { SenderLedger, type Window } from "./ledger.ts";
 import type { NumberedEntry, Outbox } from "./ports.ts";
 
+/** How long entries that can wait do so (ms). */
+const companyMs = 200;
+
 export interface SenderOptions<E extends Entry> {
   readonly outbox: Outbox<E>;
   readonly window: Window;
@@ -42,12 +45,14 @@ export class LedgerSender<E extends Entry = Entry> {
   #again = false;
   #failures = 0;
   #timer: { readonly at: number; readonly stop: () => void } | null = null;
+  /** Running while entries wait for company. */
+  #soon: (() => void) | null = null;
 
   constructor(options: SenderOptions<E>) {
     this.#options = options;
     const { window, jitter } = options;
     this.#ledger = new SenderLedger({ window, backoff: linkBackoff, jitter });
-    this.#stopListening = options.outbox.onAppend(() => this.wake());
+    this.#stopListening = options.outbox.onAppend((canWait) => (canWait ? this.#wakeSoon() : this.wake()));
   }
 
   begin(session: SendingSession): void {
@@ -68,6 +73,8 @@ export class LedgerSender<E extends Entry = Entry> {
     this.#ledger.end();
     this.#timer?.stop();
     this.#timer = null;
+    this.#soon?.();
+    this.#soon = null;
   }
 
   close(): void {
@@ -81,6 +88,15 @@ export class LedgerSender<E extends Entry = Entry> {
     this.#ledger.grown(this.#options.outbox.epochs(), this.#session.unlisted);
     if (this.#pumping) this.#again = true;
     else void this.#pump();
+  }
+
+  /** One timer for all that waits; whatever is sent before takes these entries along. */
+  #wakeSoon(): void {
+    if (this.#session === null) return;
+    this.#soon ??= this.#options.timers.after(companyMs, () => {
+      this.#soon = null;
+      this.wake();
+    });
   }
 
   receipt(receipt: Receipt): void {

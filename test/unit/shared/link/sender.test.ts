@@ -50,3 +50,54 @@ it("entries that were deleted behind its back make it say hello, not send past t
   sender.begin(session(5, 4));
   await vi.waitFor(() => expect(sendPacket).toHaveBeenCalledWith("E1", 5, expect.anything()));
 });
+
+it("entries that can wait are sent with the next, and after a moment by themselves", async () => {
+  const { clock, timers, advance } = manualTime();
+  let last = 0;
+  let tell: (canWait?: boolean) => void = () => {};
+  const outbox: Outbox<VoidEntry> = {
+    epochs: () => [{ id: "E1", first: 1, last }],
+    read: async (_epoch, from) => Array.from({ length: last - from + 1 }, (_, i) => numbered(from + i)),
+    receipted: async () => {},
+    park: async () => {},
+    onAppend: (listener) => {
+      tell = listener;
+      return () => {};
+    },
+  };
+  const sent: number[] = [];
+  const sender = new LedgerSender({
+    outbox,
+    window: upWindow,
+    sendPacket: (_epoch, _first, entries) => {
+      sent.push(entries.length);
+      return 1;
+    },
+    needsHello: () => {},
+    onProgress: () => {},
+    clock,
+    timers,
+    jitter: () => 0.5,
+    newId: () => "id",
+    log: silentLogger,
+  });
+  sender.begin({
+    listed: [{ id: "E1", first: 1, last: 0 }],
+    unlisted: new Set<string>(),
+    marks: new Map([["E1", 0]]),
+    credit: { entries: 100, bytes: 100_000 },
+    capabilities: new Set<string>(),
+  });
+  const append = (canWait: boolean) => {
+    last++;
+    tell(canWait);
+  };
+  append(true);
+  append(false);
+  await vi.waitFor(() => expect(sent).toEqual([2]));
+  append(true);
+  await Promise.resolve();
+  expect(sent).toEqual([2]);
+  advance(300);
+  await vi.waitFor(() => expect(sent).toEqual([2, 1]));
+});
