@@ -15,6 +15,7 @@ import { runPetrel } from "../../support/run-petrel.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
 const count = 130;
+const verbless = new Set(["run", "backup", "restore"]);
 const ruleText = `
 name: on_event
 enabled: true
@@ -52,17 +53,27 @@ describe("--json", () => {
     const { user } = shared();
     const promises = await promisedFields();
     expect(promises.length).toBeGreaterThan(10);
+    const backup = join(await tempFolder(), "backup");
+    // Those that have no verb; a restore needs a folder of its own.
+    const alone: Readonly<Record<string, readonly string[]>> = {
+      run: ["run", "core.noop"],
+      backup: ["backup", backup],
+      restore: ["restore", backup, "--data", `${backup}.restored`],
+    };
     const refs: Readonly<Record<string, string>> = { action: "core.local", agent: "hub", pack: "chain" };
     for (const { commands, fields } of promises) {
       for (const command of commands) {
         const [noun = "", verb = ""] = command.split(" ");
-        let words = command.split(" ");
-        if (command === "run") words = ["run", "core.noop"];
-        else if (verb === "get") {
+        let words = alone[command] ?? command.split(" ");
+        if (verb === "get") {
           const [first] = await user.json<{ id?: string; ref?: string }[]>(noun, "list");
           words = [noun, "get", refs[noun] ?? first?.id ?? first?.ref ?? ""];
         }
-        const answer = await user.json<JsonObject | JsonObject[]>(...words);
+        const { stdout, stderr } = words.includes("--data")
+          ? await runPetrel([...words, "--json"])
+          : await user.run(...words, "--json");
+        expect([command, stderr.replace(/^there are more: .*\n$/, "")]).toEqual([command, ""]);
+        const answer = JSON.parse(stdout) as JsonObject | JsonObject[];
         const record = Array.isArray(answer) ? answer[0] : answer;
         expect([command, missing(fields, record)]).toEqual([command, []]);
       }
@@ -126,8 +137,8 @@ describe("--json", () => {
     const untried = (await commandLines()).filter(
       (line) => !tried.has(line) && !lines.some(([noun]) => noun === line),
     );
-    // `hub` itself runs until it is stopped; a refused retry is JSON on standard error.
-    expect(untried.sort()).toEqual(["dead-letter retry"]);
+    // A refused retry is JSON on standard error; the others are tried below, for their fields.
+    expect(untried.sort()).toEqual(["backup", "dead-letter retry", "restore"]);
     for (const line of lines) {
       const ended = await user.run(...line, "--json");
       expect([line, ended.code, ended.stderr.replace(/^there are more: .*\n$/, "")]).toEqual([line, 0, ""]);
@@ -160,7 +171,9 @@ async function promisedFields() {
   return [...text.matchAll(/^\| (`[a-z].*?) \| (.*`) \|$/gm)].map(([, names = "", fields = ""]) => {
     const words = quoted(names);
     const noun = words[0]?.split(" ")[0] ?? "";
-    const commands = words.map((word) => (word.includes(" ") || word === "run" ? word : `${noun} ${word}`));
+    const commands = words.map((word) =>
+      word.includes(" ") || verbless.has(word) ? word : `${noun} ${word}`,
+    );
     return { commands, fields: quoted(fields).join(" ") };
   });
 }
