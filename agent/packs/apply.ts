@@ -4,6 +4,7 @@ import { type Clock, timestamp } from "../../shared/clock.ts";
 import type { JsonObject } from "../../shared/json.ts";
 import type { Logger } from "../../shared/log.ts";
 import { effectiveConfig } from "../../shared/packs/config.ts";
+import { Rounds } from "../../shared/rounds.ts";
 import type { Timers } from "../../shared/timers.ts";
 import type { InventoryEntry } from "../../shared/wire/messages.ts";
 import type { DesiredSensor } from "../sensors/sensor-process.ts";
@@ -58,40 +59,39 @@ export class PackApplier {
   readonly #backoff: Backoff;
   #running = new Map<string, Running>();
   readonly #fetches = new Map<string, Fetch>();
-  #round: Promise<void> | null = null;
-  #isStale = false;
+  readonly #rounds: Rounds;
   #isClosed = false;
-  #failures = 0;
-  #cancelRetry: () => void = () => {};
   /** The inventory as it was last written to the outbox. */
   #told = "";
 
   constructor(options: PackApplierOptions) {
     this.#options = options;
     this.#backoff = options.backoff ?? defaultBackoff;
+    const { timers, jitter, log } = options;
+    this.#rounds = new Rounds({
+      timers,
+      jitter,
+      backoff: this.#backoff,
+      work: () => this.#apply(),
+      failed: (error, retryMs) => log.warn("packs cannot be applied yet", { error, retry_in_ms: retryMs }),
+    });
   }
 
   /** Starts what is on disk. Resolves after the first round; never waits for the hub. */
-  async start(): Promise<void> {
-    this.changed();
-    await this.#round;
+  start(): Promise<void> {
+    return this.#rounds.ask();
   }
 
   /** To be called after assignments changed on disk. */
   changed(): void {
-    this.#isStale = true;
-    if (this.#isClosed) return;
-    this.#round ??= this.#rounds().finally(() => {
-      this.#round = null;
-    });
+    void this.#rounds.ask();
   }
 
   /** No round begins after this; the sensors are the host's to stop. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#cancelRetry();
     for (const { cancel } of this.#fetches.values()) cancel();
-    await this.#round;
+    await this.#rounds.stop();
   }
 
   /** Pack ref to the digest of the version in use. */
@@ -113,26 +113,6 @@ export class PackApplier {
   /** The folder of exactly this version, fetched if need be. Rejects with PACK_MISSING. */
   async ensurePack(ref: string, digest: string): Promise<string> {
     return (await this.#options.cache.ensurePack(ref, digest)).folder;
-  }
-
-  async #rounds(): Promise<void> {
-    while (this.#isStale && !this.#isClosed) {
-      this.#isStale = false;
-      try {
-        await this.#apply();
-        this.#failures = 0;
-      } catch (error) {
-        this.#retryLater(error);
-        return;
-      }
-    }
-  }
-
-  #retryLater(error: unknown): void {
-    const delayMs = backoffMs(this.#backoff, this.#failures++, this.#options.jitter());
-    this.#options.log.warn("packs cannot be applied yet", { error, retry_in_ms: Math.round(delayMs) });
-    this.#cancelRetry();
-    this.#cancelRetry = this.#options.timers.after(delayMs, () => this.changed());
   }
 
   async #apply(): Promise<void> {
