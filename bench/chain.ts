@@ -11,7 +11,7 @@ import { residentBytes } from "./proc-fs.ts";
 import { slowFsync } from "./slow-fsync-process.ts";
 
 export const chainUsage =
-  "[--full] [--only NAME,…] [--agents 50] [--repetitions 3] [--seconds 3] [--external] [--slow-fsync] [--profile DIR]";
+  "[--full] [--only NAME,…] [--agents 50] [--repetitions 3] [--seconds 3] [--external] [--slow-fsync] [--lean-raw] [--profile DIR]";
 
 interface Round extends Measured {
   /** Of the hub, or of the raw round trip's broker, in the measured time. */
@@ -52,6 +52,7 @@ export async function chain(args: readonly string[]): Promise<number> {
       seconds: { type: "string", default: "3" },
       external: { type: "boolean", default: false },
       "slow-fsync": { type: "boolean", default: false },
+      "lean-raw": { type: "boolean", default: false },
       profile: { type: "string" },
     },
   });
@@ -78,6 +79,7 @@ export async function chain(args: readonly string[]): Promise<number> {
       agents: Number(values.agents),
       repetitions: Number(values.repetitions),
       measureMs,
+      lean: values["lean-raw"],
       execArgv: values.profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${values.profile}`],
     });
   }
@@ -88,11 +90,12 @@ interface Settings {
   readonly agents: number;
   readonly repetitions: number;
   readonly measureMs: number;
+  readonly lean: boolean;
   readonly execArgv: readonly string[];
 }
 
 async function measure(variant: Variant, names: readonly string[], settings: Settings): Promise<void> {
-  const { agents, repetitions, measureMs, execArgv } = settings;
+  const { agents, repetitions, measureMs, lean, execArgv } = settings;
   const folder = await mkdtemp(join(tmpdir(), "petrel-bench-"));
   const stops: (() => Promise<void>)[] = [];
   const kept = <T extends { stop(): Promise<void> }>(part: T): T => {
@@ -106,7 +109,7 @@ async function measure(variant: Variant, names: readonly string[], settings: Set
     const hub = kept(await startHub({ folder, brokerUrl, env, execArgv }));
     const raw = kept(startLoadProcess("raw-main.ts"));
     const load = kept(startLoadProcess("agents-main.ts", { env, execArgv }));
-    await raw.ask({ op: "start", port: broker.port, clients: agents });
+    await raw.ask({ op: "start", port: broker.port, clients: agents, lean });
     await load.ask({ op: "start", hub: hub.mqtt, folder: join(folder, "agents"), agents });
 
     // Both sides run at full speed once before anything is measured: code is compiled by then.

@@ -1,6 +1,7 @@
 /** Load process: the raw round trip, publisher → broker → subscriber → broker → publisher, QoS 1, nothing stored. */
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
+import { connect } from "node:net";
+import { connectAsync } from "mqtt";
 import { generate, type Packet, parser } from "mqtt-packet";
 import { answerQuestions } from "./child-process.ts";
 import { triggerOf } from "./fleet-pack.ts";
@@ -11,6 +12,8 @@ interface Start {
   readonly op: "start";
   readonly port: number;
   readonly clients: number;
+  /** Bare sockets and packets instead of mqtt.js, which agents use. */
+  readonly lean: boolean;
 }
 interface Run {
   readonly op: "run";
@@ -19,7 +22,6 @@ interface Run {
 }
 
 interface Client {
-  readonly socket: Socket;
   publish(topic: string, payload: Buffer): void;
   stop(): void;
 }
@@ -27,13 +29,31 @@ interface Client {
 const clients: Client[] = [];
 let ended: (n: number) => void = () => {};
 
-/** Connects and subscribes; every message is acknowledged at once. */
-async function client(
+type Connect = (
   port: number,
   id: string,
   filter: string,
   onMessage: (topic: string, payload: Buffer) => void,
-): Promise<Client> {
+) => Promise<Client>;
+
+const ordinary: Connect = async (port, id, filter, onMessage) => {
+  const client = await connectAsync({
+    host: "127.0.0.1",
+    port,
+    clientId: id,
+    clean: true,
+    protocolVersion: 4,
+  });
+  client.on("message", onMessage);
+  await client.subscribeAsync(filter, { qos: 1 });
+  return {
+    publish: (topic, payload) => void client.publish(topic, payload, { qos: 1 }),
+    stop: () => void client.end(true),
+  };
+};
+
+/** Connects and subscribes; every message is acknowledged at once. */
+const leanClient: Connect = async (port, id, filter, onMessage) => {
   const socket = connect({ port, host: "127.0.0.1", noDelay: true });
   await once(socket, "connect");
   const read = parser({ protocolVersion: 4 });
@@ -60,16 +80,16 @@ async function client(
   send({ cmd: "connect", protocolId: "MQTT", protocolVersion: 4, clientId: id, clean: true, keepalive: 0 });
   await ready;
   return {
-    socket,
     publish(topic, payload) {
       messageId = (messageId % 65_535) + 1;
       send({ cmd: "publish", topic, payload, qos: 1, dup: false, retain: false, messageId });
     },
     stop: () => socket.destroy(),
   };
-}
+};
 
-async function start({ port, clients: count }: Start): Promise<void> {
+async function start({ port, clients: count, lean }: Start): Promise<void> {
+  const client = lean ? leanClient : ordinary;
   const center = await client(port, "center", "raw/up/+", (topic, payload) => {
     center.publish(`raw/down/${topic.slice(7)}`, payload);
   });
