@@ -273,6 +273,8 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
         devAuthenticator,
       );
     let receive: Link<"agent">["receive"] = () => {};
+    /** The incarnation of the hub's store, as this life has heard it. */
+    let hubStore: string | null = null;
     const connection = connectAgent({
       ...time,
       url: options.hub,
@@ -301,6 +303,11 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
       newId,
       log,
       peerHello: async (hello) => {
+        if (hubStore !== null && hubStore !== hello.incarnation) {
+          applier.tellAgain();
+          reports.tellAgain();
+        }
+        hubStore = hello.incarnation;
         const atMs = parseTimestamp(hello.clock);
         if (atMs === null) return;
         hubTime = { atMs, heardAt: clock.monotonic() };

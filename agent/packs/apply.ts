@@ -87,6 +87,12 @@ export class PackApplier {
     void this.#rounds.ask();
   }
 
+  /** The hub may have forgotten what it was told: its store is another one. */
+  tellAgain(): void {
+    this.#told = "";
+    this.changed();
+  }
+
   /** No round begins after this; the sensors are the host's to stop. */
   async close(): Promise<void> {
     this.#isClosed = true;

@@ -33,6 +33,7 @@ export interface SensorReportsOptions {
 interface Reported {
   /** The newest state that is not on disk; what it replaces is folded into it. */
   unsent: SensorStatus | null;
+  newest: SensorStatus | null;
   sending: Promise<void> | null;
   lastAt: number | null;
   failures: number;
@@ -54,11 +55,17 @@ export class SensorReports {
   report(status: SensorStatus, crashes: number): void {
     const reported = this.#of(status.sensor);
     reported.unsent = status;
+    reported.newest = status;
     // A retry is on its way and will take the newest.
     if (reported.failures > 0) return;
     const { schedule, clock } = this.#options;
     const inARow = status.state === "stopped" ? 0 : crashes;
     this.#sendIn(reported, reportDelay(schedule, inARow, reported.lastAt, clock.monotonic()));
+  }
+
+  /** The hub may have forgotten where the sensors stand: its store is another one. */
+  tellAgain(): void {
+    for (const { newest } of this.#sensors.values()) if (newest !== null) this.report(newest, 0);
   }
 
   /** Resolves once the newest states were tried to be written; nothing is sent by timer afterwards. */
@@ -74,7 +81,14 @@ export class SensorReports {
   #of(sensor: string): Reported {
     const known = this.#sensors.get(sensor);
     if (known !== undefined) return known;
-    const made: Reported = { unsent: null, sending: null, lastAt: null, failures: 0, cancelTimer: () => {} };
+    const made: Reported = {
+      unsent: null,
+      newest: null,
+      sending: null,
+      lastAt: null,
+      failures: 0,
+      cancelTimer: () => {},
+    };
     this.#sensors.set(sensor, made);
     return made;
   }

@@ -159,6 +159,17 @@ describe("assignments", () => {
     expect(await after.applier.packConfig("mine", first.digest)).toMatchObject({ level: "new" });
   });
 
+  test("are told once more to a hub that has forgotten them", async () => {
+    const packs = await startPacks(await tempFolder(), { packs: [first], isAway: false });
+    await packs.applier.start();
+    await packs.assign(first);
+    await waitUntil("told", () => packs.inventories.at(-1)?.packs.mine === first.digest);
+    const told = packs.inventories.length;
+    packs.applier.tellAgain();
+    await waitUntil("told again", () => packs.inventories.length === told + 1);
+    expect(packs.inventories.at(-1)).toMatchObject({ labels: { role: "web" }, packs: { mine: first.digest } });
+  });
+
   test("are carried out with a full outbox too; the hub is told when there is room", async () => {
     const packs = await startPacks(await tempFolder(), { packs: [first], isAway: false });
     packs.outbox.isFull = true;

@@ -93,3 +93,18 @@ test("closing writes what has not been told yet", async () => {
   await reports.close();
   expect(written.at(-1)?.state).toBe("backing-off");
 });
+
+test("a hub that has forgotten where the sensors stand is told the newest state of each", async () => {
+  const { reports, written } = newReports();
+  reports.report(status("starting"), 0);
+  reports.report({ ...status("running"), sensor: "p.T" }, 0);
+  await waitUntil("told", () => written.length === 2);
+  reports.report(status("running"), 0);
+  await waitUntil("told", () => written.length === 3);
+  reports.tellAgain();
+  await waitUntil("told again", () => written.length === 5);
+  expect(written.slice(3).map(({ sensor, state }) => [sensor, state])).toEqual([
+    ["p.S", "running"],
+    ["p.T", "running"],
+  ]);
+});
