@@ -114,9 +114,13 @@ test("rules and packs are those of the last change, and a race for a version has
   expect(await b.putPack(packRecord(), null, [], [])).toBe(false);
   expect(await b.pack("mypack")).toEqual(packRecord());
   expect(await b.changeRules([ruleRecord("d")], [], 2)).toBe(3);
+  // This one has not asked for the rules since.
+  expect(await a.putPack(packRecord({ rev: 2 }), 1, [], [])).toBe(true);
+  expect(await a.ruleSet()).toEqual(await b.ruleSet());
+  expect((await a.ruleSet()).rules.map(({ rule }) => rule.name)).toContain("d");
   // The rules that it removes were added by others.
-  expect(await a.removePack("mypack", 1)).toBe(true);
-  for (const store of [a, b]) expect(await store.ruleSet()).toMatchObject({ version: 4, rules: [] });
+  expect(await a.removePack("mypack", 2)).toBe(true);
+  for (const store of [a, b]) expect(await store.ruleSet()).toMatchObject({ version: 5, rules: [] });
   expect(await b.packs()).toEqual([]);
 });
 
