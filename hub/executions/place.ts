@@ -6,6 +6,12 @@ import type { Origin } from "../../shared/model/trigger.ts";
 /** The agent that runs beside the hub. */
 export const hubAgentId = "hub";
 
+/** The agents that are known; asked for every execution, so by id it has to be quick. */
+export interface KnownAgents {
+  all(): readonly AgentRecord[];
+  get(id: string): AgentRecord | null;
+}
+
 export type Placement =
   | { readonly found: true; readonly agents: readonly string[] }
   | { readonly found: false; readonly reason: string };
@@ -27,7 +33,7 @@ export function hasLabels(
 export function place(
   target: ActionTarget | undefined,
   origin: Pick<Origin, "agent">,
-  agents: readonly AgentRecord[],
+  agents: KnownAgents,
 ): Placement {
   const wanted = target ?? (origin.agent === null ? "hub" : "origin");
   if (wanted === "origin") {
@@ -36,24 +42,23 @@ export function place(
   }
   if (wanted === "hub") return one(hubAgentId, agents);
   if ("host" in wanted) return one(wanted.host, agents);
-  const fitting = agents.filter((agent) => hasLabels(agent.labels, wanted.labels)).map((agent) => agent.id);
+  const fitting = agents.all().filter((agent) => hasLabels(agent.labels, wanted.labels));
   const shown = Object.entries(wanted.labels)
     .map(([key, value]) => `${key}=${value}`)
     .join(",");
   if (fitting.length === 0) return missing(`no agent has the labels ${shown}`);
-  if (wanted.mode !== "any" && wanted.limit === undefined) return { found: true, agents: fitting.sort() };
-  const online = agents
-    .filter((agent) => agent.online && fitting.includes(agent.id))
-    .map((agent) => agent.id);
+  if (wanted.mode !== "any" && wanted.limit === undefined) return { found: true, agents: idsOf(fitting) };
+  const online = idsOf(fitting.filter((agent) => agent.online));
   if (online.length === 0) return missing(`no agent with the labels ${shown} is online`);
   const limit = wanted.limit ?? (wanted.mode === "any" ? 1 : online.length);
-  return { found: true, agents: online.sort().slice(0, limit) };
+  return { found: true, agents: online.slice(0, limit) };
 }
 
-function one(name: string, agents: readonly AgentRecord[]): Placement {
-  const byId = agents.find((agent) => agent.id === name);
-  if (byId !== undefined) return { found: true, agents: [byId.id] };
-  const byHost = agents.filter((agent) => agent.host === name);
+const idsOf = (agents: readonly AgentRecord[]): readonly string[] => agents.map(({ id }) => id).sort();
+
+function one(name: string, agents: KnownAgents): Placement {
+  if (agents.get(name) !== null) return { found: true, agents: [name] };
+  const byHost = agents.all().filter((agent) => agent.host === name);
   if (byHost.length === 1 && byHost[0] !== undefined) return { found: true, agents: [byHost[0].id] };
   if (byHost.length > 1) return missing(`${byHost.length} agents run on host ${name}; name one by its id`);
   return missing(

@@ -50,7 +50,7 @@ export class RunDesk {
     const resolved = await resolve(action, parameters, user).catch((error) => {
       throw withHint(error, `parameters of ${ref}`, `\`petrel action get ${ref}\` shows what it takes`);
     });
-    const placement = place(target ?? "hub", { agent: null }, registry.all());
+    const placement = place(target ?? "hub", { agent: null }, registry);
     if (!placement.found) {
       throw new PetrelError("RULE_TARGET", placement.reason, {
         where: "target",

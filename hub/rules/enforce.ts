@@ -4,11 +4,10 @@ import { errorReport, PetrelError } from "../../shared/errors.ts";
 import { RegexNeeded } from "../../shared/expressions/regex/answer.ts";
 import { derivedId } from "../../shared/ids.ts";
 import type { JsonObject } from "../../shared/json.ts";
-import type { AgentRecord } from "../../shared/model/agent.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import type { Enforcement, RuleDefinition } from "../../shared/model/rule.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
-import { place } from "../executions/place.ts";
+import { type KnownAgents, place } from "../executions/place.ts";
 import {
   createExecution,
   failedExecution,
@@ -26,7 +25,7 @@ export type Verdict =
 
 export interface EnforceWith {
   readonly ruleSetVersion: number;
-  readonly agents: readonly AgentRecord[];
+  readonly agents: KnownAgents;
   readonly action: (ref: string) => RunnableAction | null;
   /** Renders, casts and validates the rule's parameters; throws a PetrelError. */
   readonly resolve: (

@@ -130,7 +130,7 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
     const verdicts = matched.hits.map(({ rule: { rule }, error }) => verdictOf(rule, error, view, regex));
     return enforce(checked, verdicts, {
       ruleSetVersion: set.version,
-      agents: registry.all(),
+      agents: registry,
       action: (ref) => actions.get(ref) ?? null,
       resolve: (action, rule, cause) => resolve(action, rule, cause, regex),
       nowMs: now(),

@@ -28,6 +28,11 @@ export function anAgent(over: Partial<AgentRecord> = {}): AgentRecord {
   };
 }
 
+/** As a registry knows them. */
+export function knownAgents(...agents: readonly AgentRecord[]) {
+  return { all: () => agents, get: (id: string) => agents.find((agent) => agent.id === id) ?? null };
+}
+
 export function anInstance(over: Partial<TriggerInstance> = {}): TriggerInstance {
   return {
     id: "01HQ0000000000000000000001",

@@ -1,16 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { type Placement, place } from "../../../../hub/executions/place.ts";
 import type { ActionTarget } from "../../../../shared/model/rule.ts";
-import { anAgent } from "../../../support/records.ts";
+import { anAgent, knownAgents } from "../../../support/records.ts";
 
-const fleet = [
+const fleet = knownAgents(
   anAgent({ id: "hub", host: "centre" }),
   anAgent({ id: "web-2", host: "w2", labels: { role: "web" } }),
   anAgent({ id: "web-1", host: "w1", labels: { role: "web", zone: "a" } }),
   anAgent({ id: "web-3", host: "w3", labels: { role: "web" }, online: false }),
   anAgent({ id: "twin-1", host: "twin" }),
   anAgent({ id: "twin-2", host: "twin" }),
-];
+);
 const found = (...agents: string[]): Placement => ({ found: true, agents });
 
 describe("placing an action", () => {
@@ -51,7 +51,7 @@ describe("placing an action", () => {
   });
 
   test("says how to get an agent beside the hub when there is none", () => {
-    expect(place("hub", { agent: null }, [])).toMatchObject({
+    expect(place("hub", { agent: null }, knownAgents())).toMatchObject({
       reason: expect.stringContaining("--with-agent"),
     });
   });

@@ -2,11 +2,11 @@ import { describe, expect, test } from "vitest";
 import { type EnforceWith, enforce } from "../../../../hub/rules/enforce.ts";
 import { PetrelError } from "../../../../shared/errors.ts";
 import { RegexNeeded } from "../../../../shared/expressions/regex/answer.ts";
-import { anAction, anAgent, anInstance, aRule, noon } from "../../../support/records.ts";
+import { anAction, anAgent, anInstance, aRule, knownAgents, noon } from "../../../support/records.ts";
 
 const given: EnforceWith = {
   ruleSetVersion: 7,
-  agents: [anAgent({ id: "web-1" }), anAgent({ id: "hub" })],
+  agents: knownAgents(anAgent({ id: "web-1" }), anAgent({ id: "hub" })),
   action: (ref) => (ref === "core.noop" ? { definition: anAction(), pack_digest: "sha256:aa" } : null),
   resolve: (_, rule) => ({ runner_parameters: {}, parameters: rule.action.parameters }),
   nowMs: noon + 10,
