@@ -262,7 +262,11 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       onTakeover: (agent, before, after) =>
         log.warn("an agent id connected a second time; the newer connection stays", { agent, before, after }),
     };
-    const { transport, url: brokerUrl } = await openTransport({
+    const {
+      transport,
+      url: brokerUrl,
+      reached,
+    } = await openTransport({
       ...events,
       ...time,
       brokerUrl: options.brokerUrl,
@@ -305,6 +309,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
         mqtt,
         broker: options.brokerUrl === null ? "embedded" : "external",
       },
+      health: () => ({ store: store.figures(), broker: { ...transport.stats(), reached: reached() } }),
       now,
       newId,
     });

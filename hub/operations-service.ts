@@ -8,7 +8,7 @@ import { effectiveLabels } from "./agents/labels.ts";
 import type { BackupDesk } from "./backup/backup-desk.ts";
 import type { RunDesk } from "./executions/run-desk.ts";
 import type { LetterDesk } from "./intake/letter-desk.ts";
-import type { HubOperations, HubStatus } from "./operations.ts";
+import type { HubCounts, HubHealth, HubOperations, HubStatus } from "./operations.ts";
 import type { PackDesk } from "./packs/pack-desk.ts";
 import type { Telling } from "./packs/telling.ts";
 import type { RuleDesk } from "./rules/rule-desk.ts";
@@ -28,6 +28,7 @@ export interface OperationsOptions {
   readonly judge: (instance: TriggerInstance, skewMs: number) => Promise<Outcome>;
   /** What does not change while the hub runs. */
   readonly facts: Pick<HubStatus, "version" | "hub" | "started_at" | "dev" | "data" | "mqtt" | "broker">;
+  readonly health: () => HubHealth;
   readonly now: () => number;
   readonly newId: () => string;
 }
@@ -44,19 +45,23 @@ export function createOperations(options: OperationsOptions): HubOperations {
     await options.settled();
     return result;
   };
+  const counts = async (): Promise<HubCounts> => {
+    const { pending, dead_letters } = await store.counts();
+    const agents = registry.all();
+    const online = agents.filter((agent) => agent.online).length;
+    return { agents: { total: agents.length, online }, pending_instances: pending, dead_letters };
+  };
   return {
+    counts,
+    health: options.health,
     async status() {
-      const counts = await store.counts();
       const set = await store.ruleSet();
-      const agents = registry.all();
       return {
         ...facts,
-        agents: { total: agents.length, online: agents.filter((agent) => agent.online).length },
+        ...(await counts()),
         rule_set_version: set.version,
         rules: set.rules.length,
         packs: (await store.packs()).length,
-        pending_instances: counts.pending,
-        dead_letters: counts.dead_letters,
       };
     },
     run: (request) => runs.run(request),

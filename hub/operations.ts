@@ -6,6 +6,7 @@ import type { PackRecord } from "../shared/model/pack.ts";
 import type { ActionTarget, RuleRecord } from "../shared/model/rule.ts";
 import type { TriggerInstance } from "../shared/model/trigger.ts";
 import type { BackupRecord } from "./backup/backup-desk.ts";
+import type { TransportStats } from "./broker/transport.ts";
 
 export interface HubStatus {
   readonly version: string;
@@ -48,8 +49,29 @@ export interface RegisterRequest {
 }
 
 /** Every method validates its input and throws a PetrelError that leaves the state untouched. */
+/** What works, as far as this process knows; asked for without touching the disk. */
+export interface HubHealth {
+  readonly store: {
+    /** Requests that wait for a batch. */
+    readonly queued: number;
+    readonly batches: number;
+    readonly lastBatchMs: number;
+    /** A batch could not be written, and the database has not been opened again yet. */
+    readonly failed: boolean;
+  };
+  readonly broker: TransportStats & {
+    /** Always true of the embedded broker. */
+    readonly reached: boolean;
+  };
+}
+
+export type HubCounts = Pick<HubStatus, "agents" | "pending_instances" | "dead_letters">;
+export type HubFigures = HubHealth & HubCounts;
+
 export interface HubOperations {
   status(): Promise<HubStatus>;
+  counts(): Promise<HubCounts>;
+  health(): HubHealth;
   /** Creates and dispatches one execution per target agent. */
   run(request: RunRequest): Promise<readonly Execution[]>;
   cancelExecution(id: string, user: string): Promise<Execution>;

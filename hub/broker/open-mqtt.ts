@@ -26,13 +26,18 @@ export interface OpenTransport {
   readonly transport: HubTransport;
   /** Where agents connect to, with what they need to be let in. */
   readonly url: string;
+  /** False while an external broker does not answer. */
+  readonly reached: () => boolean;
 }
 
 /** Rejects with HUB_INSECURE_LISTEN, HUB_PORT_IN_USE, LINK_INSECURE, CONFIG_INVALID. */
 export async function openTransport(options: TransportOptions): Promise<OpenTransport> {
   const { brokerUrl } = options;
-  if (brokerUrl !== null)
-    return { transport: connectExternal({ ...options, url: brokerUrl }), url: brokerUrl };
+  if (brokerUrl !== null) {
+    const external = connectExternal({ ...options, url: brokerUrl });
+    return { transport: external, url: brokerUrl, reached: external.reached };
+  }
   const broker = await startBroker(options);
-  return { transport: broker, url: `mqtt://${broker.address.host}:${broker.address.port}` };
+  const url = `mqtt://${broker.address.host}:${broker.address.port}`;
+  return { transport: broker, url, reached: () => true };
 }

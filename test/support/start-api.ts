@@ -4,7 +4,7 @@ import { onTestFinished } from "vitest";
 import { apiKeyOf, writeApiFile } from "../../hub/http/api-file-fs.ts";
 import { listenApi } from "../../hub/http/listen-http.ts";
 import { createApi } from "../../hub/http/server-http.ts";
-import type { HubOperations } from "../../hub/operations.ts";
+import type { HubHealth, HubOperations } from "../../hub/operations.ts";
 import { type LevelStore, openLevelStore } from "../../hub/store/level-store.ts";
 import type { Effect } from "../../hub/store/store.ts";
 import { PetrelError } from "../../shared/errors.ts";
@@ -33,6 +33,11 @@ export const noBlobs = async (digest: string): Promise<never> => {
   throw new PetrelError("BLOB_MISSING", `no blob has the digest ${digest}`);
 };
 
+export const wellHub: HubHealth = {
+  store: { queued: 0, batches: 7, lastBatchMs: 1.5, failed: false },
+  broker: { agents: 1, received: 5, sent: 4, dropped: 3, takeovers: 2, refused: {}, reached: true },
+};
+
 export async function startApi(answers: Partial<HubOperations> = {}): Promise<StartedApi> {
   const folder = await tempFolder();
   const faults: string[] = [];
@@ -49,7 +54,7 @@ export async function startApi(answers: Partial<HubOperations> = {}): Promise<St
     logger,
   });
   onTestFinished(() => store.close());
-  const operations = recordingOperations(answers);
+  const operations = recordingOperations({ health: () => wellHub, ...answers });
   const key = await apiKeyOf(folder, systemRandom);
   const api = createApi({ store, operations, readBlob: noBlobs, apiKeys: [key], logger });
   onTestFinished(() => api.close());

@@ -29,7 +29,7 @@ describe("the API key", () => {
       }
     }
     expect(operations.calls).toEqual([]);
-    expect((await api.inject("/healthz")).json()).toEqual({ ok: true });
+    expect((await api.inject("/healthz")).json()).toEqual({ ok: true, store: "ok", broker: "ok" });
   });
 
   test("is taken in both headers", async () => {
