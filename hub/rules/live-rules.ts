@@ -11,7 +11,12 @@ import { runnerParameters } from "../../shared/packs/runners.ts";
 import { payloadProblems } from "../../shared/parameters/payload.ts";
 import { resolveParameters } from "../../shared/parameters/resolve.ts";
 import { Rounds } from "../../shared/rounds.ts";
-import { type CompiledRuleSet, compileRuleSet } from "../../shared/rules/compiled-rule-set.ts";
+import {
+  type CompiledRule,
+  type CompiledRuleSet,
+  compileRule,
+  ruleSetOf,
+} from "../../shared/rules/compiled-rule-set.ts";
 import { matchTrigger, type TriggerView, triggerScope } from "../../shared/rules/match.ts";
 import { type AskRegex, withRegexAnswers } from "../../shared/rules/regex-answers.ts";
 import { renderTarget, ruleActionInput } from "../../shared/rules/rule-action.ts";
@@ -20,7 +25,7 @@ import type { AgentRegistry } from "../agents/agent-registry.ts";
 import type { KeyBook } from "../datastore/key-book.ts";
 import type { ResolvedParameters, RunnableAction } from "../executions/request.ts";
 import { buildCatalogue, type Catalogue } from "../packs/catalogue.ts";
-import type { Dispatch, Outcome, Store } from "../store/store.ts";
+import type { Dispatch, Outcome, RuleSet, Store } from "../store/store.ts";
 import { enforce, systemUser, type Verdict } from "./enforce.ts";
 
 export interface LiveRulesOptions {
@@ -31,7 +36,7 @@ export interface LiveRulesOptions {
   readonly slowRegex: AskRegex;
   /** Moves parameters that are too large for an entry to a blob. */
   readonly shrink: (dispatches: readonly Dispatch[]) => Promise<readonly Dispatch[]>;
-  /** Awaited before each instance: a backlog of one agent must not keep the others waiting. */
+  /** Awaited before each instance and each rule: neither a backlog nor a large rule set may keep agents waiting. */
   readonly breathe: () => Promise<void> | undefined;
   readonly now: () => number;
   readonly timers: Timers;
@@ -60,7 +65,7 @@ const problemsKept = 20;
 export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRules> {
   const { store, registry, keys, slowRegex, shrink, breathe, now, timers, jitter, log } = options;
   let catalogue = buildCatalogue(await store.packs());
-  let rules = compile(await store.ruleSet());
+  let rules = await compile(await store.ruleSet(), null, breathe);
   let isClosed = false;
   const keySource: KeySource = (name) => keys.get(name) ?? undefined;
 
@@ -70,8 +75,10 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
     work: async () => {
       const packs = await store.packs();
       const set = await store.ruleSet();
+      const compiled = await compile(set, rules, breathe);
+      // Together: a rule never meets the actions of another version of its pack.
       catalogue = buildCatalogue(packs);
-      rules = compile(set);
+      rules = compiled;
     },
     failed: (error, retryMs) =>
       log.error("rules and packs could not be read again yet; the old ones stay", {
@@ -234,14 +241,19 @@ function triggerlessScope(keys: KeySource) {
   return { st2kv };
 }
 
-function compile(set: {
-  readonly version: number;
-  readonly rules: readonly { readonly rule: RuleDefinition }[];
-}): CompiledRuleSet {
-  return compileRuleSet(
-    set.version,
-    set.rules.map(({ rule }) => rule),
-  );
+/** Compiles what has changed since `before`, with pauses. */
+async function compile(
+  { version, rules }: RuleSet,
+  before: CompiledRuleSet | null,
+  breathe: LiveRulesOptions["breathe"],
+): Promise<CompiledRuleSet> {
+  const compiled: CompiledRule[] = [];
+  for (const { rule } of rules) {
+    const known = before?.byRef.get(rule.ref);
+    if (known?.rule !== rule) await breathe();
+    compiled.push(known?.rule === rule ? known : compileRule(rule));
+  }
+  return ruleSetOf(version, compiled);
 }
 
 function refused(instance: TriggerInstance, version: number, error: PetrelError): Outcome {

@@ -42,7 +42,15 @@ export function compileRule(rule: RuleDefinition, order = 0): CompiledRule {
 
 /** Rules that do not compile stay in the set as broken: they are reported for each trigger of their type. */
 export function compileRuleSet(version: number, rules: readonly RuleDefinition[]): CompiledRuleSet {
-  const compiled = rules.map((rule, order) => compileRule(rule, order));
+  return ruleSetOf(
+    version,
+    rules.map((rule) => compileRule(rule)),
+  );
+}
+
+/** The set of rules that are compiled already: compiling thousands of them takes seconds, this does not. */
+export function ruleSetOf(version: number, rules: readonly CompiledRule[]): CompiledRuleSet {
+  const compiled = rules.map((rule, order) => ({ ...rule, order }));
   const byTrigger = new Map<string, CompiledRule[]>();
   for (const rule of compiled) {
     if (!rule.rule.enabled) continue;

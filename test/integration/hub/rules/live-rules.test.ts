@@ -15,6 +15,7 @@ import { waitUntil } from "../../../support/wait-until.ts";
 async function start(
   store: Store,
   slowRegex: () => Promise<RegexAnswer> = () => Promise.reject(new Error("not asked for")),
+  breathe: () => undefined = () => undefined,
 ) {
   const common = { store, timers: systemTimers, jitter: systemJitter, log: silentLogger, now: Date.now };
   const pack = packRecord();
@@ -32,7 +33,7 @@ async function start(
     keys,
     slowRegex,
     shrink: async (dispatches) => dispatches,
-    breathe: () => undefined,
+    breathe,
   });
   onTestFinished(async () => {
     await rules.close();
@@ -58,6 +59,27 @@ it("a changed rule is in force once the change has settled, however fast changes
     await rules.settled();
     expect(await fired()).toEqual([`mypack.r${n}`]);
   }
+});
+
+it("a change compiles the rules that changed, and pauses before each", async () => {
+  const { store } = await failingStore();
+  let pauses = 0;
+  const { rules, fired } = await start(store, undefined, () => {
+    pauses++;
+    return undefined;
+  });
+  const many = Array.from({ length: 100 }, (_, n) => ruleRecord(`r${n}`));
+  await store.changeRules(many, [], (await store.ruleSet()).version);
+  await rules.settled();
+  expect(pauses).toBe(100);
+  await store.changeRules(
+    [ruleRecord("r7"), ruleRecord("new")],
+    ["mypack.r8"],
+    (await store.ruleSet()).version,
+  );
+  await rules.settled();
+  expect(pauses).toBe(102);
+  expect(await fired()).toHaveLength(100);
 });
 
 it("rules that could not be read after a change are read later", async () => {
