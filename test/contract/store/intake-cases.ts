@@ -50,6 +50,22 @@ const sensor = {
 
 export function intakeCases(open: OpenStore): void {
   describe("taking in", () => {
+    it("writes an execution whose record was lost, and leaves one alone that is there", async () => {
+      const world = await open();
+      const claim = await claimed(world.store);
+      const lost = execution(1, { reason: "recovered" });
+      expect(await world.store.takeIn(take(claim, 0, [{ type: "recovered", execution: lost }]))).toEqual({
+        done: true,
+      });
+      expect(await world.store.execution(lost.id)).toEqual(lost);
+      expect(await world.store.openExecutions("web-1")).toEqual([lost]);
+      const other = { ...lost, action: "other.action" };
+      expect(await world.store.takeIn(take(claim, 1, [{ type: "recovered", execution: other }]))).toEqual({
+        done: true,
+      });
+      expect(await world.store.execution(lost.id)).toEqual(lost);
+    });
+
     it("puts a job on the clock together with what asks for it", async () => {
       const world = await open();
       const claim = await claimed(world.store);

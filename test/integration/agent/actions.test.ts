@@ -14,6 +14,7 @@ import type { JsonObject } from "../../../shared/json.ts";
 import { silentLogger } from "../../../shared/log.ts";
 import { systemClock, systemRandom, systemTimers } from "../../../shared/system-process.ts";
 import type {
+  ActionRequestEntry,
   AssignmentEntry,
   ControlEntry,
   DownEntry,
@@ -189,6 +190,62 @@ describe("a request", () => {
     expect(again).toMatchObject({ status: first.status, result: first.result, ended_at: first.ended_at });
     expect(again?.id).not.toBe(first.id);
     expect(readFileSync(join(home, "ran"), "utf8")).toBe("x\n");
+  });
+
+  describe("under another id but for the same purpose, from a hub that was restored from a backup,", () => {
+    /** The hub took the trigger in again: only the time in the id is another. */
+    const again = (request: ActionRequestEntry): ActionRequestEntry => {
+      const execution = `01Z0000000${request.execution.slice(10)}`;
+      return { ...request, id: execution, execution };
+    };
+
+    it("is answered under its new id, with the stored result, and does not run", async () => {
+      const { actions, take, final, of, home } = await agent();
+      await actions.start();
+      const request = shell("echo x >> ran");
+      await take(request);
+      const first = await final(request.execution);
+      const second = again(request);
+      await take(second);
+      expect(of(second.execution)).toMatchObject([{ status: first.status, result: first.result }]);
+      expect(await actions.executionStatus({ execution: second.execution })).toMatchObject({
+        phase: "settled",
+      });
+      expect(readFileSync(join(home, "ran"), "utf8")).toBe("x\n");
+    });
+
+    it("does not run beside the one that runs, and can be canceled", async () => {
+      const { actions, take, final, of, home } = await agent();
+      await actions.start();
+      const request = shell("echo $$ > pid; sleep 60");
+      await take(request);
+      await pidIn(home);
+      const second = again(request);
+      await take(second);
+      expect(of(second.execution)).toEqual([]);
+      expect(actions.figures()).toMatchObject({ running: 1, waiting: 0 });
+      await take(control("cancel", second.execution));
+      expect(await final(request.execution)).toMatchObject({ status: "canceled" });
+    });
+
+    it("is refused again when it was refused before, after a restart of the agent", async () => {
+      const { actions, take, final, stop, home } = await agent();
+      await actions.start();
+      const request = shell("touch ran", { expires_at: "2020-01-01T00:00:00.000Z" });
+      await take(request);
+      await final(request.execution);
+      await stop();
+      const later = await agent({}, home);
+      await later.actions.start();
+      // As if it expired later now: what was said of it once, counts.
+      const second = { ...again(request), expires_at: null };
+      const { upTo } = await later.actions.inbox.take("LATER", 0, [
+        { n: 1, last: 1, entry: second, size: 1 },
+      ]);
+      expect(upTo).toBe(1);
+      expect(later.of(second.execution)).toMatchObject([{ status: "timeout", reason: "expired" }]);
+      expect(existsSync(join(home, "ran"))).toBe(false);
+    });
   });
 
   it("that stands twice in one packet runs once", async () => {

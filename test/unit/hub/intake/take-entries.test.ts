@@ -1,6 +1,7 @@
 /** What an agent's entries lead to, decided without a store. */
 import { describe, expect, test } from "vitest";
 import { type TakeContext, takeEntries } from "../../../../hub/intake/take-entries.ts";
+import type { Outcome } from "../../../../hub/store/store.ts";
 import type { Execution } from "../../../../shared/model/execution.ts";
 import type { ExecutionUpdateEntry, UpEntry } from "../../../../shared/wire/messages.ts";
 import { anAgent, anExecution, noon } from "../../../support/records.ts";
@@ -34,6 +35,80 @@ const update = (over: Partial<ExecutionUpdateEntry>): ExecutionUpdateEntry => ({
   execution: execution.id,
   status: "running",
   ...over,
+});
+
+describe("in a database that was restored from a backup", () => {
+  const lost = "01K0000000ABCDEFGHJKMNPQRS";
+  const remadeId = "01M0000000ABCDEFGHJKMNPQRS";
+  const recovery = (over: Partial<NonNullable<TakeContext["recovery"]>> = {}) => ({
+    restoredAtMs: noon,
+    open: async () => [],
+    family: async () => null,
+    ...over,
+  });
+  const accepted = (over: Partial<ExecutionUpdateEntry> = {}) =>
+    update({ execution: lost, status: "accepted", action: "core.local", trigger_instance: null, ...over });
+
+  test("news of an execution go to the one that was made again for the same purpose", async () => {
+    const remade = anExecution({ id: remadeId });
+    const effects = await takeEntries(numbered(update({ execution: lost, status: "succeeded", result: 1 })), {
+      ...context([]),
+      recovery: recovery({ open: async () => [remade] }),
+    });
+    expect(effects).toMatchObject([
+      { type: "execution", expectRev: 1, execution: { id: remadeId, status: "succeeded" } },
+    ]);
+  });
+
+  test("also when its trigger comes in the same packet", async () => {
+    const remade = anExecution({ id: remadeId, trigger_instance: "t1" });
+    const trigger = { kind: "trigger", id: "t1", at, trigger: "a.b", payload: {}, sensor: null } as const;
+    const given = context([]);
+    const effects = await takeEntries(
+      numbered(
+        trigger,
+        accepted({ trigger_instance: "t1" }),
+        update({ execution: lost, status: "succeeded" }),
+      ),
+      {
+        ...given,
+        judge: async (instance, skewMs): Promise<Outcome> => {
+          const outcome = await given.judge(instance, skewMs);
+          return { ...outcome, executions: [remade] };
+        },
+        recovery: recovery(),
+      },
+    );
+    expect(effects.map(({ type }) => type)).toEqual(["outcome", "execution"]);
+  });
+
+  test("one that nothing asks for again comes back as a record, with what is said of it next", async () => {
+    const effects = await takeEntries(
+      numbered(accepted(), update({ id: "u2", execution: lost, status: "succeeded", result: 7 })),
+      { ...context([]), recovery: recovery() },
+    );
+    expect(effects).toMatchObject([
+      { type: "recovered", execution: { id: lost, action: "core.local", status: "scheduled" } },
+      { type: "execution", expectRev: 1, execution: { id: lost, status: "succeeded", result: 7 } },
+    ]);
+  });
+
+  const families: readonly (readonly [string, readonly Execution[] | null])[] = [
+    ["has not come back yet", null],
+    ["has made it again, and that has ended", [anExecution({ id: remadeId, status: "succeeded" })]],
+  ];
+  test.each(families)("one whose trigger %s is counted only", async (_, family) => {
+    const counted: string[] = [];
+    const entries = numbered(accepted({ trigger_instance: "t1" }));
+    const given = { ...context([], counted), recovery: recovery({ family: async () => family }) };
+    expect(await takeEntries(entries, given)).toEqual([]);
+    expect(counted).toHaveLength(1);
+  });
+
+  test("one that was made after the restore, by nobody here, is a dead letter as ever", async () => {
+    const given = { ...context([]), recovery: recovery({ restoredAtMs: 0 }) };
+    expect(await takeEntries(numbered(accepted()), given)).toMatchObject([{ type: "dead-letter" }]);
+  });
 });
 
 describe("taking entries", () => {
