@@ -2,13 +2,15 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { readdirSync, readlinkSync } from "node:fs";
+import { readdirSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
+import { openKeyBook } from "../../hub/datastore/key-book.ts";
 import { openSqliteStore, type SqliteStore } from "../../hub/store/sqlite/sqlite-store.ts";
 import type { Change, Store } from "../../hub/store/store.ts";
 import { silentLogger } from "../../shared/log.ts";
+import { systemTimers } from "../../shared/system-process.ts";
 import type { Timers } from "../../shared/timers.ts";
 import { manualTime } from "../support/manual-time.ts";
 import { anAgent, noon } from "../support/records.ts";
@@ -232,4 +234,42 @@ test("a process that finds the file locked waits, even if it has nothing else to
   await new Promise((resolve) => setTimeout(resolve, 300));
   lock.exec("COMMIT");
   expect(await exited).toEqual([0, null]);
+});
+
+test("a datastore key that one hub sets is what the other's templates see", async () => {
+  const [a, b] = await twoHubs();
+  const book = (store: Store) =>
+    openKeyBook({ store, now: () => noon, timers: systemTimers, jitter: () => 0, log: silentLogger });
+  const [keysOfA, keysOfB] = [await book(a), await book(b)];
+  onTestFinished(() => keysOfA.close());
+  onTestFinished(() => keysOfB.close());
+  await keysOfA.set("threshold", "3", null);
+  expect(keysOfA.get("threshold")).toBe("3");
+  await waitUntil("the other hub has heard of it", () => keysOfB.get("threshold") === "3");
+  expect(await keysOfB.delete("threshold")).toBe(true);
+  await waitUntil("it is gone at the first one too", () => keysOfA.get("threshold") === null);
+});
+
+test("a file of another version, a damaged one and a folder that is none are refused by name", async () => {
+  const folder = await tempFolder("shared-store");
+  const openFile = (file: string) =>
+    openSqliteStore({
+      file,
+      clock: { now: () => noon, monotonic: () => performance.now() },
+      random: randomBytes,
+      logger: silentLogger,
+    });
+  const other = join(folder, "other.sqlite");
+  await (await openFile(other)).close();
+  const db = new DatabaseSync(other);
+  db.exec("UPDATE records SET value = '999' WHERE key = '~format'");
+  db.close();
+  const damaged = join(folder, "damaged.sqlite");
+  writeFileSync(damaged, "no database ".repeat(1000));
+  const cases = [
+    [other, "STORE_FORMAT"],
+    [damaged, "STORE_CORRUPT"],
+    [join(damaged, "hub.sqlite"), "FOLDER_UNUSABLE"],
+  ] as const;
+  for (const [file, code] of cases) await expect(openFile(file)).rejects.toMatchObject({ code });
 });

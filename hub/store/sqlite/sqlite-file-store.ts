@@ -7,7 +7,7 @@ import { PetrelError } from "../../../shared/errors.ts";
 export interface SqliteFileOptions {
   /** Created when missing, in a folder for its owner only. */
   readonly file: string;
-  /** The newest format this software reads and writes. */
+  /** The only format that is read and written: nothing older exists yet. */
   readonly format: number;
   readonly newId: () => string;
   readonly patience: Patience;
@@ -46,7 +46,7 @@ export const runKey = "~run";
 
 /**
  * Opens or creates the file. FOLDER_UNUSABLE, STORE_CORRUPT (it is no database, or a damaged one), STORE_FORMAT
- * (written by a newer version), STORE_WRITE (another process holds it for too long).
+ * (written by another version), STORE_WRITE (another process holds it for too long).
  */
 export async function openSqliteFile(options: SqliteFileOptions): Promise<SqliteFile> {
   const { file, format, newId, patience, connect = newConnection } = options;
@@ -113,10 +113,10 @@ function identify(
   const write = (key: string, value: string) =>
     db.prepare("INSERT OR REPLACE INTO records VALUES (?, ?)").run(key, value);
   const found = read(formatKey);
-  if (found !== undefined && !(Number(found) <= format)) {
+  if (found !== undefined && Number(found) !== format) {
     throw new PetrelError("STORE_FORMAT", `the database has format ${found}, this version reads ${format}`, {
       where: file,
-      hint: "run the newer version again, or give another file",
+      hint: "run the version that wrote it, or give another file",
     });
   }
   const incarnation = String(read(incarnationKey) ?? newId());
