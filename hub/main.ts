@@ -11,7 +11,6 @@ import { PetrelError } from "../shared/errors.ts";
 import { makeDataFolder } from "../shared/folder-fs.ts";
 import { ulidSource } from "../shared/ids.ts";
 import type { Logger } from "../shared/log.ts";
-import type { Execution } from "../shared/model/execution.ts";
 import { parseBrokerUrl, shownBrokerUrl } from "../shared/mqtt/broker-url.ts";
 import { SlowRegex } from "../shared/rules/slow-regex-process.ts";
 import { watchForEnd } from "../shared/signals-process.ts";
@@ -26,7 +25,7 @@ import { createGreeter } from "./agents/greeting.ts";
 import { startNeighbor } from "./agents/neighbor-process.ts";
 import { OpenWork } from "./agents/open-work.ts";
 import { BackupDesk } from "./backup/backup-desk.ts";
-import { refuseTarget, writeBackup } from "./backup/backup-fs.ts";
+import { refuseHalfRestored, refuseTarget, writeBackup } from "./backup/backup-fs.ts";
 import { restoredAt, restoredSetting } from "./backup/restored.ts";
 import { requireLoopback } from "./broker/listen-mqtt.ts";
 import { openTransport } from "./broker/open-mqtt.ts";
@@ -47,7 +46,7 @@ import { createCreditSource } from "./intake/credit.ts";
 import { createIntakeJournal } from "./intake/intake-journal.ts";
 import { openIntakeRecords } from "./intake/intake-journal-fs.ts";
 import { LetterDesk } from "./intake/letter-desk.ts";
-import type { TakeContext } from "./intake/take-entries.ts";
+import { takeContexts } from "./intake/take-context.ts";
 import { startJobRunner } from "./jobs/job-runner.ts";
 import type { HubOperations } from "./operations.ts";
 import { createOperations } from "./operations-service.ts";
@@ -101,6 +100,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
   const teardown = new Teardown({ timers, log });
   try {
     await makeDataFolder(options.data, 0o700);
+    await refuseHalfRestored(options.data);
     const storeOptions = { folder: join(options.data, "store"), random: systemRandom, logger: log };
     const store = await retryLocked(lockPatienceMs, { clock: systemClock, timers }, () =>
       openLevelStore({ ...storeOptions, clock: systemClock }),
@@ -110,7 +110,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     const clock = createHubClock(systemClock, typeof highWater === "number" ? highWater : 0);
     const now = () => clock.now();
     const newId = ulidSource(clock, systemRandom);
-    const time = { clock, timers, jitter };
+    const base = { store, clock, now, newId, timers, jitter, log };
     const hub = await hubName(store, newId);
 
     const restoredAtMs = restoredAt(await store.setting(restoredSetting));
@@ -125,112 +125,69 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       log,
     });
     teardown.add("backups", () => backups.close());
-    const registry = await openAgentRegistry({ store, timers, jitter, log });
+    const registry = await openAgentRegistry(base);
     teardown.add("agent registry", () => registry.close());
-    const keys = await openKeyBook({ store, now, timers, jitter, log });
+    const keys = await openKeyBook(base);
     teardown.add("datastore", () => keys.close());
     const slowRegex = new SlowRegex();
     teardown.add("slow patterns", () => slowRegex.close());
     const shrink = createShrinker({ put: (bytes) => blobs.put(bytes) });
     const rules = await openLiveRules({
-      store,
+      ...base,
       registry,
       keys,
       slowRegex: (request) => slowRegex.ask(request),
       shrink,
       breathe: createBreath(clock),
-      now,
-      timers,
-      jitter,
-      log,
     });
     teardown.add("rules", () => rules.close());
     const { judge } = rules;
 
-    const context = async (agent: string, nowMs: number): Promise<TakeContext | null> => {
-      const record = await store.agent(agent);
-      if (record === null) return null;
-      const execution = (id: string) => store.execution(id);
-      const count = (what: string) => log.debug("entry of no effect", { agent, what });
-      const taking = { agent: record, nowMs, newId, execution, judge, count };
-      if (restoredAtMs === null) return taking;
-      let open: Promise<readonly Execution[]> | null = null;
-      return {
-        ...taking,
-        recovery: {
-          restoredAtMs,
-          open: () => {
-            open ??= store.openExecutions(agent);
-            return open;
-          },
-          family: async (id) => {
-            if ((await store.instance(id)) === null) return null;
-            return (await store.executions({ trigger_instance: id }, { limit: 1_000 })).items;
-          },
-        },
-      };
-    };
+    const contextOf = takeContexts({ ...base, judge, restoredAtMs });
     const records = openIntakeRecords(options.data);
     teardown.add("intake records", () => records.close());
     const credit = createCreditSource({
       connected: () => links.connectedCount,
       figures: () => store.figures(),
     });
-    const telling = new Telling({ store, registry, now, newId, timers, jitter, log });
+    const telling = new Telling({ ...base, registry });
     teardown.add("telling agents their packs", () => telling.close());
     const openWork = new OpenWork({
-      store,
+      ...base,
       ask: (agent, op, args, withinMs) => links.ask(agent, op, args, withinMs),
       skewMs: (agent) => registry.get(agent)?.skew_ms ?? 0,
-      now,
-      timers,
-      log,
     });
     teardown.add("asking about open executions", () => openWork.close());
     const packs = new PackDesk({
-      store,
+      ...base,
       telling,
       keepContents: (bytes) => blobs.put(bytes),
       // Until agents enrol, this is dev mode: every agent runs every pack.
       assignTo: {},
-      now,
-      log,
     });
-    const greet = createGreeter({ store, registry, now, log });
+    const greet = createGreeter({ ...base, registry });
     const fetchResult = resultFetcher({
       fetch: (agent, ref) => {
         const ask: BlobFetch["ask"] = (op, args, withinMs) => links.ask(agent, op, args, withinMs);
         return fetchBlob({ ask, ref, store: blobs, withinMs: rangeWithinMs });
       },
     });
-    const jobs = startJobRunner({
-      store,
-      timers,
-      jitter,
-      log,
-      now,
-      work: { [fetchResultJob]: fetchResult },
-    });
+    const jobs = startJobRunner({ ...base, work: { [fetchResultJob]: fetchResult } });
     teardown.add("jobs", () => jobs.stop());
     const links: AgentLinks = new AgentLinks({
-      ...time,
-      store,
+      ...base,
       hub,
       incarnation: store.incarnation,
       version,
-      newId,
-      log,
       authenticator: devAuthenticator,
       transport: (agent) => ({ send: (kind, bytes) => transport.transport(agent).send(kind, bytes) }),
       inbox: (agent, claim) =>
         createAgentInbox({
-          store,
+          ...base,
           claim,
-          now,
-          newId,
           credit,
           context: async (nowMs) => {
-            const found = await context(agent, nowMs);
+            const found = await contextOf(agent, nowMs);
             if (found === null)
               throw new PetrelError("AGENT_UNKNOWN", `agent ${agent} has said no hello yet`);
             return found;
@@ -241,7 +198,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
             if (effects.some(({ type }) => type === "job")) jobs.kick();
           },
         }),
-      journal: (agent, claim) => createIntakeJournal({ agent, claim, records, store, now, newId }),
+      journal: (agent, claim) => createIntakeJournal({ ...base, agent, claim, records }),
       responders: () => ({ blob: blobResponder(blobs), ...datastoreResponders(keys) }),
       greeted: greet.arrived,
       ready: (agent) => {
@@ -268,7 +225,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       reached,
     } = await openTransport({
       ...events,
-      ...time,
+      ...base,
       brokerUrl: options.brokerUrl,
       listen: options.mqtt,
       dev: options.dev,
@@ -280,24 +237,16 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     teardown.add("agent links", () => links.close());
     teardown.add("broker", () => transport.stop());
 
-    const runs = new RunDesk({
-      store,
-      registry,
-      catalogue: rules.catalogue,
-      resolve: rules.resolveRun,
-      shrink,
-      now,
-      newId,
-    });
+    const { catalogue } = rules;
     const operations = createOperations({
-      store,
+      ...base,
       registry,
       packs,
       telling,
-      runs,
-      rules: new RuleDesk({ store, catalogue: rules.catalogue, now }),
+      runs: new RunDesk({ ...base, registry, catalogue, resolve: rules.resolveRun, shrink }),
+      rules: new RuleDesk({ ...base, catalogue }),
       backups,
-      letters: new LetterDesk({ store, context: (agent) => context(agent, now()) }),
+      letters: new LetterDesk({ store, context: (agent) => contextOf(agent, now()) }),
       judge,
       settled: rules.settled,
       facts: {
@@ -310,8 +259,6 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
         broker: options.brokerUrl === null ? "embedded" : "external",
       },
       health: () => ({ store: store.figures(), broker: { ...transport.stats(), reached: reached() } }),
-      now,
-      newId,
     });
     const key = await apiKeyOf(options.data, systemRandom);
     const api = createApi({
@@ -326,16 +273,13 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     await writeApiFile(options.data, { url, key, mqtt, pid: process.pid });
 
     const housekeeping = startHousekeeping({
-      store,
+      ...base,
       registry,
       keys,
       blobs,
       pinned: () => backups.pinned,
       retention: options.retention,
-      now,
       hostNow: () => systemClock.now(),
-      timers,
-      log,
     });
     teardown.add("housekeeping", () => housekeeping.stop());
     if (options.withAgent) {

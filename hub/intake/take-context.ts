@@ -1,0 +1,44 @@
+/** What taking an agent's entries needs to know, read anew for each packet. */
+import type { Logger } from "../../shared/log.ts";
+import type { Execution } from "../../shared/model/execution.ts";
+import type { Store } from "../store/store.ts";
+import type { TakeContext } from "./take-entries.ts";
+
+export interface TakeContextOptions {
+  readonly store: Store;
+  readonly judge: TakeContext["judge"];
+  readonly newId: () => string;
+  readonly log: Logger;
+  /** When this database was restored from a backup (milliseconds); `null`: never. */
+  readonly restoredAtMs: number | null;
+}
+
+/** Families of one instance that are looked at when a restored hub meets it again. */
+const mostExecutions = 1_000;
+
+/** `null` for an agent that has said no hello yet. */
+export function takeContexts({ store, judge, newId, log, restoredAtMs }: TakeContextOptions) {
+  return async (agent: string, nowMs: number): Promise<TakeContext | null> => {
+    const record = await store.agent(agent);
+    if (record === null) return null;
+    const execution = (id: string) => store.execution(id);
+    const count = (what: string) => log.debug("entry of no effect", { agent, what });
+    const taking = { agent: record, nowMs, newId, execution, judge, count };
+    if (restoredAtMs === null) return taking;
+    let open: Promise<readonly Execution[]> | null = null;
+    return {
+      ...taking,
+      recovery: {
+        restoredAtMs,
+        open: () => {
+          open ??= store.openExecutions(agent);
+          return open;
+        },
+        family: async (id) => {
+          if ((await store.instance(id)) === null) return null;
+          return (await store.executions({ trigger_instance: id }, { limit: mostExecutions })).items;
+        },
+      },
+    };
+  };
+}
