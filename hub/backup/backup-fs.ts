@@ -49,6 +49,22 @@ export async function refuseTarget(folder: string, data: string): Promise<void> 
   }
 }
 
+/** Name of a database that is being restored, beside the one it is to replace. */
+export const restoringName = "store.restoring";
+
+/**
+ * Throws FOLDER_UNUSABLE when a restore was killed between taking the old database away and putting the new one in its
+ * place: a hub that started then would begin with nothing.
+ */
+export async function refuseHalfRestored(data: string): Promise<void> {
+  const names = await namesIn(data);
+  if (names.includes("store") || !names.includes(restoringName)) return;
+  throw new PetrelError("FOLDER_UNUSABLE", "a restore into this folder was interrupted", {
+    where: data,
+    hint: "run `petrel restore` again, with --force",
+  });
+}
+
 /** Resolves once the whole backup is on disk under its name. What a failed one has left is removed. */
 export async function writeBackup(
   source: BackupSource,

@@ -12,6 +12,7 @@ import { incarnationKey } from "../../shared/storage/database-store.ts";
 import { backupMark } from "../store/copy-store.ts";
 import { keys } from "../store/keys.ts";
 import { storeFormat } from "../store/level-store.ts";
+import { restoringName } from "./backup-fs.ts";
 import { type BackupManifest, invalid, manifestName, parseManifest } from "./manifest.ts";
 import { type Restored, restoredSetting } from "./restored.ts";
 
@@ -52,7 +53,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<RestoreDon
         hint: "give another --data, or --force to move the database that is there aside",
       });
     }
-    const fresh = `${store}.restoring`;
+    const fresh = join(data, restoringName);
     await prepare(data, fresh);
     await copyStore(join(backup, "store"), fresh, manifest, options);
     await copyBlobs(join(backup, "blobs"), join(data, "blobs"), manifest);

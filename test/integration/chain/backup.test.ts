@@ -1,5 +1,5 @@
 /** `petrel backup` of a hub at work, and `petrel restore`, as an operator meets them. */
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openLevelStore } from "../../../hub/store/level-store.ts";
@@ -114,9 +114,22 @@ test("what a backup or a restore may not touch is refused by name, and stays as 
   writeFileSync(join(good, "store", table), kept);
   expect(readdirSync(hub.data).filter((file) => file.startsWith("store.before"))).toEqual([]);
 
+  // A database that cannot be opened any more is what a restore is for.
+  const list = readdirSync(join(hub.data, "store")).find((file) => file.startsWith("MANIFEST")) ?? "";
+  writeFileSync(join(hub.data, "store", list), "x".repeat(100));
   const forced = await restore(good, "--force");
   expect(forced).toMatchObject({ code: 0, stderr: "" });
   expect(readdirSync(hub.data).filter((file) => file.startsWith("store.before"))).toHaveLength(1);
   await hub.start();
   expect(await hub.api("GET", "/v1/hub")).toMatchObject({ hub: name });
+  await hub.stop();
+
+  // As a restore leaves it that was killed at the worst moment.
+  renameSync(join(hub.data, "store"), join(hub.data, "store.restoring"));
+  expect(await runPetrel(["hub", "--dev", "--data", hub.data, "--http", "0", "--mqtt", "0"])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("interrupted"),
+  });
+  expect(await restore(good, "--force")).toMatchObject({ code: 0 });
+  expect(readdirSync(hub.data)).not.toContain("store.restoring");
 });
