@@ -135,7 +135,7 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
       firstAfterMs: 120_000,
       everyMs: 3_600_000,
       work: async () => {
-        const limits = { youngMs: 86_400_000, maxAgeMs: 7 * 86_400_000, maxBytes: 1024 * 1024 * 1024 };
+        const limits = { youngMs: 86_400_000, maxAgeMs: 30 * 86_400_000, maxBytes: 1024 * 1024 * 1024 };
         await tidyBlobs({ store: blobs, named: async () => new Set(), limits, now, log });
         return undefined;
       },

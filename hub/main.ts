@@ -167,6 +167,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     });
     const greet = createGreeter({ ...base, registry });
     const fetchResult = resultFetcher({
+      isKept: async (execution) => (await store.execution(execution)) !== null,
       fetch: (agent, ref) => {
         const ask: BlobFetch["ask"] = (op, args, withinMs) => links.ask(agent, op, args, withinMs);
         return fetchBlob({ ask, ref, store: blobs, withinMs: rangeWithinMs });

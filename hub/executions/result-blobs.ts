@@ -22,6 +22,6 @@ export function fetchJobs(before: Execution, now: Execution, nowMs: number): rea
       id: `${fetchResultJob}/${now.id}/${digest}`,
       kind: fetchResultJob,
       dueAt: nowMs,
-      data: { agent: now.agent, digest, size },
+      data: { execution: now.id, agent: now.agent, digest, size },
     }));
 }

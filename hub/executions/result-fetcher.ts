@@ -6,14 +6,17 @@ import type { JobWork } from "../jobs/job-runner.ts";
 export interface ResultFetcherOptions {
   /** Resolves once the content is on this hub's disk; rejects at once while the agent is away. */
   readonly fetch: (agent: string, ref: BlobRef) => Promise<unknown>;
+  /** Whether this execution is still in the history. */
+  readonly isKept: (execution: string) => Promise<boolean>;
 }
 
 /** Results of one agent at a time: one that does not answer must not hold up those of all others. */
 const perAgent = 4;
 
-export function resultFetcher({ fetch }: ResultFetcherOptions): JobWork {
+export function resultFetcher({ fetch, isKept }: ResultFetcherOptions): JobWork {
   const busy = new Map<string, number>();
-  return async ({ agent, digest, size }) => {
+  return async ({ execution, agent, digest, size }) => {
+    if (typeof execution === "string" && !(await isKept(execution))) return;
     if (typeof agent !== "string" || typeof digest !== "string" || typeof size !== "number") return;
     const others = busy.get(agent) ?? 0;
     if (others >= perAgent) throw new PetrelError("ASK_TIMEOUT", `agent ${agent} is asked for other results`);

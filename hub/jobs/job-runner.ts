@@ -1,5 +1,6 @@
 /** Does what is due: jobs wait on disk, are leased while they are worked on, and come back when that failed. */
 import { type Backoff, backoffMs } from "../../shared/backoff.ts";
+import { isPetrelError } from "../../shared/errors.ts";
 import type { JsonObject } from "../../shared/json.ts";
 import type { Logger } from "../../shared/log.ts";
 import { Rounds } from "../../shared/rounds.ts";
@@ -31,7 +32,7 @@ const everyMs = 2_000;
 const leaseMs = 120_000;
 const atOnce = 32;
 const backoff: Backoff = { firstMs: 2_000, mostMs: 300_000 };
-/** Jobs that have failed for a week are given up, with a line in the log. */
+/** Jobs that have failed for a week are given up, with a line in the log. An agent that is away is no failure. */
 const giveUpAfterMs = 7 * 86_400_000;
 
 export function startJobRunner({ store, timers, jitter, log, now, work }: JobRunnerOptions): JobRunner {
@@ -45,7 +46,8 @@ export function startJobRunner({ store, timers, jitter, log, now, work }: JobRun
     try {
       await doIt(job.data);
     } catch (error) {
-      const since = typeof job.data.since === "number" ? job.data.since : now();
+      const isAway = isPetrelError(error) && error.code === "LINK_CLOSED";
+      const since = typeof job.data.since === "number" && !isAway ? job.data.since : now();
       const attempt = typeof job.data.attempt === "number" ? job.data.attempt : 0;
       if (now() - since <= giveUpAfterMs) {
         log.debug("a job is tried again later", { job: job.id, kind: job.kind, error });

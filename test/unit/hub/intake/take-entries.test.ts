@@ -151,7 +151,11 @@ describe("taking entries", () => {
     expect(rest).toEqual([]);
     expect(job).toMatchObject({
       type: "job",
-      job: { kind: "fetch-result", dueAt: noon, data: { agent: "web-1", ...result_blob } },
+      job: {
+        kind: "fetch-result",
+        dueAt: noon,
+        data: { execution: execution.id, agent: "web-1", ...result_blob },
+      },
     });
     if (first?.type !== "execution") throw new Error("no execution");
     const again = await takeEntries(

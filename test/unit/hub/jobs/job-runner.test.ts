@@ -3,6 +3,7 @@ import { expect, it } from "vitest";
 import { resultFetcher } from "../../../../hub/executions/result-fetcher.ts";
 import { type JobWork, startJobRunner } from "../../../../hub/jobs/job-runner.ts";
 import type { Job } from "../../../../hub/store/store.ts";
+import { PetrelError } from "../../../../shared/errors.ts";
 import type { JsonObject } from "../../../../shared/json.ts";
 import { silentLogger } from "../../../../shared/log.ts";
 import { manualTime } from "../../../support/manual-time.ts";
@@ -87,6 +88,40 @@ it("a job that failed is tried again later and later, and given up after a week"
   expect(tried).toBeGreaterThan(5);
 });
 
+it("a job that waits for an agent that is away is never given up", async () => {
+  let isAway = true;
+  const done: unknown[] = [];
+  const work: JobWork = async ({ n }) => {
+    if (isAway) throw new PetrelError("LINK_CLOSED", "agent web-1 is not connected to this hub");
+    done.push(n);
+  };
+  const { time, waiting } = start({ do: work }, [job(1)]);
+  for (let day = 0; day < 30; day++) {
+    await settle();
+    time.advance(86_400_000);
+  }
+  await settle();
+  expect(waiting.size).toBe(1);
+  isAway = false;
+  time.advance(600_000);
+  await settle();
+  expect({ done, left: waiting.size }).toEqual({ done: [1], left: 0 });
+});
+
+it("a result of an execution that is no longer kept is not asked for", async () => {
+  const asked: string[] = [];
+  const work = resultFetcher({
+    isKept: async (execution) => execution === "kept",
+    fetch: async (_agent, { digest }) => asked.push(digest),
+  });
+  const result = (n: number, execution: string) =>
+    job(n, "do", { execution, agent: "web-1", digest: `sha256:${execution}`, size: 1 });
+  const { waiting } = start({ do: work }, [result(1, "purged"), result(2, "kept")]);
+  await settle();
+  await settle();
+  expect({ asked, left: waiting.size }).toEqual({ asked: ["sha256:kept"], left: 0 });
+});
+
 it("a job of an unknown kind stays", async () => {
   const { waiting, time } = start({ do: async () => {} }, [job(1, "constructor")]);
   await settle();
@@ -141,6 +176,7 @@ it("stop waits for what is being done, and takes up no more", async () => {
 it("results of an agent that does not answer leave room for those of the others", async () => {
   const fetched: string[] = [];
   const work = resultFetcher({
+    isKept: async () => true,
     fetch: (agent, { digest }) =>
       agent === "frozen" ? new Promise(() => {}) : Promise.resolve(void fetched.push(digest)),
   });
