@@ -158,7 +158,7 @@ async function twoHubs(target: number) {
 }
 
 test("a hub takes over the agents of one that was killed, after their lease, and nothing is lost or doubled", async () => {
-  const target = 600;
+  const target = 420;
   const { store, victim, other, served } = await twoHubs(target);
   const orphans = served(victim);
   await kill(victim.child);
@@ -179,7 +179,7 @@ test("a hub takes over the agents of one that was killed, after their lease, and
 });
 
 test("a hub that stood still longer than its leases finds its agents taken, and writes nothing more for them", async () => {
-  const target = 600;
+  const target = 420;
   const { store, victim, other, served } = await twoHubs(target);
   const lost = served(victim);
   victim.child.stdin?.write(`${leaseMs * 3}\n`);
