@@ -182,10 +182,11 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       version,
       authenticator: devAuthenticator,
       transport: (agent) => ({ send: (kind, bytes) => transport.transport(agent).send(kind, bytes) }),
-      inbox: (agent, claim) =>
+      inbox: (agent, claim, lost) =>
         createAgentInbox({
           ...base,
           claim,
+          lost,
           credit,
           context: async (nowMs) => {
             const found = await contextOf(agent, nowMs);

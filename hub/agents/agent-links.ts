@@ -24,7 +24,8 @@ export interface AgentLinksOptions {
   readonly log: Logger;
   readonly authenticator: Authenticator;
   readonly transport: (agent: string) => LinkTransport;
-  readonly inbox: (agent: string, claim: () => Claim) => Inbox<UpEntry>;
+  /** `lost` is to be told when a write finds that another hub has taken the agent over. */
+  readonly inbox: (agent: string, claim: () => Claim, lost: () => void) => Inbox<UpEntry>;
   readonly journal: (agent: string, claim: () => Claim) => IntakeJournal<UpEntry>;
   readonly responders: (agent: string) => Readonly<Record<string, Responder>>;
   /**

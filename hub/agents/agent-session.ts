@@ -134,7 +134,11 @@ export class AgentSession {
     const outbox = await openDownOutbox({ store, agent: id, timers, jitter, clock, newId, log });
     // The parts below ask for the claim when they write; it may have been renewed by then.
     const held: Held = {
-      link: this.#link(outbox, () => held.claim),
+      link: this.#link(
+        outbox,
+        () => held.claim,
+        () => this.#lost(held),
+      ),
       outbox,
       claim,
       isStale: false,
@@ -155,13 +159,13 @@ export class AgentSession {
     await held.link.close();
   }
 
-  #link(outbox: DownOutbox, claim: () => Claim): Link<"hub"> {
+  #link(outbox: DownOutbox, claim: () => Claim, lost: () => void): Link<"hub"> {
     const { id } = this;
     const { log, greeted, ready, ...options } = this.#options;
     return new Link({
       side: "hub",
       outbox,
-      inbox: options.inbox(id, claim),
+      inbox: options.inbox(id, claim, lost),
       transport: options.transport(id),
       authenticator: options.authenticator,
       incarnation: options.incarnation,
@@ -207,10 +211,8 @@ export class AgentSession {
       store.renewClaim(held.claim, leaseMs, clock.now()).then(
         (isKept) => {
           if (this.#held !== held) return;
-          if (isKept) return this.#renewLater(held);
-          this.#failed("another hub has taken it over", null);
-          held.isStale = true;
-          void this.#linking.ask();
+          if (isKept) this.#renewLater(held);
+          else this.#lost(held);
         },
         (error) => {
           if (this.#held !== held) return;
@@ -219,6 +221,13 @@ export class AgentSession {
         },
       );
     });
+  }
+
+  #lost(held: Held): void {
+    if (this.#held !== held || held.isStale) return;
+    this.#failed("another hub has taken it over", null);
+    held.isStale = true;
+    void this.#linking.ask();
   }
 
   #failed(what: string, error: unknown, retryMs?: number): void {

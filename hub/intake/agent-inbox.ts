@@ -10,6 +10,8 @@ export interface AgentInboxOptions {
   readonly store: Store;
   /** The claim may be replaced when the link is set up again. */
   readonly claim: () => Claim;
+  /** Told when another hub has taken the agent over: nothing more can be taken in here. */
+  readonly lost: () => void;
   readonly context: (nowMs: number) => Promise<TakeContext>;
   /** Hub time in ms; never goes back. */
   readonly now: () => number;
@@ -46,8 +48,10 @@ export function createAgentInbox(options: AgentInboxOptions): Inbox<UpEntry> {
         return { taken: true, upTo: newMark };
       }
       if (result.why === "mark") return { taken: false, upTo: result.mark };
-      if (result.why === "not-owner")
+      if (result.why === "not-owner") {
+        options.lost();
         throw new PetrelError("LINK_CLOSED", `another hub serves agent ${agent()} now`);
+      }
     }
     throw new PetrelError("STORE_WRITE", `a take of agent ${agent()} met ${attempts} conflicts in a row`);
   };

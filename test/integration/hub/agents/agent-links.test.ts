@@ -4,7 +4,7 @@ import { AgentLinks, type AgentLinksOptions } from "../../../../hub/agents/agent
 import { type AgentRegistry, openAgentRegistry } from "../../../../hub/agents/agent-registry.ts";
 import { createGreeter } from "../../../../hub/agents/greeting.ts";
 import { openLevelStore } from "../../../../hub/store/level-store.ts";
-import type { Store } from "../../../../hub/store/store.ts";
+import type { Claim, Store } from "../../../../hub/store/store.ts";
 import { timestamp } from "../../../../shared/clock.ts";
 import { PetrelError } from "../../../../shared/errors.ts";
 import { ulidSource } from "../../../../shared/ids.ts";
@@ -263,4 +263,32 @@ it("after close nothing is written for any agent", async () => {
   await settle();
   expect(await online()).toBe(false);
   expect(answers()).toBe(1);
+});
+
+it("a take that finds another hub in charge ends the session, and it is opened again when that one lets go", async () => {
+  const claims: Claim[] = [];
+  let lost = () => {};
+  const { links, hellos, answers, store } = await startLinks(undefined, {
+    inbox: (agent, claim, tell) => {
+      lost = tell;
+      return {
+        marks: (epochs) => {
+          claims.push(claim());
+          return store.marks(agent, epochs);
+        },
+        take: async (_epoch, mark) => ({ taken: false, upTo: mark }),
+        gap: async () => {},
+        credit: () => ({ entries: 1, bytes: 1 }),
+      };
+    },
+  });
+  links.connected("web-1", null);
+  links.receive("web-1", "hello", hello());
+  await waitUntil("an answer", () => answers() === 1);
+  const before = hellos();
+  lost();
+  await waitUntil("a new hello", () => hellos() > before);
+  links.receive("web-1", "hello", hello());
+  await waitUntil("a new answer", () => answers() === 2);
+  expect(claims[1]?.fence).toBeGreaterThan(claims[0]?.fence ?? 0);
 });
