@@ -5,6 +5,7 @@ import { ClassicLevel } from "classic-level";
 import { PetrelError } from "../errors.ts";
 import { Committer } from "./committer-store.ts";
 import { createMending, type Mending, type MendingParts } from "./mending.ts";
+import { formatKey, type Migration, migrate } from "./migrate-store.ts";
 
 export interface Database {
   readonly level: ClassicLevel<string, string>;
@@ -20,28 +21,29 @@ export interface DatabaseOptions {
   readonly folder: string;
   /** The newest format this software reads and writes. */
   readonly format: number;
+  /** How databases of older formats become those of the newest; without them these are refused. */
+  readonly migrations?: readonly Migration[];
   readonly newId: () => string;
   /** With it, a database that could not be written is opened again by itself; without it, by `committer.resume`. */
   readonly mending?: MendingParts;
 }
 
 /** Keys without a prefix of their own; `~` sorts behind every other record. */
-const formatKey = "~format";
 export const incarnationKey = "~incarnation";
 
 /**
  * Opens or creates the database. FOLDER_UNUSABLE, STORE_LOCKED (another process has it), STORE_CORRUPT, STORE_FORMAT
- * (written by a newer version): then nothing was touched.
+ * (written by a newer version, or by one too old): then nothing was touched.
  */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
-  const { folder, format, newId } = options;
+  const { folder, format, newId, migrations = [] } = options;
   await makeUsable(folder);
   const level = new ClassicLevel<string, string>(folder, { keyEncoding: "utf8", valueEncoding: "utf8" });
   await level.open().catch((cause) => {
     throw openingError(folder, cause);
   });
   try {
-    const incarnation = await identify(level, folder, format, newId);
+    const incarnation = await identify(level, folder, format, newId, migrations);
     let mending: Mending | null = null;
     const committer = new Committer({ db: level, onFailure: (error) => mending?.start(error) });
     if (options.mending !== undefined)
@@ -76,6 +78,7 @@ async function identify(
   folder: string,
   format: number,
   newId: () => string,
+  migrations: readonly Migration[],
 ): Promise<string> {
   const [found, known] = await level.getMany([formatKey, incarnationKey]);
   if (found !== undefined && !(Number(found) <= format)) {
@@ -84,6 +87,7 @@ async function identify(
       hint: "run the newer version again, or give another folder",
     });
   }
+  if (found !== undefined) await migrate(level, Number(found), format, migrations);
   if (found !== undefined && known !== undefined) return known;
   const incarnation = known ?? newId();
   await level.batch(
