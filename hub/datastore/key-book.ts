@@ -57,13 +57,21 @@ export async function openKeyBook(options: KeyBookOptions): Promise<KeyBook> {
   let characters = sizeOf(kept);
   /** `null` after a name came or went. */
   let sorted: readonly string[] | null = null;
+  /** What is written while everything is read again: the reading may have passed it already. */
+  let written: Map<string, Kept | null> | null = null;
   const reading = new Rounds({
     timers,
     jitter,
     work: async () => {
-      kept = await readAll(store);
-      characters = sizeOf(kept);
-      sorted = null;
+      written = new Map();
+      try {
+        kept = await readAll(store);
+        characters = sizeOf(kept);
+        sorted = null;
+        for (const [name, record] of written) note(name, record);
+      } finally {
+        written = null;
+      }
     },
     failed: (error, retryMs) =>
       log.error("the datastore's keys could not be read again yet", { error, retry_in_ms: retryMs }),
@@ -84,6 +92,7 @@ export async function openKeyBook(options: KeyBookOptions): Promise<KeyBook> {
     return record !== undefined && isCurrent(record) ? record : null;
   };
   const note = (name: string, record: Kept | null): void => {
+    written?.set(name, record);
     const before = kept.get(name);
     characters += room(name, record) - room(name, before ?? null);
     if (record === null) kept.delete(name);

@@ -90,3 +90,34 @@ it("what a failed batch wrote all the same is known once the store goes on", asy
   failWrites(null);
   await waitUntil("the key to be known", () => keys.get("doubtful") === "1");
 });
+
+it("a key that is written while all are read again is not lost", async () => {
+  const { store, failWrites } = await failingStore();
+  let letGo = () => {};
+  let isHeld = false;
+  const keys = await open({
+    ...store,
+    keys: async (...args) => {
+      const page = await store.keys(...args);
+      if (isHeld) await new Promise<void>((resolve) => (letGo = resolve));
+      return page;
+    },
+  });
+  await keys.set("old", "1", null);
+  isHeld = true;
+  failWrites("refused");
+  await expect(keys.set("lost", "1", null)).rejects.toMatchObject({ code: "STORE_WRITE" });
+  failWrites(null);
+  await waitUntil("writing again", () =>
+    keys.set("meanwhile", "1", null).then(
+      () => true,
+      () => false,
+    ),
+  );
+  await keys.delete("old");
+  isHeld = false;
+  letGo();
+  // Waits for the reading.
+  await keys.close();
+  expect(keys.list("", 0, 10).map(({ name }) => name)).toEqual(["meanwhile"]);
+});
