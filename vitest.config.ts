@@ -32,7 +32,8 @@ export default defineConfig({
           maxWorkers: 3,
           sequence: { groupOrder: 1 },
           testTimeout: 300_000,
-          hookTimeout: 60_000,
+          // What a file shares is made in a hook.
+          hookTimeout: 300_000,
         },
       },
     ],

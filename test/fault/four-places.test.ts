@@ -1,6 +1,7 @@
 /** The four places where an agent can die with an execution, and the outcome of each, through the whole product. */
 import { describe, expect, test } from "vitest";
 import type { KillPoint } from "../../agent/actions/kill-point-process.ts";
+import { sharedByFile } from "../support/at-end.ts";
 import { createAgent, createHub } from "../support/fleet.ts";
 import {
   createStream,
@@ -42,34 +43,52 @@ const places: readonly {
   { place: "result stored, not delivered", point: "after-result", append: ran, append_again: ran },
 ];
 
-const rows = places.flatMap(({ place, point, ...outcomes }) =>
-  (["append", "append_again"] as const).map((action: StreamAction) => ({
-    place,
-    point,
-    action,
-    ...outcomes[action],
-  })),
-);
+/** Every sensor tells one number; each agent dies with the execution that its own number leads to. */
+async function dieEverywhere(action: StreamAction) {
+  const hub = await createHub();
+  await hub.start();
+  const agents = await Promise.all(places.map(({ point }) => createAgent(hub, `dies-${point}`)));
+  for (const [i, { point }] of places.entries()) agents[i]?.start({ PETREL_KILL_AT: point });
+  const stream = await createStream(hub, agents, { count: 1, actions: [action] });
+  stream.go();
+  const endings = await Promise.all(
+    agents.map(async (agent) => {
+      const ended = await agent.daemon().ended();
+      agent.start();
+      return ended;
+    }),
+  );
+  const history = await settledHistory(hub, stream, agents.length);
+  return { hub, stream, history, endings };
+}
 
-describe("an agent that dies", () => {
-  test.each(rows)("$place: $action has $status after $runs runs", async ({ point, action, status, runs }) => {
-    const hub = await createHub();
-    const agent = await createAgent(hub, "web-1");
-    await hub.start();
-    agent.start({ PETREL_KILL_AT: point });
-    const stream = await createStream(hub, agent, { count: 1, actions: [action] });
-    stream.go();
-    expect(await agent.daemon().ended()).toEqual({ code: null, signal: "SIGKILL" });
-    agent.start();
-    const history = await settledHistory(hub, stream);
-    expectOneFamilyEach(history, stream);
-    const [execution] = history.executions;
+describe.each<StreamAction>(["append", "append_again"])("an agent that dies with %s", (action) => {
+  const shared = sharedByFile(() => dieEverywhere(action));
+
+  test.each(places)("$place", async ({ point, [action]: { status, runs } }) => {
+    const { stream, endings, history } = shared();
+    expect(endings[places.findIndex((each) => each.point === point)]).toEqual({
+      code: null,
+      signal: "SIGKILL",
+    });
+    const agent = `dies-${point}`;
+    const own = {
+      instances: history.instances.filter(({ origin }) => origin.agent === agent),
+      executions: history.executions.filter((each) => each.agent === agent),
+    };
+    expectOneFamilyEach(own, stream);
+    const [execution] = own.executions;
     expect(execution?.status).toBe(status);
     if (status === "abandoned") expect(execution?.reason).toContain("agent died");
     // Delivered once: the record has come to its end once.
     expect(execution?.log.filter((entry) => entry.status === status)).toHaveLength(1);
-    const written = linesByExecution(stream, action, history);
-    expect([...written.values()]).toEqual(runs === 0 ? [] : [runs]);
+    const written = linesByExecution(stream, action, history).get(execution?.id ?? "") ?? 0;
+    expect(written).toBe(runs);
+  });
+
+  test("and nothing is set aside", async () => {
+    const { hub, history } = shared();
+    expect(history.executions).toHaveLength(places.length);
     await expectNothingSetAside(hub);
   });
 });

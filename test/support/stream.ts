@@ -46,12 +46,13 @@ export interface Stream {
 /** Generous, since a loaded machine of one core still has to pass. */
 const longMs = 120_000;
 
-/** Registers the pack and waits until the agent has it; the sensor waits for `go`. */
+/** Registers the pack and waits until every agent has it; their sensors wait for `go`. */
 export async function createStream(
   hub: TestHub,
-  agent: Pick<TestAgent, "id">,
+  agents: Pick<TestAgent, "id"> | readonly Pick<TestAgent, "id">[],
   options: StreamOptions,
 ): Promise<Stream> {
+  const ids = [agents].flat().map(({ id }) => id);
   const { count, batch = 50, pause = 200, actions = ["append"] } = options;
   const folder = join(await tempFolder("stream"), "stream");
   mkdirSync(folder);
@@ -59,9 +60,9 @@ export async function createStream(
     ...file,
     content: Buffer.from(file.content).toString("base64"),
   }));
-  await agentReady(hub, agent.id);
+  await Promise.all(ids.map((id) => agentReady(hub, id)));
   await hub.api("POST", "/v1/packs", { files, config: { folder, count, batch, pause, actions } });
-  await agentReady(hub, agent.id, ["core", "stream"]);
+  await Promise.all(ids.map((id) => agentReady(hub, id, ["core", "stream"])));
   const lines = (action: StreamAction): readonly Line[] => {
     const file = join(folder, action);
     if (!existsSync(file)) return [];
@@ -103,14 +104,17 @@ export interface History {
   readonly executions: readonly Execution[];
 }
 
-/** Resolves with the whole history once the hub has every trigger and each execution has come to its end. */
-export async function settledHistory(hub: TestHub, { count, actions }: Stream): Promise<History> {
+/**
+ * Resolves with the whole history once the hub has every trigger of so many `agents` and each execution has come to
+ * its end.
+ */
+export async function settledHistory(hub: TestHub, { count, actions }: Stream, agents = 1): Promise<History> {
   const all = async () => {
     const instances = await hub.all<TriggerInstance>("/v1/trigger-instances?trigger=stream.number");
-    if (instances.length < count) throw new Error(`${instances.length} triggers`);
+    if (instances.length < count * agents) throw new Error(`${instances.length} triggers`);
     const executions = await hub.all<Execution>("/v1/executions");
     const open = executions.filter(({ status }) => !finals.has(status));
-    const wanted = count * actions.length;
+    const wanted = count * agents * actions.length;
     if (executions.length < wanted || open.length > 0) {
       const some = open.slice(0, 3).map(shown);
       throw new Error(`${executions.length} executions of ${wanted}, open: ${open.length} (${some})`);

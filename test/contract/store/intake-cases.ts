@@ -222,6 +222,20 @@ export function intakeCases(open: OpenStore): void {
       }
     });
 
+    it("keeps a dead letter as it was first set aside, counted once", async () => {
+      const world = await open();
+      const claim = await claimed(world.store);
+      await world.store.takeIn(take(claim, 0, [{ type: "dead-letter", letter }]));
+      // As an agent sends it that was rolled back, in an epoch of its own.
+      const again = { ...letter, received_at: "2026-11-22T13:00:00.000Z", reason: "another" };
+      const second = { ...take(claim, 0, [{ type: "dead-letter", letter: again }]), epoch: "E2" };
+      expect(await world.store.takeIn(second)).toEqual({ done: true });
+      for await (const store of nowAndReopened(world)) {
+        expect((await store.deadLetters({ limit: 10 })).items).toEqual([letter]);
+        expect(await store.counts()).toMatchObject({ dead_letters: 1 });
+      }
+    });
+
     it("lets exactly one of many takers of the same mark win", async () => {
       const { store } = await open();
       const claim = await claimed(store);

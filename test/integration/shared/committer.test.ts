@@ -81,6 +81,20 @@ describe("batches", () => {
     expect(batches[0]).toContain("quiet");
   });
 
+  test("more sources than a batch takes have their turns as well", async () => {
+    const db = await openDb();
+    const batches = watched(db);
+    const committer = new Committer({ db });
+    const sources = Array.from({ length: 600 }, (_, i) => `s${i}`);
+    await Promise.all(
+      [1, 2].flatMap((turn) =>
+        sources.map((source) => committer.commit({ ops: [put(`${source}.${turn}`)], bytes: 1, source })),
+      ),
+    );
+    const firsts = batches.flat().slice(0, sources.length);
+    expect(firsts).toEqual(sources.map((source) => `${source}.1`));
+  });
+
   test("whatever the sources, each one's commits are written in its order", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.constantFrom("a", "b", "c"), { maxLength: 700 }), async (sources) => {

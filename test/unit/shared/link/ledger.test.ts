@@ -84,6 +84,14 @@ describe("window and credit", () => {
     receipt(2, { credit: { entries: 3, bytes: 10_000 } });
     expect(send()).toMatchObject({ first: 3, entries: 3 });
   });
+  test("bytes of the credit count as well as its entries", () => {
+    const { send, receipt } = begun({ credit: { entries: 100, bytes: 500 } });
+    expect(send(400)).toMatchObject({ entries: 1 });
+    // What is left of the credit takes none of this size.
+    expect(send(400)).toBe(null);
+    receipt(1, { credit: { entries: 100, bytes: 1_000 } });
+    expect(send(400)).toMatchObject({ first: 2, entries: 2 });
+  });
   test("credit 0 pauses, and a probe keeps asking", () => {
     const { ledger, send, receipt } = begun({ credit: { entries: 0, bytes: 10_000 } });
     expect(send()).toBe(null);
@@ -102,6 +110,17 @@ describe("receipts", () => {
     expect(receipt(8)).toEqual({ progress: { epoch: "a", upTo: 8 } });
     expect(receipt(4, { credit: { entries: 0, bytes: 0 } })).toEqual({ ignored: "stale" });
     expect(ledger.next()).toMatchObject({ from: 9 });
+  });
+  test("free the room of every packet they cover, also when those in between got none of their own", () => {
+    const { send, receipt } = begun();
+    send();
+    send();
+    receipt(8);
+    expect([send(), send(), send()]).toEqual([
+      { epoch: "a", first: 9, entries: 4 },
+      { epoch: "a", first: 13, entries: 4 },
+      null,
+    ]);
   });
   test("for what was never numbered are ignored", () => {
     const { receipt } = begun();

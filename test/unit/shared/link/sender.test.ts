@@ -101,3 +101,51 @@ it("entries that can wait are sent with the next, and after a moment by themselv
   advance(300);
   await vi.waitFor(() => expect(sent).toEqual([2, 1]));
 });
+
+it("what was read for a session that has ended is not sent in the next one", async () => {
+  const { clock, timers } = manualTime();
+  const reads: {
+    readonly from: number;
+    readonly answer: (entries: readonly NumberedEntry<VoidEntry>[]) => void;
+  }[] = [];
+  const outbox: Outbox<VoidEntry> = {
+    epochs: () => [{ id: "E1", first: 1, last: 4 }],
+    read: (_epoch, from) => new Promise((answer) => reads.push({ from, answer })),
+    receipted: async () => {},
+    park: async () => {},
+    onAppend: () => () => {},
+  };
+  const sent: number[][] = [];
+  const sender = new LedgerSender({
+    outbox,
+    window: upWindow,
+    sendPacket: (_epoch, first, entries) => {
+      sent.push([first, entries.length]);
+      return 1;
+    },
+    needsHello: () => {},
+    onProgress: () => {},
+    clock,
+    timers,
+    jitter: () => 0.5,
+    newId: () => "id",
+    log: silentLogger,
+  });
+  const session = (capabilities: readonly string[]) => ({
+    listed: [{ id: "E1", first: 1, last: 4 }],
+    unlisted: new Set<string>(),
+    marks: new Map([["E1", 0]]),
+    credit: { entries: 100, bytes: 100_000 },
+    capabilities: new Set(capabilities),
+  });
+  sender.begin(session([]));
+  await vi.waitFor(() => expect(reads).toHaveLength(1));
+  // Both sessions ask for the same numbers; only what is read in the second may go out in it.
+  sender.end();
+  sender.begin(session([]));
+  reads[0]?.answer([1, 2].map(numbered));
+  await vi.waitFor(() => expect(reads).toHaveLength(2));
+  expect(sent).toEqual([]);
+  reads[1]?.answer([1, 2, 3, 4].map(numbered));
+  await vi.waitFor(() => expect(sent).toEqual([[1, 4]]));
+});
