@@ -113,6 +113,7 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
   const time = { clock, timers, jitter };
   const now = () => clock.now();
   const newId = ulidSource(clock, systemRandom);
+  const processId = newId();
   const teardown = new Teardown({ timers, log });
   try {
     const workFolder = join(options.data, "work");
@@ -296,6 +297,7 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
       authenticator: devAuthenticator,
       incarnation: database.incarnation,
       version,
+      process: () => ({ id: processId, host: hostname(), address: connection.localAddress() }),
       responders: {
         blob: blobResponder(blobs),
         "execution-status": (args) => actions.executionStatus(args),

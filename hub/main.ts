@@ -21,6 +21,7 @@ import { version } from "../shared/version.ts";
 import { devAuthenticator } from "../shared/wire/authenticator.ts";
 import { AgentLinks } from "./agents/agent-links.ts";
 import { openAgentRegistry } from "./agents/agent-registry.ts";
+import { Conflicts } from "./agents/conflicts.ts";
 import { createGreeter } from "./agents/greeting.ts";
 import { startNeighbor } from "./agents/neighbor-process.ts";
 import { OpenWork } from "./agents/open-work.ts";
@@ -89,6 +90,8 @@ export interface RunningHub {
 const topicPrefix = "petrel";
 /** Milliseconds for one range of a blob to come from an agent. */
 const rangeWithinMs = 15_000;
+/** Milliseconds in which a session that is alive says so, when another one wants its agent id. */
+const answerWithinMs = 3_000;
 /** How long another process may still hold the folder: one that is just ending. */
 const lockPatienceMs = 5_000;
 
@@ -165,7 +168,13 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       // Until agents enrol, this is dev mode: every agent runs every pack.
       assignTo: {},
     });
-    const greet = createGreeter({ ...base, registry });
+    const conflicts = new Conflicts({
+      ...base,
+      registry,
+      answers: (agent) => links.answers(agent, answerWithinMs),
+      monotonic: () => clock.monotonic(),
+    });
+    const greet = createGreeter({ ...base, registry, conflicts });
     const fetchResult = resultFetcher({
       isKept: async (execution) => (await store.execution(execution)) !== null,
       fetch: (agent, ref) => {
@@ -203,6 +212,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       journal: (agent, claim) => createIntakeJournal({ ...base, agent, claim, records }),
       responders: () => ({ blob: blobResponder(blobs), ...datastoreResponders(keys) }),
       greeted: greet.arrived,
+      isPaused: (agent) => registry.get(agent)?.conflict != null,
       ready: (agent) => {
         void telling.tell(agent);
         openWork.greeted(agent);
@@ -218,8 +228,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       onConnect: (agent, { address }) => links.connected(agent, address),
       onDisconnect: (agent) => links.disconnected(agent),
       onMessage: (agent, kind, bytes) => links.receive(agent, kind, bytes),
-      onTakeover: (agent, before, after) =>
-        log.warn("an agent id connected a second time; the newer connection stays", { agent, before, after }),
+      mayTakeOver: (agent, before, after) => conflicts.mayTakeOver(agent, before, after),
     };
     const {
       transport,
@@ -243,6 +252,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     const operations = createOperations({
       ...base,
       registry,
+      conflicts,
       packs,
       telling,
       runs: new RunDesk({ ...base, registry, catalogue, resolve: rules.resolveRun, shrink }),

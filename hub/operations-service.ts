@@ -4,6 +4,7 @@ import { PetrelError } from "../shared/errors.ts";
 import type { AgentRecord } from "../shared/model/agent.ts";
 import type { TriggerInstance } from "../shared/model/trigger.ts";
 import type { AgentRegistry } from "./agents/agent-registry.ts";
+import type { Conflicts } from "./agents/conflicts.ts";
 import { effectiveLabels } from "./agents/labels.ts";
 import type { BackupDesk } from "./backup/backup-desk.ts";
 import type { RunDesk } from "./executions/run-desk.ts";
@@ -17,6 +18,7 @@ import type { Outcome, Store } from "./store/store.ts";
 export interface OperationsOptions {
   readonly store: Store;
   readonly registry: AgentRegistry;
+  readonly conflicts: Pick<Conflicts, "resolve">;
   readonly packs: PackDesk;
   readonly telling: Pick<Telling, "tell">;
   readonly rules: RuleDesk;
@@ -38,8 +40,21 @@ const maxLabels = 64;
 const maxLabelLength = 256;
 
 export function createOperations(options: OperationsOptions): HubOperations {
-  const { store, registry, packs, telling, rules, runs, letters, backups, judge, facts, now, newId } =
-    options;
+  const {
+    store,
+    registry,
+    conflicts,
+    packs,
+    telling,
+    rules,
+    runs,
+    letters,
+    backups,
+    judge,
+    facts,
+    now,
+    newId,
+  } = options;
   const inForce = async <T>(change: Promise<T>): Promise<T> => {
     const result = await change;
     await options.settled();
@@ -116,6 +131,7 @@ export function createOperations(options: OperationsOptions): HubOperations {
       await telling.tell(id);
       return changed;
     },
+    resolveAgent: (id) => conflicts.resolve(id),
     retryDeadLetter: (id) => letters.retry(id),
     dropDeadLetter: (id) => letters.drop(id),
     startBackup: (folder) => backups.start(folder),

@@ -87,6 +87,8 @@ export interface HubOperations {
   reEmit(instance: string): Promise<TriggerInstance>;
   /** `null` removes a label. */
   labelAgent(id: string, labels: Readonly<Record<string, string | null>>): Promise<AgentRecord>;
+  /** Sends to an agent again whose id two machines had; a record without a conflict stays as it is. */
+  resolveAgent(id: string): Promise<AgentRecord>;
   /** Takes the letter's entry in again, with today's rules. */
   retryDeadLetter(id: string): Promise<Json>;
   dropDeadLetter(id: string): Promise<void>;

@@ -109,6 +109,7 @@ export const catalogue = {
   },
   EXECUTION_EXPIRED: { status: 409, exit: 1, text: "The request reached its agent too late." },
   AGENT_UNKNOWN: { status: 404, exit: 1, text: "No agent has this id." },
+  AGENT_CONFLICT: { status: 409, exit: 1, text: "Two machines have one agent id." },
   AGENT_ID: { status: 400, exit: 2, text: "An agent id has characters that are not allowed." },
   // sensors
   SENSOR_INVALID: { status: 400, exit: 1, text: "A sensor's file or class cannot be loaded." },

@@ -40,6 +40,8 @@ export interface AgentConnection {
   /** The same object across connections; what is sent while there is none is dropped. */
   readonly transport: LinkTransport;
   readonly connected: () => boolean;
+  /** `ip:port` of this end; `null` while there is no connection. */
+  readonly localAddress: () => string | null;
   readonly stats: () => ConnectionStats;
   /** Says that it goes, then closes; resolves when closed, after a second at most. */
   readonly stop: () => Promise<void>;
@@ -97,6 +99,7 @@ export function connectAgent(options: AgentConnectionOptions): AgentConnection {
   return {
     transport,
     connected: () => connection.open,
+    localAddress: () => connection.localAddress,
     stats: () => connection.stats,
     stop: () => connection.stop(() => announce("offline")),
   };

@@ -37,6 +37,8 @@ export interface AgentLinksOptions {
     hello: Hello,
     address: string | null,
   ) => Promise<{ readonly isNewStore: boolean }>;
+  /** While true the agent is sent no entries. */
+  readonly isPaused: (agent: string) => boolean;
   /** Both hellos are answered. */
   readonly ready: (agent: string) => void;
   /** The agent has gone; called again until it succeeds, or until the agent is back. */
@@ -54,7 +56,8 @@ export class AgentLinks {
     this.#options = options;
     this.#stopListening = options.store.subscribeChanges((changes) => {
       for (const change of changes) {
-        if (change.type === "down") this.#sessions.get(change.agent)?.refresh();
+        if (change.type === "agent") this.#sessions.get(change.agent.id)?.noted(change.agent);
+        else if (change.type === "down") this.#sessions.get(change.agent)?.refresh();
         else if (change.type === "reopened") for (const session of this.#sessions.values()) session.goOn();
       }
     });
@@ -93,6 +96,11 @@ export class AgentLinks {
     const session = this.#sessions.get(id);
     if (session === undefined) throw away(id);
     return session.ask(op, args, withinMs);
+  }
+
+  /** Whether the agent's present connection answers a question that is asked now, whatever the answer. */
+  answers(id: string, withinMs: number): Promise<boolean> {
+    return this.#sessions.get(id)?.answers(withinMs) ?? Promise.resolve(false);
   }
 
   /** Resolves when nothing is written for any agent any more. */

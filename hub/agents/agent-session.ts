@@ -2,6 +2,7 @@
 import { PetrelError } from "../../shared/errors.ts";
 import type { Json, JsonObject } from "../../shared/json.ts";
 import { Link } from "../../shared/link/link.ts";
+import type { AgentRecord } from "../../shared/model/agent.ts";
 import { Rounds } from "../../shared/rounds.ts";
 import type { Hello, TopicKind } from "../../shared/wire/messages.ts";
 import type { Claim } from "../store/store.ts";
@@ -36,6 +37,9 @@ export class AgentSession {
   /** Heard before the link was there; an agent says nothing else before it is answered, and says it again. */
   #earlyHello: Uint8Array | null = null;
   #isIdle = false;
+  #wasPaused = false;
+  /** Told when the present connection ends. */
+  readonly #awaitingEnd = new Set<() => void>();
   #cancelIdle = () => {};
   #isClosed = false;
   /** Coming and going are written one after the other: the last word on the record is the last thing that happened. */
@@ -79,6 +83,7 @@ export class AgentSession {
   disconnected(): void {
     this.#isConnected = false;
     this.#earlyHello = null;
+    for (const ended of this.#awaitingEnd) ended();
     this.#held?.link.disconnected();
     void this.#leaving.ask();
     this.#cancelIdle = this.#options.timers.after(idleAfterMs, () => {
@@ -97,6 +102,33 @@ export class AgentSession {
   async ask(op: string, args: JsonObject, withinMs: number): Promise<Json> {
     if (this.#held === null || !this.#isConnected) throw away(this.id);
     return this.#held.link.ask(op, args, withinMs);
+  }
+
+  /**
+   * Whether the present connection answers a question that is asked now: whatever the answer, only a process that is
+   * alive gives one. False as soon as the connection ends.
+   */
+  answers(withinMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const settle = (isAlive: boolean) => {
+        this.#awaitingEnd.delete(ended);
+        resolve(isAlive);
+      };
+      const ended = () => settle(false);
+      this.#awaitingEnd.add(ended);
+      this.ask("alive", {}, withinMs).then(
+        () => settle(true),
+        // An agent that knows no such question says so.
+        (error) => settle(error instanceof PetrelError && error.code === "ASK_UNKNOWN"),
+      );
+    });
+  }
+
+  /** Its record has changed. */
+  noted({ conflict }: AgentRecord): void {
+    const isPaused = conflict != null;
+    if (this.#wasPaused && !isPaused) this.refresh();
+    this.#wasPaused = isPaused;
   }
 
   /** Its down ledger has grown. */
@@ -131,7 +163,9 @@ export class AgentSession {
     const { id } = this;
     const claim = await store.claimAgent(hub, id, leaseMs, clock.now());
     if (claim === null) throw new PetrelError("LINK_CLOSED", `another hub serves agent ${id}`);
-    const outbox = await openDownOutbox({ store, agent: id, timers, jitter, clock, newId, log });
+    const isPaused = () => this.#options.isPaused(id);
+    this.#wasPaused = isPaused();
+    const outbox = await openDownOutbox({ store, agent: id, isPaused, timers, jitter, clock, newId, log });
     // The parts below ask for the claim when they write; it may have been renewed by then.
     const held: Held = {
       link: this.#link(

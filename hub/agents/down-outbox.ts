@@ -17,6 +17,8 @@ export interface DownOutbox extends Outbox<DownEntry> {
 export interface DownOutboxOptions {
   readonly store: Store;
   readonly agent: string;
+  /** While true nothing is read, and so nothing sent; `refresh` tells that it no longer is. */
+  readonly isPaused: () => boolean;
   readonly timers: Timers;
   readonly jitter: () => number;
   readonly clock: Clock;
@@ -42,7 +44,8 @@ export async function openDownOutbox(options: DownOutboxOptions): Promise<DownOu
 
   return {
     epochs: () => epochs,
-    read: (epoch, from, maxEntries, maxBytes) => store.readDown(agent, epoch, from, maxEntries, maxBytes),
+    read: async (epoch, from, maxEntries, maxBytes) =>
+      options.isPaused() ? [] : store.readDown(agent, epoch, from, maxEntries, maxBytes),
     async receipted(epoch, upTo) {
       await store.receiptDown(agent, epoch, upTo);
       await reading.ask();

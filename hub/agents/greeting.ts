@@ -4,11 +4,13 @@ import type { Hello } from "../../shared/wire/messages.ts";
 import type { Store } from "../store/store.ts";
 import { abandonOldStore } from "./abandon.ts";
 import type { AgentRegistry } from "./agent-registry.ts";
+import type { Conflicts } from "./conflicts.ts";
 import { arrived, awaited, departed } from "./presence.ts";
 
 export interface GreeterOptions {
   readonly store: Store;
   readonly registry: AgentRegistry;
+  readonly conflicts: Pick<Conflicts, "greeted">;
   readonly now: () => number;
   readonly log: Logger;
 }
@@ -16,14 +18,18 @@ export interface GreeterOptions {
 /** Clocks further apart than this are worth a warning (ms). */
 const skewWarningMs = 30_000;
 
-export function createGreeter({ store, registry, now, log }: GreeterOptions) {
+export function createGreeter({ store, registry, conflicts, now, log }: GreeterOptions) {
   return {
-    /** `isNewStore`: the agent has another store than before, and what the old one was sent is settled. */
+    /**
+     * `isNewStore`: the agent has another store than before, and what the old one was sent is settled. AGENT_CONFLICT
+     * for a process whose id another machine has.
+     */
     async arrived(
       agent: string,
       hello: Hello,
       address: string | null,
     ): Promise<{ readonly isNewStore: boolean }> {
+      if (hello.process !== undefined) await conflicts.greeted(agent, hello.process, address);
       const before = await store.agent(agent);
       const isNewStore = before?.incarnation != null && before.incarnation !== hello.incarnation;
       if (isNewStore) {

@@ -70,6 +70,12 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
     }
   };
 
+  /** Without anybody to ask, the newer connection counts. */
+  const mayTakeOver = async (id: string, old: Connection, newcomer: Connection): Promise<boolean> => {
+    const asked = old.peer?.role === "agent" ? options.mayTakeOver : undefined;
+    return (await asked?.(id, old.address, newcomer.address)) ?? true;
+  };
+
   const aedes = await Aedes.createBroker({
     // Not limited: a limit counts for all clients together, so one that does not read would stop the others.
     concurrency: 0,
@@ -104,11 +110,16 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
       }
       const { id } = connection.peer;
       const old = sessions.get(id);
-      if (old !== undefined) {
-        counts.takeovers += 1;
-        options.onTakeover?.(id, old.address, connection.address);
-      }
-      done(null, true);
+      if (old === undefined) return done(null, true);
+      void mayTakeOver(id, old, connection).then((may) => {
+        if (may && !connection.socket.destroyed && !stopping) {
+          if (sessions.get(id) !== undefined) counts.takeovers += 1;
+          return done(null, true);
+        }
+        const message = "another machine is connected under this id";
+        if (!may) refuse(connection, "conflict", message, connection.address);
+        done(Object.assign(new Error(message), { returnCode: 2 as const }), false);
+      });
     },
 
     authorizePublish(client, packet, done) {

@@ -17,8 +17,11 @@ export interface TransportEvents {
    * is under way: back-pressure, no more. A rejection is counted and logged; the ledger sends again.
    */
   readonly onMessage: (agent: string, kind: TopicKind, bytes: Uint8Array) => Promise<void> | void;
-  /** A second session took the id of a live one, which is closed. Only the embedded broker can tell. */
-  readonly onTakeover?: (agent: string, oldAddress: string, newAddress: string) => void;
+  /**
+   * A second session wants the id of a live one, which is closed when this resolves to true or is not given; the
+   * newcomer is refused otherwise. Never rejects. Only the embedded broker can ask.
+   */
+  readonly mayTakeOver?: (agent: string, oldAddress: string, newAddress: string) => Promise<boolean>;
 }
 
 export interface TransportStats {

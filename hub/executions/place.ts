@@ -28,7 +28,7 @@ export function hasLabels(
 
 /**
  * Resolves a target. Default: the agent the trigger came from, else the agent beside the hub. `any` and `limit`
- * pick agents that are online, in the order of their ids, so that a replay picks the same while nothing changed.
+ * pick agents that are online and sent to, in the order of their ids, so that a replay picks the same while nothing changed.
  */
 export function place(
   target: ActionTarget | undefined,
@@ -48,7 +48,7 @@ export function place(
     .join(",");
   if (fitting.length === 0) return missing(`no agent has the labels ${shown}`);
   if (wanted.mode !== "any" && wanted.limit === undefined) return { found: true, agents: idsOf(fitting) };
-  const online = idsOf(fitting.filter((agent) => agent.online));
+  const online = idsOf(fitting.filter((agent) => agent.online && agent.conflict == null));
   if (online.length === 0) return missing(`no agent with the labels ${shown} is online`);
   const limit = wanted.limit ?? (wanted.mode === "any" ? 1 : online.length);
   return { found: true, agents: online.slice(0, limit) };

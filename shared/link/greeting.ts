@@ -4,7 +4,7 @@ import { type Clock, timestamp } from "../clock.ts";
 import type { Logger } from "../log.ts";
 import type { Timers } from "../timers.ts";
 import type { Unsigned } from "../wire/codec.ts";
-import type { Credit, EpochRange, Hello, Marks, Side } from "../wire/messages.ts";
+import type { AgentProcess, Credit, EpochRange, Hello, Marks, Side } from "../wire/messages.ts";
 import { maxHelloEpochs } from "../wire/schemas.ts";
 import type { SendingSession } from "./sender.ts";
 
@@ -15,6 +15,8 @@ export interface GreetingOptions {
   readonly incarnation: string;
   readonly version: string;
   readonly capabilities: readonly string[];
+  /** Of an agent: asked for at each hello. */
+  readonly process?: (() => AgentProcess) | undefined;
   readonly send: (message: Unsigned<Hello | Marks>) => void;
   /** Where this side stands in the peer's epochs. Rejects: the hello is not answered, and the peer says it again. */
   readonly marksFor: (
@@ -152,7 +154,7 @@ export class Greeting {
   #say(): void {
     const session = this.#session;
     if (session === null) return;
-    const { side, incarnation, version, capabilities, clock, send } = this.#options;
+    const { side, incarnation, version, capabilities, process, clock, send } = this.#options;
     this.#pause();
     session.marks = null;
     session.offer = offerOf(this.#options.epochs());
@@ -167,6 +169,7 @@ export class Greeting {
       capabilities,
       clock: timestamp(clock.now()),
       epochs: session.offer.listed,
+      ...(process !== undefined && { process: process() }),
     });
     this.again();
   }

@@ -16,7 +16,16 @@ import {
   type Rejection,
   type Unsigned,
 } from "../wire/codec.ts";
-import type { DownEntry, Hello, MessageOf, Side, StreamChunk, TopicKind, UpEntry } from "../wire/messages.ts";
+import type {
+  AgentProcess,
+  DownEntry,
+  Hello,
+  MessageOf,
+  Side,
+  StreamChunk,
+  TopicKind,
+  UpEntry,
+} from "../wire/messages.ts";
 import { mayPublish } from "../wire/topics.ts";
 import { Answerer, Asker, type Responder } from "./ask.ts";
 import { Greeting } from "./greeting.ts";
@@ -44,6 +53,8 @@ export interface LinkOptions<S extends Side> {
   readonly incarnation: string;
   /** Software version. */
   readonly version: string;
+  /** Of an agent: which of its processes this is, said in each hello. */
+  readonly process?: () => AgentProcess;
   readonly responders: Readonly<Record<string, Responder>>;
   readonly clock: Clock;
   readonly timers: Timers;
@@ -123,6 +134,7 @@ export class Link<S extends Side = Side> {
       epochs: () => outbox.epochs(),
       incarnation: options.incarnation,
       version: options.version,
+      process: options.process,
       capabilities: [...entryKinds[this.#takes], ...Object.keys(options.responders)],
       send: (message) => this.#send("hello", message),
       marksFor: (hello) => this.#marksFor(hello),

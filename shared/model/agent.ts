@@ -33,5 +33,23 @@ export interface AgentRecord {
   /** Packs it holds: ref to digest. */
   readonly packs: Readonly<Record<string, string>>;
   readonly runners: readonly string[];
+  /** Two machines have this id: it is sent nothing until somebody resolves it. */
+  readonly conflict?: AgentConflict | null;
   readonly rev: number;
+}
+
+export interface AgentConflict {
+  /** Hub time. */
+  readonly since: string;
+  /** The first is the one that stays; the others are refused. At most 4. */
+  readonly parties: readonly ConflictParty[];
+}
+
+/** What is known of one of several machines with the same agent id. */
+export interface ConflictParty {
+  /** `ip:port` */
+  readonly address: string | null;
+  readonly host: string | null;
+  /** Of its agent's process. */
+  readonly process: string | null;
 }

@@ -1,5 +1,5 @@
 /** One MQTT 3.1.1 connection to a broker, made again whenever it is lost; carries bytes, promises nothing. */
-import { connect } from "node:net";
+import { connect, Socket } from "node:net";
 import { MqttClient } from "mqtt";
 import { type Backoff, backoffMs, linkBackoff } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
@@ -96,6 +96,13 @@ export class BrokerConnection {
   /** True between `onOpened` and `onClose`. */
   get open(): boolean {
     return this.#open;
+  }
+
+  /** `ip:port` of this end; `null` while there is no connection. */
+  get localAddress(): string | null {
+    const stream = this.#client?.stream;
+    const { localAddress, localPort } = stream instanceof Socket ? stream : {};
+    return localAddress === undefined || localPort === undefined ? null : `${localAddress}:${localPort}`;
   }
 
   get stats(): ConnectionStats {
@@ -241,10 +248,12 @@ export class BrokerConnection {
     if (this.#outageSince === null) {
       this.#outageSince = clock.monotonic();
       // Once for each outage: the attempts that follow say nothing new.
-      logger.warn("BROKER_UNREACHABLE: the broker does not answer; trying again", {
-        ...this.#where(),
-        reason,
-      });
+      logger.warn(
+        isIdRefused(reason)
+          ? "AGENT_CONFLICT: the broker refuses this id, which another machine may have; trying again"
+          : "BROKER_UNREACHABLE: the broker does not answer; trying again",
+        { ...this.#where(), reason },
+      );
     }
     const waitMs = backoffMs(this.#limits.backoff, this.#attempt, jitter());
     this.#attempt += 1;
@@ -255,4 +264,9 @@ export class BrokerConnection {
     const { address, clientId } = this.#options;
     return { broker: `${address.host}:${address.port}`, clientId };
   }
+}
+
+/** CONNACK 2: MQTT 3.1.1 §3.2.2.3. */
+function isIdRefused(reason: unknown): boolean {
+  return reason instanceof Error && "code" in reason && reason.code === 2;
 }

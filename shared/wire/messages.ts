@@ -209,7 +209,18 @@ export interface Hello {
   readonly clock: string;
   /** The sender's ledger, oldest epoch first. */
   readonly epochs: readonly EpochRange[];
+  /** Of an agent: which of its processes this is. */
+  readonly process?: AgentProcess;
   readonly auth: Auth;
+}
+
+/** One life of an agent's process: tells a machine that was cloned from one that came back. */
+export interface AgentProcess {
+  /** Made at its start. */
+  readonly id: string;
+  readonly host: string;
+  /** `ip:port` of its own end of the connection; `null` when it does not know. */
+  readonly address: string | null;
 }
 
 /** Answers a hello: how far the receiver has come in each epoch it was told of. */

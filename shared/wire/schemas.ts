@@ -154,17 +154,21 @@ const receipt = message(
   ["resend", "refused"],
 );
 
-const hello = message({
-  type: { const: "hello" },
-  from: side,
-  session: id,
-  to: nullable(id),
-  incarnation: id,
-  version: text(64),
-  capabilities: list(text(64), 256),
-  clock: at,
-  epochs: list(object({ id, first: { ...count, minimum: 1 }, last: count }), maxHelloEpochs),
-});
+const hello = message(
+  {
+    type: { const: "hello" },
+    from: side,
+    session: id,
+    to: nullable(id),
+    incarnation: id,
+    version: text(64),
+    capabilities: list(text(64), 256),
+    clock: at,
+    epochs: list(object({ id, first: { ...count, minimum: 1 }, last: count }), maxHelloEpochs),
+    process: object({ id, host: text(256), address: nullable(text(128)) }),
+  },
+  ["process"],
+);
 
 const marks = message({
   type: { const: "marks" },

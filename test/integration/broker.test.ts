@@ -58,6 +58,33 @@ describe("between hub and agent", () => {
     expect(broker.stats().takeovers).toBe(1);
   });
 
+  test("a second session of an id that must not take over is refused by that name, and the first stays", async () => {
+    const { broker, port, events } = await testBroker({ mayTakeOver: async () => false });
+    const first = await mqttClient(port, "web-1");
+    await expect(mqttClient(port, "web-1")).rejects.toMatchObject({ code: 2 });
+    expect(events).toEqual(["connect web-1", "takeover web-1"]);
+    expect(first.connected).toBe(true);
+    expect(broker.stats()).toMatchObject({ agents: 1, takeovers: 0, refused: { conflict: 1 } });
+  });
+
+  test("a newcomer that leaves while the first session is asked ends nothing", async () => {
+    let answer: (may: boolean) => void = () => {};
+    const asked = new Promise<boolean>((resolve) => {
+      answer = resolve;
+    });
+    const { broker, port, events } = await testBroker({ mayTakeOver: () => asked });
+    const first = await mqttClient(port, "web-1");
+    const second = await rawClient(port);
+    second.send({ cmd: "connect", clientId: "web-1", username: "web-1", protocolVersion: 4, clean: true });
+    await waitUntil("the first is asked", () => events.includes("takeover web-1"));
+    second.socket.destroy();
+    await mqttClient(port, "web-2");
+    answer(true);
+    await waitUntil("both are there still", () => broker.stats().agents === 2);
+    await first.publishAsync(topic("up"), "on", { qos: 1 });
+    expect(broker.stats().takeovers).toBe(0);
+  });
+
   test("sessions that chase each other leave exactly one, and the hub knows it", async () => {
     const { broker, port, events } = await testBroker();
     const clients = await Promise.all(Array.from({ length: 20 }, () => rawClient(port)));

@@ -26,6 +26,7 @@ export interface TestBrokerOptions {
   readonly prefix?: string;
   readonly limits?: Partial<BrokerLimits>;
   readonly onMessage?: TransportEvents["onMessage"];
+  readonly mayTakeOver?: (agent: string) => Promise<boolean>;
 }
 
 export async function testBroker(options: TestBrokerOptions = {}): Promise<TestBroker> {
@@ -40,7 +41,10 @@ export async function testBroker(options: TestBrokerOptions = {}): Promise<TestB
     ...(options.limits && { limits: options.limits }),
     onConnect: (agent) => void events.push(`connect ${agent}`),
     onDisconnect: (agent) => void events.push(`disconnect ${agent}`),
-    onTakeover: (agent) => void events.push(`takeover ${agent}`),
+    mayTakeOver: async (agent) => {
+      events.push(`takeover ${agent}`);
+      return options.mayTakeOver?.(agent) ?? true;
+    },
     onMessage: (agent, kind, bytes) => {
       heard.push({ agent, kind, text: Buffer.from(bytes).toString("utf8") });
       return options.onMessage?.(agent, kind, bytes);

@@ -1,4 +1,4 @@
-/** `petrel agent list | get | label` */
+/** `petrel agent list | get | label | resolve` */
 import type { Command } from "commander";
 import { withExample } from "../../../shared/cli/program-cli.ts";
 import { PetrelError } from "../../../shared/errors.ts";
@@ -17,7 +17,8 @@ export const agentCommands: NounCommands = (noun, context) => {
     row: asIs,
     columns: [
       { header: "AGENT", value: (agent) => agent.id },
-      { header: "ONLINE", value: (agent) => (agent.online ? "yes" : "no") },
+      { header: "ONLINE", value: onlineText },
+      { header: "ADDRESS", value: addressText, cut: true },
       { header: "SEEN", value: (agent, now) => (agent.online ? "now" : ago(agent.last_seen, now)) },
       { header: "HOST", value: (agent) => agent.host },
       { header: "VERSION", value: (agent) => agent.version },
@@ -32,6 +33,18 @@ export const agentCommands: NounCommands = (noun, context) => {
     example: "petrel agent get web-1",
   });
   withExample(
+    noun
+      .command("resolve <id>")
+      .description("send to an agent again whose id two machines had; stop one of them first"),
+    "petrel agent resolve web-1",
+  ).action(async (id: string, _options: object, self: Command) => {
+    const agent = await context
+      .api(self)
+      .ask<AgentRecord>("POST", `${path}/${encodeURIComponent(id)}/resolve`);
+    const where = agent.online ? `, and is connected from ${addressText(agent) ?? "its broker"}` : "";
+    await context.say(self, `${agent.id}: is sent to again${where}`, agent);
+  });
+  withExample(
     noun.command("label <id> <changes...>").description("set labels with key=value, remove them with key-"),
     "petrel agent label web-1 role=web canary-",
   ).action(async (id: string, changes: readonly string[], _options: object, self: Command) => {
@@ -42,6 +55,16 @@ export const agentCommands: NounCommands = (noun, context) => {
     await context.say(self, `${agent.id}: ${labelText(agent.labels) || "no labels"}`, agent);
   });
 };
+
+function onlineText({ online, conflict }: AgentRecord): string {
+  return conflict != null ? "conflict" : online ? "yes" : "no";
+}
+
+/** Of an agent in conflict, those of all machines that have its id. */
+function addressText({ address, conflict }: AgentRecord): string | null {
+  if (conflict == null) return address;
+  return conflict.parties.map((party) => party.address ?? party.host ?? "unknown").join(" ");
+}
 
 function labelText(labels: AgentRecord["labels"]): string {
   return Object.entries(labels)

@@ -21,6 +21,10 @@ export function agentRoutes(api: FastifyInstance, { store, operations }: RoutePa
     schema: { params: pathSchema("id") },
     handler: async ({ params: { id } }) => found(await store.agent(id), "agent", id),
   });
+  api.post<{ Params: { id: string } }>("/v1/agents/:id/resolve", {
+    schema: { params: pathSchema("id") },
+    handler: ({ params: { id } }) => operations.resolveAgent(id),
+  });
   api.patch<{ Params: { id: string }; Body: { labels: Labels } }>("/v1/agents/:id", {
     schema: {
       params: pathSchema("id"),

@@ -40,7 +40,8 @@ async function startLinks(
     jitter: () => 0.5,
     log: silentLogger,
   });
-  const greet = createGreeter({ store, registry, now: () => time.clock.now(), log: silentLogger });
+  const conflicts = { greeted: async () => {} };
+  const greet = createGreeter({ store, registry, conflicts, now: () => time.clock.now(), log: silentLogger });
   const said: { readonly agent: string; readonly message: Hello | Marks }[] = [];
   const links = new AgentLinks({
     store,
@@ -72,6 +73,7 @@ async function startLinks(
       deadLetter: async (_epoch, mark) => ({ taken: false, upTo: mark }),
     }),
     responders: () => ({}),
+    isPaused: () => false,
     greeted: greet.arrived,
     ready: () => {},
     gone: greet.departed,
