@@ -184,6 +184,6 @@ export async function expectNoOrphans(...daemons: readonly Daemon[]): Promise<vo
       if (left.length > 0) throw new Error(left.map(({ pid, command }) => `${pid} ${command}`).join("; "));
       return true;
     },
-    15_000,
+    30_000,
   );
 }

@@ -36,6 +36,6 @@ test("the example program is a sensor: it dispatches, and ends when it is stoppe
   });
   expect(trigger).toMatchObject({ trigger: "disk.usage", payload: { percent: expect.any(Number) } });
   bench.host.apply([]);
-  await waitUntil("stopped", async () => (await bench.events()).at(-1)?.state === "stopped", 4_000);
+  await waitUntil("stopped", async () => (await bench.events()).at(-1)?.state === "stopped");
   expect((await bench.events()).filter(({ state }) => state === "backing-off")).toEqual([]);
 });

@@ -218,7 +218,7 @@ it("an agent that stays away is forgotten, and met again when it comes back", as
   links.disconnected("web-1");
   await waitUntil("it to be offline", async () => (await online()) === false);
   time.advance(600_000);
-  await settle();
+  await waitUntil("everything that would call it up again to be gone", () => time.pending().length === 0);
   time.advance(3_600_000);
   expect(renewed).not.toHaveBeenCalled();
   const before = hellos();

@@ -6,6 +6,7 @@ import { LedgerSender } from "../../../../shared/link/sender.ts";
 import { silentLogger } from "../../../../shared/log.ts";
 import type { VoidEntry } from "../../../../shared/wire/messages.ts";
 import { manualTime } from "../../../support/manual-time.ts";
+import { waitUntil } from "../../../support/wait-until.ts";
 
 const numbered = (n: number): NumberedEntry<VoidEntry> => ({
   n,
@@ -45,10 +46,11 @@ it("entries that were deleted behind its back make it say hello, not send past t
     capabilities: new Set<string>(),
   });
   sender.begin(session(1, 0));
-  await vi.waitFor(() => expect(needsHello).toHaveBeenCalled());
+  await waitUntil("a hello", () => needsHello.mock.calls.length > 0);
   expect(sendPacket).not.toHaveBeenCalled();
   sender.begin(session(5, 4));
-  await vi.waitFor(() => expect(sendPacket).toHaveBeenCalledWith("E1", 5, expect.anything()));
+  await waitUntil("a packet", () => sendPacket.mock.calls.length > 0);
+  expect(sendPacket).toHaveBeenCalledWith("E1", 5, expect.anything());
 });
 
 it("entries that can wait are sent with the next, and after a moment by themselves", async () => {
@@ -94,12 +96,14 @@ it("entries that can wait are sent with the next, and after a moment by themselv
   };
   append(true);
   append(false);
-  await vi.waitFor(() => expect(sent).toEqual([2]));
+  await waitUntil("a packet", () => sent.length === 1);
+  expect(sent).toEqual([2]);
   append(true);
   await Promise.resolve();
   expect(sent).toEqual([2]);
   advance(300);
-  await vi.waitFor(() => expect(sent).toEqual([2, 1]));
+  await waitUntil("another packet", () => sent.length === 2);
+  expect(sent).toEqual([2, 1]);
 });
 
 it("what was read for a session that has ended is not sent in the next one", async () => {
@@ -139,13 +143,14 @@ it("what was read for a session that has ended is not sent in the next one", asy
     capabilities: new Set(capabilities),
   });
   sender.begin(session([]));
-  await vi.waitFor(() => expect(reads).toHaveLength(1));
+  await waitUntil("a read", () => reads.length === 1);
   // Both sessions ask for the same numbers; only what is read in the second may go out in it.
   sender.end();
   sender.begin(session([]));
   reads[0]?.answer([1, 2].map(numbered));
-  await vi.waitFor(() => expect(reads).toHaveLength(2));
+  await waitUntil("another read, or a packet", () => reads.length === 2 || sent.length > 0);
   expect(sent).toEqual([]);
   reads[1]?.answer([1, 2, 3, 4].map(numbered));
-  await vi.waitFor(() => expect(sent).toEqual([[1, 4]]));
+  await waitUntil("a packet", () => sent.length > 0);
+  expect(sent).toEqual([[1, 4]]);
 });
