@@ -153,6 +153,21 @@ describe("a request", () => {
     expect(rows).toEqual([]);
   });
 
+  it("moves the mark on disk with it, so that the next life does not ask for it again", async () => {
+    const { actions, take, stop, home, store } = await agent();
+    await actions.start();
+    await take(shell("true"), shell("true"));
+    expect(await store.marks.read(["EPOCH"])).toEqual(new Map([["EPOCH", 2]]));
+    await stop();
+    const next = await agent({}, home);
+    expect(await next.actions.inbox.marks(["EPOCH", "OTHER"])).toEqual(
+      new Map([
+        ["EPOCH", 2],
+        ["OTHER", 0],
+      ]),
+    );
+  });
+
   it("is not promised when it cannot be written: no mark, no journal, no run", async () => {
     const { actions, take, faults, home, store } = await agent();
     await actions.start();
