@@ -1,12 +1,37 @@
 /** What several parts do to folders: make one, see whether one is empty, and have it on disk. */
 import { mkdir, open, readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { PetrelError } from "./errors.ts";
 
-/** Creates what is missing of it, with this mode. FOLDER_UNUSABLE. */
+/**
+ * Creates what is missing of it, with this mode, and resolves once its name is on disk: what is synced in a folder
+ * that is itself forgotten is lost with it. Rejects with the system's error.
+ */
+export async function makeFolder(folder: string, mode: number): Promise<void> {
+  const path = resolve(folder);
+  const first = await mkdir(path, { recursive: true, mode });
+  // One that was there already may have been made by a process that was killed before it got this far.
+  const highest = dirname(first ?? path);
+  for (let above = dirname(path); ; above = dirname(above)) {
+    await syncAbove(above);
+    if (above.length <= highest.length) return;
+  }
+}
+
+/** A folder above ours may be closed to us, or lie where there is nothing to sync: others have made it last. */
+async function syncAbove(folder: string): Promise<void> {
+  try {
+    await syncFolder(folder);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code !== "EACCES" && code !== "EPERM" && code !== "EINVAL" && code !== "EROFS") throw error;
+  }
+}
+
+/** See `makeFolder`. FOLDER_UNUSABLE. */
 export async function makeDataFolder(folder: string, mode: number): Promise<void> {
   try {
-    await mkdir(folder, { recursive: true, mode });
+    await makeFolder(folder, mode);
   } catch (cause) {
     throw new PetrelError("FOLDER_UNUSABLE", `the data folder cannot be used: ${(cause as Error).message}`, {
       where: folder,

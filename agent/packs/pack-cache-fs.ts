@@ -1,8 +1,9 @@
 /** The versions of packs on this agent's disk: fetched once, checked by digest, kept while anything needs them. */
-import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { digestOf, isDigest } from "../../shared/blobs/blob-ref.ts";
 import { isPetrelError, PetrelError } from "../../shared/errors.ts";
+import { makeFolder, syncFolder } from "../../shared/folder-fs.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { Pack } from "../../shared/model/pack.ts";
 import { unpackContents } from "../../shared/packs/contents.ts";
@@ -55,7 +56,7 @@ export class PackCache {
     const { folder } = options;
     try {
       // Actions may run as another user and must reach the code.
-      await mkdir(folder, { recursive: true, mode: 0o755 });
+      await makeFolder(folder, 0o755);
       // Ends Node's search for a package.json: whether a pack's .js is a module must not depend on where the data is.
       await writeWhole(folder, "package.json", Buffer.from("{}\n"));
       for (const ref of await foldersIn(folder)) {
@@ -139,7 +140,7 @@ export class PackCache {
       });
     }
     const parent = join(this.#options.folder, ref);
-    await mkdir(parent, { recursive: true, mode: 0o755 });
+    await makeFolder(parent, 0o755);
     const cached = await this.#unpack(ref, digest, bytes);
     await writeWhole(parent, `${digest.slice(7)}${packed}`, bytes);
     this.#options.log.info("pack fetched", { pack: ref, version: cached.pack.manifest.version, digest });
@@ -198,6 +199,5 @@ async function writeWhole(folder: string, name: string, bytes: Uint8Array): Prom
     await handle.close();
   }
   await rename(temporary, join(folder, name));
-  const parent = await open(folder, "r");
-  await parent.sync().finally(() => parent.close());
+  await syncFolder(folder);
 }

@@ -4,7 +4,7 @@ import { dirname, isAbsolute, join } from "node:path";
 import { BlobStore } from "../../shared/blobs/blob-fs.ts";
 import { timestamp } from "../../shared/clock.ts";
 import { isPetrelError, PetrelError } from "../../shared/errors.ts";
-import { namesIn, syncFiles, syncFolder, unusable } from "../../shared/folder-fs.ts";
+import { makeFolder, namesIn, syncFiles, syncFolder, unusable } from "../../shared/folder-fs.ts";
 import type { CopyProgress } from "../store/copy-store.ts";
 import { type BackupManifest, backupKind, manifestName } from "./manifest.ts";
 
@@ -75,7 +75,7 @@ export async function writeBackup(
   const parent = dirname(folder);
   const unfinished = `${folder}.unfinished`;
   try {
-    await mkdir(parent, { recursive: true, mode: 0o700 });
+    await makeFolder(parent, 0o700);
     await rm(unfinished, { recursive: true, force: true });
     await mkdir(unfinished, { mode: 0o700 });
   } catch (cause) {

@@ -1,12 +1,12 @@
 /** Puts a backup into a hub's data folder while no hub runs on it. */
-import { cp, mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
+import { cp, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ClassicLevel } from "classic-level";
 import { BlobStore } from "../../shared/blobs/blob-fs.ts";
 import { digestOf } from "../../shared/blobs/blob-ref.ts";
 import { timestamp } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
-import { namesIn, syncFiles, syncFolder, unusable } from "../../shared/folder-fs.ts";
+import { makeFolder, namesIn, syncFiles, syncFolder, unusable } from "../../shared/folder-fs.ts";
 import type { StoreOp } from "../../shared/storage/committer-store.ts";
 import { incarnationKey } from "../../shared/storage/database-store.ts";
 import { backupMark } from "../store/copy-store.ts";
@@ -101,7 +101,7 @@ async function hold(store: string): Promise<{ close(): Promise<void> }> {
 
 async function prepare(data: string, fresh: string): Promise<void> {
   try {
-    await mkdir(data, { recursive: true, mode: 0o700 });
+    await makeFolder(data, 0o700);
     await rm(fresh, { recursive: true, force: true });
   } catch (cause) {
     throw unusable(data, cause);

@@ -3,6 +3,7 @@ import { open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { RandomBytes } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
+import { syncFolder } from "../../shared/folder-fs.ts";
 import { isObject } from "../../shared/json.ts";
 
 export interface ApiFile {
@@ -71,10 +72,5 @@ export async function writeApiFile(folder: string, file: ApiFile): Promise<void>
     await handle.close();
   }
   await rename(fresh, path);
-  const directory = await open(folder, "r");
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
+  await syncFolder(folder);
 }

@@ -3,6 +3,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { PetrelError } from "../errors.ts";
+import { makeFolder, syncFolder } from "../folder-fs.ts";
 import type { BlobRef } from "../model/execution.ts";
 import { digestOf, isDigest, maxBlobBytes } from "./blob-ref.ts";
 import type { AgedBlob } from "./expire.ts";
@@ -28,7 +29,8 @@ export class BlobStore {
     const partial = join(folder, "partial");
     try {
       await rm(join(folder, "incoming"), { recursive: true, force: true });
-      await mkdir(join(folder, "incoming"), { recursive: true, mode: 0o700 });
+      await makeFolder(folder, 0o700);
+      await mkdir(join(folder, "incoming"), { mode: 0o700 });
       await mkdir(partial, { recursive: true, mode: 0o700 });
       for (const name of await readdir(partial)) {
         const { mtimeMs } = await stat(join(partial, name));
@@ -160,10 +162,9 @@ export class BlobStore {
   async #settle(path: string, digest: string): Promise<void> {
     const target = this.#path(digest);
     const folder = dirname(target);
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makeFolder(folder, 0o700);
     await rename(path, target);
     await syncFolder(folder);
-    await syncFolder(this.#folder);
   }
 
   async #stat(digest: string): Promise<{ readonly size: number; readonly mtimeMs: number } | null> {
@@ -233,14 +234,5 @@ async function writeAll(file: FileHandle, bytes: Uint8Array, position: number | 
     const at = position === null ? null : position + done;
     const { bytesWritten } = await file.write(bytes, done, bytes.length - done, at);
     done += bytesWritten;
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

@@ -2,17 +2,9 @@
 import { mkdir, mkdtemp, open, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { PetrelError } from "../errors.ts";
+import { syncFolder } from "../folder-fs.ts";
 import { isSafePath } from "./contents.ts";
 import type { PackFile } from "./pack-file.ts";
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
 
 async function writeSynced(path: string, file: PackFile): Promise<void> {
   const mode = (file.mode & 0o100) === 0 ? 0o644 : 0o755;

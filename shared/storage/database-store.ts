@@ -1,8 +1,9 @@
 /** Opens a LevelDB folder: one owner, a known format, an identity that a lost store does not keep. */
 import { constants } from "node:fs";
-import { access, mkdir } from "node:fs/promises";
+import { access } from "node:fs/promises";
 import { ClassicLevel } from "classic-level";
 import { PetrelError } from "../errors.ts";
+import { makeFolder, syncFolder } from "../folder-fs.ts";
 import { Committer } from "./committer-store.ts";
 import { createMending, type Mending, type MendingParts } from "./mending.ts";
 import { formatKey, type Migration, migrate } from "./migrate-store.ts";
@@ -43,6 +44,9 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     throw openingError(folder, cause);
   });
   try {
+    // Each opening of a LevelDB makes a new MANIFEST and renames CURRENT onto its name, which LevelDB leaves to the
+    // system. Lost, that name leads to the old MANIFEST, or to that of a new database, which was never synced.
+    await syncFolder(folder);
     const incarnation = await identify(level, folder, format, newId, migrations);
     let mending: Mending | null = null;
     const committer = new Committer({ db: level, onFailure: (error) => mending?.start(error) });
@@ -62,7 +66,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
 
 async function makeUsable(folder: string): Promise<void> {
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makeFolder(folder, 0o700);
     await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (cause) {
     throw new PetrelError("FOLDER_UNUSABLE", "the data folder cannot be created, read or written", {

@@ -1,8 +1,8 @@
 /** Opens an SQLite file that several hubs may share: its tables, its format, its identity. */
-import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { PetrelError } from "../../../shared/errors.ts";
+import { makeFolder } from "../../../shared/folder-fs.ts";
 
 export interface SqliteFileOptions {
   /** Created when missing, in a folder for its owner only. */
@@ -52,7 +52,7 @@ export async function openSqliteFile(options: SqliteFileOptions): Promise<Sqlite
   const { file, format, newId, patience, connect = newConnection } = options;
   let db: DatabaseSync | null = null;
   try {
-    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+    await makeFolder(dirname(file), 0o700);
     const opened = connect(file);
     db = opened;
     // Synced at every commit: what was promised outlives a loss of power.

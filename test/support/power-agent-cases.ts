@@ -1,0 +1,116 @@
+/** What an agent's stores say is on disk. */
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { JournalStore } from "../../agent/actions/journal-store.ts";
+import { AssignmentsStore } from "../../agent/packs/assignments-store.ts";
+import { DispatchStore } from "../../agent/sensors/dispatch-store.ts";
+import { LocalValuesStore } from "../../agent/sensors/local-values-store.ts";
+import { openAgentStore } from "../../agent/store/agent-store.ts";
+import { silentLogger as log } from "../../shared/log.ts";
+import type { PowerCase } from "./power-cases.ts";
+import { actionRequest } from "./runner-settings.ts";
+
+const newId = () => randomBytes(8).toString("hex");
+const now = () => Date.now();
+
+async function openAgent(folder: string) {
+  const store = await openAgentStore({ folder: join(folder, "store"), newId, now, log });
+  const { database, outbox } = store;
+  const { level, committer } = database;
+  const append = outbox.append.bind(outbox);
+  const journal = new JournalStore({ level, committer, append, newId, now });
+  await journal.load();
+  const values = new LocalValuesStore({ database, now });
+  const dispatches = new DispatchStore({ database, append, values, newId, now, hubNow: () => null, log });
+  const accept = async (execution: string) => {
+    const request = actionRequest({ execution });
+    const { ops, open } = journal.acceptOps(request);
+    await append([], [...ops, store.marks.put("E", 1)]);
+    journal.noteAccepted(open);
+  };
+  const kinds = async () => {
+    const found: string[] = [];
+    for (const { id, first } of outbox.epochs())
+      for (const { entry } of await outbox.read(id, first, 100, 1e9)) found.push(entry.kind);
+    return found;
+  };
+  return { ...store, journal, values, dispatches, accept, kinds };
+}
+
+type OpenAgent = Awaited<ReturnType<typeof openAgent>>;
+
+/** An agent's store that is opened, written to and never closed; then opened and read. */
+function agentCase(
+  write: (agent: OpenAgent) => Promise<unknown>,
+  read: (agent: OpenAgent) => Promise<unknown>,
+  promised: unknown,
+): PowerCase {
+  return {
+    prepare: async (folder) => (await openAgent(folder)).close(),
+    async write(folder) {
+      await write(await openAgent(folder));
+      return promised;
+    },
+    async read(folder) {
+      const agent = await openAgent(folder);
+      try {
+        return await read(agent);
+      } finally {
+        await agent.close();
+      }
+    },
+  };
+}
+
+const result = { status: "succeeded", result: 1, ended_at: "2026-01-01T00:00:00.000Z" } as const;
+const phasesOf = async ({ journal }: OpenAgent, ...executions: string[]) => {
+  const states = await journal.states(executions);
+  return executions.map((execution) => states.get(execution)?.phase);
+};
+
+export const agentCases: Readonly<Record<string, PowerCase>> = {
+  "an accepted request, and the mark behind it": agentCase(
+    ({ accept }) => accept("X1"),
+    async (agent) => [...(await phasesOf(agent, "X1")), (await agent.marks.read(["E"])).get("E")],
+    ["accepted", 1],
+  ),
+  "a start, before anything has run": agentCase(
+    async ({ accept, journal }) => {
+      await accept("X1");
+      await journal.started("X1", null);
+    },
+    async (agent) => [...(await phasesOf(agent, "X1")), ...(await agent.kinds())],
+    ["started", "execution-update"],
+  ),
+  "a result, and its entry for the hub": agentCase(
+    async ({ accept, journal }) => {
+      await accept("X1");
+      await journal.settle("X1", result, result.ended_at);
+    },
+    async (agent) => [...(await phasesOf(agent, "X1")), ...(await agent.kinds())],
+    ["settled", "execution-update", "execution-update"],
+  ),
+  "a trigger that a sensor was told is accepted, with its cursor": agentCase(
+    async ({ dispatches }) => {
+      const life = await dispatches.openLife("p.S");
+      await life.store([
+        { op: "dispatch", id: 1, trigger: "p.t", payload: {}, key: "k", set: { cursor: "7" } },
+      ]);
+    },
+    async (agent) => [await (await agent.values.of("p.S")).get("cursor"), ...(await agent.kinds())],
+    ["7", "trigger"],
+  ),
+  "a value of an agent's own datastore": agentCase(
+    async ({ values }) => (await values.of("p.S")).set("name", "value"),
+    async ({ values }) => (await values.of("p.S")).get("name"),
+    "value",
+  ),
+  "the packs that an agent has carried out": agentCase(
+    ({ database }) =>
+      new AssignmentsStore(database).saveApplied([
+        { id: "A1", at: "", kind: "assignment", pack: "p", digest: "d", size: 1, config: {} },
+      ]),
+    async ({ database }) => [...(await new AssignmentsStore(database).applied()).keys()],
+    ["p"],
+  ),
+};
