@@ -140,7 +140,7 @@ async function copyStore(
       { type: "put", key: keys.setting(restoredSetting), value: JSON.stringify(restored) },
       ...told.map((key): StoreOp => ({ type: "del", key })),
     ];
-    await level.batch(ops, { sync: true });
+    await level.batch(ops);
   } finally {
     await level.close();
   }

@@ -19,7 +19,8 @@ const readAheadBytes = 256 * 1024;
 
 /**
  * Copies all records of one snapshot into a fresh database in `folder`, which must not exist. Resolves with their number
- * once they are on disk (each batch is synced: LevelDB promises nothing for a log that another one has replaced).
+ * once they are written; the files still have to be synced. Each batch is synced only to give the disk its work in
+ * portions, between which it serves the hub.
  */
 export async function copyDatabase(
   source: ClassicLevel<string, string>,
@@ -33,7 +34,7 @@ export async function copyDatabase(
     const blobs = await namedBlobs({ values: (range) => source.values({ ...range, snapshot }) });
     progress.blobs(blobs);
     await target.open({ errorIfExists: true });
-    await target.put(backupMark, madeAt, { sync: true });
+    await target.put(backupMark, madeAt);
     const rows = source.iterator({ snapshot, highWaterMarkBytes: readAheadBytes, fillCache: false });
     let records = 0;
     try {
