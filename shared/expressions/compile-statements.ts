@@ -196,9 +196,11 @@ export class StatementCompiler {
             left.delete(parameter.name);
             own.set(
               parameter.name,
-              given ??
-                parameter.default?.(own) ??
-                new Undefined(`parameter ${repr(parameter.name)} was not provided`),
+              given !== undefined
+                ? given
+                : parameter.default !== null
+                  ? parameter.default(own)
+                  : new Undefined(`parameter ${repr(parameter.name)} was not provided`),
             );
           });
           bindRest(own, name, used, args.slice(known.length), left);

@@ -42,7 +42,7 @@ function toInteger(_run: Run, input: unknown, args: readonly unknown[], named: N
       () => toInt(input, typeof input === "string" ? Number(toInt(base ?? 10)) : 10),
       () => toInt(toFloat(input)),
     ],
-    otherwise ?? 0,
+    otherwise === undefined ? 0 : otherwise,
   );
 }
 
@@ -55,7 +55,8 @@ function round(_run: Run, input: unknown, args: readonly unknown[], named: Named
   }
   if (method === "ceil" || method === "floor") {
     const factor = 10 ** digits;
-    const scaled = Math[method](floatOf(input) * factor);
+    // Python's ceil and floor give ints, which have no negative zero.
+    const scaled = Math[method](floatOf(input) * factor) + 0;
     return floatValue(scaled / factor);
   }
   if (isInt(input) || typeof input === "boolean") return intValue(roundInt(BigInt(toInt(input)), digits));
@@ -86,7 +87,8 @@ function fileSize(_run: Run, input: unknown, args: readonly unknown[], named: Na
 function fallback(_run: Run, input: unknown, args: readonly unknown[], named: Named): unknown {
   const [otherwise, empty] = bind("default", ["default_value", "boolean"], args, named);
   const absent = input instanceof Undefined || input instanceof Missing;
-  return absent || (truth(empty ?? false) && !truth(input)) ? (otherwise ?? "") : input;
+  if (!absent && !(truth(empty ?? false) && !truth(input))) return input;
+  return otherwise === undefined ? "" : otherwise;
 }
 
 export const numberFilters: readonly (readonly [string, Filter])[] = [
@@ -98,7 +100,7 @@ export const numberFilters: readonly (readonly [string, Filter])[] = [
     (_run, input, args, named) => {
       const [otherwise] = bind("float", ["default"], args, named);
       defined(input);
-      return attempt([() => toFloat(input)], otherwise ?? new Float(0));
+      return attempt([() => toFloat(input)], otherwise === undefined ? new Float(0) : otherwise);
     },
   ],
   ["abs", (_run, input) => absolute(input)],

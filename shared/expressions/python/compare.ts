@@ -139,7 +139,7 @@ export function contains(whole: unknown, part: unknown): boolean {
   if (whole instanceof Stream) return whole.items.some((item) => equal(item, part));
   if (whole instanceof Dict || isDict(whole)) return dictHas(whole, part);
   if (whole instanceof Range) {
-    const n = comparable(part);
+    const n = comparable(defined(part));
     if (typeof n !== "number" || whole.length === 0) return false;
     const place = (n - whole.start) / whole.step;
     return Number.isInteger(place) && place >= 0 && place < whole.length;

@@ -59,6 +59,7 @@ function formatText(value: string, spec: Spec): string {
   if (spec.sign !== "-") return fail("Sign not allowed in string format specifier");
   if (spec.align === "=") return fail("'=' alignment not allowed in string format specifier");
   if (spec.alternate) return fail("Alternate form (#) not allowed in string format specifier");
+  if (spec.group !== "") return fail(`Cannot specify '${spec.group}' with 's'.`);
   const letters = [...value];
   const text = spec.precision === null ? value : letters.slice(0, spec.precision).join("");
   return align(text, spec, "<");

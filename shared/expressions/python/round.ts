@@ -42,7 +42,9 @@ export function fixed(value: number, digits: number): string {
 export function roundFloat(value: number, digits: number): number {
   if (!Number.isFinite(value) || digits > 323) return value;
   if (digits < -308) return value < 0 ? -0 : 0;
-  return Number(digits >= 0 ? fixed(value, digits) : `${scaledInteger(value, digits)}e${-digits}`);
+  if (digits >= 0) return Number(fixed(value, digits));
+  const rounded = Number(`${scaledInteger(value, digits)}e${-digits}`);
+  return rounded === 0 && value < 0 ? -0 : rounded;
 }
 
 /** `round(value)` of a finite float: an int. */

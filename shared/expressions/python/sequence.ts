@@ -74,11 +74,21 @@ export interface Slice {
 
 /** `value[start:stop:step]` */
 export function slice(value: unknown, bounds: Slice): unknown {
+  if (value instanceof Range) return sliceOfRange(value, bounds);
   const items = indexable(defined(value));
   if (items === null) return fail(`'${typeName(value)}' object is not subscriptable`);
-  const picked = sliceIndexes(items.length, bounds).map((i) => items[i]);
+  const { start, stop, step } = sliceIndexes(items.length, bounds);
+  const picked: unknown[] = [];
+  for (let i = start; step > 0 ? i < stop : i > stop; i += step) picked.push(items[i]);
   if (typeof value === "string") return picked.join("");
   return value instanceof Tuple ? new Tuple(picked) : picked;
+}
+
+/** A range again, as in Python. */
+function sliceOfRange(value: Range, bounds: Slice): Range {
+  const { start, stop, step } = sliceIndexes(value.length, bounds);
+  const at = (index: number) => value.start + index * value.step;
+  return new Range(at(start), at(stop), step * value.step);
 }
 
 function bound(value: unknown): number | null {
@@ -89,7 +99,7 @@ function bound(value: unknown): number | null {
   return Number(toInt(value));
 }
 
-function sliceIndexes(size: number, bounds: Slice): number[] {
+function sliceIndexes(size: number, bounds: Slice): { start: number; stop: number; step: number } {
   const step = bound(bounds.step) ?? 1;
   if (step === 0) return fail("slice step cannot be zero");
   const low = step > 0 ? 0 : -1;
@@ -100,7 +110,5 @@ function sliceIndexes(size: number, bounds: Slice): number[] {
   };
   const start = clamp(bound(bounds.start), step > 0 ? low : high);
   const stop = clamp(bound(bounds.stop), step > 0 ? high : low);
-  const indexes: number[] = [];
-  for (let i = start; step > 0 ? i < stop : i > stop; i += step) indexes.push(i);
-  return indexes;
+  return { start, stop, step };
 }
