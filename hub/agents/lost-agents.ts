@@ -7,7 +7,10 @@ import { step } from "../executions/life.ts";
 import type { Store } from "../store/store.ts";
 import type { AgentRegistry } from "./agent-registry.ts";
 
-/** Statuses in which an action may be doing something that nobody hears of. What only waits, goes on waiting. */
+/**
+ * Statuses in which an action may be doing something that nobody hears of. What only waits, goes on waiting until it has
+ * expired: then its agent would not run it any more, but may have run it before it went.
+ */
 const uncertain: ReadonlySet<Status> = new Set(["running", "canceling", "pausing", "resuming"]);
 
 /** True when the agent has been away for longer than `afterMs`. */
@@ -20,11 +23,21 @@ export function isLost(
   return !agent.online && seenMs !== null && nowMs - seenMs > afterMs;
 }
 
+/** In these it was never sent. */
+const unsent: ReadonlySet<Status> = new Set(["requested", "delayed"]);
+
 /** The execution given up; `null` when it may stay as it is. A true result that comes later is kept beside it. */
 export function giveUp(execution: Execution, nowMs: number): Execution | null {
-  if (!uncertain.has(execution.status)) return null;
-  const lost = step(execution, { type: "lose", at: nowMs, reason: "agent lost" });
-  return lost.moved ? lost.execution : null;
+  const { status, expires_at } = execution;
+  const expiresMs = expires_at === null ? null : parseTimestamp(expires_at);
+  const isExpired = expiresMs !== null && nowMs > expiresMs;
+  if (!uncertain.has(status) && !isExpired) return null;
+  const given = unsent.has(status)
+    ? step(execution, { type: "expire", at: nowMs, reason: "expired" })
+    : uncertain.has(status) || status === "scheduled"
+      ? step(execution, { type: "lose", at: nowMs, reason: "agent lost" })
+      : null;
+  return given?.moved ? given.execution : null;
 }
 
 export interface LostAgentsOptions {
@@ -42,7 +55,11 @@ export async function abandonLost({ store, registry, log, now, afterMs }: LostAg
     const abandon = async (open: Execution): Promise<void> => {
       const abandoned = giveUp(open, now());
       if (abandoned === null || !(await store.updateExecution(abandoned, open.rev))) return;
-      log.warn("an execution is abandoned: its agent is lost", { execution: open.id, agent: agent.id });
+      log.warn("an execution is given up: its agent is lost", {
+        execution: open.id,
+        agent: agent.id,
+        status: abandoned.status,
+      });
     };
     await Promise.all((await store.openExecutions(agent.id)).map(abandon));
   }

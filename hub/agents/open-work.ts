@@ -7,6 +7,7 @@ import { isObject, type Json, type JsonObject } from "../../shared/json.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { Execution, Status } from "../../shared/model/execution.ts";
 import type { Timers } from "../../shared/timers.ts";
+import { entryProblem } from "../../shared/wire/codec.ts";
 import type { ExecutionUpdateEntry } from "../../shared/wire/messages.ts";
 import { step } from "../executions/life.ts";
 import { fetchJobs } from "../executions/result-blobs.ts";
@@ -56,17 +57,16 @@ export function answered(open: Execution, answer: Json, nowMs: number, skewMs: n
     return lost.moved ? lost.execution : null;
   }
   if (answer.phase !== "settled" || !isObject(answer.result)) return null;
-  // The agent's own record of what it has told once in an entry of the same fields.
-  const told = answer.result as unknown as Pick<ExecutionUpdateEntry, "status">;
-  const update: ExecutionUpdateEntry = {
-    ...told,
-    kind: "execution-update",
-    id: open.id,
-    at: timestamp(nowMs),
-    execution: open.id,
-  };
+  // The agent's own record of what it has told once in an entry of the same fields: checked like that one.
+  const at = timestamp(nowMs);
+  const update = { ...answer.result, kind: "execution-update", id: open.id, at, execution: open.id };
+  if (!isUpdate(update)) return null;
   const applied = applyUpdate(open, update, nowMs, skewMs);
   return applied.changed ? applied.execution : null;
+}
+
+function isUpdate(update: unknown): update is ExecutionUpdateEntry {
+  return entryProblem("up", update) === null;
 }
 
 export class OpenWork {

@@ -2,7 +2,7 @@
 import { PetrelError } from "../../shared/errors.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import { type DownEntry, maxEntryBytes, type VoidEntry } from "../../shared/wire/messages.ts";
-import { step } from "../executions/life.ts";
+import { nextStatus, step } from "../executions/life.ts";
 import type { Draft } from "./draft.ts";
 import { putExecution } from "./execution-record.ts";
 import { keys } from "./keys.ts";
@@ -167,7 +167,8 @@ export function receipt(draft: Draft, agent: string, epochId: string, upTo: numb
 
 /**
  * Moves what waits into the ledger while there is room, oldest first; its executions are no longer `delayed`.
- * A request whose execution has moved on meanwhile (canceled, say) is left out. Answers whether to go on at once.
+ * A request whose execution has moved on meanwhile (canceled, say) is left out, for which no room is needed. Answers
+ * whether to go on at once.
  */
 export function refill(draft: Draft, rules: LedgerRules, agent: string): boolean {
   const start = headOf(draft, agent);
@@ -184,7 +185,7 @@ export function refill(draft: Draft, rules: LedgerRules, agent: string): boolean
     if (row !== null) {
       const text = JSON.stringify(row.entry);
       const size = Buffer.byteLength(text);
-      if (!hasRoom(head, rules, size)) return false;
+      if (!isOver(draft, row) && !hasRoom(head, rules, size)) return false;
       if (mayGo(draft, rules, row)) append(draft, rules, agent, head, { entry: row.entry, text, size });
     }
     draft.remove(keys.waiting(agent, n));
@@ -199,6 +200,23 @@ export function refill(draft: Draft, rules: LedgerRules, agent: string): boolean
 
 function executionKey(row: WaitingRow | null): string[] {
   return row?.delays && "execution" in row.entry ? [keys.execution(row.entry.execution)] : [];
+}
+
+/** True when its execution has ended while the request waited. */
+function isOver(draft: Draft, row: WaitingRow): boolean {
+  if (!row.delays || !("execution" in row.entry)) return false;
+  const execution = draft.get<Execution>(keys.execution(row.entry.execution));
+  return execution === null || nextStatus(execution.status, "schedule") === null;
+}
+
+/**
+ * To be called when an execution that was `delayed` has ended: takes requests out of the queue that wait for nothing any
+ * more. Receipts do that too, but an agent that never comes back sends none.
+ */
+export function dropOver(draft: Draft, rules: LedgerRules, agent: string): void {
+  const { waiting } = headOf(draft, agent);
+  const oldest = draft.get<WaitingRow>(keys.waiting(agent, waiting.first));
+  if (oldest !== null && isOver(draft, oldest)) refill(draft, rules, agent);
 }
 
 /** Takes its execution out of `delayed`; false when that is no longer where it is. */

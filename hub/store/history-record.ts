@@ -4,7 +4,8 @@ import { PetrelError } from "../../shared/errors.ts";
 import type { Execution, Status } from "../../shared/model/execution.ts";
 import type { Enforcement } from "../../shared/model/rule.ts";
 import type { TriggerInstance, TriggerInstanceStatus } from "../../shared/model/trigger.ts";
-import { delayed, dispatch, type LedgerRules } from "./down-ledger.ts";
+import { isFinal } from "../executions/life.ts";
+import { delayed, dispatch, dropOver, type LedgerRules } from "./down-ledger.ts";
 import type { Draft } from "./draft.ts";
 import { addName, keepBlob, putExecution } from "./execution-record.ts";
 import { enforcementRows, instanceRows, moveRows } from "./index-rows.ts";
@@ -207,6 +208,7 @@ export function replaceExecution(
     next = send(draft, rules, each, isOwn ? next : null) ?? next;
   }
   putExecution(draft, before, next);
+  if (before.status === "delayed" && isFinal(next.status)) dropOver(draft, rules, next.agent);
   return true;
 }
 

@@ -33,9 +33,10 @@ const LONGEST = 200;
  */
 export function part(text: string): string {
   if (PLAIN.test(text)) return text;
-  const escaped = `%${encodeURIComponent(text.toWellFormed())}`;
-  if (escaped.length <= LONGEST) return escaped;
-  return `%%${createHash("sha256").update(text).digest("hex")}`;
+  const escaped = text.isWellFormed() ? `%${encodeURIComponent(text)}` : null;
+  if (escaped !== null && escaped.length <= LONGEST) return escaped;
+  // No escaped text begins like this. JSON spells out a lone surrogate, which UTF-8 cannot tell from another.
+  return `%#${createHash("sha256").update(JSON.stringify(text)).digest("hex")}`;
 }
 
 /** Decimal digits that sort as the number does. */

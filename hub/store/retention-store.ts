@@ -19,6 +19,10 @@ const chunk = 200;
 const examinedPerDeletion = 4;
 /** Marks of an agent that stay whatever their age: its current epoch may be quiet for months. */
 const keptMarks = 16;
+/** Marks of one agent beyond this go whatever their age, oldest first: far more epochs than an agent keeps. */
+const mostMarks = 1_024;
+/** Dead letters and gaps beyond this go, unless the policy says otherwise. */
+const mostNotes = 50_000;
 
 export function createRetentionStore({
   database,
@@ -103,8 +107,15 @@ export function createRetentionStore({
     return total;
   };
 
-  const purgeLetters = async (before: number, batch: number) => {
-    const rows = await level.keys({ gte: "lr/", lt: `lr/${time(before)}`, limit: batch }).all();
+  /** The oldest keys under `prefix`: those from before that time, and `excess` whatever their age. */
+  const oldest = async (prefix: string, before: number, batch: number, excess: number) => {
+    const rows = await level.keys({ ...within(prefix), limit: batch }).all();
+    return rows.filter((row, index) => index < excess || row < `${prefix}${time(before)}`);
+  };
+
+  const purgeLetters = async (before: number, batch: number, most: number): Promise<void> => {
+    const { dead_letters } = (await writer.read<StoreCounts>(keys.counts())) ?? noCounts;
+    const rows = await oldest("lr/", before, batch, dead_letters - most);
     if (rows.length === 0) return;
     const letters = rows.map((row) => `l/${row.slice(`lr/${time(0)}/`.length)}`);
     await submit((draft) => {
@@ -114,15 +125,17 @@ export function createRetentionStore({
         if (letter !== null) removeLetter(draft, letter);
       }
     });
+    if (rows.length === batch) await purgeLetters(before, batch, most);
   };
 
-  const purgeGaps = async (before: number, batch: number) => {
-    const rows = await level.keys({ gte: "g/", lt: `g/${time(before)}`, limit: batch }).all();
-    if (rows.length > 0) {
-      await submit((draft) => {
-        for (const key of rows) draft.remove(key);
-      });
-    }
+  const purgeGaps = async (before: number, batch: number, most: number): Promise<void> => {
+    const held = await level.keys({ ...within("g/"), limit: most + batch }).all();
+    const rows = await oldest("g/", before, batch, held.length - most);
+    if (rows.length === 0) return;
+    await submit((draft) => {
+      for (const key of rows) draft.remove(key);
+    });
+    if (rows.length === batch) await purgeGaps(before, batch, most);
   };
 
   /** Marks of epochs that their agents have long forgotten; some agents in each call. */
@@ -139,8 +152,7 @@ export function createRetentionStore({
       marks
         .map(([key, text]) => ({ key, at: (JSON.parse(text) as MarkRecord).at }))
         .sort((a, b) => b.at - a.at)
-        .slice(keptMarks)
-        .filter(({ at }) => at < before),
+        .filter(({ at }, index) => index >= mostMarks || (index >= keptMarks && at < before)),
     );
     if (old.length === 0) return;
     await submit((draft) => {
@@ -176,12 +188,12 @@ export function createRetentionStore({
   };
 
   return {
-    async purge({ before: beforeText, maxInstances, batch }) {
+    async purge({ before: beforeText, maxInstances, maxNotes = mostNotes, batch }) {
       const before = Date.parse(beforeText);
       const families = await purgeFamilies(before, maxInstances, batch);
       const alone = await purgeExecutions(before, Math.max(0, batch - families.instances));
-      await purgeLetters(before, batch);
-      await purgeGaps(before, batch);
+      await purgeLetters(before, batch, maxNotes);
+      await purgeGaps(before, batch, maxNotes);
       await purgeMarks(before);
       await purgePackVersions(before);
       return sum(families, alone);

@@ -188,6 +188,8 @@ export interface RetentionPolicy {
   readonly before: string;
   /** At most this many trigger instances are kept; the oldest final ones go first. */
   readonly maxInstances: number;
+  /** At most this many dead letters, and this many gaps, are kept (50,000): no agent fills the disk with them. */
+  readonly maxNotes?: number;
   /** At most this many families are deleted in one call, so that a purge never blocks intake for long. */
   readonly batch: number;
 }

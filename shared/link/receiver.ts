@@ -39,6 +39,8 @@ const mergedEntries = 1_024;
 const mergedBytes = 1024 * 1024;
 /** Marks kept in memory; a peer that invents epochs gains nothing by it. */
 const maxMarks = 4_096;
+/** Jobs that wait. Entries are bounded by the credit; probes, refusals and hellos carry none. */
+const maxJobs = 1_024;
 
 /** Never rejects: what cannot be taken now is dropped without a receipt, and sent again by the peer. */
 export class LedgerReceiver<E extends Entry = Entry> {
@@ -67,7 +69,7 @@ export class LedgerReceiver<E extends Entry = Entry> {
       entries + packet.entries.length > Math.min(window.entries, this.#granted.entries) ||
       bytes + more > Math.min(window.bytes, this.#granted.bytes);
     // Beyond the credit: it will be asked for again when there is room. One packet is always admitted.
-    if (over && entries > 0) return;
+    if ((over && entries > 0) || this.#queue.length >= maxJobs) return;
     const last = this.#queue.at(-1);
     const repeated =
       packet.entries.length === 0 && last?.type === "packet" && last.packet.epoch === packet.epoch;
@@ -78,7 +80,7 @@ export class LedgerReceiver<E extends Entry = Entry> {
 
   /** A packet that could not be decoded; answered in its turn. */
   refused(refusal: Refusal): void {
-    if (this.#queue.length < mergedEntries) this.#push({ type: "refusal", refusal });
+    if (this.#queue.length < maxJobs) this.#push({ type: "refusal", refusal });
   }
 
   /**
@@ -189,7 +191,7 @@ export class LedgerReceiver<E extends Entry = Entry> {
     const missing = plan.hole || plan.entries.length > 0;
     const probed = packets.some(({ entries }) => entries.length === 0);
     const ask = missing && (probed || this.#asked.get(epoch) !== mark);
-    if (missing) this.#asked.set(epoch, mark);
+    if (missing) this.#noteAsked(epoch, mark);
     if (!missing || ask || mark > before) this.#receipt(epoch, mark, ask ? { resend: true } : {});
   }
 
@@ -233,8 +235,13 @@ export class LedgerReceiver<E extends Entry = Entry> {
 
   async #refuse({ epoch, first, size, code, message }: Refusal): Promise<void> {
     const mark = await this.#mark(epoch);
-    this.#asked.set(epoch, mark);
+    this.#noteAsked(epoch, mark);
     this.#receipt(epoch, mark, { refused: { first, size, code, message: message.slice(0, 1_000) } });
+  }
+
+  #noteAsked(epoch: string, mark: number): void {
+    if (this.#asked.size >= maxMarks) this.#asked.clear();
+    this.#asked.set(epoch, mark);
   }
 
   async #mark(epoch: string): Promise<number> {

@@ -189,6 +189,12 @@ function checkEntry(kind: PacketKind, entry: unknown, n: number): CheckedEntry {
   return { last: to, size };
 }
 
+/** What a packet would refuse about an entry that came another way (as an answer, say); `null` when all is well. */
+export function entryProblem(kind: PacketKind, entry: unknown): string | null {
+  const checked = checkEntry(kind, entry, 1);
+  return "code" in checked ? checked.message : null;
+}
+
 /** The message as its bytes, signed. Never checked: what we send is typed. */
 export function encode<K extends OtherKind>(
   kind: K,

@@ -173,6 +173,47 @@ export function purgeCases(open: OpenStore): void {
       expect(await store.counts()).toMatchObject({ dead_letters: 0 });
     });
 
+    it("keeps the newest dead letters and gaps, however many an agent makes", async () => {
+      const { store } = await open();
+      const claim = await claimed(store);
+      const numbers = Array.from({ length: 20 }, (_, n) => n + 2_000);
+      const effects = numbers.flatMap((n) => {
+        const at = timestamp(noon + n);
+        const letter = { id: id(n), agent: "web-1", received_at: at, code: "X", reason: "", entry: null };
+        const gap = { id: id(n), agent: "web-1", direction: "up", epoch: "E", from: 1, to: 1 } as const;
+        return [
+          { type: "dead-letter", letter },
+          { type: "gap", gap: { ...gap, reason: "", recorded_at: at } },
+        ] as const;
+      });
+      await store.takeIn(take(claim, 0, effects));
+      await store.purge(policy({ maxNotes: 5, batch: 4 }));
+      const newest = numbers.slice(-5).map(id);
+      const page = { limit: 100, ascending: true };
+      expect((await store.deadLetters(page)).items.map((each) => each.id)).toEqual(newest);
+      expect((await store.gaps(page)).items.map((each) => each.id)).toEqual(newest);
+      expect(await store.counts()).toMatchObject({ dead_letters: 5 });
+    });
+
+    it("keeps a bounded number of an agent's marks, the newest", async () => {
+      const world = await open();
+      const { store } = world;
+      const claim = await claimed(store);
+      const epochs = Array.from({ length: 1_030 }, (_, n) => `E${n}`);
+      await Promise.all(
+        epochs.map((epoch, n) => {
+          world.clock.at = noon + 10_000 + n;
+          return store.takeIn(take(claim, 0, [], epoch));
+        }),
+      );
+      world.clock.at = noon + 100_000;
+      await store.takeIn(take(claim, 0, [], "newest"));
+      await store.purge(policy());
+      const marks = await store.marks("web-1", [...epochs, "newest"]);
+      expect([...marks.values()].filter((mark) => mark === 1)).toHaveLength(1_024);
+      expect(marks.get("newest")).toBe(1);
+    });
+
     it("forgets the marks of epochs long past, never those in use", async () => {
       const world = await open();
       const { store } = world;

@@ -26,6 +26,18 @@ describe("an agent that stays away", () => {
     expect(giveUp(anExecution({ status }), noon)?.status ?? null).toBe(expected);
   });
 
+  test.each<[Status, Status | null]>([
+    ["running", "abandoned"],
+    ["scheduled", "abandoned"],
+    ["delayed", "timeout"],
+    ["requested", "timeout"],
+    ["paused", null],
+    ["timeout", null],
+  ])("turns an expired execution that is %s into %s", (status, expected) => {
+    const execution = anExecution({ status, expires_at: new Date(noon - 1).toISOString() });
+    expect(giveUp(execution, noon)?.status ?? null).toBe(expected);
+  });
+
   test("is named as the reason", () => {
     expect(giveUp(anExecution({ status: "running" }), noon)).toMatchObject({ reason: "agent lost", rev: 2 });
   });

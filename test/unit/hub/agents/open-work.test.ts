@@ -27,6 +27,19 @@ describe("an open execution of which the agent says that it", () => {
     });
   });
 
+  test.each([
+    [{ status: "requested" }],
+    [{ status: "constructor" }],
+    [{ status: "succeeded", result_blob: { digest: "../../etc/passwd", size: 1 } }],
+    [{ status: "succeeded", result_blob: "x" }],
+    [{ status: "failed", reason: 5 }],
+    [{ status: "succeeded", ended_at: "yesterday" }],
+    [{ status: "succeeded", result: JSON.parse('{"__proto__": 1}') }],
+  ])("is no report that an entry could carry: %j, stays as it is", (result) => {
+    const answer = { phase: "settled", result } as unknown as Json;
+    expect(answered(running, answer, noon, 0)).toBeNull();
+  });
+
   test.each([[{ phase: "accepted" }], [{ phase: "started" }], [null], ["x"], [{ phase: "settled" }]])(
     "is %j, stays as it is",
     (answer) => expect(answered(running, answer as Json, noon, 0)).toBeNull(),

@@ -238,6 +238,14 @@ describe("what is queued", () => {
     await idle();
     expect(disk.taken).toHaveLength(56);
   });
+  test("holds a bounded number of probes, however many epochs they name", async () => {
+    const { part, receipts, idle } = receiver();
+    for (let n = 0; n < 10_000; n++) part.packet({ epoch: `e${n % 5_000}`, first: 1, entries: [] });
+    await idle();
+    expect(receipts.length).toBeLessThanOrEqual(1_100);
+    expect(receipts.length).toBeGreaterThan(0);
+  });
+
   test("is forgotten at the end, but a take that has begun is finished", async () => {
     const { part, disk } = receiver();
     part.packet(packet(1, 1));
