@@ -18,13 +18,16 @@ import { bootId, statOf } from "./proc-fs.ts";
 
 /** Bytes of one line from a script; results are cut at 16 MiB, and JSON may need more room than that. */
 const maxReportLineBytes = 24 * 1024 * 1024;
+/** Lines of a script that may be in work, and bytes of answers that it may leave unread. */
+const mostOpenLines = 64;
+const mostUnreadBytes = 1024 * 1024;
 /** How long output may still arrive after the program has ended: a child it left behind may hold the pipe. */
 const drainMs = 2_000;
 
 /** The open way to a running script: messages in on descriptor 3, out on descriptor 4, one JSON text a line. */
 export interface ScriptChannel {
-  /** Receives each line; answers go back through `reply`. */
-  onLine(line: string, reply: (line: string) => void): void;
+  /** Receives each line; answers go back through `reply`. Resolves once the line is dealt with; never rejects. */
+  onLine(line: string, reply: (line: string) => void): Promise<void> | void;
   /** A line was longer than any result may be. */
   onOversize(bytes: number): void;
 }
@@ -151,15 +154,38 @@ function captureOutput(child: ChildProcess, { outputCapBytes }: GatedSettings, o
   };
 }
 
-/** Resolves when the script has closed its side. */
+/**
+ * Resolves when the script has closed its side. A script that asks faster than it is answered, or does not read the
+ * answers, waits on its own pipe; once it has ended, what it left there is read to the end.
+ */
 function listen(child: ChildProcess, replies: Writable, channel: ScriptChannel): Promise<void> {
   const reports = child.stdio[4] as Readable;
   const cutter = new LineCutter(maxReportLineBytes);
+  let open = 0;
+  let hasEnded = false;
+  const adjust = () => {
+    if (!hasEnded && (open >= mostOpenLines || replies.writableLength > mostUnreadBytes)) reports.pause();
+    else reports.resume();
+  };
+  const reply = (answer: string) => replies.writable && replies.write(`${answer}\n`);
+  const settled = () => {
+    open--;
+    adjust();
+  };
   reports.on("data", (chunk: Uint8Array) => {
     for (const line of cutter.push(chunk)) {
-      if (line.kind === "dropped") channel.onOversize(line.bytes);
-      else channel.onLine(line.text, (answer) => replies.writable && replies.write(`${answer}\n`));
+      const dealtWith =
+        line.kind === "dropped" ? channel.onOversize(line.bytes) : channel.onLine(line.text, reply);
+      if (dealtWith === undefined) continue;
+      open++;
+      dealtWith.then(settled, settled);
     }
+    adjust();
+  });
+  replies.on("drain", adjust);
+  child.once("exit", () => {
+    hasEnded = true;
+    adjust();
   });
   reports.on("error", () => {});
   return new Promise((resolve) => reports.once("close", () => resolve()));

@@ -1,5 +1,6 @@
 /** Turns how a process ended, and what it wrote, into StackStorm's status and result (st2 docs, Action Runners). */
 import type { Json, JsonObject } from "../../shared/json.ts";
+import { isNestedDeeper, maxNesting } from "../../shared/wire/plain-json.ts";
 import type { FinalStatus } from "./journal.ts";
 
 /** What a run came to. */
@@ -93,16 +94,16 @@ function dropped(output: CapturedOutput): JsonObject {
 
 /**
  * Shell output as results carry it: without one trailing line end, and replaced by its value if all of it is
- * JSON. Whole numbers that a double cannot hold stay text, so that no digit is lost.
+ * JSON. Whole numbers that a double cannot hold stay text, so that no digit is lost, and so does what is nested too
+ * deeply to be carried on.
  */
 export function shellValue({ text, droppedBytes }: CapturedText): Json {
   const stripped = text.replace(/\r?\n$/, "");
   if (droppedBytes > 0) return stripped;
   try {
     const value = JSON.parse(stripped) as Json;
-    return typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value)
-      ? stripped
-      : value;
+    const losesDigits = typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value);
+    return losesDigits || isNestedDeeper(value, maxNesting) ? stripped : value;
   } catch {
     // Most output is no JSON: then it is its text.
     return stripped;
@@ -125,15 +126,17 @@ export function shellOutcome(exit: ProcessExit, output: CapturedOutput): RunOutc
   return { status: succeeded ? "succeeded" : "failed", ...stoppedOutcome(exit), result };
 }
 
-/** The result of `python-script` and `node-script`. An exit code other than 0 fails whatever was returned. */
+/** The result of `python-script` and `node-script`. An exit code other than 0, and an exception, fail whatever was returned. */
 export function scriptOutcome(
   exit: ProcessExit,
   output: CapturedOutput,
   report: ScriptReport | null,
 ): RunOutcome {
   const returned = report?.op === "result" && exit.stopped === null ? report : null;
-  const succeeded = exit.stopped === null && exit.code === 0 && returned?.status !== false;
-  const error = errorText(exit) ?? reportedError(report);
+  const complaint = reportedError(report);
+  const succeeded =
+    exit.stopped === null && exit.code === 0 && complaint === null && returned?.status !== false;
+  const error = errorText(exit) ?? complaint;
   const result: Json = {
     stdout: output.stdout.text,
     stderr: output.stderr.text,

@@ -223,21 +223,27 @@ export class Worker implements Component {
     const { journal, passPoint, log } = this.#options;
     const endedAt = timestamp(this.#options.clock.now());
     passPoint("before-result");
+    let last = outcome;
     for (let attempt = 0; ; attempt++) {
       try {
         const known = startedAt ?? journal.startedAt(execution);
-        const result = await this.#resultRecord(outcome, known, endedAt);
+        const result = await this.#resultRecord(last, known, endedAt);
         await journal.settle(execution, result, startedAt);
         break;
       } catch (error) {
         log.error("a result could not be stored and is tried again", { execution, attempt, error });
+        // Not the disk's fault: this result can be written never, and an execution without one would run for ever.
+        if (error instanceof RangeError || error instanceof TypeError) {
+          const { code, message } = errorReport(error);
+          last = brokenOutcome(code, `the result cannot be stored: ${message}`);
+        }
         // A stopping agent cannot wait for ever. The journal still says that it started, which is true.
         if (this.#stopping && attempt >= 3) return;
         await this.#wait(attempt, null);
       }
     }
     passPoint("after-result");
-    log.info("execution settled", { execution, status: outcome.status, reason: outcome.reason });
+    log.info("execution settled", { execution, status: last.status, reason: last.reason });
     if (journal.isOverCap) {
       journal.prune().catch((error) => log.warn("the journal could not be pruned", { error }));
     }

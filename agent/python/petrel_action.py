@@ -90,11 +90,20 @@ class KeyValuePair(object):
 class ActionService(object):
     """What an action may ask of Petrel; it is the action's `action_service` (st2 docs, Action Runners)."""
 
-    def __init__(self, channel, logger):
+    def __init__(self, channel, logger, owner):
         self._channel = channel
         self._logger = logger
+        self._owner = owner
         # StackStorm's name for the same methods.
         self.datastore_service = self
+
+    def get_user_info(self):
+        """Actions run on behalf of the system user."""
+        return {
+            "username": "petrel",
+            "authentication": {"method": "none", "location": "agent"},
+            "rbac": {"enabled": False, "roles": [], "is_admin": False},
+        }
 
     def get_logger(self, name):
         return self._logger.getChild(name)
@@ -117,7 +126,9 @@ class ActionService(object):
 
     def list_values(self, local=True, prefix=None, limit=None, offset=0):
         call = {"op": "list_values", "local": local, "prefix": prefix, "limit": limit, "offset": offset}
-        return [KeyValuePair(pair["name"], pair["value"]) for pair in self._channel.ask(call) or []]
+        # StackStorm's names of local values carry their owner.
+        owner = "%s:" % self._owner if local else ""
+        return [KeyValuePair(owner + pair["name"], pair["value"]) for pair in self._channel.ask(call) or []]
 
     def delete_value(self, name, local=True, scope="system"):
         """True when there was such a value."""
@@ -237,7 +248,8 @@ def run(channel, start):
     channel.send({"op": "loaded", "class_name": cls.__name__})
     logger = logging.getLogger("st2.actions.python.%s" % cls.__name__)
     config = ActionConfig(start["pack"], start["config"])
-    action = make_action(cls, config, ActionService(channel, logger))
+    owner = "%s.%s" % (start["pack"], cls.__name__)
+    action = make_action(cls, config, ActionService(channel, logger, owner))
     returned = action.run(**start["parameters"])
     status, result = None, returned
     if isinstance(returned, tuple) and len(returned) == 2:

@@ -7,9 +7,11 @@ export const maxLineBytes = 1024 * 1024;
 export type CutLine =
   /** A whole line without its line end. `clean` is false when it is not UTF-8; then `text` is an approximation. */
   | { readonly kind: "line"; readonly text: string; readonly clean: boolean; readonly bytes: number }
-  /** A line that passed the bound; reported once, at its end. */
-  | { readonly kind: "dropped"; readonly bytes: number };
+  /** A line that passed the bound; reported once, at its end. `head` is how it began. */
+  | { readonly kind: "dropped"; readonly bytes: number; readonly head: string };
 
+/** Bytes kept of a line that is dropped: enough to see what it was about. */
+const headBytes = 512;
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
 
@@ -19,6 +21,7 @@ export class LineCutter {
   #parts: Uint8Array[] = [];
   #bytes = 0;
   #dropping = false;
+  #head = "";
 
   constructor(maxBytes: number = maxLineBytes) {
     this.#maxBytes = maxBytes;
@@ -48,11 +51,14 @@ export class LineCutter {
   #keep(part: Uint8Array): void {
     if (part.length === 0) return;
     this.#bytes += part.length;
-    if (this.#bytes > this.#maxBytes) {
+    if (!this.#dropping) this.#parts.push(part);
+    if (this.#bytes > this.#maxBytes && !this.#dropping) {
       this.#dropping = true;
+      this.#head = Buffer.concat(this.#parts.map((kept) => kept.subarray(0, headBytes)))
+        .subarray(0, headBytes)
+        .toString("utf8");
       this.#parts = [];
     }
-    if (!this.#dropping) this.#parts.push(part);
   }
 
   #finish(): CutLine | null {
@@ -62,7 +68,7 @@ export class LineCutter {
     this.#parts = [];
     this.#bytes = 0;
     this.#dropping = false;
-    if (dropped) return { kind: "dropped", bytes };
+    if (dropped) return { kind: "dropped", bytes, head: this.#head };
     if (whole.at(-1) === carriageReturn) whole = whole.subarray(0, -1);
     if (whole.length === 0) return null;
     return { kind: "line", text: whole.toString("utf8"), clean: isUtf8(whole), bytes };

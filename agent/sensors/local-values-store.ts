@@ -118,16 +118,22 @@ export class LocalValues {
       return { type: "put", key, value: JSON.stringify(stored) };
     });
     const added = [...after.keys()].filter((name) => !this.#names.has(name)).length;
-    if (added > 0 && this.#names.size + added > maxLocalValues) {
+    const isCrowded = added > 0 && this.#names.size + added > maxLocalValues;
+    // Their time was over: they only make way when there is need.
+    const expired = isCrowded
+      ? [...this.#names.keys()].filter((name) => !this.#isHeld(name) && !after.has(name))
+      : [];
+    if (isCrowded && this.#names.size - expired.length + added > maxLocalValues) {
       throw new PetrelError("KEY_LIMIT", `${this.#owner} has ${maxLocalValues} local values already`, {
         hint: "delete values that are no longer needed, or give them a ttl",
       });
     }
     const commit = () => {
-      for (const { name } of changes) this.#names.delete(name);
+      for (const name of [...expired, ...changes.map((change) => change.name)]) this.#names.delete(name);
       for (const [name, expires] of after) this.#names.set(name, expires);
     };
-    return { ops, commit };
+    const removed = expired.map((name): StoreOp => ({ type: "del", key: this.#key(name) }));
+    return { ops: [...removed, ...ops], commit };
   }
 
   async #write(changes: readonly ValueChange[]): Promise<void> {

@@ -151,6 +151,29 @@ function decode<M>(line: string, checks: ReadonlyMap<string, ValidateFunction>):
   return { kind: "invalid", op, problem, id: wholeNumber(parsed.id), request: wholeNumber(parsed.request) };
 }
 
+/** One field of a flat start of an object: a number, or a text without escapes. */
+const leadingField = /^[{,]\s*"([a-z_]+)"\s*:\s*(?:(\d{1,16})|"([^"\\]*)")\s*(?=[,}])/;
+
+/**
+ * What an over-long line was about, by the fields it begins with, up to the first that is neither number nor plain
+ * text: so that its sender need not wait for an answer for ever.
+ */
+export function decodeHead(head: string): {
+  readonly op: string;
+  readonly id: number | null;
+  readonly request: number | null;
+} {
+  const fields = new Map<string, string>();
+  let rest = head;
+  for (let found = leadingField.exec(rest); found !== null; found = leadingField.exec(rest)) {
+    const [all, name = "", digits, text = ""] = found;
+    if (!fields.has(name)) fields.set(name, digits ?? text);
+    rest = rest.slice(all.length);
+  }
+  const numberOf = (name: string) => (fields.has(name) ? wholeNumber(Number(fields.get(name))) : null);
+  return { op: fields.get("op") ?? "", id: numberOf("id"), request: numberOf("request") };
+}
+
 /** What a line from a sensor's process is. Never throws. */
 export function decodeSensorLine(line: string): DecodedLine<SensorMessage> {
   return decode(line, sensorChecks);

@@ -12,7 +12,7 @@ import type {
   SensorMessage,
   StartMessage,
 } from "./messages.ts";
-import { decodeSensorLine, encodeLine } from "./protocol.ts";
+import { decodeHead, decodeSensorLine, encodeLine } from "./protocol.ts";
 import type { Ending } from "./schedule.ts";
 
 /** How a process ended. */
@@ -134,18 +134,14 @@ export class SensorLife implements ChildListeners {
 
   onLine(line: CutLine): void {
     if (line.kind === "dropped") {
-      this.#breach(`a line of ${line.bytes} bytes; at most 1 MiB is read`);
+      this.#refuseLine(`a line of ${line.bytes} bytes; at most 1 MiB is read`, decodeHead(line.head));
+      this.#adjustReading();
       return;
     }
     const decoded = line.clean ? decodeSensorLine(line.text) : { kind: "stray" as const };
     if (decoded.kind === "stray") this.onOutput(line);
-    else if (decoded.kind === "invalid") {
-      this.#breach(decoded.problem);
-      const { id, request } = decoded;
-      const message = `${decoded.problem} (docs/sensor-protocol.md)`.slice(0, maxShown);
-      if (decoded.op === "dispatch" && id !== null && id > 0) this.#intake.takeUnusable(id, message);
-      if (request !== null) this.#send({ op: "value", request, error: { code: "SENSOR_PROTOCOL", message } });
-    } else this.#take(decoded.message, line.bytes);
+    else if (decoded.kind === "invalid") this.#refuseLine(decoded.problem, decoded);
+    else this.#take(decoded.message, line.bytes);
     this.#adjustReading();
   }
 
@@ -206,6 +202,14 @@ export class SensorLife implements ChildListeners {
   #adjustReading(): void {
     const child = this.#child;
     child?.setReading(!this.#intake.isFull && !child.isClogged);
+  }
+
+  /** Whoever waits for what a line was to bring is told that it will not. */
+  #refuseLine(problem: string, { op, id, request }: ReturnType<typeof decodeHead>): void {
+    this.#breach(problem);
+    const message = `${problem} (docs/sensor-protocol.md)`.slice(0, maxShown);
+    if (op === "dispatch" && id !== null && id > 0) this.#intake.takeUnusable(id, message);
+    if (request !== null) this.#send({ op: "value", request, error: { code: "SENSOR_PROTOCOL", message } });
   }
 
   #breach(problem: string): void {

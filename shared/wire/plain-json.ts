@@ -3,6 +3,12 @@
 /** Deep enough for any record; far from where recursion over a value could overflow the stack. */
 export const maxNesting = 100;
 
+/** True when `value` is nested deeper than `levels`. Looks no further than that, so it never runs out of stack. */
+export function isNestedDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner) => isNestedDeeper(inner, levels - 1));
+}
+
 /** Why `value`, as JSON.parse made it, is not taken; `null` when it is fine. */
 export function jsonProblem(value: unknown, depth = 0): string | null {
   if (typeof value !== "object" || value === null) return null;

@@ -97,6 +97,18 @@ describe("what run() returns", () => {
   });
 });
 
+describe("a result written past the runtime", () => {
+  it("is a failure when it is nested too deeply to be stored", async () => {
+    const deep = `os.write(4, b'{"op":"result","status":null,"result":' + b"[" * 20000 + b"]" * 20000 + b"}\\n")`;
+    const ran = await run(action(`${deep}\nos._exit(0)`));
+    expect(ran).toMatchObject({
+      status: "failed",
+      result: null,
+      error: "ResultTooDeep: the result is nested more than 100 levels",
+    });
+  });
+});
+
 describe("an exception", () => {
   it("fails with type, message and traceback as fields", async () => {
     const ran = await run(action("raise KeyError('gone')"));
@@ -146,6 +158,11 @@ describe("the action's surroundings", () => {
       { config: { log: "/tmp/x" } },
     );
     expect(fine.result).toEqual(["/tmp/x", null]);
+  });
+
+  it("say on whose behalf it runs", async () => {
+    const ran = await run(action('return self.action_service.get_user_info()["username"]'));
+    expect(ran.result).toBe("petrel");
   });
 
   it("write the logger's lines to stderr, from the level that was asked for", async () => {
@@ -258,9 +275,35 @@ listed = [[pair.name, pair.value] for pair in s.list_values()]
 return [before, s.get_value(name="a"), listed, s.delete_value("a"), s.delete_value("a"), s.get_value("a", local=False), s.get_value("broken")]`,
     );
     const ran = await run(code, {}, { datastore });
-    expect(ran.result).toEqual([null, "5", [["a", "5"]], true, false, null, null]);
+    expect(ran.result).toEqual([null, "5", [["bench.Act:a", "5"]], true, false, null, null]);
     expect(new Set(calls.map(([owner]) => owner))).toEqual(new Set(["bench.Act"]));
     expect(calls[1]?.[1]).toMatchObject({ op: "set_value", name: "a", value: "5", ttl: 60, local: true });
     expect(calls[6]?.[1]).toMatchObject({ op: "get_value", local: false });
+  });
+
+  it("makes an action that does not wait for its answers wait on its pipe, and loses none of its questions", async () => {
+    const questions = 20_000;
+    let asked = 0;
+    let open = 0;
+    let most = 0;
+    const slow = async (): Promise<Json> => {
+      asked++;
+      most = Math.max(most, ++open);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      open--;
+      return null;
+    };
+    const code = action(`import threading
+def read():
+    while os.read(3, 65536): pass
+threading.Thread(target=read, daemon=True).start()
+for _ in range(${questions / 1000}):
+    rest = b'{"op":"get_value","request":1,"name":"x"}\\n' * 1000
+    while rest: rest = rest[os.write(4, rest):]
+return "done"`);
+    expect((await run(code, {}, { datastore: slow })).result).toBe("done");
+    expect(asked).toBe(questions);
+    // What one chunk of the pipe holds may come on top of the 64.
+    expect(most).toBeLessThan(questions / 4);
   });
 });

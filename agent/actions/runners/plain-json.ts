@@ -1,5 +1,6 @@
 /** Makes JSON of whatever an action returned, and says when that took more than copying. */
 import type { Json } from "../../../shared/json.ts";
+import { maxNesting } from "../../../shared/wire/plain-json.ts";
 
 export interface PlainResult {
   readonly value: Json;
@@ -7,7 +8,10 @@ export interface PlainResult {
   readonly converted: boolean;
 }
 
-/** Sets become lists, maps objects, bytes and huge integers text; `undefined` is null, or left out of objects. */
+/**
+ * Sets become lists, maps objects, bytes and huge integers text; `undefined` is null, or left out of objects.
+ * Throws RangeError when it is nested deeper than a result may be.
+ */
 export function plainJson(input: unknown): PlainResult {
   let converted = false;
   const mark = (value: Json): Json => {
@@ -20,6 +24,8 @@ export function plainJson(input: unknown): PlainResult {
     if (typeof value === "number") return Number.isFinite(value) ? value : mark(String(value));
     if (typeof value !== "object") return mark(String(value));
     if (above.includes(value)) return mark("[circular]");
+    if (above.length >= maxNesting)
+      throw new RangeError(`the result is nested more than ${maxNesting} levels`);
     const path = [...above, value];
     if (Array.isArray(value)) return value.map((item) => plain(item, path));
     if (value instanceof Set) return mark([...value].map((item) => plain(item, path)));

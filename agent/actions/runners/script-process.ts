@@ -1,6 +1,7 @@
 /** Runs an action that is code of a pack: gate, channel, datastore calls and report, for Python and Node alike. */
 import { errorReport } from "../../../shared/errors.ts";
 import type { ActionRequestEntry } from "../../../shared/wire/messages.ts";
+import { isNestedDeeper, maxNesting } from "../../../shared/wire/plain-json.ts";
 import type { DatastoreMessage, ValueMessage } from "../../sensors/messages.ts";
 import { actionEnvironment } from "../environment.ts";
 import { runGated, type ScriptChannel } from "../gated-process.ts";
@@ -55,6 +56,14 @@ export async function runScript(
   return scriptOutcome(exit, output, talk.report);
 }
 
+/** What the next to read it could not write again: its stack would not reach to the bottom. */
+const tooDeep: ScriptReport = {
+  op: "exception",
+  type: "ResultTooDeep",
+  message: `the result is nested more than ${maxNesting} levels`,
+  traceback: "",
+};
+
 /** The agent's half of the conversation with one running script. */
 class ScriptTalk implements ScriptChannel {
   readonly #request: ActionRequestEntry;
@@ -73,7 +82,7 @@ class ScriptTalk implements ScriptChannel {
     return this.#report;
   }
 
-  onLine(line: string, reply: (line: string) => void): void {
+  onLine(line: string, reply: (line: string) => void): Promise<void> | void {
     const message = parseScriptMessage(line);
     if (message === null) {
       this.#context.log.warn("an action wrote a line that is no message", { bytes: line.length });
@@ -84,12 +93,14 @@ class ScriptTalk implements ScriptChannel {
         this.#owner = `${this.#request.pack}.${message.class_name}`;
         return;
       case "result":
+        this.#report = isNestedDeeper(message.result, maxNesting) ? tooDeep : message;
+        return;
       case "exception":
       case "invalid-status":
         this.#report = message;
         return;
       default:
-        void this.#answer(message).then((answer) => reply(JSON.stringify(answer)));
+        return this.#answer(message).then((answer) => reply(JSON.stringify(answer)));
     }
   }
 

@@ -176,3 +176,50 @@ test("a Python sensor gets its interval, its triggers, and modules of the pack's
     "trigger bench.seen",
   ]);
 });
+
+/** Each waits for an answer about something far too long, and goes on with what it was told. */
+const tooLong = {
+  "sensor.mjs": `
+export class TestSensor {
+  constructor(service) { this.service = service; }
+  async run() {
+    const long = "x".repeat(2 * 1024 * 1024);
+    const told = [
+      await this.service.dispatch("bench.seen", { long }).catch((error) => error.code),
+      await this.service.setValue("long", long).catch((error) => error.code),
+    ];
+    await this.service.dispatch("bench.seen", { told });
+  }
+}
+`,
+  "sensor.py": `
+from st2reactor.sensor.base import Sensor
+from st2reactor.container.sensor_wrapper import SensorRefused
+
+
+class TestSensor(Sensor):
+    def run(self):
+        long = "x" * (2 * 1024 * 1024)
+        told = []
+        self.sensor_service.dispatch("bench.seen", {"long": long})
+        told.append("SENSOR_PROTOCOL" if self.sensor_service.wait_accepted(60) else "nothing")
+        try:
+            self.sensor_service.set_value("long", long)
+        except SensorRefused as error:
+            told.append(error.code)
+        self.sensor_service.dispatch("bench.seen", {"told": told})
+        self.sensor_service.wait_accepted()
+`,
+};
+
+test.for(Object.entries(tooLong))(
+  "%s is told that a message was too long to be read",
+  async ([entryPoint, source]) => {
+    const folder = await tempFolder();
+    const bench = await startSensorBench({ data: folder });
+    bench.host.apply([await writeSensor(join(folder, "pack"), { entryPoint, source })]);
+    const told = ["SENSOR_PROTOCOL", "SENSOR_PROTOCOL"];
+    await waitUntil("the sensor has gone on", async () => (await bench.triggers()).length > 0);
+    expect((await bench.triggers())[0]?.payload).toEqual({ told });
+  },
+);

@@ -160,8 +160,9 @@ class SensorService(object):
     def _ask(self, message):
         with self._changed:
             self._last_request += 1
-            request = message["request"] = self._last_request
-        self._channel.send(message)
+            request = self._last_request
+        # The number first: a call that is too long to be read is then refused by it.
+        self._channel.send(dict({"request": request}, **message))
         with self._changed:
             while request not in self._answers:
                 if self._gone:

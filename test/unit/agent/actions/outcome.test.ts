@@ -135,6 +135,8 @@ describe("the outcome of a shell action", () => {
     ["1.5", 1.5],
     ["12345678901234567890", "12345678901234567890"],
     ["{a: 1}", "{a: 1}"],
+    [`${"[".repeat(100)}${"]".repeat(100)}`, JSON.parse(`${"[".repeat(100)}${"]".repeat(100)}`)],
+    ["[".repeat(101) + "]".repeat(101), "[".repeat(101) + "]".repeat(101)],
   ];
   it.each(values)("output %j reads as %j", (text, value) => {
     expect(shellValue(kept(text))).toEqual(value);
@@ -163,6 +165,7 @@ const scripts: readonly [string, ProcessExit, ScriptReport | null, string, Json,
   ["False and a result", exit({ code: 0 }), returned("x", false), "failed", "x", undefined],
   ["a result and another exit code", exit({ code: 2 }), returned("x", true), "failed", "x", undefined],
   ["no result", exit({ code: 0 }), null, "succeeded", null, undefined],
+  ["an exception and exit code 0", exit({ code: 0 }), thrown, "failed", null, "ValueError: bad"],
   ["an exception", exit({ code: 1 }), thrown, "failed", null, "ValueError: bad"],
   [
     "a pair without a bool",

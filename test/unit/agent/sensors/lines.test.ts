@@ -39,7 +39,7 @@ test.each<{ name: string; chunks: string[]; lines: Partial<CutLine>[]; rest?: Pa
   {
     name: "a line beyond the bound is dropped, and the next one is whole",
     chunks: ["0123456", "789ab", "c\nnext\n"],
-    lines: [{ kind: "dropped", bytes: 13 }, { text: "next" }],
+    lines: [{ kind: "dropped", bytes: 13, head: "0123456789ab" }, { text: "next" }],
   },
   { name: "a line of exactly the bound passes", chunks: ["0123456789\n"], lines: [{ text: "0123456789" }] },
 ])("$name", ({ chunks, lines, rest = null }) => {
@@ -56,7 +56,9 @@ test("a dropped line costs no memory while it goes on", () => {
   const cutter = new LineCutter(1_000);
   const chunk = bytes("x".repeat(64 * 1024));
   for (let at = 0; at < 100; at++) expect(cutter.push(chunk)).toEqual([]);
-  expect(cutter.push(bytes("\n"))).toEqual([{ kind: "dropped", bytes: 100 * chunk.length }]);
+  expect(cutter.push(bytes("\n"))).toEqual([
+    { kind: "dropped", bytes: 100 * chunk.length, head: "x".repeat(512) },
+  ]);
 });
 
 test("a line that is not UTF-8 is marked", () => {

@@ -3,12 +3,14 @@ import { expect, test } from "vitest";
 import { createDatastore } from "../../../../agent/sensors/datastore.ts";
 import { LocalValuesStore, maxLocalValues } from "../../../../agent/sensors/local-values-store.ts";
 import type { DatastoreMessage } from "../../../../agent/sensors/messages.ts";
+import type { StoreOp } from "../../../../shared/storage/committer-store.ts";
 import { openDatabase } from "../../../../shared/storage/database-store.ts";
 import { tempFolder } from "../../../support/temp-folder.ts";
 
 async function openValues(folder: string, now: () => number = Date.now) {
   const database = await openDatabase({ folder: join(folder, "db"), format: 1, newId: () => "one" });
-  return { store: new LocalValuesStore({ database, now }), close: () => database.close() };
+  const commit = (ops: readonly StoreOp[]) => database.committer.commit({ ops, bytes: 64, source: "test" });
+  return { store: new LocalValuesStore({ database, now }), commit, close: () => database.close() };
 }
 
 test("values are kept across a restart, each owner's apart", async () => {
@@ -98,4 +100,29 @@ test.each<[string, DatastoreMessage]>([
   const datastore = createDatastore({ local: store, ask: async () => null });
   await expect(datastore("pack.A", call)).rejects.toMatchObject({ code: "KEY_INVALID" });
   await close();
+});
+
+test("values whose time is over make way for new ones, and do not come back", async () => {
+  const folder = await tempFolder();
+  let now = 1_000_000;
+  const first = await openValues(folder, () => now);
+  const values = await first.store.of("pack.A");
+  await values.set("kept", "k");
+  const seen = Array.from({ length: maxLocalValues - 1 }, (_, at) => ({
+    name: `seen-${at}`,
+    value: "",
+    ttl: 10,
+  }));
+  const plan = values.plan(seen);
+  await first.commit(plan.ops);
+  plan.commit();
+  await expect(values.set("one more", "")).rejects.toThrow("local values already");
+  now += 10_000;
+  await values.set("one more", "1");
+  expect((await values.list("", maxLocalValues)).map(({ name }) => name)).toEqual(["kept", "one more"]);
+  await first.close();
+  now = 1_000_000;
+  const second = await openValues(folder, () => now);
+  expect(await (await second.store.of("pack.A")).get("seen-7")).toBeNull();
+  await second.close();
 });

@@ -1,7 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { AgentMessage } from "../../../../agent/sensors/messages.ts";
-import { decodeAgentLine, decodeSensorLine, encodeLine } from "../../../../agent/sensors/protocol.ts";
+import {
+  decodeAgentLine,
+  decodeHead,
+  decodeSensorLine,
+  encodeLine,
+} from "../../../../agent/sensors/protocol.ts";
 import { startMessage } from "../../../../agent/sensors/start-message.ts";
 
 const dispatch = { op: "dispatch", id: 1, trigger: "pack.name", payload: { a: 1 } };
@@ -139,4 +144,17 @@ describe("what the agent says", () => {
       triggers: [{ ref: "p.t", uid: "trigger:p:t:99914b932bd37a50b983c5e7c90ae93b", parameters: {} }],
     });
   });
+});
+
+test.each<[string, ReturnType<typeof decodeHead>]>([
+  ['{"op":"dispatch","id":7,"trigger":"a.b","payload":{"x":', { op: "dispatch", id: 7, request: null }],
+  ['{"id": 7, "op": "dispatch", "trigger": "a.b", "payload": "', { op: "dispatch", id: 7, request: null }],
+  ['{"request": 3, "op": "set_value", "name": "n", "value": "vv', { op: "set_value", id: null, request: 3 }],
+  ['{"payload":{"op":"dispatch","id":7},', { op: "", id: null, request: null }],
+  ['{"op":"dispatch","payload":"\\"","id":7,', { op: "dispatch", id: null, request: null }],
+  ['{"op":"dispatch","id":7', { op: "dispatch", id: null, request: null }],
+  ["xxxxxxxx", { op: "", id: null, request: null }],
+  ["", { op: "", id: null, request: null }],
+])("an over-long line that begins with %s is known by its leading fields", (head, known) => {
+  expect(decodeHead(head)).toEqual(known);
 });

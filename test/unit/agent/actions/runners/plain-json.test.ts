@@ -21,7 +21,16 @@ const rows: readonly [string, unknown, unknown, boolean][] = [
   ["functions", { f: Math.max }, { f: String(Math.max) }, true],
 ];
 
+function nested(levels: number): unknown {
+  return Array.from({ length: levels - 1 }).reduce((inner) => [inner], []);
+}
+
 describe("a result as JSON", () => {
+  it("has at most 100 levels", () => {
+    expect(plainJson(nested(100)).converted).toBe(false);
+    expect(() => plainJson(nested(101))).toThrow("nested more than 100 levels");
+  });
+
   it.each(rows)("%s", (_what, input, value, converted) => {
     expect(plainJson(input)).toEqual({ value, converted });
   });
