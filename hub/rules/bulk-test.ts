@@ -4,13 +4,20 @@ import type { KeySource } from "../../shared/expressions/datastore-lookup.ts";
 import { encodeJson, parseJson } from "../../shared/expressions/python/json-text.ts";
 import { dictGet, isDict } from "../../shared/expressions/python/values.ts";
 import type { RegexOracle } from "../../shared/expressions/regex/answer.ts";
+import type { Scope } from "../../shared/expressions/run.ts";
 import type { ActionDefinition } from "../../shared/model/action.ts";
 import type { RuleDefinition } from "../../shared/model/rule.ts";
 import type { Origin } from "../../shared/model/trigger.ts";
 import { resolveValues } from "../../shared/parameters/resolve.ts";
 import { checkRule } from "../../shared/rules/check-rule.ts";
 import { type CompiledRule, compileRule } from "../../shared/rules/compiled-rule-set.ts";
-import { type Explanation, explain, type Needs, type TriggerView } from "../../shared/rules/match.ts";
+import {
+  type Explanation,
+  explainIn,
+  type Needs,
+  type TriggerView,
+  triggerScope,
+} from "../../shared/rules/match.ts";
 import { ruleActionInput } from "../../shared/rules/rule-action.ts";
 
 /** One document of a rules file. */
@@ -32,6 +39,10 @@ export interface TestRule {
   readonly compiled: CompiledRule | null;
   /** `CODE: text` */
   readonly bad: string | null;
+  /** How its lines begin, up to the line's number. */
+  readonly lineHead: string;
+  /** The constant beginnings of its criteria in a line: up to the value, or to the pattern if that one varies. */
+  readonly criterionHeads: readonly string[];
 }
 
 export interface TestAction {
@@ -67,10 +78,11 @@ export function prepareRule(document: RuleDocument, fallbackRef: string): TestRu
   if (rule === null || found !== undefined) {
     const bad =
       found === undefined ? "RULE_INVALID: the rule cannot be read" : `${found.code}: ${found.message}`;
-    return { ref, triggerType, compiled: null, bad };
+    return { ref, triggerType, compiled: null, bad, lineHead: lineHead(ref), criterionHeads: [] };
   }
   const compiled = compileRule(rule);
-  return { ref, triggerType, compiled, bad: compiled.broken };
+  const criterionHeads = compiled.criteria.map(criterionHead);
+  return { ref, triggerType, compiled, bad: compiled.broken, lineHead: lineHead(ref), criterionHeads };
 }
 
 /** Rules by the trigger type they wait for, in the order of the files. */
@@ -126,25 +138,38 @@ function readOrigin(value: unknown): Origin | null {
   return { agent: text("agent"), host: text("host") ?? text("agent"), labels: Object.fromEntries(pairs) };
 }
 
+/** A trigger that many rules are judged on: what does not depend on the rule is made once. */
+export interface TestTrigger {
+  readonly trigger: TriggerView;
+  readonly scope: Scope;
+  /** JSON of the values that criteria have found in it. */
+  readonly encoded: Map<unknown, string>;
+}
+
+export function prepareTrigger(trigger: TriggerView, { keys }: TestSurroundings): TestTrigger {
+  return { trigger, scope: triggerScope(trigger, keys), encoded: new Map() };
+}
+
 /** Judges one pair. `enabled` does not count, and each rule is judged on its own, backstops too. */
 export function judgePair(
   rule: TestRule,
-  trigger: TriggerView,
+  { trigger, scope }: TestTrigger,
   surroundings: TestSurroundings,
   regex: RegexOracle,
 ): { readonly done: true; readonly outcome: TestOutcome } | Needs {
-  const { compiled, bad } = rule;
-  const base = { rule: rule.ref, criteria: [], action: null };
+  const { compiled, bad, ref } = rule;
   if (compiled === null || bad !== null)
-    return { done: true, outcome: { ...base, matched: false, error: bad } };
-  const result = explain(compiled, trigger, { now: surroundings.now, keys: surroundings.keys, regex });
+    return { done: true, outcome: { rule: ref, matched: false, error: bad, criteria: [], action: null } };
+  const result = explainIn(compiled, trigger, scope, {
+    now: surroundings.now,
+    keys: surroundings.keys,
+    regex,
+  });
   if (!result.done) return result;
   const { matched, error, criteria } = result.explanation;
-  if (!matched) return { done: true, outcome: { ...base, matched, error, criteria } };
-  return {
-    done: true,
-    outcome: { ...base, matched, criteria, ...act(compiled.rule, trigger, surroundings, regex) },
-  };
+  if (!matched) return { done: true, outcome: { rule: ref, matched, error, criteria, action: null } };
+  const { error: fault, action } = act(compiled.rule, trigger, surroundings, regex);
+  return { done: true, outcome: { rule: ref, matched, error: fault, criteria, action } };
 }
 
 /** The action with the parameters that StackStorm shows on an execution. Throws RegexNeeded. */
@@ -170,31 +195,45 @@ function act(
   }
 }
 
-const keyTexts = new WeakMap<TestRule, readonly string[]>();
+function lineHead(ref: string): string {
+  return `{"rule":${JSON.stringify(ref)},"line":`;
+}
 
-/** The constant beginnings of a rule's criteria in a line. */
-function criterionHeads(rule: TestRule): readonly string[] {
-  const known = keyTexts.get(rule);
-  if (known !== undefined) return known;
-  const heads = (rule.compiled?.criteria ?? []).map(
-    ({ key, operator }) => `{"key":${JSON.stringify(key)},"operator":${JSON.stringify(operator)},"pattern":`,
-  );
-  keyTexts.set(rule, heads);
-  return heads;
+function criterionHead({ key, operator, constant }: CompiledRule["criteria"][number]): string {
+  const head = `{"key":${JSON.stringify(key)},"operator":${JSON.stringify(operator)},"pattern":`;
+  return constant === undefined ? head : `${head}${encodeJson(constant.pattern)},"value":`;
 }
 
 /** The outcome as one line of JSON, its line end included. Floats keep their point and long ints their digits. */
-export function outcomeLine(rule: TestRule, line: number, outcome: TestOutcome): string {
-  const heads = criterionHeads(rule);
-  const criteria = outcome.criteria.map(
-    ({ pattern, value, result }, i) =>
-      `${heads[i] ?? ""}${encodeJson(pattern)},"value":${encodeJson(value)},"result":${result}}`,
-  );
-  const action =
-    outcome.action === null
+export function outcomeLine(
+  rule: TestRule,
+  line: number,
+  { matched, error, criteria, action }: TestOutcome,
+  encoded: TestTrigger["encoded"] = new Map(),
+): string {
+  let judged = "";
+  for (let i = 0; i < criteria.length; i++) {
+    const verdict = criteria[i];
+    if (verdict === undefined) continue;
+    const { pattern, value, result } = verdict;
+    const head = rule.criterionHeads[i] ?? "";
+    const shown = rule.compiled?.criteria[i]?.constant === undefined ? `${encodeJson(pattern)},"value":` : "";
+    judged += `${i === 0 ? "" : ","}${head}${shown}${encodeOnce(value, encoded)},"result":${result}}`;
+  }
+  const asked =
+    action === null
       ? "null"
-      : `{"ref":${JSON.stringify(outcome.action.ref)},"parameters":${parametersText(outcome.action.parameters)}}`;
-  return `{"rule":${JSON.stringify(outcome.rule)},"line":${line},"matched":${outcome.matched},"error":${encodeJson(outcome.error)},"criteria":[${criteria.join(",")}],"action":${action}}\n`;
+      : `{"ref":${JSON.stringify(action.ref)},"parameters":${parametersText(action.parameters)}}`;
+  return `${rule.lineHead}${line},"matched":${matched},"error":${encodeJson(error)},"criteria":[${judged}],"action":${asked}}\n`;
+}
+
+/** Values are those of one trigger, which nothing changes: the same value has the same text. */
+function encodeOnce(value: unknown, encoded: Map<unknown, string>): string {
+  const known = encoded.get(value);
+  if (known !== undefined) return known;
+  const text = encodeJson(value);
+  encoded.set(value, text);
+  return text;
 }
 
 function parametersText(parameters: ReadonlyMap<string, unknown>): string {

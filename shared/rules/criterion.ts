@@ -34,6 +34,8 @@ export interface CompiledCriterion {
   readonly operator: string;
   /** The constant pattern, for the index; `undefined` when it is rendered or not simply compared. */
   readonly indexable: { readonly path: string; readonly value: unknown } | undefined;
+  /** The pattern of every verdict, where no trigger changes it. */
+  readonly constant: { readonly pattern: unknown } | undefined;
   /** Whether judging it can fail for any value at all. */
   readonly mayFail: boolean;
   judge(scope: Scope, environment: OperatorEnvironment): Verdict;
@@ -83,6 +85,7 @@ export function compileCriterion(key: string, written: WrittenCriterion): Compil
     key,
     operator: operator.name,
     indexable: pattern.constant && simple && equals ? { path, value: pattern.value } : undefined,
+    constant: pattern.constant ? { pattern: pattern.value } : undefined,
     mayFail: !(simple && total && pattern.constant),
     judge: (scope, environment) =>
       judge(scope, environment, written.pattern ?? null, lookUp, pattern, compare),
@@ -186,6 +189,7 @@ function compileSearch(key: string, lookUp: LookUp, written: WrittenCriterion): 
     key,
     operator: SEARCH,
     indexable: undefined,
+    constant: { pattern },
     mayFail: true,
     judge: (scope, environment) => {
       let value: unknown = null;

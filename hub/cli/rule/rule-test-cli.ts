@@ -1,6 +1,7 @@
 /** `petrel rule test`: rules against recorded triggers, without a hub. */
 import { formatError, isPetrelError, PetrelError } from "../../../shared/errors.ts";
 import { encodeJson } from "../../../shared/expressions/python/json-text.ts";
+import type { RegexOracle } from "../../../shared/expressions/regex/answer.ts";
 import { plainLines } from "../../../shared/plain-text.ts";
 import { withRegexAnswers } from "../../../shared/rules/regex-answers.ts";
 import { SlowRegex } from "../../../shared/rules/slow-regex-process.ts";
@@ -8,10 +9,12 @@ import {
   indexRules,
   judgePair,
   outcomeLine,
+  prepareTrigger,
   readTrigger,
   type TestOutcome,
   type TestRule,
   type TestSurroundings,
+  type TestTrigger,
 } from "../../rules/bulk-test.ts";
 import { readActions, readKeys, readLines, readRules, readText } from "../../rules/test-inputs-fs.ts";
 import { toTable } from "../output.ts";
@@ -77,15 +80,17 @@ async function run(options: RuleTestOptions, io: RuleTestIo, slow: SlowRegex): P
   else if (bulk) await testMany({ rules, triggers }, surroundings, io, slow);
 }
 
+const unknown: RegexOracle = () => "unknown";
+
 /** Synchronous where no slow pattern is asked about: millions of pairs must not wait for promises. */
 function judge(
   rule: TestRule,
-  trigger: ReturnType<typeof readTrigger>,
+  trigger: TestTrigger,
   surroundings: TestSurroundings,
   slow: SlowRegex,
 ): TestOutcome | Promise<TestOutcome> {
   try {
-    const first = judgePair(rule, trigger, surroundings, () => "unknown");
+    const first = judgePair(rule, trigger, surroundings, unknown);
     if (first.done) return first.outcome;
   } catch (error) {
     if (!(error instanceof Error) || error.name !== "RegexNeeded") throw error;
@@ -103,22 +108,19 @@ async function testMany(
   slow: SlowRegex,
 ): Promise<void> {
   const byType = indexRules(await readRules(paths.rules, (text) => io.err(`${text}\n`)));
-  let chunk: string[] = [];
-  let size = 0;
+  let chunk = "";
   for await (const { text, number } of readLines(paths.triggers)) {
-    const trigger = readTrigger(text, `${paths.triggers}:${number}`);
-    for (const rule of byType.get(trigger.trigger) ?? []) {
+    const trigger = prepareTrigger(readTrigger(text, `${paths.triggers}:${number}`), surroundings);
+    for (const rule of byType.get(trigger.trigger.trigger) ?? []) {
       const judged = judge(rule, trigger, surroundings, slow);
-      const line = outcomeLine(rule, number, judged instanceof Promise ? await judged : judged);
-      chunk.push(line);
-      size += line.length;
-      if (size < CHUNK) continue;
-      await io.out(chunk.join(""));
-      chunk = [];
-      size = 0;
+      const outcome = judged instanceof Promise ? await judged : judged;
+      chunk += outcomeLine(rule, number, outcome, trigger.encoded);
+      if (chunk.length < CHUNK) continue;
+      await io.out(chunk);
+      chunk = "";
     }
   }
-  await io.out(chunk.join(""));
+  await io.out(chunk);
 }
 
 async function testOne(
@@ -130,12 +132,11 @@ async function testOne(
   const rules = await readRules(given.rule, (text) => io.err(`${text}\n`));
   if (rules.length === 0)
     throw new PetrelError("RULE_INVALID", `${given.rule} holds no rule`, { where: given.rule });
-  const trigger = readTrigger(await readText(given.trigger), given.trigger);
+  const trigger = prepareTrigger(readTrigger(await readText(given.trigger), given.trigger), surroundings);
+  const type = trigger.trigger.trigger;
   for (const rule of rules) {
     const outcome =
-      rule.triggerType === trigger.trigger
-        ? await judge(rule, trigger, surroundings, slow)
-        : otherType(rule, trigger.trigger);
+      rule.triggerType === type ? await judge(rule, trigger, surroundings, slow) : otherType(rule, type);
     await io.out(given.json ? outcomeLine(rule, 1, outcome) : forPeople(outcome, io));
   }
 }
