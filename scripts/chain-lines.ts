@@ -3,6 +3,13 @@ import type { Change } from "../hub/store/store.ts";
 import { isObject } from "../shared/json.ts";
 import { plain } from "../shared/plain-text.ts";
 
+/** What went wrong: the hub's or the agent's reason, else what the action said of it, in one line. */
+function whyNot({ status, reason, result }: (Change & { type: "execution" })["execution"]): string | null {
+  if (reason !== null || status === "succeeded" || !isObject(result)) return reason;
+  const said = [result.error, result.stderr].find((text) => typeof text === "string" && text.trim() !== "");
+  return typeof said === "string" ? (said.trim().split("\n", 1)[0] ?? null) : null;
+}
+
 /** Lines for the next changes, in their order. A status is told once, however often its record is written. */
 export function chainLines(): (change: Change) => readonly string[] {
   const told = new Map<string, string>();
@@ -24,13 +31,14 @@ export function chainLines(): (change: Change) => readonly string[] {
         ];
       }
       case "execution": {
-        const { id, action, agent, status, reason, end_timestamp } = change.execution;
+        const { id, action, agent, status, end_timestamp } = change.execution;
         if (told.get(id) === status) return [];
         told.set(id, status);
         if (status === "scheduled") return [`          execution  ${action} on agent ${agent}  (${id})`];
         if (end_timestamp === null) return [];
         told.delete(id);
-        return [`          result     ${status}${reason === null ? "" : `: ${reason}`}`];
+        const why = whyNot(change.execution);
+        return [`          result     ${status}${why === null ? "" : `: ${why}`}  (${id})`];
       }
       default:
         return [];

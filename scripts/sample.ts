@@ -66,9 +66,34 @@ async function makeWritable(path: string): Promise<void> {
   }
 }
 
+/** The action would fail at each change otherwise, and whoever touched a file would wait for its line. */
+async function makeOutputWritable(): Promise<void> {
+  try {
+    await access(output, constants.W_OK);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return; // the first change makes it
+    throw new PetrelError("FOLDER_UNUSABLE", `the output cannot be written: ${(cause as Error).message}`, {
+      where: output,
+      hint: "mend its owner and mode, or remove it",
+      cause,
+    });
+  }
+}
+
+/** The hub names its own flags; behind `npm start` they come after `--`. */
+function forNpm(error: unknown): unknown {
+  if (!isPetrelError(error) || error.code !== "HUB_PORT_IN_USE") return error;
+  return new PetrelError(error.code, error.message, {
+    where: error.where,
+    hint: "stop it, or choose other ports: `npm start -- --http 7490 --mqtt 7493`",
+    cause: error,
+  });
+}
+
 async function start(): Promise<RunningHub> {
   const flags = readFlags();
   await makeWritable(folder);
+  await makeOutputWritable();
   prepareLog();
   // People read the chains on the screen; whoever wants to know more reads the log.
   const log = createLogger({
@@ -136,9 +161,12 @@ function sayWhileWaiting(): () => void {
 
 async function main(): Promise<number> {
   const watch = watchForEnd({ withParent: true });
+  let failed = false;
   const ended = watch.ended.then((end) => {
-    say("");
-    say("Stopping …");
+    if (!failed) {
+      say("");
+      say("Stopping …");
+    }
     return end;
   });
   // `npm start | head`: nobody listens any more, and everything else goes on until it is told to stop.
@@ -177,7 +205,9 @@ async function main(): Promise<number> {
     }
     const { code } = await ended;
     return (await hub.stop()) ? code : 1;
-  } catch (error) {
+  } catch (caught) {
+    const error = forNpm(caught);
+    failed = true;
     await hub?.stop();
     process.stderr.write(`${isPetrelError(error) ? formatError(error) : String((error as Error).stack)}\n`);
     return 1;

@@ -1,6 +1,6 @@
 /** Installs what the lock file asks for, if it is not there yet. Plain JavaScript: it runs on the caller's Node 20. */
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -40,6 +40,14 @@ export function setUp() {
   if (Number(process.versions.node.split(".")[0]) < 20)
     fail(`Node ${process.versions.node} is too old.`, "install Node 20 or newer");
   if (isInstalled()) return;
+  try {
+    accessSync(root, constants.W_OK | constants.X_OK);
+  } catch {
+    fail(
+      `The folder ${root} cannot be written.`,
+      "mend its owner and mode, or clone to a place that is yours",
+    );
+  }
   console.log("Installing the packages that package-lock.json names (npm ci) …");
   const npm = process.env.npm_execpath ? [process.execPath, process.env.npm_execpath] : ["npm"];
   const [command, ...args] = [...npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"];

@@ -9,7 +9,12 @@ setUp();
 const sample = spawn(
   projectNode(),
   ["--disable-warning=ExperimentalWarning", join(root, "scripts", "sample.ts"), ...process.argv.slice(2)],
-  { cwd: root, detached: true, stdio: ["pipe", "inherit", "inherit"] },
+  {
+    cwd: root,
+    detached: true,
+    stdio: ["pipe", "inherit", "inherit"],
+    env: { ...process.env, NODE_COMPILE_CACHE: join(root, "node_modules", ".cache", "petrel") },
+  },
 );
 sample.on("error", (error) => {
   console.error(`START_FAILED: ${error.message}`);
@@ -25,4 +30,10 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
     sample.kill(signal);
   });
 }
-sample.on("exit", (code, signal) => process.exit(code ?? (signal === "SIGKILL" ? 137 : 1)));
+sample.on("exit", (code, signal) => {
+  if (code === null)
+    console.error(
+      `START_FAILED: the hub was ended by ${signal}\n  fix:   \`npm start\` goes on where it was`,
+    );
+  process.exit(code ?? (signal === "SIGKILL" ? 137 : 1));
+});

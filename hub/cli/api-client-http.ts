@@ -71,7 +71,10 @@ function refusal(text: string, status: number, url: string): PetrelError {
   const message = text_(error.message) ?? "no reason given";
   return new PetrelError(code, known ? message : `${error.code}: ${message}`, {
     where: text_(error.where),
-    hint: text_(error.fix),
+    hint:
+      code === "API_UNAUTHORIZED"
+        ? "give the key with --api-key or PETREL_API_KEY; it is in api.json in the hub's data folder"
+        : text_(error.fix),
   });
 }
 

@@ -11,6 +11,8 @@ export type NounCommands = (noun: Command, context: CliContext) => void;
 interface Noun {
   readonly name: string;
   readonly description: string;
+  /** For nouns that only lead to verbs. */
+  readonly example?: string;
   readonly load: () => Promise<NounCommands>;
 }
 
@@ -28,56 +30,67 @@ const nouns: readonly Noun[] = [
   {
     name: "execution",
     description: "runs of actions",
+    example: "petrel execution list --status failed --since 24h",
     load: async () => (await import("./execution/execution-cli.ts")).executionCommands,
   },
   {
     name: "rule",
     description: "what happens when something happens",
+    example: "petrel rule create alert.yaml",
     load: async () => (await import("./rule/rule-cli.ts")).ruleCommands,
   },
   {
     name: "rule-enforcement",
     description: "which rule fired on what",
+    example: "petrel rule-enforcement list --rule mypack.on_change",
     load: async () => (await import("./rule-enforcement/rule-enforcement-cli.ts")).ruleEnforcementCommands,
   },
   {
     name: "trigger",
     description: "kinds of things that can happen",
+    example: "petrel trigger list --pack mypack",
     load: async () => (await import("./trigger/trigger-cli.ts")).triggerCommands,
   },
   {
     name: "trigger-instance",
     description: "what happened",
+    example: "petrel trigger-instance list --since 1h",
     load: async () => (await import("./trigger-instance/trigger-instance-cli.ts")).triggerInstanceCommands,
   },
   {
     name: "sensor",
     description: "what observes, and how it is doing",
+    example: "petrel sensor list",
     load: async () => (await import("./sensor/sensor-cli.ts")).sensorCommands,
   },
   {
     name: "action",
     description: "what can be run",
+    example: "petrel action get core.local",
     load: async () => (await import("./action/action-cli.ts")).actionCommands,
   },
   {
     name: "pack",
     description: "sensors, triggers, rules and actions that belong together",
+    example: "petrel pack register packs/mypack",
     load: async () => (await import("./pack/pack-cli.ts")).packCommands,
   },
   {
     name: "agent",
     description: "the hosts of the fleet",
+    example: "petrel agent label web-1 role=web",
     load: async () => (await import("./agent/agent-cli.ts")).agentCommands,
   },
   {
     name: "dead-letter",
     description: "what arrived and could not be used",
+    example: "petrel dead-letter list",
     load: async () => (await import("./dead-letter/dead-letter-cli.ts")).deadLetterCommands,
   },
   {
     name: "gap",
     description: "what is missing in the agents' ledgers",
+    example: "petrel gap list --since 24h",
     load: async () => (await import("./gap/gap-cli.ts")).gapCommands,
   },
   {
@@ -93,6 +106,7 @@ const nouns: readonly Noun[] = [
   {
     name: "config",
     description: "the hub's settings",
+    example: "petrel config show --origin",
     load: async () => (await import("./config/config-cli.ts")).configCommands,
   },
   {
@@ -126,6 +140,7 @@ export function createPetrel(io: CliIo): Command & { loadAll(): Promise<void> } 
     if (noun === undefined || loaded.has(noun.name)) return;
     loaded.add(noun.name);
     (await noun.load())(command, context);
+    if (noun.example !== undefined) withExample(command, noun.example);
   };
   for (const { name, description } of nouns) program.command(name).description(description);
   program.hook("preSubcommand", (_program, command) => load(command));

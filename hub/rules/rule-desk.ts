@@ -2,8 +2,9 @@
 import { timestamp } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import type { RuleDefinition, RuleRecord } from "../../shared/model/rule.ts";
-import { suggestion } from "../../shared/nearest.ts";
-import { parseRuleDocuments } from "../../shared/packs/parse-rule.ts";
+import { nearest, suggestion } from "../../shared/nearest.ts";
+import { parseRuleDocuments, type RuleDocument } from "../../shared/packs/parse-rule.ts";
+import type { Problem } from "../../shared/problem.ts";
 import type { Catalogue } from "../packs/catalogue.ts";
 import { invalidPack } from "../packs/registration.ts";
 import type { RuleSet, Store } from "../store/store.ts";
@@ -86,32 +87,38 @@ export class RuleDesk {
     const { documents, problems } = parseRuleDocuments(text, "rule", "default");
     const wrong = [...problems, ...documents.flatMap((document) => document.problems)];
     if (wrong.some((problem) => problem.severity === "error")) throw invalidPack(wrong, "rule");
-    const rule = documents[0]?.rule;
-    if (documents.length !== 1 || rule == null) {
+    const [document] = documents;
+    const rule = document?.rule;
+    if (documents.length !== 1 || document === undefined || rule == null) {
       throw new PetrelError("RULE_INVALID", `one rule is wanted, the text has ${documents.length}`, {
         where: "rule",
         hint: "send each rule by itself",
       });
     }
-    this.#checkReferences(rule);
+    const unknown = this.#unknownReferences(rule, document.places);
+    if (unknown.length > 0) throw invalidPack(unknown, "rule");
     return rule;
   }
 
   /** A rule that names nothing real would wait in silence. */
-  #checkReferences(rule: RuleDefinition): void {
+  #unknownReferences(rule: RuleDefinition, places: RuleDocument["places"]): readonly Problem[] {
     const { triggerTypes, actions } = this.#options.catalogue();
-    if (!triggerTypes.has(rule.trigger.type)) {
-      throw new PetrelError("RULE_TRIGGER_UNKNOWN", `no trigger type is called '${rule.trigger.type}'`, {
-        where: "rule (trigger.type)",
-        hint: `${suggestion(rule.trigger.type, [...triggerTypes.keys()])}; \`petrel trigger list\` shows all that are registered`,
-      });
-    }
-    if (!actions.has(rule.action.ref)) {
-      throw new PetrelError("RULE_ACTION_UNKNOWN", `no action is called '${rule.action.ref}'`, {
-        where: "rule (action.ref)",
-        hint: `${suggestion(rule.action.ref, [...actions.keys()])}; \`petrel action list\` shows all that are registered`,
-      });
-    }
+    const named = [
+      ["RULE_TRIGGER_UNKNOWN", "trigger type", "trigger", rule.trigger.type, triggerTypes, places.trigger],
+      ["RULE_ACTION_UNKNOWN", "action", "action", rule.action.ref, actions, places.action],
+    ] as const;
+    return named
+      .filter(([, , , ref, registered]) => !registered.has(ref))
+      .map(([code, what, noun, ref, registered, where]) => ({
+        code,
+        severity: "error",
+        message: `no ${what} is called '${ref}'`,
+        where,
+        hint:
+          registered.size === 0
+            ? "register its pack first: `petrel pack register FOLDER`"
+            : `${suggestion(ref, [...registered.keys()])}; \`petrel ${noun} list\` shows all that are registered`,
+      }));
   }
 }
 
@@ -120,11 +127,12 @@ const find = (set: RuleSet, ref: string) => set.rules.find(({ rule }) => rule.re
 function known(set: RuleSet, ref: string): RuleRecord {
   const record = find(set, ref);
   if (record !== undefined) return record;
+  const near = nearest(
+    ref,
+    set.rules.map(({ rule }) => rule.ref),
+  );
   throw new PetrelError("NOT_FOUND", `no rule is called ${ref}`, {
-    hint: suggestion(
-      ref,
-      set.rules.map(({ rule }) => rule.ref),
-    ),
+    hint: `${near === null ? "" : `write '${near}'; `}\`petrel rule list\` shows all`,
   });
 }
 

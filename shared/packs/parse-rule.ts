@@ -193,6 +193,8 @@ export interface RuleDocument {
   readonly ref: string | null;
   readonly triggerType: string | null;
   readonly problems: readonly Problem[];
+  /** Where it names its trigger type and its action, as problems say it. */
+  readonly places: { readonly trigger: string; readonly action: string };
 }
 
 /** The pack whose `rules/` folder holds `file`, else `default`, as StackStorm's API has it. */
@@ -234,5 +236,6 @@ function readRuleDocument(document: YamlDocument, defaultPack: string): RuleDocu
     ref: typeof fields.name === "string" ? formatRef(pack, fields.name) : null,
     triggerType: typeof trigger.type === "string" ? trigger.type : null,
     problems,
+    places: { trigger: at(["trigger", "type"]), action: at(["action", "ref"]) },
   };
 }

@@ -17,7 +17,12 @@ const at = (ref: string) => `${path}/${encodeURIComponent(ref)}`;
 
 /** The text of a rule's file; `-` is standard input. */
 async function ruleText(context: CliContext, file: string): Promise<string> {
-  return file === "-" ? readAll(process.stdin) : readTextFile(context.io.cwd, file);
+  const text = await (file === "-" ? readAll(process.stdin) : readTextFile(context.io.cwd, file));
+  if (text.trim() !== "") return text;
+  throw new PetrelError("RULE_INVALID", "there is no rule in it: it is empty", {
+    where: file === "-" ? "standard input" : file,
+    hint: "write a rule: name, trigger, action; `petrel rule get REF` shows how one looks",
+  });
 }
 
 /** The hub knows the text, but not where it came from: its places are told as places of the file. */

@@ -78,8 +78,19 @@ describe("a rule", () => {
       "CRITERIA_KEY",
       /rule.yaml:5/,
     ],
-    ["for an unknown trigger", rule({ trigger: "chain.evnet" }), "RULE_TRIGGER_UNKNOWN", /trigger/],
-    ["with an unknown action", rule({ action: "core.ecoh" }), "RULE_ACTION_UNKNOWN", /action/],
+    [
+      "for an unknown trigger",
+      rule({ trigger: "chain.evnet" }),
+      "RULE_TRIGGER_UNKNOWN",
+      /rule.yaml:3 \(trigger.type\)/,
+    ],
+    [
+      "with an unknown action",
+      rule({ action: "core.ecoh" }),
+      "RULE_ACTION_UNKNOWN",
+      /rule.yaml:7 \(action.ref\)/,
+    ],
+    ["that is empty", "\n", "RULE_INVALID", /rule.yaml\n/],
     [
       "with a template that does not parse",
       rule({ message: '"{{ trigger. }}"' }),
@@ -118,6 +129,18 @@ describe("a rule", () => {
       expect([code, error.code]).toEqual([2, "RULE_INVALID"]);
       for (const part of ["CRITERIA_OPERATOR", "EXPRESSION_SYNTAX", "colour"])
         expect(error.message).toContain(part);
+    });
+  });
+
+  test("that names neither a trigger nor an action that is there is told both", async () => {
+    const { user } = shared();
+    const file = join(await tempFolder(), "rule.yaml");
+    await writeFile(file, rule({ trigger: "chain.evnet", action: "core.ecoh" }));
+    await untouched(async () => {
+      const { code, stderr } = await user.run("rule", "create", file);
+      expect([code, stderr]).toEqual([2, expect.stringMatching(/^RULE_INVALID: /)]);
+      for (const part of ["RULE_TRIGGER_UNKNOWN", "RULE_ACTION_UNKNOWN", "write 'core.echo'"])
+        expect(stderr).toContain(part);
     });
   });
 

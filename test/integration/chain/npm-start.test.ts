@@ -131,6 +131,8 @@ test("a taken port, a folder that cannot be used, and a wrong flag are said plai
     expect(await busy.ended()).toBe(1);
     expect(busy.text()).toMatch(/^HUB_PORT_IN_USE: .+\n {2}where: .+\n {2}fix: {3}.+$/m);
     expect(busy.text()).toContain(String(port));
+    expect(busy.text()).toContain("npm start -- --http");
+    expect(busy.text()).not.toContain("Stopping");
   }
   const wrong = npmStart(folder, ["--port", "1"]);
   expect(await wrong.ended()).not.toBe(0);

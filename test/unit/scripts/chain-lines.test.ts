@@ -25,8 +25,23 @@ it("each step is one line, and each status of an execution is told once", () => 
     "12:00:00 change created /watched/hello",
     "trigger mypack.changed_file from agent web-1 (01HQ0000000000000000000001)",
     "execution core.noop on agent web-1 (01HQ0000000000000000000009)",
-    "result failed: exit code 1",
+    "result failed: exit code 1 (01HQ0000000000000000000009)",
   ]);
+});
+
+it("a failed action's own words stand in for a reason, the first line of them", () => {
+  const failed = (result: object): Change => ({
+    type: "execution",
+    execution: anExecution({ status: "failed", reason: null, result: { ...result }, ...ended }),
+  });
+  const told = (change: Change) => chainLines()(change).map((line) => line.trim());
+  expect(told(failed({ error: "EACCES: no\nat open", stderr: "x" }))).toEqual([
+    expect.stringMatching(/^result {5}failed: EACCES: no {2}\(/),
+  ]);
+  expect(told(failed({ stderr: "sh: no such command\n" }))).toEqual([
+    expect.stringMatching(/^result {5}failed: sh: no such command {2}\(/),
+  ]);
+  expect(told(failed({ stderr: "" }))).toEqual([expect.stringMatching(/^result {5}failed {2}\(/)]);
 });
 
 it("a file's name cannot act in the terminal", () => {

@@ -15,8 +15,8 @@ function all(command: Command, words: readonly string[]): readonly Found[] {
   return [{ words, command }, ...inner];
 }
 
-/** Nouns only lead to their verbs; `hub` does something by itself as well. */
-const doesSomething = ({ command }: Found) => command.commands.length === 0 || command.name() === "hub";
+/** Nouns and verbs alike: whoever asks `petrel rule --help` wants to see one too. */
+const belowTheProgram = ({ words }: Found) => words.length > 1;
 
 /** What `--help` prints, texts after the options included. */
 function helpOf(command: Command): string {
@@ -35,7 +35,7 @@ const petrel = createPetrel(io);
 await petrel.loadAll();
 const commands = [petrel as Command, createPetrelAgent(io)]
   .flatMap((program) => all(program, [program.name()]))
-  .filter(doesSomething)
+  .filter(belowTheProgram)
   .map(({ words, command }) => ({ line: words.join(" "), command }));
 
 describe("every command", () => {
