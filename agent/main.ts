@@ -273,6 +273,12 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
         { v: wireVersion, state, incarnation: database.incarnation, version, at: timestamp(now()) },
         devAuthenticator,
       );
+    const tellAgain = () => {
+      applier.tellAgain();
+      reports.tellAgain();
+    };
+    // The newest inventory and states pass a backlog in which older ones come after them.
+    outbox.onDrained(tellAgain);
     let receive: Link<"agent">["receive"] = () => {};
     /** The incarnation of the hub's store, as this life has heard it. */
     let hubStore: string | null = null;
@@ -305,10 +311,7 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
       newId,
       log,
       peerHello: async (hello) => {
-        if (hubStore !== null && hubStore !== hello.incarnation) {
-          applier.tellAgain();
-          reports.tellAgain();
-        }
+        if (hubStore !== null && hubStore !== hello.incarnation) tellAgain();
         hubStore = hello.incarnation;
         const atMs = parseTimestamp(hello.clock);
         if (atMs === null) return;

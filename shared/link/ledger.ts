@@ -1,7 +1,7 @@
 /** The sender's bookkeeping of one ledger: what was sent, what is receipted, what may go next. Pure. */
 import { type Backoff, backoffMs } from "../backoff.ts";
 import type { Credit, EpochRange, Receipt } from "../wire/messages.ts";
-import { nextEpoch } from "./drain.ts";
+import { type DrainLimits, DrainPace, drainLimits, drainShare, nextEpoch } from "./drain.ts";
 import type { NumberedEntry } from "./ports.ts";
 
 /** At most this much without a receipt; one entry is always admitted. */
@@ -67,6 +67,7 @@ export interface SenderLedgerOptions {
   readonly backoff: Backoff;
   /** Evenly spread in [0, 1). */
   readonly jitter: () => number;
+  readonly drain?: DrainLimits;
 }
 
 /** Times are those of a monotonic clock, in ms. Between sessions it sends nothing. */
@@ -79,9 +80,13 @@ export class SenderLedger {
   #servedLast: string | null = null;
   #attempt = 0;
   #probeAt: number | null = null;
+  /** The next old entry is larger than what old epochs may still have on their way: they wait for a receipt. */
+  #drainFull = false;
+  readonly #pace: DrainPace;
 
   constructor(options: SenderLedgerOptions) {
     this.#options = options;
+    this.#pace = new DrainPace(options.drain ?? drainLimits);
   }
 
   /**
@@ -98,6 +103,7 @@ export class SenderLedger {
     this.#credit = credit;
     this.#attempt = 0;
     this.#probeAt = null;
+    this.#drainFull = false;
     const progress: { epoch: string; upTo: number }[] = [];
     const ahead: string[] = [];
     for (const { id, first, last } of epochs) {
@@ -132,23 +138,28 @@ export class SenderLedger {
     return this.#open && [...this.#epochs.values()].every((epoch) => epoch.acked >= epoch.last);
   }
 
-  /** What to send next; `null` while window, credit or backlog allow nothing. */
-  next(): Fetch | null {
+  /** What to send next; `null` while window, credit, pace or backlog allow nothing. */
+  next(now: number): Fetch | null {
     if (!this.#open || this.#paused()) return null;
+    const { window } = this.#options;
     const flying = this.#flying();
-    const entries = Math.min(this.#options.window.entries, this.#credit.entries) - flying.entries;
-    const bytes = Math.min(this.#options.window.bytes, this.#credit.bytes) - flying.bytes;
-    if (flying.entries > 0 && (entries < 1 || bytes < 1)) return null;
-    const epoch = this.#choose();
+    const room = {
+      entries: Math.min(window.entries, this.#credit.entries) - flying.entries,
+      bytes: Math.min(window.bytes, this.#credit.bytes) - flying.bytes,
+    };
+    if (flying.entries > 0 && (room.entries < 1 || room.bytes < 1)) return null;
+    const old = this.#drainRoom(now);
+    const epoch = this.#choose(old !== null);
     if (epoch === null) return null;
+    const most = epoch === this.#current() || old === null ? room : old;
     const halving = epoch.halving?.most ?? Number.MAX_SAFE_INTEGER;
     // Half a window at a time: while one packet is being taken the next is on its way.
-    const { window } = this.#options;
+    const entries = Math.min(room.entries, most.entries, Math.ceil(window.entries / 2), halving);
     return {
       epoch: epoch.id,
       from: epoch.cursor + 1,
-      maxEntries: Math.max(1, Math.min(entries, Math.ceil(window.entries / 2), halving)),
-      maxBytes: Math.max(1, Math.min(bytes, window.bytes / 2)),
+      maxEntries: Math.max(1, entries),
+      maxBytes: Math.max(1, Math.min(room.bytes, most.bytes, window.bytes / 2)),
     };
   }
 
@@ -165,7 +176,16 @@ export class SenderLedger {
       fits++;
     }
     if (fits === 0 && this.#flying().entries === 0) fits = 1;
+    const current = this.#current();
+    // Alone it will go once nothing is in flight; behind others of its kind it need not hold up fresh entries.
+    if (fits === 0 && epoch !== current)
+      this.#drainFull = this.#flying((each) => each !== current).entries > 0;
     return entries.slice(0, fits);
+  }
+
+  /** Whether it is worth asking again after `admit` let nothing of this fetch go: the current epoch has its turn. */
+  passes(fetch: Fetch): boolean {
+    return this.#drainFull && fetch.epoch !== this.#current()?.id;
   }
 
   /** The packet went out. `size` is its bytes on the wire. */
@@ -184,11 +204,13 @@ export class SenderLedger {
     });
     epoch.cursor = last.last;
     this.#servedLast = epochId;
+    if (epoch !== this.#current()) this.#pace.spend(entries.length, epoch.flights.at(-1)?.bytes ?? 0);
     this.#probeAt ??= now + this.#delay();
   }
 
   receipt(receipt: Receipt, now: number): ReceiptOutcome {
     const epoch = this.#epochs.get(receipt.epoch);
+    this.#drainFull = false;
     if (epoch === undefined) return { ignored: "unknown epoch" };
     if (receipt.upTo > epoch.last) return { ignored: "never sent" };
     if (receipt.upTo < epoch.acked) return receipt.resend ? { hello: true } : { ignored: "stale" };
@@ -223,6 +245,15 @@ export class SenderLedger {
   wakeAt(now: number): number | null {
     this.#arm(now);
     return this.#probeAt;
+  }
+
+  /** When an old epoch may go on; `null` while none waits for that alone. */
+  drainAt(now: number): number | null {
+    if (!this.#open || this.#paused()) return null;
+    const current = this.#current();
+    if (!this.#waiting().some((epoch) => epoch !== current)) return null;
+    const at = this.#pace.readyAt(now);
+    return at > now ? at : null;
   }
 
   /** What to ask for when no receipt came in time; empty before that. Each call waits longer than the last. */
@@ -268,17 +299,39 @@ export class SenderLedger {
     );
   }
 
-  #choose(): EpochState | null {
-    const newest = [...this.#epochs.keys()].at(-1);
-    const waiting = this.#waiting().map(({ id }) => ({ id, current: id === newest }));
-    const id = nextEpoch(waiting, this.#servedLast);
+  /** Where fresh entries go. */
+  #current(): EpochState | undefined {
+    return [...this.#epochs.values()].at(-1);
+  }
+
+  /** What old epochs may send now; `null` when nothing. */
+  #drainRoom(now: number): { entries: number; bytes: number } | null {
+    if (this.#drainFull) return null;
+    const current = this.#current();
+    const { window } = this.#options;
+    const flying = this.#flying((epoch) => epoch !== current);
+    const entries = Math.max(1, Math.floor(window.entries * drainShare)) - flying.entries;
+    const bytes = Math.floor(window.bytes * drainShare) - flying.bytes;
+    if (flying.entries > 0 && (entries < 1 || bytes < 1)) return null;
+    const pace = this.#pace.allowance(now);
+    return pace === null
+      ? null
+      : { entries: Math.min(entries, pace.entries), bytes: Math.min(bytes, pace.bytes) };
+  }
+
+  #choose(mayDrain: boolean): EpochState | null {
+    const current = this.#current();
+    const waiting = this.#waiting().filter((epoch) => mayDrain || epoch === current);
+    const states = waiting.map((epoch) => ({ id: epoch.id, current: epoch === current }));
+    const id = nextEpoch(states, this.#servedLast);
     return id === null ? null : (this.#epochs.get(id) ?? null);
   }
 
-  #flying(): { entries: number; bytes: number } {
+  #flying(of: (epoch: EpochState) => boolean = () => true): { entries: number; bytes: number } {
     let entries = 0;
     let bytes = 0;
     for (const epoch of this.#epochs.values()) {
+      if (!of(epoch)) continue;
       for (const flight of epoch.flights) {
         entries += flight.entries;
         bytes += flight.bytes;

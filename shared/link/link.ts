@@ -131,7 +131,10 @@ export class Link<S extends Side = Side> {
       jitter,
       newId,
       log,
-      epochs: () => outbox.epochs(),
+      epochs: () => {
+        outbox.passBacklog?.();
+        return outbox.epochs();
+      },
       incarnation: options.incarnation,
       version: options.version,
       process: options.process,

@@ -14,6 +14,9 @@ export interface OutboxLimits {
   readonly keepBytes: number;
   /** Wholly receipted epochs beyond this number go whatever their age: each start opens one. */
   readonly maxEpochs: number;
+  /** An epoch that holds so much without a receipt is a backlog: fresh entries go to a new one, and pass it. */
+  readonly backlogEntries: number;
+  readonly backlogBytes: number;
 }
 
 export const outboxLimits: OutboxLimits = {
@@ -23,6 +26,8 @@ export const outboxLimits: OutboxLimits = {
   keepMs: 24 * 3_600_000,
   keepBytes: 64 * 1024 * 1024,
   maxEpochs: 256,
+  backlogEntries: 4_096,
+  backlogBytes: 4 * 1024 * 1024,
 };
 
 export interface EpochState {
@@ -82,6 +87,14 @@ export function outboxFigures(epochs: readonly EpochState[]): OutboxFigures {
     keptBytes += epoch.totalReceipted - epoch.totalBefore;
   }
   return { entries, bytes, keptBytes, epochs: epochs.length };
+}
+
+/** True when the epoch is a backlog that fresh entries should pass. */
+export function isBacklog(epoch: EpochState, limits: OutboxLimits): boolean {
+  return (
+    epoch.given - epoch.receipted >= limits.backlogEntries ||
+    epoch.totalGiven - epoch.totalReceipted >= limits.backlogBytes
+  );
 }
 
 const urgentKinds: ReadonlySet<EntryKind> = new Set<EntryKind>(["link-gap", "execution-update"]);

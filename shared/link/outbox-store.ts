@@ -16,6 +16,7 @@ import { jsonProblem } from "../wire/plain-json.ts";
 import {
   type EpochState,
   emptyEpoch,
+  isBacklog,
   type OutboxFigures,
   type OutboxLimits,
   outboxFigures,
@@ -50,13 +51,15 @@ const rowOverhead = 64;
 
 /**
  * Each opening begins a new epoch, so that a store that was rolled back never numbers two entries alike; so does the
- * committer's `resume`, since nobody knows how much of a failed batch is on disk.
+ * committer's `resume`, since nobody knows how much of a failed batch is on disk. And so does a backlog: at the next
+ * hello, and whenever one has built up behind none that is older.
  */
 export class OutboxStore implements Outbox<UpEntry> {
   readonly #options: OutboxStoreOptions;
   readonly #limits: OutboxLimits;
   readonly #keys: OutboxKeys;
   readonly #listeners = new Set<(canWait: boolean) => void>();
+  readonly #drained = new Set<() => void>();
   /** Oldest first; the last is the current one. */
   #epochs: readonly EpochState[] = [];
   #tail = new OutboxTail();
@@ -83,6 +86,14 @@ export class OutboxStore implements Outbox<UpEntry> {
     return this.#epochs.map(({ id, first, last }) => ({ id, first, last }));
   }
 
+  /** What is appended from now on goes to a new epoch, if the current one has become a backlog. */
+  passBacklog(): void {
+    const current = this.#current();
+    if (!isBacklog(current, this.#limits)) return;
+    this.#epochs = [...this.#epochs, emptyEpoch(this.#options.newId(), current.ordinal + 1)];
+    this.#tail = new OutboxTail();
+  }
+
   figures(): OutboxFigures {
     return outboxFigures(this.#epochs);
   }
@@ -97,6 +108,8 @@ export class OutboxStore implements Outbox<UpEntry> {
   ): Promise<readonly NumberedEntry<UpEntry>[]> {
     const { committer, prefix } = this.#options;
     if (committer.failure !== null) throw committer.failure;
+    const oldest = this.#epochs.find(({ receipted, given }) => receipted < given);
+    if (oldest === this.#current()) this.passBacklog();
     const epoch = this.#current();
     const numbered = entries.map((entry, i) => numberedEntry(entry, epoch.given + 1 + i));
     const bytes = numbered.reduce((sum, { size }) => sum + size, 0);
@@ -149,6 +162,8 @@ export class OutboxStore implements Outbox<UpEntry> {
     const near = epoch === this.#current() ? this.#tail.totalAt(to) : null;
     const total = near ?? (await totalAt(this.#options.db, this.#keys, epoch, to));
     epoch.totalReceipted = Math.max(epoch.totalReceipted, total);
+    if (epoch !== this.#current() && epoch.receipted === epoch.given)
+      for (const listener of this.#drained) listener();
     await this.#trim();
   }
 
@@ -187,6 +202,15 @@ export class OutboxStore implements Outbox<UpEntry> {
   onAppend(listener: (canWait: boolean) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * Calls back when an older epoch is receipted to its end. What it said of how things stand may have come after what
+   * a newer epoch says; returns the way to stop that.
+   */
+  onDrained(listener: () => void): () => void {
+    this.#drained.add(listener);
+    return () => this.#drained.delete(listener);
   }
 
   async #load(): Promise<void> {
@@ -230,7 +254,7 @@ export class OutboxStore implements Outbox<UpEntry> {
       epoch.totalBefore = total;
     }
     const current = this.#current();
-    const empty = this.#epochs.filter((epoch) => epoch !== current && epoch.first > epoch.last);
+    const empty = this.#epochs.filter((epoch) => epoch !== current && epoch.first > epoch.given);
     this.#emptied.push(...empty.map(({ ordinal }) => ordinal));
     this.#epochs = this.#epochs.filter((epoch) => !empty.includes(epoch));
     this.#deletedRows += rows.length;

@@ -16,6 +16,8 @@ export interface NumberedEntry<E extends Entry = Entry> {
 export interface Outbox<E extends Entry = Entry> {
   /** Epochs that still hold entries, and the current one; oldest first. */
   epochs(): readonly EpochRange[];
+  /** Before a hello: lets fresh entries pass what has gathered, by a new epoch. */
+  passBacklog?(): void;
   /** Entries of `epoch` from number `from` on, in order, at most these many; at least one if there is one. */
   read(
     epoch: string,

@@ -45,6 +45,8 @@ export class LedgerSender<E extends Entry = Entry> {
   #again = false;
   #failures = 0;
   #timer: { readonly at: number; readonly stop: () => void } | null = null;
+  /** Running while an old epoch waits for its pace. */
+  #stopDrain: (() => void) | null = null;
   /** Running while entries wait for company. */
   #soon: (() => void) | null = null;
 
@@ -73,6 +75,8 @@ export class LedgerSender<E extends Entry = Entry> {
     this.#ledger.end();
     this.#timer?.stop();
     this.#timer = null;
+    this.#stopDrain?.();
+    this.#stopDrain = null;
     this.#soon?.();
     this.#soon = null;
   }
@@ -134,7 +138,7 @@ export class LedgerSender<E extends Entry = Entry> {
   async #sendNext(): Promise<boolean> {
     const { outbox, clock, sendPacket } = this.#options;
     const session = this.#session;
-    const fetch = this.#ledger.next();
+    const fetch = this.#ledger.next(clock.monotonic());
     if (fetch === null || session === null) return false;
     const read = await outbox.read(fetch.epoch, fetch.from, fetch.maxEntries, fetch.maxBytes);
     if (this.#session !== session) return true;
@@ -145,7 +149,7 @@ export class LedgerSender<E extends Entry = Entry> {
     }
     const entries = this.#ledger.admit(fetch, this.#understood(read, session.capabilities));
     const [first] = entries;
-    if (first === undefined) return false;
+    if (first === undefined) return this.#ledger.passes(fetch);
     const size = sendPacket(fetch.epoch, first.n, entries);
     this.#ledger.sent(fetch.epoch, entries, size, clock.monotonic());
     return true;
@@ -201,6 +205,7 @@ export class LedgerSender<E extends Entry = Entry> {
   #arm(): void {
     const { clock, timers } = this.#options;
     const now = clock.monotonic();
+    this.#armDrain(now);
     const at = this.#ledger.wakeAt(now);
     if (at === null || (this.#timer !== null && this.#timer.at <= at)) return;
     this.#timer?.stop();
@@ -209,6 +214,15 @@ export class LedgerSender<E extends Entry = Entry> {
       this.#probe();
     });
     this.#timer = { at, stop };
+  }
+
+  #armDrain(now: number): void {
+    const at = this.#ledger.drainAt(now);
+    if (at === null || this.#stopDrain !== null) return;
+    this.#stopDrain = this.#options.timers.after(at - now, () => {
+      this.#stopDrain = null;
+      this.wake();
+    });
   }
 
   #probe(): void {

@@ -360,3 +360,70 @@ test("a row that the disk gives back damaged, or not at all, is a void with a re
     [6, 6, "trigger"],
   ]);
 });
+
+describe("a backlog", () => {
+  const limits = { backlogEntries: 10 };
+
+  test("is passed at the next hello by an epoch for what is fresh, once", async () => {
+    const folder = await tempFolder();
+    const opened = await openOutbox(folder, { ...limits, backlogEntries: 30 });
+    const { outbox } = opened;
+    await outbox.append(triggers(29));
+    outbox.passBacklog();
+    expect(outbox.epochs()).toHaveLength(1);
+    const old = current(outbox);
+    // A batch that is being written when the epoch changes belongs to the old one.
+    const writing = outbox.append(triggers(1));
+    outbox.passBacklog();
+    outbox.passBacklog();
+    const fresh = triggers(2);
+    await Promise.all([writing, outbox.append(fresh)]);
+    expect(outbox.epochs()).toEqual([
+      { id: old.id, first: 1, last: 30 },
+      { id: expect.not.stringMatching(old.id), first: 1, last: 2 },
+    ]);
+    expect(plain(await outbox.read(current(outbox).id, 1, 10, 10_000))).toEqual(numbered(fresh));
+    const again = await reopen(opened, folder);
+    expect(again.outbox.epochs().map(({ last }) => last)).toEqual([30, 2, 0]);
+    expect(again.outbox.figures().entries).toBe(32);
+  });
+
+  test("that grows behind none that is older is passed without waiting for a hello; then it waits", async () => {
+    const { outbox } = await openOutbox(await tempFolder(), limits);
+    for (let i = 0; i < 45; i++) await outbox.append(triggers(1));
+    expect(outbox.epochs().map(({ last }) => last)).toEqual([10, 35]);
+    const [old] = outbox.epochs();
+    await outbox.receipted(old?.id ?? "", 10);
+    await outbox.append(triggers(1));
+    expect(outbox.epochs().map(({ last }) => last)).toEqual([10, 35, 1]);
+  });
+
+  test("is told of when it is receipted to its end, and only then", async () => {
+    const { outbox } = await openOutbox(await tempFolder(), limits);
+    let told = 0;
+    outbox.onDrained(() => told++);
+    await outbox.append(triggers(10));
+    const old = current(outbox).id;
+    await outbox.append(triggers(3));
+    await outbox.receipted(old, 9);
+    await outbox.receipted(current(outbox).id, 3);
+    expect(told).toBe(0);
+    await outbox.receipted(old, 10);
+    await outbox.receipted(old, 10);
+    expect(told).toBe(1);
+  });
+
+  test("whose last batch is still being written keeps its place although all before it is deleted", async () => {
+    const { outbox } = await openOutbox(await tempFolder(), { ...limits, keepBytes: 0 });
+    for (let i = 0; i < 10; i++) await outbox.append(triggers(1, "x".repeat(120_000)));
+    const old = current(outbox).id;
+    await outbox.receipted(old, 10);
+    const deleting = outbox.append([]);
+    const writing = outbox.append(triggers(10));
+    outbox.passBacklog();
+    expect(current(outbox).id).not.toBe(old);
+    await Promise.all([deleting, writing]);
+    expect(outbox.epochs()[0]).toEqual({ id: old, first: 11, last: 20 });
+    expect(await outbox.read(old, 11, 100, 100_000)).toHaveLength(10);
+  });
+});

@@ -1,5 +1,6 @@
 /** The sender's bookkeeping, step by step. */
 import { describe, expect, test } from "vitest";
+import { drainLimits } from "../../../../shared/link/drain.ts";
 import { type Fetch, SenderLedger, type Window } from "../../../../shared/link/ledger.ts";
 import type { NumberedEntry } from "../../../../shared/link/ports.ts";
 import type { Credit, Receipt } from "../../../../shared/wire/messages.ts";
@@ -34,7 +35,7 @@ function begun(
   const last = new Map(Object.entries(epochs));
   /** Sends what the ledger asks for; the packet's wire size is 10 times its entries. */
   const send = (size = 100, now = 0) => {
-    const fetch = ledger.next();
+    const fetch = ledger.next(now);
     if (fetch === null) return null;
     const end = Math.min(fetch.from + fetch.maxEntries - 1, last.get(fetch.epoch) ?? 0);
     const read: NumberedEntry[] = [];
@@ -109,7 +110,7 @@ describe("receipts", () => {
     send();
     expect(receipt(8)).toEqual({ progress: { epoch: "a", upTo: 8 } });
     expect(receipt(4, { credit: { entries: 0, bytes: 0 } })).toEqual({ ignored: "stale" });
-    expect(ledger.next()).toMatchObject({ from: 9 });
+    expect(ledger.next(0)).toMatchObject({ from: 9 });
   });
   test("free the room of every packet they cover, also when those in between got none of their own", () => {
     const { send, receipt } = begun();
@@ -132,7 +133,7 @@ describe("receipts", () => {
     send();
     send();
     expect(receipt(3, { resend: true })).toEqual({ progress: { epoch: "a", upTo: 3 } });
-    expect(ledger.next()).toMatchObject({ from: 4 });
+    expect(ledger.next(0)).toMatchObject({ from: 4 });
   });
   test("with resend below an earlier receipt ask for a new hello", () => {
     const { send, receipt } = begun();
@@ -149,7 +150,7 @@ describe("a session begins", () => {
       { epoch: "a", upTo: 5 },
       { epoch: "b", upTo: 4 },
     ]);
-    expect(ledger.next()).toMatchObject({ epoch: "b", from: 5 });
+    expect(ledger.next(0)).toMatchObject({ epoch: "b", from: 5 });
   });
   test("with marks beyond the ledger, which are reported", () => {
     const { outcome } = begun({ epochs: { a: 5 }, marks: { a: 7 } });
@@ -162,16 +163,16 @@ describe("a session begins", () => {
       jitter: () => 0,
     });
     ledger.grown([{ id: "a", first: 1, last: 5 }], new Set());
-    expect(ledger.next()).toBe(null);
+    expect(ledger.next(0)).toBe(null);
     ledger.begin([{ id: "a", first: 1, last: 5 }], new Map(), plenty);
-    expect(ledger.next()).not.toBe(null);
+    expect(ledger.next(0)).not.toBe(null);
     ledger.end();
-    expect(ledger.next()).toBe(null);
+    expect(ledger.next(0)).toBe(null);
     expect(ledger.wakeAt(0)).toBe(null);
   });
   test("and what was read for the one before is not sent in it", () => {
     const { ledger } = begun();
-    const fetch = ledger.next() as Fetch;
+    const fetch = ledger.next(0) as Fetch;
     ledger.begin([{ id: "a", first: 1, last: 20 }], new Map([["a", 10]]), plenty);
     expect(ledger.admit(fetch, [entry(1)])).toEqual([]);
   });
@@ -179,18 +180,84 @@ describe("a session begins", () => {
 
 describe("epochs", () => {
   test("the oldest and the current take turns; those between wait", () => {
-    const { send, receipt } = begun({ epochs: { a: 8, b: 8, c: 8 } });
-    const sent = [send()?.epoch, send()?.epoch];
+    const { send, receipt } = begun({ epochs: { a: 4, b: 8, c: 12 } });
+    const sent = [send(), send()];
     for (const [epoch, upTo] of [
       ["c", 4],
-      ["a", 4],
+      ["a", 2],
       ["c", 8],
-      ["a", 8],
+      ["a", 4],
     ] as const) {
       receipt(upTo, { epoch });
-      sent.push(send()?.epoch);
+      sent.push(send());
     }
-    expect(sent).toEqual(["c", "a", "c", "a", "b", "b"]);
+    expect(sent).toMatchObject([
+      { epoch: "c", first: 1 },
+      { epoch: "a", first: 1 },
+      { epoch: "c", first: 5 },
+      { epoch: "a", first: 3 },
+      { epoch: "c", first: 9 },
+      { epoch: "b", first: 1 },
+    ]);
+  });
+  test("old ones have a quarter of the window on their way, whether or not there is anything fresh", () => {
+    const { send, receipt } = begun({ epochs: { a: 50, b: 0 } });
+    expect([send(), send()]).toEqual([{ epoch: "a", first: 1, entries: 2 }, null]);
+    receipt(2);
+    expect([send(), send()]).toEqual([{ epoch: "a", first: 3, entries: 2 }, null]);
+  });
+  test("fresh entries pass a backlog that waits for receipts, and an old one too large for its share", () => {
+    const { send, ledger } = begun({ epochs: { a: 50, b: 3 }, window: { entries: 100, bytes: 2_000 } });
+    ledger.receipt({ v: 1, epoch: "b", upTo: 3, credit: plenty, auth: null }, 0);
+    expect(send(300)).toEqual({ epoch: "a", first: 1, entries: 1 });
+    ledger.grown([{ id: "b", first: 1, last: 6 }], new Set());
+    const fetch = ledger.next(0) as Fetch;
+    expect(fetch.epoch).toBe("b");
+    ledger.sent("b", ledger.admit(fetch, [entry(4, 300)]), 1, 0);
+    const old = ledger.next(0) as Fetch;
+    expect(old.epoch).toBe("a");
+    expect(ledger.admit(old, [entry(2, 300)])).toEqual([]);
+    expect(ledger.passes(old)).toBe(true);
+    expect(ledger.next(0)).toMatchObject({ epoch: "b", from: 5 });
+  });
+  test("an old entry larger than the share of old ones goes when nothing else is on its way", () => {
+    const { send, receipt } = begun({ epochs: { a: 2, b: 0 }, window: { entries: 100, bytes: 1_000 } });
+    expect(send(900)).toEqual({ epoch: "a", first: 1, entries: 1 });
+    expect(send(900)).toBe(null);
+    receipt(1);
+    expect(send(900)).toEqual({ epoch: "a", first: 2, entries: 1 });
+  });
+  test("a backlog drains at its pace, however quickly it is receipted; fresh entries do not wait for it", () => {
+    const { send, receipt, ledger } = begun({
+      epochs: { a: 10_000, b: 0 },
+      window: { entries: 1_000, bytes: 1_000_000 },
+    });
+    const drained = (from: number, to: number) => {
+      let entries = 0;
+      let upTo = 0;
+      for (let now = from; now < to; now += 10) {
+        for (let sent = send(100, now); sent !== null; sent = send(100, now)) {
+          entries += sent.entries;
+          upTo = sent.first + sent.entries - 1;
+          receipt(upTo, {}, now);
+        }
+      }
+      return entries;
+    };
+    drained(0, 1_000);
+    const perSecond = drained(1_000, 4_000) / 3;
+    expect(perSecond).toBeGreaterThan(drainLimits.entriesPerSecond * 0.9);
+    expect(perSecond).toBeLessThan(drainLimits.entriesPerSecond * 1.1);
+    // Whatever it says it waits for, it can have then.
+    const last = 3_990;
+    send(100, last);
+    const at = ledger.drainAt(last) ?? 0;
+    expect(at).toBeGreaterThan(last);
+    expect(ledger.next(at - 1)).toBe(null);
+    expect(ledger.next(at)).not.toBe(null);
+    expect(ledger.drainAt(at)).toBe(null);
+    ledger.grown([{ id: "b", first: 1, last: 1 }], new Set());
+    expect(ledger.next(at)).toMatchObject({ epoch: "b" });
   });
   test("one that appears is sent, unless the hello left it out", () => {
     const { ledger, send, receipt } = begun({ epochs: { a: 1 } });
@@ -203,7 +270,7 @@ describe("epochs", () => {
       ],
       new Set(["b"]),
     );
-    expect(ledger.next()).toMatchObject({ epoch: "c", from: 1 });
+    expect(ledger.next(0)).toMatchObject({ epoch: "c", from: 1 });
   });
   test("the ledger is drained when every epoch it knows is receipted", () => {
     const { ledger, receipt } = begun({ epochs: { a: 1 } });
@@ -276,16 +343,16 @@ describe("a refused packet", () => {
   });
   test("that holds nothing but a void is not parked: the epoch waits for the next session", () => {
     const { ledger, receipt } = begun();
-    const fetch = ledger.next() as Fetch;
+    const fetch = ledger.next(0) as Fetch;
     const stand = {
       ...entry(1),
       entry: { id: "v", at: "", kind: "void", from: 1, to: 1, reason: "" },
     } as const;
     ledger.sent("a", ledger.admit(fetch, [stand]), 10, 0);
     expect(receipt(0, refuse(1, 10))).toEqual({});
-    expect(ledger.next()).toBe(null);
+    expect(ledger.next(0)).toBe(null);
     ledger.begin([{ id: "a", first: 1, last: 20 }], new Map(), plenty);
-    expect(ledger.next()).toMatchObject({ from: 1 });
+    expect(ledger.next(0)).toMatchObject({ from: 1 });
   });
   test("waits until every one of its entries is parked", () => {
     const { ledger, send, receipt } = begun({ window: { entries: 2, bytes: 10_000 } });
@@ -294,9 +361,9 @@ describe("a refused packet", () => {
     receipt(0, refuse(2, 10));
     receipt(0, refuse(1, 10));
     ledger.parked("a", 2);
-    expect(ledger.next()).toBe(null);
+    expect(ledger.next(0)).toBe(null);
     ledger.parked("a", 1);
-    expect(ledger.next()).toMatchObject({ from: 1 });
+    expect(ledger.next(0)).toMatchObject({ from: 1 });
   });
   test("once passed lets packets grow again", () => {
     const { send, receipt } = begun();
