@@ -243,6 +243,7 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
       runners,
       limits: defaultQueueLimits,
       onAssignments: () => applier.changed(),
+      onRoom: () => link?.grant(),
       log,
       packs: applier,
       datastore,

@@ -94,6 +94,7 @@ export async function startSimulatedAgent(options: SimulatedAgentOptions): Promi
     ],
     limits: defaultQueueLimits,
     onAssignments: () => {},
+    onRoom: () => link?.grant(),
     log,
     packs: { ensurePack: nothing, packConfig: nothing },
     datastore: nothing,

@@ -43,7 +43,7 @@ import { apiKeyOf, writeApiFile } from "./http/api-file-fs.ts";
 import { listenApi } from "./http/listen-http.ts";
 import { createApi } from "./http/server-http.ts";
 import { createAgentInbox } from "./intake/agent-inbox.ts";
-import { createCreditSource } from "./intake/credit.ts";
+import { createIntakeBudget } from "./intake/credit.ts";
 import { createIntakeJournal } from "./intake/intake-journal.ts";
 import { openIntakeRecords } from "./intake/intake-journal-fs.ts";
 import { LetterDesk } from "./intake/letter-desk.ts";
@@ -149,10 +149,12 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     const contextOf = takeContexts({ ...base, judge, restoredAtMs });
     const records = openIntakeRecords(options.data);
     teardown.add("intake records", () => records.close());
-    const credit = createCreditSource({
-      connected: () => links.connectedCount,
+    const budget = createIntakeBudget({
+      fleet: () => Math.max(links.connectedCount, registry.all().length),
       figures: () => store.figures(),
+      wake: (agent) => links.grant(agent),
     });
+    store.subscribeChanges(() => budget.goOn());
     const telling = new Telling({ ...base, registry });
     teardown.add("telling agents their packs", () => telling.close());
     const openWork = new OpenWork({
@@ -196,7 +198,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
           ...base,
           claim,
           lost,
-          credit,
+          budget: budget.of(agent),
           context: async (nowMs) => {
             const found = await contextOf(agent, nowMs);
             if (found === null)
@@ -270,7 +272,11 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
         mqtt,
         broker: options.brokerUrl === null ? "embedded" : "external",
       },
-      health: () => ({ store: store.figures(), broker: { ...transport.stats(), reached: reached() } }),
+      health: () => ({
+        store: store.figures(),
+        intake: budget.figures(),
+        broker: { ...transport.stats(), reached: reached() },
+      }),
     });
     const key = await apiKeyOf(options.data, systemRandom);
     const api = createApi({

@@ -51,6 +51,8 @@ export interface RegisterRequest {
 /** Every method validates its input and throws a PetrelError that leaves the state untouched. */
 /** What works, as far as this process knows; asked for without touching the disk. */
 export interface HubHealth {
+  /** Of what agents have sent and is not on disk yet: bytes, and agents that were told to wait. */
+  readonly intake: { readonly bytes: number; readonly paused: number };
   readonly store: {
     /** Requests that wait for a batch. */
     readonly queued: number;

@@ -26,6 +26,8 @@ export interface ActionsOptions extends Omit<WorkerOptions, "journal" | "runners
   readonly runners: readonly Runner[];
   readonly limits: QueueLimits;
   readonly onAssignments: () => void;
+  /** Requests are taken again after the credit was nothing. */
+  readonly onRoom: () => void;
   readonly log: Logger;
 }
 
@@ -51,6 +53,7 @@ export class Actions {
     this.#worker = new Worker({ ...options, journal: this.#journal, runners });
     this.#scheduler = new Scheduler({
       limits: options.limits,
+      onRoom: options.onRoom,
       run: (execution) => this.#worker.run(execution),
       log,
     });

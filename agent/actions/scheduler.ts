@@ -7,14 +7,20 @@ export interface SchedulerOptions {
   readonly limits: QueueLimits;
   /** The whole life of one execution, until it is settled or put back; never rejects in the course of things. */
   readonly run: (execution: string) => Promise<void>;
+  /** There is room again after `credit` was nothing. */
+  readonly onRoom: () => void;
   readonly log: Logger;
 }
+
+/** The part of the queue that must be free before the hub is told so: it should not hear of each place. */
+const roomShare = 0.01;
 
 export class Scheduler implements Component {
   readonly name = "scheduler";
   readonly #options: SchedulerOptions;
   readonly #queue: RunQueue;
   #handsOut = false;
+  #wasFull = false;
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
@@ -45,15 +51,28 @@ export class Scheduler implements Component {
 
   /** Takes a waiting execution out; false when it does not wait. */
   withdraw(execution: string): boolean {
-    return this.#queue.withdraw(execution);
+    const withdrawn = this.#queue.withdraw(execution);
+    this.#tellRoom();
+    return withdrawn;
   }
 
   credit(): { readonly entries: number; readonly bytes: number } {
-    return this.#queue.credit();
+    const credit = this.#queue.credit();
+    if (credit.entries < 1 || credit.bytes < 1) this.#wasFull = true;
+    return credit;
   }
 
   figures(): { readonly waiting: number; readonly running: number } {
     return { waiting: this.#queue.waitingCount, running: this.#queue.runningCount };
+  }
+
+  #tellRoom(): void {
+    if (!this.#wasFull) return;
+    const { maxOpen, maxOpenBytes } = this.#options.limits;
+    const { entries, bytes } = this.#queue.credit();
+    if (entries < maxOpen * roomShare || bytes < maxOpenBytes * roomShare) return;
+    this.#wasFull = false;
+    this.#options.onRoom();
   }
 
   #handOut(): void {
@@ -67,6 +86,7 @@ export class Scheduler implements Component {
         })
         .finally(() => {
           this.#queue.finish(next.execution);
+          this.#tellRoom();
           this.#handOut();
         });
     }

@@ -86,6 +86,11 @@ export class AgentLinks {
     session.disconnected();
   }
 
+  /** There is room again for what this agent sends. */
+  grant(id: string): void {
+    this.#sessions.get(id)?.grant();
+  }
+
   /** What comes from an agent that is not connected (its last will, say) is nothing that a link wants to hear. */
   receive(id: string, kind: TopicKind, bytes: Uint8Array): void {
     if (!this.#isClosed && kind !== "presence") this.#sessions.get(id)?.receive(kind, bytes);

@@ -136,6 +136,11 @@ export class AgentSession {
     void this.#held?.outbox.refresh();
   }
 
+  /** There is room again for what it sends. */
+  grant(): void {
+    this.#held?.link.grant();
+  }
+
   /** The store writes again: the agent need not wait for its next probe to hear so. */
   goOn(): void {
     this.refresh();

@@ -29,6 +29,8 @@ const rows: readonly Row[] = [
     "How long the last batch took to be on disk.",
     ({ store }) => store.lastBatchMs / 1000,
   ],
+  ["petrel_intake_bytes", "gauge", "Sent by agents, not on disk yet.", ({ intake }) => intake.bytes],
+  ["petrel_intake_paused_agents", "gauge", "Agents told to wait.", ({ intake }) => intake.paused],
   ["petrel_agents", "gauge", "Agents known.", ({ agents }) => agents.total],
   ["petrel_agents_online", "gauge", "Agents connected.", ({ agents }) => agents.online],
   [

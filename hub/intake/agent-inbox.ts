@@ -2,8 +2,9 @@
 import { timestamp } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import type { Inbox, NumberedEntry, TakeOutcome } from "../../shared/link/ports.ts";
-import type { Credit, UpEntry } from "../../shared/wire/messages.ts";
+import type { UpEntry } from "../../shared/wire/messages.ts";
 import type { Claim, Effect, Store } from "../store/store.ts";
+import type { AgentBudget } from "./credit.ts";
 import { type TakeContext, takeEntries } from "./take-entries.ts";
 
 export interface AgentInboxOptions {
@@ -17,7 +18,7 @@ export interface AgentInboxOptions {
   readonly now: () => number;
   readonly newId: () => string;
   /** The agent's share of the hub's memory budget. */
-  readonly credit: () => Credit;
+  readonly budget: AgentBudget;
   /** Told after a take is on disk. */
   readonly taken: (effects: readonly Effect[]) => void;
 }
@@ -80,6 +81,7 @@ export function createAgentInbox(options: AgentInboxOptions): Inbox<UpEntry> {
         },
       ]);
     },
-    credit: options.credit,
+    credit: () => options.budget.credit(),
+    room: options.budget.room,
   };
 }

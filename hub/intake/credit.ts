@@ -1,25 +1,85 @@
-/** How much each agent may have on its way to the hub: one memory budget, divided among those connected. */
+/** How much each agent may have on its way to the hub: one memory budget, divided among the fleet. No I/O. */
+import type { SharedRoom } from "../../shared/link/ports.ts";
 import type { Credit } from "../../shared/wire/messages.ts";
 
-export interface CreditOptions {
-  readonly connected: () => number;
+export interface IntakeBudgetOptions {
+  /** Agents that may come at any time, connected or not: after a restart all of them do at once. */
+  readonly fleet: () => number;
   readonly figures: () => { readonly queued: number; readonly failed: boolean };
+  /** The agent was told to pause, or a packet of it was dropped, and there is room again: it is to be told so. */
+  readonly wake: (agent: string) => void;
+  /** Of packets' text; in memory an entry takes a few times as much. */
+  readonly bytes?: number;
 }
 
-/** Bytes of packets that all agents together may have in the hub's memory. */
-const budgetBytes = 128 * 1024 * 1024;
-/** An agent always gets at least one packet's worth, or a large fleet would stand still. */
-const leastBytes = 256 * 1024;
+export interface AgentBudget {
+  credit(): Credit;
+  readonly room: SharedRoom;
+}
+
+export interface IntakeBudget {
+  /** To be kept as long as the agent's link. */
+  of(agent: string): AgentBudget;
+  /** The database has written something: looks whether those that pause may go on. */
+  goOn(): void;
+  /** Bytes of packets that wait, and agents that were told to. */
+  figures(): { readonly bytes: number; readonly paused: number };
+}
+
+const budgetBytes = 64 * 1024 * 1024;
+/** So little that ten thousand agents stay near the budget; one entry is always admitted. */
+const leastBytes = 8 * 1024;
 const mostBytes = 4 * 1024 * 1024;
 const mostEntries = 1_024;
 /** Requests waiting for the database beyond which nothing more is asked for. */
 const fullAt = 20_000;
 
-export function createCreditSource({ connected, figures }: CreditOptions): () => Credit {
-  return () => {
+/**
+ * Credit is what an agent is told; `enter` is what holds, whatever an agent believes or pretends. Whoever was told to
+ * pause is woken in the order of asking, about as many as there is room for.
+ */
+export function createIntakeBudget(options: IntakeBudgetOptions): IntakeBudget {
+  const { fleet, figures, wake, bytes: total = budgetBytes } = options;
+  let held = 0;
+  const paused = new Set<string>();
+  const share = () => Math.min(mostBytes, Math.max(leastBytes, Math.floor(total / Math.max(1, fleet()))));
+  const isBlocked = () => {
     const { queued, failed } = figures();
-    if (failed || queued > fullAt) return { entries: 0, bytes: 0 };
-    const share = Math.floor(budgetBytes / Math.max(1, connected()));
-    return { entries: mostEntries, bytes: Math.min(mostBytes, Math.max(leastBytes, share)) };
+    return failed || queued > fullAt || held >= total;
+  };
+  const wakeSome = (most: number) => {
+    if (paused.size === 0 || isBlocked()) return;
+    for (const agent of [...paused].slice(0, most)) {
+      paused.delete(agent);
+      wake(agent);
+    }
+  };
+  return {
+    of: (agent) => ({
+      credit() {
+        if (isBlocked()) {
+          paused.add(agent);
+          return { entries: 0, bytes: 0 };
+        }
+        return { entries: mostEntries, bytes: Math.min(share(), total - held) };
+      },
+      room: {
+        enter(bytes) {
+          if (held > 0 && held + bytes > total) {
+            paused.add(agent);
+            return false;
+          }
+          held += bytes;
+          return true;
+        },
+        leave(bytes) {
+          held -= bytes;
+          // Once all is free, all of them: those that were woken last may have gone away, and will give nothing back.
+          wakeSome(held === 0 ? paused.size : Math.max(1, Math.ceil(bytes / share())));
+        },
+      },
+    }),
+    goOn: () => wakeSome(Math.max(1, Math.floor((total - held) / share()))),
+    figures: () => ({ bytes: held, paused: paused.size }),
   };
 }

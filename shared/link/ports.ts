@@ -42,6 +42,13 @@ export type TakeOutcome =
   /** The mark had moved meanwhile (or belongs to another process now); `upTo` is where it stands. */
   | { readonly taken: false; readonly upTo: number };
 
+/** Memory that several links share, for what has come and is not on disk yet. */
+export interface SharedRoom {
+  /** False when there is no room: the packet is dropped. `LedgerReceiver.grant` is to be called once there is. */
+  enter(bytes: number): boolean;
+  leave(bytes: number): void;
+}
+
 /** The receiver's storage and effects. */
 export interface Inbox<E extends Entry = Entry> {
   /** The mark of each epoch; 0 for one never heard of. */
@@ -55,6 +62,8 @@ export interface Inbox<E extends Entry = Entry> {
   gap(epoch: string, from: number, to: number, reason: string): Promise<void>;
   /** How much it would take now; asked for at each receipt. */
   credit(): { readonly entries: number; readonly bytes: number };
+  /** Left out by a side that has one peer only. */
+  readonly room?: SharedRoom;
 }
 
 /** The network side of one agent's link; carries bytes, promises nothing. */

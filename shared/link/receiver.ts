@@ -37,6 +37,7 @@ type Job<E extends Entry> =
 /** One take at most of this many: what waits in the queue is merged, which makes few large batches under load. */
 const mergedEntries = 1_024;
 const mergedBytes = 1024 * 1024;
+const maxTurnedAway = 16;
 /** Marks kept in memory; a peer that invents epochs gains nothing by it. */
 const maxMarks = 4_096;
 /** Jobs that wait. Entries are bounded by the credit; probes, refusals and hellos carry none. */
@@ -53,6 +54,11 @@ export class LedgerReceiver<E extends Entry = Entry> {
   /** The most that was ever granted: what the peer may have on its way. */
   #granted: Credit = { entries: 0, bytes: 0 };
   #lastEpoch: string | null = null;
+  /** Packets went beyond the own window: what was dropped is asked for when the queue is empty. */
+  #isCut = false;
+  /** Epochs of which packets were dropped. */
+  readonly #turnedAway = new Set<string>();
+  #granting = false;
   #running: Promise<void> | null = null;
   #suspect: IntakeRecord | null | undefined;
   #closed = false;
@@ -69,7 +75,14 @@ export class LedgerReceiver<E extends Entry = Entry> {
       entries + packet.entries.length > Math.min(window.entries, this.#granted.entries) ||
       bytes + more > Math.min(window.bytes, this.#granted.bytes);
     // Beyond the credit: it will be asked for again when there is room. One packet is always admitted.
-    if ((over && entries > 0) || this.#queue.length >= maxJobs) return;
+    if (this.#closed) || this.#queue.length >= maxJobs) return;
+    const cut = over && entries > 0;
+    if (cut || (more > 0 && this.#options.inbox.room?.enter(more) === false)) {
+      this.#isCut ||= cut;
+      // The peer may name any epoch it likes; of the one it gets nowhere with it asks by itself.
+      if (this.#turnedAway.size < maxTurnedAway) this.#turnedAway.add(packet.epoch);
+      return;
+    }
     const last = this.#queue.at(-1);
     const repeated =
       packet.entries.length === 0 && last?.type === "packet" && last.packet.epoch === packet.epoch;
@@ -123,9 +136,24 @@ export class LedgerReceiver<E extends Entry = Entry> {
     });
   }
 
-  /** Tells the peer of fresh credit, should it wait for it. */
+  /**
+   * Tells the peer of fresh credit, should it wait for it, and asks again for what was dropped for want of room. In
+   * turn with the takes: a receipt that named a mark too low would count as an old one, and its credit for nothing.
+   */
   grant(): void {
-    if (this.#lastEpoch !== null) this.#receipt(this.#lastEpoch, this.#marks.get(this.#lastEpoch) ?? 0);
+    if (this.#granting) return;
+    this.#granting = true;
+    this.#push({
+      type: "other",
+      run: async () => {
+        this.#granting = false;
+        const away = [...this.#turnedAway];
+        this.#turnedAway.clear();
+        for (const epoch of away) this.#receipt(epoch, await this.#mark(epoch), { resend: true });
+        const last = this.#lastEpoch;
+        if (last !== null && !away.includes(last)) this.#receipt(last, await this.#mark(last));
+      },
+    });
   }
 
   /** Forgets what is queued; a take that has begun is finished. */
@@ -183,9 +211,10 @@ export class LedgerReceiver<E extends Entry = Entry> {
       this.#marks.set(epoch, mark);
       plan = planTake(mark, packets);
     }
-    for (const { entries } of packets) {
-      this.#queued.entries -= entries.length;
-      this.#queued.bytes -= sizeOf(entries);
+    for (const { entries } of packets) this.#release(entries.length, sizeOf(entries));
+    if (this.#isCut && this.#queued.entries === 0) {
+      this.#isCut = false;
+      this.grant();
     }
     this.#lastEpoch = epoch;
     const missing = plan.hole || plan.entries.length > 0;
@@ -266,9 +295,17 @@ export class LedgerReceiver<E extends Entry = Entry> {
     return { entries, bytes };
   }
 
+  /** Never more than is held: what is being taken when all is dropped is given back once. */
+  #release(entries: number, bytes: number): void {
+    const held = this.#queued;
+    const back = Math.min(bytes, held.bytes);
+    this.#queued = { entries: Math.max(0, held.entries - entries), bytes: held.bytes - back };
+    if (back > 0) this.#options.inbox.room?.leave(back);
+  }
+
   #dropPackets(): void {
     this.#queue = this.#queue.filter(({ type }) => type === "other");
-    this.#queued = { entries: 0, bytes: 0 };
+    this.#release(this.#queued.entries, this.#queued.bytes);
   }
 }
 

@@ -35,6 +35,7 @@ export const noBlobs = async (digest: string): Promise<never> => {
 
 export const wellHub: HubHealth = {
   store: { queued: 0, batches: 7, lastBatchMs: 1.5, failed: false },
+  intake: { bytes: 0, paused: 0 },
   broker: { agents: 1, received: 5, sent: 4, dropped: 3, takeovers: 2, refused: {}, reached: true },
 };
 

@@ -54,6 +54,7 @@ async function agent(changes: Partial<ActionsOptions> = {}, folder?: string) {
     runners: allRunners(home, { termGraceMs: 300 }),
     limits: { concurrency: 2, maxOpen: 100, maxOpenBytes: 1_000_000 },
     onAssignments: () => {},
+    onRoom: () => {},
     log: silentLogger,
     packs: {
       ensurePack: async (ref) => {

@@ -5,6 +5,7 @@ import type { HubFigures } from "../../../../hub/operations.ts";
 
 const figures = (over: { failed?: boolean; reached?: boolean } = {}): HubFigures => ({
   store: { queued: 11, batches: 12, lastBatchMs: 2.5, failed: over.failed ?? false },
+  intake: { bytes: 0, paused: 0 },
   broker: {
     agents: 1,
     received: 13,

@@ -1,7 +1,7 @@
 /** The receiving end: what it answers, when, and what it does to an entry that kills it. */
 import { describe, expect, test } from "vitest";
 import type { IntakeJournal, IntakeRecord } from "../../../../shared/link/poison.ts";
-import type { Inbox, NumberedEntry } from "../../../../shared/link/ports.ts";
+import type { Inbox, NumberedEntry, SharedRoom } from "../../../../shared/link/ports.ts";
 import { LedgerReceiver } from "../../../../shared/link/receiver.ts";
 import { silentLogger } from "../../../../shared/log.ts";
 import type { Hello, Receipt } from "../../../../shared/wire/messages.ts";
@@ -35,7 +35,10 @@ interface Disk {
 }
 const emptyDisk = (): Disk => ({ marks: new Map(), taken: [], gaps: [], record: null, dead: [] });
 
-function receiver(disk: Disk = emptyDisk(), options: { deadly?: number; journal?: boolean } = {}) {
+function receiver(
+  disk: Disk = emptyDisk(),
+  options: { deadly?: number; journal?: boolean; room?: SharedRoom } = {},
+) {
   const receipts: Omit<Receipt, "v" | "auth">[] = [];
   const state = { fails: 0, credit: { entries: 1_000, bytes: 100_000 }, taking: [] as number[][] };
   const inbox: Inbox = {
@@ -60,6 +63,7 @@ function receiver(disk: Disk = emptyDisk(), options: { deadly?: number; journal?
       disk.marks.set(epoch, to);
     },
     credit: () => state.credit,
+    ...(options.room && { room: options.room }),
   };
   const journal: IntakeJournal = {
     read: async () => disk.record,
@@ -185,15 +189,29 @@ describe("receipts", () => {
     const { part, receipts, state, idle, hello } = receiver();
     await part.answer(hello([{ id: "e", first: 1, last: 4 }]));
     part.grant();
+    await idle();
     state.credit = { entries: 5, bytes: 6 };
     part.packet(packet(1, 1, "f"));
     await idle();
     part.grant();
+    part.grant();
+    await idle();
     expect(receipts.map(({ epoch, upTo, credit }) => [epoch, upTo, credit.entries])).toEqual([
       ["e", 0, 1_000],
       ["f", 1, 5],
       ["f", 1, 5],
     ]);
+  });
+  test("grant fresh credit at the true mark, also after the disk had failed", async () => {
+    const { part, receipts, state, idle } = receiver();
+    part.packet(packet(1, 3));
+    await idle();
+    state.fails = 1;
+    part.packet(packet(4, 1));
+    await idle();
+    part.grant();
+    await idle();
+    expect(receipts.map(({ upTo }) => upTo)).toEqual([3, 3]);
   });
 });
 
@@ -245,7 +263,41 @@ describe("what is queued", () => {
     expect(receipts.length).toBeLessThanOrEqual(1_100);
     expect(receipts.length).toBeGreaterThan(0);
   });
-
+  test("shares its room with other links; what finds none is asked for again when there is", async () => {
+    let free = 0;
+    const room = {
+      enter(bytes: number) {
+        if (free < bytes) return false;
+        free -= bytes;
+        return true;
+      },
+      leave(bytes: number) {
+        free += bytes;
+      },
+    };
+    const { part, receipts, disk, idle, state } = receiver(emptyDisk(), { room });
+    part.packet(packet(1, 2));
+    await idle();
+    expect([disk.taken, receipts]).toEqual([[], []]);
+    free = 300;
+    part.grant();
+    await idle();
+    expect(receipts).toEqual([{ epoch: "e", upTo: 0, credit: state.credit, resend: true }]);
+    part.packet(packet(1, 2));
+    part.packet(packet(3, 1));
+    part.packet(packet(4, 1));
+    await idle();
+    expect([disk.taken, free]).toEqual([[1, 2, 3], 300]);
+    // Whatever becomes of a take, its room is given back, and once.
+    state.fails = 1;
+    part.packet(packet(4, 3));
+    await idle();
+    expect(free).toBe(300);
+    part.packet(packet(4, 3));
+    await part.close();
+    part.packet(packet(7, 1));
+    expect(free).toBe(300);
+  });
   test("is forgotten at the end, but a take that has begun is finished", async () => {
     const { part, disk } = receiver();
     part.packet(packet(1, 1));
