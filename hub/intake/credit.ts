@@ -79,7 +79,9 @@ export function createIntakeBudget(options: IntakeBudgetOptions): IntakeBudget {
         },
       },
     }),
-    goOn: () => wakeSome(Math.max(1, Math.floor((total - held) / share()))),
+    goOn() {
+      if (paused.size > 0) wakeSome(Math.max(1, Math.floor((total - held) / share())));
+    },
     figures: () => ({ bytes: held, paused: paused.size }),
   };
 }

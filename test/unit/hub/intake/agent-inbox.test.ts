@@ -47,7 +47,10 @@ function inbox(answers: readonly (TakeInResult | Error)[]) {
     }),
     now: () => noon,
     newId: () => "made",
-    credit: () => ({ entries: 1, bytes: 1 }),
+    budget: {
+      credit: () => ({ entries: 1, bytes: 1 }),
+      room: { enter: () => true, leave: () => {} },
+    },
     taken: (effects) => events.push(`told of ${effects.length}`),
   });
   return { inbox: made, events, takes };
