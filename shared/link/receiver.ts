@@ -75,7 +75,7 @@ export class LedgerReceiver<E extends Entry = Entry> {
       entries + packet.entries.length > Math.min(window.entries, this.#granted.entries) ||
       bytes + more > Math.min(window.bytes, this.#granted.bytes);
     // Beyond the credit: it will be asked for again when there is room. One packet is always admitted.
-    if (this.#closed) || this.#queue.length >= maxJobs) return;
+    if (this.#closed || this.#queue.length >= maxJobs) return;
     const cut = over && entries > 0;
     if (cut || (more > 0 && this.#options.inbox.room?.enter(more) === false)) {
       this.#isCut ||= cut;
