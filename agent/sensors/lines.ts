@@ -1,5 +1,6 @@
-/** Cuts a stream of bytes into lines of bounded length. */
+/** Lines of the sensor protocol: messages to lines, and a stream of bytes cut into lines of bounded length. */
 import { isUtf8 } from "node:buffer";
+import type { AgentMessage, SensorMessage } from "./messages.ts";
 
 /** Bytes a line of the sensor protocol may have; a longer one is dropped and counted, never buffered. */
 export const maxLineBytes = 1024 * 1024;
@@ -73,4 +74,9 @@ export class LineCutter {
     if (whole.length === 0) return null;
     return { kind: "line", text: whole.toString("utf8"), clean: isUtf8(whole), bytes };
   }
+}
+
+/** The message as a line with its line end. JSON escapes line ends inside texts, so there is exactly one. */
+export function encodeLine(message: AgentMessage | SensorMessage): string {
+  return `${JSON.stringify(message)}\n`;
 }

@@ -27,8 +27,12 @@ let polling: Promise<void> = Promise.resolve();
 let isRunOver = false;
 let isEnding = false;
 
+function sendLine(line: string): void {
+  if (channel.writable) channel.write(line);
+}
+
 function send(message: SensorMessage): void {
-  if (channel.writable) channel.write(`${JSON.stringify(message)}\n`);
+  sendLine(`${JSON.stringify(message)}\n`);
 }
 
 /** Ends the process once everything sent has left it. */
@@ -93,7 +97,7 @@ async function load(start: StartMessage, from: ProtocolSensorService): Promise<S
 
 async function live(start: StartMessage): Promise<void> {
   const ready = new ProtocolSensorService({
-    send,
+    send: sendLine,
     window: start.window,
     pollInterval: start.poll_interval ?? defaultPollInterval,
     onPending: holdLoop,

@@ -191,8 +191,3 @@ export function datastoreProblem(call: DatastoreMessage): string | null {
   const isValid: boolean = check(call);
   return isValid ? null : ajv.errorsText(check.errors, { dataVar: call.op });
 }
-
-/** The message as a line with its line end. JSON escapes line ends inside texts, so there is exactly one. */
-export function encodeLine(message: AgentMessage | SensorMessage): string {
-  return `${JSON.stringify(message)}\n`;
-}

@@ -5,6 +5,7 @@ import type { Logger } from "../../shared/log.ts";
 import { type DispatchLife, SensorIntake } from "./intake.ts";
 import { LineBudget } from "./line-budget.ts";
 import type { CutLine } from "./lines.ts";
+import { encodeLine } from "./lines.ts";
 import type {
   AgentMessage,
   DatastoreMessage,
@@ -12,7 +13,7 @@ import type {
   SensorMessage,
   StartMessage,
 } from "./messages.ts";
-import { decodeHead, decodeSensorLine, encodeLine } from "./protocol.ts";
+import { decodeHead, decodeSensorLine } from "./protocol.ts";
 import type { Ending } from "./schedule.ts";
 
 /** How a process ended. */

@@ -1,5 +1,6 @@
 /** The sensor's side of the protocol in a Node process: numbers dispatches, keeps the window, matches answers. */
 import type { Json } from "../../shared/json.ts";
+import { encodeLine } from "./lines.ts";
 import type {
   AcceptedMessage,
   DispatchMessage,
@@ -14,8 +15,16 @@ interface Waiting<T> {
   readonly reject: (error: Error) => void;
 }
 
+/** As it was when the author gave it: what is changed afterwards is not sent. */
+interface Unsent {
+  /** Of a dispatch. */
+  readonly id: number | null;
+  readonly line: string;
+}
+
 export interface ServiceOptions {
-  readonly send: (message: SensorMessage) => void;
+  /** Sends a line, with its line end. */
+  readonly send: (line: string) => void;
   /** Dispatches that may be unaccepted. */
   readonly window: number;
   /** Seconds. */
@@ -35,7 +44,7 @@ export class ProtocolSensorService implements SensorService {
   readonly #options: ServiceOptions;
   readonly #dispatches = new Map<number, Waiting<number>>();
   /** Beyond the window, in order; what came after a waiting dispatch waits behind it. */
-  #unsent: SensorMessage[] = [];
+  #unsent: Unsent[] = [];
   readonly #requests = new Map<number, Waiting<Json>>();
   #lastId = 0;
   #lastRequest = 0;
@@ -53,7 +62,7 @@ export class ProtocolSensorService implements SensorService {
 
   logger(name: string): SensorLogger {
     const at = (level: "debug" | "info" | "warn" | "error") => (message: string) =>
-      this.#options.send({ op: "log", level, logger: name, message: String(message) });
+      this.#options.send(encodeLine({ op: "log", level, logger: name, message: String(message) }));
     return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
   }
 
@@ -68,7 +77,7 @@ export class ProtocolSensorService implements SensorService {
       Object.fromEntries(
         Object.entries(set).map(([name, value]) => [name, value === null ? null : String(value)]),
       );
-    const id = ++this.#lastId;
+    const id = this.#lastId + 1;
     const message: DispatchMessage = {
       op: "dispatch",
       id,
@@ -78,18 +87,23 @@ export class ProtocolSensorService implements SensorService {
       ...(key !== undefined && { key }),
       ...(texts !== undefined && { set: texts }),
     };
+    let line = "";
     const accepted = new Promise<number>((resolve, reject) => {
+      // Rejects when the payload is no JSON: a cycle, a bigint.
+      line = encodeLine(message);
+      this.#lastId = id;
       this.#dispatches.set(id, { resolve, reject });
     });
     // The agent logs every refusal; an author who does not await must not lose the sensor to it.
     accepted.catch(() => {});
+    if (line === "") return accepted;
     this.#tellPending();
-    this.#sendInOrder(message);
+    this.#sendInOrder({ id, line });
     return accepted;
   }
 
   checkpoint({ upTo = this.#accepted, earlier = false }: { upTo?: number; earlier?: boolean } = {}): void {
-    this.#sendInOrder({ op: "checkpoint", upTo, earlier });
+    this.#sendInOrder({ id: null, line: encodeLine({ op: "checkpoint", upTo, earlier }) });
   }
 
   async getValue(name: string, { local = true, decrypt = false } = {}): Promise<string | null> {
@@ -156,17 +170,17 @@ export class ProtocolSensorService implements SensorService {
     }
     const blocked = this.#unsent.findIndex((message) => !this.#fits(message));
     const sendable = this.#unsent.splice(0, blocked === -1 ? this.#unsent.length : blocked);
-    for (const message of sendable) this.#options.send(message);
+    for (const { line } of sendable) this.#options.send(line);
   }
 
   /** A value that says how far the author has come must not overtake the triggers it speaks of. */
-  #sendInOrder(message: SensorMessage): void {
-    if (this.#unsent.length === 0 && this.#fits(message)) this.#options.send(message);
+  #sendInOrder(message: Unsent): void {
+    if (this.#unsent.length === 0 && this.#fits(message)) this.#options.send(message.line);
     else this.#unsent.push(message);
   }
 
-  #fits(message: SensorMessage): boolean {
-    return message.op !== "dispatch" || message.id - this.#accepted <= this.#options.window;
+  #fits({ id }: Unsent): boolean {
+    return id === null || id - this.#accepted <= this.#options.window;
   }
 
   #refuse({ id, code, message }: RefusedMessage): void {
@@ -187,7 +201,7 @@ export class ProtocolSensorService implements SensorService {
       this.#requests.set(request, { resolve, reject });
     });
     this.#tellPending();
-    this.#sendInOrder(message(request));
+    this.#sendInOrder({ id: null, line: encodeLine(message(request)) });
     return answer;
   }
 

@@ -1,12 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { encodeLine } from "../../../../agent/sensors/lines.ts";
 import type { AgentMessage } from "../../../../agent/sensors/messages.ts";
-import {
-  decodeAgentLine,
-  decodeHead,
-  decodeSensorLine,
-  encodeLine,
-} from "../../../../agent/sensors/protocol.ts";
+import { decodeAgentLine, decodeHead, decodeSensorLine } from "../../../../agent/sensors/protocol.ts";
 import { startMessage } from "../../../../agent/sensors/start-message.ts";
 
 const dispatch = { op: "dispatch", id: 1, trigger: "pack.name", payload: { a: 1 } };

@@ -1,12 +1,13 @@
 import { expect, test } from "vitest";
 import type { SensorMessage } from "../../../../agent/sensors/messages.ts";
 import { ProtocolSensorService } from "../../../../agent/sensors/sensor-service.ts";
+import type { Json } from "../../../../shared/json.ts";
 
 function newService(window = 3) {
   const sent: SensorMessage[] = [];
   const pending: number[] = [];
   const service = new ProtocolSensorService({
-    send: (message) => sent.push(message),
+    send: (line) => sent.push(JSON.parse(line) as SensorMessage),
     window,
     pollInterval: 5,
     onPending: (count) => pending.push(count),
@@ -65,4 +66,28 @@ test("values to set become text, and null deletes", () => {
   const { service, sent } = newService();
   void service.dispatch("p.t", {}, { set: { a: 1, b: true, c: null }, key: "k", traceTag: "tag" });
   expect(sent[0]).toMatchObject({ set: { a: "1", b: "true", c: null }, key: "k", trace_tag: "tag" });
+});
+
+test("what is no JSON is refused at once, and is no gap that anything waits at", async () => {
+  const { service, sent, pending } = newService(1);
+  const cycle: { self?: object } = {};
+  cycle.self = cycle;
+  await expect(service.dispatch("p.t", cycle as Json)).rejects.toThrow("circular");
+  expect(sent).toEqual([]);
+  expect(pending).toEqual([]);
+  const fine = service.dispatch("p.t", 1);
+  expect(sent).toMatchObject([{ op: "dispatch", id: 1 }]);
+  service.take({ op: "accepted", upTo: 1 });
+  expect(await fine).toBe(1);
+});
+
+test("a dispatch that waits is sent as it was given, whatever becomes of its payload", () => {
+  const { service, sent } = newService(1);
+  const payload = { n: 1 };
+  void service.dispatch("p.t", payload);
+  payload.n = 2;
+  void service.dispatch("p.t", payload);
+  payload.n = 3;
+  service.take({ op: "accepted", upTo: 1 });
+  expect(sent).toMatchObject([{ payload: { n: 1 } }, { payload: { n: 2 } }]);
 });
