@@ -1,5 +1,5 @@
 /** Parameter schemas: draft-4 keywords with StackStorm's changes (st2 docs, Actions: parameters). */
-import { isObject, type Json } from "../json.ts";
+import { isObject, type Json, type JsonObject } from "../json.ts";
 import type { ParameterSchemas } from "../model/pack.ts";
 import type { Path } from "../yaml/read-yaml.ts";
 import { checkFields, compileFields, type FieldCheck, shown } from "./fields.ts";
@@ -75,7 +75,7 @@ const outer = {
 const checkParameters: FieldCheck = compileFields({
   $defs: { schema: inner },
   type: "object",
-  propertyNames: { pattern: "^\\w+$" },
+  propertyNames: { pattern: "^(?!__proto__$)\\w+$" },
   additionalProperties: outer,
 });
 
@@ -98,17 +98,28 @@ function fits(type: string, value: Json): boolean {
   }
 }
 
+/** What can be judged further of schemas that are not all well formed, so that every mistake is told at once. */
+export function readableSchemas(value: Json): ParameterSchemas {
+  const schemas = isObject(value) ? Object.entries(value).filter(([, schema]) => isObject(schema)) : [];
+  return Object.fromEntries(
+    schemas.map(([name, schema]) => {
+      const { position, ...rest } = schema as JsonObject;
+      return [name, typeof position === "number" ? { ...rest, position } : rest];
+    }),
+  ) as ParameterSchemas;
+}
+
 /**
  * The parameter schemas at `base`, or `null` after reporting what is wrong with them (PACK_PARAMETER).
  * A missing or empty field counts as no parameters.
  */
 export function readParameterSchemas(metadata: Metadata, base: Path, value: Json): ParameterSchemas | null {
   const given = value ?? {};
-  if (!checkFields(checkParameters, metadata, { code: "PACK_PARAMETER", base, value: given })) return null;
-  const schemas = given as ParameterSchemas;
-  for (const [name, schema] of Object.entries(schemas)) {
+  const isSound = checkFields(checkParameters, metadata, { code: "PACK_PARAMETER", base, value: given });
+  for (const [name, schema] of Object.entries(readableSchemas(given))) {
     const { type, default: preset } = schema;
-    if (typeof type !== "string" || preset === undefined || preset === null || fits(type, preset)) continue;
+    const isTyped = typeof type === "string" && parameterTypes.some((known) => known === type);
+    if (!isTyped || preset === undefined || preset === null || fits(type, preset)) continue;
     metadata.report({
       code: "PACK_PARAMETER",
       severity: "warning",
@@ -117,5 +128,5 @@ export function readParameterSchemas(metadata: Metadata, base: Path, value: Json
       hint: `write a default of type ${type}, or change the type`,
     });
   }
-  return schemas;
+  return isSound ? (given as ParameterSchemas) : null;
 }

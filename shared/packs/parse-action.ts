@@ -7,7 +7,7 @@ import { formatRef } from "../ref.ts";
 import { checkFields, compileFields, withoutEmpty } from "./fields.ts";
 import { belongsToPack, hasEntryPoint } from "./ownership.ts";
 import type { Metadata, PackFile } from "./pack-file.ts";
-import { readParameterSchemas } from "./parameter-schema.ts";
+import { readableSchemas, readParameterSchemas } from "./parameter-schema.ts";
 import { findRunner, type Runner, runners } from "./runners.ts";
 
 const text = { type: "string" };
@@ -131,7 +131,8 @@ export function parseAction(
   // A wrong type of the field itself has been told.
   const readable = given === null || isObject(given);
   const parameters = readable ? readParameterSchemas(metadata, ["parameters"], given) : null;
-  const parametersOk = parameters !== null && checkAgainstRunner(metadata, parameters, runner ?? null);
+  const fitting = checkAgainstRunner(metadata, parameters ?? readableSchemas(given), runner ?? null);
+  const parametersOk = parameters !== null && fitting;
   const entryOk = typeof entryPoint === "string" && checkEntryPoint(metadata, runner, entryPoint, files);
   if (!fieldsOk || !owned || runner === undefined || !parametersOk || !entryOk) return null;
   return {

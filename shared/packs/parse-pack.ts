@@ -223,10 +223,17 @@ function readSensor(metadata: Metadata, files: ReadonlyMap<string, PackFile>, co
 /** A rule that names something of its own pack must name something that exists; the hub checks other packs. */
 function checkReferences(metadata: Metadata, content: Content): void {
   const places = [
-    ["trigger", "type", content.triggerTypes, "RULE_TRIGGER_UNKNOWN", "trigger type"],
-    ["action", "ref", content.actions, "RULE_ACTION_UNKNOWN", "action"],
+    [
+      "trigger",
+      "type",
+      content.triggerTypes,
+      "RULE_TRIGGER_UNKNOWN",
+      "trigger type",
+      "in trigger_types of a sensor, or in triggers/",
+    ],
+    ["action", "ref", content.actions, "RULE_ACTION_UNKNOWN", "action", "in actions/"],
   ] as const;
-  for (const [section, field, defined, code, what] of places) {
+  for (const [section, field, defined, code, what, how] of places) {
     const holder: unknown = isObject(metadata.value) ? metadata.value[section] : null;
     const ref: unknown = isObject(holder) ? holder[field] : null;
     if (typeof ref !== "string" || parseRef(ref)?.pack !== metadata.pack || defined.named.has(ref)) continue;
@@ -235,7 +242,7 @@ function checkReferences(metadata: Metadata, content: Content): void {
       severity: "error",
       message: `this pack has no ${what} ${ref}`,
       where: metadata.at([section, field]),
-      hint: suggestion(ref, [...defined.named.keys()]),
+      hint: defined.named.size === 0 ? `define it: ${how}` : suggestion(ref, [...defined.named.keys()]),
     });
   }
 }

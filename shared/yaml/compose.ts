@@ -163,6 +163,7 @@ class Composer {
     const own: [string, Json][] = [];
     const mergedLines: [string, Position][] = [];
     const ownLines: [string, Position][] = [];
+    const firstLines = new Map<string, number>();
     let weight = 1;
     for (const pair of node.items as Pair<Node, Node | null>[]) {
       const keyLine = pair.key?.range ? this.lineOf(pair.key.range[0]) : line;
@@ -175,6 +176,9 @@ class Composer {
           mergedLines.push(...source.position.children);
         }
       } else {
+        const before = firstLines.get(key);
+        if (before === undefined) firstLines.set(key, keyLine);
+        else this.warnDuplicate(key, before, keyLine);
         own.push([key, built.value]);
         ownLines.push([key, { line: keyLine, children: built.position.children }]);
       }
@@ -185,6 +189,17 @@ class Composer {
       position: { line, children: new Map([...mergedLines, ...ownLines]) },
       weight,
     };
+  }
+
+  /** Read as StackStorm reads it, but hardly ever meant: half of a rule's criteria may be gone. */
+  private warnDuplicate(key: string, first: number, line: number): void {
+    this.warnings.push({
+      line,
+      severity: "warning",
+      kind: "syntax",
+      message: `the key ${JSON.stringify(key)} is there twice, first in line ${first}; only this one counts`,
+      hint: "remove one of them, or put what they hold under one key",
+    });
   }
 
   /** The maps that a `<<` names, the weakest first. */

@@ -41,6 +41,14 @@ describe("positions", () => {
     const [twice] = readYaml("a: 1\nb: 2\na: 3\n", "f.yaml").documents;
     expect(twice?.value).toEqual({ a: 3, b: 2 });
     expect(twice?.at(["a"])).toBe("f.yaml:3 (a)");
+    expect(twice?.problems).toMatchObject([
+      { severity: "warning", where: "f.yaml:3", message: expect.stringContaining("first in line 1") },
+    ]);
+  });
+
+  test("a merged key, and the same key in another map, are no duplicates", () => {
+    const text = "base: &b\n  x: 1\nover:\n  <<: *b\n  x: 2\n";
+    expect(readYaml(text, "f.yaml").documents.flatMap(({ problems }) => problems)).toEqual([]);
   });
 });
 
