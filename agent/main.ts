@@ -13,6 +13,7 @@ import { PetrelError } from "../shared/errors.ts";
 import { makeDataFolder } from "../shared/folder-fs.ts";
 import { ulidSource } from "../shared/ids.ts";
 import type { Json, JsonObject } from "../shared/json.ts";
+import { killAt } from "../shared/kill-point-process.ts";
 import { Link } from "../shared/link/link.ts";
 import type { Logger } from "../shared/log.ts";
 import type { BlobRef } from "../shared/model/execution.ts";
@@ -27,12 +28,12 @@ import { encode } from "../shared/wire/codec.ts";
 import { wireVersion } from "../shared/wire/messages.ts";
 import { Actions } from "./actions/actions-process.ts";
 import { baseEnvironment } from "./actions/environment.ts";
-import { killAt } from "./actions/kill-point-process.ts";
 import { defaultQueueLimits } from "./actions/queue.ts";
 import { nodeScriptRunner } from "./actions/runners/node-process.ts";
 import { noopRunner } from "./actions/runners/noop.ts";
 import { pythonScriptRunner } from "./actions/runners/python-process.ts";
 import { shellCommandRunner, shellScriptRunner } from "./actions/runners/shell-process.ts";
+import { agentPointsOf } from "./kill-points.ts";
 import { connectAgent } from "./link/agent-mqtt.ts";
 import { PackApplier } from "./packs/apply.ts";
 import { AssignmentsStore } from "./packs/assignments-store.ts";
@@ -114,6 +115,7 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
   const now = () => clock.now();
   const newId = ulidSource(clock, systemRandom);
   const processId = newId();
+  const points = agentPointsOf(killAt(process.env.PETREL_KILL_AT));
   const teardown = new Teardown({ timers, log });
   try {
     const workFolder = join(options.data, "work");
@@ -165,8 +167,8 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
     const datastore = createDatastore({ local: values, ask });
     const append: typeof outbox.append = (entries, ops) => outbox.append(entries, ops);
     const dispatches = new DispatchStore({
-      database,
-      append,
+      database: points.checkpoints(database),
+      append: points.dispatches(append),
       values,
       newId,
       now,
@@ -196,7 +198,9 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
 
     const packs = await PackCache.open({
       folder: join(options.data, "packs"),
-      fetch: async (digest) => fetched({ digest, size: await blobSize(ask, digest, rangeWithinMs) }),
+      fetch: points.fetching("pack-fetched", async (digest) =>
+        fetched({ digest, size: await blobSize(ask, digest, rangeWithinMs) }),
+      ),
       monotonic: () => clock.monotonic(),
       log,
     });
@@ -218,7 +222,7 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
     ];
     const applier = new PackApplier({
       ...time,
-      assignments: new AssignmentsStore(database),
+      assignments: points.assignments(new AssignmentsStore(database)),
       cache: packs,
       host: sensors,
       append,
@@ -247,12 +251,12 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
       log,
       packs: applier,
       datastore,
-      blobs,
-      fetchBlob: fetched,
+      blobs: points.results(blobs),
+      fetchBlob: points.fetching("parameters-fetched", fetched),
       onOutput: (execution, stream, offset, text) => link?.output.write(execution, stream, offset, text),
       hubNow,
       drainMs,
-      passPoint: killAt(process.env.PETREL_KILL_AT),
+      passPoint: points.passAction,
     });
     await actions.start();
     // Both may take seconds to end what does not want to; together they stay within what Ctrl-C may take.
@@ -285,6 +289,7 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
     let hubStore: string | null = null;
     const connection = connectAgent({
       ...time,
+      timers: points.connectionTimers(timers),
       url: options.hub,
       id: options.id,
       prefix: topicPrefix,
@@ -298,9 +303,9 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
     link = new Link({
       ...time,
       side: "agent",
-      outbox,
+      outbox: points.outbox(outbox),
       inbox: actions.inbox,
-      transport: connection.transport,
+      transport: points.transport(connection.transport),
       authenticator: devAuthenticator,
       incarnation: database.incarnation,
       version,

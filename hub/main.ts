@@ -10,6 +10,7 @@ import { daemonLogger } from "../shared/daemon-log-process.ts";
 import { PetrelError } from "../shared/errors.ts";
 import { makeDataFolder } from "../shared/folder-fs.ts";
 import { ulidSource } from "../shared/ids.ts";
+import { killAt } from "../shared/kill-point-process.ts";
 import type { Logger } from "../shared/log.ts";
 import { parseBrokerUrl, shownBrokerUrl } from "../shared/mqtt/broker-url.ts";
 import { SlowRegex } from "../shared/rules/slow-regex-process.ts";
@@ -49,6 +50,7 @@ import { openIntakeRecords } from "./intake/intake-journal-fs.ts";
 import { LetterDesk } from "./intake/letter-desk.ts";
 import { takeContexts } from "./intake/take-context.ts";
 import { startJobRunner } from "./jobs/job-runner.ts";
+import { hubPointsOf } from "./kill-points.ts";
 import type { HubOperations } from "./operations.ts";
 import { createOperations } from "./operations-service.ts";
 import { readBuiltInPacks } from "./packs/built-in-fs.ts";
@@ -100,13 +102,16 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
   requireOneMachine(options);
   const timers = systemTimers;
   const jitter = systemJitter;
+  const points = hubPointsOf(killAt(process.env.PETREL_KILL_AT));
   const teardown = new Teardown({ timers, log });
   try {
     await makeDataFolder(options.data, 0o700);
     await refuseHalfRestored(options.data);
     const storeOptions = { folder: join(options.data, "store"), random: systemRandom, logger: log };
-    const store = await retryLocked(lockPatienceMs, { clock: systemClock, timers }, () =>
-      openLevelStore({ ...storeOptions, clock: systemClock }),
+    const store = points.store(
+      await retryLocked(lockPatienceMs, { clock: systemClock, timers }, () =>
+        openLevelStore({ ...storeOptions, clock: systemClock }),
+      ),
     );
     teardown.add("store", () => store.close());
     const highWater = await store.setting("clock_high_water");
@@ -118,7 +123,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
 
     const restoredAtMs = restoredAt(await store.setting(restoredSetting));
     if (restoredAtMs !== null) log.info("this database was restored", { at: timestamp(restoredAtMs) });
-    const blobs = await BlobStore.open({ folder: join(options.data, "blobs") });
+    const blobs = points.blobs(await BlobStore.open({ folder: join(options.data, "blobs") }));
     const source = { copy: store.copy, blobs, format: storeFormat, version, hub, data: options.data, now };
     const backups = new BackupDesk({
       refuse: (folder) => refuseTarget(folder, options.data),
@@ -192,7 +197,8 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       incarnation: store.incarnation,
       version,
       authenticator: devAuthenticator,
-      transport: (agent) => ({ send: (kind, bytes) => transport.transport(agent).send(kind, bytes) }),
+      transport: (agent) =>
+        points.transport({ send: (kind, bytes) => transport.transport(agent).send(kind, bytes) }),
       inbox: (agent, claim, lost) =>
         createAgentInbox({
           ...base,
@@ -298,6 +304,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       pinned: () => backups.pinned,
       retention: options.retention,
       hostNow: () => systemClock.now(),
+      timers: points.choreTimers(timers),
     });
     teardown.add("housekeeping", () => housekeeping.stop());
     if (options.withAgent) {

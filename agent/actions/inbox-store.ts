@@ -7,11 +7,11 @@ import type { Inbox, NumberedEntry, TakeOutcome } from "../../shared/link/ports.
 import type { Logger } from "../../shared/log.ts";
 import type { StoreOp } from "../../shared/storage/committer-store.ts";
 import type { AssignmentEntry, Credit, DownEntry } from "../../shared/wire/messages.ts";
+import type { ActionPoint } from "../kill-points.ts";
 import { agentKey, agentKeys } from "../store/keys.ts";
 import type { DispatchMessage } from "./dispatcher.ts";
 import { namedIn, planIntake, renamed } from "./intake.ts";
 import type { AppendUp, JournalStore } from "./journal-store.ts";
-import type { PassPoint } from "./kill-point-process.ts";
 
 export interface InboxOptions {
   readonly level: ClassicLevel<string, string>;
@@ -27,7 +27,7 @@ export interface InboxOptions {
   /** Milliseconds since the epoch, by the agent's clock and by the hub's. */
   readonly now: () => number;
   readonly hubNow: () => number;
-  readonly passPoint: PassPoint;
+  readonly passPoint: (point: ActionPoint) => void;
   readonly log: Logger;
 }
 

@@ -8,12 +8,12 @@ import type { Logger } from "../../shared/log.ts";
 import type { BlobRef } from "../../shared/model/execution.ts";
 import type { Timers } from "../../shared/timers.ts";
 import type { ActionRequestEntry } from "../../shared/wire/messages.ts";
+import type { ActionPoint } from "../kill-points.ts";
 import { expiredOutcome, isExpired } from "./admit.ts";
 import type { Component } from "./component.ts";
 import { signalGroup } from "./group-process.ts";
 import type { ResultRecord } from "./journal.ts";
 import type { JournalStore } from "./journal-store.ts";
-import type { PassPoint } from "./kill-point-process.ts";
 import { brokenOutcome, type RunOutcome, unstartedOutcome } from "./outcome.ts";
 import type { OnOutput } from "./output-capture.ts";
 import { type ResultBlobs, storableResult } from "./result.ts";
@@ -36,7 +36,7 @@ export interface WorkerOptions {
   readonly jitter: () => number;
   /** How long a stopping agent lets running actions go on. */
   readonly drainMs: number;
-  readonly passPoint: PassPoint;
+  readonly passPoint: (point: ActionPoint) => void;
   readonly log: Logger;
 }
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { groupAlive } from "../../agent/actions/group-process.ts";
-import type { KillPoint } from "../../agent/actions/kill-point-process.ts";
+import type { ActionPoint } from "../../agent/kill-points.ts";
 import type { DownEntry, ExecutionUpdateEntry } from "../../shared/wire/messages.ts";
 import { actionRequest } from "../support/runner-settings.ts";
 import { tempFolder } from "../support/temp-folder.ts";
@@ -66,7 +66,7 @@ const linesOf = (file: string) =>
   existsSync(file) ? readFileSync(file, "utf8").split("\n").filter(Boolean) : [];
 
 /** Which status follows from dying at a point, and how often the action has begun by then. */
-const places: readonly [KillPoint, once: [string, number], idempotent: [string, number]][] = [
+const places: readonly [ActionPoint, once: [string, number], idempotent: [string, number]][] = [
   ["before-journal", ["succeeded", 1], ["succeeded", 1]],
   ["after-accepted", ["succeeded", 1], ["succeeded", 1]],
   ["after-started", ["abandoned", 0], ["succeeded", 1]],

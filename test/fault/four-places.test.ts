@@ -1,6 +1,6 @@
 /** The four places where an agent can die with an execution, and the outcome of each, through the whole product. */
 import { describe, expect, test } from "vitest";
-import type { KillPoint } from "../../agent/actions/kill-point-process.ts";
+import type { ActionPoint } from "../../agent/kill-points.ts";
 import { sharedByFile } from "../support/at-end.ts";
 import { createAgent, createHub } from "../support/fleet.ts";
 import {
@@ -22,7 +22,7 @@ const ran: Outcome = { status: "succeeded", runs: 1 };
 
 const places: readonly {
   readonly place: string;
-  readonly point: KillPoint;
+  readonly point: ActionPoint;
   readonly append: Outcome;
   readonly append_again: Outcome;
 }[] = [

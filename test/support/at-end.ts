@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, onTestFinished } from "vitest";
 
 type CleanUp = (end: { readonly failed: boolean }) => unknown;
 
-/** Set while `sharedByFile` makes its things. */
+/** Set while `sharedByFile` or `cleanedUpAfter` collects what its things need. */
 let file: CleanUp[] | null = null;
 
 /** Runs `cleanUp` when the test that is running ends, last registered first. */
@@ -35,4 +35,20 @@ export function sharedByFile<T>(make: () => Promise<T>): () => T {
     if (made === null) throw new Error("not made yet: ask for it inside a test");
     return made.value;
   };
+}
+
+/** Runs `work` outside any test, and then the clean-ups of whatever it has started; `failed` when it threw. */
+export async function cleanedUpAfter<T>(work: () => Promise<T>): Promise<T> {
+  const cleanUps: CleanUp[] = [];
+  const outer = file;
+  file = cleanUps;
+  let failed = true;
+  try {
+    const value = await work();
+    failed = false;
+    return value;
+  } finally {
+    file = outer;
+    for (const cleanUp of cleanUps.reverse()) await cleanUp({ failed });
+  }
 }

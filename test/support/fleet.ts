@@ -92,6 +92,10 @@ export function startDaemon(
   };
 }
 
+function hasEnded({ child }: Daemon): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
 function killIfThere(pid: number): void {
   try {
     process.kill(pid, "SIGKILL");
@@ -166,7 +170,7 @@ export async function createHub(
       await waitUntil(
         "the hub to be ready",
         async () => {
-          if (started.child.exitCode !== null) throw new Error(`the hub ended: ${started.log()}`);
+          if (hasEnded(started)) return true;
           // Written last, once it listens; before that the file is an earlier life's.
           const file = await readApiFile(data);
           key = file?.key ?? "";
@@ -174,6 +178,7 @@ export async function createHub(
         },
         30_000,
       );
+      if (hasEnded(started)) throw new Error(`the hub ended: ${started.log().slice(-4_000)}`);
     },
     kill: () => running().kill(),
     stop: (signal) => running().stop(signal),

@@ -4,7 +4,7 @@ import { access, writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { onTestFinished } from "vitest";
+import { atEnd } from "./at-end.ts";
 import { tempFolder } from "./temp-folder.ts";
 import { waitUntil } from "./wait-until.ts";
 
@@ -50,6 +50,8 @@ export async function mosquittoMissing(): Promise<string | null> {
 
 export interface Mosquitto {
   readonly port: number;
+  /** Of the process that runs now; `null` while none does. */
+  pid(): number | null;
   /** kill -9, at once. */
   kill(): Promise<void>;
   /** Again, on the same port, remembering nothing. */
@@ -88,9 +90,9 @@ export async function startMosquitto(): Promise<Mosquitto> {
     child = spawn(binary, ["-c", configuration], { stdio: "ignore" });
     await waitUntil("mosquitto listens", () => answers(port));
   };
-  onTestFinished(kill);
+  atEnd(kill);
   await start();
-  return { port, kill, start };
+  return { port, pid: () => child?.pid ?? null, kill, start };
 }
 
 async function freePort(): Promise<number> {
