@@ -181,6 +181,7 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
     const env = baseEnvironment(process.env);
     const pythonFolder = folderOf("python");
     const node = [process.execPath, ...quiet, folderOf("sensors/node-sensor-main.ts")] as const;
+    const ownSensors = new URL("watch", import.meta.url).href;
     const sensors = new SensorHost({
       log,
       create: (desired) =>
@@ -189,7 +190,7 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
           dispatches,
           datastore,
           groups,
-          launch: (place) => findProgram(place, { node, pythonFolder, env }),
+          launch: (place) => findProgram(place, { node, pythonFolder, dataFolder: options.data, ownSensors, env }),
           report: (status, crashes) => reports.report(status, crashes),
           schedule: defaultSchedule,
           log,

@@ -57,6 +57,10 @@ export const catalogue = {
   PACK_ENTRY_POINT: { status: 400, exit: 2, text: "The code file that metadata names does not exist." },
   PACK_RUNNER: { status: 400, exit: 2, text: "An action names a runner that does not exist." },
   PACK_PARAMETER: { status: 400, exit: 2, text: "A parameter definition breaks the rules for parameters." },
+  // watching
+  WATCH_CONFIG: { status: 400, exit: 2, text: "The configuration of pack `watch` is wrong." },
+  WATCH_GLOB: { status: 400, exit: 2, text: "A pattern of paths cannot be used." },
+  WATCH_PROFILE: { status: 400, exit: 2, text: "There is no ready-made selection of this name." },
   PACK_DUPLICATE: { status: 400, exit: 2, text: "Two files of a pack define the same thing." },
   PACK_TOO_LARGE: { status: 400, exit: 2, text: "A pack exceeds the size or count limits." },
   PACK_UNSUPPORTED: {

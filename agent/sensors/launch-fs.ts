@@ -16,6 +16,10 @@ export interface LaunchOptions {
   readonly node: readonly [command: string, ...args: string[]];
   /** Folder of `petrel_sensor.py` and of the modules that StackStorm packs import. */
   readonly pythonFolder: string;
+  /** Absolute path of the agent's data folder; each sensor has a folder of its own below it. */
+  readonly dataFolder: string;
+  /** Where the agent's own sensors are, a `file:` URL. */
+  readonly ownSensors: string;
   /** The environment every sensor inherits; holds nothing secret of the agent's. */
   readonly env: Readonly<Record<string, string>>;
 }
@@ -50,6 +54,9 @@ export async function findProgram(place: SensorPlace, options: LaunchOptions): P
     [sensorVariable]: definition.ref,
     PETREL_PACK: definition.pack,
     PETREL_PACK_FOLDER: packFolder,
+    PETREL_SENSOR_FOLDER: join(options.dataFolder, "sensors", definition.ref),
+    PETREL_AGENT_FOLDER: options.dataFolder,
+    PETREL_AGENT_SENSORS: options.ownSensors,
   };
   switch (definition.language) {
     case "node": {

@@ -89,6 +89,8 @@ export async function openSensorSide(options: SensorSideOptions): Promise<Sensor
   const launch = {
     node: [process.execPath, ...quiet, join(root, "agent/sensors/node-sensor-main.ts")] as const,
     pythonFolder: join(root, "agent/python"),
+    dataFolder: options.data,
+    ownSensors: new URL("../../agent/watch", import.meta.url).href,
     env: options.env ?? baseEnvironment(process.env),
   };
   await endSurvivors(groups, log);

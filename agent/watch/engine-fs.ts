@@ -1,0 +1,390 @@
+/**
+ * The loop of the sensor: takes hints, looks after a time of quiet, has differences told, sweeps. Whatever was missed is
+ * found by looking again, so every failure ends in the same way: something is dirty.
+ */
+
+import type { Clock } from "../../shared/clock.ts";
+import type { JsonObject } from "../../shared/json.ts";
+import type { Timers } from "../../shared/timers.ts";
+import type { SensorLogger } from "../sensors/sensor.ts";
+import type { Actor, Witness } from "./actor.ts";
+import { Asides } from "./asides.ts";
+import type { BaselineStore } from "./baseline-store.ts";
+import type { DetectedBy, Finding } from "./change.ts";
+import { type Dirty, DirtySet, noFacts } from "./dirty-set.ts";
+import { type GatherParts, gatherDeep, gatherOne } from "./gather-fs.ts";
+import { Inspector, type InspectorOptions } from "./inspector-fs.ts";
+import type { BlindCause, Hint, ObserverListener } from "./observer.ts";
+import { type BytePath, isWithin, shownPath, walkKey } from "./paths.ts";
+import type { Difference } from "./renames.ts";
+import type { Selection } from "./selection.ts";
+import type { WatchSettings } from "./settings.ts";
+
+export interface EngineOptions extends Omit<InspectorOptions, "again" | "burstOf" | "between"> {
+  readonly selection: Selection;
+  readonly settings: WatchSettings;
+  readonly baseline: BaselineStore;
+  readonly witness: Witness;
+  /** Tells something besides changes; resolves once accepted. */
+  readonly dispatch: (trigger: string, payload: JsonObject) => Promise<unknown>;
+  readonly newId: () => string;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly log: SensorLogger;
+  /** Told of an error after which nothing can be promised any more. */
+  readonly failed: (error: unknown) => void;
+}
+
+export interface EngineFigures {
+  readonly dirty: number;
+  readonly told: number;
+  /** Paths an event named that were unchanged at the look. */
+  readonly unchanged: number;
+  readonly transient: number;
+  readonly gaps: number;
+  readonly unreadable: number;
+}
+
+const maxPaths = 50_000;
+const maxFolders = 10_000;
+/** Paths looked at before those with priority are asked for again. */
+const slice = 512;
+/** Differences kept at once to recognise moves among them. */
+const joinBatch = 50_000;
+/** ms until a path that changed under the reading is looked at again. */
+const againMs = 200;
+
+export class Engine implements ObserverListener {
+  readonly #options: EngineOptions;
+  readonly #dirty: DirtySet;
+  readonly #inspector: Inspector;
+  readonly #asides: Asides;
+  readonly #unreadable = new Map<BytePath, string>();
+  #lastHintAt: number;
+  #foldsTold = 0;
+  #counts = { told: 0, unchanged: 0, transient: 0 };
+  #timer: (() => void) | null = null;
+  #working: Promise<void> | null = null;
+  #isStarted = false;
+  /** Paths that will be dirty again soon. */
+  #waitingAgain = 0;
+  #isStopped = false;
+  /** Looks are told one after the other: two that tell of one path would tell it twice. */
+  #telling: Promise<unknown> = Promise.resolve();
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    const { settings, selection, clock } = options;
+    const { quietMs, mostMs } = settings.settle;
+    this.#dirty = new DirtySet({ quietMs, mostMs, maxPaths, maxFolders }, selection.roots);
+    this.#asides = new Asides({
+      ...options,
+      burstPerSecond: settings.burstPerSecond,
+      warn: (message) => options.log.warn(message),
+    });
+    this.#inspector = new Inspector({
+      ...options,
+      again: (path) => this.#again(path),
+      burstOf: (paths) => this.#asides.burstOf(paths),
+      between: () => this.#urgent(),
+    });
+    this.#lastHintAt = clock.now();
+  }
+
+  // --- what the kernel says --------------------------------------------------------------------------------
+
+  hints(batch: readonly Hint[]): void {
+    const { clock, witness, selection } = this.#options;
+    const now = clock.monotonic();
+    this.#lastHintAt = clock.now();
+    for (const { path, deep, facts, pid, partner } of batch) {
+      const entry = selection.entryOf(path);
+      if (entry === null && !selection.mayEnter(path)) continue;
+      if (pid !== 0) witness.noticed(pid);
+      this.#dirty.mark(
+        { path, deep, isBlind: false, facts, pid, partner, isPriority: entry?.priority ?? false },
+        now,
+      );
+    }
+    this.#arm();
+  }
+
+  blind(cause: BlindCause, path: BytePath, detail: string): void {
+    const { clock, selection } = this.#options;
+    this.#asides.gap({ cause, path, detail, since: this.#lastHintAt });
+    this.#lastHintAt = clock.now();
+    const roots = selection.roots.filter((root) => isWithin(root, path) || isWithin(path, root));
+    for (const root of roots) this.#markDeep(isWithin(path, root) ? path : root);
+    this.#arm();
+  }
+
+  // --- looking at everything -------------------------------------------------------------------------------
+
+  /**
+   * Looks at every root, beside what hints say meanwhile: at the start and after a change of the selection. `offline`:
+   * from the last sign of life to this start.
+   */
+  async reconcile(offline: Finding["offline"], by: DetectedBy = "reconcile"): Promise<void> {
+    for (const root of this.#options.selection.roots) await this.#join(root, by, { offline, full: false });
+    this.#isStarted = true;
+    this.#arm();
+  }
+
+  /** Looks at everything at the given pace. How many changes were found. */
+  async sweep(full: boolean, pace: (paths: number) => Promise<void>): Promise<number> {
+    const before = this.#counts.told;
+    for (const root of this.#options.selection.roots) {
+      if (this.#isStopped) break;
+      await this.#join(root, "sweep", { offline: null, full, pace });
+    }
+    return this.#counts.told - before;
+  }
+
+  figures(): EngineFigures {
+    return {
+      ...this.#counts,
+      gaps: this.#asides.toldGaps,
+      dirty: this.#dirty.size,
+      unreadable: this.#unreadable.size,
+    };
+  }
+
+  /** Nothing to look at, and nothing to tell. */
+  get isIdle(): boolean {
+    const isWaiting = this.#asides.hasGaps || this.#asides.isWaiting;
+    return this.#dirty.size === 0 && this.#working === null && this.#waitingAgain === 0 && !isWaiting;
+  }
+
+  /** Paths that could not be read at the last try, with the reason. */
+  get unreadable(): ReadonlyMap<BytePath, string> {
+    return this.#unreadable;
+  }
+
+  /** Ends after what is being told; what is dirty is found at the next start. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#timer?.();
+    await this.#working;
+  }
+
+  // --- the loop --------------------------------------------------------------------------------------------
+
+  #arm(): void {
+    if (this.#isStopped || !this.#isStarted || this.#working !== null) return;
+    this.#timer?.();
+    this.#timer = null;
+    const { clock, timers } = this.#options;
+    const now = clock.monotonic();
+    const at = this.#asides.hasGaps ? now : this.#dirty.dueAt();
+    const { isWaiting } = this.#asides;
+    const next = Math.min(at ?? Number.POSITIVE_INFINITY, isWaiting ? now + 1_000 : Number.POSITIVE_INFINITY);
+    if (!Number.isFinite(next)) return;
+    this.#timer = timers.after(Math.max(0, next - now), () => {
+      this.#timer = null;
+      this.#working = this.#work()
+        .catch((error: unknown) => {
+          this.#isStopped = true;
+          this.#options.failed(error);
+        })
+        .finally(() => {
+          this.#working = null;
+          this.#arm();
+        });
+    });
+  }
+
+  async #work(): Promise<void> {
+    const { clock } = this.#options;
+    await this.#tellGaps();
+    for (;;) {
+      if (this.#isStopped) return;
+      const isDone = await this.#alone(async () => {
+        const due = this.#dirty.takeDue(clock.monotonic(), slice);
+        if (due.length > 0) await this.#lookAt(due);
+        return due.length === 0;
+      });
+      if (isDone) break;
+      await this.#tellGaps();
+    }
+    await this.#asides.tellOver();
+  }
+
+  /** Runs within a look that takes long: what has priority does not wait for its end. */
+  async #urgent(): Promise<boolean> {
+    if (!this.#isStarted) return false;
+    const due = this.#dirty.takeUrgent(this.#options.clock.monotonic());
+    if (due.length > 0) await this.#lookAt(due);
+    return due.length > 0;
+  }
+
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#telling.then(work);
+    // Its own caller is told of the error.
+    this.#telling = turn.catch(() => {});
+    return turn;
+  }
+
+  async #lookAt(due: readonly Dirty[]): Promise<void> {
+    const { baseline } = this.#options;
+    const byPath = new Map(due.map((dirty) => [dirty.path, dirty]));
+    const parts = this.#parts();
+    const differences: Difference[] = [];
+    let joined: BytePath | null = null;
+    for (const dirty of due) {
+      const { path } = dirty;
+      // A folder that was joined before it in this round has been looked at with all that is in it.
+      if (joined !== null && isWithin(path, joined)) continue;
+      const one = dirty.deep ? "deep" : gatherOne(path, parts);
+      if (one === "deep") {
+        joined = path;
+        await gatherDeep(parts, {
+          path,
+          full: false,
+          batch: joinBatch,
+          found: async ({ differences: below, unselected }) => {
+            differences.push(...below);
+            if (unselected.length > 0) {
+              await baseline.write(
+                unselected.map((at) => ({ path: at, record: null })),
+                { sync: false },
+              );
+            }
+            if (differences.length >= joinBatch) await this.#inspect(differences.splice(0), byPath, "event");
+          },
+        });
+      } else if (one === "nothing") this.#mayBeTransient(dirty);
+      else if (one === "same") this.#counts.unchanged++;
+      else if (one !== "unreadable") differences.push(one);
+    }
+    await this.#inspect(differences, byPath, due.some(({ isBlind }) => isBlind) ? "reconcile" : "event");
+  }
+
+  async #inspect(
+    differences: readonly Difference[],
+    byPath: ReadonlyMap<BytePath, Dirty>,
+    by: DetectedBy,
+  ): Promise<void> {
+    const { witness, clock } = this.#options;
+    const sorted = differences
+      .map((difference) => ({ difference, key: walkKey(difference.path) }))
+      .sort((a, b) => (a.key < b.key ? -1 : 1))
+      .filter(({ key }, at, all) => key !== all[at - 1]?.key)
+      .map(({ difference }) => difference);
+    const wallNow = clock.now();
+    const monoNow = clock.monotonic();
+    this.#counts.told += await this.#inspector.inspect(
+      { differences: sorted, unselected: [] },
+      {
+        full: false,
+        recheck: false,
+        finding: (path) => {
+          const heard = byPath.get(path);
+          const heardAt = heard === undefined ? null : wallNow - (monoNow - heard.lastAt);
+          return {
+            by: heard === undefined || heard.isBlind ? by : "event",
+            at: wallNow,
+            heardAt,
+            offline: null,
+          };
+        },
+        actor: (path) => this.#actorOf(path, byPath, witness),
+      },
+    );
+  }
+
+  #actorOf(path: BytePath, byPath: ReadonlyMap<BytePath, Dirty>, witness: Witness): Actor {
+    for (let at = path; at !== "/" && at !== ""; at = at.slice(0, at.lastIndexOf("/"))) {
+      const heard = byPath.get(at);
+      if (heard !== undefined) return witness.actor(heard.pid);
+    }
+    return { unknown: "no event told of it" };
+  }
+
+  async #join(
+    path: BytePath,
+    by: DetectedBy,
+    how: {
+      readonly offline: Finding["offline"];
+      readonly full: boolean;
+      readonly pace?: (paths: number) => Promise<void>;
+    },
+  ): Promise<void> {
+    const { clock } = this.#options;
+    const { offline, full, pace } = how;
+    await gatherDeep(this.#parts(), {
+      path,
+      full,
+      batch: pace === undefined ? joinBatch : slice,
+      ...(pace !== undefined && { pace }),
+      found: async (gathered) => {
+        const at = clock.now();
+        await this.#alone(async () => {
+          this.#counts.told += await this.#inspector.inspect(gathered, {
+            full,
+            recheck: this.#isStarted,
+            finding: () => ({ by, at, heardAt: null, offline }),
+            actor: () => ({
+              unknown: offline === null ? "no event told of it" : "it happened while nobody watched",
+            }),
+          });
+        });
+      },
+    });
+  }
+
+  // --- what is not a change --------------------------------------------------------------------------------
+
+  #mayBeTransient({ path, facts, pid, lastAt }: Dirty): void {
+    if (!facts.created && !facts.deleted) return;
+    const { clock, witness } = this.#options;
+    this.#counts.transient++;
+    this.#asides.transient(path, witness.actor(pid), clock.now() - (clock.monotonic() - lastAt));
+  }
+
+  async #tellGaps(): Promise<void> {
+    const { clock, selection } = this.#options;
+    if (this.#dirty.folds > this.#foldsTold) {
+      this.#foldsTold = this.#dirty.folds;
+      const detail = "more changes than could be told";
+      for (const path of selection.roots)
+        this.#asides.gap({ cause: "backpressure", path, detail, since: clock.now() });
+    }
+    await this.#asides.tellGaps();
+  }
+
+  // --- looking again ---------------------------------------------------------------------------------------
+
+  #parts(): GatherParts {
+    const { baseline, selection, log } = this.#options;
+    return {
+      baseline,
+      selection,
+      unreadable: (path, code) => {
+        if (this.#unreadable.get(path) !== code && this.#unreadable.size < 10_000) {
+          this.#unreadable.set(path, code);
+          log.warn(`${shownPath(path).path} cannot be read (${code}): changes there are not seen`);
+        }
+      },
+    };
+  }
+
+  #again(path: BytePath): void {
+    const { clock, timers } = this.#options;
+    this.#waitingAgain++;
+    timers.after(againMs, () => {
+      this.#waitingAgain--;
+      this.#dirty.mark(
+        { path, deep: false, isBlind: false, facts: noFacts, pid: 0, isPriority: false },
+        clock.monotonic(),
+      );
+      this.#arm();
+    });
+  }
+
+  #markDeep(path: BytePath): void {
+    this.#dirty.mark(
+      { path, deep: true, isBlind: true, facts: noFacts, pid: 0, isPriority: false },
+      this.#options.clock.monotonic(),
+    );
+  }
+}

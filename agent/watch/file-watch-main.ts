@@ -1,0 +1,164 @@
+/** Sensor `watch.FileWatch`: wires what watches, looks, compares and tells, in the process of one sensor. */
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import { makeDataFolder } from "../../shared/folder-fs.ts";
+import type { Json, JsonObject } from "../../shared/json.ts";
+import { systemClock, systemTimers } from "../../shared/system-process.ts";
+import type { Sensor, SensorLogger, SensorService } from "../sensors/sensor.ts";
+import { localAccounts } from "./accounts-fs.ts";
+import { BaselineStore } from "./baseline-store.ts";
+import { Engine } from "./engine-fs.ts";
+import { firstLook, selectionName, selectionPart } from "./first-look.ts";
+import { SystemObserver } from "./kernel/observe-fs.ts";
+import { xattrReader } from "./kernel/xattrs-fs.ts";
+import { notePrefix, unapplied } from "./notes.ts";
+import { bytePath, shownPath } from "./paths.ts";
+import { Selection } from "./selection.ts";
+import { readSettings } from "./settings.ts";
+import { Sweeps } from "./sweeps.ts";
+import { appliedSeqName, Teller } from "./teller.ts";
+
+/** ms between two signs of life: the window of what happened while nobody watched begins at the last one. */
+const aliveEveryMs = 30_000;
+const aliveName = "alive_at";
+const notesOfPage = 100;
+
+export class FileWatch implements Sensor {
+  readonly #service: SensorService;
+  readonly #config: JsonObject;
+  readonly #log: SensorLogger;
+  readonly #ends: (() => Promise<unknown> | unknown)[] = [];
+
+  constructor(service: SensorService, config: JsonObject) {
+    this.#service = service;
+    this.#config = config;
+    this.#log = service.logger("FileWatch");
+  }
+
+  /** Resolves once everything was looked at and changes are heard of; `ready` is said then. */
+  async setup(): Promise<void> {
+    const { folder, own } = placesOf(process.env);
+    const settings = readSettings(this.#config);
+    const selection = new Selection(settings.paths, own.map(bytePath));
+    if (selection.roots.length === 0) {
+      this.#log.warn(
+        "nothing is watched: set paths, with petrel pack config watch --set 'paths=[{path: /etc}]'",
+      );
+    }
+    await makeDataFolder(folder, 0o700);
+    const baseline = await BaselineStore.open(join(folder, "baseline"));
+    this.#ends.push(() => baseline.close());
+    await this.#applyNotes(baseline);
+
+    const clock = systemClock;
+    const timers = systemTimers;
+    const remembered = baseline.meta(selectionName);
+    const isFirst = firstLook(remembered);
+    let isComplete = false;
+    const teller = new Teller({
+      dispatch: (trigger, payload, options) => this.#service.dispatch(trigger, payload, options),
+      write: (changes, options) => baseline.write(changes, options),
+      appliedSeq: numberOf(baseline.meta(appliedSeqName)),
+      droppable: ["diff", "xattrs"],
+      warn: (message, path) => this.#log.warn(`${path}: ${message}`),
+    });
+    const engine = new Engine({
+      selection,
+      settings,
+      baseline,
+      teller,
+      witness: {
+        noticed: () => {},
+        actor: (pid) => (pid === 0 ? { unknown: "the kernel did not say" } : { pid }),
+      },
+      dispatch: (trigger, payload) => this.#service.dispatch(trigger, payload),
+      readXattrs: xattrReader(),
+      names: localAccounts(() => clock.monotonic()),
+      isFirstLook: (path) => !isComplete && isFirst(path),
+      newId: randomUUID,
+      clock,
+      timers,
+      log: this.#log,
+      failed: (error) =>
+        queueMicrotask(() => {
+          throw error;
+        }),
+    });
+    this.#ends.push(() => engine.stop());
+    const observer = new SystemObserver({
+      tree: { roots: selection.roots, mayEnter: (at) => selection.mayEnter(at) },
+      backend: settings.backend,
+      timers,
+      monotonic: () => clock.monotonic(),
+      covered: (coverage) => {
+        for (const { path, backend, state, reason } of coverage) {
+          const why = reason === "" ? "" : ` (${reason})`;
+          this.#log.info(`${shownPath(path).path} is ${state}, by ${backend}${why}`);
+        }
+      },
+    });
+    // Before the first look: what changes meanwhile is heard, and looked at after it.
+    await observer.start(engine);
+    this.#ends.push(() => observer.stop());
+    const aliveAt = numberOf(baseline.meta(aliveName));
+    const until = clock.now();
+    await engine.reconcile(aliveAt === 0 ? null : { since: Math.min(aliveAt, until), until });
+    isComplete = true;
+    const alive = () => baseline.write([], { meta: { [aliveName]: clock.now() }, sync: false });
+    await baseline.write([], {
+      meta: { [selectionName]: selectionPart(this.#config), [aliveName]: clock.now() },
+      sync: true,
+    });
+    this.#service.checkpoint({ earlier: true });
+    this.#ends.push(alive);
+    const beat = () => {
+      stopBeat = timers.after(aliveEveryMs, () => {
+        alive().then(beat, (error: unknown) =>
+          this.#log.warn(`no sign of life could be written: ${String(error)}`),
+        );
+      });
+    };
+    let stopBeat = () => {};
+    beat();
+    this.#ends.push(() => stopBeat());
+    const sweeps = new Sweeps({ ...settings.sweep, engine, clock, timers, log: this.#log });
+    this.#ends.push(() => sweeps.stop());
+    sweeps.start();
+  }
+
+  /** A descriptor that is not being read, and a timer of the house, keep no process alive. */
+  run(): void {
+    const keep = setInterval(() => {}, 2 ** 30);
+    this.#ends.push(() => clearInterval(keep));
+  }
+
+  async cleanup(): Promise<void> {
+    for (const end of this.#ends.splice(0).reverse()) await end();
+  }
+
+  /** What was told and accepted in an earlier life, and did not get into the baseline. */
+  async #applyNotes(baseline: BaselineStore): Promise<void> {
+    const texts: string[] = [];
+    for (let offset = 0; ; offset += notesOfPage) {
+      const page = await this.#service.listValues({ prefix: notePrefix, limit: notesOfPage, offset });
+      texts.push(...page.map(({ value }) => value));
+      if (page.length < notesOfPage) break;
+    }
+    for (const { seq, moves, changes } of unapplied(texts, numberOf(baseline.meta(appliedSeqName)))) {
+      for (const { from, to } of moves) await baseline.move(from, to);
+      await baseline.write(changes, { meta: { [appliedSeqName]: seq }, sync: true });
+    }
+  }
+}
+
+/** A folder of the sensor's own, and what the agent writes, which is never watched. */
+function placesOf(env: NodeJS.ProcessEnv): { readonly folder: string; readonly own: readonly string[] } {
+  const { PETREL_SENSOR_FOLDER: folder = "", PETREL_AGENT_FOLDER: agent = "" } = env;
+  if (folder === "")
+    throw new Error("PETREL_SENSOR_FOLDER is not set: this sensor is started by petrel-agent");
+  return { folder, own: [folder, agent].filter((path) => path !== "") };
+}
+
+function numberOf(value: Json): number {
+  return typeof value === "number" ? value : 0;
+}

@@ -1,0 +1,206 @@
+/** Turns differences into what is told: recognises moves, reads what lstat(2) does not say, and hands all to the teller. */
+import type { Actor } from "./actor.ts";
+import { changeTrigger } from "./asides.ts";
+import type { BaselineStore } from "./baseline-store.ts";
+import { type AccountNames, type Change, changeOf, type Finding, payloadOf } from "./change.ts";
+import type { Gathered } from "./gather-fs.ts";
+import { type Look, mayBeOtherContent, type Stat } from "./look.ts";
+import { lookStat, type ReadXattrs, readExtras } from "./look-fs.ts";
+import type { BytePath } from "./paths.ts";
+import { type BaselineChange, type BaselineRecord, isSameLook } from "./record.ts";
+import { type Difference, findMoves, type Move } from "./renames.ts";
+import type { Selection } from "./selection.ts";
+import type { WatchedPath } from "./settings.ts";
+import type { Teller, Told } from "./teller.ts";
+
+export interface InspectorOptions {
+  readonly selection: Selection;
+  readonly baseline: BaselineStore;
+  readonly teller: Teller;
+  readonly readXattrs: ReadXattrs;
+  readonly names: AccountNames;
+  /** Paths without a record that were never looked at before: they enter the baseline and are not told. */
+  readonly isFirstLook: (path: BytePath) => boolean;
+  /** The path changed while it was read, or could not be read: it has to be looked at again. */
+  readonly again: (path: BytePath) => void;
+  /** Id of the storm that so many changes are part of, if they are. */
+  readonly burstOf: (paths: readonly BytePath[]) => string | null;
+  /** Called between two chunks: what cannot wait for the rest is told there. Whether there was something. */
+  readonly between: () => Promise<boolean>;
+}
+
+/** How the differences of one look were come upon, and who is known to have touched which path. */
+export interface Circumstances {
+  readonly finding: (path: BytePath) => Finding;
+  readonly actor: (path: BytePath) => Actor;
+  /** Digests are taken although nothing else differs. */
+  readonly full: boolean;
+  /** Other looks may have been told since these differences were found: each is checked once more. */
+  readonly recheck: boolean;
+}
+
+/** Differences read and told at once. */
+const chunk = 256;
+
+type Step = { readonly told: Told | null; readonly silent: readonly BaselineChange[] };
+const nothing: Step = { told: null, silent: [] };
+
+export class Inspector {
+  readonly #options: InspectorOptions;
+
+  constructor(options: InspectorOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves once all that differs is accepted and in the baseline. How many changes were told. */
+  async inspect({ differences, unselected }: Gathered, circumstances: Circumstances): Promise<number> {
+    const { baseline } = this.#options;
+    if (unselected.length > 0) {
+      await baseline.write(
+        unselected.map((path) => ({ path, record: null })),
+        { sync: false },
+      );
+    }
+    const { moves, others } = findMoves(differences);
+    let { recheck } = circumstances;
+    let told = 0;
+    for (const move of moves) told += await this.#settle([await this.#move(move, circumstances)]);
+    for (let from = 0; from < others.length; from += chunk) {
+      if (from > 0 && (await this.#options.between())) recheck = true;
+      const found = others.slice(from, from + chunk);
+      const part = recheck
+        ? found.flatMap((difference) => this.#recheck(difference, circumstances.full))
+        : found;
+      const burst = this.#options.burstOf(part.map(({ path }) => path));
+      const steps: Step[] = [];
+      for (const difference of part) steps.push(await this.#other(difference, circumstances, burst));
+      told += await this.#settle(steps);
+    }
+    return told;
+  }
+
+  #recheck({ path }: Difference, full: boolean): readonly Difference[] {
+    const before = this.#options.baseline.get(path);
+    const outcome = lookStat(path);
+    if ("error" in outcome || (before === null && outcome.found === null)) return [];
+    const after = outcome.found;
+    if (!full && before !== null && after !== null && isSameLook(before.stat, after)) return [];
+    return [{ path, before, after }];
+  }
+
+  async #settle(steps: readonly Step[]): Promise<number> {
+    const { baseline, teller } = this.#options;
+    const silent = steps.flatMap((step) => step.silent);
+    const told = steps.map((step) => step.told).filter((one) => one !== null);
+    if (silent.length > 0) await baseline.write(silent, { sync: false });
+    if (told.length > 0) await teller.tell(told);
+    return told.length;
+  }
+
+  async #other(difference: Difference, at: Circumstances, burst: string | null): Promise<Step> {
+    const { path, before, after: stat } = difference;
+    const entry = this.#options.selection.entryOf(path);
+    if (entry === null) return nothing;
+    const after = stat === null ? null : await this.#look(path, stat, before, entry, at.full);
+    if (after === "again") {
+      this.#options.again(path);
+      return nothing;
+    }
+    const change = changeOf(path, before, after, entry.attributes);
+    if (change === null || (before === null && this.#options.isFirstLook(path))) {
+      return { told: null, silent: silently(difference, after) };
+    }
+    return { told: this.#toldOf(change, nextVersion(before), entry, at, burst), silent: [] };
+  }
+
+  async #move(move: Move, at: Circumstances): Promise<Step> {
+    const { from, to, before, after: stat, along, children } = move;
+    const { selection } = this.#options;
+    const entry = selection.entryOf(to);
+    if (entry === null) return nothing;
+    const after = await this.#look(to, stat, before, entry, at.full);
+    if (after === "again") {
+      this.#options.again(from);
+      this.#options.again(to);
+      return nothing;
+    }
+    const change: Change = {
+      status: "renamed",
+      path: to,
+      oldPath: from,
+      before,
+      after,
+      changed: [],
+      along: children,
+    };
+    const burst = this.#options.burstOf([to]);
+    const told = this.#toldOf(change, nextVersion(before), entry, at, burst);
+    return {
+      told: {
+        ...told,
+        changes: [{ path: from, record: null }, ...told.changes],
+        moves: along.length === 0 ? [] : [{ from, to }],
+        along: along.flatMap(({ from: old, to: path, record }) => [
+          { path: old, record: null },
+          { path, record },
+        ]),
+      },
+      silent: [],
+    };
+  }
+
+  #toldOf(
+    change: Change,
+    version: number,
+    entry: WatchedPath,
+    at: Circumstances,
+    burst: string | null,
+  ): Told {
+    const { path, oldPath, after } = change;
+    const known = at.actor(path);
+    const actor = known.unknown !== undefined && oldPath !== null ? at.actor(oldPath) : known;
+    const payload = payloadOf(change, {
+      entry,
+      finding: at.finding(path),
+      actor,
+      burst: entry.priority ? null : burst,
+      names: this.#options.names,
+    });
+    const record: BaselineRecord | null = after === null ? null : { ...after, version };
+    return { trigger: changeTrigger, payload, changes: [{ path, record }], moves: [], along: [] };
+  }
+
+  /** `again` when the path changed under the reading. */
+  async #look(
+    path: BytePath,
+    stat: Stat,
+    before: BaselineRecord | null,
+    entry: WatchedPath,
+    full: boolean,
+  ): Promise<Look | "again"> {
+    if (before !== null && !full && !mayBeOtherContent(before.stat, stat)) {
+      return { stat, extras: before.extras };
+    }
+    const extras = await readExtras(
+      path,
+      stat,
+      {
+        digest: entry.digest === "sha256",
+        digestMaxBytes: entry.digestMaxBytes,
+        follow: entry.symlinks === "follow",
+        xattrs: entry.attributes.has("xattrs"),
+      },
+      this.#options.readXattrs,
+    );
+    return extras === null ? "again" : { stat, extras };
+  }
+}
+
+/** A change that is not told leaves the version as it is. */
+function silently({ path, before }: Difference, after: Look | null): readonly BaselineChange[] {
+  return [{ path, record: after === null ? null : { ...after, version: before?.version ?? 1 } }];
+}
+
+function nextVersion(before: BaselineRecord | null): number {
+  return ((before?.version ?? 0) + 1) >>> 0;
+}

@@ -1,0 +1,184 @@
+/** Chooses for each mount how it is watched, chooses anew when mounts change, and says what it chose. */
+import { readFileSync } from "node:fs";
+import type { Timers } from "../../../shared/timers.ts";
+import type { BackendName, Coverage, ObservedTree, Observer, ObserverListener } from "../observer.ts";
+import { type BytePath, isWithin } from "../paths.ts";
+import { Fanotify } from "./fanotify-fs.ts";
+import { Inotify } from "./inotify-fs.ts";
+import { type Libc, loadLibc, SystemCallError } from "./libc-fs.ts";
+import { concernedMounts, type Mount, mountOf, parseMounts } from "./mounts.ts";
+
+export interface ObserveOptions {
+  readonly tree: ObservedTree;
+  /** What the operator allows; `auto`: the best there is. */
+  readonly backend: "auto" | BackendName;
+  readonly timers: Timers;
+  readonly monotonic: () => number;
+  /** Told when what covers a path changes. */
+  readonly covered: (coverage: readonly Coverage[]) => void;
+  readonly queue?: "unlimited" | "limited";
+}
+
+/** ms between two looks at the table of mounts. */
+const mountsEveryMs = 5_000;
+/** Changes made by other hosts are never told. */
+const network = new Set([
+  "nfs",
+  "nfs4",
+  "cifs",
+  "smb3",
+  "ceph",
+  "9p",
+  "glusterfs",
+  "lustre",
+  "afs",
+  "fuse.sshfs",
+]);
+
+interface Chosen {
+  readonly mount: Mount;
+  readonly backend: BackendName;
+  readonly reason: string;
+}
+
+export class SystemObserver implements Observer {
+  readonly #options: ObserveOptions;
+  #libc: Libc | null = null;
+  #listener: ObserverListener | null = null;
+  #fanotify: Fanotify | null = null;
+  #noFanotify = "";
+  #inotify: Inotify | null = null;
+  #noInotify = "";
+  #chosen = new Map<number, Chosen>();
+  #mountsText = "";
+  #timer: (() => void) | null = null;
+
+  constructor(options: ObserveOptions) {
+    this.#options = options;
+  }
+
+  async start(listener: ObserverListener): Promise<void> {
+    this.#listener = listener;
+    try {
+      this.#libc = loadLibc();
+    } catch (error) {
+      this.#noFanotify = `no system calls: ${error instanceof Error ? error.message : String(error)}`;
+      this.#noInotify = this.#noFanotify;
+    }
+    await this.#choose();
+    this.#lookLater();
+  }
+
+  coverage(): readonly Coverage[] {
+    const mounts = [...this.#chosen.values()].map(({ mount }) => mount);
+    const { roots } = this.#options.tree;
+    return [...this.#chosen.values()].flatMap(({ mount, backend, reason }) => {
+      const paths = roots.filter((root) => mountOf(root, mounts)?.id === mount.id);
+      const shown: readonly BytePath[] = paths.length > 0 ? paths : [mount.point];
+      return shown.map((path): Coverage => {
+        const missing = backend === "inotify" ? (this.#inotify?.unwatchedWithin(path) ?? 0) : 0;
+        const limit =
+          missing === 0
+            ? ""
+            : `${missing} folders without a watch are only swept: raise fs.inotify.max_user_watches`;
+        const state = backend === "sweep" ? "polled" : "live";
+        return { path, mount: mount.point, filesystem: mount.type, backend, state, reason: limit || reason };
+      });
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#timer?.();
+    await Promise.all([this.#fanotify?.stop(), this.#inotify?.stop()]);
+    this.#fanotify = null;
+    this.#inotify = null;
+  }
+
+  #lookLater(): void {
+    this.#timer = this.#options.timers.after(mountsEveryMs, () => {
+      this.#choose().then(
+        () => this.#lookLater(),
+        (error: unknown) => {
+          this.#listener?.blind("read-error", "/", String(error));
+          this.#lookLater();
+        },
+      );
+    });
+  }
+
+  async #choose(): Promise<void> {
+    const text = readFileSync("/proc/self/mountinfo", "latin1");
+    if (text === this.#mountsText) return;
+    const isFirst = this.#mountsText === "";
+    this.#mountsText = text;
+    const { tree, covered } = this.#options;
+    const mounts = concernedMounts(tree.roots, (folder) => tree.mayEnter(folder), parseMounts(text));
+    const before = this.#chosen;
+    this.#chosen = new Map();
+    for (const mount of mounts) {
+      const known = before.get(mount.id);
+      this.#chosen.set(mount.id, known ?? (await this.#arm(mount)));
+    }
+    const came = mounts.filter(({ id }) => !before.has(id));
+    const went = [...before.values()].filter(({ mount }) => !this.#chosen.has(mount.id));
+    if (came.length + went.length > 0) covered(this.coverage());
+    if (isFirst) return;
+    for (const { point, type } of [...came, ...went.map(({ mount }) => mount)]) {
+      this.#listener?.blind("mount-changed", point, `a file system (${type}) was mounted or unmounted`);
+    }
+  }
+
+  async #arm(mount: Mount): Promise<Chosen> {
+    const { backend } = this.#options;
+    if (network.has(mount.type)) {
+      return { mount, backend: "sweep", reason: `${mount.type} does not tell of other hosts' changes` };
+    }
+    let reason = "";
+    if (backend === "auto" || backend === "fanotify") {
+      reason = this.#byFanotify(mount);
+      if (reason === "") return { mount, backend: "fanotify", reason };
+    }
+    if (backend === "auto" || backend === "inotify") {
+      const other = await this.#byInotify(mount);
+      if (other === "") return { mount, backend: "inotify", reason };
+      reason = [reason, other].filter((part) => part !== "").join("; ");
+    }
+    return { mount, backend: "sweep", reason: reason || "configured so" };
+  }
+
+  /** Empty, or why not. */
+  #byFanotify(mount: Mount): string {
+    const { tree, timers, monotonic, queue = "unlimited" } = this.#options;
+    if (this.#noFanotify !== "" || this.#libc === null || this.#listener === null) return this.#noFanotify;
+    try {
+      this.#fanotify ??= new Fanotify({
+        libc: this.#libc,
+        tree,
+        listener: this.#listener,
+        timers,
+        monotonic,
+        queue,
+      });
+    } catch (error) {
+      if (!(error instanceof SystemCallError)) throw error;
+      this.#noFanotify = error.message;
+      return this.#noFanotify;
+    }
+    return this.#fanotify.add(mount) ?? "";
+  }
+
+  async #byInotify(mount: Mount): Promise<string> {
+    const { tree, timers } = this.#options;
+    if (this.#noInotify !== "" || this.#libc === null || this.#listener === null) return this.#noInotify;
+    try {
+      this.#inotify ??= new Inotify({ libc: this.#libc, tree, listener: this.#listener, timers });
+    } catch (error) {
+      if (!(error instanceof SystemCallError)) throw error;
+      this.#noInotify = error.message;
+      return this.#noInotify;
+    }
+    const within = tree.roots.filter((root) => isWithin(root, mount.point));
+    for (const path of within.length > 0 ? within : [mount.point]) await this.#inotify.add(path);
+    return "";
+  }
+}

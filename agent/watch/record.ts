@@ -1,0 +1,115 @@
+/**
+ * A look as the baseline keeps it: 56 bytes that decide by one comparison whether lstat(2) still says the same, the
+ * digest, and what else there is as JSON. Numbers are little-endian.
+ *
+ *      0  u8   layout (1)              16  i64 mtime (ns)      48  i64 birth (ns)
+ *      1  u8   kind                    24  i64 ctime (ns)      56  u32 version of this record
+ *      2  u16  mode                    32  u32 uid, u32 gid    53  32 bytes of SHA-256, then JSON
+ *      4  u32  links                   40  u64 inode
+ *      8  u64  size                                            61  32 bytes of SHA-256, then JSON
+ */
+import { Buffer } from "node:buffer";
+import type { Extras, Look, LookKind, Stat } from "./look.ts";
+import type { BytePath } from "./paths.ts";
+
+const layout = 1;
+export const statBytes = 56;
+const versionAt = 56;
+const flagsAt = 60;
+const digestAt = 61;
+const hasDigest = 1;
+const hasMore = 2;
+const kinds: readonly LookKind[] = ["file", "directory", "symlink", "other"];
+
+/** What the baseline holds of one path. `version` grows by one with each change that was reported. */
+export interface BaselineRecord extends Look {
+  readonly version: number;
+}
+
+/** A path's new record; `null` removes it. */
+export interface BaselineChange {
+  readonly path: BytePath;
+  readonly record: BaselineRecord | null;
+}
+
+/** The part that lstat(2) alone decides; equal bytes mean that nothing it tells has changed. */
+export function encodeStat(stat: Stat, into: Buffer = Buffer.alloc(statBytes)): Buffer {
+  into[0] = layout;
+  into[1] = kinds.indexOf(stat.kind);
+  into.writeUInt16LE(stat.mode & 0xffff, 2);
+  into.writeUInt32LE(Math.min(stat.links, 0xffffffff), 4);
+  // The size of a folder is the file system's own affair: its change means nothing.
+  into.writeBigUInt64LE(stat.kind === "directory" ? 0n : BigInt.asUintN(64, stat.size), 8);
+  into.writeBigUInt64LE(BigInt.asUintN(64, stat.mtimeNs), 16);
+  into.writeBigUInt64LE(BigInt.asUintN(64, stat.ctimeNs), 24);
+  into.writeUInt32LE(stat.uid, 32);
+  into.writeUInt32LE(stat.gid, 36);
+  into.writeBigUInt64LE(BigInt.asUintN(64, stat.ino), 40);
+  into.writeBigUInt64LE(BigInt.asUintN(64, stat.birthNs), 48);
+  return into;
+}
+
+export function encodeRecord({ stat, extras, version }: BaselineRecord): Buffer {
+  const { digest, ...more } = extras;
+  const text = Object.keys(more).length === 0 ? "" : JSON.stringify(more);
+  const digestSize = digest === null ? 0 : 32;
+  const textSize = Buffer.byteLength(text);
+  const bytes = Buffer.alloc(digestAt + digestSize + textSize);
+  encodeStat(stat, bytes);
+  bytes.writeUInt32LE(version, versionAt);
+  bytes[flagsAt] = (digest === null ? 0 : hasDigest) | (text === "" ? 0 : hasMore);
+  if (digest !== null) bytes.write(digest, digestAt, 32, "hex");
+  bytes.write(text, digestAt + digestSize, "utf8");
+  return bytes;
+}
+
+/** `null` for bytes that no version of this software wrote: the path is then looked at as if it were new. */
+export function decodeRecord(bytes: Buffer): BaselineRecord | null {
+  if (bytes.length < digestAt || bytes[0] !== layout) return null;
+  const kind = kinds[bytes[1] ?? 255];
+  if (kind === undefined) return null;
+  const flags = bytes[flagsAt] ?? 0;
+  const isDigested = (flags & hasDigest) !== 0;
+  const moreAt = isDigested ? digestAt + 32 : digestAt;
+  if (bytes.length < moreAt) return null;
+  const more = (flags & hasMore) === 0 ? {} : moreOf(bytes.toString("utf8", moreAt));
+  if (more === null) return null;
+  return {
+    stat: {
+      kind,
+      mode: bytes.readUInt16LE(2),
+      links: bytes.readUInt32LE(4),
+      uid: bytes.readUInt32LE(32),
+      gid: bytes.readUInt32LE(36),
+      size: bytes.readBigUInt64LE(8),
+      mtimeNs: bytes.readBigInt64LE(16),
+      ctimeNs: bytes.readBigInt64LE(24),
+      ino: bytes.readBigUInt64LE(40),
+      birthNs: bytes.readBigInt64LE(48),
+    },
+    extras: { digest: isDigested ? bytes.toString("hex", digestAt, digestAt + 32) : null, ...more },
+    version: bytes.readUInt32LE(versionAt),
+  };
+}
+
+function moreOf(text: string): Omit<Extras, "digest"> | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? (value as Omit<Extras, "digest">) : null;
+  } catch {
+    // Damaged: as good as unknown.
+    return null;
+  }
+}
+
+/** Whether the record's stat part says the same as `fresh` (56 bytes of `encodeStat`). */
+export function isSameStat(record: Buffer, fresh: Buffer): boolean {
+  return record.length >= statBytes && record.compare(fresh, 0, statBytes, 0, statBytes) === 0;
+}
+
+const [scratchA, scratchB] = [Buffer.alloc(statBytes), Buffer.alloc(statBytes)];
+
+/** The same comparison for two decoded looks. */
+export function isSameLook(before: Stat, after: Stat): boolean {
+  return encodeStat(before, scratchA).equals(encodeStat(after, scratchB));
+}

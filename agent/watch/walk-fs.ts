@@ -1,0 +1,83 @@
+/** Walks a tree in the order of the baseline's keys: a folder, what is in it by the bytes of the names, the next one. */
+import { readdirSync } from "node:fs";
+import { setImmediate as turn } from "node:timers/promises";
+import type { Stat } from "./look.ts";
+import { lookStat } from "./look-fs.ts";
+import type { Batches } from "./merge-join.ts";
+import { type BytePath, joinPath, pathBuffer, walkKey } from "./paths.ts";
+
+export interface Walked {
+  readonly key: string;
+  readonly path: BytePath;
+  readonly stat: Stat;
+}
+
+export interface WalkOptions {
+  /** Whether a folder's content is listed. */
+  readonly mayEnter: (folder: BytePath) => boolean;
+  /** Told of every path that cannot be listed or looked at: nothing may be concluded about it and what is below. */
+  readonly unreadable: (path: BytePath, code: string) => void;
+  /** Waited for after each batch, with the number of paths in it: how sweeps keep their pace. */
+  readonly pace?: (paths: number) => Promise<void>;
+}
+
+/** Paths of one batch; between two batches the event loop turns once, so that kernel events are read. */
+const batchSize = 500;
+
+interface Level {
+  readonly folder: BytePath;
+  readonly names: readonly BytePath[];
+  at: number;
+}
+
+/** Memory: the names of the folders from the root to where it is. Does not follow symbolic links. */
+export class Walk implements Batches<Walked> {
+  readonly #options: WalkOptions;
+  readonly #levels: Level[] = [];
+  #root: BytePath | null;
+
+  constructor(root: BytePath, options: WalkOptions) {
+    this.#root = root;
+    this.#options = options;
+  }
+
+  async next(): Promise<readonly Walked[]> {
+    const batch: Walked[] = [];
+    if (this.#root !== null) {
+      const root = this.#root;
+      this.#root = null;
+      this.#visit(root, batch);
+    }
+    for (
+      let level = this.#levels.at(-1);
+      level !== undefined && batch.length < batchSize;
+      level = this.#levels.at(-1)
+    ) {
+      const name = level.names[level.at++];
+      if (name === undefined) this.#levels.pop();
+      else this.#visit(joinPath(level.folder, name), batch);
+    }
+    if (batch.length > 0) await (this.#options.pace?.(batch.length) ?? turn());
+    return batch;
+  }
+
+  #visit(path: BytePath, batch: Walked[]): void {
+    const { mayEnter, unreadable } = this.#options;
+    const outcome = lookStat(path);
+    if ("error" in outcome) {
+      unreadable(path, outcome.error);
+      return;
+    }
+    if (outcome.found === null) return;
+    batch.push({ key: walkKey(path), path, stat: outcome.found });
+    if (outcome.found.kind !== "directory" || !mayEnter(path)) return;
+    try {
+      const names = readdirSync(pathBuffer(path), "latin1").sort();
+      this.#levels.push({ folder: path, names, at: 0 });
+    } catch (error) {
+      const code = error instanceof Error && "code" in error ? String(error.code) : "UNKNOWN";
+      // Gone between the two calls: the next look says so.
+      if (code !== "ENOENT" && code !== "ENOTDIR") unreadable(path, code);
+    }
+  }
+}

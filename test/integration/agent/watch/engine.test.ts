@@ -1,0 +1,263 @@
+import { chmod, mkdir, rename, rm, symlink, truncate, utimes, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import type { JsonObject } from "../../../../shared/json.ts";
+import { atEnd } from "../../../support/at-end.ts";
+import { tempFolder } from "../../../support/temp-folder.ts";
+import { waitUntil } from "../../../support/wait-until.ts";
+import { agentSide, openWatchDesk, type WatchDesk } from "../../../support/watch-desk.ts";
+
+/** What a test compares: the paths relative to the watched folder. */
+function brief(told: readonly JsonObject[], root: string): readonly string[] {
+  const relative = (path: unknown) => String(path).slice(root.length + 1) || ".";
+  return told.map((one) => {
+    const old = one.old_path === undefined ? "" : ` from ${relative(one.old_path)}`;
+    const changed = (one.changed as string[] | undefined)?.length
+      ? ` [${(one.changed as string[]).join(" ")}]`
+      : "";
+    const along = one.children === undefined ? "" : ` with ${String(one.children)}`;
+    return `${String(one.status ?? one.trigger)} ${relative(one.path)}${old}${along}${changed}`;
+  });
+}
+
+async function desk(files: Readonly<Record<string, string>> = {}, config: JsonObject = {}) {
+  const root = await tempFolder("watched");
+  const state = await tempFolder("watch-state");
+  for (const [name, text] of Object.entries(files)) {
+    await mkdir(join(root, name, ".."), { recursive: true });
+    await writeFile(join(root, name), text);
+  }
+  const agent = agentSide();
+  const { paths = [{ path: root }], ...rest } = config;
+  const full = { paths, ...rest };
+  const open = () => openWatchDesk(state, full, agent);
+  return { root, state, agent, open, at: (name: string) => join(root, name), watch: await open() };
+}
+
+describe("a hint", () => {
+  test("leads to what differs from the baseline, and to nothing when nothing does", async () => {
+    const { root, at, watch } = await desk({ a: "1", b: "2", c: "3" });
+    await writeFile(at("a"), "other");
+    await rm(at("b"));
+    await writeFile(at("new"), "");
+    for (const name of ["a", "b", "c", "new", "never"]) watch.hint(at(name));
+    expect(brief(await watch.told(), root)).toEqual([
+      "modified a [digest size mtime ctime]",
+      "deleted b",
+      "created new",
+    ]);
+    for (const name of ["a", "b", "c", "new"]) watch.hint(at(name));
+    expect(await watch.told()).toEqual([]);
+  });
+
+  test("tells of attributes apart from content", async () => {
+    const { root, at, watch } = await desk({ a: "1", b: "2" });
+    await chmod(at("a"), 0o600);
+    await utimes(at("b"), 1, 1);
+    watch.hint(at("a"));
+    watch.hint(at("b"));
+    expect(brief(await watch.told(), root)).toEqual([
+      "attributes a [mode ctime]",
+      "attributes b [mtime ctime]",
+    ]);
+  });
+
+  test("finds content of the same size with its time set back", async () => {
+    const { root, at, watch } = await desk({ a: "one" });
+    await utimes(at("a"), 100, 100);
+    watch.hint(at("a"));
+    await watch.told();
+    await writeFile(at("a"), "two");
+    await utimes(at("a"), 100, 100);
+    watch.hint(at("a"));
+    expect(brief(await watch.told(), root)).toEqual(["modified a [digest ctime]"]);
+  });
+
+  test("at a new folder finds all that is in it already", async () => {
+    const { root, at, watch } = await desk();
+    await mkdir(at("n/a/b"), { recursive: true });
+    await writeFile(at("n/a/b/f"), "");
+    watch.hint(at("n"));
+    expect(brief(await watch.told(), root)).toEqual([
+      "created n",
+      "created n/a",
+      "created n/a/b",
+      "created n/a/b/f",
+    ]);
+  });
+
+  test("at a folder that went tells of all that was in it", async () => {
+    const { root, at, watch } = await desk({ "d/x": "1", "d/e/y": "2" });
+    await rm(at("d"), { recursive: true });
+    watch.hint(at("d"));
+    expect(brief(await watch.told(), root)).toEqual([
+      "deleted d",
+      "deleted d/e",
+      "deleted d/e/y",
+      "deleted d/x",
+    ]);
+  });
+
+  test("at a symbolic link, and at a file that became one", async () => {
+    const { root, at, watch } = await desk({ a: "1" });
+    await symlink("a", at("l"));
+    watch.hint(at("l"));
+    const [link] = await watch.told();
+    expect(link).toMatchObject({ status: "created", kind: "symlink", after: { target: "a" } });
+    await rm(at("a"));
+    await symlink("/nowhere", at("a"));
+    watch.hint(at("a"));
+    expect(brief(await watch.told(), root)).toEqual([
+      expect.stringMatching(/^modified a \[kind .*target\]$/),
+    ]);
+  });
+});
+
+describe("a move", () => {
+  test("of a file is one change with both names", async () => {
+    const { root, at, watch } = await desk({ a: "1" });
+    await rename(at("a"), at("b"));
+    watch.moved(at("a"), at("b"));
+    expect(brief(await watch.told(), root)).toEqual(["renamed b from a"]);
+  });
+
+  test("of a folder is one change that counts what moved along; what differs besides is told by itself", async () => {
+    const { root, at, watch } = await desk({ "d/1": "1", "d/2": "2", "d/e/3": "3", "d!": "beside" });
+    await rename(at("d"), at("m"));
+    await writeFile(at("m/2"), "changed");
+    watch.moved(at("d"), at("m"));
+    const told = brief(await watch.told(), root);
+    expect(told[0]).toBe("renamed m from d with 4");
+    expect(told.slice(1)).toEqual(["modified m/2 [digest size mtime ctime]"]);
+    await writeFile(at("m/e/3"), "later");
+    watch.hint(at("m/e/3"));
+    expect(brief(await watch.told(), root)).toEqual(["modified m/e/3 [digest size mtime ctime]"]);
+  });
+
+  test("onto another file, as editors save, is a change of that file", async () => {
+    const { root, at, watch } = await desk({ c: "old" });
+    await writeFile(at(".c.tmp"), "newer");
+    await rename(at(".c.tmp"), at("c"));
+    watch.moved(at(".c.tmp"), at("c"));
+    expect(brief(await watch.told(), root)).toEqual(["modified c [digest size mtime ctime ino]"]);
+  });
+
+  test("is not made up where a new file only got an old inode's number", async () => {
+    const { root, at, watch } = await desk({ a: "same" });
+    await rm(at("a"));
+    await writeFile(at("b"), "same");
+    watch.hint(at("a"));
+    watch.hint(at("b"));
+    expect(brief(await watch.told(), root)).toEqual(["deleted a", "created b"]);
+  });
+});
+
+describe("what is selected", () => {
+  test("decides by globs, depth and the nearest entry", async () => {
+    const root = await tempFolder("selected");
+    const { watch, at } = await desk(
+      {},
+      {
+        paths: [
+          { path: root, exclude: ["*.log", "cache/"], depth: 2 },
+          { path: join(root, "deep/er/still"), include: ["*.conf"] },
+        ],
+      },
+    );
+    void at;
+    await mkdir(join(root, "cache/x"), { recursive: true });
+    await mkdir(join(root, "deep/er/still/more"), { recursive: true });
+    for (const name of [
+      "a",
+      "a.log",
+      "cache/x/y",
+      "deep/b",
+      "deep/er/c",
+      "deep/er/still/d",
+      "deep/er/still/more/e.conf",
+    ])
+      await writeFile(join(root, name), "");
+    watch.hint(root, { deep: true });
+    expect(brief(await watch.told(), root)).toEqual([
+      "created a",
+      "created deep",
+      "created deep/b",
+      "created deep/er",
+      "created deep/er/still",
+      "created deep/er/still/more/e.conf",
+    ]);
+  });
+});
+
+describe("a path that came and went", () => {
+  test("is told where that is asked for, by name or, when they are many, by a count of the folder", async () => {
+    const root = await tempFolder("transients");
+    const { watch } = await desk({}, { paths: [{ path: root, transients: true }] });
+    const facts = { created: true, deleted: true, written: false };
+    for (let n = 0; n < 250; n++) watch.hint(join(root, `x${n}`), { facts });
+    const told = await watch.told();
+    const named = told.filter(({ status, kind }) => status === "transient" && kind === "other");
+    const counted = told.filter(({ kind }) => kind === "directory");
+    expect(named).toHaveLength(100);
+    expect(counted.reduce((sum, { count }) => sum + Number(count), 0)).toBe(150);
+  });
+});
+
+describe("a restart", () => {
+  test("tells what happened meanwhile, with the window, and once", async () => {
+    const { root, at, watch, open } = await desk({ a: "1", b: "2", "d/c": "3" });
+    await watch.close();
+    await truncate(at("a"), 0);
+    await rename(at("b"), at("d/b"));
+    const again = await open();
+    const told = await again.told();
+    expect(brief(told, root)).toEqual(["renamed d/b from b", expect.stringMatching(/^modified a/)]);
+    expect(told[1]).toMatchObject({
+      offline: true,
+      detected_by: "reconcile",
+      window: { since: expect.any(String), until: expect.any(String) },
+    });
+    await again.close();
+    expect(await (await open()).told()).toEqual([]);
+  });
+
+  test.each([
+    {
+      what: "a change that was undone meanwhile",
+      act: async (at: (name: string) => string) => writeFile(at("a"), "22"),
+      meanwhile: async (at: (name: string) => string) => writeFile(at("a"), "1"),
+      hint: (watch: WatchDesk, at: (name: string) => string) => watch.hint(at("a")),
+      told: [/^modified a /, /^modified a /],
+    },
+    {
+      what: "a folder that moved",
+      act: async (at: (name: string) => string) => rename(at("d"), at("e")),
+      meanwhile: async (at: (name: string) => string) => rm(at("e/x")),
+      hint: (watch: WatchDesk, at: (name: string) => string) => watch.moved(at("d"), at("e")),
+      told: [/^renamed e from d with 2$/, /^deleted e\/x$/],
+    },
+  ])(
+    "between acceptance and baseline neither repeats nor loses $what",
+    async ({ act, meanwhile, hint, told }) => {
+      const { root, at, watch, agent, open } = await desk({ a: "1", "d/x": "1", "d/y": "2" });
+      let release = () => {};
+      agent.gate = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      atEnd(() => release());
+      await act(at);
+      hint(watch, at);
+      await waitUntil("the change is told", () => agent.told.length > 0);
+      // The process dies here: the baseline never hears that it was accepted.
+      await watch.baseline.close();
+      agent.gate = Promise.resolve();
+      await meanwhile(at);
+      await open();
+      const all = brief(
+        agent.told.map(({ payload }) => payload),
+        root,
+      );
+      expect(all).toEqual(told.map((line) => expect.stringMatching(line)));
+    },
+  );
+});

@@ -1,0 +1,156 @@
+/** The core of the watching sensor over a real folder and a real baseline; the test gives the hints and takes what is told. */
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import { BaselineStore } from "../../agent/watch/baseline-store.ts";
+import { Engine } from "../../agent/watch/engine-fs.ts";
+import { type ObserveOptions, SystemObserver } from "../../agent/watch/kernel/observe-fs.ts";
+import { unapplied } from "../../agent/watch/notes.ts";
+import type { Hint } from "../../agent/watch/observer.ts";
+import { type BytePath, bytePath } from "../../agent/watch/paths.ts";
+import { Selection } from "../../agent/watch/selection.ts";
+import { readSettings } from "../../agent/watch/settings.ts";
+import { appliedSeqName, Teller } from "../../agent/watch/teller.ts";
+import type { JsonObject } from "../../shared/json.ts";
+import { systemClock, systemTimers } from "../../shared/system-process.ts";
+import { atEnd } from "./at-end.ts";
+import { waitUntil } from "./wait-until.ts";
+
+export interface Triggered {
+  readonly trigger: string;
+  readonly payload: JsonObject;
+}
+
+/** What the agent keeps of a sensor across its lives. */
+export interface AgentSide {
+  readonly told: Triggered[];
+  readonly notes: Map<string, string>;
+  /** Triggers are stored, and their acceptance is heard only once this resolves. */
+  gate: Promise<void>;
+}
+
+export function agentSide(): AgentSide {
+  return { told: [], notes: new Map(), gate: Promise.resolve() };
+}
+
+export interface WatchDesk {
+  readonly engine: Engine;
+  readonly observer: SystemObserver | null;
+  readonly baseline: BaselineStore;
+  hint(path: string, more?: Partial<Omit<Hint, "path">>): void;
+  moved(from: string, to: string): void;
+  /** Resolves with what was told since the last call once nothing is dirty any more. */
+  told(): Promise<readonly JsonObject[]>;
+  close(): Promise<void>;
+}
+
+/** `config` as in pack `watch`; the first look at everything is over when it resolves. */
+export async function openWatchDesk(
+  stateFolder: string,
+  config: JsonObject,
+  agent: AgentSide,
+  {
+    firstLook = () => true,
+    observe,
+  }: {
+    readonly firstLook?: (path: BytePath) => boolean;
+    /** With it the kernel gives the hints. */
+    readonly observe?: Pick<ObserveOptions, "backend" | "queue">;
+  } = {},
+): Promise<WatchDesk> {
+  const settings = readSettings({ settle_ms: 10, settle_most_ms: 50, ...config });
+  const selection = new Selection(settings.paths, [bytePath(stateFolder)]);
+  const baseline = await BaselineStore.open(join(stateFolder, "baseline"));
+  const applied = Number(baseline.meta(appliedSeqName) ?? 0);
+  for (const note of unapplied([...agent.notes.values()], applied)) {
+    for (const move of note.moves) await baseline.move(move.from, move.to);
+    await baseline.write(note.changes, { meta: { [appliedSeqName]: note.seq }, sync: true });
+  }
+  const dispatch = async (
+    trigger: string,
+    payload: JsonObject,
+    set: Readonly<Record<string, string>> = {},
+  ): Promise<number> => {
+    agent.told.push({ trigger, payload: structuredClone(payload) });
+    for (const [name, text] of Object.entries(set)) agent.notes.set(name, text);
+    await agent.gate;
+    return agent.told.length;
+  };
+  let failure: unknown = null;
+  const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+  const teller = new Teller({
+    dispatch: (trigger, payload, options) =>
+      dispatch(trigger, payload as JsonObject, options?.set as Record<string, string> | undefined),
+    write: (changes, options) => baseline.write(changes, options),
+    appliedSeq: Number(baseline.meta(appliedSeqName) ?? 0),
+    droppable: ["diff", "xattrs"],
+    warn: () => {},
+  });
+  const isOld = baseline.meta("built") === true;
+  let isBuilt = isOld;
+  const engine = new Engine({
+    selection,
+    settings,
+    baseline,
+    teller,
+    witness: { noticed: () => {}, actor: (pid) => (pid === 0 ? { unknown: "not asked" } : { pid }) },
+    dispatch,
+    readXattrs: () => null,
+    names: { user: () => null, group: () => null },
+    isFirstLook: (path) => !isBuilt && firstLook(path),
+    newId: randomUUID,
+    clock: systemClock,
+    timers: systemTimers,
+    log: silent,
+    failed: (error) => {
+      failure = error;
+    },
+  });
+  const observer =
+    observe === undefined
+      ? null
+      : new SystemObserver({
+          ...observe,
+          tree: { roots: selection.roots, mayEnter: (at) => selection.mayEnter(at) },
+          timers: systemTimers,
+          monotonic: () => systemClock.monotonic(),
+          covered: () => {},
+        });
+  await observer?.start(engine);
+  const startedAt = systemClock.now();
+  let taken = agent.told.length;
+  await engine.reconcile(isOld ? { since: startedAt - 1_000, until: startedAt } : null);
+  await baseline.write([], { meta: { built: true }, sync: true });
+  isBuilt = true;
+  let isClosed = false;
+  const hint = (path: string, more: Partial<Omit<Hint, "path">> = {}): Hint => ({
+    path: bytePath(path),
+    deep: false,
+    facts: { created: false, deleted: false, written: false },
+    pid: 0,
+    ...more,
+  });
+  const close = async () => {
+    if (isClosed) return;
+    isClosed = true;
+    await observer?.stop();
+    await engine.stop();
+    await baseline.close();
+  };
+  atEnd(close);
+  return {
+    engine,
+    observer,
+    baseline,
+    hint: (path, more) => engine.hints([hint(path, more)]),
+    moved: (from, to) =>
+      engine.hints([hint(from, { partner: bytePath(to) }), hint(to, { partner: bytePath(from) })]),
+    told: async () => {
+      await waitUntil("nothing is dirty", () => engine.isIdle, 20_000, 5);
+      if (failure !== null) throw failure;
+      const fresh = agent.told.slice(taken).map(({ payload, trigger }) => ({ trigger, ...payload }));
+      taken = agent.told.length;
+      return fresh;
+    },
+    close,
+  };
+}
