@@ -7,7 +7,7 @@ import { groupAlive } from "../../../agent/actions/group-process.ts";
 import { JournalStore } from "../../../agent/actions/journal-store.ts";
 import { statOf } from "../../../agent/actions/proc-fs.ts";
 import { openAgentStore } from "../../../agent/store/agent-store.ts";
-import { agentRange } from "../../../agent/store/keys.ts";
+import { agentKeys, agentRange } from "../../../agent/store/keys.ts";
 import { PetrelError } from "../../../shared/errors.ts";
 import { ulidSource } from "../../../shared/ids.ts";
 import type { JsonObject } from "../../../shared/json.ts";
@@ -403,6 +403,9 @@ describe("cancel", () => {
     await first.actions.start();
     const request = shell("touch ran");
     await first.take(control("cancel", request.execution, "canceled by bo"));
+    // It counts among what is kept for a time: the request may never come.
+    const kept = await first.store.database.level.keys(agentRange(agentKeys.settled)).all();
+    expect(kept).toEqual([expect.stringContaining(request.execution)]);
     await first.stop();
     const second = await agent({}, first.home);
     await second.actions.start();

@@ -65,6 +65,13 @@ describe("occurrence keys", () => {
     expect(disk.dispatch("b").fresh).toEqual([]);
   });
 
+  test("a checkpoint never lets go of a dispatch that its sensor was not told of yet", () => {
+    const disk = new Disk();
+    disk.dispatch("a", "b", "c");
+    // All three are on disk; `accepted` has only named the first two.
+    expect(disk.keys.planCheckpoint({ upTo: 3, earlier: false }, 2).release).toEqual(["a", "b"]);
+  });
+
   test("keys of earlier lives stay through the checkpoints of this one", () => {
     const disk = new Disk();
     disk.dispatch("a", "b");
