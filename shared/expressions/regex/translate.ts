@@ -60,7 +60,9 @@ class Translator {
 
   #anyCase(code: number): string {
     if (DOTTED_I.includes(code)) return `[${DOTTED_I.map((other) => this.#code(other)).join("")}]`;
-    return `(?i:${this.#code(code)})`;
+    const one = this.#code(code);
+    // V8 forgets some of a letter's other cases (ſ and S, K and the kelvin sign) where it stands outside a set.
+    return this.#dialect === "javascript" && code > 0x7f ? `(?i:[${one}])` : `(?i:${one})`;
   }
 
   #repeat(node: Extract<RegexNode, { type: "repeat" }>): string {
