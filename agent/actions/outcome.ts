@@ -1,4 +1,5 @@
 /** Turns how a process ended, and what it wrote, into StackStorm's status and result (st2 docs, Action Runners). */
+import { parseExact } from "../../shared/exact-json.ts";
 import type { Json, JsonObject } from "../../shared/json.ts";
 import { isNestedDeeper, maxNesting } from "../../shared/wire/plain-json.ts";
 import type { FinalStatus } from "./journal.ts";
@@ -94,16 +95,15 @@ function dropped(output: CapturedOutput): JsonObject {
 
 /**
  * Shell output as results carry it: without one trailing line end, and replaced by its value if all of it is
- * JSON. Whole numbers that a double cannot hold stay text, so that no digit is lost, and so does what is nested too
- * deeply to be carried on.
+ * JSON. Numbers that a double cannot hold stay text, so that no digit is lost, and so does what is nested too deeply to
+ * be carried on.
  */
 export function shellValue({ text, droppedBytes }: CapturedText): Json {
   const stripped = text.replace(/\r?\n$/, "");
   if (droppedBytes > 0) return stripped;
   try {
-    const value = JSON.parse(stripped) as Json;
-    const losesDigits = typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value);
-    return losesDigits || isNestedDeeper(value, maxNesting) ? stripped : value;
+    const value = parseExact(stripped) as Json;
+    return isNestedDeeper(value, maxNesting) ? stripped : value;
   } catch {
     // Most output is no JSON: then it is its text.
     return stripped;

@@ -1,5 +1,6 @@
 /** The line protocol between agent and sensor: schemas of both directions, and what a line turns out to be. */
 import { Ajv, type ValidateFunction } from "ajv";
+import { parseExact } from "../../shared/exact-json.ts";
 import { isObject } from "../../shared/json.ts";
 import type { AgentMessage, DatastoreMessage, SensorMessage } from "./messages.ts";
 
@@ -136,7 +137,7 @@ function decode<M>(line: string, checks: ReadonlyMap<string, ValidateFunction>):
   if (!line.startsWith("{")) return { kind: "stray" };
   let parsed: unknown;
   try {
-    parsed = JSON.parse(line);
+    parsed = parseExact(line);
   } catch {
     // Authors print; what is not JSON is their output, not an error.
     return { kind: "stray" };

@@ -154,3 +154,11 @@ test.each<[string, ReturnType<typeof decodeHead>]>([
 ])("an over-long line that begins with %s is known by its leading fields", (head, known) => {
   expect(decodeHead(head)).toEqual(known);
 });
+
+test("a number in a payload that a double cannot hold keeps its digits, as text", () => {
+  const line =
+    '{"op":"dispatch","id":1,"trigger":"a.b","payload":{"at_ns":1764350000123456789,"n":5,"x":[1e400]}}';
+  expect(decodeSensorLine(line)).toMatchObject({
+    message: { payload: { at_ns: "1764350000123456789", n: 5, x: ["1e400"] } },
+  });
+});
