@@ -204,7 +204,10 @@ function criterionHead({ key, operator, constant }: CompiledRule["criteria"][num
   return constant === undefined ? head : `${head}${encodeJson(constant.pattern)},"value":`;
 }
 
-/** The outcome as one line of JSON, its line end included. Floats keep their point and long ints their digits. */
+/**
+ * The outcome as one line of JSON, its line end included. Floats keep their point and long ints their digits.
+ * Of few and long pieces: millions of lines cost what it takes to put their pieces together.
+ */
 export function outcomeLine(
   rule: TestRule,
   line: number,
@@ -217,15 +220,24 @@ export function outcomeLine(
     if (verdict === undefined) continue;
     const { pattern, value, result } = verdict;
     const head = rule.criterionHeads[i] ?? "";
-    const shown = rule.compiled?.criteria[i]?.constant === undefined ? `${encodeJson(pattern)},"value":` : "";
-    judged += `${i === 0 ? "" : ","}${head}${shown}${encodeOnce(value, encoded)},"result":${result}}`;
+    const varies = rule.compiled?.criteria[i]?.constant === undefined;
+    const shown = varies ? `${head}${encodeJson(pattern)},"value":` : head;
+    const text = `${shown}${encodeOnce(value, encoded)}${resultTails[String(result)]}`;
+    judged = i === 0 ? text : `${judged},${text}`;
   }
-  const asked =
-    action === null
-      ? "null"
-      : `{"ref":${JSON.stringify(action.ref)},"parameters":${parametersText(action.parameters)}}`;
-  return `${rule.lineHead}${line},"matched":${matched},"error":${encodeJson(error)},"criteria":[${judged}],"action":${asked}}\n`;
+  if (!matched && error === null) return `${rule.lineHead}${line}${clean}${judged}${noAction}`;
+  const start = `${rule.lineHead}${line},"matched":${matched},"error":${encodeJson(error)},"criteria":[${judged}`;
+  if (action === null) return `${start}${noAction}`;
+  return `${start}],"action":{"ref":${JSON.stringify(action.ref)},"parameters":${parametersText(action.parameters)}}}\n`;
 }
+
+const resultTails: Readonly<Record<string, string>> = {
+  true: ',"result":true}',
+  false: ',"result":false}',
+  null: ',"result":null}',
+};
+const clean = ',"matched":false,"error":null,"criteria":[';
+const noAction = '],"action":null}\n';
 
 /** Values are those of one trigger, which nothing changes: the same value has the same text. */
 function encodeOnce(value: unknown, encoded: Map<unknown, string>): string {
