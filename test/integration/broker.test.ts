@@ -122,6 +122,38 @@ describe("between hub and agent", () => {
     expect(heard.map(({ text }) => text)).toEqual(["farewell"]);
   });
 
+  test("a client that asks for no keepalive and then says nothing is not held for ever", async () => {
+    const { broker, port } = await testBroker({ limits: { keepalive: 1 } });
+    const silent = await rawClient(port);
+    silent.send({
+      cmd: "connect",
+      clientId: "web-1",
+      username: "web-1",
+      protocolVersion: 4,
+      clean: true,
+      keepalive: 0,
+    });
+    await waitUntil("it is there", () => broker.connected("web-1"));
+    await waitUntil("it is let go", () => !broker.connected("web-1") && silent.closed());
+  });
+
+  test("nothing but a small presence is kept for those who come later, whatever a client asks for", async () => {
+    const { port } = await testBroker({ dev: true, limits: { retainedBytes: 100 } });
+    const [small, large] = [await mqttClient(port, "web-1"), await mqttClient(port, "web-2")];
+    for (const kind of ["up", "hello", "stream"]) {
+      await small.publishAsync(topic(kind), "x", { qos: 1, retain: true });
+    }
+    await large.publishAsync(topic("presence", "web-2"), "x".repeat(101), { qos: 1, retain: true });
+    await small.publishAsync(topic("presence"), "online", { qos: 1, retain: true });
+    const observer = await mqttClient(port, "observer-1");
+    const got: string[] = [];
+    observer.on("message", (to) => got.push(to));
+    await observer.subscribeAsync("petrel/#", { qos: 1 });
+    await small.publishAsync(topic("answer"), "now", { qos: 1 });
+    await waitUntil("what is said now", () => got.includes(topic("answer")));
+    expect(got).toEqual([topic("presence"), topic("answer")]);
+  });
+
   test("agents hear neither themselves nor each other", async () => {
     const { broker, port } = await testBroker();
     const first = await mqttClient(port, "web-1");
