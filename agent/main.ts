@@ -33,6 +33,9 @@ import { nodeScriptRunner } from "./actions/runners/node-process.ts";
 import { noopRunner } from "./actions/runners/noop.ts";
 import { pythonScriptRunner } from "./actions/runners/python-process.ts";
 import { shellCommandRunner, shellScriptRunner } from "./actions/runners/shell-process.ts";
+import { reserveBytes } from "./condition/condition.ts";
+import { ConditionWatch } from "./condition/condition-watch.ts";
+import { freeBytes, makeReserve, releaseReserve } from "./condition/disk-room-fs.ts";
 import { agentPointsOf } from "./kill-points.ts";
 import { connectAgent } from "./link/agent-mqtt.ts";
 import { PackApplier } from "./packs/apply.ts";
@@ -190,7 +193,8 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
           dispatches,
           datastore,
           groups,
-          launch: (place) => findProgram(place, { node, pythonFolder, dataFolder: options.data, ownSensors, env }),
+          launch: (place) =>
+            findProgram(place, { node, pythonFolder, dataFolder: options.data, ownSensors, env }),
           report: (status, crashes) => reports.report(status, crashes),
           schedule: defaultSchedule,
           log,
@@ -238,6 +242,22 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
       newId,
       log,
     });
+    const reserve = join(options.data, "reserve");
+    const watch = new ConditionWatch({
+      ...time,
+      facts: async () => ({
+        writingFailed: database.committer.failure !== null,
+        freeBytes: await freeBytes(options.data),
+        outboxFull: outbox.isFull,
+      }),
+      keepReserve: () => makeReserve(reserve, reserveBytes),
+      releaseReserve: () => releaseReserve(reserve),
+      changed: ({ diskFull, degraded }) => outbox.hold(diskFull ? degraded : null),
+      ask,
+      isLinked: () => link?.running === true,
+      log,
+    });
+    teardown.add("condition", () => watch.close());
     const actions: Actions = new Actions({
       ...time,
       level: database.level,
@@ -247,6 +267,7 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
       newId,
       runners,
       limits: defaultQueueLimits,
+      refusing: () => (watch.condition.diskFull ? watch.condition.degraded : null),
       onAssignments: () => applier.changed(),
       onRoom: () => link?.grant(),
       log,
@@ -325,7 +346,10 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
         hubTime = { atMs, heardAt: clock.monotonic() };
         isHubTimeKnown = true;
       },
-      ready: () => log.info("the link to the hub is up"),
+      ready: () => {
+        log.info("the link to the hub is up");
+        watch.linked();
+      },
     });
     const made = link;
     receive = (kind, bytes) => made.receive(kind, bytes);

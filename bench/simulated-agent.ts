@@ -93,6 +93,7 @@ export async function startSimulatedAgent(options: SimulatedAgentOptions): Promi
       },
     ],
     limits: defaultQueueLimits,
+    refusing: () => null,
     onAssignments: () => {},
     onRoom: () => link?.grant(),
     log,

@@ -218,7 +218,11 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
           },
         }),
       journal: (agent, claim) => createIntakeJournal({ ...base, agent, claim, records }),
-      responders: () => ({ blob: blobResponder(blobs), ...datastoreResponders(keys) }),
+      responders: (agent) => ({
+        blob: blobResponder(blobs),
+        condition: (args) => greet.condition(agent, args),
+        ...datastoreResponders(keys),
+      }),
       greeted: greet.arrived,
       isPaused: (agent) => registry.get(agent)?.conflict != null,
       ready: (agent) => {

@@ -113,6 +113,12 @@ export const catalogue = {
   },
   EXECUTION_EXPIRED: { status: 409, exit: 1, text: "The request reached its agent too late." },
   AGENT_UNKNOWN: { status: 404, exit: 1, text: "No agent has this id." },
+  AGENT_DEGRADED: {
+    status: 503,
+    exit: 1,
+    retry: true,
+    text: "An agent takes no action at present, since its disk is full.",
+  },
   AGENT_CONFLICT: { status: 409, exit: 1, text: "Two machines have one agent id." },
   AGENT_ID: { status: 400, exit: 2, text: "An agent id has characters that are not allowed." },
   // sensors

@@ -25,6 +25,8 @@ export interface ActionsOptions extends Omit<WorkerOptions, "journal" | "runners
   readonly newId: () => string;
   readonly runners: readonly Runner[];
   readonly limits: QueueLimits;
+  /** Why new requests are refused at present; `null` when they are not. */
+  readonly refusing: () => string | null;
   readonly onAssignments: () => void;
   /** Requests are taken again after the credit was nothing. */
   readonly onRoom: () => void;
@@ -69,6 +71,7 @@ export class Actions {
       log,
       journal: this.#journal,
       runners: new Set(runners.keys()),
+      refusing: options.refusing,
       credit: () => this.#scheduler.credit(),
       onAssignments: options.onAssignments,
       dispatch: createDispatcher(

@@ -7,6 +7,8 @@ export interface AdmitContext {
   /** Epoch milliseconds by the hub's clock, as far as this agent knows it. */
   readonly hubNow: number;
   readonly runners: ReadonlySet<string>;
+  /** Why nothing new is run at present; `null` when it is. */
+  readonly refusing: string | null;
 }
 
 export type Admission =
@@ -50,8 +52,13 @@ export function admit(request: ActionRequestEntry, state: JournalState, context:
   }
 }
 
-function admitNew(request: ActionRequestEntry, { hubNow, runners }: AdmitContext): Admission {
+function admitNew(request: ActionRequestEntry, { hubNow, runners, refusing }: AdmitContext): Admission {
   if (isExpired(request, hubNow)) return { kind: "refuse", outcome: expiredOutcome(request) };
+  if (refusing !== null) {
+    const message = `the agent takes no action at present: ${refusing}`;
+    const fix = "free some disk space on its host, then run the action again";
+    return { kind: "refuse", outcome: brokenOutcome("AGENT_DEGRADED", message, request.action, fix) };
+  }
   if (!runners.has(request.runner)) {
     const known = [...runners].sort().join(", ");
     const message = `this agent has no runner '${request.runner}'; it has ${known}`;

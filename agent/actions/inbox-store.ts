@@ -19,6 +19,8 @@ export interface InboxOptions {
   readonly marks: MarksStore;
   readonly journal: JournalStore;
   readonly runners: ReadonlySet<string>;
+  /** See `AdmitContext`. */
+  readonly refusing: () => string | null;
   readonly dispatch: (message: DispatchMessage) => void;
   /** Called after assignments changed on disk. */
   readonly onAssignments: () => void;
@@ -90,6 +92,7 @@ export class ActionInbox implements Inbox<DownEntry> {
     const plan = planIntake(known, {
       journal,
       runners,
+      refusing: this.#options.refusing(),
       hubNow: hubNow(),
       at: timestamp(now()),
       askedAs: new Map([...earlier].map(([asked, id]) => [id, asked])),

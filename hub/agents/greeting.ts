@@ -1,11 +1,12 @@
 /** Who an agent is, settled before its hello is answered. */
+import type { Json, JsonObject } from "../../shared/json.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { Hello } from "../../shared/wire/messages.ts";
 import type { Store } from "../store/store.ts";
 import { abandonOldStore } from "./abandon.ts";
 import type { AgentRegistry } from "./agent-registry.ts";
 import type { Conflicts } from "./conflicts.ts";
-import { arrived, awaited, departed } from "./presence.ts";
+import { arrived, awaited, conditioned, departed } from "./presence.ts";
 
 export interface GreeterOptions {
   readonly store: Store;
@@ -17,6 +18,9 @@ export interface GreeterOptions {
 
 /** Clocks further apart than this are worth a warning (ms). */
 const skewWarningMs = 30_000;
+
+/** Characters of what an agent says of its condition. */
+const mostCondition = 500;
 
 export function createGreeter({ store, registry, conflicts, now, log }: GreeterOptions) {
   return {
@@ -50,6 +54,13 @@ export function createGreeter({ store, registry, conflicts, now, log }: GreeterO
     /** Makes an agent known that this hub starts itself: from now on actions may be sent to it. */
     async expect(agent: string): Promise<void> {
       await registry.update(agent, (known) => (known === null ? awaited(agent, now()) : null));
+    },
+    /** Answers `condition {degraded}`: what an agent says of itself. */
+    async condition(agent: string, { degraded = null }: JsonObject): Promise<Json> {
+      const text = typeof degraded === "string" ? degraded.slice(0, mostCondition) : null;
+      const record = await registry.update(agent, (known) => conditioned(known, text));
+      if (record !== null && text !== null) log.warn("an agent is degraded", { agent, why: text });
+      return true;
     },
     async departed(agent: string): Promise<void> {
       await registry.update(agent, (known) => departed(known, now()));

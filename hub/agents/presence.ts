@@ -48,6 +48,12 @@ export function arrived(
   };
 }
 
+/** The record after the agent has said what is wrong with it (`null`: nothing); `null` when nothing changes. */
+export function conditioned(known: AgentRecord | null, degraded: string | null): AgentRecord | null {
+  if (known === null || (known.degraded ?? null) === degraded) return null;
+  return { ...known, degraded, rev: known.rev + 1 };
+}
+
 /** The record after the connection ended; `null` when nothing changes. */
 export function departed(known: AgentRecord | null, nowMs: number): AgentRecord | null {
   if (known === null || !known.online) return null;

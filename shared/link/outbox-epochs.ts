@@ -99,6 +99,14 @@ export function isBacklog(epoch: EpochState, limits: OutboxLimits): boolean {
 
 const urgentKinds: ReadonlySet<EntryKind> = new Set<EntryKind>(["link-gap", "execution-update"]);
 
+/** Throws LINK_OUTBOX_FULL when something other than gaps and news of executions is not wanted now. */
+export function refuseWhenHeld(reason: string | null, entries: readonly UpEntry[]): void {
+  if (reason === null || entries.every(({ kind }) => urgentKinds.has(kind))) return;
+  throw new PetrelError("LINK_OUTBOX_FULL", `nothing is taken at present: ${reason}`, {
+    hint: "free some disk space",
+  });
+}
+
 /** Throws LINK_OUTBOX_FULL when these entries, `bytes` long, would exceed the limits. */
 export function refuseWhenFull(
   held: OutboxFigures,

@@ -22,6 +22,7 @@ import {
   outboxFigures,
   outboxLimits,
   refuseWhenFull,
+  refuseWhenHeld,
 } from "./outbox-epochs.ts";
 import { type OutboxKeys, outboxKeys, readRow, rowEntry, rowValue, voidAt } from "./outbox-rows.ts";
 import { loadEpochs, type RipeRow, readEntries, ripeRows, totalAt } from "./outbox-scan-store.ts";
@@ -67,6 +68,7 @@ export class OutboxStore implements Outbox<UpEntry> {
   #ripe: readonly RipeRow[] = [];
   #emptied: number[] = [];
   #trimming = false;
+  #held: string | null = null;
   #deletedRows = 0;
 
   private constructor(options: OutboxStoreOptions) {
@@ -84,6 +86,18 @@ export class OutboxStore implements Outbox<UpEntry> {
 
   epochs(): readonly EpochRange[] {
     return this.#epochs.map(({ id, first, last }) => ({ id, first, last }));
+  }
+
+  /** While `reason` is not `null` only gaps and news of executions are taken; the rest waits as if it were full. */
+  hold(reason: string | null): void {
+    this.#held = reason;
+  }
+
+  /** True when what is not urgent may no longer fit. */
+  get isFull(): boolean {
+    const { entries, bytes } = this.figures();
+    const { maxEntries, maxBytes, reserveBytes } = this.#limits;
+    return entries >= maxEntries || bytes + maxEntryBytes > maxBytes - reserveBytes;
   }
 
   /** What is appended from now on goes to a new epoch, if the current one has become a backlog. */
@@ -114,6 +128,7 @@ export class OutboxStore implements Outbox<UpEntry> {
     const numbered = entries.map((entry, i) => numberedEntry(entry, epoch.given + 1 + i));
     const bytes = numbered.reduce((sum, { size }) => sum + size, 0);
     refuseWhenFull(this.figures(), this.#limits, entries, bytes);
+    refuseWhenHeld(this.#held, entries);
 
     let total = epoch.totalGiven;
     const ops = numbered.map(({ n, size, text = "" }): StoreOp => {

@@ -35,6 +35,8 @@ export interface AgentRecord {
   readonly runners: readonly string[];
   /** Two machines have this id: it is sent nothing until somebody resolves it. */
   readonly conflict?: AgentConflict | null;
+  /** Why it takes no new work, or lets its sensors wait; as it last said. */
+  readonly degraded?: string | null;
   readonly rev: number;
 }
 

@@ -56,8 +56,10 @@ export const agentCommands: NounCommands = (noun, context) => {
   });
 };
 
-function onlineText({ online, conflict }: AgentRecord): string {
-  return conflict != null ? "conflict" : online ? "yes" : "no";
+function onlineText({ online, conflict, degraded }: AgentRecord): string {
+  if (conflict != null) return "conflict";
+  if (!online) return "no";
+  return degraded == null ? "yes" : "degraded";
 }
 
 /** Of an agent in conflict, those of all machines that have its id. */

@@ -53,6 +53,7 @@ async function agent(changes: Partial<ActionsOptions> = {}, folder?: string) {
     newId,
     runners: allRunners(home, { termGraceMs: 300 }),
     limits: { concurrency: 2, maxOpen: 100, maxOpenBytes: 1_000_000 },
+    refusing: () => null,
     onAssignments: () => {},
     onRoom: () => {},
     log: silentLogger,

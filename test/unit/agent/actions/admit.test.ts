@@ -4,7 +4,11 @@ import type { JournalState } from "../../../../agent/actions/journal.ts";
 import type { ActionRequestEntry } from "../../../../shared/wire/messages.ts";
 import { actionRequest } from "../../../support/runner-settings.ts";
 
-const context = { hubNow: Date.parse("2026-01-01T12:00:00Z"), runners: new Set(["noop", "python-script"]) };
+const context = {
+  hubNow: Date.parse("2026-01-01T12:00:00Z"),
+  runners: new Set(["noop", "python-script"]),
+  refusing: null,
+};
 const past = "2026-01-01T12:00:00.000Z";
 const future = "2026-01-01T12:00:00.001Z";
 const cancel = { at: past, reason: "canceled by bo" };
@@ -80,6 +84,22 @@ describe("admission", () => {
     expect(admission.kind).toBe(kind);
     if (admission.kind === "refuse") expect(admission.outcome).toMatchObject(says ?? {});
     if (admission.kind === "answer") expect(admission.result).toEqual(result);
+  });
+
+  it("is refused while the agent is degraded, but only what is new; a cancel before it counts more", () => {
+    const degraded = { ...context, refusing: "its disk is nearly full" };
+    expect(admit(actionRequest({}), { phase: "unknown" }, degraded)).toMatchObject({
+      kind: "refuse",
+      outcome: {
+        status: "failed",
+        reason: "AGENT_DEGRADED: the agent takes no action at present: its disk is nearly full",
+        result: { code: "AGENT_DEGRADED" },
+      },
+    });
+    expect(admit(actionRequest({}), { phase: "started", started, cancel: null }, degraded).kind).toBe(
+      "repeat",
+    );
+    expect(admit(actionRequest({}), { phase: "settled", result }, degraded).kind).toBe("answer");
   });
 
   it("names the runners there are when one is unknown", () => {
