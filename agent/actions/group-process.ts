@@ -1,16 +1,21 @@
 /** Ends process groups, and makes sure they are gone. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ProcessGroup } from "./journal.ts";
-import { bootId, membersOf, startedWith, statOf } from "./proc-fs.ts";
+import { bootId, isDead, membersOf, startedWith, statOf } from "./proc-fs.ts";
 
 /** Every child gets this in its environment: with it a group whose leader has gone is told from a stranger's. */
 export const executionVariable = "ST2_ACTION_EXECUTION_ID";
 
-const pollMs = 15;
+/** How long to wait between two looks: the longer it takes already, the rarer. */
+const firstPollMs = 15;
+const mostPollMs = 250;
 
 /** Whether a living process is left in the group. */
 export function groupAlive(pgid: number): boolean {
   if (!signalGroup(pgid, 0)) return false;
+  // Seen at one glance, while the look at all processes of the host may take long on a large one.
+  const leader = statOf(pgid);
+  if (leader !== null && leader.group === pgid && !isDead(leader)) return true;
   // kill(2) also finds processes that ended but were not reaped, which some containers never do.
   return membersOf(pgid).length > 0;
 }
@@ -52,9 +57,10 @@ export async function endGroup(pgid: number, { graceMs, killWaitMs = 10_000 }: E
 
 async function goneWithin(pgid: number, limitMs: number): Promise<boolean> {
   const deadline = performance.now() + limitMs;
-  while (groupAlive(pgid)) {
-    if (performance.now() >= deadline) return false;
-    await sleep(pollMs);
+  for (let pollMs = firstPollMs; groupAlive(pgid); pollMs = Math.min(pollMs * 2, mostPollMs)) {
+    const leftMs = deadline - performance.now();
+    if (leftMs <= 0) return false;
+    await sleep(Math.min(pollMs, leftMs));
   }
   return true;
 }

@@ -15,7 +15,8 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 export class OutputCapture {
   readonly #capBytes: number;
   readonly #onText: (offset: number, text: string) => void;
-  readonly #chunks: Uint8Array[] = [];
+  /** Grows as it fills: a program that writes byte by byte costs no more than one that does not. */
+  #kept = Buffer.alloc(0);
   #keptBytes = 0;
   #seenBytes = 0;
   /** The beginning of a character whose rest has not come yet. */
@@ -32,18 +33,28 @@ export class OutputCapture {
     this.#seenBytes += chunk.length;
     // What is beyond the cap is not passed on either: a flood must not fill the link.
     if (kept.length === 0) return;
-    this.#keptBytes += kept.length;
-    this.#chunks.push(kept);
+    this.#keep(kept);
     const bytes = this.#held.length === 0 ? kept : Buffer.concat([this.#held, kept]);
     const whole = bytes.length - unfinishedBytes(bytes);
     this.#held = bytes.subarray(whole);
     if (whole > 0) this.#onText(offset, decoder.decode(bytes.subarray(0, whole)));
   }
 
+  #keep(bytes: Uint8Array): void {
+    const needed = this.#keptBytes + bytes.length;
+    if (needed > this.#kept.length) {
+      const grown = Buffer.alloc(Math.min(this.#capBytes, Math.max(needed, 2 * this.#kept.length)));
+      grown.set(this.#kept.subarray(0, this.#keptBytes));
+      this.#kept = grown;
+    }
+    this.#kept.set(bytes, this.#keptBytes);
+    this.#keptBytes = needed;
+  }
+
   /** What was kept. Bytes that are no UTF-8 become U+FFFD, as in StackStorm. */
   end(): CapturedText {
     return {
-      text: decoder.decode(Buffer.concat(this.#chunks)),
+      text: decoder.decode(this.#kept.subarray(0, this.#keptBytes)),
       droppedBytes: this.#seenBytes - this.#keptBytes,
     };
   }

@@ -13,6 +13,8 @@ export type CutLine =
 
 /** Bytes kept of a line that is dropped: enough to see what it was about. */
 const headBytes = 512;
+/** Parts that are joined at once. */
+const mostTail = 1024;
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
 
@@ -20,6 +22,8 @@ const carriageReturn = 0x0d;
 export class LineCutter {
   readonly #maxBytes: number;
   #parts: Uint8Array[] = [];
+  /** The newest parts, until there are enough to be made one: a line may come byte by byte. */
+  #tail: Uint8Array[] = [];
   #bytes = 0;
   #dropping = false;
   #head = "";
@@ -52,9 +56,11 @@ export class LineCutter {
   #keep(part: Uint8Array): void {
     if (part.length === 0) return;
     this.#bytes += part.length;
-    if (!this.#dropping) this.#parts.push(part);
+    if (!this.#dropping) this.#tail.push(part);
+    if (this.#tail.length === mostTail) this.#joinTail();
     if (this.#bytes > this.#maxBytes && !this.#dropping) {
       this.#dropping = true;
+      this.#joinTail();
       this.#head = Buffer.concat(this.#parts.map((kept) => kept.subarray(0, headBytes)))
         .subarray(0, headBytes)
         .toString("utf8");
@@ -62,10 +68,16 @@ export class LineCutter {
     }
   }
 
+  #joinTail(): void {
+    this.#parts.push(Buffer.concat(this.#tail));
+    this.#tail = [];
+  }
+
   #finish(): CutLine | null {
     const bytes = this.#bytes;
     const dropped = this.#dropping;
-    let whole = Buffer.concat(this.#parts);
+    let whole = Buffer.concat([...this.#parts, ...this.#tail]);
+    this.#tail = [];
     this.#parts = [];
     this.#bytes = 0;
     this.#dropping = false;

@@ -65,3 +65,12 @@ test("a line that is not UTF-8 is marked", () => {
   const [line] = new LineCutter().push(new Uint8Array([0x61, 0xff, 0x0a]));
   expect(line).toMatchObject({ kind: "line", clean: false });
 });
+
+test("a line that comes byte by byte is whole, and is dropped beyond the bound", () => {
+  const cutter = new LineCutter(5_000);
+  const text = "0123456789".repeat(500);
+  const one = (whole: string) => [...whole].flatMap((letter) => cutter.push(bytes(letter)));
+  expect(one(`${text}\n`)).toMatchObject([{ kind: "line", text }]);
+  expect(one(`${text}xyz\n`)).toMatchObject([{ kind: "dropped", bytes: 5_003, head: text.slice(0, 512) }]);
+  expect(one("next\n")).toMatchObject([{ text: "next" }]);
+});
