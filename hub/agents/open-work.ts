@@ -48,6 +48,7 @@ export const unknownReason = "the agent does not know it: its store was rolled b
 
 /**
  * The execution as it is after the agent's answer to `execution-status`; `null` when nothing is to be changed. Pure.
+ * A report that no entry could carry fails it.
  * What the agent has never heard of will not run any more, and may have run.
  */
 export function answered(open: Execution, answer: Json, nowMs: number, skewMs: number): Execution | null {
@@ -60,13 +61,20 @@ export function answered(open: Execution, answer: Json, nowMs: number, skewMs: n
   // The agent's own record of what it has told once in an entry of the same fields: checked like that one.
   const at = timestamp(nowMs);
   const update = { ...answer.result, kind: "execution-update", id: open.id, at, execution: open.id };
-  if (!isUpdate(update)) return null;
+  const problem = entryProblem("up", update);
+  if (problem !== null || !isUpdate(update)) {
+    // Most likely what was parked there, since this hub had refused it: it will never be told in another way.
+    const reason = `WIRE_PACKET: the agent's report of how it ended is of no use: ${problem}`;
+    const failed = step(open, { type: "fail", at: nowMs, reason: reason.slice(0, 1_000) });
+    return failed.moved ? failed.execution : null;
+  }
   const applied = applyUpdate(open, update, nowMs, skewMs);
   return applied.changed ? applied.execution : null;
 }
 
-function isUpdate(update: unknown): update is ExecutionUpdateEntry {
-  return entryProblem("up", update) === null;
+/** For the compiler: `entryProblem` has seen to the rest. */
+function isUpdate(update: { readonly kind: string }): update is ExecutionUpdateEntry {
+  return update.kind === "execution-update";
 }
 
 export class OpenWork {

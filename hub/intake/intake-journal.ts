@@ -3,7 +3,8 @@ import { timestamp } from "../../shared/clock.ts";
 import type { Json } from "../../shared/json.ts";
 import type { IntakeJournal, IntakeRecord } from "../../shared/link/poison.ts";
 import type { UpEntry } from "../../shared/wire/messages.ts";
-import type { Claim, Store } from "../store/store.ts";
+import { isFinal, step } from "../executions/life.ts";
+import type { Claim, DeadLetter, Effect, Store } from "../store/store.ts";
 
 export interface IntakeJournalOptions {
   readonly agent: string;
@@ -12,7 +13,7 @@ export interface IntakeJournalOptions {
     read(agent: string): IntakeRecord | null;
     write(agent: string, record: IntakeRecord): void;
   };
-  readonly store: Store;
+  readonly store: Pick<Store, "takeIn" | "execution">;
   readonly now: () => number;
   readonly newId: () => string;
 }
@@ -25,6 +26,15 @@ export function createIntakeJournal({
   now,
   newId,
 }: IntakeJournalOptions): IntakeJournal<UpEntry> {
+  /** Nobody will tell again how that execution ended: it has failed, with the reason. */
+  const settled = async (entry: UpEntry, { code, reason }: DeadLetter): Promise<readonly Effect[]> => {
+    if (entry.kind !== "execution-update" || entry.status === "accepted" || !isFinal(entry.status)) return [];
+    const execution = await store.execution(entry.execution);
+    if (execution === null || execution.agent !== agent) return [];
+    const what = `${code}: the report of how it ended is a dead letter: ${reason}`;
+    const failed = step(execution, { type: "fail", at: now(), reason: what });
+    return failed.moved ? [{ type: "execution", execution: failed.execution, expectRev: execution.rev }] : [];
+  };
   return {
     read: async () => records.read(agent),
     write: async (record) => records.write(agent, record),
@@ -42,7 +52,7 @@ export function createIntakeJournal({
         epoch,
         expectMark: mark,
         newMark: last,
-        effects: [{ type: "dead-letter", letter }],
+        effects: [{ type: "dead-letter", letter }, ...(await settled(entry, letter))],
       });
       if (result.done) return { taken: true, upTo: last };
       return { taken: false, upTo: result.why === "mark" ? result.mark : mark };

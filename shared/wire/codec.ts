@@ -87,8 +87,8 @@ export const entryKinds: Record<PacketKind, readonly string[]> = {
 };
 
 /** `auth` is the last member, so that the signed bytes can be cut off without parsing. */
-const AUTH = /,"auth":(null|"[A-Za-z0-9_-]{1,128}")\}$/;
-const AUTH_ROOM = 160;
+const AUTH = /,"auth":(null|"[A-Za-z0-9_.-]{1,512}")\}$/;
+const AUTH_ROOM = 560;
 /** The header as our encoder writes it, for a packet whose JSON does not parse. */
 const HEADER = /^\{"v":\d+,"epoch":"([A-Za-z0-9][A-Za-z0-9._:-]{0,63})","first":(\d{1,15}),/;
 

@@ -25,7 +25,8 @@ const at: Schema = {
   pattern: "^\\d{4}-\\d\\d-\\d\\d[Tt ]\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?([Zz]|[+-]\\d\\d:\\d\\d)$",
 };
 const side: Schema = { enum: ["agent", "hub"] };
-const auth = nullable({ type: "string", pattern: "^[A-Za-z0-9_-]{1,128}$" });
+/** Room for a key's name, an HMAC and a signature side by side. */
+const auth = nullable({ type: "string", pattern: "^[A-Za-z0-9_.-]{1,512}$" });
 
 /** Everything is required but what `optional` names. */
 function object(properties: Record<string, Schema>, optional: readonly string[] = []): Schema {

@@ -35,10 +35,15 @@ describe("an open execution of which the agent says that it", () => {
     [{ status: "failed", reason: 5 }],
     [{ status: "succeeded", ended_at: "yesterday" }],
     [{ status: "succeeded", result: JSON.parse('{"__proto__": 1}') }],
-  ])("is no report that an entry could carry: %j, stays as it is", (result) => {
-    const answer = { phase: "settled", result } as unknown as Json;
-    expect(answered(running, answer, noon, 0)).toBeNull();
-  });
+  ])(
+    "is a report that no entry could carry: %j, has failed with that reason and takes nothing of it",
+    (result) => {
+      const answer = { phase: "settled", result } as unknown as Json;
+      const { status, reason, result_blob, result: kept } = answered(running, answer, noon, 0) ?? running;
+      expect({ status, result_blob, kept }).toEqual({ status: "failed", result_blob: null, kept: null });
+      expect(reason).toMatch(/^WIRE_PACKET: /);
+    },
+  );
 
   test.each([[{ phase: "accepted" }], [{ phase: "started" }], [null], ["x"], [{ phase: "settled" }]])(
     "is %j, stays as it is",

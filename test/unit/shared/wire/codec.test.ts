@@ -404,6 +404,21 @@ describe("authentication", () => {
     expect(code(decodePacket("up", packet([]), signing))).toBe("WIRE_AUTH");
     expect(code(decodePacket("up", bytes, devAuthenticator))).toBe("WIRE_AUTH");
   });
+  test("there is room for a key's name, an HMAC and a signature, and for no more than 512 characters", () => {
+    const saying = (auth: string): Authenticator => ({
+      sign: () => auth,
+      verify: (_kind, _unsigned, given) => given === auth,
+    });
+    const sealed = (auth: string) =>
+      decodePacket(
+        "up",
+        encodePacket("up", { epoch: "e1", first: 1, entries: [] }, saying(auth)),
+        saying(auth),
+      );
+    expect(sealed(`k1.${"m".repeat(43)}.${"s".repeat(86)}`).ok).toBe(true);
+    expect(sealed("a".repeat(512)).ok).toBe(true);
+    expect(code(sealed("a".repeat(513)))).toBe("WIRE_PACKET");
+  });
   test("auth that is not the last field is no auth", () => {
     const inside = Buffer.from('{"auth":null,"v":1,"epoch":"e1","first":1,"entries":[]}');
     expect(code(decodePacket("up", inside, devAuthenticator))).toBe("WIRE_PACKET");
