@@ -24,6 +24,9 @@ export interface CampaignOptions {
   readonly settleMs: number;
   /** Whether large results must have come: one whose fetching was killed is fetched after its lease of two minutes. */
   readonly awaitResults: boolean;
+  /** Milliseconds that a process is given to pass its point, and how often a point is tried. */
+  readonly patienceMs: number;
+  readonly tries: number;
   readonly say: (line: string) => void;
   readonly progress: (line: string) => void;
 }
@@ -44,7 +47,7 @@ export interface Verdict {
 /** Enough for the purge to have something to remove all the way; it keeps at least 1,000. */
 const noise = 1_600;
 /** Numbers that may come in one life of the hub before a purge of it would touch them. */
-const headroom = 450;
+const headroom = 400;
 
 /** To be run inside a test, or `cleanedUpAfter`. */
 export async function campaign(options: CampaignOptions): Promise<Verdict> {
@@ -56,13 +59,15 @@ export async function campaign(options: CampaignOptions): Promise<Verdict> {
   const tally = new Tally();
   const requests = new Requests(fleet);
   const memory = watchMemory(fleet);
+  const pace = keepPace(fleet);
   const startedAt = performance.now();
   const tell = () => {
     const seconds = Math.round((performance.now() - startedAt) / 1_000);
     progress(`${tally.total} kills of ${kills} · ${tally.hits.size} points hit · ${seconds} s`);
   };
   let isOver = false;
-  const parts = { fleet, requests, tally, progress: tell };
+  const { patienceMs, tries } = options;
+  const parts = { fleet, requests, tally, progress: tell, patienceMs, tries };
   const raging = rage({
     fleet,
     tally,
@@ -82,6 +87,7 @@ export async function campaign(options: CampaignOptions): Promise<Verdict> {
   isOver = true;
   await raging;
   const peak = memory.stop();
+  pace.stop();
 
   const findings = [...tally.findings];
   say(`${tally.total} kills; settling`);
@@ -200,6 +206,20 @@ async function results({ hub }: ChaosFleet): Promise<void> {
     if (result_blob !== null)
       await waitUntil(`result of ${id}`, async () => (await wholeResult(hub, id)) !== null, resultsMs, 500);
   }
+}
+
+/** Numbers each sensor may be ahead of what was done. */
+const ahead = 60;
+
+/** Lets the sensors count as fast as the fleet gets things done, by the lines of the action that always runs. */
+function keepPace(fleet: ChaosFleet): { stop(): void } {
+  const look = () => {
+    const [done = new Map<string, number>()] = linesIn(fleet.folder, ["append_again"]).values();
+    fleet.limit(ahead + Math.floor(done.size / fleet.agents.length));
+  };
+  look();
+  const timer = setInterval(look, 500);
+  return { stop: () => clearInterval(timer) };
 }
 
 /** Looks each second at the memory of whatever lives. */

@@ -37,6 +37,8 @@ export interface AgentEvidence {
   }[];
   /** Executions that its journal has not settled. */
   readonly open: readonly string[];
+  /** Last words of its journal: status by execution. */
+  readonly results: ReadonlyMap<string, string>;
   /** Entries of the hub's down ledger that it has not receipted. */
   readonly down: number;
 }
@@ -111,7 +113,7 @@ export async function agentsOf({ hub, agents }: ChaosFleet): Promise<readonly Ag
   try {
     const found: AgentEvidence[] = [];
     for (const { id, agent, accepted } of agents) {
-      const { outbox, open } = await readAgent(agent.data);
+      const { outbox, open, results } = await readAgent(agent.data);
       const marks = await store.marks(
         id,
         outbox.map(({ epoch }) => epoch),
@@ -124,6 +126,7 @@ export async function agentsOf({ hub, agents }: ChaosFleet): Promise<readonly Ag
         accepted: accepted(),
         outbox: outbox.map((epoch) => ({ ...epoch, mark: marks.get(epoch.epoch) ?? 0 })),
         open,
+        results,
         down,
       });
     }
@@ -150,7 +153,13 @@ async function readAgent(data: string) {
       epochs.push({ epoch: id, entries });
     }
     const open = await database.level.keys(agentRange(agentKeys.open)).all();
-    return { outbox: epochs, open };
+    const results = new Map<string, string>();
+    const range = agentRange(agentKeys.result);
+    for await (const [key, value] of database.level.iterator(range)) {
+      const { status } = JSON.parse(value) as { readonly status: string };
+      results.set(key.slice(range.gt.length), status);
+    }
+    return { outbox: epochs, open, results };
   } finally {
     await close();
   }

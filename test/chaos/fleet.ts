@@ -1,5 +1,5 @@
 /** What a campaign is held on: a hub, agents each on a wire of its own, and an external broker if asked for. */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { slowFsync } from "../../bench/slow-fsync-process.ts";
 import type { PackFile } from "../../shared/packs/pack-file.ts";
@@ -29,6 +29,8 @@ export interface ChaosFleet {
   readonly folder: string;
   /** Environment of a process whose syncs are slower by so many ms; empty without a compiler. */
   slow(ms: number): Readonly<Record<string, string>>;
+  /** How far each sensor may count. */
+  limit(number: number): void;
   /** Ends the counting. */
   halt(): void;
   isHalted(agent: ChaosAgent): boolean;
@@ -72,6 +74,11 @@ export async function createChaosFleet(options: FleetOptions): Promise<ChaosFlee
     hubWire,
     folder,
     slow,
+    limit(number) {
+      // Whole or not at all: sensors read it at any time.
+      writeFileSync(join(folder, "limit.next"), String(number));
+      renameSync(join(folder, "limit.next"), join(folder, "limit"));
+    },
     halt: () => writeFileSync(join(folder, "halt"), ""),
     isHalted: ({ home }) => existsSync(join(home, "halted")),
   };

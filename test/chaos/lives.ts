@@ -32,12 +32,13 @@ export interface LivesParts {
   readonly requests: Requests;
   readonly tally: Tally;
   readonly progress: () => void;
+  /** Who has not passed its point by then is killed from outside. */
+  readonly patienceMs: number;
+  /** How often a point is tried, the first time included. */
+  readonly tries: number;
 }
 
-/** Who has not passed its point by then is killed from outside, and the point is tried again later. */
-const patienceMs = 30_000;
 const askEveryMs = 700;
-const tries = 3;
 
 interface Subject {
   readonly name: string;
@@ -79,7 +80,7 @@ export function agentLives(parts: LivesParts, at: number, lives: readonly Life[]
 
 /** The one that runs already ends first; the last one is left running, killed nowhere. */
 async function allLives(parts: LivesParts, subject: Subject, lives: readonly Life[]): Promise<void> {
-  const { fleet, tally, progress } = parts;
+  const { fleet, tally, progress, tries } = parts;
   const queue = lives.map((life) => ({ life, tried: 0 }));
   const [first] = lives;
   if (first === undefined) return;
@@ -101,7 +102,7 @@ async function allLives(parts: LivesParts, subject: Subject, lives: readonly Lif
 
 /** False when it had to be killed though it was to do so itself. */
 async function oneLife(
-  { requests, tally }: LivesParts,
+  { requests, tally, patienceMs }: LivesParts,
   subject: Subject,
   { point, liveMs }: Life,
   env: Readonly<Record<string, string>>,

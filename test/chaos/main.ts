@@ -13,6 +13,7 @@ cuts and slows their wires and their disks, lets everything settle, and checks e
   --broker B        embedded | external (needs mosquitto) | both (default embedded)
   --agents N        agents (default 3)
   --settle SECONDS  for everything to come to rest in the end (default 120)
+  --patience SECONDS  for a process to pass its point before it is killed from outside (default 20)
   --help
 
 Exit code 0: every promise was kept. 1: one was broken, or a point was never reached. 2: wrong options.`;
@@ -52,6 +53,7 @@ function readOptions(args: readonly string[]) {
     broker: text,
     agents: text,
     settle: text,
+    patience: text,
     help: { type: "boolean" },
   } as const;
   try {
@@ -70,6 +72,8 @@ function readOptions(args: readonly string[]) {
       agents: whole("agents", values.agents, 3, 1),
       settleMs: 1_000 * whole("settle", values.settle, 120, 1),
       awaitResults: true,
+      patienceMs: 1_000 * whole("patience", values.patience, 20, 1),
+      tries: 2,
       say: (line) => console.log(`${clear}${line}`),
       progress: (line) => (process.stdout.isTTY ? process.stdout.write(`${clear}${line}`) : everyTen(line)),
     };

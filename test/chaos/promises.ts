@@ -28,6 +28,7 @@ export function broken(evidence: Evidence): readonly string[] {
     ...judged(evidence),
     ...ran(evidence),
     ...runsByHand(evidence),
+    ...sameEndings(evidence),
     ...settled(evidence),
   ];
 }
@@ -207,6 +208,21 @@ function runsByHand({ made, executions, lines }: Evidence): readonly string[] {
     if (status === "succeeded" && times === 1 && inner === length) return [];
     return [`made by hand, ran ${times} times, length ${inner}: ${named(execution)}`];
   });
+}
+
+/** What an agent's journal says of how an execution ended is what the hub's history says. */
+function sameEndings({ agents, executions }: Evidence): readonly string[] {
+  const byId = new Map(executions.map((execution) => [execution.id, execution]));
+  const other = agents.flatMap(({ id: agent, results }) =>
+    [...results].flatMap(([id, status]) => {
+      const execution = byId.get(id);
+      if (execution?.status === status) return [];
+      return [
+        `${id} on ${agent} ${status}, on the hub ${execution === undefined ? "unknown" : named(execution)}`,
+      ];
+    }),
+  );
+  return some(other, (list) => `ended otherwise than the hub has it: ${list}`);
 }
 
 function settled({ executions, letters, gaps, orphans, memory, noiseLeft }: Evidence): readonly string[] {

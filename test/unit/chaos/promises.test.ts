@@ -47,6 +47,7 @@ const well: Evidence = {
         },
       ],
       open: [],
+      results: new Map(Object.entries({ x1: "succeeded", x3: "abandoned" })),
       down: 0,
     },
   ],
@@ -119,6 +120,11 @@ describe("held against the evidence, the promises", () => {
       /still in the outbox: execution-update u1/,
     ],
     ["an unsettled journal", withAgent({ open: ["x9"] }), /not settled in the journal: x9/],
+    [
+      "an ending that the hub has otherwise",
+      withAgent({ results: new Map([["x3", "succeeded"]]) }),
+      /ended otherwise than the hub has it: x3 on a1 succeeded, on the hub x3 chaos.append on a1 abandoned/,
+    ],
     ["an unreceipted request", withAgent({ down: 2 }), /2 entries are still in its down ledger/],
     [
       "an entry that never came",
