@@ -8,6 +8,7 @@ import { agentReady, createAgent, createHub, type TestAgent, type TestHub } from
 import { type Mosquitto, mosquittoMissing, startMosquitto } from "../support/mosquitto-process.ts";
 import { type TcpProxy, tcpProxy } from "../support/tcp-proxy.ts";
 import { tempFolder } from "../support/temp-folder.ts";
+import { waitUntil } from "../support/wait-until.ts";
 
 export interface ChaosAgent {
   readonly id: string;
@@ -49,7 +50,7 @@ export const unarmed = { PETREL_KILL_AT: "none" } as const;
 
 const pack = resolve(import.meta.dirname, "../fixtures/packs-running/chaos");
 
-/** Everything runs and counts when it resolves. */
+/** Everything runs when it resolves, the noise has come in, and counting begins with the first limit. */
 export async function createChaosFleet(options: FleetOptions): Promise<ChaosFleet> {
   const { external, noise, say } = options;
   const folder = await tempFolder("chaos");
@@ -67,6 +68,9 @@ export async function createChaosFleet(options: FleetOptions): Promise<ChaosFlee
   const config = { folder, noise, noisy: agents[0]?.home ?? "" };
   await hub.api("POST", "/v1/packs", { files: encoded(await readPackFolder(pack)), config });
   for (const { id } of agents) await agentReady(hub, id, ["core", "chaos"]);
+  // All of it is older than every number: the purge, which removes the oldest, meets no number before it has gone.
+  const noiseIn = async () => (await hub.all("/v1/trigger-instances?trigger=chaos.noise")).length >= noise;
+  await waitUntil("the noise to be on the hub", noiseIn, 120_000, 300);
   return {
     hub,
     agents,
