@@ -12,13 +12,33 @@ type JobsStore = Pick<Store, "schedule" | "claimDue" | "finishJob" | "reserve" |
 
 const maxClaimed = 1000;
 
-export function createJobsStore({
-  database,
-  writer,
-}: {
+interface JobsParts {
   readonly database: { readonly level: Rows };
   readonly writer: RecordWriter;
-}): JobsStore {
+}
+
+/**
+ * Makes due again what was leased. For a store that one process has at a time, when it opens it: whoever held these
+ * leases is dead, and nobody need wait for their end.
+ */
+export async function freeLeases({ database, writer }: JobsParts): Promise<void> {
+  const leased: string[] = [];
+  for await (const [key, text] of database.level.iterator({ gt: "j/", lt: "j0" }))
+    if ((JSON.parse(text) as JobRecord).isLeased) leased.push(key);
+  if (leased.length === 0) return;
+  await writer.submit({
+    source: "",
+    reads: leased,
+    plan: (draft) => {
+      for (const key of leased) {
+        const job = draft.get<JobRecord>(key);
+        if (job !== null) putJob(draft, { id: job.id, kind: job.kind, data: job.data, dueAt: job.dueAt });
+      }
+    },
+  });
+}
+
+export function createJobsStore({ database, writer }: JobsParts): JobsStore {
   return {
     schedule: (job) =>
       writer.submit({

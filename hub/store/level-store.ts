@@ -11,7 +11,7 @@ import { backupMark, type CopyProgress, copyDatabase } from "./copy-store.ts";
 import type { Draft } from "./draft.ts";
 import type { HistoryRules } from "./history-record.ts";
 import { createHistoryStore } from "./history-store.ts";
-import { createJobsStore } from "./jobs-store.ts";
+import { createJobsStore, freeLeases } from "./jobs-store.ts";
 import { keys } from "./keys.ts";
 import { createLedgerStore } from "./ledger-store.ts";
 import { createRetentionStore } from "./retention-store.ts";
@@ -117,6 +117,7 @@ async function buildStore(database: Database, options: LevelStoreOptions, newId:
     maxEntries: downCap.entries,
     maxBytes: downCap.bytes,
   };
+  await freeLeases({ database, writer });
   const now = () => clock.now();
   const { reload, ...content } = await createContentStore({ database, writer, now });
   database.committer.onResume(async () => {

@@ -244,7 +244,10 @@ export interface Store {
   release(key: string, holder: string): Promise<void>;
   /** Puts `job` on the clock; the same id replaces it. */
   schedule(job: Job): Promise<void>;
-  /** Leases up to `limit` jobs that are due; unfinished ones come back when the lease ends. */
+  /**
+   * Leases up to `limit` jobs that are due; unfinished ones come back when the lease ends, or as soon as whoever held
+   * it has surely gone.
+   */
   claimDue(now: number, limit: number, leaseMs: number): Promise<readonly Job[]>;
   /** Removes a job that was claimed; one that was scheduled anew meanwhile stays. */
   finishJob(id: string): Promise<void>;

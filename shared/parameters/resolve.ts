@@ -11,6 +11,7 @@ import type { ParameterSchema, ParameterSchemas } from "../model/pack.ts";
 import { castValue } from "./casts.ts";
 import { plainOracle } from "./plain-oracle.ts";
 import { allowNull, withDefaults } from "./schema.ts";
+import { refuseOversized } from "./size.ts";
 import { checkValue } from "./value-check.ts";
 
 export interface ResolveInput {
@@ -91,13 +92,16 @@ export function resolveValues(input: ResolveInput): ResolvedValues {
   return { live, runnerParameters, parameters };
 }
 
-/** As `resolveValues`, in plain JSON: whole floats become integers, integers beyond 2^53 lose digits. */
+/**
+ * As `resolveValues`, in plain JSON: whole floats become integers, integers beyond 2^53 lose digits. PARAMETER_INVALID
+ * also for what is too large to send.
+ */
 export function resolveParameters(input: ResolveInput): ResolvedParameters {
-  const { runnerParameters, parameters } = resolveValues(input);
-  return {
-    runner_parameters: plainJson(Object.fromEntries(runnerParameters)) as JsonObject,
-    parameters: plainJson(Object.fromEntries(parameters)) as JsonObject,
-  };
+  const values = resolveValues(input);
+  const runner_parameters = plainJson(Object.fromEntries(values.runnerParameters)) as JsonObject;
+  const parameters = plainJson(Object.fromEntries(values.parameters)) as JsonObject;
+  refuseOversized(parameters, runner_parameters);
+  return { runner_parameters, parameters };
 }
 
 /** The runner's declaration decides where both have one, as there. */

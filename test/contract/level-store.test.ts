@@ -1,6 +1,6 @@
 /** The store's contract on LevelDB, with real files; a failed write is a batch that LevelDB never gets. */
 import { randomBytes } from "node:crypto";
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { openLevelStore } from "../../hub/store/level-store.ts";
 import { silentLogger } from "../../shared/log.ts";
 import { openDatabase } from "../../shared/storage/database-store.ts";
@@ -50,4 +50,21 @@ storeCases("LevelDB", async (options: OpenOptions = {}): Promise<StoreWorld> => 
     },
     close: () => current.close(),
   };
+});
+
+test("jobs that a killed hub was at work on are due at once when the next one opens the database", async () => {
+  const folder = await tempFolder("level-store");
+  const clock = { now: () => noon, monotonic: () => performance.now() };
+  const open = () => openLevelStore({ folder, clock, random: randomBytes, logger: silentLogger });
+  const first = await open();
+  const job = { id: "a/b", kind: "fetch", data: { n: 1 }, dueAt: noon - 5 };
+  await first.schedule(job);
+  expect(await first.claimDue(noon, 10, 60_000)).toEqual([job]);
+  expect(await first.claimDue(noon, 10, 60_000)).toEqual([]);
+  await first.close();
+  const second = await open();
+  onTestFinished(() => second.close());
+  expect(await second.claimDue(noon, 10, 60_000)).toEqual([job]);
+  await second.finishJob("a/b");
+  expect(await second.claimDue(noon + 120_000, 10, 60_000)).toEqual([]);
 });

@@ -1,5 +1,7 @@
 /** Routes of executions: run an action, see what came of it, cancel it. */
+
 import type { FastifyInstance } from "fastify";
+import { maxBlobBytes } from "../../../shared/blobs/blob-ref.ts";
 import type { JsonObject } from "../../../shared/json.ts";
 import { statuses } from "../../../shared/model/execution.ts";
 import type { ActionTarget } from "../../../shared/model/rule.ts";
@@ -9,6 +11,9 @@ import { sendList } from "../list-http.ts";
 import { listQuerySchema, text } from "../list-query.ts";
 import { executionView } from "../views.ts";
 import { found, pathSchema, type RouteParts } from "./parts.ts";
+
+/** The largest parameters, and some room: what is beyond them is refused with their size, not for being a large body. */
+const maxBodyBytes = maxBlobBytes + 1024 * 1024;
 
 /** Who acts, when the client does not say: StackStorm's name for its system user is not ours to use. */
 const defaultUser = "api";
@@ -73,6 +78,7 @@ export function executionRoutes(
     },
   });
   api.post<{ Body: RunBody }>("/v1/executions", {
+    bodyLimit: maxBodyBytes,
     schema: {
       body: {
         type: "object",

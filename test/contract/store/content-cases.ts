@@ -138,19 +138,16 @@ export function contentCases(open: OpenStore): void {
     const job = (id: string, dueAt: number, n = 0) => ({ id, dueAt, kind: "expire", data: { n } });
 
     it("are leased when they are due, oldest first, to one taker", async () => {
-      const world = await open();
+      const { store } = await open();
       for (const [id, dueAt] of [
         ["late", 30],
         ["b", 20],
         ["a", 10],
       ] as const) {
-        await world.store.schedule(job(id, noon + dueAt));
+        await store.schedule(job(id, noon + dueAt));
       }
-      const claims = await Promise.all(
-        Array.from({ length: 5 }, () => world.store.claimDue(noon + 20, 10, 1000)),
-      );
+      const claims = await Promise.all(Array.from({ length: 5 }, () => store.claimDue(noon + 20, 10, 1000)));
       expect(claims.flat()).toEqual([job("a", noon + 10), job("b", noon + 20)]);
-      const store = await world.reopen();
       expect(await store.claimDue(noon + 1010, 10, 1000)).toEqual([job("late", noon + 30)]);
       // The leases of the others end at 1,020.
       expect((await store.claimDue(noon + 1020, 1, 1000)).map(({ id }) => id)).toEqual(["a"]);
