@@ -46,7 +46,7 @@ describe("a request that is wrong", () => {
     ["POST", "/v1/executions", "<xml/>", "text/xml", 415, "API_BAD_REQUEST", /Media Type/],
     [
       "POST",
-      "/v1/executions",
+      "/v1/rules",
       `{"action":"${"x".repeat(1_100_000)}"}`,
       "application/json",
       413,
