@@ -147,11 +147,14 @@ export class Worker implements Component {
         return await this.#attempt(run);
       } catch (error) {
         if (!run.isStarted && run.stop.aborted) continue;
-        if (run.isStarted || !isDiskTrouble(error)) {
+        if (run.isStarted || !(isDiskTrouble(error) || isHubAway(error))) {
           const { code, message, where, fix } = errorReport(error);
           return brokenOutcome(code, message, where, fix);
         }
-        this.#options.log.warn("an action waits for the disk", { execution: run.execution, error });
+        this.#options.log.warn("an action waits for the disk or the hub", {
+          execution: run.execution,
+          error,
+        });
         await this.#wait(attempt, run.stop);
       }
     }
@@ -160,7 +163,9 @@ export class Worker implements Component {
   async #attempt(run: Run): Promise<RunOutcome> {
     const { journal, runners, packs, datastore, onOutput, hubNow, passPoint, log } = this.#options;
     const { execution } = run;
-    const request = await unlessStopped(this.#wholeRequest(execution, run.stop), run.stop);
+    const stored = await journal.request(execution);
+    if (isExpired(stored, hubNow())) return expiredOutcome(stored);
+    const request = await unlessStopped(this.#withParameters(stored, run.stop), run.stop);
     if (isExpired(request, hubNow())) return expiredOutcome(request);
     const runner = runners.get(request.runner);
     if (runner === undefined)
@@ -201,8 +206,7 @@ export class Worker implements Component {
     }
   }
 
-  async #wholeRequest(execution: string, stop: AbortSignal): Promise<ActionRequestEntry> {
-    const request = await this.#options.journal.request(execution);
+  async #withParameters(request: ActionRequestEntry, stop: AbortSignal): Promise<ActionRequestEntry> {
     if (request.parameters_blob === undefined) return request;
     const bytes = await this.#options.fetchBlob(request.parameters_blob, stop);
     const parameters = JSON.parse(new TextDecoder().decode(bytes)) as JsonObject;
@@ -282,6 +286,11 @@ function isDiskTrouble(error: unknown): boolean {
   if (isPetrelError(error)) return error.code === "STORE_WRITE" || error.code === "LINK_OUTBOX_FULL";
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === "string" && code.startsWith("LEVEL_");
+}
+
+/** Parameters that are too large for a request are the hub's to give: it comes back, or the request expires. */
+function isHubAway(error: unknown): boolean {
+  return isPetrelError(error) && (error.code === "ASK_TIMEOUT" || error.code === "LINK_CLOSED");
 }
 
 /** Waits no longer than until the run is to end; then it rejects, and what it waited for goes on by itself. */

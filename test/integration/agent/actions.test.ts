@@ -353,6 +353,40 @@ describe("a request", () => {
     expect(seen).toEqual([{ from: "blob" }]);
   });
 
+  it("waits for a hub that is away when its parameters are there, and expires if it stays away", async () => {
+    let isAway = true;
+    const seen: JsonObject[] = [];
+    const { actions, take, final } = await agent({
+      fetchBlob: async () => {
+        if (isAway) throw new PetrelError("ASK_TIMEOUT", "the link to the hub is not up yet");
+        return new TextEncoder().encode('{"from": "blob"}');
+      },
+      runners: [
+        {
+          name: "noop",
+          isInstant: true,
+          mayPause: false,
+          run: async (request, { started }) => {
+            await started(null);
+            seen.push(request.parameters);
+            return { status: "succeeded", result: null };
+          },
+        },
+      ],
+    });
+    await actions.start();
+    const parameters_blob = { digest: `sha256:${"0".repeat(64)}`, size: 16 };
+    const soon = new Date(systemClock.now() + 1_000).toISOString();
+    const late = actionRequest({ runner: "noop", parameters_blob, expires_at: soon });
+    await take(late);
+    expect(await final(late.execution)).toMatchObject({ status: "timeout", reason: "expired" });
+    const request = actionRequest({ runner: "noop", parameters_blob });
+    await take(request);
+    isAway = false;
+    expect(await final(request.execution)).toMatchObject({ status: "succeeded" });
+    expect(seen).toEqual([{ from: "blob" }]);
+  });
+
   it("has its large result in a blob", async () => {
     const { actions, take, final, blobs } = await agent();
     await actions.start();
