@@ -127,3 +127,24 @@ it("what was being judged when the hub stops is not written with half an answer"
   answer({ timeout: true });
   await expect(judged).rejects.toMatchObject({ code: "LINK_CLOSED" });
 });
+
+it("what a stop had left pending is judged once, with all that it leads to", async () => {
+  const { store } = await failingStore();
+  const { rules } = await start(store);
+  await store.changeRules([ruleRecord("always")], [], (await store.ruleSet()).version);
+  await rules.settled();
+  const ids = ["01HQ0000000000000000000001", "01HQ0000000000000000000002"];
+  for (const id of ids) {
+    const instance = anInstance({ id, received_at: new Date().toISOString() });
+    await store.emit({ instance, enforcements: [], executions: [], dispatches: [] });
+  }
+  expect(await store.counts()).toMatchObject({ instances: 2, pending: 2 });
+  await rules.judgePending();
+  await rules.judgePending();
+  expect(await store.counts()).toMatchObject({ instances: 2, pending: 0 });
+  const made = await Promise.all(ids.map((id) => store.executions({ trigger_instance: id }, { limit: 10 })));
+  expect(made.map(({ items }) => items.map(({ rule }) => rule))).toEqual([
+    ["mypack.always"],
+    ["mypack.always"],
+  ]);
+});
