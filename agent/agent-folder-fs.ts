@@ -7,3 +7,8 @@ export function agentFolder(named: string | null, cwd: string): string {
   if (named !== null) return resolve(cwd, named);
   return process.getuid?.() === 0 ? "/var/lib/petrel-agent" : join(homedir(), ".petrel", "agent");
 }
+
+/** Where a running agent answers questions about itself. */
+export function socketOf(folder: string): string {
+  return join(folder, "agent.sock");
+}

@@ -11,7 +11,9 @@ import { readConfigFile } from "../shared/config/read-config-fs.ts";
 import { PetrelError } from "../shared/errors.ts";
 import { isAgentId } from "../shared/ref.ts";
 import { version } from "../shared/version.ts";
-import { agentFolder } from "./agent-folder-fs.ts";
+import { agentFolder, socketOf } from "./agent-folder-fs.ts";
+import { askStatus } from "./status/ask-http.ts";
+import { statusText } from "./status/status-text.ts";
 
 interface RunOptions {
   readonly label?: readonly string[];
@@ -61,6 +63,23 @@ async function run(io: CliIo, options: RunOptions): Promise<void> {
   throw new CommandEnded(await runAgent(agent));
 }
 
+interface StatusOptions {
+  readonly data?: string;
+  readonly config?: string;
+  readonly json?: boolean;
+}
+
+async function status(io: CliIo, options: StatusOptions): Promise<void> {
+  const named = options.config === undefined ? undefined : resolve(io.cwd, options.config);
+  const { values } = resolveConfig<AgentConfig>(agentSettings, {
+    file: await readConfigFile(named, systemConfig),
+    env: io.env,
+    flags: flagsOf({ data: options.data }, { data: "data" }),
+  });
+  const answer = await askStatus(socketOf(agentFolder(values.data, io.cwd)));
+  await io.out(options.json ? `${JSON.stringify(answer, null, 2)}\n` : statusText(answer));
+}
+
 export function createPetrelAgent(io: CliIo): Command {
   const program = createProgram({
     name: "petrel-agent",
@@ -84,6 +103,14 @@ export function createPetrelAgent(io: CliIo): Command {
     start,
     "petrel-agent run --data /var/lib/petrel-agent --hub mqtt://127.0.0.1:1883 --id web-1",
   ).action((options: RunOptions) => run(io, options));
+  withExample(
+    program
+      .command("status")
+      .description("ask the agent that runs on this host how it is")
+      .option("--data <folder>", "its data folder")
+      .option("--config <agent.yaml>", `settings; without it ${systemConfig} is read if it exists`),
+    "petrel-agent status --data /var/lib/petrel-agent",
+  ).action((_options: object, self: Command) => status(io, self.optsWithGlobals<StatusOptions>()));
   withExample(program.command("version").description("print the version"), "petrel-agent version").action(
     (_options: object, self: Command) => {
       const json = self.optsWithGlobals<{ json?: boolean }>().json;

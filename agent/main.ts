@@ -14,6 +14,7 @@ import { makeDataFolder } from "../shared/folder-fs.ts";
 import { ulidSource } from "../shared/ids.ts";
 import type { Json, JsonObject } from "../shared/json.ts";
 import { killAt } from "../shared/kill-point-process.ts";
+import { linkCounters } from "../shared/link/counters.ts";
 import { Link } from "../shared/link/link.ts";
 import type { Logger } from "../shared/log.ts";
 import type { BlobRef } from "../shared/model/execution.ts";
@@ -29,10 +30,8 @@ import { wireVersion } from "../shared/wire/messages.ts";
 import { Actions } from "./actions/actions-process.ts";
 import { baseEnvironment } from "./actions/environment.ts";
 import { defaultQueueLimits } from "./actions/queue.ts";
-import { nodeScriptRunner } from "./actions/runners/node-process.ts";
-import { noopRunner } from "./actions/runners/noop.ts";
-import { pythonScriptRunner } from "./actions/runners/python-process.ts";
-import { shellCommandRunner, shellScriptRunner } from "./actions/runners/shell-process.ts";
+import { builtInRunners } from "./actions/runners/built-in-process.ts";
+import { socketOf } from "./agent-folder-fs.ts";
 import { reserveBytes } from "./condition/condition.ts";
 import { ConditionWatch } from "./condition/condition-watch.ts";
 import { freeBytes, makeReserve, releaseReserve } from "./condition/disk-room-fs.ts";
@@ -51,6 +50,8 @@ import { SensorHost } from "./sensors/sensor-host.ts";
 import { SensorProcess } from "./sensors/sensor-process.ts";
 import { SensorReports } from "./sensors/sensor-reports.ts";
 import { endSurvivors } from "./sensors/survivors-process.ts";
+import { ownStatus } from "./status/own-status.ts";
+import { serveStatus } from "./status/status-http.ts";
 import { openAgentStore } from "./store/agent-store.ts";
 import { isDamage, setAside } from "./store/set-aside-fs.ts";
 
@@ -119,6 +120,7 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
   const newId = ulidSource(clock, systemRandom);
   const processId = newId();
   const points = agentPointsOf(killAt(process.env.PETREL_KILL_AT));
+  const counters = linkCounters();
   const teardown = new Teardown({ timers, log });
   try {
     const workFolder = join(options.data, "work");
@@ -209,7 +211,7 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
       monotonic: () => clock.monotonic(),
       log,
     });
-    const settings = {
+    const runners = builtInRunners({
       env,
       workFolder,
       termGraceMs,
@@ -217,14 +219,7 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
       nodeCommand: process.execPath,
       nodeEntry: folderOf("actions/runners/node-action-main.ts"),
       pythonFolder,
-    };
-    const runners = [
-      shellCommandRunner(settings),
-      shellScriptRunner(settings),
-      nodeScriptRunner(settings),
-      pythonScriptRunner(settings),
-      noopRunner,
-    ];
+    });
     const applier = new PackApplier({
       ...time,
       assignments: points.assignments(new AssignmentsStore(database)),
@@ -327,6 +322,7 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
       side: "agent",
       outbox: points.outbox(outbox),
       inbox: actions.inbox,
+      counters,
       transport: points.transport(connection.transport),
       authenticator: devAuthenticator,
       incarnation: database.incarnation,
@@ -364,6 +360,21 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
       }
     };
     teardown.add("work", stopAndTell, stopWorkMs + tellMs);
+    const status = ownStatus({
+      facts: { id: options.id, version, incarnation: database.incarnation, hub: shownBrokerUrl(options.hub) },
+      link: made,
+      connection,
+      outbox,
+      committer: database.committer,
+      actions,
+      sensors,
+      packs: applier,
+      degraded: () => watch.condition.degraded,
+      counters,
+      residentBytes: () => process.memoryUsage.rss(),
+      now,
+    });
+    teardown.add("status socket", await serveStatus({ path: socketOf(options.data), status, log }));
     log.info("agent started", { id: options.id, hub: shownBrokerUrl(options.hub), data: options.data });
     return { stop: () => teardown.run() };
   } catch (error) {

@@ -11,6 +11,7 @@ import { PetrelError } from "../shared/errors.ts";
 import { makeDataFolder } from "../shared/folder-fs.ts";
 import { ulidSource } from "../shared/ids.ts";
 import { killAt } from "../shared/kill-point-process.ts";
+import { linkCounters } from "../shared/link/counters.ts";
 import type { Logger } from "../shared/log.ts";
 import { parseBrokerUrl, shownBrokerUrl } from "../shared/mqtt/broker-url.ts";
 import { SlowRegex } from "../shared/rules/slow-regex-process.ts";
@@ -39,6 +40,8 @@ import { fetchResultJob } from "./executions/result-blobs.ts";
 import { resultFetcher } from "./executions/result-fetcher.ts";
 import { RunDesk } from "./executions/run-desk.ts";
 import { createShrinker } from "./executions/shrink.ts";
+import { HubWatch } from "./figures/figures.ts";
+import { Tally } from "./figures/tally.ts";
 import { startHousekeeping } from "./housekeeping.ts";
 import { apiKeyOf, writeApiFile } from "./http/api-file-fs.ts";
 import { listenApi } from "./http/listen-http.ts";
@@ -154,6 +157,10 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     const contextOf = takeContexts({ ...base, judge, restoredAtMs });
     const records = openIntakeRecords(options.data);
     teardown.add("intake records", () => records.close());
+    const tally = new Tally();
+    const counters = linkCounters();
+    const stopTally = store.subscribeChanges((changes) => tally.note(changes, clock.monotonic()));
+    teardown.add("tally", async () => stopTally());
     const budget = createIntakeBudget({
       fleet: () => Math.max(links.connectedCount, registry.all().length),
       figures: () => store.figures(),
@@ -215,9 +222,11 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
             // Its labels may be others now.
             if (effects.some(({ type }) => type === "agent")) void telling.tell(agent);
             if (effects.some(({ type }) => type === "job")) jobs.kick();
+            tally.gaps(effects.filter(({ type }) => type === "gap").length);
           },
         }),
       journal: (agent, claim) => createIntakeJournal({ ...base, agent, claim, records }),
+      counters,
       responders: (agent) => ({
         blob: blobResponder(blobs),
         condition: (args) => greet.condition(agent, args),
@@ -261,6 +270,22 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     teardown.add("broker", () => transport.stop());
 
     const { catalogue } = rules;
+    const health = () => ({
+      store: store.figures(),
+      intake: budget.figures(),
+      broker: { ...transport.stats(), reached: reached() },
+    });
+    const watch = new HubWatch({
+      ...base,
+      registry,
+      session: (agent) => links.figures(agent),
+      tally,
+      counters,
+      credit: () => budget.granted(),
+      health,
+      residentBytes: () => process.memoryUsage.rss(),
+      monotonic: () => clock.monotonic(),
+    });
     const operations = createOperations({
       ...base,
       registry,
@@ -282,11 +307,8 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
         mqtt,
         broker: options.brokerUrl === null ? "embedded" : "external",
       },
-      health: () => ({
-        store: store.figures(),
-        intake: budget.figures(),
-        broker: { ...transport.stats(), reached: reached() },
-      }),
+      health,
+      watch,
     });
     const key = await apiKeyOf(options.data, systemRandom);
     const api = createApi({

@@ -8,8 +8,9 @@ import type { Conflicts } from "./agents/conflicts.ts";
 import { effectiveLabels } from "./agents/labels.ts";
 import type { BackupDesk } from "./backup/backup-desk.ts";
 import type { RunDesk } from "./executions/run-desk.ts";
+import type { HubWatch } from "./figures/figures.ts";
 import type { LetterDesk } from "./intake/letter-desk.ts";
-import type { HubCounts, HubHealth, HubOperations, HubStatus } from "./operations.ts";
+import type { HubHealth, HubOperations, HubStatus } from "./operations.ts";
 import type { PackDesk } from "./packs/pack-desk.ts";
 import type { Telling } from "./packs/telling.ts";
 import type { RuleDesk } from "./rules/rule-desk.ts";
@@ -31,6 +32,7 @@ export interface OperationsOptions {
   /** What does not change while the hub runs. */
   readonly facts: Pick<HubStatus, "version" | "hub" | "started_at" | "dev" | "data" | "mqtt" | "broker">;
   readonly health: () => HubHealth;
+  readonly watch: HubWatch;
   readonly now: () => number;
   readonly newId: () => string;
 }
@@ -52,6 +54,7 @@ export function createOperations(options: OperationsOptions): HubOperations {
     backups,
     judge,
     facts,
+    watch,
     now,
     newId,
   } = options;
@@ -60,20 +63,15 @@ export function createOperations(options: OperationsOptions): HubOperations {
     await options.settled();
     return result;
   };
-  const counts = async (): Promise<HubCounts> => {
-    const { pending, dead_letters } = await store.counts();
-    const agents = registry.all();
-    const online = agents.filter((agent) => agent.online).length;
-    return { agents: { total: agents.length, online }, pending_instances: pending, dead_letters };
-  };
   return {
-    counts,
     health: options.health,
+    figures: () => watch.figures(),
+    top: (query) => watch.top(query),
     async status() {
       const set = await store.ruleSet();
       return {
         ...facts,
-        ...(await counts()),
+        ...(await watch.counts()),
         rule_set_version: set.version,
         rules: set.rules.length,
         packs: (await store.packs()).length,

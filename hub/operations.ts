@@ -1,5 +1,6 @@
 /** What people may make the hub do: the door between the HTTP API and the hub's rooms. Reads go to the store. */
 import type { Json, JsonObject } from "../shared/json.ts";
+import type { HistogramFigures } from "../shared/metrics/histogram.ts";
 import type { AgentRecord } from "../shared/model/agent.ts";
 import type { Execution } from "../shared/model/execution.ts";
 import type { PackRecord } from "../shared/model/pack.ts";
@@ -7,6 +8,7 @@ import type { ActionTarget, RuleRecord } from "../shared/model/rule.ts";
 import type { TriggerInstance } from "../shared/model/trigger.ts";
 import type { BackupRecord } from "./backup/backup-desk.ts";
 import type { TransportStats } from "./broker/transport.ts";
+import type { HubCounts, HubFigures, Top, TopQuery } from "./figures/figures.ts";
 
 export interface HubStatus {
   readonly version: string;
@@ -16,7 +18,7 @@ export interface HubStatus {
   readonly data: string;
   readonly mqtt: string;
   readonly broker: "embedded" | "external";
-  readonly agents: { readonly total: number; readonly online: number };
+  readonly agents: HubCounts["agents"];
   readonly rule_set_version: number;
   readonly rules: number;
   readonly packs: number;
@@ -58,6 +60,8 @@ export interface HubHealth {
     readonly queued: number;
     readonly batches: number;
     readonly lastBatchMs: number;
+    /** Seconds until a batch was on disk. */
+    readonly batchSeconds: HistogramFigures;
     /** A batch could not be written, and the database has not been opened again yet. */
     readonly failed: boolean;
   };
@@ -67,13 +71,13 @@ export interface HubHealth {
   };
 }
 
-export type HubCounts = Pick<HubStatus, "agents" | "pending_instances" | "dead_letters">;
-export type HubFigures = HubHealth & HubCounts;
-
 export interface HubOperations {
   status(): Promise<HubStatus>;
-  counts(): Promise<HubCounts>;
   health(): HubHealth;
+  /** For Prometheus. */
+  figures(): Promise<HubFigures>;
+  /** For people: the agents to look at, and what happened last. */
+  top(query: TopQuery): Promise<Top>;
   /** Creates and dispatches one execution per target agent. */
   run(request: RunRequest): Promise<readonly Execution[]>;
   cancelExecution(id: string, user: string): Promise<Execution>;

@@ -120,6 +120,7 @@ export const catalogue = {
     text: "An agent takes no action at present, since its disk is full.",
   },
   AGENT_CONFLICT: { status: 409, exit: 1, text: "Two machines have one agent id." },
+  AGENT_UNREACHABLE: { status: 503, exit: 3, retry: true, text: "The agent on this host does not answer." },
   AGENT_ID: { status: 400, exit: 2, text: "An agent id has characters that are not allowed." },
   // sensors
   SENSOR_INVALID: { status: 400, exit: 1, text: "A sensor's file or class cannot be loaded." },

@@ -2,6 +2,7 @@
 import type { Clock } from "../../shared/clock.ts";
 import type { Json, JsonObject } from "../../shared/json.ts";
 import type { Responder } from "../../shared/link/ask.ts";
+import type { LinkCounters } from "../../shared/link/counters.ts";
 import type { IntakeJournal } from "../../shared/link/poison.ts";
 import type { Inbox, LinkTransport } from "../../shared/link/ports.ts";
 import type { Logger } from "../../shared/log.ts";
@@ -9,7 +10,7 @@ import type { Timers } from "../../shared/timers.ts";
 import type { Authenticator } from "../../shared/wire/authenticator.ts";
 import type { Hello, TopicKind, UpEntry } from "../../shared/wire/messages.ts";
 import type { Claim, Store } from "../store/store.ts";
-import { AgentSession, away } from "./agent-session.ts";
+import { AgentSession, away, type SessionFigures } from "./agent-session.ts";
 
 export interface AgentLinksOptions {
   readonly store: Store;
@@ -37,6 +38,8 @@ export interface AgentLinksOptions {
     hello: Hello,
     address: string | null,
   ) => Promise<{ readonly isNewStore: boolean }>;
+  /** Counted up by all links. */
+  readonly counters: LinkCounters;
   /** While true the agent is sent no entries. */
   readonly isPaused: (agent: string) => boolean;
   /** Both hellos are answered. */
@@ -70,6 +73,11 @@ export class AgentLinks {
 
   isConnected(id: string): boolean {
     return this.#sessions.get(id)?.isConnected === true;
+  }
+
+  /** `null` of an agent that was not here lately. */
+  figures(id: string): SessionFigures | null {
+    return this.#sessions.get(id)?.figures() ?? null;
   }
 
   /** Every call is followed by one of `disconnected` before the next for this agent. */

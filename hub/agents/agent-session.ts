@@ -1,10 +1,13 @@
 /** One agent at this hub: its connection, its link for as long as that is needed, and what its record says of both. */
+import { parseTimestamp } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import type { Json, JsonObject } from "../../shared/json.ts";
 import { Link } from "../../shared/link/link.ts";
+import type { NumberedEntry } from "../../shared/link/ports.ts";
 import type { AgentRecord } from "../../shared/model/agent.ts";
 import { Rounds } from "../../shared/rounds.ts";
 import type { Hello, TopicKind } from "../../shared/wire/messages.ts";
+import { type AgentLag, heard, lagNow, packetCame } from "../figures/lag.ts";
 import type { Claim } from "../store/store.ts";
 import type { AgentLinksOptions } from "./agent-links.ts";
 import { type DownOutbox, openDownOutbox } from "./down-outbox.ts";
@@ -16,6 +19,18 @@ interface Held {
   /** Another hub has taken the agent over, or the agent has another store: to be opened anew. */
   isStale: boolean;
   stopRenewing: () => void;
+}
+
+/** How far an agent is behind, and its hub with what it has for it. */
+export interface SessionFigures {
+  /** Since anything was heard from it; `null` while it is away, as are the next two. */
+  readonly silent_ms: number | null;
+  /** Entries in its outbox. */
+  readonly backlog: number | null;
+  /** How long the oldest of what came last had waited. */
+  readonly lag_ms: number | null;
+  /** Entries for it that it has not receipted; `null` when they would have to be read. */
+  readonly undelivered: number | null;
 }
 
 /** Long, since one hub serves an agent for days; another takes over by waiting it out. */
@@ -36,6 +51,9 @@ export class AgentSession {
   #address: string | null = null;
   /** Heard before the link was there; an agent says nothing else before it is answered, and says it again. */
   #earlyHello: Uint8Array | null = null;
+  /** As the present connection has told. */
+  #lag: AgentLag | null = null;
+  #skewMs = 0;
   #isIdle = false;
   #wasPaused = false;
   /** Told when the present connection ends. */
@@ -73,6 +91,7 @@ export class AgentSession {
 
   connected(address: string | null): void {
     this.#address = address;
+    this.#lag = null;
     this.#isConnected = true;
     this.#isIdle = false;
     this.#cancelIdle();
@@ -94,6 +113,7 @@ export class AgentSession {
 
   receive(kind: TopicKind, bytes: Uint8Array): void {
     if (!this.#isConnected) return;
+    this.#lag = heard(this.#lag, this.#options.clock.monotonic());
     if (this.#held !== null) this.#held.link.receive(kind, bytes);
     else if (kind === "hello") this.#earlyHello = bytes;
   }
@@ -124,8 +144,35 @@ export class AgentSession {
     });
   }
 
+  /** How far it is behind; `null` when that is not known here. */
+  figures(): SessionFigures {
+    const atMs = this.#options.clock.monotonic();
+    const lag = this.#isConnected ? this.#lag : null;
+    const epochs = this.#held?.outbox.epochs() ?? null;
+    return {
+      silent_ms: lag === null ? null : Math.round(atMs - lag.heardAt),
+      ...(lag === null ? { backlog: null, lag_ms: null } : lagNow(lag, atMs)),
+      undelivered: epochs?.reduce((sum, { first, last }) => sum + last - first + 1, 0) ?? null,
+    };
+  }
+
+  #packetCame({
+    entries,
+    more,
+  }: {
+    readonly entries: readonly NumberedEntry[];
+    readonly more: number;
+  }): void {
+    const { clock } = this.#options;
+    const [oldest] = entries;
+    const atMs = oldest === undefined ? null : parseTimestamp(oldest.entry.at);
+    const lagMs = atMs === null ? null : clock.now() - (atMs - this.#skewMs);
+    this.#lag = packetCame(this.#lag, { more, lagMs }, clock.monotonic());
+  }
+
   /** Its record has changed. */
-  noted({ conflict }: AgentRecord): void {
+  noted({ conflict, skew_ms }: AgentRecord): void {
+    this.#skewMs = skew_ms ?? 0;
     const isPaused = conflict != null;
     if (this.#wasPaused && !isPaused) this.refresh();
     this.#wasPaused = isPaused;
@@ -216,6 +263,8 @@ export class AgentSession {
       newId: options.newId,
       log: log.child({ agent: id }),
       journal: options.journal(id, claim),
+      counters: options.counters,
+      packetCame: (packet) => this.#packetCame(packet),
       peerHello: (hello) => this.#greet(hello),
       ready: () => ready(id),
     });

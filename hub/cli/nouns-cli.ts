@@ -82,6 +82,11 @@ const nouns: readonly Noun[] = [
     load: async () => (await import("./agent/agent-cli.ts")).agentCommands,
   },
   {
+    name: "top",
+    description: "watch the fleet: agents, rates, lag, the last chains",
+    load: async () => (await import("./top/top-cli.ts")).topCommand,
+  },
+  {
     name: "dead-letter",
     description: "what arrived and could not be used",
     example: "petrel dead-letter list",

@@ -1,19 +1,10 @@
-/** The hub's figures as Prometheus reads them (text format 0.0.4). */
-import type { HubFigures } from "../operations.ts";
+/** The hub's metrics: what each is called, and where it comes from. */
+import { type Metric, type Sample, yes } from "../../shared/metrics/prometheus.ts";
+import type { HubFigures } from "../figures/figures.ts";
+import type { AgentFigures } from "../figures/top.ts";
+import type { HubHealth } from "../operations.ts";
 
-export const metricsType = "text/plain; version=0.0.4; charset=utf-8";
-
-type Sample = readonly [labels: Readonly<Record<string, string>>, value: number];
-
-/** One metric: its name, what it counts, and its samples; a plain number is a sample without labels. */
-type Row = readonly [
-  name: string,
-  type: "counter" | "gauge",
-  help: string,
-  samples: (figures: HubFigures) => number | readonly Sample[],
-];
-
-const rows: readonly Row[] = [
+export const hubMetrics: readonly Metric<HubFigures>[] = [
   [
     "petrel_up",
     "gauge",
@@ -23,6 +14,12 @@ const rows: readonly Row[] = [
   ["petrel_store_ok", "gauge", "1 when the store takes writes.", ({ store }) => yes(!store.failed)],
   ["petrel_store_queued", "gauge", "Requests that wait for a batch.", ({ store }) => store.queued],
   ["petrel_store_batches_total", "counter", "Synced batches written.", ({ store }) => store.batches],
+  [
+    "petrel_store_commit_seconds",
+    "histogram",
+    "How long batches took to be on disk.",
+    ({ store }) => store.batchSeconds,
+  ],
   [
     "petrel_store_last_batch_seconds",
     "gauge",
@@ -34,12 +31,94 @@ const rows: readonly Row[] = [
   ["petrel_agents", "gauge", "Agents known.", ({ agents }) => agents.total],
   ["petrel_agents_online", "gauge", "Agents connected.", ({ agents }) => agents.online],
   [
+    "petrel_agents_conflict",
+    "gauge",
+    "Agents whose id two machines have: they are sent nothing.",
+    ({ agents }) => agents.conflicts,
+  ],
+  [
     "petrel_trigger_instances_pending",
     "gauge",
     "Trigger instances that no rule has judged yet.",
     (f) => f.pending_instances,
   ],
+  ["petrel_trigger_instances_total", "counter", "Triggers judged.", ({ totals }) => totals.triggers],
+  ["petrel_executions_total", "counter", "Executions made.", ({ totals }) => totals.executions],
+  [
+    "petrel_executions_ended_total",
+    "counter",
+    "Executions that have ended, by status.",
+    ({ totals }) => Object.entries(totals.ended).map(([status, count]): Sample => [{ status }, count]),
+  ],
   ["petrel_dead_letters", "gauge", "Entries that nothing could be made of.", (f) => f.dead_letters],
+  ["petrel_gaps_total", "counter", "Gaps recorded: entries that were lost.", ({ totals }) => totals.gaps],
+  [
+    "petrel_credit_entries",
+    "gauge",
+    "Entries that an agent may have on its way now; 0 pauses all agents.",
+    ({ credit }) => credit.entries,
+  ],
+  [
+    "petrel_credit_bytes",
+    "gauge",
+    "Bytes that an agent may have on their way now.",
+    ({ credit }) => credit.bytes,
+  ],
+  [
+    "petrel_link_entries_received_total",
+    "counter",
+    "Entries from agents.",
+    ({ link }) => link.entriesReceived,
+  ],
+  [
+    "petrel_link_entries_received_again_total",
+    "counter",
+    "Entries from agents that were here already.",
+    ({ link }) => link.entriesReceivedAgain,
+  ],
+  [
+    "petrel_link_resends_asked_total",
+    "counter",
+    "Times that an agent was asked for entries that were missing.",
+    ({ link }) => link.resendsAsked,
+  ],
+  ["petrel_link_entries_sent_total", "counter", "Entries to agents.", ({ link }) => link.entriesSent],
+  [
+    "petrel_link_entries_sent_again_total",
+    "counter",
+    "Entries sent to an agent once more, for want of a receipt.",
+    ({ link }) => link.entriesSentAgain,
+  ],
+  [
+    "petrel_link_probes_total",
+    "counter",
+    "Times that an agent was asked for a receipt that did not come.",
+    ({ link }) => link.probesSent,
+  ],
+  [
+    "petrel_agents_backlog_entries",
+    "gauge",
+    "Entries in the outboxes of all agents that are connected, as these say.",
+    (f) => f.backlog,
+  ],
+  [
+    "petrel_agent_backlog_entries",
+    "gauge",
+    "Entries in an agent's outbox; only of those furthest behind.",
+    ({ worst }) => perAgent(worst, ({ backlog }) => backlog),
+  ],
+  [
+    "petrel_agent_lag_seconds",
+    "gauge",
+    "How long an agent's entries waited; only of those furthest behind.",
+    ({ worst }) => perAgent(worst, ({ lag_ms }) => (lag_ms === null ? null : lag_ms / 1000)),
+  ],
+  [
+    "petrel_agent_undelivered_entries",
+    "gauge",
+    "Requests that an agent has not receipted; only of those furthest behind.",
+    ({ worst }) => perAgent(worst, ({ undelivered }) => undelivered),
+  ],
   [
     "petrel_broker_reached",
     "gauge",
@@ -57,7 +136,7 @@ const rows: readonly Row[] = [
   [
     "petrel_takeovers_total",
     "counter",
-    "Second connections of an agent id.",
+    "Second connections of an agent id that took over.",
     ({ broker }) => broker.takeovers,
   ],
   [
@@ -66,32 +145,20 @@ const rows: readonly Row[] = [
     "What clients of the broker were refused, by reason.",
     ({ broker }) => Object.entries(broker.refused).map(([reason, count]): Sample => [{ reason }, count]),
   ],
+  ["process_resident_memory_bytes", "gauge", "Memory of the hub's process.", (f) => f.resident_bytes],
 ];
 
-export function isHealthy({ store, broker }: Pick<HubFigures, "store" | "broker">): boolean {
+export function isHealthy({ store, broker }: Pick<HubHealth, "store" | "broker">): boolean {
   return !store.failed && broker.reached;
 }
 
-/** Every metric with its help and type, also those without samples. Pure. */
-export function renderMetrics(figures: HubFigures): string {
-  let text = "";
-  for (const [name, type, help, samplesOf] of rows) {
-    text += `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
-    const samples = samplesOf(figures);
-    for (const [labels, value] of typeof samples === "number" ? [[{}, samples] as Sample] : samples)
-      text += `${name}${labelText(labels)} ${value}\n`;
-  }
-  return text;
+/** What is not known of an agent is no sample. */
+function perAgent(
+  agents: readonly AgentFigures[],
+  of: (agent: AgentFigures) => number | null,
+): readonly Sample[] {
+  return agents.flatMap((agent): readonly Sample[] => {
+    const value = of(agent);
+    return value === null ? [] : [[{ agent: agent.id }, value]];
+  });
 }
-
-function labelText(labels: Readonly<Record<string, string>>): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`);
-  return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
-}
-
-/** Label values escape backslash, quote and line feed, and nothing else. */
-function escaped(value: string): string {
-  return value.replace(/[\\"\n]/g, (char) => (char === "\n" ? "\\n" : `\\${char}`));
-}
-
-const yes = (value: boolean) => (value ? 1 : 0);

@@ -22,6 +22,8 @@ export interface IntakeBudget {
   of(agent: string): AgentBudget;
   /** The database has written something: looks whether those that pause may go on. */
   goOn(): void;
+  /** What an agent would be told that asked now. */
+  granted(): Credit;
   /** Bytes of packets that wait, and agents that were told to. */
   figures(): { readonly bytes: number; readonly paused: number };
 }
@@ -47,6 +49,8 @@ export function createIntakeBudget(options: IntakeBudgetOptions): IntakeBudget {
     const { queued, failed } = figures();
     return failed || queued > fullAt || held >= total;
   };
+  const granted = (): Credit =>
+    isBlocked() ? { entries: 0, bytes: 0 } : { entries: mostEntries, bytes: Math.min(share(), total - held) };
   const wakeSome = (most: number) => {
     if (paused.size === 0 || isBlocked()) return;
     for (const agent of [...paused].slice(0, most)) {
@@ -57,11 +61,9 @@ export function createIntakeBudget(options: IntakeBudgetOptions): IntakeBudget {
   return {
     of: (agent) => ({
       credit() {
-        if (isBlocked()) {
-          paused.add(agent);
-          return { entries: 0, bytes: 0 };
-        }
-        return { entries: mostEntries, bytes: Math.min(share(), total - held) };
+        const credit = granted();
+        if (credit.entries === 0) paused.add(agent);
+        return credit;
       },
       room: {
         enter(bytes) {
@@ -82,6 +84,7 @@ export function createIntakeBudget(options: IntakeBudgetOptions): IntakeBudget {
     goOn() {
       if (paused.size > 0) wakeSome(Math.max(1, Math.floor((total - held) / share())));
     },
+    granted,
     figures: () => ({ bytes: held, paused: paused.size }),
   };
 }

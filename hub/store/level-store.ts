@@ -3,6 +3,7 @@ import type { Clock, RandomBytes } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import { ulidSource } from "../../shared/ids.ts";
 import type { Logger } from "../../shared/log.ts";
+import type { HistogramFigures } from "../../shared/metrics/histogram.ts";
 import { type Database, openDatabase } from "../../shared/storage/database-store.ts";
 import { systemJitter, systemTimers } from "../../shared/system-process.ts";
 import type { Timers } from "../../shared/timers.ts";
@@ -51,6 +52,8 @@ export interface StoreFigures {
   readonly queued: number;
   readonly batches: number;
   readonly lastBatchMs: number;
+  /** Seconds until a batch was on disk. */
+  readonly batchSeconds: HistogramFigures;
   readonly failed: boolean;
 }
 
@@ -85,8 +88,8 @@ export async function openLevelStore(options: LevelStoreOptions): Promise<LevelS
       await database.close();
     };
     const figures = () => {
-      const { batches, lastBatchMs, failed } = database.committer.figures();
-      return { queued: built.writer.queued, batches, lastBatchMs, failed };
+      const { batches, lastBatchMs, batchSeconds, failed } = database.committer.figures();
+      return { queued: built.writer.queued, batches, lastBatchMs, batchSeconds, failed };
     };
     const copy: LevelStore["copy"] = (target, madeAt, progress) =>
       copyDatabase(database.level, target, madeAt, progress);

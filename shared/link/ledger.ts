@@ -138,6 +138,18 @@ export class SenderLedger {
     return this.#open && [...this.#epochs.values()].every((epoch) => epoch.acked >= epoch.last);
   }
 
+  /** Entries of the epochs it knows that are not on their way. */
+  get unsent(): number {
+    let unsent = 0;
+    for (const { last, cursor } of this.#epochs.values()) unsent += Math.max(0, last - cursor);
+    return unsent;
+  }
+
+  /** What the peer takes, as it last said. */
+  get credit(): Credit {
+    return this.#credit;
+  }
+
   /** What to send next; `null` while window, credit, pace or backlog allow nothing. */
   next(now: number): Fetch | null {
     if (!this.#open || this.#paused()) return null;

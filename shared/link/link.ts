@@ -18,6 +18,7 @@ import {
 } from "../wire/codec.ts";
 import type {
   AgentProcess,
+  Credit,
   DownEntry,
   Hello,
   MessageOf,
@@ -28,6 +29,7 @@ import type {
 } from "../wire/messages.ts";
 import { mayPublish } from "../wire/topics.ts";
 import { Answerer, Asker, type Responder } from "./ask.ts";
+import { type LinkCounters, linkCounters } from "./counters.ts";
 import { Greeting } from "./greeting.ts";
 import { downWindow, upWindow } from "./ledger.ts";
 import type { IntakeJournal } from "./poison.ts";
@@ -69,6 +71,10 @@ export interface LinkOptions<S extends Side> {
   readonly peerHello?: (hello: Hello) => Promise<void>;
   /** Both hellos are answered: the ledgers run. */
   readonly ready?: () => void;
+  /** A packet came, in whatever order, whether or not it is taken. */
+  readonly packetCame?: (packet: Pick<NumberedPacket<SentBy[Peer<S>]>, "entries" | "more">) => void;
+  /** Counted up; those of one hub's links are one. */
+  readonly counters?: LinkCounters;
   readonly chunk?: (chunk: StreamChunk) => void;
   readonly rejected?: (kind: TopicKind, rejection: LinkRejection) => void;
   readonly journal?: IntakeJournal<SentBy[Peer<S>]>;
@@ -98,7 +104,7 @@ export class Link<S extends Side = Side> {
 
   constructor(options: LinkOptions<S>) {
     this.#options = options;
-    const { side, outbox, inbox, clock, timers, jitter, newId, log } = options;
+    const { side, outbox, inbox, clock, timers, jitter, newId, log, counters = linkCounters() } = options;
     this.#sends = side === "agent" ? "up" : "down";
     this.#takes = side === "agent" ? "down" : "up";
     this.#sender = new LedgerSender({
@@ -109,8 +115,9 @@ export class Link<S extends Side = Side> {
       jitter,
       newId,
       log,
-      sendPacket: (epoch, first, entries) => {
-        const bytes = encodePacket(this.#sends, { epoch, first, entries }, options.authenticator);
+      counters,
+      sendPacket: (epoch, first, entries, more) => {
+        const bytes = encodePacket(this.#sends, { epoch, first, entries, more }, options.authenticator);
         options.transport.send(this.#sends, bytes);
         return bytes.length;
       },
@@ -121,6 +128,7 @@ export class Link<S extends Side = Side> {
       inbox,
       window: side === "agent" ? downWindow : upWindow,
       log,
+      counters,
       sendReceipt: (receipt) => this.#send(`${this.#takes}-receipt`, { v: 1, ...receipt }),
       ...(options.journal !== undefined && { journal: options.journal }),
     });
@@ -167,6 +175,11 @@ export class Link<S extends Side = Side> {
   /** True while both hellos of this connection are answered. */
   get running(): boolean {
     return this.#greeting.running;
+  }
+
+  /** What the peer takes, as it last said; nothing while the ledgers stand still. */
+  get credit(): Credit {
+    return this.#sender.credit;
   }
 
   /** Messages that were refused, by code. */
@@ -232,7 +245,9 @@ export class Link<S extends Side = Side> {
     const decoded = decodePacket(this.#takes, bytes, this.#options.authenticator);
     if (decoded.ok) {
       // The codec only lets entries of this direction pass as known kinds.
-      this.#receiver.packet(decoded.message as NumberedPacket<SentBy[Peer<S>]>);
+      const packet = decoded.message as NumberedPacket<SentBy[Peer<S>]>;
+      this.#options.packetCame?.(packet);
+      this.#receiver.packet(packet);
       return;
     }
     const { rejection } = decoded;

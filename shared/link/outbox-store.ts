@@ -108,6 +108,16 @@ export class OutboxStore implements Outbox<UpEntry> {
     this.#tail = new OutboxTail();
   }
 
+  /** When the oldest entry without a receipt happened, as it says itself; `null` when there is none. */
+  async oldestAt(): Promise<string | null> {
+    for (const { id, receipted, last } of this.#epochs) {
+      if (receipted >= last) continue;
+      const [oldest] = await this.read(id, receipted + 1, 1, 1);
+      if (oldest !== undefined) return oldest.entry.at;
+    }
+    return null;
+  }
+
   figures(): OutboxFigures {
     return outboxFigures(this.#epochs);
   }

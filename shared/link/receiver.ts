@@ -1,6 +1,7 @@
 /** The receiving end of one ledger: takes packets one after the other, and receipts what is on disk. */
 import type { Logger } from "../log.ts";
 import type { Credit, Entry, Hello, Receipt } from "../wire/messages.ts";
+import { type LinkCounters, linkCounters } from "./counters.ts";
 import type { IntakeJournal, IntakeRecord } from "./poison.ts";
 import { intakeParts, suspectAtStart } from "./poison.ts";
 import type { Inbox, NumberedEntry } from "./ports.ts";
@@ -26,6 +27,7 @@ export interface ReceiverOptions<E extends Entry> {
   readonly window: Credit;
   readonly sendReceipt: (receipt: Omit<Receipt, "v" | "auth">) => void;
   readonly log: Logger;
+  readonly counters?: LinkCounters;
   readonly journal?: IntakeJournal<E>;
 }
 
@@ -46,6 +48,7 @@ const maxJobs = 1_024;
 /** Never rejects: what cannot be taken now is dropped without a receipt, and sent again by the peer. */
 export class LedgerReceiver<E extends Entry = Entry> {
   readonly #options: ReceiverOptions<E>;
+  readonly #counters: LinkCounters;
   readonly #marks = new Map<string, number>();
   /** Epoch to the mark at which a resend was asked for: a row of packets behind a hole asks once. */
   readonly #asked = new Map<string, number>();
@@ -65,6 +68,7 @@ export class LedgerReceiver<E extends Entry = Entry> {
 
   constructor(options: ReceiverOptions<E>) {
     this.#options = options;
+    this.#counters = options.counters ?? linkCounters();
   }
 
   packet(packet: ReceivedPacket<E>): void {
@@ -205,6 +209,7 @@ export class LedgerReceiver<E extends Entry = Entry> {
     const before = await this.#mark(epoch);
     let mark = before;
     let plan = planTake(mark, packets);
+    this.#count(mark, packets);
     // A second time when the mark had moved under us; after that the peer sends again.
     for (let attempt = 0; attempt < 2 && plan.entries.length > 0; attempt++) {
       mark = await this.#takeIn(epoch, mark, plan.entries);
@@ -221,7 +226,17 @@ export class LedgerReceiver<E extends Entry = Entry> {
     const probed = packets.some(({ entries }) => entries.length === 0);
     const ask = missing && (probed || this.#asked.get(epoch) !== mark);
     if (missing) this.#noteAsked(epoch, mark);
+    if (ask) this.#counters.resendsAsked++;
     if (!missing || ask || mark > before) this.#receipt(epoch, mark, ask ? { resend: true } : {});
+  }
+
+  #count(mark: number, packets: readonly ReceivedPacket<E>[]): void {
+    for (const { entries } of packets) {
+      const again = entries.filter(({ last }) => last <= mark).length;
+      this.#counters.packetsReceived++;
+      this.#counters.entriesReceived += entries.length - again;
+      this.#counters.entriesReceivedAgain += again;
+    }
   }
 
   /** The new mark. */

@@ -4,6 +4,7 @@ import { type Clock, timestamp } from "../clock.ts";
 import type { Logger } from "../log.ts";
 import type { Timers } from "../timers.ts";
 import type { Credit, Entry, EpochRange, Receipt } from "../wire/messages.ts";
+import { type LinkCounters, linkCounters } from "./counters.ts";
 import { SenderLedger, type Window } from "./ledger.ts";
 import type { NumberedEntry, Outbox } from "./ports.ts";
 
@@ -13,11 +14,19 @@ const companyMs = 200;
 export interface SenderOptions<E extends Entry> {
   readonly outbox: Outbox<E>;
   readonly window: Window;
-  /** Sends a packet, or a probe when it has no entries; returns its bytes on the wire. */
-  readonly sendPacket: (epoch: string, first: number, entries: readonly NumberedEntry[]) => number;
+  /**
+   * Sends a packet, or a probe when it has no entries; returns its bytes on the wire. `more` entries wait behind it.
+   */
+  readonly sendPacket: (
+    epoch: string,
+    first: number,
+    entries: readonly NumberedEntry[],
+    more: number,
+  ) => number;
   /** The peer stands behind what it had receipted, or epochs are left that the hello had no room for. */
   readonly needsHello: () => void;
   readonly onProgress: () => void;
+  readonly counters?: LinkCounters;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly jitter: () => number;
@@ -40,6 +49,9 @@ export class LedgerSender<E extends Entry = Entry> {
   readonly #options: SenderOptions<E>;
   readonly #ledger: SenderLedger;
   readonly #stopListening: () => void;
+  readonly #counters: LinkCounters;
+  /** Epoch to the highest number that was ever sent: what is sent below it is sent again. */
+  #highest = new Map<string, number>();
   #session: SendingSession | null = null;
   #pumping = false;
   #again = false;
@@ -52,13 +64,16 @@ export class LedgerSender<E extends Entry = Entry> {
 
   constructor(options: SenderOptions<E>) {
     this.#options = options;
-    const { window, jitter } = options;
+    const { window, jitter, counters = linkCounters() } = options;
+    this.#counters = counters;
     this.#ledger = new SenderLedger({ window, backoff: linkBackoff, jitter });
     this.#stopListening = options.outbox.onAppend((canWait) => (canWait ? this.#wakeSoon() : this.wake()));
   }
 
   begin(session: SendingSession): void {
     this.#session = session;
+    const known = new Set([...session.listed.map(({ id }) => id), ...session.unlisted]);
+    this.#highest = new Map([...this.#highest].filter(([epoch]) => known.has(epoch)));
     const { progress, ahead } = this.#ledger.begin(session.listed, session.marks, session.credit);
     for (const { epoch, upTo } of progress) this.#receipted(epoch, upTo);
     if (ahead.length > 0) {
@@ -86,6 +101,11 @@ export class LedgerSender<E extends Entry = Entry> {
     this.#stopListening();
   }
 
+  /** What the peer takes, as it last said; nothing between sessions. */
+  get credit(): Credit {
+    return this.#session === null ? { entries: 0, bytes: 0 } : this.#ledger.credit;
+  }
+
   /** Looks for something to send: entries were appended, or the time has come. */
   wake(): void {
     if (this.#session === null) return;
@@ -104,6 +124,7 @@ export class LedgerSender<E extends Entry = Entry> {
   }
 
   receipt(receipt: Receipt): void {
+    this.#counters.receiptsReceived++;
     if (this.#session === null) return;
     const outcome = this.#ledger.receipt(receipt, this.#options.clock.monotonic());
     if (outcome.progress !== undefined) {
@@ -150,9 +171,21 @@ export class LedgerSender<E extends Entry = Entry> {
     const entries = this.#ledger.admit(fetch, this.#understood(read, session.capabilities));
     const [first] = entries;
     if (first === undefined) return this.#ledger.passes(fetch);
-    const size = sendPacket(fetch.epoch, first.n, entries);
+    const last = entries.at(-1)?.last ?? first.n;
+    const more = Math.max(0, this.#ledger.unsent - (last - first.n + 1));
+    const size = sendPacket(fetch.epoch, first.n, entries, more);
+    this.#count(fetch.epoch, entries, last);
     this.#ledger.sent(fetch.epoch, entries, size, clock.monotonic());
     return true;
+  }
+
+  #count(epoch: string, entries: readonly NumberedEntry[], last: number): void {
+    const highest = this.#highest.get(epoch) ?? 0;
+    const fresh = entries.filter(({ n }) => n > highest).length;
+    this.#counters.packetsSent++;
+    this.#counters.entriesSent += fresh;
+    this.#counters.entriesSentAgain += entries.length - fresh;
+    if (last > highest) this.#highest.set(epoch, last);
   }
 
   /** Kinds that the peer does not know become voids, so that the numbers have no hole. */
@@ -227,7 +260,10 @@ export class LedgerSender<E extends Entry = Entry> {
 
   #probe(): void {
     const { clock, sendPacket } = this.#options;
-    for (const { epoch, first } of this.#ledger.probes(clock.monotonic())) sendPacket(epoch, first, []);
+    for (const { epoch, first } of this.#ledger.probes(clock.monotonic())) {
+      this.#counters.probesSent++;
+      sendPacket(epoch, first, [], this.#ledger.unsent);
+    }
     this.#arm();
   }
 }

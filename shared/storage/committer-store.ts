@@ -1,6 +1,7 @@
 /** Group commit: everything written to one database goes through one queue of synced batches. */
 import type { ClassicLevel } from "classic-level";
 import { PetrelError } from "../errors.ts";
+import { commitBounds, Histogram, type HistogramFigures } from "../metrics/histogram.ts";
 
 export type StoreOp =
   | { readonly type: "put"; readonly key: string; readonly value: string }
@@ -21,6 +22,8 @@ export interface CommitterFigures {
   readonly batches: number;
   readonly commits: number;
   readonly lastBatchMs: number;
+  /** Seconds until a batch was on disk. */
+  readonly batchSeconds: HistogramFigures;
   readonly failed: boolean;
 }
 
@@ -51,6 +54,7 @@ export class Committer {
   #batches = 0;
   #commits = 0;
   #lastBatchMs = 0;
+  readonly #batchSeconds = new Histogram(commitBounds);
   #failure: PetrelError | null = null;
   #running: Promise<void> | null = null;
   #resuming: Promise<void> | null = null;
@@ -90,6 +94,7 @@ export class Committer {
       batches: this.#batches,
       commits: this.#commits,
       lastBatchMs: this.#lastBatchMs,
+      batchSeconds: this.#batchSeconds.figures(),
       failed: this.#failure !== null,
     };
   }
@@ -150,6 +155,7 @@ export class Committer {
         break;
       }
       this.#lastBatchMs = performance.now() - startedAt;
+      this.#batchSeconds.observe(this.#lastBatchMs / 1_000);
       this.#batches++;
       this.#commits += items.length;
       for (const { resolve } of items) resolve();

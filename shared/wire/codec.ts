@@ -38,6 +38,8 @@ export interface NumberedPacket<E extends Entry = Entry> {
   readonly epoch: string;
   readonly first: number;
   readonly entries: readonly NumberedEntry<E>[];
+  /** Entries that wait at the sender behind these. */
+  readonly more: number;
   /** Bytes on the wire. */
   readonly size: number;
 }
@@ -154,7 +156,7 @@ export function decodePacket<K extends PacketKind>(
   if (!validPacket(opened.message)) {
     return reject("WIRE_PACKET", explain(validPacket.errors), readHeader(bytes));
   }
-  const { epoch, first, entries } = opened.message as Packet;
+  const { epoch, first, entries, more = 0 } = opened.message as Packet;
   const numbered: NumberedEntry<EntryOf<K>>[] = [];
   let n = first;
   for (const entry of entries) {
@@ -165,7 +167,7 @@ export function decodePacket<K extends PacketKind>(
     numbered.push({ n, last: checked.last, entry: entry as EntryOf<K>, size: checked.size });
     n = checked.last + 1;
   }
-  return { ok: true, message: { epoch, first, entries: numbered, size: bytes.length } };
+  return { ok: true, message: { epoch, first, entries: numbered, more, size: bytes.length } };
 }
 
 type CheckedEntry =
@@ -207,12 +209,18 @@ export function encode<K extends OtherKind>(
 /** A packet from entries whose text is at hand. `first` is the first one's number, or the next one's in a probe. */
 export function encodePacket(
   kind: PacketKind,
-  packet: { readonly epoch: string; readonly first: number; readonly entries: readonly NumberedEntry[] },
+  packet: {
+    readonly epoch: string;
+    readonly first: number;
+    readonly entries: readonly NumberedEntry[];
+    readonly more?: number;
+  },
   authenticator: Authenticator,
 ): Uint8Array {
   const texts = packet.entries.map(({ entry, text }) => text ?? JSON.stringify(entry));
   const header = `{"v":1,"epoch":${JSON.stringify(packet.epoch)},"first":${packet.first}`;
-  return seal(kind, `${header},"entries":[${texts.join(",")}]}`, authenticator);
+  const more = packet.more ? `,"more":${packet.more}` : "";
+  return seal(kind, `${header},"entries":[${texts.join(",")}]${more}}`, authenticator);
 }
 
 function seal(kind: TopicKind, text: string, authenticator: Authenticator): Uint8Array {

@@ -152,6 +152,8 @@ export interface Packet<E extends Entry = Entry> {
   readonly first: number;
   /** Empty: a probe that asks for a receipt. */
   readonly entries: readonly E[];
+  /** Entries that wait behind this packet, when there are any. */
+  readonly more?: number;
   readonly auth: Auth;
 }
 

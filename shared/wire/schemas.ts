@@ -138,11 +138,15 @@ export const downEntrySchemas: SchemasOf = {
 };
 
 /** The packet without its entries: these are checked one by one, so that a bad one can be named. */
-export const packetSchema = message({
-  epoch: id,
-  first: { type: "integer", minimum: 1, maximum: Number.MAX_SAFE_INTEGER },
-  entries: { type: "array", maxItems: maxPacketEntries },
-});
+export const packetSchema = message(
+  {
+    epoch: id,
+    first: { type: "integer", minimum: 1, maximum: Number.MAX_SAFE_INTEGER },
+    entries: { type: "array", maxItems: maxPacketEntries },
+    more: count,
+  },
+  ["more"],
+);
 
 const receipt = message(
   {

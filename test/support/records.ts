@@ -1,5 +1,6 @@
 /** Complete records for tests; each test overrides what it is about. */
 
+import type { AgentFigures } from "../../hub/figures/top.ts";
 import type { ActionDefinition } from "../../shared/model/action.ts";
 import type { AgentRecord } from "../../shared/model/agent.ts";
 import type { Execution } from "../../shared/model/execution.ts";
@@ -128,6 +129,26 @@ export function anExecution(over: Partial<Execution> = {}): Execution {
     reason: null,
     late_result: null,
     rev: 1,
+    ...over,
+  };
+}
+
+export function agentFigures(over: Partial<AgentFigures> = {}): AgentFigures {
+  return {
+    id: "web-1",
+    host: "web-1.example",
+    state: "online",
+    version: "1.0.0",
+    address: "10.0.0.1:4000",
+    last_seen: new Date(noon).toISOString(),
+    skew_ms: 0,
+    silent_ms: 100,
+    backlog: 0,
+    lag_ms: 0,
+    undelivered: 0,
+    triggers_per_s: 0,
+    executions_per_s: 0,
+    failed: 0,
     ...over,
   };
 }

@@ -1,6 +1,7 @@
 /** The HTTP API over a real store in a temp folder; both are closed when the test ends. */
 import type { FastifyInstance } from "fastify";
 import { onTestFinished } from "vitest";
+import type { HubFigures } from "../../hub/figures/figures.ts";
 import { apiKeyOf, writeApiFile } from "../../hub/http/api-file-fs.ts";
 import { listenApi } from "../../hub/http/listen-http.ts";
 import { createApi } from "../../hub/http/server-http.ts";
@@ -8,6 +9,7 @@ import type { HubHealth, HubOperations } from "../../hub/operations.ts";
 import { type LevelStore, openLevelStore } from "../../hub/store/level-store.ts";
 import type { Effect } from "../../hub/store/store.ts";
 import { PetrelError } from "../../shared/errors.ts";
+import { linkCounters } from "../../shared/link/counters.ts";
 import { createLogger, type Logger } from "../../shared/log.ts";
 import type { PackRecord } from "../../shared/model/pack.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
@@ -34,10 +36,32 @@ export const noBlobs = async (digest: string): Promise<never> => {
 };
 
 export const wellHub: HubHealth = {
-  store: { queued: 0, batches: 7, lastBatchMs: 1.5, failed: false },
+  store: {
+    queued: 0,
+    batches: 7,
+    lastBatchMs: 1.5,
+    failed: false,
+    batchSeconds: { bounds: [], counts: [7], sum: 1 },
+  },
   intake: { bytes: 0, paused: 0 },
   broker: { agents: 1, received: 5, sent: 4, dropped: 3, takeovers: 2, refused: {}, reached: true },
 };
+
+export function hubFigures(over: Partial<HubFigures> = {}): HubFigures {
+  return {
+    ...wellHub,
+    agents: { total: 1, online: 1, conflicts: 0 },
+    pending_instances: 0,
+    dead_letters: 0,
+    totals: { triggers: 0, executions: 0, ended: {}, gaps: 0, triggers_per_s: 0, executions_per_s: 0 },
+    link: linkCounters(),
+    credit: { entries: 1_024, bytes: 1_048_576 },
+    resident_bytes: 100_000_000,
+    backlog: 0,
+    worst: [],
+    ...over,
+  };
+}
 
 export async function startApi(answers: Partial<HubOperations> = {}): Promise<StartedApi> {
   const folder = await tempFolder();

@@ -12,6 +12,7 @@ import { silentLogger } from "../../../../shared/log.ts";
 import { systemRandom } from "../../../../shared/system-process.ts";
 import { devAuthenticator } from "../../../../shared/wire/authenticator.ts";
 import { decode, encode } from "../../../../shared/wire/codec.ts";
+import { linkCounters } from "../../../../shared/link/counters.ts";
 import type { Hello, Marks } from "../../../../shared/wire/messages.ts";
 import { manualTime } from "../../../support/manual-time.ts";
 import { tempFolder } from "../../../support/temp-folder.ts";
@@ -74,6 +75,7 @@ async function startLinks(
     }),
     responders: () => ({}),
     isPaused: () => false,
+    counters: linkCounters(),
     greeted: greet.arrived,
     ready: () => {},
     gone: greet.departed,

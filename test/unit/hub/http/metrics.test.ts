@@ -1,10 +1,15 @@
 /** What Prometheus is told. */
 import { describe, expect, test } from "vitest";
-import { isHealthy, renderMetrics } from "../../../../hub/http/metrics.ts";
-import type { HubFigures } from "../../../../hub/operations.ts";
+import type { HubFigures } from "../../../../hub/figures/figures.ts";
+import { hubMetrics, isHealthy } from "../../../../hub/http/metrics.ts";
+import { linkCounters } from "../../../../shared/link/counters.ts";
+import { renderMetrics } from "../../../../shared/metrics/prometheus.ts";
+import { agentFigures } from "../../../support/records.ts";
+
+const batchSeconds = { bounds: [0.01, 1], counts: [5, 11, 12], sum: 4.5 };
 
 const figures = (over: { failed?: boolean; reached?: boolean } = {}): HubFigures => ({
-  store: { queued: 11, batches: 12, lastBatchMs: 2.5, failed: over.failed ?? false },
+  store: { queued: 11, batches: 12, lastBatchMs: 2.5, failed: over.failed ?? false, batchSeconds },
   intake: { bytes: 0, paused: 0 },
   broker: {
     agents: 1,
@@ -15,10 +20,35 @@ const figures = (over: { failed?: boolean; reached?: boolean } = {}): HubFigures
     refused: { will: 1, 'odd "\\\n': 2 },
     reached: over.reached ?? true,
   },
-  agents: { total: 20, online: 17 },
+  agents: { total: 20, online: 17, conflicts: 3 },
   pending_instances: 18,
   dead_letters: 19,
+  totals: {
+    triggers: 21,
+    executions: 22,
+    ended: { succeeded: 23, failed: 24 },
+    gaps: 25,
+    triggers_per_s: 0,
+    executions_per_s: 0,
+  },
+  link: {
+    ...linkCounters(),
+    entriesSent: 26,
+    entriesSentAgain: 27,
+    probesSent: 28,
+    entriesReceived: 29,
+    entriesReceivedAgain: 30,
+    resendsAsked: 31,
+  },
+  credit: { entries: 32, bytes: 33 },
+  resident_bytes: 34,
+  backlog: 35,
+  worst: [
+    agentFigures({ id: "web-1", backlog: 36, lag_ms: 37_000, undelivered: 38 }),
+    agentFigures({ id: "web-2", backlog: null, lag_ms: null, undelivered: 39 }),
+  ],
 });
+const textOf = (of: HubFigures) => renderMetrics(hubMetrics, of);
 
 test.each([
   ["petrel_up", "1"],
@@ -30,6 +60,29 @@ test.each([
   ["petrel_agents_online", "17"],
   ["petrel_trigger_instances_pending", "18"],
   ["petrel_dead_letters", "19"],
+  ["petrel_agents_conflict", "3"],
+  ['petrel_store_commit_seconds_bucket{le="0.01"}', "5"],
+  ['petrel_store_commit_seconds_bucket{le="1"}', "11"],
+  ['petrel_store_commit_seconds_bucket{le="+Inf"}', "12"],
+  ["petrel_store_commit_seconds_sum", "4.5"],
+  ["petrel_store_commit_seconds_count", "12"],
+  ["petrel_trigger_instances_total", "21"],
+  ["petrel_executions_total", "22"],
+  ['petrel_executions_ended_total{status="failed"}', "24"],
+  ["petrel_gaps_total", "25"],
+  ["petrel_link_entries_sent_total", "26"],
+  ["petrel_link_entries_sent_again_total", "27"],
+  ["petrel_link_probes_total", "28"],
+  ["petrel_link_entries_received_total", "29"],
+  ["petrel_link_entries_received_again_total", "30"],
+  ["petrel_link_resends_asked_total", "31"],
+  ["petrel_credit_entries", "32"],
+  ["petrel_credit_bytes", "33"],
+  ["process_resident_memory_bytes", "34"],
+  ["petrel_agents_backlog_entries", "35"],
+  ['petrel_agent_backlog_entries{agent="web-1"}', "36"],
+  ['petrel_agent_lag_seconds{agent="web-1"}', "37"],
+  ['petrel_agent_undelivered_entries{agent="web-2"}', "39"],
   ["petrel_broker_reached", "1"],
   ["petrel_messages_received_total", "13"],
   ["petrel_messages_sent_total", "14"],
@@ -38,11 +91,15 @@ test.each([
   ['petrel_refused_total{reason="will"}', "1"],
   ['petrel_refused_total{reason="odd \\"\\\\\\n"}', "2"],
 ])("%s is %s", (name, value) => {
-  expect(renderMetrics(figures()).split("\n")).toContain(`${name} ${value}`);
+  expect(textOf(figures()).split("\n")).toContain(`${name} ${value}`);
+});
+
+test("of what is not known of an agent there is no sample", () => {
+  expect(textOf(figures())).not.toContain('petrel_agent_backlog_entries{agent="web-2"}');
 });
 
 test("each metric has one help, one type, and counters end in _total", () => {
-  const lines = renderMetrics(figures()).split("\n");
+  const lines = textOf(figures()).split("\n");
   const types = lines.filter((line) => line.startsWith("# TYPE "));
   expect(lines.filter((line) => line.startsWith("# HELP "))).toHaveLength(types.length);
   expect(new Set(types).size).toBe(types.length);
@@ -57,6 +114,6 @@ describe("a hub is well", () => {
     [{ reached: false }, false],
   ])("with %j: %s", (over, isWell) => {
     expect(isHealthy(figures(over))).toBe(isWell);
-    expect(renderMetrics(figures(over))).toContain(`\npetrel_up ${isWell ? 1 : 0}\n`);
+    expect(textOf(figures(over))).toContain(`\npetrel_up ${isWell ? 1 : 0}\n`);
   });
 });

@@ -50,7 +50,7 @@ it("entries that were deleted behind its back make it say hello, not send past t
   expect(sendPacket).not.toHaveBeenCalled();
   sender.begin(session(5, 4));
   await waitUntil("a packet", () => sendPacket.mock.calls.length > 0);
-  expect(sendPacket).toHaveBeenCalledWith("E1", 5, expect.anything());
+  expect(sendPacket).toHaveBeenCalledWith("E1", 5, expect.anything(), 0);
 });
 
 it("entries that can wait are sent with the next, and after a moment by themselves", async () => {

@@ -167,12 +167,14 @@ describe("what was encoded is decoded to the same", () => {
     ["up", upEntries],
     ["down", downEntries],
   ] as const)("packets %s", (kind, entries) => {
-    const sent = { epoch: "e1", first: 1, entries: numbered(entries) };
-    const bytes = encodePacket(kind, sent, devAuthenticator);
-    expect(decodePacket(kind, bytes, devAuthenticator)).toEqual({
-      ok: true,
-      message: { ...sent, size: bytes.length },
-    });
+    for (const more of [0, 12]) {
+      const sent = { epoch: "e1", first: 1, entries: numbered(entries), more };
+      const bytes = encodePacket(kind, sent, devAuthenticator);
+      expect(decodePacket(kind, bytes, devAuthenticator)).toEqual({
+        ok: true,
+        message: { ...sent, size: bytes.length },
+      });
+    }
   });
   test("every kind of entry is in these tables", () => {
     expect(new Set(upEntries.map(({ kind }) => kind))).toEqual(new Set(entryKinds.up));

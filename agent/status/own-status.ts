@@ -1,0 +1,52 @@
+/** Puts together how this agent is, from the parts that know. */
+import { timestamp } from "../../shared/clock.ts";
+import type { LinkCounters } from "../../shared/link/counters.ts";
+import type { Link } from "../../shared/link/link.ts";
+import type { OutboxStore } from "../../shared/link/outbox-store.ts";
+import type { ConnectionStats } from "../../shared/mqtt/connection-mqtt.ts";
+import type { CommitterFigures } from "../../shared/storage/committer-store.ts";
+import type { SensorStatus } from "../sensors/sensor-reports.ts";
+import type { AgentStatus } from "./status.ts";
+
+export interface OwnStatusParts {
+  readonly facts: Pick<AgentStatus, "id" | "version" | "incarnation" | "hub">;
+  readonly link: Pick<Link<"agent">, "running" | "credit">;
+  readonly connection: { readonly connected: () => boolean; readonly stats: () => ConnectionStats };
+  readonly outbox: Pick<OutboxStore, "figures" | "oldestAt">;
+  readonly committer: { figures(): CommitterFigures };
+  readonly actions: { figures(): AgentStatus["actions"] };
+  readonly sensors: { statuses(): readonly SensorStatus[] };
+  readonly packs: { versions(): AgentStatus["packs"] };
+  readonly degraded: () => string | null;
+  readonly counters: LinkCounters;
+  readonly residentBytes: () => number;
+  readonly now: () => number;
+}
+
+/** Of an agent that starts now. Rejects when its database cannot be read. */
+export function ownStatus(parts: OwnStatusParts): () => Promise<AgentStatus> {
+  const { facts, link, connection, outbox, committer, actions, sensors, packs, now } = parts;
+  const started_at = timestamp(now());
+  return async () => {
+    const { queued, batches, lastBatchMs, batchSeconds, failed } = committer.figures();
+    const { entries, bytes, keptBytes } = outbox.figures();
+    const { sent, received, dropped } = connection.stats();
+    return {
+      ...facts,
+      started_at,
+      at: timestamp(now()),
+      connected: connection.connected(),
+      link_up: link.running,
+      credit: link.credit,
+      outbox: { entries, bytes, kept_bytes: keptBytes, oldest_at: await outbox.oldestAt() },
+      store: { queued, batches, last_batch_ms: lastBatchMs, batch_seconds: batchSeconds, failed },
+      degraded: parts.degraded(),
+      actions: actions.figures(),
+      sensors: sensors.statuses(),
+      packs: packs.versions(),
+      link: { ...parts.counters },
+      messages: { sent, received, dropped },
+      resident_bytes: parts.residentBytes(),
+    };
+  };
+}

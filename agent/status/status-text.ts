@@ -1,0 +1,54 @@
+/** An agent's status for people: what is well in few words, what is not in more. */
+import { plain } from "../../shared/plain-text.ts";
+import { type AgentStatus, isWell, oldestMs } from "./status.ts";
+
+const seconds = (ms: number) => {
+  const s = Math.round(ms / 1000);
+  if (s < 120) return `${s} s`;
+  if (s < 7_200) return `${Math.round(s / 60)} min`;
+  return `${Math.round(s / 3_600)} h`;
+};
+
+const bytes = (count: number) =>
+  count < 1024
+    ? `${count} B`
+    : count < 1024 * 1024
+      ? `${Math.round(count / 1024)} KiB`
+      : `${Math.round(count / 1024 / 1024)} MiB`;
+
+/** Lines, each with its line end. Pure: the status says itself when it was. */
+export function statusText(status: AgentStatus): string {
+  const { id, version, at, started_at, hub, outbox, store, actions, sensors, packs, link } = status;
+  const wait =
+    outbox.entries === 0
+      ? "empty"
+      : `${outbox.entries} entries, ${bytes(outbox.bytes)}, oldest ${seconds(oldestMs(status))}`;
+  const rows: readonly (readonly [string, string])[] = [
+    ["agent", `${id}, version ${version}, up ${seconds(Date.parse(at) - Date.parse(started_at))}`],
+    [
+      "hub",
+      `${hub}: ${status.link_up ? "linked" : status.connected ? "connected, the hub has not answered yet" : "not reached"}`,
+    ],
+    ...(status.degraded === null ? [] : [["state", `degraded: ${status.degraded}`] as const]),
+    ["outbox", wait],
+    [
+      "store",
+      isWell(status)
+        ? `ok, last batch ${store.last_batch_ms.toFixed(1)} ms`
+        : "failed: a batch could not be written",
+    ],
+    ["actions", `${actions.running} running, ${actions.waiting} waiting`],
+    [
+      "link",
+      `${link.entriesSent} entries sent, ${link.entriesSentAgain} again; ${link.entriesReceived} received`,
+    ],
+    ["memory", bytes(status.resident_bytes)],
+    ["packs", Object.keys(packs).join(" ") || "none"],
+    ...sensors.map(({ sensor, state, pid, restarts, last_error }): readonly [string, string] => {
+      const error = last_error === null || state === "running" ? "" : `: ${last_error.split("\n")[0] ?? ""}`;
+      const life = pid === null ? "" : `, pid ${pid}`;
+      return ["sensor", `${sensor} ${state}${life}${restarts > 0 ? `, ${restarts} restarts` : ""}${error}`];
+    }),
+  ];
+  return rows.map(([name, text]) => `${name.padEnd(8)} ${plain(text)}\n`).join("");
+}
