@@ -7,6 +7,7 @@ import type { DatastoreCall, RunnerSettings } from "../../agent/actions/runners/
 import type { JsonObject } from "../../shared/json.ts";
 import { silentLogger } from "../../shared/log.ts";
 import type { ActionRequestEntry } from "../../shared/wire/messages.ts";
+import { atEnd } from "./at-end.ts";
 import { actionRequest, allRunners } from "./runner-settings.ts";
 import { tempFolder } from "./temp-folder.ts";
 
@@ -59,5 +60,10 @@ export async function startRun(
     }))();
   // The test awaits it later; a rejection before that is not unhandled.
   outcome.catch(() => {});
+  // A test that failed half-way must leave no process behind.
+  atEnd(async () => {
+    control.abort({ kind: "shutdown" } satisfies StopReason);
+    await outcome.catch(() => {});
+  });
   return { outcome, stop: (reason) => control.abort(reason), groups, streamed, folder, request: full };
 }
