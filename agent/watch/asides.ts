@@ -1,11 +1,11 @@
 /** What is told besides changes: gaps, storms, and what came and went unseen. Pure but for what it is handed. */
 import { type Clock, timestamp } from "../../shared/clock.ts";
 import type { JsonObject } from "../../shared/json.ts";
+import { type BytePath, shownPath } from "../../shared/watch/paths.ts";
 import type { Actor } from "./actor.ts";
 import { BurstWatch } from "./burst.ts";
 import { transientPayload } from "./change.ts";
 import type { BlindCause } from "./observer.ts";
-import { type BytePath, shownPath } from "./paths.ts";
 import type { Selection } from "./selection.ts";
 import { Transients } from "./transients.ts";
 

@@ -7,8 +7,8 @@
 import { Buffer } from "node:buffer";
 import { ClassicLevel } from "classic-level";
 import type { Json } from "../../shared/json.ts";
+import { type BytePath, keysBelow, pathOfKey, walkKey } from "../../shared/watch/paths.ts";
 import type { Batches } from "./merge-join.ts";
-import { type BytePath, keysBelow, pathOfKey, walkKey } from "./paths.ts";
 import { type BaselineChange, type BaselineRecord, decodeRecord, encodeRecord } from "./record.ts";
 
 export interface BaselineRow {

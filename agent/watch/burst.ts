@@ -1,5 +1,5 @@
 /** Recognises storms: many changes in a short time. One storm is one burst, told when it is over. Pure. */
-import { type BytePath, isWithin, parentOf } from "./paths.ts";
+import { type BytePath, isWithin, parentOf } from "../../shared/watch/paths.ts";
 
 export interface BurstLimits {
   readonly perSecond: number;

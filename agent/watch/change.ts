@@ -1,10 +1,11 @@
 /** From the difference of two looks to what is told: status, payload of `watch.file_changed`. Pure. */
 import { timestamp } from "../../shared/clock.ts";
 import type { Json, JsonObject } from "../../shared/json.ts";
+import type { AttributeName } from "../../shared/watch/attributes.ts";
+import { type BytePath, shownPath } from "../../shared/watch/paths.ts";
+import type { WatchedPath } from "../../shared/watch/settings.ts";
 import type { Actor } from "./actor.ts";
-import { type AttributeName, differences, type Look, type Stat, statusOf } from "./look.ts";
-import { type BytePath, shownPath } from "./paths.ts";
-import type { WatchedPath } from "./settings.ts";
+import { differences, type Look, type Stat, statusOf } from "./look.ts";
 
 export type ChangeStatus = "created" | "modified" | "deleted" | "renamed" | "attributes" | "transient";
 export type DetectedBy = "event" | "reconcile" | "sweep";

@@ -2,8 +2,9 @@
  * Paths that have to be looked at, and when: after a time of quiet, and at the latest after another. Bounded: above a
  * number of paths they fold to the folders they are in, and these to the roots. Pure; time comes from the caller.
  */
+
+import { type BytePath, parentOf } from "../../shared/watch/paths.ts";
 import type { HintFacts } from "./observer.ts";
-import { type BytePath, parentOf } from "./paths.ts";
 
 /** One path to look at, with what was heard of it since the last look. */
 export interface Dirty {

@@ -6,6 +6,8 @@
 import type { Clock } from "../../shared/clock.ts";
 import type { JsonObject } from "../../shared/json.ts";
 import type { Timers } from "../../shared/timers.ts";
+import { type BytePath, isWithin, shownPath, walkKey } from "../../shared/watch/paths.ts";
+import type { WatchSettings } from "../../shared/watch/settings.ts";
 import type { SensorLogger } from "../sensors/sensor.ts";
 import type { Actor, Witness } from "./actor.ts";
 import { Asides } from "./asides.ts";
@@ -15,10 +17,8 @@ import { type Dirty, DirtySet, noFacts } from "./dirty-set.ts";
 import { type GatherParts, gatherDeep, gatherOne } from "./gather-fs.ts";
 import { Inspector, type InspectorOptions } from "./inspector-fs.ts";
 import type { BlindCause, Hint, ObserverListener } from "./observer.ts";
-import { type BytePath, isWithin, shownPath, walkKey } from "./paths.ts";
 import type { Difference } from "./renames.ts";
 import type { Selection } from "./selection.ts";
-import type { WatchSettings } from "./settings.ts";
 
 export interface EngineOptions extends Omit<InspectorOptions, "again" | "burstOf" | "between"> {
   readonly selection: Selection;

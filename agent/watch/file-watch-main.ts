@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { makeDataFolder } from "../../shared/folder-fs.ts";
 import type { Json, JsonObject } from "../../shared/json.ts";
 import { systemClock, systemTimers } from "../../shared/system-process.ts";
+import { bytePath, shownPath } from "../../shared/watch/paths.ts";
+import { readSettings } from "../../shared/watch/settings.ts";
 import type { Sensor, SensorLogger, SensorService } from "../sensors/sensor.ts";
 import { localAccounts } from "./accounts-fs.ts";
 import { BaselineStore } from "./baseline-store.ts";
@@ -12,9 +14,7 @@ import { firstLook, selectionName, selectionPart } from "./first-look.ts";
 import { SystemObserver } from "./kernel/observe-fs.ts";
 import { xattrReader } from "./kernel/xattrs-fs.ts";
 import { notePrefix, unapplied } from "./notes.ts";
-import { bytePath, shownPath } from "./paths.ts";
 import { Selection } from "./selection.ts";
-import { readSettings } from "./settings.ts";
 import { Sweeps } from "./sweeps.ts";
 import { appliedSeqName, Teller } from "./teller.ts";
 

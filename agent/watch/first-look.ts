@@ -3,9 +3,9 @@
  * after a change of the configuration those that it has added. Pure.
  */
 import { isObject, type Json, type JsonObject } from "../../shared/json.ts";
-import type { BytePath } from "./paths.ts";
+import type { BytePath } from "../../shared/watch/paths.ts";
+import { readSettings } from "../../shared/watch/settings.ts";
 import { Selection } from "./selection.ts";
-import { readSettings } from "./settings.ts";
 
 /** What the baseline remembers of the last complete look. */
 export const selectionName = "selection";

@@ -1,9 +1,10 @@
 /** Lays a part of the tree beside the baseline and hands out what differs. */
+
+import { type BytePath, isWithin } from "../../shared/watch/paths.ts";
 import type { BaselineRow, BaselineStore } from "./baseline-store.ts";
 import { isSameInode } from "./look.ts";
 import { lookStat } from "./look-fs.ts";
 import { mergeJoin } from "./merge-join.ts";
-import { type BytePath, isWithin } from "./paths.ts";
 import { decodeRecord, encodeStat, isSameLook, isSameStat, statBytes } from "./record.ts";
 import type { Difference } from "./renames.ts";
 import type { Selection } from "./selection.ts";

@@ -1,4 +1,7 @@
 /** Turns differences into what is told: recognises moves, reads what lstat(2) does not say, and hands all to the teller. */
+
+import type { BytePath } from "../../shared/watch/paths.ts";
+import type { WatchedPath } from "../../shared/watch/settings.ts";
 import type { Actor } from "./actor.ts";
 import { changeTrigger } from "./asides.ts";
 import type { BaselineStore } from "./baseline-store.ts";
@@ -6,11 +9,9 @@ import { type AccountNames, type Change, changeOf, type Finding, payloadOf } fro
 import type { Gathered } from "./gather-fs.ts";
 import { type Look, mayBeOtherContent, type Stat } from "./look.ts";
 import { lookStat, type ReadXattrs, readExtras } from "./look-fs.ts";
-import type { BytePath } from "./paths.ts";
 import { type BaselineChange, type BaselineRecord, isSameLook } from "./record.ts";
 import { type Difference, findMoves, type Move } from "./renames.ts";
 import type { Selection } from "./selection.ts";
-import type { WatchedPath } from "./settings.ts";
 import type { Teller, Told } from "./teller.ts";
 
 export interface InspectorOptions {

@@ -13,8 +13,8 @@ import {
   statSync,
 } from "node:fs";
 import { open } from "node:fs/promises";
+import { type BytePath, pathBuffer } from "../../shared/watch/paths.ts";
 import type { Extras, LookKind, Stat } from "./look.ts";
-import { type BytePath, pathBuffer } from "./paths.ts";
 
 /** Reads names and values of extended attributes; `null` where the file system has none or the kernel says no. */
 export type ReadXattrs = (path: BytePath) => Readonly<Record<string, string>> | null;

@@ -1,4 +1,5 @@
 /** What one look at a path sees, and how two looks differ. */
+import { type AttributeName, attributeNames } from "../../shared/watch/attributes.ts";
 
 export type LookKind = "file" | "directory" | "symlink" | "other";
 
@@ -34,23 +35,6 @@ export interface Look {
   readonly stat: Stat;
   readonly extras: Extras;
 }
-
-/** Names in `changed`, in the order of reading. */
-export const attributeNames = [
-  "kind",
-  "digest",
-  "size",
-  "mode",
-  "uid",
-  "gid",
-  "mtime",
-  "ctime",
-  "ino",
-  "links",
-  "target",
-  "xattrs",
-] as const;
-export type AttributeName = (typeof attributeNames)[number];
 
 /** Everything that differs, whether selected or not. */
 export function differences(before: Look, after: Look): readonly AttributeName[] {

@@ -5,7 +5,7 @@
  * A note's place is used again after `ringSize` further ones; by then the baseline has it, on disk.
  */
 import { Buffer } from "node:buffer";
-import type { BytePath } from "./paths.ts";
+import type { BytePath } from "../../shared/watch/paths.ts";
 import type { BaselineChange } from "./record.ts";
 import { decodeRecord, encodeRecord } from "./record.ts";
 

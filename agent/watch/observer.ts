@@ -1,5 +1,5 @@
 /** What tells the sensor where to look. Kernel events are hints: the baseline decides whether something changed. */
-import type { BytePath } from "./paths.ts";
+import type { BytePath } from "../../shared/watch/paths.ts";
 
 /** What an event said had happened. A hint may say several things at once: the kernel merges events that wait. */
 export interface HintFacts {

@@ -9,8 +9,8 @@
  *      8  u64  size                                            61  32 bytes of SHA-256, then JSON
  */
 import { Buffer } from "node:buffer";
+import type { BytePath } from "../../shared/watch/paths.ts";
 import type { Extras, Look, LookKind, Stat } from "./look.ts";
-import type { BytePath } from "./paths.ts";
 
 const layout = 1;
 export const statBytes = 56;

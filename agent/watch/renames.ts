@@ -2,8 +2,9 @@
  * Finds out which of the differences of one look are moves: what went at one path is there at another. A folder that
  * moved is one change, whatever is in it. Pure.
  */
+
+import { type BytePath, isWithin, walkKey } from "../../shared/watch/paths.ts";
 import { isSameInode, type Stat } from "./look.ts";
-import { type BytePath, isWithin, walkKey } from "./paths.ts";
 import type { BaselineRecord } from "./record.ts";
 
 /** A path at which lstat(2) says something else than the baseline. One of the two sides is there. */

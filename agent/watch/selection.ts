@@ -1,6 +1,6 @@
 /** Which paths count, and by which entry of the configuration. Pure; asked for every path that is seen. */
-import { type BytePath, isWithin, parentOf } from "./paths.ts";
-import type { WatchedPath } from "./settings.ts";
+import { type BytePath, isWithin, parentOf } from "../../shared/watch/paths.ts";
+import type { WatchedPath } from "../../shared/watch/settings.ts";
 
 export class Selection {
   readonly #byPath: ReadonlyMap<BytePath, WatchedPath>;

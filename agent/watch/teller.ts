@@ -3,9 +3,9 @@
  * carries a note, so that a crash between the two neither loses nor repeats anything.
  */
 import type { JsonObject } from "../../shared/json.ts";
+import type { BytePath } from "../../shared/watch/paths.ts";
 import type { SensorService } from "../sensors/sensor.ts";
 import { encodeNote, type Note, noteName, syncEvery } from "./notes.ts";
-import type { BytePath } from "./paths.ts";
 import type { BaselineChange } from "./record.ts";
 
 /** A change with what the baseline holds after it. */

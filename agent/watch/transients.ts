@@ -1,5 +1,5 @@
 /** Things that came and went between two looks: told one by one, or, when they are many, as a count of their folder. Pure. */
-import { type BytePath, parentOf } from "./paths.ts";
+import { type BytePath, parentOf } from "../../shared/watch/paths.ts";
 
 export interface FoldedTransients {
   readonly folder: BytePath;

@@ -1,10 +1,10 @@
 /** Walks a tree in the order of the baseline's keys: a folder, what is in it by the bytes of the names, the next one. */
 import { readdirSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
+import { type BytePath, joinPath, pathBuffer, walkKey } from "../../shared/watch/paths.ts";
 import type { Stat } from "./look.ts";
 import { lookStat } from "./look-fs.ts";
 import type { Batches } from "./merge-join.ts";
-import { type BytePath, joinPath, pathBuffer, walkKey } from "./paths.ts";
 
 export interface Walked {
   readonly key: string;

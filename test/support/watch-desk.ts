@@ -6,12 +6,12 @@ import { Engine } from "../../agent/watch/engine-fs.ts";
 import { type ObserveOptions, SystemObserver } from "../../agent/watch/kernel/observe-fs.ts";
 import { unapplied } from "../../agent/watch/notes.ts";
 import type { Hint } from "../../agent/watch/observer.ts";
-import { type BytePath, bytePath } from "../../agent/watch/paths.ts";
 import { Selection } from "../../agent/watch/selection.ts";
-import { readSettings } from "../../agent/watch/settings.ts";
 import { appliedSeqName, Teller } from "../../agent/watch/teller.ts";
 import type { JsonObject } from "../../shared/json.ts";
 import { systemClock, systemTimers } from "../../shared/system-process.ts";
+import { type BytePath, bytePath } from "../../shared/watch/paths.ts";
+import { readSettings } from "../../shared/watch/settings.ts";
 import { atEnd } from "./at-end.ts";
 import { waitUntil } from "./wait-until.ts";
 

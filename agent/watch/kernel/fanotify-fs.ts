@@ -4,8 +4,8 @@
  */
 import { closeSync, openSync, readlinkSync } from "node:fs";
 import type { Timers } from "../../../shared/timers.ts";
+import { type BytePath, isWithin, joinPath, pathBuffer } from "../../../shared/watch/paths.ts";
 import type { Hint, HintFacts, ObservedTree, ObserverListener } from "../observer.ts";
-import { type BytePath, isWithin, joinPath, pathBuffer } from "../paths.ts";
 import { type EventReader, readEvents } from "./event-reader-fs.ts";
 import { decodeFanotify, type FanotifyEvent, fan, type NameInFolder } from "./fanotify-events.ts";
 import { FolderCache } from "./folder-cache.ts";

@@ -1,5 +1,5 @@
 /** Remembers to which path a folder's handle leads. Bounded: two generations, the older one goes when the newer is full. Pure. */
-import type { BytePath } from "../paths.ts";
+import type { BytePath } from "../../../shared/watch/paths.ts";
 
 /** `null`: a folder that does not count; knowing that is worth as much. */
 export type CachedFolder = BytePath | null;

@@ -5,9 +5,9 @@
 import { readdirSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import type { Timers } from "../../../shared/timers.ts";
+import { type BytePath, isWithin, joinPath, parentOf, pathBuffer } from "../../../shared/watch/paths.ts";
 import { lookStat } from "../look-fs.ts";
 import type { Hint, HintFacts, ObservedTree, ObserverListener } from "../observer.ts";
-import { type BytePath, isWithin, joinPath, parentOf, pathBuffer } from "../paths.ts";
 import { type EventReader, readEvents } from "./event-reader-fs.ts";
 import { decodeInotify, type InotifyEvent, inotify } from "./inotify-events.ts";
 import { flags, type Libc, SystemCallError } from "./libc-fs.ts";

@@ -1,6 +1,6 @@
 /** The few system calls that Node does not have, through koffi. Loaded on demand; without it everything is swept. */
 import { createRequire } from "node:module";
-import { type BytePath, pathBuffer } from "../paths.ts";
+import { type BytePath, pathBuffer } from "../../../shared/watch/paths.ts";
 
 /** Constants of <fcntl.h>, <sys/fanotify.h>, <sys/inotify.h> on Linux, the same on x64 and arm64 where used here. */
 export const flags = {

@@ -1,5 +1,5 @@
 /** `/proc/self/mountinfo` (proc_pid_mountinfo(5)) as a table. Pure. */
-import { type BytePath, isWithin } from "../paths.ts";
+import { type BytePath, isWithin } from "../../../shared/watch/paths.ts";
 
 export interface Mount {
   readonly id: number;

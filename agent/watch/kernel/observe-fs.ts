@@ -1,8 +1,8 @@
 /** Chooses for each mount how it is watched, chooses anew when mounts change, and says what it chose. */
 import { readFileSync } from "node:fs";
 import type { Timers } from "../../../shared/timers.ts";
+import { type BytePath, isWithin } from "../../../shared/watch/paths.ts";
 import type { BackendName, Coverage, ObservedTree, Observer, ObserverListener } from "../observer.ts";
-import { type BytePath, isWithin } from "../paths.ts";
 import { Fanotify } from "./fanotify-fs.ts";
 import { Inotify } from "./inotify-fs.ts";
 import { type Libc, loadLibc, SystemCallError } from "./libc-fs.ts";

@@ -1,5 +1,5 @@
 /** Which inotify watch stands for which folder. One folder may be reached by one path only: the last one seen. Pure. */
-import { type BytePath, isWithin } from "../paths.ts";
+import { type BytePath, isWithin } from "../../../shared/watch/paths.ts";
 
 export class WatchTable {
   readonly #byWatch = new Map<number, BytePath>();

@@ -132,7 +132,10 @@ function sum(run: Run, input: unknown, args: readonly unknown[], named: Named): 
   const [attributes, start] = bind("sum", ["attribute", "start"], args, named);
   if (typeof start === "string") return fail("sum() can't sum strings [use ''.join(seq) instead]");
   const get = getter(run, attributes, true);
-  return walk(run, input).reduce((total: unknown, item) => arithmetic(total, "+", get(item)), start === undefined ? 0 : start);
+  return walk(run, input).reduce(
+    (total: unknown, item) => arithmetic(total, "+", get(item)),
+    start === undefined ? 0 : start,
+  );
 }
 
 function reverse(_run: Run, input: unknown): unknown {

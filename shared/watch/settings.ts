@@ -1,9 +1,9 @@
 /** The configuration of pack `watch` as the sensor uses it: checked, with every default in its place. */
 import { Ajv } from "ajv";
-import { PetrelError } from "../../shared/errors.ts";
-import type { JsonObject } from "../../shared/json.ts";
+import { PetrelError } from "../errors.ts";
+import type { JsonObject } from "../json.ts";
+import { type AttributeName, attributeNames } from "./attributes.ts";
 import { compileGlob, type Glob } from "./glob.ts";
-import { type AttributeName, attributeNames } from "./look.ts";
 import { type BytePath, bytePath } from "./paths.ts";
 import { profilePaths } from "./profiles.ts";
 

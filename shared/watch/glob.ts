@@ -3,7 +3,7 @@
  * `[a-z]` and `{a,b}`; a character that is no ASCII is several bytes, so `?` does not fit it, `*` does. A pattern without a slash fits a name at any depth, as in gitignore(5); one that ends in a slash
  * fits folders and all that is in them. Compiled to a regular expression without ways to backtrack far.
  */
-import { PetrelError } from "../../shared/errors.ts";
+import { PetrelError } from "../errors.ts";
 import { type BytePath, bytePath } from "./paths.ts";
 
 export interface Glob {

@@ -1,6 +1,6 @@
 /** Ready-made selections: what most operators want watched on a kind of host. */
-import { PetrelError } from "../../shared/errors.ts";
-import { suggestion } from "../../shared/nearest.ts";
+import { PetrelError } from "../errors.ts";
+import { suggestion } from "../nearest.ts";
 
 interface ProfilePath {
   readonly path: string;
