@@ -25,6 +25,8 @@ export interface SimulatedAgent {
   trigger(trigger: string, payload: { readonly seq: number }): Promise<void>;
   /** So far: messages published and received, and batches that its database has written. */
   figures(): { readonly messages: number; readonly batches: number };
+  /** Entries without a receipt, bytes sent in packets of the up ledger, and bytes of all entries there ever were. */
+  link(): { readonly held: number; readonly upBytes: number; readonly upEntryBytes: number };
   stop(): Promise<void>;
 }
 
@@ -64,6 +66,7 @@ export async function startSimulatedAgent(options: SimulatedAgentOptions): Promi
   };
   const watched: Outbox<UpEntry> = {
     epochs: () => outbox.epochs(),
+    passBacklog: () => outbox.passBacklog(),
     read: (...args) => outbox.read(...args),
     park: (...args) => outbox.park(...args),
     onAppend: (listener) => outbox.onAppend(listener),
@@ -132,12 +135,18 @@ export async function startSimulatedAgent(options: SimulatedAgentOptions): Promi
     onDisconnect: () => link?.disconnected(),
     onMessage: (kind, bytes) => receive(kind, bytes),
   });
+  let upBytes = 0;
   const made = new Link({
     ...time,
     side: "agent",
     outbox: watched,
     inbox: actions.inbox,
-    transport: connection.transport,
+    transport: {
+      send(kind, bytes) {
+        if (kind === "up") upBytes += bytes.length;
+        connection.transport.send(kind, bytes);
+      },
+    },
     authenticator: devAuthenticator,
     incarnation: database.incarnation,
     version,
@@ -159,6 +168,10 @@ export async function startSimulatedAgent(options: SimulatedAgentOptions): Promi
     figures() {
       const { sent, received } = connection.stats();
       return { messages: sent + received, batches: database.committer.figures().batches };
+    },
+    link() {
+      const { entries, bytes, keptBytes } = outbox.figures();
+      return { held: entries, upBytes, upEntryBytes: bytes + keptBytes };
     },
     async stop() {
       await made.close();
