@@ -29,8 +29,11 @@ export interface DrainLimits {
  */
 export const drainLimits: DrainLimits = { entriesPerSecond: 1_000, bytesPerSecond: 2 * 1024 * 1024 };
 
-/** The part of the window that old epochs may have on their way: fresh entries never wait behind more. */
-export const drainShare = 0.25;
+/**
+ * The part of the window that old epochs may have on their way. What the peer takes at once holds up fresh entries, of
+ * this and of other agents; on a machine that is slow by itself that counts for more than the rate.
+ */
+export const drainShare = 1 / 16;
 /** Seconds' worth that may go at once, and that must have gathered before anything goes: no packet for one entry. */
 const burstSeconds = 0.25;
 const gatherSeconds = 0.05;
