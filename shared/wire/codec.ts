@@ -12,6 +12,7 @@ import {
   maxPacketBytes,
   type Packet,
   type TopicKind,
+  wireVersion,
 } from "./messages.ts";
 import { jsonProblem } from "./plain-json.ts";
 import {
@@ -27,7 +28,7 @@ export type OtherKind = Exclude<TopicKind, PacketKind>;
 
 /** Why bytes are no message. It touched nothing; count it by `code`. */
 export interface Rejection {
-  readonly code: "WIRE_PACKET" | "WIRE_TOO_LARGE" | "WIRE_AUTH" | "LINK_ENTRY_TOO_LARGE";
+  readonly code: "WIRE_PACKET" | "WIRE_VERSION" | "WIRE_TOO_LARGE" | "WIRE_AUTH" | "LINK_ENTRY_TOO_LARGE";
   readonly message: string;
   /** Of an authentic packet whose header could be read: what to say in a receipt, so that the sender halves it. */
   readonly refused?: { readonly epoch: string; readonly first: number; readonly size: number };
@@ -117,7 +118,14 @@ function open(kind: TopicKind, bytes: Uint8Array, authenticator: Authenticator):
     return reject("WIRE_AUTH", "the authentication does not fit");
   if (!isUtf8(buffer)) return reject("WIRE_PACKET", "not UTF-8", refused());
   try {
-    return { ok: true, message: JSON.parse(buffer.toString("utf8")) };
+    const message: unknown = JSON.parse(buffer.toString("utf8"));
+    if (!isObject(message) || typeof message.v !== "number" || message.v <= wireVersion)
+      return { ok: true, message };
+    // Not to be halved: the entries are not at fault.
+    return reject(
+      "WIRE_VERSION",
+      `a message of protocol version ${message.v}; this side speaks ${wireVersion}: upgrade it first`,
+    );
   } catch {
     // The parser's message quotes the text, which may be anything.
     return reject("WIRE_PACKET", "not JSON", refused());

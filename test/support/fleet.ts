@@ -39,6 +39,9 @@ export interface Daemon {
   ended(): Promise<{ readonly code: number | null; readonly signal: string | null }>;
 }
 
+/** In a daemon's environment: the folder of another version of this software, to be run instead of this one. */
+export const checkoutOf = "PETREL_TEST_CHECKOUT";
+
 /** Lines of a daemon's log that are shown when its test fails. */
 const shownLines = 60;
 
@@ -50,7 +53,7 @@ export function startDaemon(
   env: Record<string, string> = {},
 ): Daemon {
   const home = dirname(logFile);
-  const child = spawn(join(root, "bin", command), args, {
+  const child = spawn(join(env[checkoutOf] ?? root, "bin", command), args, {
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, HOME: home, ...env },

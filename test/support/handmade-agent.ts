@@ -16,7 +16,12 @@ export interface HandmadeAgent {
 }
 
 /** Connected, and greeted in both directions. */
-export async function handmadeAgent(hub: { readonly mqtt: string }, id: string): Promise<HandmadeAgent> {
+export async function handmadeAgent(
+  hub: { readonly mqtt: string },
+  id: string,
+  /** Members of its hello that are others than usual, or that only a later version knows. */
+  over: JsonObject = {},
+): Promise<HandmadeAgent> {
   const client = await mqttClient(Number(new URL(hub.mqtt).port), id);
   const topic = (kind: string) => `petrel/v1/agent/${id}/${kind}`;
   const heard: { readonly kind: string; readonly message: JsonObject }[] = [];
@@ -47,6 +52,7 @@ export async function handmadeAgent(hub: { readonly mqtt: string }, id: string):
     version: "0",
     capabilities: ["action-request", "assignment", "cancel", "pause", "resume", "void"],
     epochs: [{ id: epoch, first: 1, last: 0 }],
+    ...over,
   });
   const hello = await hear("hello", ({ type }) => type === "hello");
   await say("hello", {

@@ -275,7 +275,7 @@ describe("a packet is refused by its first entry's number", () => {
         auth: null,
       },
     ],
-    ["another version", { ...header, v: 2, entries: [], auth: null }],
+    ["no version at all", { ...header, v: 0, entries: [], auth: null }],
   ])("for %s", (_what, value) => {
     const decoded = decodePacket("up", bytesOf(value), devAuthenticator);
     expect(decoded).toMatchObject({
@@ -354,6 +354,21 @@ describe("tolerance", () => {
       auth: null,
     });
     expect(code(decodePacket("up", bytes, devAuthenticator))).toBe("taken");
+  });
+  test("a message of a later protocol is refused by that name, and no entry of it is blamed", () => {
+    const later = bytesOf({ v: 2, epoch: "e1", first: 1, entries: [], auth: null });
+    const decoded = decodePacket("up", later, devAuthenticator);
+    expect(decoded.ok ? null : decoded.rejection).toEqual({
+      code: "WIRE_VERSION",
+      message: "a message of protocol version 2; this side speaks 1: upgrade it first",
+    });
+    for (const [v, expected] of [
+      [2, "WIRE_VERSION"],
+      [0, "WIRE_PACKET"],
+    ] as const) {
+      const hello = decode("hello", bytesOf({ v, type: "hello", auth: null }), devAuthenticator);
+      expect(hello.ok ? null : hello.rejection.code).toBe(expected);
+    }
   });
   test("an entry of an unknown kind is passed on as it came", () => {
     const strange = { ...base, kind: "later", anything: [1] };

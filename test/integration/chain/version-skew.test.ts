@@ -1,0 +1,176 @@
+/** A hub and agents that are a version apart, in both directions: the other side is made by hand, and speaks as it would. */
+import { describe, expect, test } from "vitest";
+import type { DeadLetter } from "../../../hub/store/store.ts";
+import { isObject, type JsonObject } from "../../../shared/json.ts";
+import type { Execution } from "../../../shared/model/execution.ts";
+import { createAgent, createHub } from "../../support/fleet.ts";
+import { handmadeAgent } from "../../support/handmade-agent.ts";
+import { mqttClient } from "../../support/mqtt-clients.ts";
+import { testBroker } from "../../support/start-broker.ts";
+import { waitUntil } from "../../support/wait-until.ts";
+
+const clock = () => new Date().toISOString();
+let made = 0;
+const newId = () => `01HSKEW${String(made++).padStart(19, "0")}`;
+
+test("this hub works with older and newer agents, each as far as it goes", async () => {
+  const hub = await createHub();
+  await hub.start();
+
+  // Older: it knows neither packs nor pause, and its hello has none of the younger members.
+  const old = await handmadeAgent(hub, "old", { capabilities: ["action-request", "cancel", "void"] });
+  const { items } = await hub.api<{ items: readonly Execution[] }>("POST", "/v1/executions", {
+    action: "core.noop",
+    parameters: {},
+    target: { host: "old" },
+  });
+  const kinds: unknown[] = [];
+  const entriesOf = ({ entries }: JsonObject) => (Array.isArray(entries) ? entries.filter(isObject) : []);
+  await old.hear("down", (packet) => {
+    kinds.push(...entriesOf(packet).map(({ kind }) => kind));
+    return kinds.includes("action-request");
+  });
+  expect(kinds).not.toContain("assignment");
+  expect(kinds).toContain("void");
+  const execution = items[0]?.id ?? "";
+  const update = { kind: "execution-update", execution, at: clock() };
+  await old.send(
+    { ...update, id: newId(), status: "running" },
+    { ...update, id: newId(), status: "succeeded" },
+  );
+  expect((await hub.api<Execution>("GET", `/v1/executions/${execution}`)).status).toBe("succeeded");
+
+  // Newer: members, capabilities and kinds of entries that this hub has never heard of.
+  const next = await handmadeAgent(hub, "next", {
+    capabilities: ["action-request", "assignment", "void", "teleport"],
+    process: { id: "p1", host: "next", address: null, boot: "b1" },
+    cluster: { zone: "a" },
+  });
+  const receipt = await next.send(
+    { kind: "telemetry", id: newId(), at: clock(), load: [0.5] },
+    {
+      kind: "trigger",
+      id: newId(),
+      at: clock(),
+      trigger: "core.none",
+      payload: {},
+      sensor: null,
+      mood: "good",
+    },
+  );
+  expect(receipt).toMatchObject({ upTo: 2 });
+  const letters = await hub.all<DeadLetter>("/v1/dead-letters");
+  expect(letters).toMatchObject([
+    { agent: "next", reason: expect.stringContaining("does not know entries") },
+  ]);
+  expect(await hub.all("/v1/trigger-instances")).toMatchObject([{ trigger: "core.none" }]);
+
+  // Of a later protocol: not answered, and the log says what to do.
+  const client = await mqttClient(Number(new URL(hub.mqtt).port), "far");
+  await client.publishAsync(
+    "petrel/v1/agent/far/hello",
+    JSON.stringify({ v: 2, type: "hello", auth: null }),
+    {
+      qos: 1,
+    },
+  );
+  await waitUntil("the hub says so", () =>
+    /WIRE_VERSION.*protocol version 2.*upgrade it first/.test(hub.daemon().log()),
+  );
+});
+
+/** A hub by hand, over a broker of its own: says hello, and collects what the agent says. */
+async function handmadeHub(over: JsonObject) {
+  const { broker, port, heard } = await testBroker();
+  const agent = await createAgent({ mqtt: `mqtt://127.0.0.1:${port}` }, "web-1");
+  const say = (kind: "hello" | "down" | "up-receipt", message: JsonObject) =>
+    broker.transport("web-1").send(kind, Buffer.from(JSON.stringify({ v: 1, ...message, auth: null })));
+  const of = (kind: string) =>
+    heard.filter((each) => each.kind === kind).map(({ text }) => JSON.parse(text) as JsonObject);
+  agent.start();
+  const hello = await waitUntil("its hello", () => of("hello").find(({ type }) => type === "hello"), 30_000);
+  const both = { from: "hub", clock: clock() };
+  const epochs = [{ id: "d1", first: 1, last: 0 }];
+  const credit = { entries: 1_024, bytes: 1_000_000 };
+  say("hello", {
+    ...both,
+    type: "hello",
+    session: "h1",
+    to: hello.session ?? null,
+    incarnation: "hub-1",
+    version: "9.9.9",
+    capabilities: ["trigger", "execution-update", "sensor-event", "link-gap", "inventory", "void"],
+    epochs,
+    ...over,
+  });
+  say("hello", {
+    ...both,
+    type: "marks",
+    session: hello.session ?? "",
+    by: "h1",
+    marks: [],
+    credit,
+    later: 1,
+  });
+  return { agent, say, of };
+}
+
+const entriesIn = (packets: readonly JsonObject[]) =>
+  packets.flatMap(({ entries }) => (Array.isArray(entries) ? entries.filter(isObject) : []));
+
+describe("this agent works", () => {
+  test("with a newer hub: what it does not know is named, and what follows is carried out", async () => {
+    const { agent, say, of } = await handmadeHub({
+      capabilities: ["trigger", "execution-update", "link-gap", "inventory", "sensor-event", "void", "later"],
+      region: "north",
+    });
+    await waitUntil("it answers", () => of("hello").some(({ type }) => type === "marks"));
+    const request = {
+      id: newId(),
+      at: clock(),
+      kind: "action-request",
+      execution: newId(),
+      action: "core.noop",
+      runner: "noop",
+      pack: "core",
+      pack_digest: `sha256:${"0".repeat(64)}`,
+      entry_point: "",
+      runner_parameters: {},
+      parameters: {},
+      timeout: 60,
+      idempotent: false,
+      expires_at: null,
+      user: "ann",
+      rule: null,
+      trigger_instance: null,
+      priority: "a member of the future",
+    };
+    const strange = { id: newId(), at: clock(), kind: "reboot", when: "now" };
+    say("down", { epoch: "d1", first: 1, entries: [strange, request], shard: 3 });
+    await waitUntil("both are receipted", () => of("down-receipt").some(({ upTo }) => upTo === 2));
+    const about = (kind: string) => entriesIn(of("up")).filter((entry) => entry.kind === kind);
+    await waitUntil("the action's end is told", () =>
+      about("execution-update").some(
+        ({ execution, status }) =>
+          execution === request.execution && status !== "accepted" && status !== "running",
+      ),
+    );
+    expect(agent.daemon().log()).toContain("this agent does not know the kind");
+  });
+
+  test("with an older hub, which is sent no entry that it does not know", async () => {
+    const { of } = await handmadeHub({ capabilities: ["trigger", "execution-update", "void"] });
+    const voids = await waitUntil("what stands for the inventory", () => {
+      const found = entriesIn(of("up")).filter(({ kind }) => kind === "void");
+      return found.length > 0 ? found : null;
+    });
+    expect(voids[0]).toMatchObject({ reason: expect.stringContaining("inventory") });
+    expect(entriesIn(of("up")).filter(({ kind }) => kind === "inventory")).toEqual([]);
+  });
+
+  test("on, and says why, when the hub speaks a later protocol", async () => {
+    const { agent, of } = await handmadeHub({ v: 2 });
+    await waitUntil("its log says so", () => /WIRE_VERSION.*upgrade it first/.test(agent.daemon().log()));
+    expect(of("up")).toEqual([]);
+  });
+});
