@@ -136,7 +136,11 @@ export const catalogue = {
   // wire and link
   WIRE_TOPIC: { status: 400, exit: 1, text: "A topic is none of ours, or not the sender's." },
   WIRE_PACKET: { status: 400, exit: 1, text: "A packet cannot be decoded." },
-  WIRE_VERSION: { status: 400, exit: 1, text: "A message is of a newer protocol; upgrade the side that says so." },
+  WIRE_VERSION: {
+    status: 400,
+    exit: 1,
+    text: "A message is of a newer protocol; upgrade the side that says so.",
+  },
   WIRE_TOO_LARGE: { status: 413, exit: 1, text: "A packet exceeds 256 KiB." },
   WIRE_AUTH: { status: 401, exit: 4, text: "A message's authentication does not fit." },
   LINK_ENTRY_TOO_LARGE: { status: 413, exit: 1, text: "An entry exceeds 128 KiB." },
