@@ -1,0 +1,70 @@
+/** Databases as every format so far was written by the real hub and agent: each opens, and is read, by today's. */
+import { cpSync, existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { agentStoreFormat, openAgentStore } from "../../../agent/store/agent-store.ts";
+import { openLevelStore, storeFormat } from "../../../hub/store/level-store.ts";
+import { silentLogger } from "../../../shared/log.ts";
+import { systemClock, systemRandom } from "../../../shared/system-process.ts";
+import { newId } from "../../support/link-end.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
+
+const stores = resolve(import.meta.dirname, "../../fixtures/stores");
+const formats = (newest: number) => Array.from({ length: newest }, (_, i) => i + 1);
+
+/** A copy to write on. A format without a database here was never seen by a test. */
+async function copyOf(name: string): Promise<string> {
+  const stored = join(stores, name);
+  expect(existsSync(stored), `${name}: made by the last version that wrote this format`).toBe(true);
+  const folder = join(await tempFolder("stored"), "store");
+  cpSync(stored, folder, { recursive: true });
+  return folder;
+}
+
+// One agent named `hub` with the label role=centre; one action that succeeded, one that failed, both by hand.
+describe.each(formats(storeFormat))("a hub's database of format %d", (format) => {
+  test("has its agent, its packs and its history, and takes what comes", async () => {
+    const store = await openLevelStore({
+      folder: await copyOf(`hub-format-${format}`),
+      clock: systemClock,
+      random: systemRandom,
+      logger: silentLogger,
+    });
+    onTestFinished(() => store.close());
+    const { items } = await store.executions({}, { limit: 10 });
+    expect(items.map(({ action, status }) => `${action} ${status}`)).toEqual([
+      "core.local failed",
+      "core.local succeeded",
+    ]);
+    expect(items[1]?.result).toMatchObject({ stdout: "one", return_code: 0 });
+    expect(await store.agent("hub")).toMatchObject({ host: "web-1", labels: { role: "centre" } });
+    expect((await store.packs()).map(({ ref }) => ref)).toContain("core");
+    expect(await store.counts()).toEqual({ instances: 0, pending: 0, dead_letters: 0 });
+    const claim = await store.claimAgent(String(await store.setting("hub")), "hub", 60_000, Date.now());
+    expect(claim?.agent).toBe("hub");
+  });
+});
+
+describe.each(formats(agentStoreFormat))("an agent's database of format %d", (format) => {
+  test("is still the same agent's, keeps what it has sent, and takes what comes", async () => {
+    const store = await openAgentStore({
+      folder: await copyOf(`agent-format-${format}`),
+      newId,
+      now: () => Date.now(),
+      log: silentLogger,
+    });
+    onTestFinished(() => store.close());
+    expect(store.database.incarnation).toMatch(/^01/);
+    // Receipts are noted with what is written next: the last entries are told once more.
+    const { entries, keptBytes } = store.outbox.figures();
+    expect(keptBytes).toBeGreaterThan(0);
+    const [sent] = store.outbox.epochs();
+    expect(sent?.last).toBeGreaterThan(3);
+    const kinds = (await store.outbox.read(sent?.id ?? "", 1, 100, 1_000_000)).map(({ entry }) => entry.kind);
+    expect(kinds).toContain("inventory");
+    expect(kinds.filter((kind) => kind === "execution-update").length).toBeGreaterThanOrEqual(4);
+    const gap = { id: newId(), at: new Date().toISOString(), epoch: "e", from: 1, to: 1, reason: "" };
+    await store.outbox.append([{ kind: "link-gap", ...gap }]);
+    expect(store.outbox.figures().entries).toBe(entries + 1);
+  });
+});
