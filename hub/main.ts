@@ -42,6 +42,7 @@ import { RunDesk } from "./executions/run-desk.ts";
 import { createShrinker } from "./executions/shrink.ts";
 import { HubWatch } from "./figures/figures.ts";
 import { Tally } from "./figures/tally.ts";
+import { createFileDesk } from "./files/file-desk.ts";
 import { startHousekeeping } from "./housekeeping.ts";
 import { apiKeyOf, writeApiFile } from "./http/api-file-fs.ts";
 import { listenApi } from "./http/listen-http.ts";
@@ -62,7 +63,8 @@ import { Telling } from "./packs/telling.ts";
 import { openLiveRules } from "./rules/live-rules.ts";
 import { RuleDesk } from "./rules/rule-desk.ts";
 import { createHubClock } from "./store/hub-clock.ts";
-import { openLevelStore, storeFormat } from "./store/level-store.ts";
+import { openLevelStore } from "./store/level-store.ts";
+import { storeFormat } from "./store/migrations.ts";
 import type { Store } from "./store/store.ts";
 
 export interface HubOptions {
@@ -295,6 +297,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       runs: new RunDesk({ ...base, registry, catalogue, resolve: rules.resolveRun, shrink }),
       rules: new RuleDesk({ ...base, catalogue }),
       backups,
+      files: createFileDesk(base),
       letters: new LetterDesk({ store, context: (agent) => contextOf(agent, now()) }),
       judge,
       settled: rules.settled,

@@ -9,6 +9,7 @@ import { effectiveLabels } from "./agents/labels.ts";
 import type { BackupDesk } from "./backup/backup-desk.ts";
 import type { RunDesk } from "./executions/run-desk.ts";
 import type { HubWatch } from "./figures/figures.ts";
+import type { FileDesk } from "./files/file-desk.ts";
 import type { LetterDesk } from "./intake/letter-desk.ts";
 import type { HubHealth, HubOperations, HubStatus } from "./operations.ts";
 import type { PackDesk } from "./packs/pack-desk.ts";
@@ -26,6 +27,7 @@ export interface OperationsOptions {
   readonly runs: RunDesk;
   readonly letters: LetterDesk;
   readonly backups: BackupDesk;
+  readonly files: FileDesk;
   /** Resolves when changed rules and packs are in force: what comes after an answer meets them. */
   readonly settled: () => Promise<void>;
   readonly judge: (instance: TriggerInstance, skewMs: number) => Promise<Outcome>;
@@ -52,6 +54,7 @@ export function createOperations(options: OperationsOptions): HubOperations {
     runs,
     letters,
     backups,
+    files,
     judge,
     facts,
     watch,
@@ -132,6 +135,7 @@ export function createOperations(options: OperationsOptions): HubOperations {
     resolveAgent: (id) => conflicts.resolve(id),
     retryDeadLetter: (id) => letters.retry(id),
     dropDeadLetter: (id) => letters.drop(id),
+    acknowledgeChanges: (request) => files.acknowledge(request),
     startBackup: (folder) => backups.start(folder),
     async backup(id) {
       const record = backups.get(id);

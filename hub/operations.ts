@@ -3,12 +3,14 @@ import type { Json, JsonObject } from "../shared/json.ts";
 import type { HistogramFigures } from "../shared/metrics/histogram.ts";
 import type { AgentRecord } from "../shared/model/agent.ts";
 import type { Execution } from "../shared/model/execution.ts";
+import type { FileAck } from "../shared/model/file-change.ts";
 import type { PackRecord } from "../shared/model/pack.ts";
 import type { ActionTarget, RuleRecord } from "../shared/model/rule.ts";
 import type { TriggerInstance } from "../shared/model/trigger.ts";
 import type { BackupRecord } from "./backup/backup-desk.ts";
 import type { TransportStats } from "./broker/transport.ts";
 import type { HubCounts, HubFigures, Top, TopQuery } from "./figures/figures.ts";
+import type { AckRequest } from "./files/file-desk.ts";
 
 export interface HubStatus {
   readonly version: string;
@@ -98,6 +100,8 @@ export interface HubOperations {
   /** Takes the letter's entry in again, with today's rules. */
   retryDeadLetter(id: string): Promise<Json>;
   dropDeadLetter(id: string): Promise<void>;
+  /** That people have seen changes of files; see `FileDesk`. */
+  acknowledgeChanges(request: AckRequest): Promise<readonly FileAck[]>;
   /** Begins a backup into a folder on the hub's host; resolves once it is under way. */
   startBackup(folder: string): Promise<BackupRecord>;
   /** How far it is; NOT_FOUND. */

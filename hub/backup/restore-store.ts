@@ -11,7 +11,7 @@ import type { StoreOp } from "../../shared/storage/committer-store.ts";
 import { incarnationKey } from "../../shared/storage/database-store.ts";
 import { backupMark } from "../store/copy-store.ts";
 import { keys } from "../store/keys.ts";
-import { storeFormat } from "../store/level-store.ts";
+import { storeFormat } from "../store/migrations.ts";
 import { restoringName } from "./backup-fs.ts";
 import { type BackupManifest, invalid, manifestName, parseManifest } from "./manifest.ts";
 import { type Restored, restoredSetting } from "./restored.ts";

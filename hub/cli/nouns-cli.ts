@@ -58,6 +58,12 @@ const nouns: readonly Noun[] = [
     load: async () => (await import("./trigger-instance/trigger-instance-cli.ts")).triggerInstanceCommands,
   },
   {
+    name: "file",
+    description: "what changed in watched files, and who did it",
+    example: "petrel file changes --path '/etc/**' --since 24h",
+    load: async () => (await import("./file/file-cli.ts")).fileCommands,
+  },
+  {
     name: "sensor",
     description: "what observes, and how it is doing",
     example: "petrel sensor list",

@@ -8,6 +8,10 @@ import { type Column, toJson, toTable } from "./output.ts";
 import { sinceInstant } from "./relative-time.ts";
 
 export interface ListVerb<Item, Row> {
+  /** Default: `list`. */
+  readonly name?: string;
+  /** An argument that must be given, and the query's field for it. */
+  readonly argument?: { readonly name: string; readonly field: string };
   /** `/v1/<nouns>` */
   readonly path: string;
   readonly description: string;
@@ -15,6 +19,8 @@ export interface ListVerb<Item, Row> {
   readonly example: string;
   /** Flag, what it means; its long name with `_` for `-` is the query's field. */
   readonly filters?: readonly (readonly [flag: string, text: string])[];
+  /** As `filters`, but must be given. */
+  readonly required?: readonly (readonly [flag: string, text: string])[];
   /** The list is a history: it can be cut by time. */
   readonly history?: boolean;
   /** An item as `--json`, `--ndjson` and the table show it; without it, the item itself. */
@@ -28,6 +34,9 @@ interface ListOptions {
   readonly ndjson?: boolean;
   readonly [filter: string]: unknown;
 }
+
+/** Rows that the hub gives when nothing is said. */
+const defaultLimit = 50;
 
 const queryName = (option: string) => option.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
@@ -48,18 +57,25 @@ function queryOf(options: ListOptions, nowMs: number): Record<string, string | n
 /** Adds `list` to a noun: a page as a table or a JSON array, or with --ndjson everything, oldest first. */
 export function listVerb<Item, Row>(noun: Command, context: CliContext, verb: ListVerb<Item, Row>): void {
   const { io } = context;
+  const { argument } = verb;
   const command = noun
-    .command("list")
+    .command(verb.name ?? "list")
     .description(verb.description)
     .option("-n, --limit <rows>", "rows at most (1 to 1000; 50 when nothing is said)", wholeNumber(1, 1000))
     .option("--cursor <cursor>", "continue where the last page ended");
+  if (argument !== undefined) command.argument(`<${argument.name}>`);
+  for (const [flag, text] of verb.required ?? []) command.requiredOption(flag, text);
   if (verb.history)
     command.option("--since <time>", "only what is newer: 30m, 24h, 7d, or an RFC 3339 instant");
   command.option("--ndjson", "all of them, one JSON text a line, oldest first");
   for (const [flag, text] of verb.filters ?? []) command.option(flag, text);
-  withExample(command, verb.example).action(async (options: ListOptions, self: Command) => {
+  withExample(command, verb.example).action(async (...given: unknown[]) => {
+    const [options, self] = given.slice(-2) as [ListOptions, Command];
     const api = context.api(self);
-    const query = queryOf(options, io.now());
+    const query = {
+      ...queryOf(options, io.now()),
+      ...(argument !== undefined && { [argument.field]: String(given[0]) }),
+    };
     if (options.ndjson) {
       for await (const lines of api.lines(verb.path, query)) {
         const rows = lines.map((line) => JSON.stringify(verb.row(JSON.parse(line) as Item)));
@@ -67,11 +83,22 @@ export function listVerb<Item, Row>(noun: Command, context: CliContext, verb: Li
       }
       return;
     }
-    const page = await api.ask<{ items: readonly Item[]; cursor?: string }>("GET", verb.path, { query });
-    const rows = page.items.map(verb.row);
+    const { limit = defaultLimit } = options;
+    const items: Item[] = [];
+    let { cursor } = options;
+    do {
+      // The hub looks for what is rare in bounded steps: a page may be short and have another one behind it.
+      const rest = limit - items.length;
+      const page: { items: readonly Item[]; cursor?: string } = await api.ask("GET", verb.path, {
+        query: { ...query, ...(items.length > 0 && { limit: rest }), cursor },
+      });
+      items.push(...page.items);
+      cursor = page.cursor;
+    } while (cursor !== undefined && items.length < limit);
+    const rows = items.map(verb.row);
     const json = context.globals(self).json;
     await io.out(json ? toJson(rows) : toTable(rows, verb.columns, { columns: io.columns, nowMs: io.now() }));
-    if (page.cursor !== undefined) io.err(`there are more: --cursor '${page.cursor}', or --ndjson for all\n`);
+    if (cursor !== undefined) io.err(`there are more: --cursor '${cursor}', or --ndjson for all\n`);
   });
 }
 

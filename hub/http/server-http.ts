@@ -16,6 +16,7 @@ import { backupRoutes } from "./routes/backups-http.ts";
 import { deadLetterRoutes } from "./routes/dead-letters-http.ts";
 import { enforcementRoutes } from "./routes/enforcements-http.ts";
 import { executionRoutes } from "./routes/executions-http.ts";
+import { fileChangeRoutes } from "./routes/file-changes-http.ts";
 import { gapRoutes } from "./routes/gaps-http.ts";
 import { hubRoutes } from "./routes/hub-http.ts";
 import { openapiRoute } from "./routes/openapi-http.ts";
@@ -153,6 +154,7 @@ export function createApi({ store, operations, readBlob, apiKeys, logger }: ApiO
   deadLetterRoutes(api, parts);
   enforcementRoutes(api, parts);
   executionRoutes(api, parts);
+  fileChangeRoutes(api, parts);
   gapRoutes(api, parts);
   packRoutes(api, parts);
   ruleRoutes(api, parts);

@@ -1,5 +1,6 @@
 /** Which rows of secondary indexes a record has: the one place that knows, so that none is left behind. */
 import type { Execution } from "../../shared/model/execution.ts";
+import { changedPaths, isFileChange } from "../../shared/model/file-change.ts";
 import type { Enforcement } from "../../shared/model/rule.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
 import { isFinal } from "../executions/life.ts";
@@ -11,6 +12,8 @@ export const indexes = {
   instancesByTrigger: (trigger: string) => `it/${part(trigger)}/`,
   instancesByAgent: (agent: string) => `ig/${part(agent)}/`,
   instancesByStatus: (status: string) => `is/${part(status)}/`,
+  fileChanges: (agent: string, path: string) => `ip/${part(agent)}/${part(path)}/`,
+  unacknowledged: () => "iu/",
   enforcementsByRule: (rule: string) => `nr/${part(rule)}/`,
   enforcementsByStatus: (status: string) => `ns/${part(status)}/`,
   executionsByAction: (action: string) => `ea/${part(action)}/`,
@@ -20,10 +23,22 @@ export const indexes = {
   openExecutions: (agent: string) => `eo/${part(agent)}/`,
 } as const;
 
+/** Of a change of a file that nobody has acknowledged: an acknowledgement takes `unacknowledged` away. */
+export function fileChangeRows(instance: TriggerInstance, place: string): string[] {
+  if (!isFileChange(instance)) return [];
+  const { agent } = instance.origin;
+  const paths = agent === null ? [] : changedPaths(instance);
+  return [
+    indexes.unacknowledged() + place,
+    ...paths.map((path) => indexes.fileChanges(agent ?? "", path) + place),
+  ];
+}
+
 export function instanceRows(instance: TriggerInstance, place: string): string[] {
   const rows = [
     indexes.instancesByTrigger(instance.trigger) + place,
     indexes.instancesByStatus(instance.status) + place,
+    ...fileChangeRows(instance, place),
   ];
   if (instance.origin.agent !== null) rows.push(indexes.instancesByAgent(instance.origin.agent) + place);
   return rows;

@@ -10,17 +10,16 @@ import type { Timers } from "../../shared/timers.ts";
 import { createContentStore } from "./content-store.ts";
 import { backupMark, type CopyProgress, copyDatabase } from "./copy-store.ts";
 import type { Draft } from "./draft.ts";
+import { createFileStore } from "./file-store.ts";
 import type { HistoryRules } from "./history-record.ts";
 import { createHistoryStore } from "./history-store.ts";
 import { createJobsStore, freeLeases } from "./jobs-store.ts";
 import { keys } from "./keys.ts";
 import { createLedgerStore } from "./ledger-store.ts";
+import { migrations, storeFormat } from "./migrations.ts";
 import { createRetentionStore } from "./retention-store.ts";
 import type { Store } from "./store.ts";
 import { Writer } from "./writer-store.ts";
-
-/** Raised when a change of the layout needs a migration. */
-export const storeFormat = 1;
 
 export interface LevelStoreOptions {
   readonly folder: string;
@@ -71,6 +70,7 @@ export async function openLevelStore(options: LevelStoreOptions): Promise<LevelS
   const database = await open({
     folder,
     format: storeFormat,
+    migrations,
     newId,
     mending: { timers, jitter: systemJitter, log: logger, mended: () => mended() },
   });
@@ -131,6 +131,7 @@ async function buildStore(database: Database, options: LevelStoreOptions, newId:
     ...content,
     ...createLedgerStore({ database, writer, rules, now }),
     ...createHistoryStore({ database, writer, rules }),
+    ...createFileStore({ database, writer }),
     ...createJobsStore({ database, writer }),
     ...createRetentionStore({ database, writer }),
     subscribeChanges: (listener) => writer.subscribe(listener),

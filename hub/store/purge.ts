@@ -1,5 +1,6 @@
 /** What may go: whole families that have ended, and never a record that another one still names. */
 import type { Execution } from "../../shared/model/execution.ts";
+import { isFileChange } from "../../shared/model/file-change.ts";
 import type { Enforcement } from "../../shared/model/rule.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
 import { isFinal } from "../executions/life.ts";
@@ -41,6 +42,7 @@ export function purgeFamily(draft: Draft, id: string, before: number | null): Pu
     if (instance.re_emit_of !== null) dropName(draft, instance.re_emit_of, id);
   }
   draft.remove(keys.instance(family.place));
+  if (instance !== null && isFileChange(instance)) draft.remove(keys.ack(id));
   for (const each of family.enforcements) removeEnforcement(draft, each);
   for (const execution of executions) if (execution !== null) removeExecution(draft, execution);
   for (const member of members) draft.remove(keys.namedBy(member));

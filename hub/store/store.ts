@@ -6,6 +6,7 @@ import type { Json, JsonObject } from "../../shared/json.ts";
 import type { NumberedEntry } from "../../shared/link/ports.ts";
 import type { AgentRecord, SensorRecord } from "../../shared/model/agent.ts";
 import type { Execution } from "../../shared/model/execution.ts";
+import type { FileAck, FileChange } from "../../shared/model/file-change.ts";
 import type { PackRecord } from "../../shared/model/pack.ts";
 import type { Enforcement, RuleRecord } from "../../shared/model/rule.ts";
 import type { TriggerInstance, TriggerInstanceStatus } from "../../shared/model/trigger.ts";
@@ -149,6 +150,17 @@ export interface EnforcementFilter {
   readonly status?: string | undefined;
 }
 
+/** Fields that are given must all fit. */
+export interface FileChangeFilter {
+  readonly agent?: string | undefined;
+  /** Exactly this path, now or before it was renamed; with `agent` nothing else is read. */
+  readonly path?: string | undefined;
+  /** Only what nobody has acknowledged. */
+  readonly unacknowledged?: boolean | undefined;
+  /** Whatever else the change must be; asked for those that fit all of the above. */
+  readonly fits?: ((change: FileChange) => boolean) | undefined;
+}
+
 /** All rules at one version; an immutable value. */
 export interface RuleSet {
   readonly version: number;
@@ -279,6 +291,15 @@ export interface Store {
   // --- history ---------------------------------------------------------------------------------------------
   instance(id: string): Promise<TriggerInstance | null>;
   instances(filter: InstanceFilter, page: Page): Promise<PageOf<TriggerInstance>>;
+  /** Changes of files: instances of `watch.file_changed`, without those that were emitted again. */
+  fileChange(id: string): Promise<FileChange | null>;
+  /** In the order of intake, as `instances`. */
+  fileChanges(filter: FileChangeFilter, page: Page): Promise<PageOf<FileChange>>;
+  /**
+   * Writes all acknowledgements or none, and answers what holds now, in their order: what was acknowledged before keeps
+   * its first one. The id of a change that does not exist instead, when there is one.
+   */
+  acknowledge(acks: readonly FileAck[]): Promise<readonly FileAck[] | string>;
   enforcement(id: string): Promise<Enforcement | null>;
   enforcements(filter: EnforcementFilter, page: Page): Promise<PageOf<Enforcement>>;
   deadLetters(page: Page): Promise<PageOf<DeadLetter>>;

@@ -1,6 +1,7 @@
 /** The definition of the `Store` port: run against every implementation. */
 import { describe } from "vitest";
 import { contentCases } from "./store/content-cases.ts";
+import { fileCases } from "./store/file-cases.ts";
 import { historyCases } from "./store/history-cases.ts";
 import { intakeCases } from "./store/intake-cases.ts";
 import { ledgerCases } from "./store/ledger-cases.ts";
@@ -12,6 +13,7 @@ export function storeCases(name: string, open: OpenStore): void {
     intakeCases(open);
     ledgerCases(open);
     historyCases(open);
+    fileCases(open);
     contentCases(open);
     purgeCases(open);
   });

@@ -10,6 +10,7 @@ import { actionParameters } from "../../../shared/packs/action-parameters.ts";
 import type { ApiClient } from "../api-client-http.ts";
 import type { CliContext } from "../context-cli.ts";
 import { executionSummary } from "../execution/execution-summary.ts";
+import { labelsOption } from "../labels-option.ts";
 import type { NounCommands } from "../nouns-cli.ts";
 import { toJson } from "../output.ts";
 import { readTextFile } from "../text-file-fs.ts";
@@ -40,19 +41,11 @@ function targetOf({ host, labels, mode }: RunOptions): ActionTarget | undefined 
   }
   if (host !== undefined) return { host };
   if (labels === undefined) return undefined;
-  const pairs = labels
-    .flatMap((text) => text.split(","))
-    .map((text): [string, string] => {
-      const [, name, value] = /^([^=]+)=(.*)$/s.exec(text.trim()) ?? [];
-      if (name !== undefined && value !== undefined) return [name, value];
-      throw new PetrelError("CLI_USAGE", `'${text}' is no label`, {
-        hint: "write --labels role=web,site=berlin",
-      });
-    });
+  const pairs = labelsOption(labels);
   if (mode !== undefined && mode !== "all" && mode !== "any") {
     throw new PetrelError("CLI_USAGE", `--mode is all or any, not '${mode}'`);
   }
-  return { labels: Object.fromEntries(pairs), ...(mode !== undefined && { mode }) };
+  return { labels: pairs, ...(mode !== undefined && { mode }) };
 }
 
 const hasEnded = ({ status }: Execution) => ended.has(status);

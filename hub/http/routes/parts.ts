@@ -14,11 +14,14 @@ export interface RouteParts {
 }
 
 /** The record, or NOT_FOUND that says which `noun` was asked for and where the others are listed. */
-export function found<T>(record: T | null | undefined, noun: string, key: string): T {
+export function found<T>(
+  record: T | null | undefined,
+  noun: string,
+  key: string,
+  list = `petrel ${noun.replaceAll(" ", "-")} list`,
+): T {
   if (record !== null && record !== undefined) return record;
-  throw new PetrelError("NOT_FOUND", `no ${noun} '${key}'`, {
-    hint: `\`petrel ${noun.replaceAll(" ", "-")} list\` shows what there is`,
-  });
+  throw new PetrelError("NOT_FOUND", `no ${noun} '${key}'`, { hint: `\`${list}\` shows what there is` });
 }
 
 /** JSON schema of one required path parameter. */

@@ -3,12 +3,15 @@ import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { PetrelError } from "../../../shared/errors.ts";
 import { makeFolder } from "../../../shared/folder-fs.ts";
+import type { Migration } from "../../../shared/storage/migrate-store.ts";
 
 export interface SqliteFileOptions {
   /** Created when missing, in a folder for its owner only. */
   readonly file: string;
-  /** The only format that is read and written: nothing older exists yet. */
+  /** The newest format this software reads and writes. */
   readonly format: number;
+  /** How a file of an older format becomes one of the newest; without them it is refused. */
+  readonly migrations?: readonly Migration[];
   readonly newId: () => string;
   readonly patience: Patience;
   /** Default: `new DatabaseSync`. */
@@ -49,7 +52,7 @@ export const runKey = "~run";
  * (written by another version), STORE_WRITE (another process holds it for too long).
  */
 export async function openSqliteFile(options: SqliteFileOptions): Promise<SqliteFile> {
-  const { file, format, newId, patience, connect = newConnection } = options;
+  const { file, format, migrations = [], newId, patience, connect = newConnection } = options;
   let db: DatabaseSync | null = null;
   try {
     await makeFolder(dirname(file), 0o700);
@@ -60,7 +63,7 @@ export async function openSqliteFile(options: SqliteFileOptions): Promise<Sqlite
     const incarnation = await whenFree(patience, () =>
       transact(opened, () => {
         opened.exec(tables);
-        return identify(opened, { file, format, newId });
+        return identify(opened, { file, format, migrations, newId });
       }),
     );
     return { db: opened, incarnation };
@@ -107,23 +110,64 @@ function newConnection(file: string): DatabaseSync {
 
 function identify(
   db: DatabaseSync,
-  { file, format, newId }: Pick<SqliteFileOptions, "file" | "format" | "newId">,
+  {
+    file,
+    format,
+    migrations,
+    newId,
+  }: Required<Pick<SqliteFileOptions, "file" | "format" | "migrations" | "newId">>,
 ): string {
   const read = (key: string) => db.prepare("SELECT value FROM records WHERE key = ?").get(key)?.value;
   const write = (key: string, value: string) =>
     db.prepare("INSERT OR REPLACE INTO records VALUES (?, ?)").run(key, value);
   const found = read(formatKey);
-  if (found !== undefined && Number(found) !== format) {
+  if (found !== undefined && !(Number(found) <= format)) {
     throw new PetrelError("STORE_FORMAT", `the database has format ${found}, this version reads ${format}`, {
       where: file,
       hint: "run the version that wrote it, or give another file",
     });
   }
+  if (found !== undefined) migrateFile(db, { file, found: Number(found), format, migrations });
   const incarnation = String(read(incarnationKey) ?? newId());
   write(formatKey, String(format));
   write(incarnationKey, incarnation);
   write(runKey, JSON.stringify(newId()));
   return incarnation;
+}
+
+/** In the transaction that opens the file: all steps or none, and no other process writes meanwhile. */
+function migrateFile(
+  db: DatabaseSync,
+  given: {
+    readonly file: string;
+    readonly found: number;
+    readonly format: number;
+    readonly migrations: readonly Migration[];
+  },
+): void {
+  const { file, found, format, migrations } = given;
+  const next = db.prepare(
+    "SELECT key, value FROM records WHERE key > ? AND key < '~' ORDER BY key LIMIT 500",
+  );
+  const put = db.prepare("INSERT OR REPLACE INTO records VALUES (?, ?)");
+  const remove = db.prepare("DELETE FROM records WHERE key = ?");
+  for (let from = found; from < format; from++) {
+    const step = migrations.find((each) => each.from === from);
+    if (step === undefined) {
+      throw new PetrelError("STORE_FORMAT", `no way leads from format ${from} of the database to ${format}`, {
+        where: file,
+        hint: "run a version in between first",
+      });
+    }
+    for (let rows = next.all(""); rows.length > 0; rows = next.all(String(rows.at(-1)?.key))) {
+      for (const { key, value } of rows) {
+        for (const op of step.change(String(key), String(value))) {
+          if (op.type === "put") put.run(op.key, op.value);
+          else remove.run(op.key);
+        }
+      }
+    }
+  }
 }
 
 /** The extended result code's low byte is the code itself (sqlite.org/rescode.html). */

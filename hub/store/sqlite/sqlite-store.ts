@@ -7,12 +7,13 @@ import type { Logger } from "../../../shared/log.ts";
 import { systemJitter, systemTimers } from "../../../shared/system-process.ts";
 import type { Timers } from "../../../shared/timers.ts";
 import { createContentStore } from "../content-store.ts";
+import { createFileStore } from "../file-store.ts";
 import type { HistoryRules } from "../history-record.ts";
 import { createHistoryStore } from "../history-store.ts";
 import { createJobsStore } from "../jobs-store.ts";
 import { keys } from "../keys.ts";
 import { createLedgerStore } from "../ledger-store.ts";
-import { storeFormat } from "../level-store.ts";
+import { migrations, storeFormat } from "../migrations.ts";
 import { createRetentionStore } from "../retention-store.ts";
 import type { Store } from "../store.ts";
 import { SharedWriter } from "./shared-writer-store.ts";
@@ -48,6 +49,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
   const { db, incarnation } = await openSqliteFile({
     file,
     format: storeFormat,
+    migrations,
     newId,
     patience,
     ...(connect !== undefined && { connect }),
@@ -93,6 +95,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
       ...content,
       ...createLedgerStore({ database, writer, rules, now }),
       ...createHistoryStore({ database, writer, rules }),
+      ...createFileStore({ database, writer }),
       ...createJobsStore({ database, writer }),
       ...createRetentionStore({ database, writer }),
       subscribeChanges: (listener) => writer.subscribe(listener),

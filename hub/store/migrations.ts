@@ -1,0 +1,21 @@
+/** How databases of older formats become those of the newest. */
+import { fileChangedTrigger } from "../../shared/model/file-change.ts";
+import type { TriggerInstance } from "../../shared/model/trigger.ts";
+import type { Migration } from "../../shared/storage/migrate-store.ts";
+import { fileChangeRows } from "./index-rows.ts";
+
+/** Raised when a change of the layout needs a migration. */
+export const storeFormat = 2;
+
+/** Changes of files get rows by path, and those of changes that nobody has acknowledged. */
+const indexFileChanges: Migration = {
+  from: 1,
+  change: (key, value) => {
+    // Looked for in the text first: nearly all records of an old database are others.
+    if (!key.startsWith("i/") || !value.includes(`"${fileChangedTrigger}"`)) return [];
+    const rows = fileChangeRows(JSON.parse(value) as TriggerInstance, key.slice("i/".length));
+    return rows.map((row) => ({ type: "put", key: row, value: "" }) as const);
+  },
+};
+
+export const migrations: readonly Migration[] = [indexFileChanges];

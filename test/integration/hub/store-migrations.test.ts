@@ -1,0 +1,80 @@
+/** Databases that an older hub wrote, on both engines: opened, they are as if this one had written them. */
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { ClassicLevel } from "classic-level";
+import { expect, onTestFinished, test } from "vitest";
+import { openLevelStore } from "../../../hub/store/level-store.ts";
+import { openSqliteStore } from "../../../hub/store/sqlite/sqlite-store.ts";
+import type { Store } from "../../../hub/store/store.ts";
+import { silentLogger } from "../../../shared/log.ts";
+import { claimed, id, instance, take } from "../../contract/store/world.ts";
+import { noon } from "../../support/records.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
+
+const parts = {
+  clock: { now: () => noon, monotonic: () => performance.now() },
+  random: randomBytes,
+  logger: silentLogger,
+};
+/** Rows that format 1 did not have. */
+const added = ["ip/", "iu/"];
+
+async function fill(store: Store): Promise<void> {
+  const of = (n: number, trigger: string, path: string) =>
+    ({ type: "instance", instance: instance(n, { trigger, payload: { path } }) }) as const;
+  const numbers = Array.from({ length: 700 }, (_, n) => n + 10);
+  await store.takeIn(
+    take(await claimed(store), 0, [
+      of(1, "watch.file_changed", "/etc/hosts"),
+      of(2, "mypack.changed_file", "/etc/hosts"),
+      ...numbers.map((n) => of(n, "watch.file_changed", `/srv/${n}`)),
+    ]),
+  );
+}
+
+async function expectIndexed(store: Store): Promise<void> {
+  const page = await store.fileChanges({ agent: "web-1", path: "/etc/hosts" }, { limit: 10 });
+  expect(page.items.map((change) => change.instance.id)).toEqual([id(1)]);
+  const last = await store.fileChanges({ agent: "web-1", path: "/srv/709" }, { limit: 10 });
+  expect(last.items).toHaveLength(1);
+  const open = await store.fileChanges({ unacknowledged: true }, { limit: 1_000 });
+  expect(open.items).toHaveLength(701);
+  expect(await store.counts()).toMatchObject({ instances: 702 });
+}
+
+test("LevelDB: changes of files that an older hub took in are found by path, and are still to be acknowledged", async () => {
+  const folder = join(await tempFolder("migration"), "store");
+  const first = await openLevelStore({ ...parts, folder });
+  await fill(first);
+  await first.close();
+  const level = new ClassicLevel<string, string>(folder);
+  for (const prefix of added) await level.clear({ gte: prefix, lt: `${prefix}~` });
+  await level.put("~format", "1");
+  await level.close();
+  const store = await openLevelStore({ ...parts, folder });
+  onTestFinished(() => store.close());
+  expect(store.incarnation).toBe(first.incarnation);
+  await expectIndexed(store);
+});
+
+test("SQLite: the same, in the transaction that opens the file", async () => {
+  const file = join(await tempFolder("migration"), "hub.sqlite");
+  const first = await openSqliteStore({ ...parts, file });
+  await fill(first);
+  await first.close();
+  const db = new DatabaseSync(file);
+  for (const prefix of added)
+    db.prepare("DELETE FROM records WHERE key >= ? AND key < ?").run(prefix, `${prefix}~`);
+  db.prepare("UPDATE records SET value = '1' WHERE key = '~format'").run();
+  db.close();
+  const store = await openSqliteStore({ ...parts, file });
+  onTestFinished(() => store.close());
+  expect(store.incarnation).toBe(first.incarnation);
+  await expectIndexed(store);
+  const other = new DatabaseSync(file);
+  expect(other.prepare("SELECT value FROM records WHERE key = '~format'").get()).toEqual({ value: "2" });
+  other.prepare("UPDATE records SET value = '0' WHERE key = '~format'").run();
+  other.close();
+  await expect(openSqliteStore({ ...parts, file })).rejects.toMatchObject({ code: "STORE_FORMAT" });
+});
