@@ -25,20 +25,47 @@ export interface FleetOptions {
 
 const unknown: SessionFigures = { silent_ms: null, backlog: null, lag_ms: null, undelivered: null };
 
-/** The first `limit` in this order; ties go by id, so that rows do not dance. */
+interface Ranked {
+  readonly figures: AgentFigures;
+  readonly keys: readonly number[];
+}
+
+/**
+ * The first `limit` in this order; ties go by id, so that rows do not dance. The fleet is looked through once and never
+ * sorted: a hub of ten thousand agents has other things to do.
+ */
 export function topAgents(fleet: FleetOptions, order: TopOrder, limit: number): readonly AgentFigures[] {
-  const all = fleet.agents.map((agent) => {
+  const best: Ranked[] = [];
+  for (const agent of fleet.agents) {
     const figures = figuresOf(agent, fleet);
-    return { figures, keys: keysOf[order](figures) };
-  });
-  all.sort((a, b) => {
-    for (const [i, key] of a.keys.entries()) {
-      const difference = (b.keys[i] ?? 0) - key;
-      if (difference !== 0) return difference;
-    }
-    return a.figures.id < b.figures.id ? -1 : 1;
-  });
-  return all.slice(0, limit).map(({ figures }) => figures);
+    const ranked = { figures, keys: keysOf[order](figures) };
+    const last = best.at(-1);
+    if (best.length >= limit && (last === undefined || compare(last, ranked) < 0)) continue;
+    best.splice(placeOf(best, ranked), 0, ranked);
+    if (best.length > limit) best.pop();
+  }
+  return best.map(({ figures }) => figures);
+}
+
+/** Negative when `a` comes before `b`. */
+function compare(a: Ranked, b: Ranked): number {
+  for (const [i, key] of a.keys.entries()) {
+    const difference = (b.keys[i] ?? 0) - key;
+    if (difference !== 0) return difference;
+  }
+  return a.figures.id < b.figures.id ? -1 : 1;
+}
+
+function placeOf(sorted: readonly Ranked[], ranked: Ranked): number {
+  let from = 0;
+  let to = sorted.length;
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    const there = sorted[middle];
+    if (there !== undefined && compare(there, ranked) < 0) from = middle + 1;
+    else to = middle;
+  }
+  return from;
 }
 
 function figuresOf(agent: AgentRecord, { session, rates }: FleetOptions): AgentFigures {

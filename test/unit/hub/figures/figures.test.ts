@@ -131,6 +131,15 @@ describe("the agents to look at first", () => {
     expect(ids("id")).toEqual(rows.map(({ id }) => id).sort());
   });
 
+  test.each(["lag", "rate", "id"] as const)(
+    "are the same first ones however many are asked for, by %s",
+    (order) => {
+      const all = ids(order);
+      for (let limit = 0; limit <= all.length; limit++)
+        expect(ids(order, limit)).toEqual(all.slice(0, limit));
+    },
+  );
+
   test("are found among ten thousand without reading anything of those that are not shown", () => {
     const agents = Array.from({ length: 10_000 }, (_, i) => anAgent({ id: `host-${i}` }));
     const top = topAgents(
