@@ -65,6 +65,8 @@ export interface TestOutcome {
   readonly error: string | null;
   readonly criteria: Explanation["criteria"];
   readonly action: { readonly ref: string; readonly parameters: ReadonlyMap<string, unknown> } | null;
+  /** Why the trigger does not count for the rule, whatever the criteria say. */
+  readonly skipped?: string;
 }
 
 /** The first error of the file's reader, or of the rule's own check, makes a rule bad. `null`: it has no trigger type. */
@@ -166,8 +168,11 @@ export function judgePair(
     regex,
   });
   if (!result.done) return result;
-  const { matched, error, criteria } = result.explanation;
-  if (!matched) return { done: true, outcome: { rule: ref, matched, error, criteria, action: null } };
+  const { matched, error, criteria, skipped } = result.explanation;
+  if (!matched) {
+    const outcome = { rule: ref, matched, error, criteria, action: null };
+    return { done: true, outcome: skipped === undefined ? outcome : { ...outcome, skipped } };
+  }
   const { error: fault, action } = act(compiled.rule, trigger, surroundings, regex);
   return { done: true, outcome: { rule: ref, matched, error: fault, criteria, action } };
 }
@@ -211,7 +216,7 @@ function criterionHead({ key, operator, constant }: CompiledRule["criteria"][num
 export function outcomeLine(
   rule: TestRule,
   line: number,
-  { matched, error, criteria, action }: TestOutcome,
+  { matched, error, criteria, action, skipped }: TestOutcome,
   encoded: TestTrigger["encoded"] = new Map(),
 ): string {
   let judged = "";
@@ -225,6 +230,8 @@ export function outcomeLine(
     const text = `${shown}${encodeOnce(value, encoded)}${resultTails[String(result)]}`;
     judged = i === 0 ? text : `${judged},${text}`;
   }
+  if (skipped !== undefined)
+    return `${rule.lineHead}${line}${clean}${judged}],"action":null,"skipped":${JSON.stringify(skipped)}}\n`;
   if (!matched && error === null) return `${rule.lineHead}${line}${clean}${judged}${noAction}`;
   const start = `${rule.lineHead}${line},"matched":${matched},"error":${encodeJson(error)},"criteria":[${judged}`;
   if (action === null) return `${start}${noAction}`;

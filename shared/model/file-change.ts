@@ -30,6 +30,12 @@ export function changeFields({ payload }: TriggerInstance): JsonObject {
   return isObject(payload) ? (payload as JsonObject) : {};
 }
 
+/** Whether it is one of a storm of changes, which the trigger `watch.burst` tells as a whole. */
+export function isPartOfBurst(trigger: string, payload: unknown): boolean {
+  if (trigger !== fileChangedTrigger || !isObject(payload)) return false;
+  return typeof payload.burst === "string" && payload.burst !== "";
+}
+
 /** The paths whose history it belongs to: where it is, and where it was before it was renamed. */
 export function changedPaths(instance: TriggerInstance): readonly string[] {
   const { path, old_path } = changeFields(instance);

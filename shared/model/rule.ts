@@ -42,6 +42,8 @@ export interface RuleDefinition {
   /** Only triggers of agents with these labels count. */
   readonly origins: Readonly<Record<string, string>> | null;
   readonly tags: readonly Json[];
+  /** Changes of files that are part of a storm (`payload.burst`) count too, one by one; absent: they are skipped. */
+  readonly bursts?: "each";
 }
 
 export interface RuleRecord {

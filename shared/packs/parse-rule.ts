@@ -1,5 +1,6 @@
-/** Rule files: StackStorm's fields, and Petrel's target, origins, expires and mode (st2 docs, Rules). */
+/** Rule files: StackStorm's fields, and Petrel's target, origins, expires, mode and bursts (st2 docs, Rules). */
 import { isObject, type Json, type JsonObject } from "../json.ts";
+import { fileChangedTrigger } from "../model/file-change.ts";
 import type { ActionTarget, RuleDefinition } from "../model/rule.ts";
 import { hasErrors, type Problem } from "../problem.ts";
 import { formatRef, isPackName, parseRef } from "../ref.ts";
@@ -39,6 +40,7 @@ const checkRuleFields = compileFields({
       maximum: 31_536_000,
       fix: "write seconds, a year at most",
     },
+    bursts: { type: "string", enum: ["each", "skip"] },
     origins: {
       type: "object",
       required: ["labels"],
@@ -148,6 +150,15 @@ export function parseRule(metadata: Metadata): RuleDefinition | null {
   const target = readTarget(metadata, action.target);
   const criteria = readCriteria(metadata, (isObject(rule.criteria) ? rule.criteria : {}) as Fields);
   const type = readType(metadata, rule.type);
+  if (triggerOk && rule.bursts !== undefined && trigger.type !== fileChangedTrigger) {
+    metadata.report({
+      code: "RULE_INVALID",
+      severity: "warning",
+      message: `only triggers of type ${fileChangedTrigger} come in bursts`,
+      where: metadata.at(["bursts"]),
+      hint: "leave it out",
+    });
+  }
   const owned = belongsToPack(metadata, [], rule.pack);
   const meaningOk = checkMeaning(metadata, {
     triggerType: triggerOk ? (trigger.type as string) : null,
@@ -182,6 +193,7 @@ export function parseRule(metadata: Metadata): RuleDefinition | null {
     expires: (rule.expires as number | undefined) ?? 3600,
     origins: origins?.labels ?? null,
     tags: (rule.tags as Json[] | undefined) ?? [],
+    ...(rule.bursts === "each" && { bursts: "each" }),
   };
 }
 

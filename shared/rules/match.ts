@@ -5,6 +5,7 @@ import { truth } from "../expressions/python/compare.ts";
 import { hashKey } from "../expressions/python/values.ts";
 import { RegexNeeded, type RegexOracle, type RegexRequest } from "../expressions/regex/answer.ts";
 import type { Scope } from "../expressions/run.ts";
+import { isPartOfBurst } from "../model/file-change.ts";
 import type { Origin } from "../model/trigger.ts";
 import type { CompiledRule, CompiledRuleSet } from "./compiled-rule-set.ts";
 import type { Verdict } from "./criterion.ts";
@@ -43,6 +44,8 @@ export type MatchResult = { readonly done: true; readonly hits: readonly Hit[] }
 
 export interface Explanation {
   readonly matched: boolean;
+  /** Why it does not count whatever the criteria say; absent when it does count. */
+  readonly skipped?: string;
   /** Of the first criterion that does not hold, if that one could not be judged; else null. */
   readonly error: string | null;
   /** Every criterion in the order of the file, also those after the first that does not hold. */
@@ -65,7 +68,7 @@ export function triggerScope(trigger: TriggerView, keys: KeySource): Scope {
 }
 
 /**
- * Standard rules first; backstop rules only when no standard rule matched. Rules that cleanly do not match leave
+ * Changes of files that are part of a burst are only for rules that ask for each of them. Standard rules first; backstop rules only when no standard rule matched. Rules that cleanly do not match leave
  * nothing. Hits come in the order of the rule set.
  */
 export function matchTrigger(
@@ -74,7 +77,10 @@ export function matchTrigger(
   environment: RuleEnvironment,
 ): MatchResult {
   return answering(() => {
-    const candidates = candidatesFor(set, trigger);
+    const found = candidatesFor(set, trigger);
+    // A broken rule is left out too: it would fail for every file of the storm.
+    const isOfBurst = isPartOfBurst(trigger.trigger, trigger.payload);
+    const candidates = isOfBurst ? found.filter(({ rule }) => rule.bursts === "each") : found;
     if (candidates.length === 0) return { done: true, hits: [] };
     const scope = triggerScope(trigger, environment.keys);
     const judgeAll = (type: "standard" | "backstop"): Hit[] =>
@@ -112,11 +118,13 @@ export function explainIn(
       return { key: criterion.key, operator: criterion.operator, value, pattern, result, error };
     });
     const first = criteria.find((criterion) => criterion.result !== true);
-    const possible = mayMatch(rule, trigger);
+    const skipped = rule.rule.bursts !== "each" && isPartOfBurst(trigger.trigger, trigger.payload);
+    const possible = !skipped && mayMatch(rule, trigger);
     return {
       done: true,
       explanation: {
         matched: possible && first === undefined,
+        ...(skipped && { skipped: "part of a burst" }),
         error: possible ? (first?.error ?? null) : null,
         criteria,
       },

@@ -167,6 +167,7 @@ function forPeople(outcome: TestOutcome, io: RuleTestIo): string {
       ),
     );
   }
+  if (outcome.skipped !== undefined) parts.push(`skipped: ${outcome.skipped}\n`);
   if (outcome.error !== null) parts.push(`error: ${outcome.error}\n`);
   if (outcome.action !== null) {
     parts.push(`would run ${outcome.action.ref}\n`);

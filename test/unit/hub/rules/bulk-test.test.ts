@@ -240,3 +240,22 @@ test("one rule and one trigger as JSON", async () => {
   const { lines } = await run({ rule: join(folder, "r.yaml"), trigger: join(folder, "t.json"), json: true });
   expect(lines.map(({ matched }) => matched)).toEqual([true, false, true, true, false, true]);
 });
+
+test("a change that is part of a burst is skipped by rules that do not ask for each, and that is said", async () => {
+  const rule = (name: string, more: string) =>
+    `---\nname: ${name}\npack: p\ntrigger: {type: watch.file_changed}\naction: {ref: core.noop}\n${more}`;
+  const folder = await files({
+    "rules.yaml": rule("usual", "") + rule("each", "bursts: each\n"),
+    "t.json": JSON.stringify({ trigger: "watch.file_changed", payload: { path: "/a", burst: "B1" } }),
+  });
+  const [rules, trigger] = [join(folder, "rules.yaml"), join(folder, "t.json")];
+  const { lines } = await run({ rules, triggers: trigger, json: true });
+  expect(lines).toMatchObject([
+    { rule: "p.usual", matched: false, error: null, skipped: "part of a burst", action: null },
+    { rule: "p.each", matched: true },
+  ]);
+  expect(lines[1]).not.toHaveProperty("skipped");
+  expect((await run({ rule: rules, trigger })).out).toMatch(
+    /^p\.usual does not match\nskipped: part of a burst\np\.each matches\n/,
+  );
+});

@@ -34,6 +34,22 @@ describe("a file of rules", () => {
     expect(documents).toMatchObject([{ rule: null, ref: null, problems: [{ code: "RULE_INVALID" }] }]);
   });
 
+  test("a rule may ask for each change of a burst; where no bursts come, that is a warning", () => {
+    const of = (type: string, bursts: string) =>
+      parseRuleDocuments(rule("a", `bursts: ${bursts}\n`).replace("core.st2.webhook", type), "rules.yaml")
+        .documents[0];
+    expect(of("watch.file_changed", "each")).toMatchObject({ rule: { bursts: "each" }, problems: [] });
+    expect(of("watch.file_changed", "skip")?.rule).not.toHaveProperty("bursts");
+    expect(of("watch.file_changed", "some")).toMatchObject({
+      rule: null,
+      problems: [{ code: "RULE_INVALID", where: "rules.yaml:7 (bursts)" }],
+    });
+    expect(of("watch.burst", "each")).toMatchObject({
+      rule: { bursts: "each" },
+      problems: [{ severity: "warning", message: "only triggers of type watch.file_changed come in bursts" }],
+    });
+  });
+
   test("JSON is read too", () => {
     const json = JSON.stringify({ name: "j", trigger: { type: "a.b" }, action: { ref: "c.d" } });
     expect(parseRuleDocuments(json, "rule.json").documents).toMatchObject([

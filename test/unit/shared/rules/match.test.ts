@@ -320,3 +320,60 @@ test("a pattern that took too long is a failure", () => {
     hits: [{ error: "CRITERIA_REGEX: the pattern '^(?!b)' took too long" }],
   });
 });
+
+describe("changes of files that are part of a burst", () => {
+  const part = { path: "/etc/hosts", burst: "B1" };
+  const change = (payload: unknown) => seen(payload, { trigger: "watch.file_changed" });
+  const on = (more: Partial<RuleDefinition>, criteria = {}) =>
+    rule(criteria, { trigger: { type: "watch.file_changed", parameters: {} }, ...more });
+  const broken = { "trigger.path": { type: "no_such_operator", pattern: "" } };
+  const filed = one("equals", "/etc/hosts", "trigger.path");
+
+  test("are for rules that ask for each, backstops and filed ones too; broken ones do not fail for each", () => {
+    const rules = [
+      on({ name: "usual" }),
+      on({ name: "each", bursts: "each" }),
+      on({ name: "filed" }, filed),
+      on({ name: "filed_each", bursts: "each" }, filed),
+      on({ name: "broken" }, broken),
+      on({ name: "backstop", type: "backstop" }),
+    ];
+    expect(hits(rules, change(part))).toEqual([
+      ["each", null],
+      ["filed_each", null],
+    ]);
+    const quiet = rules.filter(({ bursts }) => bursts === undefined);
+    expect(hits(quiet, change(part))).toEqual([]);
+    expect(hits([...quiet, on({ name: "last", type: "backstop", bursts: "each" })], change(part))).toEqual([
+      ["last", null],
+    ]);
+  });
+
+  test.each<[string, unknown]>([
+    ["no burst", { path: "/etc/hosts" }],
+    ["an empty one", { path: "/etc/hosts", burst: "" }],
+    ["one that is no id", { path: "/etc/hosts", burst: 1 }],
+  ])("%s: it counts for all", (_name, payload) => {
+    expect(hits([on({ name: "usual" })], change(payload))).toEqual([["usual", null]]);
+  });
+
+  test("a burst in another trigger's payload means nothing", () => {
+    expect(hits([rule({}, { name: "usual" })], seen(part))).toEqual([["usual", null]]);
+  });
+
+  test("the explanation says that it was skipped, and judges the criteria all the same", () => {
+    const said = (more: Partial<RuleDefinition>) => {
+      const result = explain(compileRule(on(more, filed)), change(part), environment);
+      if (!result.done) throw new Error("a slow pattern was not answered");
+      return result.explanation;
+    };
+    expect(said({})).toMatchObject({
+      matched: false,
+      skipped: "part of a burst",
+      error: null,
+      criteria: [{ result: true }],
+    });
+    expect(said({ bursts: "each" })).toMatchObject({ matched: true });
+    expect(said({ bursts: "each" })).not.toHaveProperty("skipped");
+  });
+});
