@@ -16,7 +16,7 @@ export interface Logger {
 
 const RANK: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };
 /** Field names that StackStorm masks (st2 docs, Secrets masking), compared in lower case. */
-const SECRET = new Set([
+export const secretNames: ReadonlySet<string> = new Set([
   "password",
   "auth_token",
   "token",
@@ -27,7 +27,7 @@ const SECRET = new Set([
 ]);
 
 function mask(key: string, value: unknown): unknown {
-  if (SECRET.has(key.toLowerCase())) return "********";
+  if (secretNames.has(key.toLowerCase())) return "********";
   if (value instanceof Error) return describe(value);
   return typeof value === "bigint" ? String(value) : value;
 }

@@ -3,6 +3,9 @@ import { PetrelError } from "../../shared/errors.ts";
 import { isObject } from "../../shared/json.ts";
 import type { ActionRequestEntry } from "../../shared/wire/messages.ts";
 
+/** Every child gets this in its environment: with it a group whose leader has gone is told from a stranger's. */
+export const executionVariable = "ST2_ACTION_EXECUTION_ID";
+
 /** What a program may need of the agent's environment. Everything else stays behind: it may hold secrets. */
 const inherited = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "LC_ALL", "TZ", "TMPDIR"];
 const fallbackPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -21,7 +24,7 @@ export function baseEnvironment(agentEnv: Readonly<Record<string, string | undef
 function actionVariables(request: ActionRequestEntry): Record<string, string> {
   return {
     ST2_ACTION_PACK_NAME: request.pack,
-    ST2_ACTION_EXECUTION_ID: request.execution,
+    [executionVariable]: request.execution,
     ST2_ACTION_API_URL: "",
     ST2_ACTION_AUTH_TOKEN: "",
     ST2_ACTION_DEBUG: "",

@@ -1,10 +1,8 @@
 /** Ends process groups, and makes sure they are gone. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { executionVariable } from "./environment.ts";
 import type { ProcessGroup } from "./journal.ts";
 import { bootId, isDead, membersOf, startedWith, statOf } from "./proc-fs.ts";
-
-/** Every child gets this in its environment: with it a group whose leader has gone is told from a stranger's. */
-export const executionVariable = "ST2_ACTION_EXECUTION_ID";
 
 /** How long to wait between two looks: the longer it takes already, the rarer. */
 const firstPollMs = 15;

@@ -1,4 +1,5 @@
 /** Who made a change, as far as the host can tell; never blank. */
+import type { BytePath } from "../../shared/watch/paths.ts";
 
 export interface ActorParent {
   readonly pid: number;
@@ -27,9 +28,24 @@ export interface Actor {
   readonly unknown?: string;
 }
 
-/** Tells who touched a path. `pid` 0: the kernel did not say. `heardAt`: ms since the epoch. */
+/** By the operator's choice (`who: off`). */
+export const silentWitness: Witness = {
+  noticed: () => {},
+  actor: ({ pid }) => ({ ...(pid > 0 && { pid }), unknown: "not asked: who is off" }),
+};
+
+/** What an event said of who touched a path. */
+export interface Touch {
+  /** 0: the backend does not say. Negative: somebody outside of what this host may see. */
+  readonly pid: number;
+  readonly path: BytePath;
+  /** When the event was read; ms of the monotonic clock. */
+  readonly heardAt: number;
+}
+
 export interface Witness {
   /** To be called as soon as an event was read: short-lived processes are gone a moment later. */
   noticed(pid: number): void;
-  actor(pid: number): Actor;
+  /** Who it was. Never throws. */
+  actor(touch: Touch): Actor;
 }

@@ -100,7 +100,7 @@ export class Engine implements ObserverListener {
     for (const { path, deep, facts, pid, partner } of batch) {
       const entry = selection.entryOf(path);
       if (entry === null && !selection.mayEnter(path)) continue;
-      if (pid !== 0) witness.noticed(pid);
+      if (pid > 0) witness.noticed(pid);
       this.#dirty.mark(
         { path, deep, isBlind: false, facts, pid, partner, isPriority: entry?.priority ?? false },
         now,
@@ -295,7 +295,9 @@ export class Engine implements ObserverListener {
   #actorOf(path: BytePath, byPath: ReadonlyMap<BytePath, Dirty>, witness: Witness): Actor {
     for (let at = path; at !== "/" && at !== ""; at = at.slice(0, at.lastIndexOf("/"))) {
       const heard = byPath.get(at);
-      if (heard !== undefined) return witness.actor(heard.pid);
+      if (heard !== undefined && !heard.isBlind) {
+        return witness.actor({ pid: heard.pid, path, heardAt: heard.lastAt });
+      }
     }
     return { unknown: "no event told of it" };
   }
@@ -338,7 +340,8 @@ export class Engine implements ObserverListener {
     if (!facts.created && !facts.deleted) return;
     const { clock, witness } = this.#options;
     this.#counts.transient++;
-    this.#asides.transient(path, witness.actor(pid), clock.now() - (clock.monotonic() - lastAt));
+    const actor = witness.actor({ pid, path, heardAt: lastAt });
+    this.#asides.transient(path, actor, clock.now() - (clock.monotonic() - lastAt));
   }
 
   async #tellGaps(): Promise<void> {

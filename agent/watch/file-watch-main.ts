@@ -5,18 +5,23 @@ import { makeDataFolder } from "../../shared/folder-fs.ts";
 import type { Json, JsonObject } from "../../shared/json.ts";
 import { systemClock, systemTimers } from "../../shared/system-process.ts";
 import { bytePath, shownPath } from "../../shared/watch/paths.ts";
-import { readSettings } from "../../shared/watch/settings.ts";
+import { readSettings, type WatchSettings } from "../../shared/watch/settings.ts";
+import { executionVariable } from "../actions/environment.ts";
 import type { Sensor, SensorLogger, SensorService } from "../sensors/sensor.ts";
 import { localAccounts } from "./accounts-fs.ts";
+import { silentWitness, type Witness } from "./actor.ts";
 import { BaselineStore } from "./baseline-store.ts";
+import type { AccountNames } from "./change.ts";
 import { Engine } from "./engine-fs.ts";
 import { firstLook, selectionName, selectionPart } from "./first-look.ts";
+import { loadLibc } from "./kernel/libc-fs.ts";
 import { SystemObserver } from "./kernel/observe-fs.ts";
 import { xattrReader } from "./kernel/xattrs-fs.ts";
 import { notePrefix, unapplied } from "./notes.ts";
 import { Selection } from "./selection.ts";
 import { Sweeps } from "./sweeps.ts";
 import { appliedSeqName, Teller } from "./teller.ts";
+import { SystemWitness } from "./who/witness-fs.ts";
 
 /** ms between two signs of life: the window of what happened while nobody watched begins at the last one. */
 const aliveEveryMs = 30_000;
@@ -62,18 +67,17 @@ export class FileWatch implements Sensor {
       droppable: ["diff", "xattrs"],
       warn: (message, path) => this.#log.warn(`${path}: ${message}`),
     });
+    const names = localAccounts(() => clock.monotonic());
+    const witness = await this.#witness(settings.who, names);
     const engine = new Engine({
       selection,
       settings,
       baseline,
       teller,
-      witness: {
-        noticed: () => {},
-        actor: (pid) => (pid === 0 ? { unknown: "the kernel did not say" } : { pid }),
-      },
+      witness,
       dispatch: (trigger, payload) => this.#service.dispatch(trigger, payload),
       readXattrs: xattrReader(),
-      names: localAccounts(() => clock.monotonic()),
+      names,
       isFirstLook: (path) => !isComplete && isFirst(path),
       newId: randomUUID,
       clock,
@@ -134,6 +138,22 @@ export class FileWatch implements Sensor {
 
   async cleanup(): Promise<void> {
     for (const end of this.#ends.splice(0).reverse()) await end();
+  }
+
+  async #witness(who: WatchSettings["who"], names: AccountNames): Promise<Witness> {
+    if (who === "off") return silentWitness;
+    const witness = new SystemWitness({
+      loadLibc,
+      timers: systemTimers,
+      monotonic: () => systemClock.monotonic(),
+      names,
+      agentPid: process.ppid,
+      executionVariable,
+      log: this.#log,
+    });
+    this.#ends.push(() => witness.stop());
+    await witness.start();
+    return witness;
   }
 
   /** What was told and accepted in an earlier life, and did not get into the baseline. */

@@ -15,7 +15,7 @@ export interface Hint {
   /** At everything below it, too. */
   readonly deep: boolean;
   readonly facts: HintFacts;
-  /** Who did it, in this pid namespace; 0 when the kernel does not say. */
+  /** Who did it; 0 when the backend does not say, -1 for one outside of this pid namespace. */
   readonly pid: number;
   /** The other side of a move: the two have to be looked at together. */
   readonly partner?: BytePath;

@@ -1,6 +1,7 @@
 /** The core of the watching sensor over a real folder and a real baseline; the test gives the hints and takes what is told. */
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
+import type { Witness } from "../../agent/watch/actor.ts";
 import { BaselineStore } from "../../agent/watch/baseline-store.ts";
 import { Engine } from "../../agent/watch/engine-fs.ts";
 import { type ObserveOptions, SystemObserver } from "../../agent/watch/kernel/observe-fs.ts";
@@ -51,10 +52,12 @@ export async function openWatchDesk(
   {
     firstLook = () => true,
     observe,
+    witness = { noticed: () => {}, actor: ({ pid }) => (pid === 0 ? { unknown: "not asked" } : { pid }) },
   }: {
     readonly firstLook?: (path: BytePath) => boolean;
     /** With it the kernel gives the hints. */
     readonly observe?: Pick<ObserveOptions, "backend" | "queue">;
+    readonly witness?: Witness;
   } = {},
 ): Promise<WatchDesk> {
   const settings = readSettings({ settle_ms: 10, settle_most_ms: 50, ...config });
@@ -92,7 +95,7 @@ export async function openWatchDesk(
     settings,
     baseline,
     teller,
-    witness: { noticed: () => {}, actor: (pid) => (pid === 0 ? { unknown: "not asked" } : { pid }) },
+    witness,
     dispatch,
     readXattrs: () => null,
     names: { user: () => null, group: () => null },

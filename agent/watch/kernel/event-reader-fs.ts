@@ -4,9 +4,11 @@
  */
 import { Socket } from "node:net";
 import type { Timers } from "../../../shared/timers.ts";
-import { flags, type Libc } from "./libc-fs.ts";
+import { flags, type Libc, SystemCallError } from "./libc-fs.ts";
 
 export interface EventReader {
+  /** Takes at once what waits in the kernel, for who cannot go on without it. Not to be called by `onChunk`. */
+  drain(): void;
   /** Resolves when the descriptor is closed; no chunk comes after that. */
   stop(): Promise<void>;
 }
@@ -18,6 +20,8 @@ export interface ReaderOptions {
   /** ms waited after each read: events gather, and equal ones are merged by the kernel. 0: none. */
   readonly pauseMs: number;
   readonly timers: Timers;
+  /** The most that one read takes; 256 KiB unless said. */
+  readonly bufferBytes?: number;
   /** One read(2): whole events. Valid during the call only. */
   readonly onChunk: (bytes: Buffer) => void;
   /** The descriptor cannot be read any more, or (netlink) messages were lost. */
@@ -25,10 +29,12 @@ export interface ReaderOptions {
 }
 
 /** Large enough for thousands of events; a read never cuts one. */
-const bufferBytes = 256 * 1024;
+const usualBytes = 256 * 1024;
+/** One drain takes no more: others may write faster than one reads. */
+const mostReads = 10_000;
 
 export function readEvents(options: ReaderOptions): EventReader {
-  const { libc, fd, pauseMs, timers, onChunk, onError } = options;
+  const { libc, fd, pauseMs, timers, bufferBytes = usualBytes, onChunk, onError } = options;
   const [readEnd, writeEnd] = libc.pipe(flags.O_NONBLOCK | flags.O_CLOEXEC);
   let isStopped = false;
   let resume: (() => void) | null = null;
@@ -63,7 +69,22 @@ export function readEvents(options: ReaderOptions): EventReader {
   });
   const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
   socket.resume();
+  let spare: Buffer | null = null;
   return {
+    drain: () => {
+      try {
+        for (let reads = 0; reads < mostReads && !isStopped && !socket.destroyed; reads++) {
+          spare ??= Buffer.alloc(bufferBytes);
+          const size = libc.read(readEnd, spare);
+          if (size === null || size === 0) return;
+          onChunk(spare.subarray(0, size));
+        }
+      } catch (error) {
+        if (!(error instanceof SystemCallError)) throw error;
+        // The error is told once, and whoever reads next would not learn of it.
+        socket.destroy(error);
+      }
+    },
     stop: () => {
       isStopped = true;
       resume?.();

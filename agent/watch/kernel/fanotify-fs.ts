@@ -36,6 +36,8 @@ const cachedFolders = 40_000;
 /** Events a second from one folder that does not count, above which the kernel is told to keep them. */
 const noisyPerSecond = 2_000;
 const maxIgnored = 256;
+/** The kernel says 0 of a process in another pid namespace. */
+const outsider = -1;
 
 export interface FanotifyOptions {
   readonly libc: Libc;
@@ -128,12 +130,14 @@ export class Fanotify {
     if (hints.length > 0) listener.hints(hints);
   }
 
-  #touched({ mask: bits, pid, at }: FanotifyEvent, hints: Hint[]): void {
+  #touched({ mask: bits, pid: told, at }: FanotifyEvent, hints: Hint[]): void {
     if (at === null) return;
+    const pid = told || outsider;
     for (const path of this.#pathsOf(at)) hints.push({ path, deep: false, facts: factsOf(bits), pid });
   }
 
-  #renamed({ mask: bits, pid, from, to }: FanotifyEvent, hints: Hint[]): void {
+  #renamed({ mask: bits, pid: told, from, to }: FanotifyEvent, hints: Hint[]): void {
+    const pid = told || outsider;
     const isFolder = (bits & fan.ONDIR) !== 0;
     const gone = from === null ? [] : this.#pathsOf(from);
     const came = to === null ? [] : this.#pathsOf(to);

@@ -39,14 +39,21 @@ export interface Libc {
   fileSystemId(path: BytePath): Buffer;
   pipe(pipeFlags: number): readonly [number, number];
   duplicate(fd: number, onto: number, duplicateFlags: number): void;
+  /** Another descriptor of the same thing, closed at exec. */
+  copyOf(fd: number): number;
   close(fd: number): void;
-  /** Netlink: a datagram socket bound to multicast groups. */
-  netlinkSocket(protocol: number, groups: number): number;
+  /** Bytes read into `buffer`; `null` when there is nothing to read now. */
+  read(fd: number, buffer: Buffer): number | null;
+  /** Netlink: a datagram socket bound to multicast groups; `queueBytes` are kept for us. */
+  netlinkSocket(protocol: number, groups: number, queueBytes?: number): number;
   send(fd: number, bytes: Buffer): void;
   /** Of the object itself; a link is not followed. `null` where there are none. */
   xattrNames(path: BytePath): Buffer | null;
   xattr(path: BytePath, name: Buffer): Buffer | null;
 }
+
+/** A burst of processes must not overflow the queue. */
+const usualQueueBytes = 8 * 1024 * 1024;
 
 type Call = (...values: readonly unknown[]) => number;
 
@@ -97,7 +104,10 @@ function bind(): Libc {
   const statfs = call("statfs", "int statfs(const uint8_t *path, uint8_t *buffer)");
   const pipe = call("pipe2", "int pipe2(uint8_t *fds, int flags)");
   const dup3 = call("dup3", "int dup3(int old_fd, int new_fd, int flags)");
+  // F_DUPFD_CLOEXEC
+  const duplicateFd = call("fcntl", "int fcntl(int fd, int command, int least)");
   const close = call("close", "int close(int fd)");
+  const readBytes = define("int64_t read(int fd, uint8_t *buffer, uint64_t size)");
   const socket = call("socket", "int socket(int domain, int type, int protocol)");
   const bindSocket = call("bind", "int bind(int fd, const uint8_t *address, uint32_t size)");
   const setOption = call(
@@ -130,8 +140,16 @@ function bind(): Libc {
       return [fds.readInt32LE(0), fds.readInt32LE(4)];
     },
     duplicate: (fd, onto, duplicateFlags) => void dup3(fd, onto, duplicateFlags),
+    copyOf: (fd) => duplicateFd(fd, 1_030, 0),
     close: (fd) => void close(fd),
-    netlinkSocket: (protocol, groups) => {
+    read: (fd, buffer) => {
+      const size = readBytes(fd, buffer, buffer.length);
+      if (size >= 0) return size;
+      const errno = koffi.errno();
+      if (errno === koffi.os.errno.EAGAIN) return null;
+      throw new SystemCallError("read", errno, codes.get(errno) ?? `errno ${errno}`);
+    },
+    netlinkSocket: (protocol, groups, queueBytes = usualQueueBytes) => {
       const family = 16;
       const fd = socket(family, 3 | flags.O_CLOEXEC | flags.O_NONBLOCK, protocol);
       try {
@@ -140,8 +158,8 @@ function bind(): Libc {
         address.writeUInt32LE(groups, 8);
         bindSocket(fd, address, address.length);
         const bytes = Buffer.alloc(4);
-        bytes.writeUInt32LE(8 * 1024 * 1024, 0);
-        // SO_RCVBUFFORCE, socket(7): a burst of processes must not overflow the queue.
+        bytes.writeUInt32LE(queueBytes, 0);
+        // SO_RCVBUFFORCE, socket(7)
         setOption(fd, 1, 33, bytes, bytes.length);
         return fd;
       } catch (error) {
