@@ -62,13 +62,17 @@ export class Asides {
     return this.#toldGaps;
   }
 
+  /** Several of one cause and place that were not told yet are one. */
   gap(gap: Gap): void {
-    this.#gaps.push(gap);
+    const at = this.#gaps.findIndex(({ cause, path }) => cause === gap.cause && path === gap.path);
+    const since = Math.min(gap.since, this.#gaps[at]?.since ?? gap.since);
+    if (at === -1) this.#gaps.push(gap);
+    else this.#gaps[at] = { ...gap, since };
   }
 
   /** The storm that these changes are part of, if they are. */
   burstOf(paths: readonly BytePath[]): string | null {
-    return this.#bursts.count(paths, this.#options.clock.now());
+    return this.#bursts.count(paths, this.#options.clock.monotonic());
   }
 
   /** Something that an event named is not there, and was not there before. `heardAt`: ms since the epoch. */
@@ -97,16 +101,18 @@ export class Asides {
   /** Storms that are over, and counts of what came and went in a second that is over. */
   async tellOver(): Promise<void> {
     const { clock, dispatch, selection } = this.#options;
-    const burst = this.#bursts.over(clock.now());
+    const now = clock.monotonic();
+    const burst = this.#bursts.over(now);
     if (burst !== null) {
+      const wallOf = (at: number) => timestamp(clock.now() - (now - at));
       await dispatch(burstTrigger, {
         id: burst.id,
         count: burst.count,
         root: shownPath(burst.root).path,
         first: shownPath(burst.first).path,
         last: shownPath(burst.last).path,
-        since: timestamp(burst.since),
-        until: timestamp(burst.until),
+        since: wallOf(burst.since),
+        until: wallOf(burst.until),
       });
     }
     for (const { folder, count } of this.#transients.takeFolded(clock.monotonic())) {

@@ -16,7 +16,7 @@ export interface Burst {
   readonly root: BytePath;
   readonly first: BytePath;
   readonly last: BytePath;
-  /** ms, of the clock the changes were counted by. */
+  /** ms, of the clock the changes were counted by: monotonic, so that a clock that is set makes no storm. */
   readonly since: number;
   readonly until: number;
 }

@@ -104,7 +104,8 @@ export class DirtySet {
 
   #take(due: Dirty[]): readonly Dirty[] {
     for (const entry of due) this.#delete(entry);
-    for (const { partner } of [...due]) {
+    // Goes on with what it adds: a file may have moved on and on.
+    for (const { partner } of due) {
       const other = partner === null ? undefined : this.#entries.get(partner);
       if (other === undefined) continue;
       this.#delete(other);
@@ -133,24 +134,37 @@ export class DirtySet {
     return at;
   }
 
-  /** Paths become their folders, folders become the roots. Those with priority stay as they are. */
+  /** Paths become their folders, folders become the roots. Those with priority stay as they are while they are few. */
   #fold(now: number): void {
     this.#folds++;
-    const kept = [...this.#entries.values()].filter(({ isPriority }) => isPriority);
+    const all = [...this.#entries.values()];
+    const kept = all.filter(({ isPriority }) => isPriority);
+    const isKept = kept.length <= this.#limits.maxPaths / 2;
     const folders = new Map<BytePath, Dirty>();
-    for (const entry of this.#entries.values()) {
-      if (entry.isPriority) continue;
+    for (const entry of all) {
+      if (isKept && entry.isPriority) continue;
       const folder = entry.deep ? entry.path : parentOf(entry.path);
-      const known = folders.get(folder);
-      const mark = { ...entry, path: folder, deep: true, isBlind: true, facts: noFacts, partner: null };
-      folders.set(
-        folder,
-        known === undefined ? mark : merged(known, { ...mark, partner: undefined }, entry.lastAt),
-      );
+      addTo(folders, { ...entry, path: folder, deep: true, isBlind: true, facts: noFacts, partner: null });
     }
     const isTooMany = folders.size > this.#limits.maxFolders;
-    const next = isTooMany ? this.#roots.map((path) => wholeRoot(path, now)) : [...folders.values()];
-    this.#entries = new Map([...kept, ...next].map((entry) => [entry.path, entry]));
+    const isPriority = !isKept;
+    const next = isTooMany
+      ? this.#roots.map((path) => ({ ...wholeRoot(path, now), isPriority }))
+      : [...folders.values()];
+    this.#entries = new Map();
+    for (const entry of isKept ? [...kept, ...next] : next) addTo(this.#entries, entry);
+    this.#urgent = [...this.#entries.values()].filter((entry) => entry.isPriority).length;
+  }
+}
+
+function addTo(entries: Map<BytePath, Dirty>, entry: Dirty): void {
+  const known = entries.get(entry.path);
+  if (known === undefined) entries.set(entry.path, entry);
+  else {
+    const firstAt = Math.min(known.firstAt, entry.firstAt);
+    const lastAt = Math.max(known.lastAt, entry.lastAt);
+    const partner = entry.partner ?? undefined;
+    entries.set(entry.path, { ...merged(known, { ...entry, partner }, lastAt), firstAt });
   }
 }
 

@@ -62,16 +62,19 @@ export class Inspector {
         { sync: false },
       );
     }
-    const { moves, others } = findMoves(differences);
-    let { recheck } = circumstances;
+    const { full } = circumstances;
+    const fresh = circumstances.recheck
+      ? differences.flatMap((difference) => this.#recheck(difference, full))
+      : differences;
+    const { moves, others } = findMoves(fresh);
+    // What moved along may be another batch's to find: whatever is said of it besides is looked at once more.
+    let recheck = moves.some(({ along }) => along.length > 0);
     let told = 0;
     for (const move of moves) told += await this.#settle([await this.#move(move, circumstances)]);
     for (let from = 0; from < others.length; from += chunk) {
       if (from > 0 && (await this.#options.between())) recheck = true;
       const found = others.slice(from, from + chunk);
-      const part = recheck
-        ? found.flatMap((difference) => this.#recheck(difference, circumstances.full))
-        : found;
+      const part = recheck ? found.flatMap((difference) => this.#recheck(difference, full)) : found;
       const burst = this.#options.burstOf(part.map(({ path }) => path));
       const steps: Step[] = [];
       for (const difference of part) steps.push(await this.#other(difference, circumstances, burst));

@@ -46,13 +46,9 @@ export interface Sorted {
 export function findMoves(differences: readonly Difference[]): Sorted {
   const moves: Move[] = [];
   let rest = differences;
-  for (let from = 0; ; ) {
-    const found = nextFolderMove(rest, from);
-    if (found === null) break;
+  for (let found = nextFolderMove(rest); found !== null; found = nextFolderMove(rest)) {
     const { move, others } = applied(rest, found);
     moves.push(move);
-    // What is before it was tried already, and can only have become less.
-    from = Math.max(0, Math.min(found.at, others.length));
     rest = others;
   }
   return withFileMoves(moves, rest);
@@ -71,11 +67,10 @@ function isArrival(difference: Difference): difference is Here {
   return after !== null && isKnown(after) && (before === null || !isSameInode(before.stat, after));
 }
 
-/** The first folder, from `start` on, that is there under another path than before. */
+/** The first folder that is there under another path than before. */
 function nextFolderMove(
   differences: readonly Difference[],
-  start: number,
-): { readonly gone: Gone; readonly here: Here; readonly at: number } | null {
+): { readonly gone: Gone; readonly here: Here } | null {
   const gone = new Map<string, Gone>();
   for (const difference of differences) {
     if (isGone(difference) && difference.before.stat.kind === "directory") {
@@ -83,11 +78,10 @@ function nextFolderMove(
     }
   }
   if (gone.size === 0) return null;
-  for (let at = start; at < differences.length; at++) {
-    const difference = differences[at];
-    if (difference === undefined || !isArrival(difference) || difference.after.kind !== "directory") continue;
+  for (const difference of differences) {
+    if (!isArrival(difference) || difference.after.kind !== "directory") continue;
     const from = gone.get(identity(difference.after));
-    if (from !== undefined) return { gone: from, here: difference, at };
+    if (from !== undefined) return { gone: from, here: difference };
   }
   return null;
 }

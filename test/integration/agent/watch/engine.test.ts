@@ -261,3 +261,23 @@ describe("a restart", () => {
     },
   );
 });
+
+describe("a sweep", () => {
+  test("does not tell again what was told while it walked, not even a move", async () => {
+    // Two batches of a walk.
+    const many = Object.fromEntries(Array.from({ length: 600 }, (_, n) => [`a/${n}`, ""]));
+    const files = { ...many, "m/x": "1", "n/y": "2", "o/z/1": "3" };
+    const { root, at, watch } = await desk(files, { burst_per_second: 10_000 });
+    let told: readonly string[] | null = null;
+    await watch.engine.sweep(false, async () => {
+      if (told !== null) return;
+      await rename(at("m/x"), at("n/x"));
+      await rename(at("o/z"), at("p"));
+      watch.moved(at("m/x"), at("n/x"));
+      watch.moved(at("o/z"), at("p"));
+      told = brief(await watch.told(), root);
+    });
+    expect(told).toEqual(["renamed p from o/z with 1", "renamed n/x from m/x"]);
+    expect(brief(await watch.told(), root)).toEqual([]);
+  });
+});
