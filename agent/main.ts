@@ -42,6 +42,7 @@ import { AssignmentsStore } from "./packs/assignments-store.ts";
 import { PackCache } from "./packs/pack-cache-fs.ts";
 import { createDatastore } from "./sensors/datastore.ts";
 import { DispatchStore } from "./sensors/dispatch-store.ts";
+import { sensorQuestionResponders } from "./sensors/hub-questions.ts";
 import { findProgram } from "./sensors/launch-fs.ts";
 import { LocalValuesStore } from "./sensors/local-values-store.ts";
 import { defaultSchedule } from "./sensors/schedule.ts";
@@ -331,6 +332,7 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
       responders: {
         blob: blobResponder(blobs),
         "execution-status": (args) => actions.executionStatus(args),
+        ...sensorQuestionResponders(sensors),
       },
       newId,
       log,

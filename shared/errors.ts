@@ -130,6 +130,20 @@ export const catalogue = {
     text: "A sensor wrote a line that is no message of the protocol.",
   },
   SENSOR_EXITED: { status: 500, exit: 1, text: "A sensor's process ended." },
+  SENSOR_NOT_RUNNING: {
+    status: 503,
+    exit: 1,
+    retry: true,
+    text: "A sensor that was asked something does not run on this agent, or not yet.",
+  },
+  SENSOR_BUSY: {
+    status: 503,
+    exit: 1,
+    retry: true,
+    text: "A sensor has as many unanswered questions as it may have.",
+  },
+  SENSOR_ASK_UNKNOWN: { status: 400, exit: 1, text: "A sensor does not know this question." },
+  SENSOR_ASK_FAILED: { status: 500, exit: 1, text: "A sensor could not answer a question." },
   // datastore
   KEY_INVALID: { status: 400, exit: 2, text: "A datastore key's name, value or option is not allowed." },
   KEY_LIMIT: { status: 507, exit: 1, text: "A sensor or action has as many datastore keys as it may have." },

@@ -93,6 +93,7 @@ class Runtime(object):
         self._ended = threading.Event()
         self._interruptible = True
         self._triggers = queue.Queue()
+        self._questions = queue.Queue()
         self._sensor = None
         self._service = None
 
@@ -137,6 +138,7 @@ class Runtime(object):
         for trigger in start.get("triggers") or []:
             self._call_trigger("add_trigger", trigger)
         threading.Thread(target=self._follow_triggers, name="petrel-triggers", daemon=True).start()
+        threading.Thread(target=self._follow_questions, name="petrel-questions", daemon=True).start()
         self._channel.send({"op": "ready"})
         self._sensor.run()
 
@@ -174,6 +176,8 @@ class Runtime(object):
                 self._service.take(message)
             elif op in ("add_trigger", "update_trigger", "remove_trigger"):
                 self._triggers.put(message)
+            elif op == "ask":
+                self._questions.put(message)
             elif op == "stop":
                 # Goes on listening: cleanup() may still want to store values.
                 self._end_within(max(0.5, float(message.get("grace_seconds") or 5) - 0.5))
@@ -205,6 +209,27 @@ class Runtime(object):
             getattr(self._sensor, method, lambda _: None)(trigger)
         except Exception:
             logging.getLogger("petrel").exception("%s() of the sensor failed", method)
+
+    def _follow_questions(self):
+        while True:
+            message = self._questions.get()
+            answer = {"op": "answer", "request": message.get("request")}
+            try:
+                line = encode(dict(answer, **self._answer(message)))
+            except Exception as error:
+                logging.getLogger("petrel").exception("ask() of the sensor failed")
+                text = "%s: %s" % (type(error).__name__, error)
+                line = encode(dict(answer, error={"code": "SENSOR_ASK_FAILED", "message": text[:4096]}))
+            self._channel.send_encoded(line)
+
+    def _answer(self, message):
+        question = message.get("question")
+        method = getattr(self._sensor, "ask", None)
+        value = None if method is None else method(question, message.get("arguments") or {})
+        if value is None:
+            text = "this sensor knows no question '%s'" % question
+            return {"error": {"code": "SENSOR_ASK_UNKNOWN", "message": text}}
+        return {"value": value}
 
     def _report(self, error, code):
         if isinstance(error, SystemExit) and not isinstance(error.code, str):

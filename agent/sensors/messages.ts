@@ -72,12 +72,22 @@ export interface StopMessage {
   readonly grace_seconds: number;
 }
 
+/** A question that somebody has for the sensor; answered by `answer` with the same `request`. */
+export interface AskMessage {
+  readonly op: "ask";
+  /** Increases within one life of the process; the numbers of datastore calls are others. */
+  readonly request: number;
+  readonly question: string;
+  readonly arguments: JsonObject;
+}
+
 export type AgentMessage =
   | StartMessage
   | TriggerMessage
   | ValueMessage
   | AcceptedMessage
   | RefusedMessage
+  | AskMessage
   | StopMessage;
 
 export interface DispatchMessage {
@@ -140,6 +150,15 @@ export interface LogMessage {
   readonly logger?: string;
 }
 
+/** What a question is answered with: a value, or why there is none. */
+export interface AnswerMessage {
+  readonly op: "answer";
+  readonly request: number;
+  readonly value?: Json;
+  /** SENSOR_ASK_UNKNOWN for a question that the sensor does not know. */
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
 /** Set up; from now on the sensor sees. */
 export interface ReadyMessage {
   readonly op: "ready";
@@ -158,6 +177,7 @@ export type SensorMessage =
   | DispatchMessage
   | CheckpointMessage
   | DatastoreMessage
+  | AnswerMessage
   | LogMessage
   | ReadyMessage
   | ErrorMessage;

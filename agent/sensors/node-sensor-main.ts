@@ -5,8 +5,9 @@
 import { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
+import type { Json } from "../../shared/json.ts";
 import { LineCutter } from "./lines.ts";
-import type { AgentMessage, SensorMessage, StartMessage, TriggerMessage } from "./messages.ts";
+import type { AgentMessage, AskMessage, SensorMessage, StartMessage, TriggerMessage } from "./messages.ts";
 import type { Sensor, SensorConstructor } from "./sensor.ts";
 import { ProtocolSensorService } from "./sensor-service.ts";
 
@@ -144,6 +145,20 @@ async function callTrigger({ op, trigger }: TriggerMessage): Promise<void> {
   else await sensor?.removeTrigger?.(trigger);
 }
 
+/** Never rejects: whatever goes wrong is the answer. */
+async function answer({ request, question, arguments: args }: AskMessage): Promise<void> {
+  const unknown = { code: "SENSOR_ASK_UNKNOWN", message: `this sensor knows no question '${question}'` };
+  try {
+    const value = (await sensor?.ask?.(question, args)) as Json | undefined;
+    send({ op: "answer", request, ...(value === undefined ? { error: unknown } : { value }) });
+  } catch (error) {
+    const message = (error instanceof Error ? error.message : String(error)).slice(0, 4_096);
+    const named = error instanceof Error && "code" in error && typeof error.code === "string";
+    const code = named ? String(error.code).slice(0, 64) || "SENSOR_ASK_FAILED" : "SENSOR_ASK_FAILED";
+    send({ op: "answer", request, error: { code, message } });
+  }
+}
+
 function take(message: AgentMessage): void {
   switch (message.op) {
     case "start":
@@ -158,6 +173,9 @@ function take(message: AgentMessage): void {
     case "refused":
     case "value":
       service?.take(message);
+      break;
+    case "ask":
+      void answer(message);
       break;
     case "stop":
       stop(Math.max(500, message.grace_seconds * 1000 - 500));

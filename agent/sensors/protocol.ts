@@ -8,6 +8,8 @@ import type { AgentMessage, DatastoreMessage, SensorMessage } from "./messages.t
 export const maxKeyLength = 8500;
 /** Longest name of a datastore value, in characters. */
 export const maxNameLength = 512;
+/** Longest name of a question, in characters. */
+export const maxQuestionLength = 128;
 /** Longest value of the local datastore, in characters. */
 export const maxValueLength = 64 * 1024;
 
@@ -66,6 +68,11 @@ const fromAgent: Record<AgentMessage["op"], object> = {
   }),
   accepted: message(["upTo"], { upTo: count }),
   refused: message(["id", "code", "message"], { id: positive, code: name, message: text(8192) }),
+  ask: message(["request", "question", "arguments"], {
+    request: count,
+    question: text(maxQuestionLength, 1),
+    arguments: { type: "object" },
+  }),
   stop: message(["grace_seconds"], { grace_seconds: { type: "number", minimum: 0 } }),
 };
 
@@ -100,6 +107,14 @@ const fromSensor: Record<SensorMessage["op"], object> = {
     offset: orNull(count),
   }),
   delete_value: message(["request", "name"], { ...request, name }),
+  answer: message(["request"], {
+    request: count,
+    error: {
+      type: "object",
+      required: ["code", "message"],
+      properties: { code: text(64, 1), message: text(8192) },
+    },
+  }),
   log: message(["level", "message"], {
     level: { enum: ["debug", "info", "warn", "error"] },
     message: { type: "string" },

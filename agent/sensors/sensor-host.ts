@@ -1,5 +1,7 @@
 /** The sensors of this agent: starts, restarts and stops them until they are those that shall run. */
 import { createHash } from "node:crypto";
+import { PetrelError } from "../../shared/errors.ts";
+import type { Json, JsonObject } from "../../shared/json.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { DesiredSensor, SensorProcess } from "./sensor-process.ts";
 import type { SensorStatus } from "./sensor-reports.ts";
@@ -8,7 +10,7 @@ export interface SensorHostOptions {
   /** Makes the process of a sensor, without starting it. */
   readonly create: (
     desired: DesiredSensor,
-  ) => Pick<SensorProcess, "begin" | "replace" | "stop" | "status" | "folders">;
+  ) => Pick<SensorProcess, "begin" | "replace" | "stop" | "status" | "folders" | "ask">;
   readonly log: Logger;
 }
 
@@ -61,6 +63,18 @@ export class SensorHost {
   /** Every sensor that runs or shall run, by ref. */
   statuses(): readonly SensorStatus[] {
     return [...this.#hosted.values()].map(({ process }) => process.status);
+  }
+
+  /**
+   * What the sensor answers. Rejects with SENSOR_NOT_RUNNING when there is none of this ref or it is not up,
+   * ASK_TIMEOUT, SENSOR_BUSY, or the sensor's own error.
+   */
+  async ask(ref: string, question: string, args: JsonObject, withinMs: number): Promise<Json> {
+    const hosted = this.#hosted.get(ref);
+    if (hosted !== undefined) return hosted.process.ask(question, args, withinMs);
+    throw new PetrelError("SENSOR_NOT_RUNNING", `this agent runs no sensor ${ref}`, {
+      hint: `\`petrel sensor list\` shows which agent runs what`,
+    });
   }
 
   /** Folders of packs that a process still runs from. */

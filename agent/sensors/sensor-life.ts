@@ -1,7 +1,9 @@
 /** One life of a sensor's process: what it says goes to the intake and the log, until it ends. */
 import type { Clock } from "../../shared/clock.ts";
-import type { Json } from "../../shared/json.ts";
+import { PetrelError } from "../../shared/errors.ts";
+import type { Json, JsonObject } from "../../shared/json.ts";
 import type { Logger } from "../../shared/log.ts";
+import type { Timers } from "../../shared/timers.ts";
 import { type DispatchLife, SensorIntake } from "./intake.ts";
 import { LineBudget } from "./line-budget.ts";
 import type { CutLine } from "./lines.ts";
@@ -14,6 +16,7 @@ import type {
   StartMessage,
 } from "./messages.ts";
 import { decodeHead, decodeSensorLine } from "./protocol.ts";
+import { SensorQuestions } from "./questions.ts";
 import type { Ending } from "./schedule.ts";
 
 /** How a process ended. */
@@ -52,6 +55,7 @@ export interface LifeOptions {
   readonly dispatches: DispatchLife;
   readonly answerValue: (call: DatastoreMessage) => Promise<Json>;
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly pause: (delayMs: number, signal: AbortSignal) => Promise<void>;
   readonly jitter: () => number;
   readonly log: Logger;
@@ -71,6 +75,7 @@ export class SensorLife implements ChildListeners {
   readonly #options: LifeOptions;
   readonly #intake: SensorIntake;
   readonly #budget = new LineBudget();
+  readonly #questions: SensorQuestions;
   #child: SensorChild | null = null;
   #readyAt: number | null = null;
   #error: ErrorMessage | null = null;
@@ -90,6 +95,11 @@ export class SensorLife implements ChildListeners {
       monotonic: () => clock.monotonic(),
       send: (message) => this.#send(message),
       onRoom: () => this.#adjustReading(),
+    });
+    this.#questions = new SensorQuestions({
+      send: (message) => this.#send(message),
+      isClogged: () => this.#child?.isClogged === true,
+      timers: options.timers,
     });
   }
 
@@ -112,6 +122,7 @@ export class SensorLife implements ChildListeners {
     this.#adjustReading();
     this.#stopChild();
     const exit = await child.ended;
+    this.#questions.close();
     const livedMs = this.#readyAt === null ? 0 : clock.monotonic() - this.#readyAt;
     await this.#intake.settled();
     const unstartable = this.#error?.code === "SENSOR_INVALID";
@@ -119,6 +130,15 @@ export class SensorLife implements ChildListeners {
       ending: unstartable ? { kind: "unstartable" } : { kind: "exited", livedMs },
       error: this.#describe(exit),
     };
+  }
+
+  /** The sensor's answer. Rejects with its error, ASK_TIMEOUT, SENSOR_BUSY or SENSOR_NOT_RUNNING. */
+  async ask(question: string, args: JsonObject, withinMs: number): Promise<Json> {
+    if (this.#readyAt === null || this.#stopping !== null) {
+      const what = this.#stopping === null ? "is not ready yet" : "is being stopped";
+      throw new PetrelError("SENSOR_NOT_RUNNING", `the sensor ${what}`);
+    }
+    return this.#questions.ask(question, args, withinMs);
   }
 
   /** Asks the process to end, and sees to it that it does. */
@@ -178,6 +198,9 @@ export class SensorLife implements ChildListeners {
           detail: message.detail?.slice(0, maxShown),
         });
         break;
+      case "answer":
+        this.#questions.take(message);
+        break;
       case "dispatch":
         // A program that never says ready shows by its first trigger that it works.
         this.#ready();
@@ -209,6 +232,10 @@ export class SensorLife implements ChildListeners {
   #refuseLine(problem: string, { op, id, request }: ReturnType<typeof decodeHead>): void {
     this.#breach(problem);
     const message = `${problem} (docs/sensor-protocol.md)`.slice(0, maxShown);
+    if (op === "answer") {
+      if (request !== null) this.#questions.spoilt(request, message);
+      return;
+    }
     if (op === "dispatch" && id !== null && id > 0) this.#intake.takeUnusable(id, message);
     if (request !== null) this.#send({ op: "value", request, error: { code: "SENSOR_PROTOCOL", message } });
   }

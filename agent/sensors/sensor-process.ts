@@ -1,7 +1,7 @@
 /** Keeps one sensor alive: one process after the other, with growing pauses, until it is stopped. */
 import { type Clock, timestamp } from "../../shared/clock.ts";
-import { errorReport } from "../../shared/errors.ts";
-import type { JsonObject } from "../../shared/json.ts";
+import { errorReport, PetrelError } from "../../shared/errors.ts";
+import type { Json, JsonObject } from "../../shared/json.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { SensorState } from "../../shared/model/agent.ts";
 import type { SensorDefinition } from "../../shared/model/pack.ts";
@@ -81,6 +81,17 @@ export class SensorProcess {
   /** Folders that code still runs from. */
   get folders(): readonly string[] {
     return this.#livesIn === null ? [this.#desired.packFolder] : [this.#desired.packFolder, this.#livesIn];
+  }
+
+  /** Rejects with the sensor's error, ASK_TIMEOUT, SENSOR_BUSY or SENSOR_NOT_RUNNING. */
+  async ask(question: string, args: JsonObject, withinMs: number): Promise<Json> {
+    const life = this.#life;
+    if (life === null) {
+      const { state, last_error: error } = this.#status;
+      const why = error === null ? "" : `: ${error.slice(0, 1_024)}`;
+      throw new PetrelError("SENSOR_NOT_RUNNING", `sensor ${this.#sensor} is ${state}${why}`);
+    }
+    return life.ask(question, args, withinMs);
   }
 
   /** Starts, and from then on starts again, after `before` has settled. Call once. */
@@ -171,6 +182,7 @@ export class SensorProcess {
       dispatches: stored,
       answerValue: (call) => datastore(this.#sensor, call),
       clock,
+      timers,
       jitter,
       log: this.#log,
       pause: (delayMs, signal) => pause(timers, delayMs, signal),

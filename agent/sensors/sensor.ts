@@ -70,6 +70,13 @@ export interface Sensor {
   run?(): unknown;
   /** Called once at the end: also after an error, and when the agent stops the sensor. */
   cleanup?(): unknown;
+  /**
+   * Answers a question that the hub or a program on this host asks: a JSON value of at most 192 KiB, within the asker's
+   * deadline. Called several times at once and twice for one question where connections break: answer soon, and
+   * let what lasts be begun by one question and followed by others. An error with a `code` is told with it.
+   * `undefined` says that the question is not known.
+   */
+  ask?(question: string, args: JsonObject): unknown;
   addTrigger?(trigger: SensorTrigger): unknown;
   updateTrigger?(trigger: SensorTrigger): unknown;
   removeTrigger?(trigger: SensorTrigger): unknown;

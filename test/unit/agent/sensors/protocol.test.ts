@@ -27,6 +27,11 @@ describe("a line from a sensor", () => {
     ["list_values", { op: "list_values", request: 1, prefix: null, limit: 10, offset: 0 }],
     ["delete_value", { op: "delete_value", request: 1, name: "cursor" }],
     ["log", { op: "log", level: "warn", message: "hm", logger: "a.b" }],
+    ["an answer", { op: "answer", request: 1, value: { any: ["thing"] } }],
+    [
+      "why there is no answer",
+      { op: "answer", request: 0, error: { code: "SENSOR_ASK_UNKNOWN", message: "" } },
+    ],
     ["ready", { op: "ready" }],
     ["error", { op: "error", message: "no", code: "SENSOR_INVALID", detail: "at …" }],
   ])("%s is a message", (_, message) => {
