@@ -182,7 +182,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       telling,
       keepContents: (bytes) => blobs.put(bytes),
       // Until agents enrol, this is dev mode: every agent runs every pack.
-      assignTo: {},
+      assignTo: [{}],
     });
     const conflicts = new Conflicts({
       ...base,
@@ -244,7 +244,9 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     });
     await greet.allAway();
     if (options.withAgent) await greet.expect(hubAgentId);
-    for (const files of await readBuiltInPacks()) await packs.register(files, { assignTo: {} });
+    for (const { pack, files } of await readBuiltInPacks()) {
+      await packs.register(files, { assignTo: pack.assignTo, isBuiltIn: true });
+    }
     await rules.judgePending();
 
     const events: TransportEvents = {

@@ -4,13 +4,15 @@ import type { HistogramFigures } from "../shared/metrics/histogram.ts";
 import type { AgentRecord } from "../shared/model/agent.ts";
 import type { Execution } from "../shared/model/execution.ts";
 import type { FileAck } from "../shared/model/file-change.ts";
-import type { PackRecord } from "../shared/model/pack.ts";
+import type { LabelSelector, PackRecord } from "../shared/model/pack.ts";
 import type { ActionTarget, RuleRecord } from "../shared/model/rule.ts";
 import type { TriggerInstance } from "../shared/model/trigger.ts";
 import type { BackupRecord } from "./backup/backup-desk.ts";
 import type { TransportStats } from "./broker/transport.ts";
 import type { HubCounts, HubFigures, Top, TopQuery } from "./figures/figures.ts";
 import type { AckRequest } from "./files/file-desk.ts";
+import type { AssignTo } from "./packs/layers.ts";
+import type { ConfigEdit } from "./packs/pack-desk.ts";
 
 export interface HubStatus {
   readonly version: string;
@@ -84,8 +86,10 @@ export interface HubOperations {
   run(request: RunRequest): Promise<readonly Execution[]>;
   cancelExecution(id: string, user: string): Promise<Execution>;
   registerPack(request: RegisterRequest): Promise<PackRecord>;
-  /** Replaces the operator's layer of a pack's configuration and sends it to the agents. */
-  configurePack(ref: string, config: JsonObject): Promise<PackRecord>;
+  /** Changes what is configured for the agents with these labels, or (`null`) for all, and sends it to them. */
+  configurePack(ref: string, labels: LabelSelector | null, edit: ConfigEdit): Promise<PackRecord>;
+  /** Decides which agents run a pack, and with `edit` what is configured for them, in one step. */
+  assignPack(ref: string, to: AssignTo, edit?: ConfigEdit): Promise<PackRecord>;
   removePack(ref: string): Promise<void>;
   /** The body is the rule as YAML or JSON text, as in a pack's file; `pack` defaults to `default`. */
   createRule(text: string): Promise<RuleRecord>;

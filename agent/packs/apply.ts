@@ -106,6 +106,21 @@ export class PackApplier {
     return Object.fromEntries(byRef.map(([ref, { cached }]) => [ref, cached.digest]));
   }
 
+  /** Pack ref to the fingerprint of the assignment in use, of those that carry one. */
+  #fingerprints(): Readonly<Record<string, string>> {
+    const byRef = [...this.#running].sort(([a], [b]) => (a < b ? -1 : 1));
+    return Object.fromEntries(
+      byRef.flatMap(
+        ([
+          ref,
+          {
+            assignment: { fingerprint },
+          },
+        ]) => (fingerprint === undefined ? [] : [[ref, fingerprint]]),
+      ),
+    );
+  }
+
   /**
    * The effective configuration of exactly this version, as it is assigned: a request that came behind an assignment
    * meets it, carried out or not. Rejects with PACK_MISSING.
@@ -192,7 +207,7 @@ export class PackApplier {
 
   async #tellInventory(): Promise<void> {
     const { append, facts, newId, clock } = this.#options;
-    const inventory = { ...facts, packs: this.versions() };
+    const inventory = { ...facts, packs: this.versions(), fingerprints: this.#fingerprints() };
     const text = JSON.stringify(inventory);
     if (text === this.#told) return;
     await append([{ kind: "inventory", id: newId(), at: timestamp(clock.now()), ...inventory }]);
@@ -204,7 +219,7 @@ function configured(assignment: PackAssignment, cached: CachedPack): Running {
   return { assignment, cached, config: effectiveConfig(cached.pack, assignment.config) };
 }
 
-function desiredSensors({ cached, config }: Running): readonly DesiredSensor[] {
+function desiredSensors({ assignment, cached, config }: Running): readonly DesiredSensor[] {
   const { pack, folder, codeDigest } = cached;
   return pack.sensors
     .filter(({ enabled }) => enabled)
@@ -214,5 +229,6 @@ function desiredSensors({ cached, config }: Running): readonly DesiredSensor[] {
       packFolder: folder,
       codeDigest,
       config,
+      fingerprint: assignment.fingerprint ?? null,
     }));
 }

@@ -30,6 +30,8 @@ export interface DesiredSensor {
   readonly codeDigest: string;
   /** The pack's effective configuration. */
   readonly config: JsonObject;
+  /** Of the assignment that says so; told with the sensor's state. */
+  readonly fingerprint: string | null;
 }
 
 /** What every sensor process of an agent needs. */
@@ -102,7 +104,11 @@ export class SensorProcess {
   /** The next life is of `desired`; with `isRestart` it begins as soon as the present one has ended. */
   replace(desired: DesiredSensor, isRestart: boolean): void {
     this.#desired = desired;
-    if (!isRestart) return;
+    if (!isRestart) {
+      // The present life fits the new assignment as it fitted the old one.
+      if (this.#status.fingerprint !== desired.fingerprint) this.#tell(this.#status);
+      return;
+    }
     this.#isReplaced = true;
     this.#endLife();
     this.#wake();
@@ -212,10 +218,16 @@ export class SensorProcess {
     this.#life?.stop(graceMs, killMs);
   }
 
+  #tell(status: SensorStatus): void {
+    // While a life is to be replaced, what it does is still done under the assignment before.
+    const { fingerprint } = this.#isReplaced ? this.#status : this.#desired;
+    this.#status = { ...status, fingerprint };
+    this.#options.report(this.#status, this.#crashes);
+  }
+
   #become(state: SensorState, error: string | null): void {
     const pid = state === "running" ? (this.#life?.pid ?? null) : null;
-    this.#status = this.#statusNow(state, error, this.#status.restarts, pid);
-    this.#options.report(this.#status, this.#crashes);
+    this.#tell(this.#statusNow(state, error, this.#status.restarts, pid));
     if (state === "running" || state === "stopped")
       this.#log.info(`sensor ${state}`, { pid: pid ?? undefined });
   }
@@ -227,6 +239,7 @@ export class SensorProcess {
     pid: number | null = null,
   ): SensorStatus {
     const since = timestamp(this.#options.clock.now());
-    return { sensor: this.#sensor, state, pid, restarts, last_error: error, since };
+    const { fingerprint } = this.#desired;
+    return { sensor: this.#sensor, state, pid, restarts, last_error: error, since, fingerprint };
   }
 }

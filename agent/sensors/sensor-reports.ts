@@ -18,6 +18,8 @@ export interface SensorStatus {
   readonly last_error: string | null;
   /** RFC 3339: since when it is in this state. */
   readonly since: string;
+  /** Of the assignment that its present life, or the next one, is under. */
+  readonly fingerprint: string | null;
 }
 
 export interface SensorReportsOptions {

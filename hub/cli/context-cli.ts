@@ -20,6 +20,8 @@ export interface Globals {
 export interface CliContext {
   readonly io: CliIo;
   globals(command: Command): Globals;
+  /** Seconds of a `--wait` on the command line: for a command that can wait for what it began. `null`: it need not. */
+  waits(command: Command): number | null;
   /** The client for this command's hub. From here on Ctrl-C ends the command with 130. */
   api(command: Command): ApiClient;
   /** One record: JSON with --json, else YAML, which people read well. `short` is what people see of it. */
@@ -48,6 +50,8 @@ export function createContext(io: CliIo): CliContext {
   return {
     io,
     globals,
+    waits: (command) =>
+      command.getOptionValueSourceWithGlobals("wait") === "cli" ? globals(command).wait : null,
     api: (command) => {
       io.exitOnInterrupt();
       const given = globals(command);

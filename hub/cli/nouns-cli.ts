@@ -1,5 +1,5 @@
 /** The nouns of `petrel`. Their commands are loaded when they are asked for, so that a start costs little. */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { CliIo } from "../../shared/cli/cli-io.ts";
 import { createProgram, wholeNumber, withExample } from "../../shared/cli/program-cli.ts";
 import { version } from "../../shared/version.ts";
@@ -141,7 +141,15 @@ export function createPetrel(io: CliIo): Command & { loadAll(): Promise<void> } 
     .option("--api <url>", "the hub's API (or PETREL_API)")
     .option("--api-key <key>", "its key (or PETREL_API_KEY)")
     .option("--data <folder>", "the data folder of a hub on this machine (or PETREL_DATA)")
-    .option("--wait <seconds>", "how long to wait for a hub that is starting", wholeNumber(0, 3600), 10)
+    .addOption(
+      new Option(
+        "--wait [seconds]",
+        "how long to wait for a hub that is starting; some commands wait so long for what they began (60 s by itself)",
+      )
+        .preset("60")
+        .argParser(wholeNumber(0, 3600))
+        .default(10),
+    )
     .option("--json", "print JSON");
   withExample(program, 'petrel run core.local "uptime"', "petrel rule list --json");
   const context = createContext(io);

@@ -20,6 +20,7 @@ import { fileChangeRoutes } from "./routes/file-changes-http.ts";
 import { gapRoutes } from "./routes/gaps-http.ts";
 import { hubRoutes } from "./routes/hub-http.ts";
 import { openapiRoute } from "./routes/openapi-http.ts";
+import { packPlacementRoutes } from "./routes/pack-placement-http.ts";
 import { packRoutes } from "./routes/packs-http.ts";
 import { ruleRoutes } from "./routes/rules-http.ts";
 import { sensorRoutes } from "./routes/sensors-http.ts";
@@ -157,6 +158,7 @@ export function createApi({ store, operations, readBlob, apiKeys, logger }: ApiO
   fileChangeRoutes(api, parts);
   gapRoutes(api, parts);
   packRoutes(api, parts);
+  packPlacementRoutes(api, parts);
   ruleRoutes(api, parts);
   sensorRoutes(api, parts);
   triggerInstanceRoutes(api, parts);

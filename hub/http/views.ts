@@ -1,11 +1,13 @@
 /** Records as the API shows them: flat where StackStorm's are flat, secrets masked. */
 import type { ErrorReport } from "../../shared/errors.ts";
 import type { JsonObject } from "../../shared/json.ts";
-import type { SensorRecord } from "../../shared/model/agent.ts";
+import type { AgentRecord, SensorRecord } from "../../shared/model/agent.ts";
 import type { Execution } from "../../shared/model/execution.ts";
-import type { PackRecord } from "../../shared/model/pack.ts";
+import type { ConfigLayer, PackRecord } from "../../shared/model/pack.ts";
 import type { RuleDefinition, RuleRecord } from "../../shared/model/rule.ts";
+import { effectiveConfig } from "../../shared/packs/config.ts";
 import { type Catalogue, schemasOf } from "../packs/catalogue.ts";
+import { configFor } from "../packs/layers.ts";
 import { maskConfig, maskParameters, maskRuleParameters } from "./secrets.ts";
 
 export function executionView(catalogue: Catalogue, execution: Execution): Execution {
@@ -73,19 +75,29 @@ export function packView(record: PackRecord): PackView {
 
 export interface PackConfigView {
   readonly pack: string;
-  /** The operator's layer. */
+  /** What the operator configures for all agents. */
   readonly config: JsonObject;
-  /** What sensors and actions get: the schema's defaults, the pack's own file, the operator's layer. */
+  /** Over it, for agents with certain labels, in the order they were made. */
+  readonly layers: readonly ConfigLayer[];
+  /** Whose effective configuration it is; `null`: of an agent that no layer is for. */
+  readonly agent: string | null;
+  /** What sensors and actions get: the schema's defaults, the pack's own file, the operator's layers. */
   readonly effective: JsonObject;
   readonly schema: PackRecord["pack"]["config_schema"];
 }
 
-export function packConfigView(record: PackRecord, effective: JsonObject): PackConfigView {
+export function packConfigView(
+  record: PackRecord,
+  agent: Pick<AgentRecord, "id" | "labels"> | null = null,
+): PackConfigView {
   const schema = record.pack.config_schema;
+  const config = agent === null ? record.config : configFor(record, agent.labels);
   return {
     pack: record.ref,
     config: maskConfig(schema, record.config),
-    effective: maskConfig(schema, effective),
+    layers: record.layers.map((layer) => ({ ...layer, config: maskConfig(schema, layer.config) })),
+    agent: agent?.id ?? null,
+    effective: maskConfig(schema, effectiveConfig(record.pack, config)),
     schema,
   };
 }

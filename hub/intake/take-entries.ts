@@ -181,12 +181,21 @@ async function takeTrigger(entry: TriggerEntry, agent: AgentRecord, context: Tak
 }
 
 function sensorEffect(entry: SensorEventEntry, agent: string): Effect {
-  const { sensor, state, pid, restarts, last_error } = entry;
-  return { type: "sensor", sensor: { agent, sensor, state, pid, restarts, last_error, since: entry.at } };
+  const { sensor, state, pid, restarts, last_error, fingerprint, problem } = entry;
+  return {
+    type: "sensor",
+    sensor: {
+      ...{ agent, sensor, state, pid, restarts, last_error, since: entry.at },
+      ...(fingerprint !== undefined && { fingerprint }),
+      ...(problem !== undefined && { problem }),
+    },
+  };
 }
 
 function applyInventory(agent: AgentRecord, entry: InventoryEntry): AgentRecord {
-  const reported = { ...agent, reported_labels: entry.labels };
+  // An agent that was set back to an older version says nothing of them any more.
+  const { fingerprints: _, ...before } = agent;
+  const reported = { ...before, reported_labels: entry.labels };
   return {
     ...reported,
     labels: effectiveLabels(reported),
@@ -194,6 +203,7 @@ function applyInventory(agent: AgentRecord, entry: InventoryEntry): AgentRecord 
     version: entry.version,
     packs: entry.packs,
     runners: entry.runners,
+    ...(entry.fingerprints !== undefined && { fingerprints: entry.fingerprints }),
   };
 }
 

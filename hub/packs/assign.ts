@@ -2,8 +2,9 @@
 import { createHash } from "node:crypto";
 import type { JsonObject } from "../../shared/json.ts";
 import type { AgentRecord } from "../../shared/model/agent.ts";
-import type { PackRecord } from "../../shared/model/pack.ts";
+import type { LabelSelector, PackRecord } from "../../shared/model/pack.ts";
 import { hasLabels } from "../executions/place.ts";
+import { configFor } from "./layers.ts";
 
 /** One thing to tell an agent: run this version with this configuration, or (`digest: null`) no longer. */
 export interface Assigned {
@@ -11,6 +12,8 @@ export interface Assigned {
   readonly digest: string | null;
   readonly size: number;
   readonly config: JsonObject;
+  /** Of version and configuration; an agent that is told to let go needs none. */
+  readonly fingerprint?: string;
 }
 
 /** What was said to an agent, by pack: a fingerprint of version and configuration. Bound to one incarnation of its store. */
@@ -24,15 +27,17 @@ export const nothingTold: Told = { incarnation: null, packs: {} };
 /** In place of a fingerprint, while the agent still reports a pack that it was told to let go. */
 const takenAway = "-";
 
-function fingerprint(pack: PackRecord): string {
-  return createHash("sha256")
-    .update(JSON.stringify([pack.digest, pack.config]))
-    .digest("hex");
+/** Names what an agent with these labels is to run: the pack's version, and its own configuration of it. */
+export function fingerprintFor(pack: PackRecord, labels: LabelSelector): string {
+  const named = { digest: pack.digest, config: configFor(pack, labels) };
+  return createHash("sha256").update(JSON.stringify(named)).digest("hex");
 }
 
-/** `null` assigns to nobody, `{}` to all. */
-export function isAssigned(pack: PackRecord, agent: Pick<AgentRecord, "labels">): boolean {
-  return pack.assigned_to !== null && hasLabels(agent.labels, pack.assigned_to);
+export function isAssigned(
+  pack: Pick<PackRecord, "assigned_to">,
+  { labels }: Pick<AgentRecord, "labels">,
+): boolean {
+  return pack.assigned_to.some((selector) => hasLabels(labels, selector));
 }
 
 /**
@@ -49,10 +54,11 @@ export function untold(
   const say: Assigned[] = [];
   for (const pack of packs) {
     if (!isAssigned(pack, agent)) continue;
-    const print = fingerprint(pack);
-    after.set(pack.ref, print);
-    if (before.get(pack.ref) !== print) {
-      say.push({ pack: pack.ref, digest: pack.digest, size: pack.size, config: pack.config });
+    const fingerprint = fingerprintFor(pack, agent.labels);
+    after.set(pack.ref, fingerprint);
+    if (before.get(pack.ref) !== fingerprint) {
+      const config = configFor(pack, agent.labels);
+      say.push({ pack: pack.ref, digest: pack.digest, size: pack.size, config, fingerprint });
     }
   }
   // Also what it was told by somebody that this hub does not remember: itself, before it was restored from a backup.

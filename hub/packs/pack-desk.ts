@@ -3,13 +3,14 @@ import { timestamp } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import type { JsonObject } from "../../shared/json.ts";
 import type { Logger } from "../../shared/log.ts";
-import type { PackRecord } from "../../shared/model/pack.ts";
-import { effectiveConfig } from "../../shared/packs/config.ts";
-import { configProblems } from "../../shared/packs/config-problems.ts";
+import type { LabelSelector, PackRecord, ParameterSchemas } from "../../shared/model/pack.ts";
 import type { PackFile } from "../../shared/packs/pack-file.ts";
 import { formatProblem } from "../../shared/problem.ts";
 import type { Store } from "../store/store.ts";
-import { assignableProblems, invalidPack, prepareRegistration } from "./registration.ts";
+import { builtIn } from "./built-in.ts";
+import { layeredProblems } from "./check-config.ts";
+import { type AssignTo, assigned, layerOf, withLayer } from "./layers.ts";
+import { invalidPack, prepareRegistration } from "./registration.ts";
 import type { Telling } from "./telling.ts";
 
 export interface PackDeskOptions {
@@ -17,8 +18,8 @@ export interface PackDeskOptions {
   readonly telling: Pick<Telling, "tellAll">;
   /** Keeps packed contents by digest; resolves once on disk. */
   readonly keepContents: (bytes: Uint8Array) => Promise<unknown>;
-  /** What a pack registered for the first time is assigned to: `{}` all agents, `null` none. */
-  readonly assignTo: Readonly<Record<string, string>> | null;
+  /** What a pack registered for the first time is assigned to. */
+  readonly assignTo: readonly LabelSelector[];
   readonly now: () => number;
   readonly log: Logger;
 }
@@ -28,8 +29,15 @@ export interface RegisterOptions {
   /** The operator's layer; `undefined` keeps what was there. */
   readonly config?: JsonObject | undefined;
   /** For a pack registered for the first time; by default as this hub does with every pack. */
-  readonly assignTo?: Readonly<Record<string, string>> | null;
+  readonly assignTo?: readonly LabelSelector[];
+  /** It belongs to the program: a configuration it refuses must not keep the hub from starting. */
+  readonly isBuiltIn?: boolean;
 }
+
+/**
+ * Makes the new layer of the one before. `null` removes it. Called again when another change came in between.
+ */
+export type ConfigEdit = (before: JsonObject, schema: ParameterSchemas) => JsonObject | null;
 
 const attempts = 10;
 
@@ -43,7 +51,7 @@ export class PackDesk {
   /** Contents first, then the record with its rules in one batch, then the agents; a crash in between is made up for. */
   async register(
     files: readonly PackFile[],
-    { folder, config, assignTo = this.#options.assignTo }: RegisterOptions = {},
+    { folder, config, assignTo = this.#options.assignTo, isBuiltIn = false }: RegisterOptions = {},
   ): Promise<PackRecord> {
     const { store, telling, now, keepContents, log } = this.#options;
     for (let attempt = 0; attempt < attempts; attempt++) {
@@ -56,6 +64,7 @@ export class PackDesk {
         config,
         rules,
         assignTo,
+        mayStay: isBuiltIn && config === undefined,
         nowMs: now(),
         findBefore,
       });
@@ -72,20 +81,31 @@ export class PackDesk {
     throw busy("the pack");
   }
 
-  async configure(ref: string, config: JsonObject): Promise<PackRecord> {
+  /** `labels: null`: what all agents get. Throws PACK_CONFIG, PACK_INVALID, or what the pack itself has to say. */
+  async configure(ref: string, labels: LabelSelector | null, edit: ConfigEdit): Promise<PackRecord> {
+    return this.#change(ref, (before) => configured(before, labels, edit));
+  }
+
+  /** With `edit`, what is configured for the agents that `to` names, all or some, changes in the same step. */
+  async assign(ref: string, to: AssignTo, edit?: ConfigEdit): Promise<PackRecord> {
+    return this.#change(ref, (before) => {
+      const record = { ...before, assigned_to: assigned(before.assigned_to, to) };
+      if (edit === undefined) return record;
+      if (to === "none" || (typeof to === "object" && "remove" in to)) {
+        throw new PetrelError("PACK_CONFIG", "agents that are to let go of a pack need no configuration", {
+          hint: "leave the configuration out",
+        });
+      }
+      return configured(record, to === "all" ? null : to.add, edit);
+    });
+  }
+
+  async #change(ref: string, change: (before: PackRecord) => PackRecord): Promise<PackRecord> {
     const { store, telling, now } = this.#options;
     for (let attempt = 0; attempt < attempts; attempt++) {
       const before = await this.#known(ref);
-      const wrong = [
-        ...assignableProblems(config),
-        ...configProblems({
-          schema: before.pack.config_schema,
-          config: effectiveConfig(before.pack, config),
-          complete: true,
-        }),
-      ];
-      if (wrong.length > 0) throw invalidPack(wrong);
-      const record = { ...before, config, registered_at: timestamp(now()), rev: before.rev + 1 };
+      const changed = change(before);
+      const record = { ...changed, registered_at: timestamp(now()), rev: before.rev + 1 };
       if (!(await store.putPack(record, before.rev, [], []))) continue;
       await telling.tellAll();
       return record;
@@ -98,9 +118,9 @@ export class PackDesk {
     const { store, telling } = this.#options;
     for (let attempt = 0; attempt < attempts; attempt++) {
       const before = await this.#known(ref);
-      if (ref === "core") {
-        throw new PetrelError("PACK_REF", "pack core is built in and stays", {
-          hint: "disable what you do not want by rules",
+      if (builtIn.some(({ name }) => name === ref)) {
+        throw new PetrelError("PACK_REF", `pack ${ref} is built in and stays`, {
+          hint: `no agent needs to run it: petrel pack assign ${ref} --none`,
         });
       }
       if (!(await store.removePack(ref, before.rev))) continue;
@@ -115,6 +135,18 @@ export class PackDesk {
     if (record !== null) return record;
     throw new PetrelError("NOT_FOUND", `no pack is called ${ref}`, { hint: "`petrel pack list` shows all" });
   }
+}
+
+function configured(before: PackRecord, labels: LabelSelector | null, edit: ConfigEdit): PackRecord {
+  const layer = labels === null ? before.config : (layerOf(before.layers, labels)?.config ?? {});
+  const config = edit(layer, before.pack.config_schema);
+  const record =
+    labels === null
+      ? { ...before, config: config ?? {} }
+      : { ...before, layers: withLayer(before.layers, labels, config) };
+  const wrong = layeredProblems(before.pack, record, true);
+  if (wrong.length > 0) throw invalidPack(wrong, "configuration");
+  return record;
 }
 
 const busy = (what: string) =>

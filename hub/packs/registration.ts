@@ -2,15 +2,13 @@
 import { timestamp } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import type { JsonObject } from "../../shared/json.ts";
-import type { PackRecord } from "../../shared/model/pack.ts";
+import type { LabelSelector, PackRecord } from "../../shared/model/pack.ts";
 import type { RuleRecord } from "../../shared/model/rule.ts";
-import { effectiveConfig } from "../../shared/packs/config.ts";
-import { configProblems } from "../../shared/packs/config-problems.ts";
 import { packContents } from "../../shared/packs/contents.ts";
 import type { PackFile } from "../../shared/packs/pack-file.ts";
 import { parsePack } from "../../shared/packs/parse-pack.ts";
 import { formatProblem, type Problem } from "../../shared/problem.ts";
-import { jsonProblem } from "../../shared/wire/plain-json.ts";
+import { layeredProblems } from "./check-config.ts";
 
 export interface Registration {
   readonly record: PackRecord;
@@ -31,7 +29,9 @@ export interface RegistrationInput {
   /** All rules as they are now. */
   readonly rules: readonly RuleRecord[];
   /** What a pack registered for the first time is assigned to. */
-  readonly assignTo: Readonly<Record<string, string>> | null;
+  readonly assignTo: readonly LabelSelector[];
+  /** A configuration that this version refuses is kept as it is, and told among the warnings. */
+  readonly mayStay?: boolean | undefined;
   readonly nowMs: number;
   /** How to find the version before, once the ref is known. */
   readonly findBefore: (ref: string) => PackRecord | null;
@@ -48,16 +48,10 @@ export function prepareRegistration(input: RegistrationInput): Registration {
   const ref = pack.manifest.ref;
   const before = input.findBefore(ref);
   const config = input.config ?? before?.config ?? {};
+  const layers = before?.layers ?? [];
   // Required values may come later, by `pack config`: until then the sensor says what it misses.
-  const wrong = [
-    ...assignableProblems(config),
-    ...configProblems({
-      schema: pack.config_schema,
-      config: effectiveConfig(pack, config),
-      complete: false,
-    }),
-  ];
-  if (wrong.length > 0) throw invalidPack(wrong);
+  const wrong = layeredProblems(pack, { config, layers }, false);
+  if (wrong.length > 0 && input.mayStay !== true) throw invalidPack(wrong);
 
   const packed = packContents(input.files);
   const at = timestamp(input.nowMs);
@@ -69,6 +63,7 @@ export function prepareRegistration(input: RegistrationInput): Registration {
     registered_at: at,
     pack,
     config,
+    layers,
     assigned_to: before === null ? input.assignTo : before.assigned_to,
     rev: (before?.rev ?? 0) + 1,
   };
@@ -85,32 +80,14 @@ export function prepareRegistration(input: RegistrationInput): Registration {
   const removeRules = input.rules
     .filter(({ rule, source }) => source === "pack" && rule.pack === ref && !kept.has(rule.ref))
     .map(({ rule }) => rule.ref);
-  return { record, contents: packed.bytes, rules, removeRules, warnings: parsed.problems };
-}
-
-/** Bytes of the operator's layer: an assignment carries it in one entry. */
-const maxConfigBytes = 96 * 1024;
-
-/** What would keep a configuration from ever reaching an agent. */
-export function assignableProblems(config: JsonObject): readonly Problem[] {
-  const size = Buffer.byteLength(JSON.stringify(config));
-  const message =
-    jsonProblem(config) ?? (size > maxConfigBytes ? `it has ${size} bytes; at most ${maxConfigBytes}` : null);
-  if (message === null) return [];
-  const hint = "keep large values in files of the pack, and name them here";
-  return [
-    {
-      severity: "error",
-      code: "PACK_CONFIG",
-      message: `the configuration cannot be sent: ${message}`,
-      where: "config",
-      hint,
-    },
-  ];
+  return { record, contents: packed.bytes, rules, removeRules, warnings: [...parsed.problems, ...wrong] };
 }
 
 /** One error for many problems: each with its place and its mend, as `petrel pack check` prints them. */
-export function invalidPack(problems: readonly Problem[], what: "pack" | "rule" = "pack"): PetrelError {
+export function invalidPack(
+  problems: readonly Problem[],
+  what: "pack" | "rule" | "configuration" = "pack",
+): PetrelError {
   const errors = problems.filter((problem) => problem.severity === "error");
   const first = errors[0];
   if (errors.length === 1 && first !== undefined) {
@@ -120,10 +97,13 @@ export function invalidPack(problems: readonly Problem[], what: "pack" | "rule" 
   // One slip of the pen is often several errors to a parser: still it is no more than a file that does not parse.
   const isSyntax = errors.every(({ code }) => code === "YAML_SYNTAX");
   return new PetrelError(
-    isSyntax ? "YAML_SYNTAX" : what === "pack" ? "PACK_INVALID" : "RULE_INVALID",
+    isSyntax ? "YAML_SYNTAX" : what === "rule" ? "RULE_INVALID" : "PACK_INVALID",
     `the ${what} has ${errors.length} errors; nothing was changed\n${text}`,
     {
-      hint: `mend what each line says; \`petrel ${what === "pack" ? "pack check" : "rule test"}\` shows the same without a hub`,
+      hint:
+        what === "configuration"
+          ? "mend what each line says"
+          : `mend what each line says; \`petrel ${what === "pack" ? "pack check" : "rule test"}\` shows the same without a hub`,
     },
   );
 }

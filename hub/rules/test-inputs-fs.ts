@@ -91,7 +91,7 @@ export async function readActions(
     const config = effectiveConfig(pack, {});
     for (const definition of pack.actions) actions.set(definition.ref, { definition, config });
   };
-  for (const files of await readBuiltInPacks()) add(files, "core");
+  for (const { pack, files } of await readBuiltInPacks()) add(files, pack.name);
   for (const path of folder === null ? [] : await packFolders(folder)) add(await readPackFolder(path), path);
   return actions;
 }

@@ -1,11 +1,12 @@
 /** How databases of older formats become those of the newest. */
+import type { Json, JsonObject } from "../../shared/json.ts";
 import { fileChangedTrigger } from "../../shared/model/file-change.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
 import type { Migration } from "../../shared/storage/migrate-store.ts";
 import { fileChangeRows } from "./index-rows.ts";
 
 /** Raised when a change of the layout needs a migration. */
-export const storeFormat = 2;
+export const storeFormat = 3;
 
 /** Changes of files get rows by path, and those of changes that nobody has acknowledged. */
 const indexFileChanges: Migration = {
@@ -18,4 +19,15 @@ const indexFileChanges: Migration = {
   },
 };
 
-export const migrations: readonly Migration[] = [indexFileChanges];
+/** A pack was assigned to one selector, `null` meaning nobody, and had one configuration for all agents. */
+const layerPacks: Migration = {
+  from: 2,
+  change: (key, value) => {
+    if (!key.startsWith("k/")) return [];
+    const { assigned_to: before = null, ...record } = JSON.parse(value) as JsonObject;
+    const assigned_to: Json = before === null ? [] : Array.isArray(before) ? before : [before];
+    return [{ type: "put", key, value: JSON.stringify({ layers: [], ...record, assigned_to }) }];
+  },
+};
+
+export const migrations: readonly Migration[] = [indexFileChanges, layerPacks];

@@ -11,6 +11,10 @@ export interface SensorRecord {
   readonly restarts: number;
   readonly last_error: string | null;
   readonly since: string;
+  /** Of the assignment it runs under; absent when its agent does not say. */
+  readonly fingerprint?: string | null;
+  /** It runs, and not as configured: why. */
+  readonly problem?: string | null;
 }
 
 export interface AgentRecord {
@@ -32,6 +36,8 @@ export interface AgentRecord {
   readonly skew_ms: number | null;
   /** Packs it holds: ref to digest. */
   readonly packs: Readonly<Record<string, string>>;
+  /** Ref to the fingerprint of the assignment in use; absent when the agent does not say. */
+  readonly fingerprints?: Readonly<Record<string, string>>;
   readonly runners: readonly string[];
   /** Two machines have this id: it is sent nothing until somebody resolves it. */
   readonly conflict?: AgentConflict | null;

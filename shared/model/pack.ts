@@ -64,6 +64,15 @@ export interface Pack {
   readonly legacy_config: JsonObject;
 }
 
+/** Picks agents: those whose labels contain all of these; `{}` picks every agent. */
+export type LabelSelector = Readonly<Record<string, string>>;
+
+/** What an operator configures for some agents only. */
+export interface ConfigLayer {
+  readonly labels: LabelSelector;
+  readonly config: JsonObject;
+}
+
 /** A registered version on the hub. */
 export interface PackRecord {
   readonly ref: string;
@@ -73,9 +82,11 @@ export interface PackRecord {
   readonly size: number;
   readonly registered_at: string;
   readonly pack: Pack;
-  /** The operator's layer of configuration. */
+  /** What the operator configures for all agents. */
   readonly config: JsonObject;
-  /** Which agents run it: `null` none, `{}` all, otherwise those whose labels contain these. */
-  readonly assigned_to: Readonly<Record<string, string>> | null;
+  /** Over it, for agents with certain labels; one for each selector, in the order they were made. */
+  readonly layers: readonly ConfigLayer[];
+  /** Which agents run it: those that any of these picks. Empty: none. */
+  readonly assigned_to: readonly LabelSelector[];
   readonly rev: number;
 }

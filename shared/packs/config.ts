@@ -3,12 +3,12 @@ import { isObject, type Json, type JsonObject } from "../json.ts";
 import type { Pack, ParameterSchemas } from "../model/pack.ts";
 
 /** `upper` over `lower`: maps are merged key by key, everything else is replaced; null counts as not given. */
-function merge(lower: JsonObject, upper: JsonObject): JsonObject {
+export function overlaid(lower: JsonObject, upper: JsonObject): JsonObject {
   const merged = new Map<string, Json>(Object.entries(lower));
   for (const [key, value] of Object.entries(upper)) {
     const below = merged.get(key);
     if (value === null && below !== undefined) continue;
-    merged.set(key, isObject(value) && isObject(below) ? merge(below as JsonObject, value) : value);
+    merged.set(key, isObject(value) && isObject(below) ? overlaid(below as JsonObject, value) : value);
   }
   return Object.fromEntries(merged);
 }
@@ -34,5 +34,5 @@ export function effectiveConfig(
   pack: Pick<Pack, "config_schema" | "legacy_config">,
   operator: JsonObject,
 ): JsonObject {
-  return withDefaults(pack.config_schema, merge(pack.legacy_config, operator));
+  return withDefaults(pack.config_schema, overlaid(pack.legacy_config, operator));
 }

@@ -58,6 +58,10 @@ export interface SensorEventEntry extends EntryBase {
   readonly pid: number | null;
   readonly restarts: number;
   readonly last_error: string | null;
+  /** Of the assignment that this life of the sensor was started with, or goes on under. */
+  readonly fingerprint?: string | null;
+  /** It runs, and not as configured: why. */
+  readonly problem?: string | null;
 }
 
 /** Entries that can no longer be had: a hole the sender or receiver could not fill. */
@@ -80,6 +84,8 @@ export interface InventoryEntry extends EntryBase {
   readonly runners: readonly string[];
   /** Pack ref to digest. */
   readonly packs: Readonly<Record<string, string>>;
+  /** Pack ref to the fingerprint of the assignment that is in use. */
+  readonly fingerprints?: Readonly<Record<string, string>>;
 }
 
 /** Takes the place of entries `from` to `to` that lost their sense; it occupies all of their numbers. */
@@ -139,6 +145,8 @@ export interface AssignmentEntry extends EntryBase {
   /** Bytes of the packed contents. */
   readonly size: number;
   readonly config: JsonObject;
+  /** Names version and configuration; the agent repeats it in what it says of them. */
+  readonly fingerprint?: string;
 }
 
 export type DownEntry = ActionRequestEntry | ControlEntry | AssignmentEntry | VoidEntry;

@@ -87,24 +87,33 @@ export const upEntrySchemas: SchemasOf = {
     },
     ["result", "result_blob", "reason", "started_at", "ended_at", "action", "trigger_instance"],
   ),
-  "sensor-event": entry({
-    sensor: ref,
-    state: { enum: ["starting", "running", "backing-off", "failed", "stopped"] },
-    pid: nullable(count),
-    restarts: count,
-    last_error: nullable(reason),
-  }),
+  "sensor-event": entry(
+    {
+      sensor: ref,
+      state: { enum: ["starting", "running", "backing-off", "failed", "stopped"] },
+      pid: nullable(count),
+      restarts: count,
+      last_error: nullable(reason),
+      fingerprint: nullable(text(128)),
+      problem: nullable(reason),
+    },
+    ["fingerprint", "problem"],
+  ),
   "link-gap": entry({ direction: { enum: ["up", "down"] }, epoch: id, from: count, to: count, reason }, [
     "direction",
   ]),
-  inventory: entry({
-    host: text(255),
-    version: text(64),
-    platform: text(128),
-    labels: mapOf(text(1_024), 1_024),
-    runners: list(text(64), 256),
-    packs: mapOf(text(128), 4_096),
-  }),
+  inventory: entry(
+    {
+      host: text(255),
+      version: text(64),
+      platform: text(128),
+      labels: mapOf(text(1_024), 1_024),
+      runners: list(text(64), 256),
+      packs: mapOf(text(128), 4_096),
+      fingerprints: mapOf(text(128), 4_096),
+    },
+    ["fingerprints"],
+  ),
   void: voided,
 };
 
@@ -133,7 +142,16 @@ export const downEntrySchemas: SchemasOf = {
   cancel: control,
   pause: control,
   resume: control,
-  assignment: entry({ pack: text(256), digest: nullable(text(128)), size: count, config: anyObject }),
+  assignment: entry(
+    {
+      pack: text(256),
+      digest: nullable(text(128)),
+      size: count,
+      config: anyObject,
+      fingerprint: text(128),
+    },
+    ["fingerprint"],
+  ),
   void: voided,
 };
 

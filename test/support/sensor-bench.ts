@@ -64,6 +64,7 @@ export async function writeSensor(packFolder: string, sensor: WrittenSensor): Pr
     triggerTypes: [seen],
     packFolder,
     codeDigest: String(++versions),
+    fingerprint: null,
     config,
   };
 }

@@ -133,7 +133,8 @@ export function aPackRecord(over: Partial<PackRecord> = {}): PackRecord {
       legacy_config: {},
     },
     config: { token: "hunter2" },
-    assigned_to: {},
+    layers: [],
+    assigned_to: [{}],
     rev: 1,
     ...over,
   };

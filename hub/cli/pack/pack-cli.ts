@@ -1,75 +1,21 @@
-/** `petrel pack create | check | register | list | get | config | remove` */
+/** `petrel pack create | check | register | list | get | remove`; what agents run of it: `pack-placement-cli.ts`. */
 import { basename, resolve } from "node:path";
 import type { Command } from "commander";
 import { CommandEnded, collect, withExample } from "../../../shared/cli/program-cli.ts";
 import { formatError, PetrelError } from "../../../shared/errors.ts";
-import { isObject, type Json, type JsonObject } from "../../../shared/json.ts";
 import { plainLines } from "../../../shared/plain-text.ts";
-import { problemError } from "../../../shared/problem.ts";
-import { readYaml } from "../../../shared/yaml/read-yaml.ts";
-import type { PackConfigView, PackView, RegisteredPack } from "../../http/views.ts";
+import type { PackView, RegisteredPack } from "../../http/views.ts";
 import type { CliContext } from "../context-cli.ts";
 import type { NounCommands } from "../nouns-cli.ts";
 
 import { ago } from "../relative-time.ts";
-import { readTextFile } from "../text-file-fs.ts";
 import { asIs, getVerb, listVerb } from "../verbs-cli.ts";
+import { readConfigFile } from "./config-file-fs.ts";
+import { nested, readSettings } from "./config-words.ts";
+import { assignedText, placementVerbs } from "./pack-placement-cli.ts";
 
 const path = "/v1/packs";
 const at = (ref: string) => `${path}/${encodeURIComponent(ref)}`;
-
-interface ConfigOptions {
-  readonly set?: readonly string[];
-  readonly file?: string;
-}
-
-/** `path=value` words; a value is JSON where it reads as JSON, text otherwise. `null` removes the attribute. */
-function settings(words: readonly string[]): JsonObject {
-  const entries = words.map((word): [string, Json] => {
-    const [, name, text] = /^([^=]+)=(.*)$/s.exec(word) ?? [];
-    if (name === undefined || text === undefined) {
-      throw new PetrelError("CLI_USAGE", `--set '${word}' sets nothing`, {
-        hint: `write --set 'sensor.directories=["/etc"]'`,
-      });
-    }
-    try {
-      return [name, JSON.parse(text) as Json];
-    } catch {
-      return [name, text];
-    }
-  });
-  return Object.fromEntries(entries);
-}
-
-/** A configuration file: one YAML mapping. */
-function configFile(context: CliContext, file: string): JsonObject {
-  const { documents, problems } = readYaml(readTextFile(context.io.cwd, file), file);
-  const [problem] = problems.filter(({ severity }) => severity === "error");
-  if (problem) throw problemError(problem);
-  const value = documents[0]?.value ?? {};
-  if (documents.length <= 1 && isObject(value)) return value as JsonObject;
-  throw new PetrelError("PACK_CONFIG", "a configuration is one mapping of attributes", {
-    where: file,
-    hint: "write `attribute: value` lines",
-  });
-}
-
-/** `a.b=1` words as nested objects, for a pack that has no configuration yet. */
-function nested(changes: JsonObject): JsonObject {
-  const root: Record<string, Json> = {};
-  for (const [name, value] of Object.entries(changes)) {
-    const steps = name.split(".");
-    const last = steps.pop() ?? name;
-    let place = root;
-    for (const step of steps) {
-      const inner = Object.hasOwn(place, step) && isObject(place[step]) ? place[step] : {};
-      place[step] = inner as Json;
-      place = inner as Record<string, Json>;
-    }
-    place[last] = value;
-  }
-  return root;
-}
 
 /** What works with a pack's folder alone. */
 function offlineVerbs(noun: Command, context: CliContext): void {
@@ -112,8 +58,8 @@ function registerVerb(noun: Command, context: CliContext): void {
   ).action(async (folder: string, options: { config?: string; set?: readonly string[] }, self: Command) => {
     const { readPackFolder } = await import("../../../shared/packs/read-pack-fs.ts");
     const files = await readPackFolder(resolve(context.io.cwd, folder));
-    const changes = options.set === undefined ? undefined : settings(options.set);
-    const base = options.config === undefined ? undefined : configFile(context, options.config);
+    const changes = options.set === undefined ? undefined : readSettings(options.set);
+    const base = options.config === undefined ? undefined : readConfigFile(context.io.cwd, options.config);
     const config =
       base === undefined && changes === undefined ? undefined : { ...base, ...nested(changes ?? {}) };
     const body = {
@@ -139,35 +85,6 @@ function registerVerb(noun: Command, context: CliContext): void {
   });
 }
 
-function configVerb(noun: Command, context: CliContext): void {
-  withExample(
-    noun
-      .command("config <ref>")
-      .description("show a pack's configuration as its sensors and actions get it, or change it")
-      .option("--set <path=value>", "set one attribute, null removes it (repeatable)", collect)
-      .option("--file <file>", "replace the whole configuration by a YAML file"),
-    "petrel pack config mypack",
-    "petrel pack config mypack --set 'sensor.directories=[\"/srv/in\"]'",
-  ).action(async (ref: string, options: ConfigOptions, self: Command) => {
-    if (options.file !== undefined && options.set !== undefined) {
-      throw new PetrelError("CLI_USAGE", "--file and --set exclude each other");
-    }
-    const api = context.api(self);
-    const ask = () => {
-      if (options.file !== undefined) {
-        return api.ask<PackConfigView>("PUT", `${at(ref)}/config`, {
-          body: configFile(context, options.file),
-        });
-      }
-      if (options.set !== undefined) {
-        return api.ask<PackConfigView>("PATCH", `${at(ref)}/config`, { body: settings(options.set) });
-      }
-      return api.ask<PackConfigView>("GET", `${at(ref)}/config`);
-    };
-    await context.printRecord(self, (await ask()).effective);
-  });
-}
-
 export const packCommands: NounCommands = (noun, context) => {
   listVerb<PackView, PackView>(noun, context, {
     path,
@@ -178,6 +95,7 @@ export const packCommands: NounCommands = (noun, context) => {
       { header: "REF", value: (pack) => pack.ref },
       { header: "VERSION", value: (pack) => pack.version },
       { header: "REGISTERED", value: (pack, now) => ago(pack.registered_at, now) },
+      { header: "ASSIGNED TO", value: (pack) => assignedText(pack.assigned_to), cut: true },
       { header: "SENSORS", value: (pack) => pack.sensors.length },
       { header: "RULES", value: (pack) => pack.rules.length },
       { header: "ACTIONS", value: (pack) => pack.actions.length },
@@ -192,7 +110,7 @@ export const packCommands: NounCommands = (noun, context) => {
   });
   offlineVerbs(noun, context);
   registerVerb(noun, context);
-  configVerb(noun, context);
+  placementVerbs(noun, context);
   withExample(
     noun.command("remove <ref>").description("take a pack away from the hub and its agents"),
     "petrel pack remove mypack",

@@ -1,17 +1,13 @@
-/** Routes of packs and their configuration. */
+/** Routes of packs. */
 import type { FastifyInstance } from "fastify";
 import { errorReport } from "../../../shared/errors.ts";
 import type { JsonObject } from "../../../shared/json.ts";
-import type { PackRecord } from "../../../shared/model/pack.ts";
-import { effectiveConfig } from "../../../shared/packs/config.ts";
 import { packLimits } from "../../../shared/packs/contents.ts";
 import { problemError } from "../../../shared/problem.ts";
 import { openReferences } from "../../packs/catalogue.ts";
-import { setPaths } from "../config-paths.ts";
 import { sendList } from "../list-http.ts";
 import { listQuerySchema, pageOf } from "../list-query.ts";
-import { keepMasked } from "../secrets.ts";
-import { packConfigView, packView, type RegisteredPack } from "../views.ts";
+import { packView, type RegisteredPack } from "../views.ts";
 import { found, pathSchema, type RouteParts } from "./parts.ts";
 
 /** The largest pack as base64 in JSON, and room for its paths. */
@@ -48,9 +44,6 @@ const registerSchema = {
     config: { type: "object" },
   },
 } as const;
-
-const configView = (record: PackRecord) =>
-  packConfigView(record, effectiveConfig(record.pack, record.config));
 
 export function packRoutes(api: FastifyInstance, { store, operations, catalogues }: RouteParts): void {
   type ByRef = { Params: { ref: string } };
@@ -89,26 +82,6 @@ export function packRoutes(api: FastifyInstance, { store, operations, catalogues
     handler: async ({ params: { ref } }, reply) => {
       await operations.removePack(ref);
       return reply.code(204).send();
-    },
-  });
-  api.get<ByRef>("/v1/packs/:ref/config", {
-    schema: { params: pathSchema("ref") },
-    handler: async ({ params: { ref } }) => configView(found(await store.pack(ref), "pack", ref)),
-  });
-  api.put<ByRef & { Body: JsonObject }>("/v1/packs/:ref/config", {
-    schema: { params: pathSchema("ref"), body: { type: "object" } },
-    handler: async ({ params: { ref }, body }) => {
-      const record = found(await store.pack(ref), "pack", ref);
-      const config = keepMasked(record.pack.config_schema, body, record.config);
-      return configView(await operations.configurePack(ref, config));
-    },
-  });
-  // Changes single attributes (`sensor.directories`) here, where secrets are not masked.
-  api.patch<ByRef & { Body: JsonObject }>("/v1/packs/:ref/config", {
-    schema: { params: pathSchema("ref"), body: { type: "object", minProperties: 1 } },
-    handler: async ({ params: { ref }, body }) => {
-      const record = found(await store.pack(ref), "pack", ref);
-      return configView(await operations.configurePack(ref, setPaths(record.config, body)));
     },
   });
 }

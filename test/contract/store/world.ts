@@ -182,7 +182,8 @@ export function packRecord(over: Partial<PackRecord> = {}): PackRecord {
       legacy_config: {},
     },
     config: {},
-    assigned_to: null,
+    layers: [],
+    assigned_to: [],
     rev: 1,
     ...over,
   };

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, wr
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openLevelStore } from "../../../hub/store/level-store.ts";
+import { storeFormat } from "../../../hub/store/migrations.ts";
 import type { Execution } from "../../../shared/model/execution.ts";
 import { systemClock, systemRandom } from "../../../shared/system-process.ts";
 import { createAgent, createHub, type TestHub } from "../../support/fleet.ts";
@@ -37,7 +38,7 @@ test("a backup made while triggers stream in is whole, private, and restores to 
   const made = await runPetrel(["backup", folder, "--data", hub.data, "--json"]);
   expect(made).toMatchObject({ code: 0, stderr: "" });
   const { manifest } = JSON.parse(made.stdout);
-  expect(manifest).toMatchObject({ kind: "petrel-backup", format: 1, blobs_missing: [] });
+  expect(manifest).toMatchObject({ kind: "petrel-backup", format: storeFormat, blobs_missing: [] });
   expect(manifest.records).toBeGreaterThan(100);
   expect(manifest.blobs).toBeGreaterThan(1);
   expect(JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8"))).toEqual(manifest);

@@ -5,11 +5,13 @@ import { DatabaseSync } from "node:sqlite";
 import { ClassicLevel } from "classic-level";
 import { expect, onTestFinished, test } from "vitest";
 import { openLevelStore } from "../../../hub/store/level-store.ts";
+import { storeFormat } from "../../../hub/store/migrations.ts";
 import { openSqliteStore } from "../../../hub/store/sqlite/sqlite-store.ts";
 import type { Store } from "../../../hub/store/store.ts";
 import { silentLogger } from "../../../shared/log.ts";
 import { claimed, id, instance, take } from "../../contract/store/world.ts";
 import { noon } from "../../support/records.ts";
+import { aPackRecord } from "../../support/start-api.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
 const parts = {
@@ -73,8 +75,29 @@ test("SQLite: the same, in the transaction that opens the file", async () => {
   expect(store.incarnation).toBe(first.incarnation);
   await expectIndexed(store);
   const other = new DatabaseSync(file);
-  expect(other.prepare("SELECT value FROM records WHERE key = '~format'").get()).toEqual({ value: "2" });
+  expect(other.prepare("SELECT value FROM records WHERE key = '~format'").get()).toEqual({
+    value: String(storeFormat),
+  });
   other.prepare("UPDATE records SET value = '0' WHERE key = '~format'").run();
   other.close();
   await expect(openSqliteStore({ ...parts, file })).rejects.toMatchObject({ code: "STORE_FORMAT" });
+});
+
+test.each([
+  ["nobody", null, []],
+  ["all agents", {}, [{}]],
+  ["some agents", { role: "web" }, [{ role: "web" }]],
+])("a pack that was assigned to %s still is, and has no layers", async (_, before, after) => {
+  const folder = join(await tempFolder("migration"), "store");
+  const first = await openLevelStore({ ...parts, folder });
+  await first.putPack(aPackRecord(), null, [], []);
+  await first.close();
+  const level = new ClassicLevel<string, string>(folder);
+  const { layers: _layers, ...record } = aPackRecord();
+  await level.put("k/mypack", JSON.stringify({ ...record, assigned_to: before }));
+  await level.put("~format", "2");
+  await level.close();
+  const store = await openLevelStore({ ...parts, folder });
+  onTestFinished(() => store.close());
+  expect(await store.pack("mypack")).toEqual({ ...aPackRecord(), assigned_to: after });
 });

@@ -33,6 +33,7 @@ function sensorOf(pack: Pack, packFolder: string, config: JsonObject, pollInterv
     triggerTypes: pack.trigger_types,
     packFolder,
     codeDigest: "1",
+    fingerprint: null,
     config: effectiveConfig(pack, config),
   };
 }

@@ -26,7 +26,7 @@ async function start(store: Store) {
   const common = { store, timers: systemTimers, jitter: systemJitter, log: silentLogger, now: Date.now };
   const registry = await openAgentRegistry(common);
   const telling = new Telling({ ...common, registry, newId: ulidSource(systemClock, systemRandom) });
-  const packs = new PackDesk({ ...common, telling, keepContents: async () => {}, assignTo: {} });
+  const packs = new PackDesk({ ...common, telling, keepContents: async () => {}, assignTo: [{}] });
   onTestFinished(async () => {
     await telling.close();
     await registry.close();
@@ -77,7 +77,7 @@ it("an agent that gets other labels is told what they assign to it", async () =>
   const { store } = await failingStore();
   await store.putAgent(anAgent({ id: "web-1" }), null);
   const { packs, registry, telling, said } = await start(store);
-  await packs.register(packFiles("one"), { assignTo: { role: "web" } });
+  await packs.register(packFiles("one"), { assignTo: [{ role: "web" }] });
   expect(await said("web-1")).toEqual([]);
   await registry.update("web-1", (known) =>
     known === null ? null : { ...known, labels: { role: "web" }, rev: known.rev + 1 },
@@ -98,7 +98,7 @@ it.each([
   await expect(packs.register(packFiles("one"), { config })).rejects.toMatchObject(refused);
   expect(await store.packs()).toEqual([]);
   await packs.register(packFiles("one"));
-  await expect(packs.configure("one", config)).rejects.toMatchObject(refused);
+  await expect(packs.configure("one", null, () => config)).rejects.toMatchObject(refused);
   expect((await store.pack("one"))?.config).toEqual({});
   expect(await said("web-1")).toEqual(["+one"]);
 });

@@ -11,6 +11,7 @@ const status = (state: SensorStatus["state"], restarts = 0): SensorStatus => ({
   pid: null,
   restarts,
   last_error: null,
+  fingerprint: null,
   since: "2026-01-01T00:00:00.000Z",
 });
 

@@ -30,7 +30,8 @@ function aPack(over: Partial<PackRecord> = {}): PackRecord {
       legacy_config: {},
     },
     config: {},
-    assigned_to: {},
+    layers: [],
+    assigned_to: [{}],
     rev: 1,
     ...over,
   };
@@ -39,7 +40,9 @@ function aPack(over: Partial<PackRecord> = {}): PackRecord {
 describe("assigning packs to an agent", () => {
   test("says each assigned pack once", () => {
     const first = untold(anAgent(), [aPack()], nothingTold);
-    expect(first.say).toEqual([{ pack: "mypack", digest: "sha256:aa", size: 10, config: {} }]);
+    expect(first.say).toEqual([
+      { pack: "mypack", digest: "sha256:aa", size: 10, config: {}, fingerprint: expect.any(String) },
+    ]);
     expect(untold(anAgent(), [aPack()], first.told).say).toEqual([]);
   });
 
@@ -53,7 +56,7 @@ describe("assigning packs to an agent", () => {
 
   test("takes away what is no longer assigned", () => {
     const { told } = untold(anAgent(), [aPack()], nothingTold);
-    const gone = untold(anAgent(), [aPack({ assigned_to: null })], told);
+    const gone = untold(anAgent(), [aPack({ assigned_to: [] })], told);
     expect(gone.say).toEqual([{ pack: "mypack", digest: null, size: 0, config: {} }]);
     expect(untold(anAgent(), [], gone.told).say).toEqual([]);
   });
@@ -76,7 +79,7 @@ describe("assigning packs to an agent", () => {
   });
 
   test("follows labels", () => {
-    const pack = aPack({ assigned_to: { role: "web" } });
+    const pack = aPack({ assigned_to: [{ role: "web" }] });
     expect(untold(anAgent({ labels: { role: "db" } }), [pack], nothingTold).say).toEqual([]);
     expect(untold(anAgent({ labels: { role: "web", zone: "a" } }), [pack], nothingTold).say).toHaveLength(1);
   });
