@@ -42,7 +42,7 @@ import { RunDesk } from "./executions/run-desk.ts";
 import { createShrinker } from "./executions/shrink.ts";
 import { HubWatch } from "./figures/figures.ts";
 import { Tally } from "./figures/tally.ts";
-import { createFileDesk } from "./files/file-desk.ts";
+import { openFileDesk } from "./files/file-desk.ts";
 import { startHousekeeping } from "./housekeeping.ts";
 import { apiKeyOf, writeApiFile } from "./http/api-file-fs.ts";
 import { listenApi } from "./http/listen-http.ts";
@@ -52,7 +52,7 @@ import { createIntakeBudget } from "./intake/credit.ts";
 import { createIntakeJournal } from "./intake/intake-journal.ts";
 import { openIntakeRecords } from "./intake/intake-journal-fs.ts";
 import { LetterDesk } from "./intake/letter-desk.ts";
-import { takeContexts } from "./intake/take-context.ts";
+import { requireContext, takeContexts } from "./intake/take-context.ts";
 import { startJobRunner } from "./jobs/job-runner.ts";
 import { hubPointsOf } from "./kill-points.ts";
 import type { HubOperations } from "./operations.ts";
@@ -156,7 +156,9 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     teardown.add("rules", () => rules.close());
     const { judge } = rules;
 
-    const contextOf = takeContexts({ ...base, judge, restoredAtMs });
+    const files = await openFileDesk(base);
+    teardown.add("changes of files", () => files.close());
+    const contextOf = takeContexts({ ...base, judge, restoredAtMs, expect: files.expect });
     const records = openIntakeRecords(options.data);
     teardown.add("intake records", () => records.close());
     const tally = new Tally();
@@ -214,12 +216,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
           claim,
           lost,
           budget: budget.of(agent),
-          context: async (nowMs) => {
-            const found = await contextOf(agent, nowMs);
-            if (found === null)
-              throw new PetrelError("AGENT_UNKNOWN", `agent ${agent} has said no hello yet`);
-            return found;
-          },
+          context: async (nowMs) => requireContext(agent, await contextOf(agent, nowMs)),
           taken: (effects) => {
             // Its labels may be others now.
             if (effects.some(({ type }) => type === "agent")) void telling.tell(agent);
@@ -299,7 +296,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       runs: new RunDesk({ ...base, registry, catalogue, resolve: rules.resolveRun, shrink }),
       rules: new RuleDesk({ ...base, catalogue }),
       backups,
-      files: createFileDesk(base),
+      files,
       letters: new LetterDesk({ store, context: (agent) => contextOf(agent, now()) }),
       judge,
       settled: rules.settled,

@@ -137,6 +137,9 @@ export function createOperations(options: OperationsOptions): HubOperations {
     retryDeadLetter: (id) => letters.retry(id),
     dropDeadLetter: (id) => letters.drop(id),
     acknowledgeChanges: (request) => files.acknowledge(request),
+    openWindow: (request) => files.openWindow(request),
+    closeWindow: (id, user) => files.closeWindow(id, user),
+    windows: (all) => files.windows(all),
     startBackup: (folder) => backups.start(folder),
     async backup(id) {
       const record = backups.get(id);

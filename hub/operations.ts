@@ -2,6 +2,7 @@
 import type { Json, JsonObject } from "../shared/json.ts";
 import type { HistogramFigures } from "../shared/metrics/histogram.ts";
 import type { AgentRecord } from "../shared/model/agent.ts";
+import type { ChangeWindow } from "../shared/model/change-window.ts";
 import type { Execution } from "../shared/model/execution.ts";
 import type { FileAck } from "../shared/model/file-change.ts";
 import type { LabelSelector, PackRecord } from "../shared/model/pack.ts";
@@ -10,7 +11,7 @@ import type { TriggerInstance } from "../shared/model/trigger.ts";
 import type { BackupRecord } from "./backup/backup-desk.ts";
 import type { TransportStats } from "./broker/transport.ts";
 import type { HubCounts, HubFigures, Top, TopQuery } from "./figures/figures.ts";
-import type { AckRequest } from "./files/file-desk.ts";
+import type { AckRequest, WindowRequest } from "./files/file-desk.ts";
 import type { AssignTo } from "./packs/layers.ts";
 import type { ConfigEdit } from "./packs/pack-desk.ts";
 
@@ -106,6 +107,10 @@ export interface HubOperations {
   dropDeadLetter(id: string): Promise<void>;
   /** That people have seen changes of files; see `FileDesk`. */
   acknowledgeChanges(request: AckRequest): Promise<readonly FileAck[]>;
+  openWindow(request: WindowRequest): Promise<ChangeWindow>;
+  closeWindow(id: string, user: string): Promise<ChangeWindow>;
+  /** In the order of their opening; without `all` those that are open. */
+  windows(all: boolean): readonly ChangeWindow[];
   /** Begins a backup into a folder on the hub's host; resolves once it is under way. */
   startBackup(folder: string): Promise<BackupRecord>;
   /** How far it is; NOT_FOUND. */

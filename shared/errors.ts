@@ -60,6 +60,7 @@ export const catalogue = {
   // watching
   WATCH_CONFIG: { status: 400, exit: 2, text: "The configuration of pack `watch` is wrong." },
   WATCH_GLOB: { status: 400, exit: 2, text: "A pattern of paths cannot be used." },
+  WINDOW_INVALID: { status: 400, exit: 2, text: "A window for expected changes cannot be opened like this." },
   WATCH_PROFILE: { status: 400, exit: 2, text: "There is no ready-made selection of this name." },
   PACK_DUPLICATE: { status: 400, exit: 2, text: "Two files of a pack define the same thing." },
   PACK_TOO_LARGE: { status: 400, exit: 2, text: "A pack exceeds the size or count limits." },

@@ -64,6 +64,12 @@ const nouns: readonly Noun[] = [
     load: async () => (await import("./file/file-cli.ts")).fileCommands,
   },
   {
+    name: "change",
+    description: "times in which changes of files are expected",
+    example: "petrel change list --all",
+    load: async () => (await import("./change/change-cli.ts")).changeCommands,
+  },
+  {
     name: "sensor",
     description: "what observes, and how it is doing",
     example: "petrel sensor list",

@@ -31,11 +31,17 @@ const lengths: Readonly<Record<string, number>> = {
   w: 604_800_000,
 };
 
-/** `24h`, `30m`, `7d` before now, or an RFC 3339 instant, as RFC 3339 in UTC; `null` when it is neither. */
-export function sinceInstant(text: string, nowMs: number): string | null {
+/** `45s`, `30m`, `24h`, `7d`, `2w` in milliseconds; `null` when it is no such text. */
+export function spanMs(text: string): number | null {
   const span = /^(\d{1,6})([smhdw])$/.exec(text);
   const length = lengths[span?.[2] ?? ""];
-  if (span && length !== undefined) return new Date(nowMs - Number(span[1]) * length).toISOString();
+  return span === null || length === undefined ? null : Number(span[1]) * length;
+}
+
+/** `24h`, `30m`, `7d` before now, or an RFC 3339 instant, as RFC 3339 in UTC; `null` when it is neither. */
+export function sinceInstant(text: string, nowMs: number): string | null {
+  const span = spanMs(text);
+  if (span !== null) return new Date(nowMs - span).toISOString();
   // A bare number would be read as a year.
   const at = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
   return Number.isNaN(at) ? null : new Date(at).toISOString();

@@ -19,11 +19,13 @@ export interface ChangeQuery {
   readonly via?: string | undefined;
   readonly status?: string | undefined;
   readonly severity?: string | undefined;
+  /** Only what fell into no window. */
+  readonly unexpected?: boolean | undefined;
 }
 
 /** Throws WATCH_GLOB. */
 export function changeSelector(query: ChangeQuery): (change: FileChange) => boolean {
-  const { labels, user, via, status, severity } = query;
+  const { labels, user, via, status, severity, unexpected } = query;
   const path = query.path === undefined ? null : compileGlob(query.path);
   const exe = query.exe === undefined ? null : compileGlob(query.exe);
   return ({ instance }) => {
@@ -35,6 +37,7 @@ export function changeSelector(query: ChangeQuery): (change: FileChange) => bool
       is(status, fields.status) &&
       is(via, fields.via) &&
       is(severity, fields.severity) &&
+      (unexpected !== true || fields.expected === undefined) &&
       (user === undefined || [actor.user, actor.login_user, actor.uid].some((one) => isUser(user, one))) &&
       (exe === null || fitsPath(exe, actor.exe)) &&
       (labels === undefined || hasLabels(instance.origin.labels, labels)) &&

@@ -33,6 +33,7 @@ function payloadOf(change: Change, catalogue: Catalogue): unknown {
       return { ref: change.ref, pack: change.pack === null ? null : packView(change.pack) };
     case "key":
     case "down":
+    case "window":
     case "reopened":
       return undefined;
   }

@@ -13,6 +13,7 @@ import { errorReply } from "./error-reply.ts";
 import { actionRoutes } from "./routes/actions-http.ts";
 import { agentRoutes } from "./routes/agents-http.ts";
 import { backupRoutes } from "./routes/backups-http.ts";
+import { changeWindowRoutes } from "./routes/change-windows-http.ts";
 import { deadLetterRoutes } from "./routes/dead-letters-http.ts";
 import { enforcementRoutes } from "./routes/enforcements-http.ts";
 import { executionRoutes } from "./routes/executions-http.ts";
@@ -155,6 +156,7 @@ export function createApi({ store, operations, readBlob, apiKeys, logger }: ApiO
   deadLetterRoutes(api, parts);
   enforcementRoutes(api, parts);
   executionRoutes(api, parts);
+  changeWindowRoutes(api, parts);
   fileChangeRoutes(api, parts);
   gapRoutes(api, parts);
   packRoutes(api, parts);

@@ -1,4 +1,5 @@
 /** What taking an agent's entries needs to know, read anew for each packet. */
+import { PetrelError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import type { Store } from "../store/store.ts";
@@ -6,6 +7,7 @@ import type { TakeContext } from "./take-entries.ts";
 
 export interface TakeContextOptions {
   readonly store: Store;
+  readonly expect: TakeContext["expect"];
   readonly judge: TakeContext["judge"];
   readonly newId: () => string;
   readonly log: Logger;
@@ -17,13 +19,13 @@ export interface TakeContextOptions {
 const mostExecutions = 1_000;
 
 /** `null` for an agent that has said no hello yet. */
-export function takeContexts({ store, judge, newId, log, restoredAtMs }: TakeContextOptions) {
+export function takeContexts({ store, expect, judge, newId, log, restoredAtMs }: TakeContextOptions) {
   return async (agent: string, nowMs: number): Promise<TakeContext | null> => {
     const record = await store.agent(agent);
     if (record === null) return null;
     const execution = (id: string) => store.execution(id);
     const count = (what: string) => log.debug("entry of no effect", { agent, what });
-    const taking = { agent: record, nowMs, newId, execution, judge, count };
+    const taking = { agent: record, nowMs, newId, execution, expect, judge, count };
     if (restoredAtMs === null) return taking;
     let open: Promise<readonly Execution[]> | null = null;
     return {
@@ -41,4 +43,10 @@ export function takeContexts({ store, judge, newId, log, restoredAtMs }: TakeCon
       },
     };
   };
+}
+
+/** The context of an agent that is connected. Throws AGENT_UNKNOWN. */
+export function requireContext(agent: string, found: TakeContext | null): TakeContext {
+  if (found !== null) return found;
+  throw new PetrelError("AGENT_UNKNOWN", `agent ${agent} has said no hello yet`);
 }

@@ -25,6 +25,8 @@ export interface TakeContext {
   /** A ULID for records that have no entry of their own. */
   readonly newId: () => string;
   readonly execution: (id: string) => Promise<Execution | null>;
+  /** A fresh instance with what was expected of it. */
+  readonly expect: (instance: TriggerInstance, skewMs: number) => TriggerInstance;
   /** Judges a fresh instance. */
   readonly judge: (instance: TriggerInstance, skewMs: number) => Promise<Outcome>;
   /** Only for a database that was restored from a backup. */
@@ -177,7 +179,7 @@ async function takeTrigger(entry: TriggerEntry, agent: AgentRecord, context: Tak
     re_emit_of: null,
     rule_set_version: null,
   };
-  return { type: "outcome", outcome: await context.judge(instance, skewMs) };
+  return { type: "outcome", outcome: await context.judge(context.expect(instance, skewMs), skewMs) };
 }
 
 function sensorEffect(entry: SensorEventEntry, agent: string): Effect {

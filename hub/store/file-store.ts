@@ -1,4 +1,5 @@
 /** Changes of files: finding them by path, and what people have acknowledged. */
+import type { ChangeWindow } from "../../shared/model/change-window.ts";
 import {
   changedPaths,
   type FileAck,
@@ -10,12 +11,15 @@ import type { TriggerInstance } from "../../shared/model/trigger.ts";
 import type { Draft } from "./draft.ts";
 import { type Family, familyOf } from "./history-record.ts";
 import { indexes } from "./index-rows.ts";
-import { keys, time } from "./keys.ts";
+import { keys, time, within } from "./keys.ts";
 import { listPage } from "./page-store.ts";
 import type { RecordWriter, Rows } from "./records.ts";
 import type { FileChangeFilter, Store } from "./store.ts";
 
-type FileStore = Pick<Store, "fileChange" | "fileChanges" | "acknowledge">;
+type FileStore = Pick<
+  Store,
+  "fileChange" | "fileChanges" | "acknowledge" | "changeWindows" | "putChangeWindow"
+>;
 
 export function createFileStore({
   database: { level },
@@ -58,6 +62,22 @@ export function createFileStore({
         weight: acks.length,
         reads: acks.flatMap(({ change }) => [keys.family(change), keys.ack(change)]),
         plan: (draft) => acknowledgeAll(draft, acks),
+      }),
+
+    changeWindows: async () =>
+      (await level.values(within("w/")).all()).map((text) => JSON.parse(text) as ChangeWindow),
+
+    putChangeWindow: (window, expectRev) =>
+      writer.submit({
+        source: "",
+        reads: [keys.window(window.id)],
+        plan: (draft) => {
+          const before = draft.get<ChangeWindow>(keys.window(window.id));
+          if ((before?.rev ?? null) !== expectRev) return false;
+          draft.put(keys.window(window.id), window);
+          draft.change({ type: "window", id: window.id, window });
+          return true;
+        },
       }),
   };
 }

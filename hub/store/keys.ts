@@ -7,6 +7,7 @@
  * | `it ig is/<value>/<place>`   | instances by trigger type, agent, status                                  |
  * | `ip/<agent>/<path>/<place>`  | changes of files by path                                                  |
  * | `iu/<place>`                 | changes of files that nobody has acknowledged; `y/<instance>` those of others |
+ * | `w/<id>`                     | windows in which changes of files are expected                            |
  * | `f/<instance>`               | family: place, enforcements, executions of an instance                    |
  * | `n/<id>`                     | enforcement; `nr ns/<value>/<id>` by rule, status                         |
  * | `e/<id>`                     | execution; `ea eg er es/<value>/<id>` by action, agent, rule, status      |
@@ -57,6 +58,7 @@ export const placeTurn = (place: string) => Number(place.slice(13));
 export const keys = {
   instance: (place: string) => `i/${place}`,
   family: (instance: string) => `f/${part(instance)}`,
+  window: (id: string) => `w/${part(id)}`,
   ack: (instance: string) => `y/${part(instance)}`,
   enforcement: (id: string) => `n/${part(id)}`,
   execution: (id: string) => `e/${part(id)}`,

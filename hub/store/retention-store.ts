@@ -1,5 +1,6 @@
 /** Finds what has outlived its time, a bounded piece in each call, and has it deleted. */
 import { encodeTime } from "../../shared/ids.ts";
+import { type ChangeWindow, windowEnd } from "../../shared/model/change-window.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
 import type { PackVersion } from "./content-store.ts";
@@ -138,6 +139,18 @@ export function createRetentionStore({
     if (rows.length === batch) await purgeGaps(before, batch, most);
   };
 
+  const purgeWindows = async (before: number, batch: number) => {
+    const rows = (await level.values(within("w/")).all()).map((text) => JSON.parse(text) as ChangeWindow);
+    const over = rows.filter((window) => windowEnd(window) < before).slice(0, batch);
+    if (over.length === 0) return;
+    await submit((draft) => {
+      for (const { id } of over) {
+        draft.remove(keys.window(id));
+        draft.change({ type: "window", id, window: null });
+      }
+    });
+  };
+
   /** Marks of epochs that their agents have long forgotten; some agents in each call. */
   const purgeMarks = async (before: number) => {
     const range = { ...within("m/"), ...(marksFrom !== "" && { gte: marksFrom }) };
@@ -195,6 +208,7 @@ export function createRetentionStore({
       await purgeLetters(before, batch, maxNotes);
       await purgeGaps(before, batch, maxNotes);
       await purgeMarks(before);
+      await purgeWindows(before, batch);
       await purgePackVersions(before);
       return sum(families, alone);
     },

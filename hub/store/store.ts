@@ -5,6 +5,7 @@
 import type { Json, JsonObject } from "../../shared/json.ts";
 import type { NumberedEntry } from "../../shared/link/ports.ts";
 import type { AgentRecord, SensorRecord } from "../../shared/model/agent.ts";
+import type { ChangeWindow } from "../../shared/model/change-window.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import type { FileAck, FileChange } from "../../shared/model/file-change.ts";
 import type { PackRecord } from "../../shared/model/pack.ts";
@@ -184,6 +185,8 @@ export type Change =
   | { readonly type: "pack"; readonly pack: PackRecord | null; readonly ref: string }
   /** A datastore key has this value now; `null`: it is gone. */
   | { readonly type: "key"; readonly scope: string; readonly name: string; readonly value: string | null }
+  /** A window for expected changes is like this now; `null`: it is gone. */
+  | { readonly type: "window"; readonly id: string; readonly window: ChangeWindow | null }
   /** Entries were added to this agent's down ledger. */
   | { readonly type: "down"; readonly agent: string }
   /**
@@ -196,7 +199,10 @@ export type Change =
 export type Written = boolean;
 
 export interface RetentionPolicy {
-  /** Instances, enforcements, executions, gaps, dead letters received before this (RFC 3339) may go, if final. */
+  /**
+   * Instances, enforcements, executions, gaps, dead letters received before this (RFC 3339) may go, if final; so may
+   * windows that ended before it.
+   */
   readonly before: string;
   /** At most this many trigger instances are kept; the oldest final ones go first. */
   readonly maxInstances: number;
@@ -300,6 +306,9 @@ export interface Store {
    * its first one. The id of a change that does not exist instead, when there is one.
    */
   acknowledge(acks: readonly FileAck[]): Promise<readonly FileAck[] | string>;
+  /** Windows for expected changes, in the order of their ids. */
+  changeWindows(): Promise<readonly ChangeWindow[]>;
+  putChangeWindow(window: ChangeWindow, expectRev: number | null): Promise<Written>;
   enforcement(id: string): Promise<Enforcement | null>;
   enforcements(filter: EnforcementFilter, page: Page): Promise<PageOf<Enforcement>>;
   deadLetters(page: Page): Promise<PageOf<DeadLetter>>;

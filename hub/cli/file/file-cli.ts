@@ -30,6 +30,7 @@ export const fileCommands: NounCommands = (noun, context) => {
       ["--via <name>", "only by this package manager: dpkg, rpm"],
       ["--status <status>", "created, modified, deleted, renamed, attributes or transient"],
       ["--severity <word>", "only of paths watched with this severity"],
+      ["--unexpected", "only what fell into no window (see `petrel change`)"],
       ["--unacknowledged", "only what nobody has acknowledged"],
     ],
     row: asIs,

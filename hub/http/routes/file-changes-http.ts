@@ -55,6 +55,7 @@ export function fileChangeRoutes(api: FastifyInstance, { store, operations }: Ro
     status: { enum: ["created", "modified", "deleted", "renamed", "attributes", "transient"] },
     severity: text,
     unacknowledged: { type: "boolean" },
+    unexpected: { type: "boolean" },
   };
   api.get<{ Querystring: ChangesQuery }>("/v1/file-changes", {
     schema: { querystring: listQuerySchema(filters, { since: true }) },

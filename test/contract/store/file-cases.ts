@@ -1,8 +1,9 @@
 /** Changes of files: their history by path, and acknowledgements, which stay and go with them. */
 import { describe, expect, it } from "vitest";
-import type { Effect, Store } from "../../../hub/store/store.ts";
+import type { Change, Effect, Store } from "../../../hub/store/store.ts";
 import { timestamp } from "../../../shared/clock.ts";
 import type { JsonObject } from "../../../shared/json.ts";
+import type { ChangeWindow } from "../../../shared/model/change-window.ts";
 import { type FileAck, fileChangedTrigger } from "../../../shared/model/file-change.ts";
 import type { TriggerInstance } from "../../../shared/model/trigger.ts";
 import { noon } from "../../support/records.ts";
@@ -177,6 +178,57 @@ export function fileCases(open: OpenStore): void {
         expect(idsOf(ofPath.items)).toEqual([id(2_000)]);
         expect(idsOf((await store.fileChanges({ unacknowledged: true }, all)).items)).toEqual([id(1)]);
       }
+    });
+  });
+
+  describe("windows for expected changes", () => {
+    const window = (n: number, over: Partial<ChangeWindow> = {}): ChangeWindow => ({
+      id: id(n),
+      labels: { role: "web" },
+      agent: null,
+      paths: ["/etc/**"],
+      reason: "ticket 1",
+      opened_by: "ann",
+      opened_at: timestamp(noon),
+      until: timestamp(noon + n),
+      closed_at: null,
+      closed_by: null,
+      rev: 1,
+      ...over,
+    });
+
+    it("are there in the order of their ids, and change only as whoever changes them knows them", async () => {
+      const world = await open();
+      const told: Change[] = [];
+      world.store.subscribeChanges((changes) => void told.push(...changes));
+      expect(await world.store.putChangeWindow(window(2), null)).toBe(true);
+      expect(await world.store.putChangeWindow(window(1), null)).toBe(true);
+      expect(await world.store.putChangeWindow(window(1, { reason: "another" }), null)).toBe(false);
+      const closed = window(1, { closed_at: timestamp(noon), closed_by: "bob", rev: 2 });
+      expect(await world.store.putChangeWindow(closed, 2)).toBe(false);
+      expect(await world.store.putChangeWindow(closed, 1)).toBe(true);
+      expect(told).toEqual([
+        { type: "window", id: id(2), window: window(2) },
+        { type: "window", id: id(1), window: window(1) },
+        { type: "window", id: id(1), window: closed },
+      ]);
+      for await (const store of nowAndReopened(world)) {
+        expect(await store.changeWindows()).toEqual([closed, window(2)]);
+      }
+    });
+
+    it("go when they ended before what history keeps, by the time they really ended", async () => {
+      const { store } = await open();
+      const closed = window(5_000, { closed_at: timestamp(noon + 10) });
+      for (const each of [window(10), window(2_000), closed]) await store.putChangeWindow(each, null);
+      const told: Change[] = [];
+      store.subscribeChanges((changes) => void told.push(...changes));
+      await store.purge({ before: timestamp(noon + 1_000), maxInstances: 1_000, batch: 100 });
+      expect(await store.changeWindows()).toEqual([window(2_000)]);
+      expect(told).toEqual([
+        { type: "window", id: id(10), window: null },
+        { type: "window", id: id(5_000), window: null },
+      ]);
     });
   });
 }

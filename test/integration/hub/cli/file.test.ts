@@ -1,23 +1,43 @@
 /** `petrel file …` over a real store: what people and programs see of changes of files. */
-import { expect, test } from "vitest";
-import { createFileDesk } from "../../../../hub/files/file-desk.ts";
+import { expect, onTestFinished, test } from "vitest";
+import { openFileDesk } from "../../../../hub/files/file-desk.ts";
+import type { Store } from "../../../../hub/store/store.ts";
 import type { JsonObject } from "../../../../shared/json.ts";
+import { silentLogger } from "../../../../shared/log.ts";
+import { systemTimers } from "../../../../shared/system-process.ts";
 import { aFileChange } from "../../../support/file-changes.ts";
+import { newId } from "../../../support/link-end.ts";
 import { noon } from "../../../support/records.ts";
 import { runPetrel } from "../../../support/run-petrel.ts";
 import { idOf, startApi, takeInstances } from "../../../support/start-api.ts";
 
+async function openDesk(store: Store) {
+  const desk = await openFileDesk({
+    store,
+    now: () => noon,
+    newId,
+    timers: systemTimers,
+    jitter: () => 0,
+    log: silentLogger,
+  });
+  onTestFinished(() => desk.close());
+  return desk;
+}
+
 async function hubWithChanges(payloads: readonly JsonObject[]) {
   const hub = await startApi({
-    acknowledgeChanges: (request) =>
-      createFileDesk({ store: hub.store, now: () => noon }).acknowledge(request),
+    acknowledgeChanges: (request) => desk.acknowledge(request),
+    openWindow: (request) => desk.openWindow(request),
+    closeWindow: (id, user) => desk.closeWindow(id, user),
+    windows: (all) => desk.windows(all),
   });
+  const desk = await openDesk(hub.store);
   const changes = payloads.map((payload, n) => aFileChange(payload, { id: idOf(n + 1) }));
   await takeInstances(hub.store, changes);
   await hub.listen();
   const petrel = (...args: string[]) => runPetrel(["file", ...args, "--data", hub.folder], { env: {} });
   const json = async (...args: string[]) => JSON.parse((await petrel(...args, "--json")).stdout);
-  return { ...hub, petrel, json };
+  return { ...hub, desk, petrel, json };
 }
 
 const ids = (rows: readonly { readonly id: string }[]) => rows.map(({ id }) => id);
@@ -130,4 +150,75 @@ test("what is no change, no pattern and no reason is refused, and nothing is ack
   expect(await codes("diff", idOf(9))).toEqual([1, "NOT_FOUND"]);
   expect((await store.fileChange(idOf(1)))?.ack).toBeNull();
   expect(await json("changes", "--unacknowledged")).toHaveLength(1);
+});
+
+test("a window is opened, seen, counts for what comes, and is closed once", async () => {
+  const { folder, store, desk } = await hubWithChanges([{}]);
+  const petrel = (...args: string[]) => runPetrel(["change", ...args, "--data", folder], { env: {} });
+  const open = [
+    "open",
+    "--labels",
+    "role=web,site=berlin",
+    "--paths",
+    "/etc/**",
+    "--for",
+    "30m",
+    "--reason",
+    "t 1",
+  ];
+  const opened = JSON.parse((await petrel(...open, "--paths", "*.conf", "--json")).stdout);
+  expect(opened).toMatchObject({
+    labels: { role: "web", site: "berlin" },
+    agent: null,
+    paths: ["/etc/**", "*.conf"],
+    reason: "t 1",
+    opened_at: new Date(noon).toISOString(),
+    until: new Date(noon + 1_800_000).toISOString(),
+    closed_at: null,
+  });
+  const late = aFileChange({ time: opened.opened_at }, { id: idOf(2) });
+  await takeInstances(store, [desk.expect(late, 0)]);
+  const files = async (...args: string[]) =>
+    JSON.parse((await runPetrel(["file", "changes", ...args, "--json", "--data", folder])).stdout);
+  expect(ids(await files("--unexpected"))).toEqual([idOf(1)]);
+  expect((await files())[0].expected).toEqual({ id: opened.id, reason: "t 1" });
+  expect((await petrel("list")).stdout).toMatch(
+    /^ID +WHERE .*\n\S+ +role=web site=berlin +\/etc\/\*\* \*\.conf /,
+  );
+
+  const closed = JSON.parse((await petrel("close", opened.id, "--json")).stdout);
+  expect(closed).toMatchObject({ id: opened.id, closed_at: opened.opened_at, rev: 2 });
+  expect(JSON.parse((await petrel("close", opened.id, "--json")).stdout)).toEqual(closed);
+  expect((await petrel("list")).stdout).toBe("none\n");
+  expect(JSON.parse((await petrel("list", "--all", "--json")).stdout)).toEqual([closed]);
+
+  const refused = async (...args: string[]) => (await petrel(...args)).stderr.split(":")[0];
+  const rest = ["--for", "1h", "--reason", "x"];
+  expect(await refused("open", "--paths", "/etc/**", ...rest)).toBe("WINDOW_INVALID");
+  expect(await refused("open", "--agent", "web-1", "--paths", "/etc/[", ...rest)).toBe("WATCH_GLOB");
+  expect(await refused("open", "--agent", "a", "--paths", "/a", "--for", "60d", "--reason", "x")).toBe(
+    "API_BAD_REQUEST",
+  );
+  expect(await refused("open", "--agent", "a", "--paths", "/a", "--for", "soon", "--reason", "x")).toBe(
+    "CLI_USAGE",
+  );
+  expect(await refused("close", idOf(7))).toBe("NOT_FOUND");
+  expect(await store.changeWindows()).toEqual([closed]);
+});
+
+test("windows that somebody else opened, before and after the start, are known", async () => {
+  const { store, desk } = await hubWithChanges([]);
+  const window = await desk.openWindow({
+    labels: {},
+    agent: "web-1",
+    paths: ["/etc/**"],
+    seconds: 60,
+    reason: "x",
+    user: "ann",
+  });
+  const other = await openDesk(store);
+  expect(other.windows(true)).toEqual([window]);
+  const closed = await other.closeWindow(window.id, "bob");
+  expect(desk.windows(true)).toEqual([closed]);
+  expect(desk.windows(false)).toEqual([]);
 });

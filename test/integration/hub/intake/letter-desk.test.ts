@@ -4,6 +4,7 @@ import { LetterDesk } from "../../../../hub/intake/letter-desk.ts";
 import type { TakeContext } from "../../../../hub/intake/take-entries.ts";
 import type { DeadLetter } from "../../../../hub/store/store.ts";
 import type { Json } from "../../../../shared/json.ts";
+import type { TriggerInstance } from "../../../../shared/model/trigger.ts";
 import { anAgent, anInstance } from "../../../support/records.ts";
 import { idOf, startApi } from "../../../support/start-api.ts";
 
@@ -36,6 +37,7 @@ async function deskWith(entry: Json) {
     newId: () => idOf(50),
     execution: async () => null,
     count: () => {},
+    expect: (instance: TriggerInstance) => instance,
     judge: async (instance) => ({
       instance: { ...instance, status: "processed", rule_set_version: 3 },
       enforcements: [],

@@ -4,6 +4,7 @@ import { createAgentInbox } from "../../../../hub/intake/agent-inbox.ts";
 import type { Store, TakeIn, TakeInResult } from "../../../../hub/store/store.ts";
 import { PetrelError } from "../../../../shared/errors.ts";
 import type { NumberedEntry } from "../../../../shared/link/ports.ts";
+import type { TriggerInstance } from "../../../../shared/model/trigger.ts";
 import type { UpEntry } from "../../../../shared/wire/messages.ts";
 import { anAgent, noon } from "../../../support/records.ts";
 
@@ -42,6 +43,7 @@ function inbox(answers: readonly (TakeInResult | Error)[]) {
       nowMs,
       newId: () => "made",
       execution: async () => null,
+      expect: (instance: TriggerInstance) => instance,
       judge: async (instance) => ({ instance, enforcements: [], executions: [], dispatches: [] }),
       count: () => {},
     }),

@@ -16,6 +16,7 @@ function context(known: readonly Execution[] = [execution], counted: string[] = 
     nowMs: noon,
     newId: () => `made-${++next}`,
     execution: async (id) => known.find((each) => each.id === id) ?? null,
+    expect: (instance) => instance,
     judge: async (instance) => ({
       instance: { ...instance, status: "processed" },
       enforcements: [],
@@ -195,4 +196,38 @@ describe("taking entries", () => {
     const effects = await takeEntries(numbered(unknown, update({})), context());
     expect(effects.map(({ type }) => type)).toEqual(["dead-letter", "execution"]);
   });
+});
+
+test("what was expected is known before rules judge, with the offset that the agent's clock had at the time", async () => {
+  const entry = (over: object) =>
+    ({
+      kind: "trigger",
+      id: "t1",
+      at,
+      trigger: "watch.file_changed",
+      payload: {},
+      sensor: null,
+      ...over,
+    }) as const;
+  const asked: [string, number][] = [];
+  const judged: unknown[] = [];
+  const given = context();
+  const hourBefore = new Date(noon - 3_600_000).toISOString();
+  await takeEntries(numbered(entry({ hub_at: hourBefore }), entry({ id: "t2" })), {
+    ...given,
+    agent: anAgent({ skew_ms: 5_000 }),
+    expect: (instance, skewMs) => {
+      asked.push([instance.id, skewMs]);
+      return { ...instance, payload: { expected: { id: "W1" } } };
+    },
+    judge: (instance, skewMs) => {
+      judged.push(instance.payload);
+      return given.judge(instance, skewMs);
+    },
+  });
+  expect(asked).toEqual([
+    ["t1", 3_600_000],
+    ["t2", 5_000],
+  ]);
+  expect(judged).toEqual([{ expected: { id: "W1" } }, { expected: { id: "W1" } }]);
 });

@@ -377,3 +377,12 @@ describe("changes of files that are part of a burst", () => {
     expect(said({ bursts: "each" })).not.toHaveProperty("skipped");
   });
 });
+
+test("whether a change was expected is asked with exists and nexists", () => {
+  const expected = { path: "/etc/hosts", expected: { id: "W1", reason: "ticket 1" } };
+  const asks = (type: string) => ({ "trigger.expected": { type } });
+  expect(matches(asks("exists"), expected)).toBe(true);
+  expect(matches(asks("nexists"), expected)).toBe(false);
+  expect(matches(asks("exists"), { path: "/etc/hosts" })).toBe(false);
+  expect(matches(asks("nexists"), { path: "/etc/hosts" })).toBe(true);
+});
