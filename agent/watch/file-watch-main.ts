@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { makeDataFolder } from "../../shared/folder-fs.ts";
 import type { Json, JsonObject } from "../../shared/json.ts";
 import { systemClock, systemTimers } from "../../shared/system-process.ts";
-import { bytePath, shownPath } from "../../shared/watch/paths.ts";
+import { type BytePath, bytePath, shownPath } from "../../shared/watch/paths.ts";
 import { readSettings, type WatchSettings } from "../../shared/watch/settings.ts";
 import { executionVariable } from "../actions/environment.ts";
 import type { Sensor, SensorLogger, SensorService } from "../sensors/sensor.ts";
@@ -21,6 +21,7 @@ import { notePrefix, unapplied } from "./notes.ts";
 import { Selection } from "./selection.ts";
 import { Sweeps } from "./sweeps.ts";
 import { appliedSeqName, Teller } from "./teller.ts";
+import { AuditedWitness } from "./who/audited-witness-fs.ts";
 import { SystemWitness } from "./who/witness-fs.ts";
 
 /** ms between two signs of life: the window of what happened while nobody watched begins at the last one. */
@@ -68,7 +69,7 @@ export class FileWatch implements Sensor {
       warn: (message, path) => this.#log.warn(`${path}: ${message}`),
     });
     const names = localAccounts(() => clock.monotonic());
-    const witness = await this.#witness(settings.who, names);
+    const witness = await this.#witness(settings.who, selection.roots, names);
     const engine = new Engine({
       selection,
       settings,
@@ -140,7 +141,11 @@ export class FileWatch implements Sensor {
     for (const end of this.#ends.splice(0).reverse()) await end();
   }
 
-  async #witness(who: WatchSettings["who"], names: AccountNames): Promise<Witness> {
+  async #witness(
+    who: WatchSettings["who"],
+    roots: readonly BytePath[],
+    names: AccountNames,
+  ): Promise<Witness> {
     if (who === "off") return silentWitness;
     const witness = new SystemWitness({
       loadLibc,
@@ -153,7 +158,19 @@ export class FileWatch implements Sensor {
     });
     this.#ends.push(() => witness.stop());
     await witness.start();
-    return witness;
+    if (who !== "audit") return witness;
+    const audited = new AuditedWitness({
+      other: witness,
+      roots,
+      loadLibc,
+      timers: systemTimers,
+      monotonic: () => systemClock.monotonic(),
+      names,
+      log: this.#log,
+    });
+    this.#ends.push(() => audited.stop());
+    await audited.start();
+    return audited;
   }
 
   /** What was told and accepted in an earlier life, and did not get into the baseline. */

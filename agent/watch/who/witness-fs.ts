@@ -2,6 +2,7 @@
  * Says who touched a path. Everything about processes comes from the kernel where that is permitted, from /proc where it
  * is not; whatever fails makes an answer poorer, with the reason in it, and never keeps a change from being told.
  */
+
 import type { Timers } from "../../../shared/timers.ts";
 import type { Actor, ActorParent, Touch, Witness } from "../actor.ts";
 import type { AccountNames } from "../change.ts";

@@ -6,9 +6,11 @@ import { describe, expect, test } from "vitest";
 import { executionVariable } from "../../../../agent/actions/environment.ts";
 import { localAccounts } from "../../../../agent/watch/accounts-fs.ts";
 import { loadLibc, SystemCallError } from "../../../../agent/watch/kernel/libc-fs.ts";
+import { AuditedWitness } from "../../../../agent/watch/who/audited-witness-fs.ts";
 import { SystemWitness, type WitnessOptions } from "../../../../agent/watch/who/witness-fs.ts";
 import type { JsonObject } from "../../../../shared/json.ts";
 import { systemClock, systemTimers } from "../../../../shared/system-process.ts";
+import { bytePath } from "../../../../shared/watch/paths.ts";
 import { atEnd } from "../../../support/at-end.ts";
 import { tempFolder } from "../../../support/temp-folder.ts";
 import { waitUntil } from "../../../support/wait-until.ts";
@@ -18,7 +20,11 @@ const isRoot = process.getuid?.() === 0;
 if (!isRoot) console.warn("skipped: telling who changed a file needs root");
 const monotonic = () => systemClock.monotonic();
 
-async function watched(backend: "fanotify" | "inotify", options: Partial<WitnessOptions> = {}) {
+async function watched(
+  backend: "fanotify" | "inotify",
+  options: Partial<WitnessOptions> = {},
+  who: "auto" | "audit" = "auto",
+) {
   const root = await tempFolder("who");
   const warnings: string[] = [];
   const witness = new SystemWitness({
@@ -33,11 +39,25 @@ async function watched(backend: "fanotify" | "inotify", options: Partial<Witness
   });
   atEnd(() => witness.stop());
   await witness.start();
+  const log = { info: () => {}, warn: (message: string) => warnings.push(message) };
+  const audited = new AuditedWitness({
+    other: witness,
+    roots: [bytePath(root)],
+    loadLibc: options.loadLibc ?? loadLibc,
+    timers: systemTimers,
+    monotonic,
+    names: localAccounts(monotonic),
+    log,
+  });
+  if (who === "audit") {
+    atEnd(() => audited.stop());
+    await audited.start();
+  }
   const watch = await openWatchDesk(
     await tempFolder("who-state"),
     { paths: [{ path: root, transients: true }], settle_ms: 50, settle_most_ms: 500 },
     agentSide(),
-    { observe: { backend }, witness },
+    { observe: { backend }, witness: who === "audit" ? audited : witness },
   );
   /** Runs a script, and gives who changed what, by the path below the root, once these are among it. */
   const changedBy = async (script: string, names: readonly string[], env: Record<string, string> = {}) => {
@@ -61,7 +81,7 @@ async function watched(backend: "fanotify" | "inotify", options: Partial<Witness
     });
     return { actors, pid };
   };
-  return { root, changedBy, warnings, witness };
+  return { root, changedBy, warnings, witness, audited };
 }
 
 describe.runIf(isRoot)("who changed a file", () => {
@@ -150,6 +170,35 @@ describe.runIf(isRoot)("who changed a file", () => {
     const { changedBy } = await watched("inotify");
     const { actors } = await changedBy("touch a", ["a"]);
     expect(actors.get("a")).toMatchObject({ unknown: "inotify does not say who" });
+  });
+
+  test("is told by audit, also where only inotify tells of changes, and audit is as before afterwards", async (context) => {
+    const { changedBy, warnings, audited } = await watched("inotify", {}, "audit");
+    if (warnings.length > 0) {
+      console.warn(`skipped: ${warnings.join()}`);
+      return context.skip();
+    }
+    const { actors } = await changedBy("touch a; (echo 2 > b); mv a 'c d'; sed -i s/2/3/ b; :", ["b", "c d"]);
+    expect(String(actors.get("c d")?.exe)).toMatch(/\/mv$/);
+    expect(actors.get("c d")).toMatchObject({ uid: 0, user: "root", cmdline: "mv a c d" });
+    expect(String(actors.get("b")?.exe)).toMatch(/\/(sed|bash)$/);
+    await audited.stop();
+    const { actors: later } = await changedBy("touch e", ["e"]);
+    expect(later.get("e")).toMatchObject({ unknown: "inotify does not say who" });
+  });
+
+  test("is told without audit where that refuses, and the log says so", async () => {
+    const refused = () => ({
+      ...loadLibc(),
+      netlinkSocket: (protocol: number, groups: number) => {
+        if (protocol === 9) throw new SystemCallError("bind", 1, "EPERM");
+        return loadLibc().netlinkSocket(protocol, groups);
+      },
+    });
+    const { changedBy, warnings } = await watched("fanotify", { loadLibc: refused }, "audit");
+    expect(warnings).toMatchObject([expect.stringMatching(/audit is not to be had \(bind: EPERM\)/)]);
+    const { actors } = await changedBy("touch a; :", ["a"]);
+    expect(String(actors.get("a")?.exe)).toMatch(/\/touch$/);
   });
 
   test("is told again after the kernel dropped events", async () => {
