@@ -1,13 +1,15 @@
 /** A wall clock for one daemon, moved while it runs: Debian's `faketime` library, which tests do without if they must. */
-import { existsSync, globSync, renameSync, writeFileSync } from "node:fs";
+import { globSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { packageMissing } from "./debian-process.ts";
 import { tempFolder } from "./temp-folder.ts";
 
-const [library] = globSync("/usr/lib/*/faketime/libfaketime.so.1");
+const found = () => globSync("/usr/lib/*/faketime/libfaketime.so.1").at(0);
 
-export const hasFakeClock = library !== undefined && existsSync(library);
-if (!hasFakeClock)
-  console.warn("NOT TESTED: clocks that differ or step; install the package `faketime` to test them");
+const missing = await packageMissing("faketime", () => found() !== undefined);
+const library = found();
+export const hasFakeClock = missing === null;
+if (!hasFakeClock) console.warn(`NOT TESTED: clocks that differ or step: ${missing}`);
 
 export interface FakeClock {
   /** For the daemon. */

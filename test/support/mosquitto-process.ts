@@ -1,51 +1,19 @@
 /** Debian's mosquitto as an external broker: installed once when there is root, started for one test. */
-import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { access, writeFile } from "node:fs/promises";
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { atEnd } from "./at-end.ts";
+import { packageMissing } from "./debian-process.ts";
 import { tempFolder } from "./temp-folder.ts";
 import { waitUntil } from "./wait-until.ts";
 
-const run = promisify(execFile);
 const binary = "/usr/sbin/mosquitto";
 
-/**
- * Runs under a lock, since test files run side by side. The package may not start its own service: Debian asks
- * `policy-rc.d` first.
- */
-const install = `
-set -e
-[ -x ${binary} ] && exit 0
-export DEBIAN_FRONTEND=noninteractive
-policy=/usr/sbin/policy-rc.d
-if [ ! -e $policy ]; then
-  printf '#!/bin/sh\\nexit 101\\n' > $policy && chmod 755 $policy
-  trap 'rm -f $policy' EXIT
-fi
-apt-get install -y -q --no-install-recommends mosquitto || { apt-get update -q && apt-get install -y -q --no-install-recommends mosquitto; }
-`;
-
-/**
- * `null` when mosquitto can be run here, else the reason why not, to be shown where tests are skipped:
- * nobody should believe that the external broker was tested when it was not.
- */
-export async function mosquittoMissing(): Promise<string | null> {
-  const installed = () =>
-    access(binary).then(
-      () => true,
-      () => false,
-    );
-  if (await installed()) return null;
-  if (process.getuid?.() !== 0) return "mosquitto is not installed, and installing it needs root";
-  try {
-    await run("flock", ["/run/lock/petrel-test-mosquitto", "sh", "-c", install], { timeout: 240_000 });
-  } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    return `mosquitto could not be installed: ${text.split("\n").slice(-3).join(" ")}`;
-  }
-  return (await installed()) ? null : "mosquitto was installed, but is not where it should be";
+/** `null` when mosquitto can be run here, else the reason why not. */
+export function mosquittoMissing(): Promise<string | null> {
+  return packageMissing("mosquitto", () => existsSync(binary));
 }
 
 export interface Mosquitto {
