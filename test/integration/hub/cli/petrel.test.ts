@@ -191,7 +191,9 @@ describe("lists", () => {
     await store.putAgent(anAgent({ labels: { role: "web" } }), null);
     await takeInstances(store, [{ id: idOf(1), payload: { path: "/tmp/\u009b2J\u202egnp" } }]);
     const agents = await runPetrel(["agent", "list", "--data", folder]);
-    expect(agents.stdout).toMatch(/^AGENT +ONLINE +ADDRESS +SEEN .*\nweb-1 +yes +\S+ +now +web-1\.example .* role=web/);
+    expect(agents.stdout).toMatch(
+      /^AGENT +ONLINE +ADDRESS +SEEN .*\nweb-1 +yes +\S+ +now +web-1\.example .* role=web/,
+    );
     const instances = await runPetrel(["trigger-instance", "list", "--data", folder]);
     expect(instances.stdout).toContain(idOf(1));
     expect(instances.stdout).not.toMatch(/[\u009b\u202e]/);
