@@ -28,9 +28,9 @@ test("a hub that stands still for seconds and goes on has everything once", asyn
   const agent = await createAgent(hub, "web-1");
   await hub.start();
   agent.start();
-  const stream = await createStream(hub, agent, { count: 600 });
+  const stream = await createStream(hub, agent, { count: 300 });
   stream.go();
-  for (const lines of [50, 250]) {
+  for (const lines of [50, 150]) {
     await stream.reached("append", lines);
     hub.daemon().child.kill("SIGSTOP");
     await new Promise((resolve) => setTimeout(resolve, 4_000));

@@ -9,11 +9,11 @@ test("hub and agent that are stopped and started lose nothing: exit code 0 by SI
   await hub.start();
   agent.start();
   // At a pace at which few actions run at once: all of them have to end within the agent's grace time.
-  const stream = await createStream(hub, agent, { count: 600, batch: 20 });
+  const stream = await createStream(hub, agent, { count: 300, batch: 20 });
   stream.go();
   for (const [lines, signal, code] of [
-    [100, "SIGTERM", 0],
-    [350, "SIGINT", 130],
+    [60, "SIGTERM", 0],
+    [180, "SIGINT", 130],
   ] as const) {
     await stream.reached("append", lines);
     expect(await agent.stop(signal)).toBe(code);
@@ -31,13 +31,13 @@ test("hub and agent that are stopped and started lose nothing: exit code 0 by SI
 test("a hub with its agent beside it, killed or stopped, leaves no process and loses nothing", async () => {
   const hub = await createHub({ args: ["--with-agent"] });
   await hub.start();
-  const stream = await createStream(hub, { id: "hub" }, { count: 500, actions: ["append_again"] });
+  const stream = await createStream(hub, { id: "hub" }, { count: 240, actions: ["append_again"] });
   stream.go();
   await stream.reached("append_again", 50);
   expect(await hub.stop("SIGINT")).toBe(130);
   await expectNoOrphans(hub.daemon());
   await hub.start();
-  await stream.reached("append_again", 150);
+  await stream.reached("append_again", 120);
   await hub.kill();
   // Its agent ends by itself, since nobody else would end it.
   await expectNoOrphans(hub.daemon());
