@@ -77,7 +77,7 @@ describe("on its own topics", () => {
       "a packet of another protocol version",
       "up",
       '{"v":2,"epoch":"e","first":1,"entries":[],"auth":null}',
-      "WIRE_PACKET",
+      "WIRE_VERSION",
     ],
     ["half a packet", "up", '{"v":1,"epoch":"e","first":1,"entries":[{"id":"x","auth":null}', "WIRE_PACKET"],
     [

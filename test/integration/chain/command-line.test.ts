@@ -15,7 +15,7 @@ import { runPetrel } from "../../support/run-petrel.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
 const count = 130;
-const verbless = new Set(["run", "backup", "restore"]);
+const verbless = new Set(["run", "backup", "restore", "top"]);
 const ruleText = `
 name: on_event
 enabled: true
@@ -23,6 +23,12 @@ trigger: {type: chain.event}
 criteria: {trigger.kind: {type: eq, pattern: counted}, trigger.n: {type: eq, pattern: 1}}
 action: {ref: core.echo, parameters: {message: "{{ trigger.n }}"}, target: hub}
 `;
+
+const openWindow = [
+  "change",
+  "open",
+  ...["--agent", "stranger", "--paths", "/srv/**", "--for", "5m", "--reason", "an upgrade"],
+] as const;
 
 /** A hub with a little of everything. */
 const shared = sharedByFile(async () => {
@@ -43,6 +49,10 @@ const shared = sharedByFile(async () => {
   await stranger.send(
     ...payloads.map((payload) => entry({ kind: "trigger", trigger: "chain.event", payload, sensor: null })),
   );
+  const change = { path: "/etc/hosts", status: "modified", time: new Date().toISOString() };
+  await stranger.send(
+    entry({ kind: "trigger", trigger: "watch.file_changed", payload: change, sensor: null }),
+  );
   // News of an execution that nobody asked for: a dead letter.
   await stranger.send(entry({ kind: "execution-update", execution: "none", status: "running" }));
   return { hub, user };
@@ -54,9 +64,18 @@ describe("--json", () => {
     const promises = await promisedFields();
     expect(promises.length).toBeGreaterThan(10);
     const backup = join(await tempFolder(), "backup");
+    const [change] = await user.json<{ id: string }[]>("file", "changes");
+    const { id: window } = await user.json<{ id: string }>(...openWindow);
     // Those that have no verb; a restore needs a folder of its own.
     const alone: Readonly<Record<string, readonly string[]>> = {
       run: ["run", "core.noop"],
+      top: ["top"],
+      "file history": ["file", "history", "/etc/hosts", "--agent", "stranger"],
+      "file diff": ["file", "diff", change?.id ?? ""],
+      "file ack": ["file", "ack", change?.id ?? "", "--reason", "seen"],
+      "change open": openWindow,
+      "change close": ["change", "close", window],
+      "change list": ["change", "list", "--all"],
       backup: ["backup", backup],
       restore: ["restore", backup, "--data", `${backup}.restored`],
     };
@@ -92,12 +111,17 @@ describe("--json", () => {
     const [letter] = await user.json<{ id: string }[]>("dead-letter", "list");
     const [enforcement] = await user.json<{ id: string }[]>("rule-enforcement", "list");
     const { id } = await user.json<Execution>("run", "core.local", "sleep 300", "--async");
+    const [change] = await user.json<{ id: string }[]>("file", "changes");
+    const { id: window } = await user.json<{ id: string }>(...openWindow);
     const lines: readonly (readonly string[])[] = [
       ["action", "list"],
       ["action", "get", "core.local"],
       ["agent", "list"],
       ["agent", "get", "hub"],
       ["agent", "label", "hub", "a=b"],
+      openWindow,
+      ["change", "list"],
+      ["change", "close", window],
       ["config", "show"],
       ["dead-letter", "list"],
       ["dead-letter", "get", letter?.id ?? ""],
@@ -105,6 +129,10 @@ describe("--json", () => {
       ["execution", "list"],
       ["execution", "get", id],
       ["execution", "cancel", id],
+      ["file", "changes"],
+      ["file", "history", "/etc/hosts", "--agent", "stranger"],
+      ["file", "diff", change?.id ?? ""],
+      ["file", "ack", change?.id ?? "", "--reason", "seen"],
       ["gap", "list"],
       ["hub", "status"],
       ["pack", "create", "made", "--dir", place],
@@ -113,6 +141,8 @@ describe("--json", () => {
       ["pack", "list"],
       ["pack", "get", "made"],
       ["pack", "config", "made"],
+      ["pack", "assign", "made", "--all"],
+      ["pack", "status", "made"],
       ["pack", "remove", "made"],
       ["rule", "create", join(place, "rule.yaml")],
       ["rule", "list"],
@@ -131,14 +161,15 @@ describe("--json", () => {
       ["trigger-instance", "list"],
       ["trigger-instance", "get", instance?.id ?? ""],
       ["trigger-instance", "re-emit", instance?.id ?? ""],
+      ["top"],
       ["version"],
     ];
     const tried = new Set(lines.map(([noun, verb]) => `${noun} ${verb}`));
     const untried = (await commandLines()).filter(
       (line) => !tried.has(line) && !lines.some(([noun]) => noun === line),
     );
-    // A refused retry is JSON on standard error; the others are tried below, for their fields.
-    expect(untried.sort()).toEqual(["backup", "dead-letter retry", "restore"]);
+    // Refused here, and JSON on standard error: `agent resolve`, `dead-letter retry`; the others are tried below, for their fields.
+    expect(untried.sort()).toEqual(["agent resolve", "backup", "dead-letter retry", "restore"]);
     for (const line of lines) {
       const ended = await user.run(...line, "--json");
       expect([line, ended.code, ended.stderr.replace(/^there are more: .*\n$/, "")]).toEqual([line, 0, ""]);
