@@ -55,15 +55,16 @@ class Told {
   }
 }
 
-async function watched(backend: "fanotify" | "inotify", queue: "unlimited" | "limited" = "unlimited") {
+async function watched(
+  backend: "fanotify" | "inotify",
+  queue: "unlimited" | "limited" = "unlimited",
+  settle = { settle_ms: 20, settle_most_ms: 100 },
+) {
   const root = await tempFolder("observed");
   const state = await tempFolder("observed-state");
-  const watch = await openWatchDesk(
-    state,
-    { paths: [{ path: root }], settle_ms: 20, settle_most_ms: 100 },
-    agentSide(),
-    { observe: { backend, queue } },
-  );
+  const watch = await openWatchDesk(state, { paths: [{ path: root }], ...settle }, agentSide(), {
+    observe: { backend, queue },
+  });
   const sh = (script: string) => run("bash", ["-c", script], { cwd: root });
   const told = new Told();
   const seen: JsonObject[] = [];
@@ -127,7 +128,10 @@ describe.each(backends)("%s", (backend) => {
   });
 
   test("tells an editor's save as one change of the file", async () => {
-    const { sh, settled, seen, root } = await watched(backend);
+    const { sh, settled, seen, root } = await watched(backend, "unlimited", {
+      settle_ms: 1_000,
+      settle_most_ms: 5_000,
+    });
     await sh("echo 1 > c; echo 1 > v");
     await settled();
     seen.length = 0;
