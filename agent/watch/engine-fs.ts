@@ -6,19 +6,21 @@
 import type { Clock } from "../../shared/clock.ts";
 import type { JsonObject } from "../../shared/json.ts";
 import type { Timers } from "../../shared/timers.ts";
-import { type BytePath, isWithin, shownPath, walkKey } from "../../shared/watch/paths.ts";
+import { type BytePath, isWithin, shownPath } from "../../shared/watch/paths.ts";
 import type { WatchSettings } from "../../shared/watch/settings.ts";
 import type { SensorLogger } from "../sensors/sensor.ts";
-import type { Actor, Witness } from "./actor.ts";
+import type { Witness } from "./actor.ts";
 import { Asides } from "./asides.ts";
 import type { BaselineStore } from "./baseline-store.ts";
 import type { DetectedBy, Finding } from "./change.ts";
+import { heard, inOrder, unheard } from "./circumstances.ts";
 import { type Dirty, DirtySet, noFacts } from "./dirty-set.ts";
 import { type GatherParts, gatherDeep, gatherOne } from "./gather-fs.ts";
 import { Inspector, type InspectorOptions } from "./inspector-fs.ts";
 import type { BlindCause, Hint, ObserverListener } from "./observer.ts";
 import type { Difference } from "./renames.ts";
 import type { Selection } from "./selection.ts";
+import { UnreadablePaths } from "./unreadable.ts";
 
 export interface EngineOptions extends Omit<InspectorOptions, "again" | "burstOf" | "between"> {
   readonly selection: Selection;
@@ -59,7 +61,7 @@ export class Engine implements ObserverListener {
   readonly #dirty: DirtySet;
   readonly #inspector: Inspector;
   readonly #asides: Asides;
-  readonly #unreadable = new Map<BytePath, string>();
+  readonly #unreadable: UnreadablePaths;
   #lastHintAt: number;
   #foldsTold = 0;
   #counts = { told: 0, unchanged: 0, transient: 0 };
@@ -88,6 +90,9 @@ export class Engine implements ObserverListener {
       burstOf: (paths) => this.#asides.burstOf(paths),
       between: () => this.#urgent(),
     });
+    this.#unreadable = new UnreadablePaths((path, code) =>
+      options.log.warn(`${shownPath(path).path} cannot be read (${code}): changes there are not seen`),
+    );
     this.#lastHintAt = clock.now();
   }
 
@@ -157,7 +162,7 @@ export class Engine implements ObserverListener {
 
   /** Paths that could not be read at the last try, with the reason. */
   get unreadable(): ReadonlyMap<BytePath, string> {
-    return this.#unreadable;
+    return this.#unreadable.all;
   }
 
   /** Ends after what is being told; what is dirty is found at the next start. */
@@ -265,41 +270,11 @@ export class Engine implements ObserverListener {
     by: DetectedBy,
   ): Promise<void> {
     const { witness, clock } = this.#options;
-    const sorted = differences
-      .map((difference) => ({ difference, key: walkKey(difference.path) }))
-      .sort((a, b) => (a.key < b.key ? -1 : 1))
-      .filter(({ key }, at, all) => key !== all[at - 1]?.key)
-      .map(({ difference }) => difference);
-    const wallNow = clock.now();
-    const monoNow = clock.monotonic();
+    const now = { wall: clock.now(), monotonic: clock.monotonic() };
     this.#counts.told += await this.#inspector.inspect(
-      { differences: sorted, unselected: [] },
-      {
-        full: false,
-        recheck: false,
-        finding: (path) => {
-          const heard = byPath.get(path);
-          const heardAt = heard === undefined ? null : wallNow - (monoNow - heard.lastAt);
-          return {
-            by: heard === undefined || heard.isBlind ? by : "event",
-            at: wallNow,
-            heardAt,
-            offline: null,
-          };
-        },
-        actor: (path) => this.#actorOf(path, byPath, witness),
-      },
+      { differences: inOrder(differences), unselected: [] },
+      heard(byPath, by, now, witness),
     );
-  }
-
-  #actorOf(path: BytePath, byPath: ReadonlyMap<BytePath, Dirty>, witness: Witness): Actor {
-    for (let at = path; at !== "/" && at !== ""; at = at.slice(0, at.lastIndexOf("/"))) {
-      const heard = byPath.get(at);
-      if (heard !== undefined && !heard.isBlind) {
-        return witness.actor({ pid: heard.pid, path, heardAt: heard.lastAt });
-      }
-    }
-    return { unknown: "no event told of it" };
   }
 
   async #join(
@@ -321,14 +296,9 @@ export class Engine implements ObserverListener {
       found: async (gathered) => {
         const at = clock.now();
         await this.#alone(async () => {
-          this.#counts.told += await this.#inspector.inspect(gathered, {
-            full,
-            recheck: this.#isStarted,
-            finding: () => ({ by, at, heardAt: null, offline }),
-            actor: () => ({
-              unknown: offline === null ? "no event told of it" : "it happened while nobody watched",
-            }),
-          });
+          const recheck = this.#isStarted;
+          const circumstances = unheard(by, at, { full, recheck, offline });
+          this.#counts.told += await this.#inspector.inspect(gathered, circumstances);
         });
       },
     });
@@ -358,16 +328,11 @@ export class Engine implements ObserverListener {
   // --- looking again ---------------------------------------------------------------------------------------
 
   #parts(): GatherParts {
-    const { baseline, selection, log } = this.#options;
+    const { baseline, selection } = this.#options;
     return {
       baseline,
       selection,
-      unreadable: (path, code) => {
-        if (this.#unreadable.get(path) !== code && this.#unreadable.size < 10_000) {
-          this.#unreadable.set(path, code);
-          log.warn(`${shownPath(path).path} cannot be read (${code}): changes there are not seen`);
-        }
-      },
+      unreadable: (path, code) => this.#unreadable.note(path, code),
     };
   }
 

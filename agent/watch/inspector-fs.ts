@@ -2,10 +2,10 @@
 
 import type { BytePath } from "../../shared/watch/paths.ts";
 import type { WatchedPath } from "../../shared/watch/settings.ts";
-import type { Actor } from "./actor.ts";
 import { changeTrigger } from "./asides.ts";
 import type { BaselineStore } from "./baseline-store.ts";
-import { type AccountNames, type Change, changeOf, type Finding, payloadOf } from "./change.ts";
+import { type AccountNames, type Change, changeOf, payloadOf } from "./change.ts";
+import type { Circumstances } from "./circumstances.ts";
 import type { Gathered } from "./gather-fs.ts";
 import { type Look, mayBeOtherContent, type Stat } from "./look.ts";
 import { lookStat, type ReadXattrs, readExtras } from "./look-fs.ts";
@@ -28,16 +28,6 @@ export interface InspectorOptions {
   readonly burstOf: (paths: readonly BytePath[]) => string | null;
   /** Called between two chunks: what cannot wait for the rest is told there. Whether there was something. */
   readonly between: () => Promise<boolean>;
-}
-
-/** How the differences of one look were come upon, and who is known to have touched which path. */
-export interface Circumstances {
-  readonly finding: (path: BytePath) => Finding;
-  readonly actor: (path: BytePath) => Actor;
-  /** Digests are taken although nothing else differs. */
-  readonly full: boolean;
-  /** Other looks may have been told since these differences were found: each is checked once more. */
-  readonly recheck: boolean;
 }
 
 /** Differences read and told at once. */
