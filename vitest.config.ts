@@ -13,6 +13,9 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/unit/**/*.test.ts", "test/*.test.ts", "test/conformance/**/*.test.ts"],
+          // Pure for the most part: loading what they share once per worker is half of their time.
+          isolate: false,
+          maxWorkers: 2,
         },
       },
       {
@@ -20,6 +23,9 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["test/integration/**/*.test.ts", "test/contract/**/*.test.ts"],
+          // Vitest's own choice leaves a core of two idle.
+          maxWorkers: 3,
+          sequence: { groupOrder: 1 },
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },
@@ -31,7 +37,7 @@ export default defineConfig({
           include: ["test/fault/**/*.test.ts"],
           // These wait more than they compute: for back-off, for processes to end. The rest has run before them.
           maxWorkers: 3,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
           testTimeout: 300_000,
           // What a file shares is made in a hook.
           hookTimeout: 300_000,

@@ -3,6 +3,7 @@ import { parseTimestamp, timestamp } from "../../shared/clock.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import type { ExecutionUpdateEntry } from "../../shared/wire/messages.ts";
 import { type EventType, isFinal, step } from "./life.ts";
+import { isReportSetAside } from "./set-aside-report.ts";
 
 const events: Record<Exclude<ExecutionUpdateEntry["status"], "accepted">, EventType> = {
   running: "start",
@@ -21,7 +22,7 @@ export type Updated =
 
 /**
  * Applies an update. `skewMs` is the agent's clock minus the hub's: its times are recorded in hub time.
- * A true result for an execution that had been abandoned is kept as `late_result` and changes no status.
+ * A true result for an execution that had been abandoned, or whose report had been set aside, is kept as `late_result` and changes no status.
  */
 export function applyUpdate(
   execution: Execution,
@@ -57,9 +58,8 @@ export function applyUpdate(
 function lateResult(execution: Execution, update: ExecutionUpdateEntry, reason: string): Updated {
   const isTrueResult =
     update.status === "succeeded" || update.status === "failed" || update.status === "timeout";
-  if (execution.status !== "abandoned" || !isTrueResult || execution.late_result !== null) {
-    return { changed: false, reason };
-  }
+  const mayComeLate = execution.status === "abandoned" || isReportSetAside(execution);
+  if (!mayComeLate || !isTrueResult || execution.late_result !== null) return { changed: false, reason };
   const { status, result = null, result_blob, at } = update;
   const late = { status, result, at, ...(result_blob !== undefined && { result_blob: { ...result_blob } }) };
   return { changed: true, execution: { ...execution, late_result: late, rev: execution.rev + 1 } };

@@ -114,6 +114,8 @@ export function createApi({ store, operations, readBlob, apiKeys, logger }: ApiO
         url: request.url,
         error,
       });
+    // Closed with a body still under way, the connection is reset, and the sender never reads why it was refused.
+    if (status === 413) reply.removeHeader("connection");
     return reply.code(status).send(body);
   });
   const routeNames: string[] = [];

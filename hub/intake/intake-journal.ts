@@ -4,6 +4,7 @@ import type { Json } from "../../shared/json.ts";
 import type { IntakeJournal, IntakeRecord } from "../../shared/link/poison.ts";
 import type { UpEntry } from "../../shared/wire/messages.ts";
 import { isFinal, step } from "../executions/life.ts";
+import { setAsideReason } from "../executions/set-aside-report.ts";
 import type { Claim, DeadLetter, Effect, Store } from "../store/store.ts";
 
 export interface IntakeJournalOptions {
@@ -31,8 +32,7 @@ export function createIntakeJournal({
     if (entry.kind !== "execution-update" || entry.status === "accepted" || !isFinal(entry.status)) return [];
     const execution = await store.execution(entry.execution);
     if (execution === null || execution.agent !== agent) return [];
-    const what = `${code}: the report of how it ended is a dead letter: ${reason}`;
-    const failed = step(execution, { type: "fail", at: now(), reason: what });
+    const failed = step(execution, { type: "fail", at: now(), reason: setAsideReason(code, reason) });
     return failed.moved ? [{ type: "execution", execution: failed.execution, expectRev: execution.rev }] : [];
   };
   return {

@@ -20,7 +20,8 @@ export function systemIo(): CliIo {
     if (error.code !== "EPIPE") throw error;
     process.exit(process.exitCode ?? 0);
   });
-  let onInterrupt: (() => void) | null = null;
+  let isListening = false;
+  let atInterrupt: string | undefined;
   return {
     out: async (text) => {
       if (!process.stdout.write(text)) await once(process.stdout, "drain");
@@ -34,12 +35,14 @@ export function systemIo(): CliIo {
     now: () => Date.now(),
     user: userName(),
     exitOnInterrupt: (note) => {
-      if (onInterrupt !== null) process.off("SIGINT", onInterrupt);
-      onInterrupt = () => {
-        if (note !== undefined) process.stderr.write(`\n${note}\n`);
+      atInterrupt = note;
+      if (isListening) return;
+      // One listener for good: a signal that has come in while another one replaces it is dropped by libuv.
+      isListening = true;
+      process.on("SIGINT", () => {
+        if (atInterrupt !== undefined) process.stderr.write(`\n${atInterrupt}\n`);
         process.exit(130);
-      };
-      process.on("SIGINT", onInterrupt);
+      });
     },
   };
 }

@@ -1,4 +1,5 @@
 /** The promises, held against what is there in the end: each finding names one that was broken. Pure. */
+import type { Json } from "../../shared/json.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
 import type { AgentEvidence, Evidence } from "./evidence.ts";
@@ -17,7 +18,8 @@ const rules = {
 };
 
 /** What was found broken; empty when every promise was kept. */
-export function broken(evidence: Evidence): readonly string[] {
+export function broken(found: Evidence): readonly string[] {
+  const evidence = { ...found, executions: found.executions.map((each) => asReported(each, found)) };
   return [
     ...evidence.agents.flatMap((agent) => [
       ...taken(agent, evidence),
@@ -31,6 +33,15 @@ export function broken(evidence: Evidence): readonly string[] {
     ...sameEndings(evidence),
     ...settled(evidence),
   ];
+}
+
+/** What an operator reads once a report that had been set aside was tried again: how it ended stands beside the failure. */
+function asReported(execution: Execution, { retried }: Evidence): Execution {
+  const late = execution.late_result as Pick<Execution, "status" | "result"> | null;
+  const wasRetried = retried.some(
+    ({ entry }) => (entry as { execution?: Json } | null)?.execution === execution.id,
+  );
+  return wasRetried && late !== null ? { ...execution, status: late.status, result: late.result } : execution;
 }
 
 const numberOf = ({ payload }: TriggerInstance) => (payload as { readonly number: number }).number;

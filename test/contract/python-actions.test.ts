@@ -303,7 +303,7 @@ for _ in range(${questions / 1000}):
 return "done"`);
     expect((await run(code, {}, { datastore: slow })).result).toBe("done");
     expect(asked).toBe(questions);
-    // What one chunk of the pipe holds may come on top of the 64.
-    expect(most).toBeLessThan(questions / 4);
+    // On top of the 64: a chunk, and what is left in the pipe (208 KiB of socket) when the action ends.
+    expect(most).toBeLessThan(questions / 2);
   });
 });

@@ -101,6 +101,22 @@ const withLines = (action: string, counts: Readonly<Record<string, number>>): Ev
 describe("held against the evidence, the promises", () => {
   test("are kept where nothing is wrong", () => expect(broken(well)).toEqual([]));
 
+  test("are kept by a report that was set aside and tried again: how it ended stands beside the failure", () => {
+    const failed = changed("x4", { status: "failed", late_result: { status: "succeeded", result: null } });
+    expect(broken(failed)).toEqual([
+      expect.stringContaining("idempotent and did not succeed: x4 chaos.append_again"),
+    ]);
+    const letter = {
+      id: "d1",
+      agent: "a1",
+      received_at: "",
+      code: "WIRE_PACKET",
+      reason: "in intake during 3 crashes",
+      entry: { kind: "execution-update", execution: "x4" },
+    };
+    expect(broken({ ...failed, retried: [letter] })).toEqual([]);
+  });
+
   const cases: readonly [what: string, evidence: Evidence, finding: RegExp][] = [
     ["a lost trigger", withAgent({ accepted: [1, 2, 3] }), /accepted from the sensor and not on the hub: 3/],
     [

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { resultBlobs } from "../../../../hub/executions/result-blobs.ts";
+import { setAsideReason } from "../../../../hub/executions/set-aside-report.ts";
 import { applyUpdate } from "../../../../hub/executions/update.ts";
 import type { ExecutionUpdateEntry } from "../../../../shared/wire/messages.ts";
 import { anExecution, noon } from "../../../support/records.ts";
@@ -42,6 +43,19 @@ describe("an agent's report", () => {
     if (!applied.changed) throw new Error("the late result was not kept");
     expect(applied.execution).toMatchObject({ result_blob: null, late_result: { result_blob: blob } });
     expect(resultBlobs(applied.execution)).toEqual([blob]);
+  });
+
+  test("that had been set aside and is tried again is kept beside the failure that stood for it", () => {
+    const failed = anExecution({
+      status: "failed",
+      reason: setAsideReason("WIRE_PACKET", "in intake during 3 crashes"),
+    });
+    expect(applyUpdate(failed, update({ result: 1 }), noon, 0)).toMatchObject({
+      changed: true,
+      execution: { status: "failed", late_result: { status: "succeeded", result: 1 } },
+    });
+    const other = anExecution({ status: "failed", reason: "exit code 1" });
+    expect(applyUpdate(other, update({ result: 1 }), noon, 0).changed).toBe(false);
   });
 
   test("of a result after the execution was given up is kept beside its status, once", () => {
