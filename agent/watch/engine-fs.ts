@@ -13,9 +13,9 @@ import type { Witness } from "./actor.ts";
 import { Asides } from "./asides.ts";
 import type { BaselineStore } from "./baseline-store.ts";
 import type { DetectedBy, Finding } from "./change.ts";
-import { heard, inOrder, unheard } from "./circumstances.ts";
+import { type Circumstances, heard, inOrder, unheard } from "./circumstances.ts";
 import { type Dirty, DirtySet, noFacts } from "./dirty-set.ts";
-import { type GatherParts, gatherDeep, gatherOne } from "./gather-fs.ts";
+import { type Gathered, type GatherParts, gatherDeep, gatherOne, type Scope } from "./gather-fs.ts";
 import { Inspector, type InspectorOptions } from "./inspector-fs.ts";
 import type { BlindCause, Hint, ObserverListener } from "./observer.ts";
 import type { Difference } from "./renames.ts";
@@ -135,14 +135,15 @@ export class Engine implements ObserverListener {
     this.#arm();
   }
 
-  /** Looks at everything at the given pace. How many changes were found. */
-  async sweep(full: boolean, pace: (paths: number) => Promise<void>): Promise<number> {
-    const before = this.#counts.told;
+  /** Looks at everything, or at what is in `scope`, at the given pace. How many changes it found and told. */
+  async sweep(full: boolean, pace: (paths: number) => Promise<void>, scope?: Scope): Promise<number> {
+    let found = 0;
     for (const root of this.#options.selection.roots) {
       if (this.#isStopped) break;
-      await this.#join(root, "sweep", { offline: null, full, pace });
+      const how = { offline: null, full, pace, ...(scope !== undefined && { scope }) };
+      found += await this.#join(root, "sweep", how);
     }
-    return this.#counts.told - before;
+    return found;
   }
 
   figures(): EngineFigures {
@@ -161,8 +162,8 @@ export class Engine implements ObserverListener {
   }
 
   /** Paths that could not be read at the last try, with the reason. */
-  get unreadable(): ReadonlyMap<BytePath, string> {
-    return this.#unreadable.all;
+  get unreadable(): Pick<UnreadablePaths, "size" | "entries"> {
+    return this.#unreadable;
   }
 
   /** Ends after what is being told; what is dirty is found at the next start. */
@@ -271,10 +272,14 @@ export class Engine implements ObserverListener {
   ): Promise<void> {
     const { witness, clock } = this.#options;
     const now = { wall: clock.now(), monotonic: clock.monotonic() };
-    this.#counts.told += await this.#inspector.inspect(
-      { differences: inOrder(differences), unselected: [] },
-      heard(byPath, by, now, witness),
-    );
+    await this.#tell({ differences: inOrder(differences), unselected: [] }, heard(byPath, by, now, witness));
+  }
+
+  async #tell(gathered: Gathered, circumstances: Circumstances): Promise<number> {
+    const told = await this.#inspector.inspect(gathered, circumstances);
+    // After it: what has priority is told, and counted, within it.
+    this.#counts.told += told;
+    return told;
   }
 
   async #join(
@@ -284,24 +289,28 @@ export class Engine implements ObserverListener {
       readonly offline: Finding["offline"];
       readonly full: boolean;
       readonly pace?: (paths: number) => Promise<void>;
+      readonly scope?: Scope;
     },
-  ): Promise<void> {
+  ): Promise<number> {
     const { clock } = this.#options;
-    const { offline, full, pace } = how;
+    const { offline, full, pace, scope } = how;
+    let told = 0;
     await gatherDeep(this.#parts(), {
       path,
       full,
       batch: pace === undefined ? joinBatch : slice,
       ...(pace !== undefined && { pace }),
+      ...(scope !== undefined && { scope }),
       found: async (gathered) => {
         const at = clock.now();
         await this.#alone(async () => {
           const recheck = this.#isStarted;
           const circumstances = unheard(by, at, { full, recheck, offline });
-          this.#counts.told += await this.#inspector.inspect(gathered, circumstances);
+          told += await this.#tell(gathered, circumstances);
         });
       },
     });
+    return told;
   }
 
   // --- what is not a change --------------------------------------------------------------------------------
@@ -332,7 +341,7 @@ export class Engine implements ObserverListener {
     return {
       baseline,
       selection,
-      unreadable: (path, code) => this.#unreadable.note(path, code),
+      unreadable: this.#unreadable,
     };
   }
 

@@ -8,13 +8,14 @@ import { mergeJoin } from "./merge-join.ts";
 import { decodeRecord, encodeStat, isSameLook, isSameStat, statBytes } from "./record.ts";
 import type { Difference } from "./renames.ts";
 import type { Selection } from "./selection.ts";
+import type { UnreadablePaths } from "./unreadable.ts";
 import { Walk, type Walked, type WalkOptions } from "./walk-fs.ts";
 
 export interface GatherParts {
   readonly baseline: BaselineStore;
   readonly selection: Selection;
-  /** A path that cannot be listed or looked at. */
-  readonly unreadable: (path: BytePath, code: string) => void;
+  /** Paths that cannot be listed or looked at. */
+  readonly unreadable: UnreadablePaths;
 }
 
 /** What is to be done about a path that is no longer selected: its record goes, and nothing is told. */
@@ -23,11 +24,23 @@ export interface Gathered {
   readonly unselected: readonly BytePath[];
 }
 
+/** The part of what is selected that is looked at, and who hears how far that is. */
+export interface Scope {
+  /** Nothing is said of a path that it does not fit. */
+  readonly only: (path: BytePath) => boolean;
+  /** Whether a folder has to be entered for something in it. */
+  readonly mayEnter: (folder: BytePath) => boolean;
+  /** Called for each path that is there and was looked at. */
+  readonly looked: () => void;
+  readonly unreadable: (path: BytePath, code: string) => void;
+}
+
 export interface JoinOptions {
   readonly path: BytePath;
   /** Files count as different whatever lstat(2) says, so that their digests are taken. */
   readonly full: boolean;
   readonly pace?: WalkOptions["pace"];
+  readonly scope?: Scope;
   /** Called with differences in the order of a walk, and waited for. */
   readonly found: (gathered: Gathered) => Promise<void>;
   /** Differences handed out at once; a move is recognised within one batch. */
@@ -43,7 +56,7 @@ export function gatherOne(
   const before = baseline.get(path);
   const outcome = lookStat(path);
   if ("error" in outcome) {
-    unreadable(path, outcome.error);
+    unreadable.note(path, outcome.error);
     return "unreadable";
   }
   const after = outcome.found;
@@ -51,7 +64,9 @@ export function gatherOne(
   const isFolder = after?.kind === "directory";
   if (wasFolder || isFolder) {
     if (!wasFolder || !isFolder || !isSameInode(before.stat, after)) return "deep";
-  }
+    // Its mode is another perhaps: what changed in it meanwhile was not seen.
+    if (unreadable.size > 0 && unreadable.hasWithin(path)) return "deep";
+  } else unreadable.forget(path);
   if (before === null && after === null) return "nothing";
   if (selection.entryOf(path) === null) return "nothing";
   if (before !== null && after !== null && isSameLook(before.stat, after)) return "same";
@@ -63,33 +78,43 @@ const scratch = Buffer.alloc(statBytes);
 /** Looks at a path and everything below it. */
 export async function gatherDeep(parts: GatherParts, options: JoinOptions): Promise<void> {
   const { baseline, selection } = parts;
-  const { path, full, pace, found, batch } = options;
+  const { path, full, pace, scope, found, batch } = options;
+  const only = scope?.only ?? (() => true);
+  const looked = scope?.looked ?? (() => {});
   const blind: BytePath[] = [];
   const right = baseline.within(path);
   const left = new Walk(path, {
-    mayEnter: (folder) => selection.mayEnter(folder),
+    mayEnter: (folder) => selection.mayEnter(folder) && (scope?.mayEnter(folder) ?? true),
     unreadable: (at, code) => {
       blind.push(at);
-      parts.unreadable(at, code);
+      parts.unreadable.note(at, code);
+      if (only(at)) scope?.unreadable(at, code);
     },
     ...(pace !== undefined && { pace }),
   });
+  const forgetReadable = parts.unreadable.lookingWithin(path, only);
   try {
     await mergeJoin<Walked, BaselineRow>({
       left,
       right,
       batch,
-      isSame: (walked, row) =>
-        isSameStat(row.bytes, encodeStat(walked.stat, scratch)) && !(full && walked.stat.kind === "file"),
+      isSame: (walked, row) => {
+        if (!only(walked.path)) return true;
+        looked();
+        const isRead = full && walked.stat.kind === "file";
+        return !isRead && isSameStat(row.bytes, encodeStat(walked.stat, scratch));
+      },
       unlike: async (pairs) => {
         const differences: Difference[] = [];
         const unselected: BytePath[] = [];
         for (const { left: walked, right: row } of pairs) {
           const at = walked?.path ?? row?.path ?? path;
+          if (!only(at)) continue;
           if (selection.entryOf(at) === null) {
             // A folder that only leads to what is watched has no record; one with a record was selected once.
             if (row !== null) unselected.push(at);
           } else if (walked !== null || !blind.some((folder) => isWithin(at, folder))) {
+            if (row === null) looked();
             const before = row === null ? null : decodeRecord(row.bytes);
             differences.push({ path: at, before, after: walked?.stat ?? null });
           }
@@ -97,6 +122,7 @@ export async function gatherDeep(parts: GatherParts, options: JoinOptions): Prom
         await found({ differences, unselected });
       },
     });
+    forgetReadable();
   } finally {
     await right.close();
   }

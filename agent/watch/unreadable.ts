@@ -1,12 +1,19 @@
 /** Paths that could not be read at the last try: nothing may be concluded about them. Pure. */
-import type { BytePath } from "../../shared/watch/paths.ts";
+import { type BytePath, isWithin } from "../../shared/watch/paths.ts";
 
 /** More are not remembered, and not warned of. */
 const most = 10_000;
 
+interface Noted {
+  readonly code: string;
+  /** Number of the last try. */
+  readonly at: number;
+}
+
 export class UnreadablePaths {
-  readonly #codes = new Map<BytePath, string>();
+  readonly #noted = new Map<BytePath, Noted>();
   readonly #warn: (path: BytePath, code: string) => void;
+  #tries = 0;
 
   /** `warn` is called once for each path and reason. */
   constructor(warn: (path: BytePath, code: string) => void) {
@@ -14,17 +21,42 @@ export class UnreadablePaths {
   }
 
   get size(): number {
-    return this.#codes.size;
+    return this.#noted.size;
   }
 
   /** With the reason of each, for instance EACCES. */
-  get all(): ReadonlyMap<BytePath, string> {
-    return this.#codes;
+  *entries(): IterableIterator<readonly [path: BytePath, code: string]> {
+    for (const [path, { code }] of this.#noted) yield [path, code];
   }
 
   note(path: BytePath, code: string): void {
-    if (this.#codes.get(path) === code || this.#codes.size >= most) return;
-    this.#codes.set(path, code);
-    this.#warn(path, code);
+    const known = this.#noted.get(path);
+    if (known === undefined && this.#noted.size >= most) return;
+    this.#noted.set(path, { code, at: ++this.#tries });
+    if (known?.code !== code) this.#warn(path, code);
+  }
+
+  /** Whether `path` itself or something below it could not be read. */
+  hasWithin(path: BytePath): boolean {
+    for (const noted of this.#noted.keys()) if (isWithin(noted, path)) return true;
+    return false;
+  }
+
+  /** It could be read, or is gone. */
+  forget(path: BytePath): void {
+    this.#noted.delete(path);
+  }
+
+  /**
+   * To be called before everything within `path` is looked at, and its result after it: what has not been noted anew by
+   * then could be read. Of paths that `only` does not fit nothing is known.
+   */
+  lookingWithin(path: BytePath, only: (path: BytePath) => boolean = () => true): () => void {
+    const begun = this.#tries;
+    return () => {
+      for (const [noted, { at }] of this.#noted) {
+        if (at <= begun && isWithin(noted, path) && only(noted)) this.#noted.delete(noted);
+      }
+    };
   }
 }

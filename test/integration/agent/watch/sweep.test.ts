@@ -1,0 +1,96 @@
+/** What a sweep counts, and what is said of paths that cannot be read. */
+import { chmodSync } from "node:fs";
+import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bytePath } from "../../../../shared/watch/paths.ts";
+import { tempFolder } from "../../../support/temp-folder.ts";
+import { type AgentSide, agentSide, openWatchDesk } from "../../../support/watch-desk.ts";
+
+const pace = async () => {};
+
+test("counts what it found itself, whatever is told of meanwhile", async () => {
+  const [root, state] = [await tempFolder("swept"), await tempFolder("state")];
+  const first = join(root, "first");
+  await mkdir(join(root, "many"));
+  // Three chunks: between two of them comes what has priority.
+  for (let n = 0; n < 600; n++) await writeFile(join(root, "many", String(n)), "");
+  await writeFile(first, "");
+  let meanwhile: (() => void) | null = null;
+  const agent: AgentSide = {
+    ...agentSide(),
+    get gate() {
+      meanwhile?.();
+      return Promise.resolve();
+    },
+  };
+  const paths = [{ path: root }, { path: first, priority: true }];
+  const watch = await openWatchDesk(state, { paths, settle_ms: 0, burst_per_second: 10_000 }, agent);
+  for (let n = 0; n < 600; n++) await chmod(join(root, "many", String(n)), 0o600);
+  meanwhile = () => {
+    meanwhile = null;
+    chmodSync(first, 0o600);
+    watch.hint(first);
+  };
+  expect(await watch.engine.sweep(false, pace)).toBe(600);
+  const told = await watch.told();
+  expect(told).toHaveLength(601);
+  expect(told.findIndex(({ path }) => path === first)).toBeLessThan(600);
+  expect(watch.engine.figures().told).toBe(601);
+});
+
+describe("a folder that cannot be read", () => {
+  const nobody = 65_534;
+  const own = process.geteuid?.();
+  // Root may read everything.
+  beforeAll(() => {
+    if (own === 0) process.seteuid?.(nobody);
+  });
+  afterAll(() => {
+    if (own === 0) process.seteuid?.(0);
+  });
+
+  async function closed() {
+    const [root, state] = [await tempFolder("watched"), await tempFolder("state")];
+    const folder = join(root, "closed");
+    await mkdir(folder);
+    await writeFile(join(folder, "a"), "");
+    const watch = await openWatchDesk(state, { paths: [{ path: root }] }, agentSide());
+    await chmod(folder, 0o000);
+    watch.hint(folder, { deep: true });
+    await watch.told();
+    expect([...watch.engine.unreadable.entries()]).toEqual([[bytePath(folder), "EACCES"]]);
+    return { root, folder, watch };
+  }
+
+  test("is looked at again once it can be, with what happened in it meanwhile", async () => {
+    const { folder, watch } = await closed();
+    await chmod(folder, 0o700);
+    await writeFile(join(folder, "b"), "");
+    watch.hint(folder);
+    const told = await watch.told();
+    expect(told.map(({ status, path }) => [status, path])).toEqual([
+      ["attributes", folder],
+      ["created", join(folder, "b")],
+    ]);
+    expect([...watch.engine.unreadable.entries()]).toEqual([]);
+  });
+
+  test("is forgotten by a sweep that could read it, and when it is gone", async () => {
+    const { folder, watch } = await closed();
+    await watch.engine.sweep(false, pace);
+    expect(watch.engine.figures().unreadable).toBe(1);
+    await chmod(folder, 0o700);
+    await watch.engine.sweep(false, pace);
+    expect(watch.engine.figures().unreadable).toBe(0);
+
+    await chmod(folder, 0o000);
+    await watch.engine.sweep(false, pace);
+    expect(watch.engine.figures().unreadable).toBe(1);
+    await chmod(folder, 0o700);
+    await rm(folder, { recursive: true });
+    watch.hint(folder);
+    await watch.told();
+    expect(watch.engine.figures().unreadable).toBe(0);
+  });
+});
