@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { expect } from "vitest";
-import type { Execution } from "../../shared/model/execution.ts";
+import { type Execution, statuses } from "../../shared/model/execution.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
 import { readPackFolder } from "../../shared/packs/read-pack-fs.ts";
 import { agentReady, type Daemon, type TestAgent, type TestHub } from "./fleet.ts";
@@ -88,7 +88,7 @@ export async function createStream(
       await waitUntil("the sensor has told everything", () => existsSync(join(folder, "told")), longMs);
     },
     async reached(action, wanted) {
-      await waitUntil(`${wanted} lines of ${action}`, () => seen(action, wanted), longMs);
+      await waitUntil(`${wanted} lines of ${action}`, () => seen(action, wanted), longMs, 100);
     },
     async killSensor({ home }) {
       const running = () => processesAtHome(home).find(({ sensor }) => sensor === "stream.Numbers");
@@ -98,6 +98,18 @@ export async function createStream(
 }
 
 const finals: ReadonlySet<string> = new Set(["succeeded", "failed", "timeout", "abandoned", "canceled"]);
+const open = statuses.filter((status) => !finals.has(status));
+
+/** Throws while something is under way. One record per question: the whole history is worth fetching once. */
+async function underWay(hub: TestHub): Promise<void> {
+  for (const status of open) {
+    const { items } = await hub.api<{ items: readonly Execution[] }>(
+      "GET",
+      `/v1/executions?status=${status}&limit=1`,
+    );
+    if (items[0] !== undefined) throw new Error(shown(items[0]));
+  }
+}
 
 export interface History {
   readonly instances: readonly TriggerInstance[];
@@ -110,14 +122,15 @@ export interface History {
  */
 export async function settledHistory(hub: TestHub, { count, actions }: Stream, agents = 1): Promise<History> {
   const all = async () => {
+    await underWay(hub);
     const instances = await hub.all<TriggerInstance>("/v1/trigger-instances?trigger=stream.number");
     if (instances.length < count * agents) throw new Error(`${instances.length} triggers`);
     const executions = await hub.all<Execution>("/v1/executions");
-    const open = executions.filter(({ status }) => !finals.has(status));
+    const unended = executions.filter(({ status }) => !finals.has(status));
     const wanted = count * agents * actions.length;
-    if (executions.length < wanted || open.length > 0) {
-      const some = open.slice(0, 3).map(shown);
-      throw new Error(`${executions.length} executions of ${wanted}, open: ${open.length} (${some})`);
+    if (executions.length < wanted || unended.length > 0) {
+      const some = unended.slice(0, 3).map(shown);
+      throw new Error(`${executions.length} executions of ${wanted}, open: ${unended.length} (${some})`);
     }
     return { instances, executions };
   };
