@@ -4,8 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { BlobStore } from "../shared/blobs/blob-fs.ts";
 import { blobResponder, blobSize, fetchBlob } from "../shared/blobs/blob-transfer.ts";
-import { tidyBlobs } from "../shared/blobs/tidy.ts";
-import { type Chore, startChores } from "../shared/chores.ts";
+import { startChores } from "../shared/chores.ts";
 import { parseTimestamp, timestamp } from "../shared/clock.ts";
 import type { LogConfig } from "../shared/config/log-settings.ts";
 import { daemonLogger } from "../shared/daemon-log-process.ts";
@@ -55,6 +54,7 @@ import { ownStatus } from "./status/own-status.ts";
 import { serveStatus } from "./status/status-http.ts";
 import { openAgentStore } from "./store/agent-store.ts";
 import { isDamage, setAside } from "./store/set-aside-fs.ts";
+import { tidying } from "./store/tidying.ts";
 
 export interface AgentOptions {
   /** Absolute path of its data folder. */
@@ -139,17 +139,7 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
     teardown.add("store", () => store.close());
     const { database, outbox, marks } = store;
     const blobs = await BlobStore.open({ folder: join(options.data, "blobs") });
-    const tidying: Chore = {
-      name: "results and parameters that nobody has asked for are removed",
-      firstAfterMs: 120_000,
-      everyMs: 3_600_000,
-      work: async () => {
-        const limits = { youngMs: 86_400_000, maxAgeMs: 30 * 86_400_000, maxBytes: 1024 * 1024 * 1024 };
-        await tidyBlobs({ store: blobs, named: async () => new Set(), limits, now, log });
-        return undefined;
-      },
-    };
-    const chores = startChores([tidying], { timers, log });
+    const chores = startChores([tidying(blobs, now, log)], { timers, log });
     teardown.add("chores", () => chores.stop());
 
     // The hub's clock, as last heard; between two hellos a monotonic clock carries it on.

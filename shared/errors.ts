@@ -62,6 +62,17 @@ export const catalogue = {
   WATCH_GLOB: { status: 400, exit: 2, text: "A pattern of paths cannot be used." },
   WINDOW_INVALID: { status: 400, exit: 2, text: "A window for expected changes cannot be opened like this." },
   WATCH_PROFILE: { status: 400, exit: 2, text: "There is no ready-made selection of this name." },
+  WATCH_VERIFY_BUSY: {
+    status: 503,
+    exit: 1,
+    retry: true,
+    text: "As many verifications wait for their turn on an agent as may.",
+  },
+  WATCH_VERIFY_UNKNOWN: {
+    status: 404,
+    exit: 1,
+    text: "The watching sensor knows nothing of a verification: it was started anew.",
+  },
   PACK_DUPLICATE: { status: 400, exit: 2, text: "Two files of a pack define the same thing." },
   PACK_TOO_LARGE: { status: 400, exit: 2, text: "A pack exceeds the size or count limits." },
   PACK_UNSUPPORTED: {

@@ -13,6 +13,8 @@ export interface Circumstances {
   readonly full: boolean;
   /** Other looks may have been told since these differences were found: each is checked once more. */
   readonly recheck: boolean;
+  /** A file whose content cannot be read. */
+  readonly unreadable: (path: BytePath, code: string) => void;
 }
 
 /** Of paths that were looked at since something was heard of them, or of a folder above them (`by`). */
@@ -25,6 +27,7 @@ export function heard(
   return {
     full: false,
     recheck: false,
+    unreadable: () => {},
     finding: (path) => {
       const dirty = byPath.get(path);
       const heardAt = dirty === undefined ? null : now.wall - (now.monotonic - dirty.lastAt);
@@ -51,11 +54,11 @@ export function heard(
 export function unheard(
   by: DetectedBy,
   at: number,
-  how: Pick<Circumstances, "full" | "recheck"> & { readonly offline: Finding["offline"] },
+  how: Omit<Circumstances, "finding" | "actor"> & { readonly offline: Finding["offline"] },
 ): Circumstances {
-  const { full, recheck, offline } = how;
+  const { offline, ...rest } = how;
   const unknown = offline === null ? "no event told of it" : "it happened while nobody watched";
-  return { full, recheck, finding: () => ({ by, at, heardAt: null, offline }), actor: () => ({ unknown }) };
+  return { ...rest, finding: () => ({ by, at, heardAt: null, offline }), actor: () => ({ unknown }) };
 }
 
 /** In the order of a walk, each path once. */

@@ -305,8 +305,11 @@ export class Engine implements ObserverListener {
         const at = clock.now();
         await this.#alone(async () => {
           const recheck = this.#isStarted;
-          const circumstances = unheard(by, at, { full, recheck, offline });
-          told += await this.#tell(gathered, circumstances);
+          const unreadable = scope?.unreadable ?? (() => {});
+          const circumstances = unheard(by, at, { full, recheck, offline, unreadable });
+          const count = await this.#tell(gathered, circumstances);
+          scope?.told(count);
+          told += count;
         });
       },
     });

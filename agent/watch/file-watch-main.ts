@@ -10,6 +10,7 @@ import { executionVariable } from "../actions/environment.ts";
 import type { Sensor, SensorLogger, SensorService } from "../sensors/sensor.ts";
 import { localAccounts } from "./accounts-fs.ts";
 import { silentWitness, type Witness } from "./actor.ts";
+import { Answers } from "./answers.ts";
 import { BaselineStore } from "./baseline-store.ts";
 import type { AccountNames } from "./change.ts";
 import { Engine } from "./engine-fs.ts";
@@ -17,6 +18,7 @@ import { firstLook, selectionName, selectionPart } from "./first-look.ts";
 import { loadLibc } from "./kernel/libc-fs.ts";
 import { SystemObserver } from "./kernel/observe-fs.ts";
 import { xattrReader } from "./kernel/xattrs-fs.ts";
+import { lookStat } from "./look-fs.ts";
 import { notePrefix, unapplied } from "./notes.ts";
 import { Selection } from "./selection.ts";
 import { Sweeps } from "./sweeps.ts";
@@ -33,6 +35,7 @@ export class FileWatch implements Sensor {
   readonly #service: SensorService;
   readonly #config: JsonObject;
   readonly #log: SensorLogger;
+  #answers: Answers | null = null;
   readonly #ends: (() => Promise<unknown> | unknown)[] = [];
 
   constructor(service: SensorService, config: JsonObject) {
@@ -127,8 +130,19 @@ export class FileWatch implements Sensor {
     beat();
     this.#ends.push(() => stopBeat());
     const sweeps = new Sweeps({ ...settings.sweep, engine, clock, timers, log: this.#log });
+    const { unreadable } = engine;
+    const coverage = () => observer.coverage();
+    const parts = { selection, baseline, sweeps, unreadable, coverage, lookStat, names, clock };
+    const answers = new Answers(parts);
+    this.#ends.push(() => answers.stop());
     this.#ends.push(() => sweeps.stop());
+    this.#answers = answers;
     sweeps.start();
+  }
+
+  /** See `Answers`. */
+  ask(question: string, args: JsonObject): unknown {
+    return this.#answers?.ask(question, args);
   }
 
   /** A descriptor that is not being read, and a timer of the house, keep no process alive. */

@@ -33,6 +33,8 @@ export interface Scope {
   /** Called for each path that is there and was looked at. */
   readonly looked: () => void;
   readonly unreadable: (path: BytePath, code: string) => void;
+  /** Called with the number of changes that were told. */
+  readonly told: (count: number) => void;
 }
 
 export interface JoinOptions {

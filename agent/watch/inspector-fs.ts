@@ -95,7 +95,7 @@ export class Inspector {
     const { path, before, after: stat } = difference;
     const entry = this.#options.selection.entryOf(path);
     if (entry === null) return nothing;
-    const after = stat === null ? null : await this.#look(path, stat, before, entry, at.full);
+    const after = stat === null ? null : await this.#look(path, stat, before, entry, at);
     if (after === "again") {
       this.#options.again(path);
       return nothing;
@@ -112,7 +112,7 @@ export class Inspector {
     const { selection } = this.#options;
     const entry = selection.entryOf(to);
     if (entry === null) return nothing;
-    const after = await this.#look(to, stat, before, entry, at.full);
+    const after = await this.#look(to, stat, before, entry, at);
     if (after === "again") {
       this.#options.again(from);
       this.#options.again(to);
@@ -170,11 +170,10 @@ export class Inspector {
     stat: Stat,
     before: BaselineRecord | null,
     entry: WatchedPath,
-    full: boolean,
+    { full, unreadable }: Circumstances,
   ): Promise<Look | "again"> {
-    if (before !== null && !full && !mayBeOtherContent(before.stat, stat)) {
-      return { stat, extras: before.extras };
-    }
+    const isSame = before !== null && !mayBeOtherContent(before.stat, stat);
+    if (isSame && !full) return { stat, extras: before.extras };
     const extras = await readExtras(
       path,
       stat,
@@ -186,7 +185,13 @@ export class Inspector {
       },
       this.#options.readXattrs,
     );
-    return extras === null ? "again" : { stat, extras };
+    if (extras === null) return "again";
+    if (extras.digestMissing === "unreadable") {
+      unreadable(path, "its content cannot be read");
+      // The digest that is known is all there is to tell later whether it is another one.
+      if (isSame) return { stat, extras: before.extras };
+    }
+    return { stat, extras };
   }
 }
 

@@ -1,7 +1,9 @@
-/** Looks at everything slowly, again and again: what no event tells is found by that. */
-import type { Clock } from "../../shared/clock.ts";
+/** Looks at everything slowly, again and again: what no event tells is found by that. Or at once, when asked to. */
+import { type Clock, timestamp } from "../../shared/clock.ts";
 import type { Timers } from "../../shared/timers.ts";
+import type { SweepReport } from "../../shared/watch/questions.ts";
 import type { SensorLogger } from "../sensors/sensor.ts";
+import type { Scope } from "./gather-fs.ts";
 
 export interface SweepsOptions {
   /** Seconds in which everything is looked at once; 0: never. */
@@ -9,7 +11,7 @@ export interface SweepsOptions {
   /** Seconds after which digests are taken, too; 0: never. */
   readonly fullEverySeconds: number;
   readonly engine: {
-    sweep(full: boolean, pace: (paths: number) => Promise<void>): Promise<number>;
+    sweep(full: boolean, pace: (paths: number) => Promise<void>, scope?: Scope): Promise<number>;
   };
   readonly clock: Clock;
   readonly timers: Timers;
@@ -21,12 +23,15 @@ const leastPerSecond = 200;
 
 export class Sweeps {
   readonly #options: SweepsOptions;
-  /** Paths of the last sweep: the next one spreads as many over its time. */
-  #paths = 0;
+  /** Paths of the last complete sweep: the next one spreads as many over its time. */
+  #paths: number | null = null;
+  #last: SweepReport | null = null;
   #fullAt: number;
-  #stop: () => void = () => {};
+  #cancel: () => void = () => {};
+  /** Pauses that are to end when sweeping does. */
+  readonly #pauses = new Set<() => void>();
+  readonly #running = new Set<Promise<unknown>>();
   #isStopped = false;
-  #running: Promise<unknown> = Promise.resolve();
 
   constructor(options: SweepsOptions) {
     this.#options = options;
@@ -36,48 +41,81 @@ export class Sweeps {
   start(): void {
     const { everySeconds, timers } = this.#options;
     if (everySeconds === 0 || this.#isStopped) return;
-    this.#stop = timers.after(everySeconds * 1_000, () => {
-      this.#running = this.#sweep().finally(() => this.start());
+    this.#cancel = timers.after(everySeconds * 1_000, () => {
+      void this.#sweep().finally(() => this.start());
     });
   }
 
-  /** Now, at full speed. How many changes were found. */
-  async now(full: boolean): Promise<number> {
-    return this.#options.engine.sweep(full, async () => {
-      await this.#pause(0);
-    });
+  /** Now and at full speed, beside a slow one. How many changes were found; rejects when it is stopped. */
+  now(full: boolean, scope: Scope): Promise<number> {
+    const pace = () => this.#pause(0);
+    return this.#run(this.#options.engine.sweep(full, pace, scope));
   }
 
+  /** What is set, and how the last slow sweep went; `paths`: of the last complete one. */
+  report(): {
+    readonly everySeconds: number;
+    readonly fullEverySeconds: number;
+    readonly paths: number | null;
+    readonly last: SweepReport | null;
+  } {
+    const { everySeconds, fullEverySeconds } = this.#options;
+    return { everySeconds, fullEverySeconds, paths: this.#paths, last: this.#last };
+  }
+
+  /** Ends those under way. */
   async stop(): Promise<void> {
     this.#isStopped = true;
-    this.#stop();
-    await this.#running;
+    this.#cancel();
+    for (const end of this.#pauses) end();
+    await Promise.allSettled(this.#running);
   }
 
   async #sweep(): Promise<void> {
     const { engine, clock, log, everySeconds, fullEverySeconds } = this.#options;
     const now = clock.monotonic();
-    const isFull = fullEverySeconds > 0 && now - this.#fullAt >= fullEverySeconds * 1_000;
-    if (isFull) this.#fullAt = now;
-    let paths = 0;
+    const full = fullEverySeconds > 0 && now - this.#fullAt >= fullEverySeconds * 1_000;
+    if (full) this.#fullAt = now;
+    let looked = 0;
     // Half of the time: the rest is for what takes longer than thought.
-    const perSecond = Math.max(leastPerSecond, this.#paths / (everySeconds / 2));
+    const perSecond = Math.max(leastPerSecond, (this.#paths ?? 0) / (everySeconds / 2));
     try {
-      const found = await engine.sweep(isFull, async (count) => {
-        paths += count;
-        await this.#pause((count / perSecond) * 1_000);
-      });
-      this.#paths = paths;
-      if (found > 0) log.info(`a sweep over ${paths} paths found ${found} changes that no event had told`);
+      const differences = await this.#run(
+        engine.sweep(full, async (paths) => {
+          looked += paths;
+          await this.#pause((paths / perSecond) * 1_000);
+        }),
+      );
+      this.#paths = looked;
+      this.#last = { full, ended_at: timestamp(clock.now()), looked, differences };
+      if (differences > 0)
+        log.info(`a sweep over ${looked} paths found ${differences} changes that no event had told`);
     } catch (error) {
-      log.error(`a sweep ended early: ${String(error)}`);
+      if (!this.#isStopped) log.error(`a sweep ended early: ${String(error)}`);
     }
   }
 
-  #pause(ms: number): Promise<void> {
-    if (this.#isStopped) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#options.timers.after(ms, resolve);
-    });
+  async #run(sweep: Promise<number>): Promise<number> {
+    this.#running.add(sweep);
+    try {
+      return await sweep;
+    } finally {
+      this.#running.delete(sweep);
+    }
+  }
+
+  async #pause(ms: number): Promise<void> {
+    if (!this.#isStopped) {
+      await new Promise<void>((resolve) => {
+        const end = () => {
+          this.#pauses.delete(end);
+          cancel();
+          resolve();
+        };
+        const cancel = this.#options.timers.after(ms, end);
+        this.#pauses.add(end);
+      });
+    }
+    if (this.#isStopped) throw new Error("the sensor stops");
   }
 }

@@ -46,6 +46,17 @@ function escaped(bytes: Buffer): string {
   return text;
 }
 
+/** Without `.`, `..`, double and trailing slashes. */
+export function normalPath(path: BytePath): BytePath {
+  const parts: string[] = [];
+  for (const part of path.split("/")) {
+    if (part === "" || part === ".") continue;
+    if (part === "..") parts.pop();
+    else parts.push(part);
+  }
+  return `/${parts.join("/")}`;
+}
+
 export function joinPath(folder: BytePath, name: BytePath): BytePath {
   return folder === "/" ? `/${name}` : `${folder}/${name}`;
 }

@@ -4,7 +4,7 @@ import { PetrelError } from "../errors.ts";
 import type { JsonObject } from "../json.ts";
 import { type AttributeName, attributeNames } from "./attributes.ts";
 import { compileGlob, type Glob } from "./glob.ts";
-import { type BytePath, bytePath } from "./paths.ts";
+import { type BytePath, bytePath, normalPath } from "./paths.ts";
 import { profilePaths } from "./profiles.ts";
 
 /** One watched path and all that is below it, unless a path below has an entry of its own. */
@@ -145,7 +145,7 @@ export function readSettings(config: JsonObject): WatchSettings {
 
 function watchedPath(entry: PathConfig): WatchedPath {
   return {
-    path: normal(entry.path),
+    path: normalPath(bytePath(entry.path)),
     include: (entry.include ?? []).map(compileGlob),
     exclude: (entry.exclude ?? []).map(compileGlob),
     depth: entry.depth ?? Number.POSITIVE_INFINITY,
@@ -159,17 +159,6 @@ function watchedPath(entry: PathConfig): WatchedPath {
     transients: entry.transients ?? false,
     diff: entry.diff ?? false,
   };
-}
-
-/** Without `.`, `..`, double and trailing slashes. */
-function normal(path: string): BytePath {
-  const parts: string[] = [];
-  for (const part of bytePath(path).split("/")) {
-    if (part === "" || part === ".") continue;
-    if (part === "..") parts.pop();
-    else parts.push(part);
-  }
-  return `/${parts.join("/")}`;
 }
 
 /** Of two entries for one path the later one counts: an operator's own comes behind the profiles'. */

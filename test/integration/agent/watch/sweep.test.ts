@@ -3,6 +3,7 @@ import { chmodSync } from "node:fs";
 import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { partOf } from "../../../../agent/watch/part.ts";
 import { bytePath } from "../../../../shared/watch/paths.ts";
 import { tempFolder } from "../../../support/temp-folder.ts";
 import { type AgentSide, agentSide, openWatchDesk } from "../../../support/watch-desk.ts";
@@ -37,6 +38,35 @@ test("counts what it found itself, whatever is told of meanwhile", async () => {
   expect(told).toHaveLength(601);
   expect(told.findIndex(({ path }) => path === first)).toBeLessThan(600);
   expect(watch.engine.figures().told).toBe(601);
+});
+
+test("of a part finds what is in it, and takes digests only there", async () => {
+  const [root, state] = [await tempFolder("swept"), await tempFolder("state")];
+  await mkdir(join(root, "a/b"), { recursive: true });
+  await mkdir(join(root, "c"));
+  for (const name of ["a/1", "a/b/2", "c/3"]) await writeFile(join(root, name), "");
+  const watch = await openWatchDesk(state, { paths: [{ path: root }] }, agentSide());
+  await chmod(join(root, "a/b/2"), 0o600);
+  await chmod(join(root, "c/3"), 0o600);
+  await rm(join(root, "a/1"));
+  const seen = { looked: 0, told: 0 };
+  const scope = {
+    ...partOf(join(root, "a")),
+    looked: () => seen.looked++,
+    told: (count: number) => {
+      seen.told += count;
+    },
+    unreadable: () => {},
+  };
+  expect(await watch.engine.sweep(true, pace, scope)).toBe(2);
+  const told = await watch.told();
+  expect(told.map(({ status, path, detected_by }) => [status, path, detected_by])).toEqual([
+    ["deleted", join(root, "a/1"), "sweep"],
+    ["attributes", join(root, "a/b/2"), "sweep"],
+  ]);
+  // a, a/b, a/b/2
+  expect(seen).toEqual({ looked: 3, told: 2 });
+  expect(await watch.engine.sweep(false, pace)).toBe(1);
 });
 
 describe("a folder that cannot be read", () => {
