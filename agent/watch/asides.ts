@@ -20,7 +20,6 @@ export interface AsidesOptions {
   readonly dispatch: (trigger: string, payload: JsonObject) => Promise<unknown>;
   readonly newId: () => string;
   readonly clock: Clock;
-  readonly warn: (message: string) => void;
 }
 
 export interface Gap {
@@ -41,6 +40,7 @@ export class Asides {
   readonly #bursts: BurstWatch;
   readonly #transients = new Transients(transientsPerSecond);
   #gaps: Gap[] = [];
+  #passed: JsonObject[] = [];
   #toldGaps = 0;
 
   constructor(options: AsidesOptions) {
@@ -75,15 +75,23 @@ export class Asides {
     return this.#bursts.count(paths, this.#options.clock.monotonic());
   }
 
-  /** Something that an event named is not there, and was not there before. `heardAt`: ms since the epoch. */
+  /**
+   * Something that an event named is not there, and was not there before: told by `tellTransients`. `heardAt`: ms since
+   * the epoch.
+   */
   transient(path: BytePath, actor: Actor, heardAt: number): void {
-    const { selection, clock, dispatch, warn } = this.#options;
+    const { selection, clock } = this.#options;
     const entry = selection.entryOf(path);
     if (entry?.transients !== true || !this.#transients.isTold(path, clock.monotonic())) return;
     const finding = { by: "event", at: clock.now(), heardAt, offline: null } as const;
-    dispatch(changeTrigger, transientPayload(path, "other", 1, { entry, finding, actor })).catch(
-      (error: unknown) => warn(`a transient path could not be told: ${String(error)}`),
-    );
+    this.#passed.push(transientPayload(path, "other", 1, { entry, finding, actor }));
+  }
+
+  /** Resolves once all are accepted: no more wait than one round of looks has found. */
+  async tellTransients(): Promise<void> {
+    const passed = this.#passed;
+    this.#passed = [];
+    await Promise.all(passed.map((payload) => this.#options.dispatch(changeTrigger, payload)));
   }
 
   /** Before the changes that looking again will find. */

@@ -6,6 +6,7 @@ import { type BytePath, shownPath } from "../../shared/watch/paths.ts";
 import type { WatchedPath } from "../../shared/watch/settings.ts";
 import type { Actor } from "./actor.ts";
 import { differences, type Look, type Stat, statusOf } from "./look.ts";
+import type { BaselineRecord, FreshLook } from "./record.ts";
 
 export type ChangeStatus = "created" | "modified" | "deleted" | "renamed" | "attributes" | "transient";
 export type DetectedBy = "event" | "reconcile" | "sweep";
@@ -25,8 +26,8 @@ export interface Change {
   readonly status: ChangeStatus;
   readonly path: BytePath;
   readonly oldPath: BytePath | null;
-  readonly before: Look | null;
-  readonly after: Look | null;
+  readonly before: BaselineRecord | null;
+  readonly after: FreshLook | null;
   readonly changed: readonly AttributeName[];
   /** Paths that moved along with a folder. */
   readonly along: number;
@@ -35,8 +36,8 @@ export interface Change {
 /** `null` when nothing that is selected differs. */
 export function changeOf(
   path: BytePath,
-  before: Look | null,
-  after: Look | null,
+  before: BaselineRecord | null,
+  after: FreshLook | null,
   attributes: ReadonlySet<AttributeName>,
 ): Change | null {
   const base = { path, oldPath: null, before, after, along: 0 };
@@ -45,6 +46,34 @@ export function changeOf(
   const changed = differences(before, after).filter((name) => attributes.has(name));
   if (changed.length === 0) return null;
   return { ...base, status: statusOf(before, after, changed), changed };
+}
+
+export interface Moved {
+  readonly from: BytePath;
+  readonly to: BytePath;
+  readonly before: BaselineRecord;
+  readonly after: FreshLook;
+  readonly replaced: BaselineRecord | null;
+  readonly along: number;
+}
+
+/**
+ * A file that was moved onto another, as editors and package managers save, is a change of that other file: who watches
+ * it is told what is in it now. Everything else that moved is `renamed`; `changed` says what a move alone does not do.
+ */
+export function moveOf(
+  { from, to, before, after, replaced, along }: Moved,
+  attributes: ReadonlySet<AttributeName>,
+): Change {
+  if (replaced !== null && replaced.stat.kind !== "directory" && after.stat.kind !== "directory") {
+    const change = changeOf(to, replaced, after, attributes);
+    // Nothing of the other file that is selected differs: then one of two equal files has gone.
+    if (change === null)
+      return { status: "deleted", path: from, oldPath: null, before, after: null, changed: [], along };
+    return { ...change, oldPath: from };
+  }
+  const changed = differences(before, after).filter((name) => attributes.has(name) && name !== "ctime");
+  return { status: "renamed", path: to, oldPath: from, before, after, changed, along };
 }
 
 export interface ToldWith {

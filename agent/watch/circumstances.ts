@@ -3,6 +3,7 @@ import { type BytePath, walkKey } from "../../shared/watch/paths.ts";
 import type { Actor, Witness } from "./actor.ts";
 import type { DetectedBy, Finding } from "./change.ts";
 import type { Dirty } from "./dirty-set.ts";
+import type { Stat } from "./look.ts";
 import type { Difference } from "./renames.ts";
 
 /** How the differences of one look were come upon, and who is known to have touched which path. */
@@ -11,10 +12,25 @@ export interface Circumstances {
   readonly actor: (path: BytePath) => Actor;
   /** Digests are taken although nothing else differs. */
   readonly full: boolean;
+  /** What was heard of the path, or of the nearest folder above it that anything was heard of. */
+  readonly heardOf: (path: BytePath) => Dirty | null;
+  /**
+   * Takes a large file whose digest is missing, with the paths that have to be looked at again once it is known.
+   * `null`: it is read within the look.
+   */
+  readonly later: ((large: LargeFile) => void) | null;
   /** Other looks may have been told since these differences were found: each is checked once more. */
   readonly recheck: boolean;
   /** A file whose content cannot be read. */
   readonly unreadable: (path: BytePath, code: string) => void;
+}
+
+/** A file that takes so long to read that nothing may wait for it. */
+export interface LargeFile {
+  readonly path: BytePath;
+  readonly stat: Stat;
+  /** What it moved from. */
+  readonly from: BytePath | null;
 }
 
 /** Of paths that were looked at since something was heard of them, or of a folder above them (`by`). */
@@ -23,11 +39,21 @@ export function heard(
   by: DetectedBy,
   now: { readonly wall: number; readonly monotonic: number },
   witness: Witness,
+  later: NonNullable<Circumstances["later"]>,
 ): Circumstances {
+  const heardOf = (path: BytePath): Dirty | null => {
+    for (let at = path; at !== "/" && at !== ""; at = at.slice(0, at.lastIndexOf("/"))) {
+      const dirty = byPath.get(at);
+      if (dirty !== undefined && !dirty.isBlind) return dirty;
+    }
+    return null;
+  };
   return {
     full: false,
     recheck: false,
     unreadable: () => {},
+    later,
+    heardOf,
     finding: (path) => {
       const dirty = byPath.get(path);
       const heardAt = dirty === undefined ? null : now.wall - (now.monotonic - dirty.lastAt);
@@ -39,13 +65,10 @@ export function heard(
       };
     },
     actor: (path) => {
-      for (let at = path; at !== "/" && at !== ""; at = at.slice(0, at.lastIndexOf("/"))) {
-        const dirty = byPath.get(at);
-        if (dirty !== undefined && !dirty.isBlind) {
-          return witness.actor({ pid: dirty.pid, path, heardAt: dirty.lastAt });
-        }
-      }
-      return { unknown: "no event told of it" };
+      const dirty = heardOf(path);
+      return dirty === null
+        ? { unknown: "no event told of it" }
+        : witness.actor({ pid: dirty.pid, path, heardAt: dirty.lastAt });
     },
   };
 }
@@ -54,11 +77,21 @@ export function heard(
 export function unheard(
   by: DetectedBy,
   at: number,
-  how: Omit<Circumstances, "finding" | "actor"> & { readonly offline: Finding["offline"] },
+  how: Omit<Circumstances, "finding" | "actor" | "heardOf"> & { readonly offline: Finding["offline"] },
 ): Circumstances {
   const { offline, ...rest } = how;
   const unknown = offline === null ? "no event told of it" : "it happened while nobody watched";
-  return { ...rest, finding: () => ({ by, at, heardAt: null, offline }), actor: () => ({ unknown }) };
+  return {
+    ...rest,
+    heardOf: () => null,
+    finding: () => ({ by, at, heardAt: null, offline }),
+    actor: () => ({ unknown }),
+  };
+}
+
+/** What is to be looked at again because of a large file: what differs is found by that look. */
+export function unread({ path, from }: LargeFile): readonly Difference[] {
+  return [from, path].flatMap((at) => (at === null ? [] : [{ path: at, before: null, after: null }]));
 }
 
 /** In the order of a walk, each path once. */

@@ -181,8 +181,9 @@ function merged(known: Dirty, mark: Mark, now: number): Dirty {
     pid: mark.pid === 0 ? known.pid : mark.pid,
     isPriority: known.isPriority || mark.isPriority,
     partner: mark.partner ?? known.partner,
-    firstAt: known.firstAt,
-    lastAt: now,
+    // A second look is marked with the time of the first.
+    firstAt: Math.min(known.firstAt, now),
+    lastAt: Math.max(known.lastAt, now),
   };
 }
 

@@ -13,16 +13,21 @@ import type { Witness } from "./actor.ts";
 import { Asides } from "./asides.ts";
 import type { BaselineStore } from "./baseline-store.ts";
 import type { DetectedBy, Finding } from "./change.ts";
-import { type Circumstances, heard, inOrder, unheard } from "./circumstances.ts";
+import { type Circumstances, heard, inOrder, type LargeFile, unheard, unread } from "./circumstances.ts";
+import { ContentReader } from "./content-fs.ts";
 import { type Dirty, DirtySet, noFacts } from "./dirty-set.ts";
 import { type Gathered, type GatherParts, gatherDeep, gatherOne, type Scope } from "./gather-fs.ts";
 import { Inspector, type InspectorOptions } from "./inspector-fs.ts";
+import { LargeDigests } from "./large-digests-fs.ts";
+import type { ReadXattrs } from "./look-fs.ts";
 import type { BlindCause, Hint, ObserverListener } from "./observer.ts";
 import type { Difference } from "./renames.ts";
+import { SecondLooks } from "./second-looks.ts";
 import type { Selection } from "./selection.ts";
 import { UnreadablePaths } from "./unreadable.ts";
 
-export interface EngineOptions extends Omit<InspectorOptions, "again" | "burstOf" | "between"> {
+export interface EngineOptions extends Omit<InspectorOptions, "again" | "burstOf" | "between" | "content"> {
+  readonly readXattrs: ReadXattrs;
   readonly selection: Selection;
   readonly settings: WatchSettings;
   readonly baseline: BaselineStore;
@@ -53,13 +58,13 @@ const maxFolders = 10_000;
 const slice = 512;
 /** Differences kept at once to recognise moves among them. */
 const joinBatch = 50_000;
-/** ms until a path that changed under the reading is looked at again. */
-const againMs = 200;
 
 export class Engine implements ObserverListener {
   readonly #options: EngineOptions;
   readonly #dirty: DirtySet;
   readonly #inspector: Inspector;
+  readonly #large = new LargeDigests();
+  readonly #second: SecondLooks;
   readonly #asides: Asides;
   readonly #unreadable: UnreadablePaths;
   #lastHintAt: number;
@@ -68,8 +73,6 @@ export class Engine implements ObserverListener {
   #timer: (() => void) | null = null;
   #working: Promise<void> | null = null;
   #isStarted = false;
-  /** Paths that will be dirty again soon. */
-  #waitingAgain = 0;
   #isStopped = false;
   /** Looks are told one after the other: two that tell of one path would tell it twice. */
   #telling: Promise<unknown> = Promise.resolve();
@@ -82,11 +85,19 @@ export class Engine implements ObserverListener {
     this.#asides = new Asides({
       ...options,
       burstPerSecond: settings.burstPerSecond,
-      warn: (message) => options.log.warn(message),
+    });
+    this.#second = new SecondLooks({
+      ...options,
+      prepare: (path, stat) => this.#large.prepare(path, stat),
+      mark: (mark, at) => {
+        this.#dirty.mark(mark, at);
+        this.#arm();
+      },
     });
     this.#inspector = new Inspector({
       ...options,
-      again: (path) => this.#again(path),
+      content: new ContentReader({ ...options, large: this.#large }),
+      again: (path, heard) => this.#second.again(path, heard),
       burstOf: (paths) => this.#asides.burstOf(paths),
       between: () => this.#urgent(),
     });
@@ -158,7 +169,7 @@ export class Engine implements ObserverListener {
   /** Nothing to look at, and nothing to tell. */
   get isIdle(): boolean {
     const isWaiting = this.#asides.hasGaps || this.#asides.isWaiting;
-    return this.#dirty.size === 0 && this.#working === null && this.#waitingAgain === 0 && !isWaiting;
+    return this.#dirty.size === 0 && this.#working === null && this.#second.waiting === 0 && !isWaiting;
   }
 
   /** Paths that could not be read at the last try, with the reason. */
@@ -170,6 +181,7 @@ export class Engine implements ObserverListener {
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#timer?.();
+    await this.#large.stop();
     await this.#working;
   }
 
@@ -263,6 +275,7 @@ export class Engine implements ObserverListener {
       else if (one !== "unreadable") differences.push(one);
     }
     await this.#inspect(differences, byPath, due.some(({ isBlind }) => isBlind) ? "reconcile" : "event");
+    await this.#asides.tellTransients();
   }
 
   async #inspect(
@@ -272,7 +285,10 @@ export class Engine implements ObserverListener {
   ): Promise<void> {
     const { witness, clock } = this.#options;
     const now = { wall: clock.now(), monotonic: clock.monotonic() };
-    await this.#tell({ differences: inOrder(differences), unselected: [] }, heard(byPath, by, now, witness));
+    const circumstances = heard(byPath, by, now, witness, (large) =>
+      this.#second.readAside(large, circumstances.heardOf),
+    );
+    await this.#tell({ differences: inOrder(differences), unselected: [] }, circumstances);
   }
 
   async #tell(gathered: Gathered, circumstances: Circumstances): Promise<number> {
@@ -303,14 +319,22 @@ export class Engine implements ObserverListener {
       ...(scope !== undefined && { scope }),
       found: async (gathered) => {
         const at = clock.now();
-        await this.#alone(async () => {
-          const recheck = this.#isStarted;
-          const unreadable = scope?.unreadable ?? (() => {});
-          const circumstances = unheard(by, at, { full, recheck, offline, unreadable });
-          const count = await this.#tell(gathered, circumstances);
-          scope?.told(count);
-          told += count;
-        });
+        const unreadable = scope?.unreadable ?? (() => {});
+        for (let rest = gathered; ; ) {
+          const large: LargeFile[] = [];
+          // At the start nothing waits that could be told meanwhile.
+          const later = this.#isStarted ? (one: LargeFile) => large.push(one) : null;
+          await this.#alone(async () => {
+            const recheck = this.#isStarted;
+            const circumstances = unheard(by, at, { full, recheck, offline, unreadable, later });
+            const count = await this.#tell(rest, circumstances);
+            scope?.told(count);
+            told += count;
+          });
+          for (const one of large) if (!this.#isStopped) await this.#large.prepare(one.path, one.stat);
+          if (large.length === 0 || this.#isStopped) break;
+          rest = { differences: inOrder(large.flatMap(unread)), unselected: [] };
+        }
       },
     });
     return told;
@@ -346,19 +370,6 @@ export class Engine implements ObserverListener {
       selection,
       unreadable: this.#unreadable,
     };
-  }
-
-  #again(path: BytePath): void {
-    const { clock, timers } = this.#options;
-    this.#waitingAgain++;
-    timers.after(againMs, () => {
-      this.#waitingAgain--;
-      this.#dirty.mark(
-        { path, deep: false, isBlind: false, facts: noFacts, pid: 0, isPriority: false },
-        clock.monotonic(),
-      );
-      this.#arm();
-    });
   }
 
   #markDeep(path: BytePath): void {

@@ -71,7 +71,7 @@ export function gatherOne(
   } else unreadable.forget(path);
   if (before === null && after === null) return "nothing";
   if (selection.entryOf(path) === null) return "nothing";
-  if (before !== null && after !== null && isSameLook(before.stat, after)) return "same";
+  if (before !== null && after !== null && isSameLook(before, after)) return "same";
   return { path, before, after };
 }
 

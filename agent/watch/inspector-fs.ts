@@ -4,12 +4,14 @@ import type { BytePath } from "../../shared/watch/paths.ts";
 import type { WatchedPath } from "../../shared/watch/settings.ts";
 import { changeTrigger } from "./asides.ts";
 import type { BaselineStore } from "./baseline-store.ts";
-import { type AccountNames, type Change, changeOf, payloadOf } from "./change.ts";
+import { type AccountNames, type Change, changeOf, moveOf, payloadOf } from "./change.ts";
 import type { Circumstances } from "./circumstances.ts";
+import type { ContentReader } from "./content-fs.ts";
+import type { Dirty } from "./dirty-set.ts";
 import type { Gathered } from "./gather-fs.ts";
-import { type Look, mayBeOtherContent, type Stat } from "./look.ts";
-import { lookStat, type ReadXattrs, readExtras } from "./look-fs.ts";
-import { type BaselineChange, type BaselineRecord, isSameLook } from "./record.ts";
+import type { Stat } from "./look.ts";
+import { lookStat } from "./look-fs.ts";
+import { type BaselineChange, type BaselineRecord, type FreshLook, isSameLook } from "./record.ts";
 import { type Difference, findMoves, type Move } from "./renames.ts";
 import type { Selection } from "./selection.ts";
 import type { Teller, Told } from "./teller.ts";
@@ -18,12 +20,12 @@ export interface InspectorOptions {
   readonly selection: Selection;
   readonly baseline: BaselineStore;
   readonly teller: Teller;
-  readonly readXattrs: ReadXattrs;
+  readonly content: ContentReader;
   readonly names: AccountNames;
   /** Paths without a record that were never looked at before: they enter the baseline and are not told. */
   readonly isFirstLook: (path: BytePath) => boolean;
-  /** The path changed while it was read, or could not be read: it has to be looked at again. */
-  readonly again: (path: BytePath) => void;
+  /** The path changed while it was read, or may do so unseen. `heard`: what was heard of it. */
+  readonly again: (path: BytePath, heard: Dirty | null) => void;
   /** Id of the storm that so many changes are part of, if they are. */
   readonly burstOf: (paths: readonly BytePath[]) => string | null;
   /** Called between two chunks: what cannot wait for the rest is told there. Whether there was something. */
@@ -78,7 +80,7 @@ export class Inspector {
     const outcome = lookStat(path);
     if ("error" in outcome || (before === null && outcome.found === null)) return [];
     const after = outcome.found;
-    if (!full && before !== null && after !== null && isSameLook(before.stat, after)) return [];
+    if (!full && before !== null && after !== null && isSameLook(before, after)) return [];
     return [{ path, before, after }];
   }
 
@@ -95,11 +97,9 @@ export class Inspector {
     const { path, before, after: stat } = difference;
     const entry = this.#options.selection.entryOf(path);
     if (entry === null) return nothing;
+    if (stat === null) this.#options.content.forget(path);
     const after = stat === null ? null : await this.#look(path, stat, before, entry, at);
-    if (after === "again") {
-      this.#options.again(path);
-      return nothing;
-    }
+    if (after === "put off") return nothing;
     const change = changeOf(path, before, after, entry.attributes);
     if (change === null || (before === null && this.#options.isFirstLook(path))) {
       return { told: null, silent: silently(difference, after) };
@@ -108,31 +108,23 @@ export class Inspector {
   }
 
   async #move(move: Move, at: Circumstances): Promise<Step> {
-    const { from, to, before, after: stat, along, children } = move;
+    const { from, to, before, after: stat, replaced, along, children } = move;
     const { selection } = this.#options;
     const entry = selection.entryOf(to);
     if (entry === null) return nothing;
-    const after = await this.#look(to, stat, before, entry, at);
-    if (after === "again") {
-      this.#options.again(from);
-      this.#options.again(to);
-      return nothing;
-    }
-    const change: Change = {
-      status: "renamed",
-      path: to,
-      oldPath: from,
-      before,
-      after,
-      changed: [],
-      along: children,
-    };
+    const after = await this.#look(to, stat, before, entry, at, from);
+    if (after === "put off") return nothing;
+    const change = moveOf({ from, to, before, after, replaced, along: children }, entry.attributes);
     const burst = this.#options.burstOf([to]);
-    const told = this.#toldOf(change, nextVersion(before), entry, at, burst);
+    const version = nextVersion(replaced ?? before);
+    const told = this.#toldOf(change, version, entry, at, burst);
     return {
       told: {
         ...told,
-        changes: [{ path: from, record: null }, ...told.changes],
+        changes: [
+          { path: from, record: null },
+          { path: to, record: { ...after, version } },
+        ],
         moves: along.length === 0 ? [] : [{ from, to }],
         along: along.flatMap(({ from: old, to: path, record }) => [
           { path: old, record: null },
@@ -164,39 +156,32 @@ export class Inspector {
     return { trigger: changeTrigger, payload, changes: [{ path, record }], moves: [], along: [] };
   }
 
-  /** `again` when the path changed under the reading. */
+  /** `put off`: it will be dirty again, with what it moved from. */
   async #look(
     path: BytePath,
     stat: Stat,
     before: BaselineRecord | null,
     entry: WatchedPath,
-    { full, unreadable }: Circumstances,
-  ): Promise<Look | "again"> {
-    const isSame = before !== null && !mayBeOtherContent(before.stat, stat);
-    if (isSame && !full) return { stat, extras: before.extras };
-    const extras = await readExtras(
-      path,
-      stat,
-      {
-        digest: entry.digest === "sha256",
-        digestMaxBytes: entry.digestMaxBytes,
-        follow: entry.symlinks === "follow",
-        xattrs: entry.attributes.has("xattrs"),
-      },
-      this.#options.readXattrs,
-    );
-    if (extras === null) return "again";
-    if (extras.digestMissing === "unreadable") {
-      unreadable(path, "its content cannot be read");
-      // The digest that is known is all there is to tell later whether it is another one.
-      if (isSame) return { stat, extras: before.extras };
+    at: Circumstances,
+    from: BytePath | null = null,
+  ): Promise<FreshLook | "put off"> {
+    const { content, again } = this.#options;
+    const mayBeLater = at.later !== null;
+    const { full, unreadable } = at;
+    const found = await content.read({ path, stat, before, entry, full, mayBeLater, unreadable });
+    if (found === "later") {
+      at.later?.({ path, stat, from });
+      return "put off";
     }
-    return { stat, extras };
+    const isSettled = found !== "again";
+    if (!isSettled && from !== null) again(from, at.heardOf(from));
+    if (!isSettled || found.isRacy === true) again(path, at.heardOf(path));
+    return isSettled ? found : "put off";
   }
 }
 
 /** A change that is not told leaves the version as it is. */
-function silently({ path, before }: Difference, after: Look | null): readonly BaselineChange[] {
+function silently({ path, before }: Difference, after: FreshLook | null): readonly BaselineChange[] {
   return [{ path, record: after === null ? null : { ...after, version: before?.version ?? 1 } }];
 }
 

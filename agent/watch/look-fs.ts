@@ -19,6 +19,9 @@ import type { Extras, LookKind, Stat } from "./look.ts";
 /** Reads names and values of extended attributes; `null` where the file system has none or the kernel says no. */
 export type ReadXattrs = (path: BytePath) => Readonly<Record<string, string>> | null;
 
+/** SHA-256 in hexadecimal, or why there is none. */
+export type Digest = string | "changed" | "unreadable";
+
 export interface Wanted {
   readonly digest: boolean;
   readonly digestMaxBytes: number;
@@ -77,13 +80,14 @@ export async function readExtras(
   stat: Stat,
   wanted: Wanted,
   readXattrs: ReadXattrs,
+  digestFor: (path: BytePath, stat: Stat) => Promise<Digest> = digestOf,
 ): Promise<Extras | null> {
   const xattrs = wanted.xattrs ? readXattrs(path) : null;
   const rest = xattrs === null || Object.keys(xattrs).length === 0 ? {} : { xattrs };
   if (stat.kind === "symlink") return linkExtras(path, wanted, rest);
   if (stat.kind !== "file" || !wanted.digest) return { digest: null, ...rest };
   if (stat.size > BigInt(wanted.digestMaxBytes)) return { digest: null, digestMissing: "too-large", ...rest };
-  const digest = await digestOf(path, stat);
+  const digest = await digestFor(path, stat);
   if (digest === "changed") return null;
   return digest === "unreadable"
     ? { digest: null, digestMissing: "unreadable", ...rest }
@@ -116,8 +120,15 @@ async function digestBehind(path: BytePath, maxBytes: number): Promise<string | 
   return digest === "changed" || digest === "unreadable" ? null : digest;
 }
 
-/** SHA-256 of a file that is `stat` before and after. Never follows a link, never waits for a FIFO's writer. */
-export async function digestOf(path: BytePath, stat: Stat): Promise<string | "changed" | "unreadable"> {
+/**
+ * SHA-256 of a file that is `stat` before and after. Never follows a link, never waits for a FIFO's writer. `changed`,
+ * too, once `isStopped` says so.
+ */
+export async function digestOf(
+  path: BytePath,
+  stat: Stat,
+  isStopped: () => boolean = () => false,
+): Promise<Digest> {
   let descriptor: number;
   try {
     descriptor = openQuietly(path);
@@ -127,13 +138,13 @@ export async function digestOf(path: BytePath, stat: Stat): Promise<string | "ch
   }
   if (stat.size > BigInt(sliceBytes)) {
     closeSync(descriptor);
-    return digestInTurns(path, stat);
+    return digestInTurns(path, stat, isStopped);
   }
   try {
-    if (!isUnchanged(fstatSync(descriptor, { bigint: true }), stat)) return "changed";
+    if (!isSameFile(fstatSync(descriptor, { bigint: true }), stat)) return "changed";
     const bytes = Buffer.allocUnsafe(Number(stat.size));
     const length = readSync(descriptor, bytes, 0, bytes.length, 0);
-    if (length !== bytes.length || !isUnchanged(fstatSync(descriptor, { bigint: true }), stat))
+    if (length !== bytes.length || !isSameFile(fstatSync(descriptor, { bigint: true }), stat))
       return "changed";
     return hash("sha256", bytes, "hex");
   } catch {
@@ -144,7 +155,7 @@ export async function digestOf(path: BytePath, stat: Stat): Promise<string | "ch
   }
 }
 
-async function digestInTurns(path: BytePath, stat: Stat): Promise<string | "changed" | "unreadable"> {
+async function digestInTurns(path: BytePath, stat: Stat, isStopped: () => boolean): Promise<Digest> {
   try {
     const file = await open(pathBuffer(path), openFlags).catch((error: unknown) => {
       if (codeOf(error) === "ENOENT") return null;
@@ -152,15 +163,16 @@ async function digestInTurns(path: BytePath, stat: Stat): Promise<string | "chan
     });
     if (file === null) return "changed";
     try {
-      if (!isUnchanged(await file.stat({ bigint: true }), stat)) return "changed";
+      if (!isSameFile(await file.stat({ bigint: true }), stat)) return "changed";
       const sha = createHash("sha256");
       const bytes = Buffer.allocUnsafe(sliceBytes);
       for (;;) {
         const { bytesRead } = await file.read(bytes, 0, bytes.length);
         if (bytesRead === 0) break;
+        if (isStopped()) return "changed";
         sha.update(bytes.subarray(0, bytesRead));
       }
-      return isUnchanged(await file.stat({ bigint: true }), stat) ? sha.digest("hex") : "changed";
+      return isSameFile(await file.stat({ bigint: true }), stat) ? sha.digest("hex") : "changed";
     } finally {
       await file.close();
     }
@@ -180,7 +192,11 @@ function openQuietly(path: BytePath): number {
   }
 }
 
-function isUnchanged(now: BigIntStats, stat: Stat): boolean {
+/** As far as its content is concerned. */
+export function isSameFile(
+  now: Pick<BigIntStats, "ino" | "size" | "mtimeNs" | "ctimeNs">,
+  stat: Pick<Stat, "ino" | "size" | "mtimeNs" | "ctimeNs">,
+): boolean {
   return (
     now.ino === stat.ino &&
     now.size === stat.size &&

@@ -75,6 +75,21 @@ function xattrText({ extras }: Look): string {
     .join("\n");
 }
 
+/** ms: no file system in use keeps times more coarsely, but for those that keep whole seconds only. */
+const tickMs = 10;
+const coarseTickMs = 2_000;
+
+/**
+ * Whether another change could follow a look at `at` (ms since the epoch) and leave everything that lstat(2) tells as it
+ * was: the clock that files are stamped with ticks, and two changes within one tick have the same time. Known to users
+ * of git(1) as "racily clean".
+ */
+export function isRacy({ mtimeNs, ctimeNs }: Stat, at: number): boolean {
+  const tick = ctimeNs % 1_000_000_000n === 0n ? coarseTickMs : tickMs;
+  // A time that lies ahead, of a clock that was set back, comes again only when the clock gets there.
+  return [mtimeNs, ctimeNs].some((ns) => Math.abs(at - Number(ns / 1_000_000n)) <= tick);
+}
+
 /** Whether a file may have been written: then its digest has to be taken again. */
 export function mayBeOtherContent(before: Stat, after: Stat): boolean {
   return (

@@ -4,9 +4,9 @@
  *
  *      0  u8   layout (1)              16  i64 mtime (ns)      48  i64 birth (ns)
  *      1  u8   kind                    24  i64 ctime (ns)      56  u32 version of this record
- *      2  u16  mode                    32  u32 uid, u32 gid    53  32 bytes of SHA-256, then JSON
- *      4  u32  links                   40  u64 inode
- *      8  u64  size                                            61  32 bytes of SHA-256, then JSON
+ *      2  u16  mode                    32  u32 uid, u32 gid    60  u8  flags: digest 1, JSON 2, racy 4
+ *      4  u32  links                   40  u64 inode           61  32 bytes of SHA-256, then JSON
+ *      8  u64  size
  */
 import { Buffer } from "node:buffer";
 import type { BytePath } from "../../shared/watch/paths.ts";
@@ -19,12 +19,18 @@ const flagsAt = 60;
 const digestAt = 61;
 const hasDigest = 1;
 const hasMore = 2;
+const racy = 4;
 const kinds: readonly LookKind[] = ["file", "directory", "symlink", "other"];
 
 /** What the baseline holds of one path. `version` grows by one with each change that was reported. */
 export interface BaselineRecord extends Look {
   readonly version: number;
+  /** Set: that lstat(2) says the same proves nothing, see `isRacy` in look.ts. */
+  readonly isRacy?: true;
 }
+
+/** What a look has found, before it has a version. */
+export type FreshLook = Omit<BaselineRecord, "version">;
 
 /** A path's new record; `null` removes it. */
 export interface BaselineChange {
@@ -49,7 +55,7 @@ export function encodeStat(stat: Stat, into: Buffer = Buffer.alloc(statBytes)): 
   return into;
 }
 
-export function encodeRecord({ stat, extras, version }: BaselineRecord): Buffer {
+export function encodeRecord({ stat, extras, version, isRacy }: BaselineRecord): Buffer {
   const { digest, ...more } = extras;
   const text = Object.keys(more).length === 0 ? "" : JSON.stringify(more);
   const digestSize = digest === null ? 0 : 32;
@@ -57,7 +63,8 @@ export function encodeRecord({ stat, extras, version }: BaselineRecord): Buffer 
   const bytes = Buffer.alloc(digestAt + digestSize + textSize);
   encodeStat(stat, bytes);
   bytes.writeUInt32LE(version, versionAt);
-  bytes[flagsAt] = (digest === null ? 0 : hasDigest) | (text === "" ? 0 : hasMore);
+  bytes[flagsAt] =
+    (digest === null ? 0 : hasDigest) | (text === "" ? 0 : hasMore) | (isRacy === true ? racy : 0);
   if (digest !== null) bytes.write(digest, digestAt, 32, "hex");
   bytes.write(text, digestAt + digestSize, "utf8");
   return bytes;
@@ -89,6 +96,7 @@ export function decodeRecord(bytes: Buffer): BaselineRecord | null {
     },
     extras: { digest: isDigested ? bytes.toString("hex", digestAt, digestAt + 32) : null, ...more },
     version: bytes.readUInt32LE(versionAt),
+    ...((flags & racy) !== 0 && { isRacy: true }),
   };
 }
 
@@ -102,14 +110,15 @@ function moreOf(text: string): Omit<Extras, "digest"> | null {
   }
 }
 
-/** Whether the record's stat part says the same as `fresh` (56 bytes of `encodeStat`). */
+/** Whether the record proves by its stat part that nothing has changed. `fresh`: 56 bytes of `encodeStat`. */
 export function isSameStat(record: Buffer, fresh: Buffer): boolean {
-  return record.length >= statBytes && record.compare(fresh, 0, statBytes, 0, statBytes) === 0;
+  if (record.length < digestAt || ((record[flagsAt] ?? 0) & racy) !== 0) return false;
+  return record.compare(fresh, 0, statBytes, 0, statBytes) === 0;
 }
 
 const [scratchA, scratchB] = [Buffer.alloc(statBytes), Buffer.alloc(statBytes)];
 
-/** The same comparison for two decoded looks. */
-export function isSameLook(before: Stat, after: Stat): boolean {
-  return encodeStat(before, scratchA).equals(encodeStat(after, scratchB));
+/** The same comparison for a decoded record. */
+export function isSameLook({ stat, isRacy }: BaselineRecord, after: Stat): boolean {
+  return isRacy !== true && encodeStat(stat, scratchA).equals(encodeStat(after, scratchB));
 }

@@ -5,10 +5,12 @@ import type { Witness } from "../../agent/watch/actor.ts";
 import { BaselineStore } from "../../agent/watch/baseline-store.ts";
 import { Engine } from "../../agent/watch/engine-fs.ts";
 import { type ObserveOptions, SystemObserver } from "../../agent/watch/kernel/observe-fs.ts";
+import type { ReadXattrs } from "../../agent/watch/look-fs.ts";
 import { unapplied } from "../../agent/watch/notes.ts";
 import type { Hint } from "../../agent/watch/observer.ts";
 import { Selection } from "../../agent/watch/selection.ts";
 import { appliedSeqName, Teller } from "../../agent/watch/teller.ts";
+import type { Clock } from "../../shared/clock.ts";
 import type { JsonObject } from "../../shared/json.ts";
 import { systemClock, systemTimers } from "../../shared/system-process.ts";
 import { type BytePath, bytePath } from "../../shared/watch/paths.ts";
@@ -27,10 +29,12 @@ export interface AgentSide {
   readonly notes: Map<string, string>;
   /** Triggers are stored, and their acceptance is heard only once this resolves. */
   gate: Promise<void>;
+  /** Called as a trigger comes in. */
+  onTold: (payload: JsonObject) => void;
 }
 
 export function agentSide(): AgentSide {
-  return { told: [], notes: new Map(), gate: Promise.resolve() };
+  return { told: [], notes: new Map(), gate: Promise.resolve(), onTold: () => {} };
 }
 
 export interface WatchDesk {
@@ -39,9 +43,20 @@ export interface WatchDesk {
   readonly baseline: BaselineStore;
   hint(path: string, more?: Partial<Omit<Hint, "path">>): void;
   moved(from: string, to: string): void;
+  /** How much was told since the last call of `told`. */
+  count(): number;
   /** Resolves with what was told since the last call once nothing is dirty any more. */
   told(): Promise<readonly JsonObject[]>;
   close(): Promise<void>;
+}
+
+export interface DeskOptions {
+  readonly firstLook?: (path: BytePath) => boolean;
+  /** With it the kernel gives the hints. */
+  readonly observe?: Pick<ObserveOptions, "backend" | "queue">;
+  readonly witness?: Witness;
+  readonly readXattrs?: ReadXattrs;
+  readonly clock?: Clock;
 }
 
 /** `config` as in pack `watch`; the first look at everything is over when it resolves. */
@@ -53,12 +68,9 @@ export async function openWatchDesk(
     firstLook = () => true,
     observe,
     witness = { noticed: () => {}, actor: ({ pid }) => (pid === 0 ? { unknown: "not asked" } : { pid }) },
-  }: {
-    readonly firstLook?: (path: BytePath) => boolean;
-    /** With it the kernel gives the hints. */
-    readonly observe?: Pick<ObserveOptions, "backend" | "queue">;
-    readonly witness?: Witness;
-  } = {},
+    readXattrs = () => null,
+    clock = systemClock,
+  }: DeskOptions = {},
 ): Promise<WatchDesk> {
   const settings = readSettings({ settle_ms: 10, settle_most_ms: 50, ...config });
   const selection = new Selection(settings.paths, [bytePath(stateFolder)]);
@@ -74,6 +86,7 @@ export async function openWatchDesk(
     set: Readonly<Record<string, string>> = {},
   ): Promise<number> => {
     agent.told.push({ trigger, payload: structuredClone(payload) });
+    agent.onTold(payload);
     for (const [name, text] of Object.entries(set)) agent.notes.set(name, text);
     await agent.gate;
     return agent.told.length;
@@ -97,11 +110,11 @@ export async function openWatchDesk(
     teller,
     witness,
     dispatch,
-    readXattrs: () => null,
+    readXattrs,
     names: { user: () => null, group: () => null },
     isFirstLook: (path) => !isBuilt && firstLook(path),
     newId: randomUUID,
-    clock: systemClock,
+    clock,
     timers: systemTimers,
     log: silent,
     failed: (error) => {
@@ -147,6 +160,7 @@ export async function openWatchDesk(
     hint: (path, more) => engine.hints([hint(path, more)]),
     moved: (from, to) =>
       engine.hints([hint(from, { partner: bytePath(to) }), hint(to, { partner: bytePath(from) })]),
+    count: () => agent.told.length - taken,
     told: async () => {
       await waitUntil("nothing is dirty", () => engine.isIdle, 20_000, 5);
       if (failure !== null) throw failure;

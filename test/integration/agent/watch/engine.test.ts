@@ -1,38 +1,11 @@
 import { chmod, mkdir, rename, rm, symlink, truncate, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { JsonObject } from "../../../../shared/json.ts";
 import { atEnd } from "../../../support/at-end.ts";
 import { tempFolder } from "../../../support/temp-folder.ts";
 import { waitUntil } from "../../../support/wait-until.ts";
-import { agentSide, openWatchDesk, type WatchDesk } from "../../../support/watch-desk.ts";
-
-/** What a test compares: the paths relative to the watched folder. */
-function brief(told: readonly JsonObject[], root: string): readonly string[] {
-  const relative = (path: unknown) => String(path).slice(root.length + 1) || ".";
-  return told.map((one) => {
-    const old = one.old_path === undefined ? "" : ` from ${relative(one.old_path)}`;
-    const changed = (one.changed as string[] | undefined)?.length
-      ? ` [${(one.changed as string[]).join(" ")}]`
-      : "";
-    const along = one.children === undefined ? "" : ` with ${String(one.children)}`;
-    return `${String(one.status ?? one.trigger)} ${relative(one.path)}${old}${along}${changed}`;
-  });
-}
-
-async function desk(files: Readonly<Record<string, string>> = {}, config: JsonObject = {}) {
-  const root = await tempFolder("watched");
-  const state = await tempFolder("watch-state");
-  for (const [name, text] of Object.entries(files)) {
-    await mkdir(join(root, name, ".."), { recursive: true });
-    await writeFile(join(root, name), text);
-  }
-  const agent = agentSide();
-  const { paths = [{ path: root }], ...rest } = config;
-  const full = { paths, ...rest };
-  const open = () => openWatchDesk(state, full, agent);
-  return { root, state, agent, open, at: (name: string) => join(root, name), watch: await open() };
-}
+import type { WatchDesk } from "../../../support/watch-desk.ts";
+import { brief, desk } from "../../../support/watched-folder.ts";
 
 describe("a hint", () => {
   test("leads to what differs from the baseline, and to nothing when nothing does", async () => {
@@ -200,6 +173,27 @@ describe("a path that came and went", () => {
     const counted = told.filter(({ kind }) => kind === "directory");
     expect(named).toHaveLength(100);
     expect(counted.reduce((sum, { count }) => sum + Number(count), 0)).toBe(150);
+  });
+
+  test("waits like everything else when it cannot be told, and only so many do", async () => {
+    const root = await tempFolder("transients");
+    const { watch, agent } = await desk({}, { paths: [{ path: root, transients: true }] });
+    let release = () => {};
+    agent.gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    atEnd(() => release());
+    const facts = { created: true, deleted: true, written: false };
+    for (let n = 0; n < 3_000; n++) watch.hint(join(root, `d${n % 50}`, `x${n}`), { facts });
+    await waitUntil("some are told", () => agent.told.length > 0);
+    // All that could be told without an answer has been: the next ones wait for it.
+    for (let turns = 0; turns < 50; turns++) await new Promise((resolve) => setImmediate(resolve));
+    expect(agent.told.length).toBeLessThanOrEqual(512);
+    release();
+    const told = await watch.told();
+    const count = told.reduce((sum, one) => sum + Number(one.count ?? 0), 0);
+    expect(count).toBe(3_000);
+    expect(watch.engine.figures().transient).toBe(3_000);
   });
 });
 

@@ -12,7 +12,7 @@ function differencesOf(before: ModelTree, after: ModelTree): readonly Difference
     .sort((a, b) => (walkKey(a) < walkKey(b) ? -1 : 1))
     .flatMap((path) => {
       const [was, is] = [before.stats.get(path), after.stats.get(path)];
-      if (was !== undefined && is !== undefined && isSameLook(was, is)) return [];
+      if (was !== undefined && is !== undefined && isSameLook(recordOf(was), is)) return [];
       return [{ path, before: was === undefined ? null : recordOf(was), after: is ?? null }];
     });
 }

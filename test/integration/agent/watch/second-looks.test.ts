@@ -1,0 +1,181 @@
+/** Paths that one look is not enough for. */
+import { execFileSync } from "node:child_process";
+import { closeSync, lstatSync, openSync, truncateSync, writeFileSync, writeSync } from "node:fs";
+import { mkdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { systemClock } from "../../../../shared/system-process.ts";
+import { bytePath } from "../../../../shared/watch/paths.ts";
+import { atEnd } from "../../../support/at-end.ts";
+import { tempFolder } from "../../../support/temp-folder.ts";
+import { waitUntil } from "../../../support/wait-until.ts";
+import { brief, desk } from "../../../support/watched-folder.ts";
+
+describe("a file that changes under the reading", () => {
+  test("is looked at again, and who touched it is still known", async () => {
+    let reads = 0;
+    let isArmed = false;
+    const { root, at, watch } = await desk(
+      { a: "1" },
+      {},
+      {
+        readXattrs: () => {
+          if (isArmed && reads++ === 0) writeFileSync(at("a"), "333");
+          return null;
+        },
+      },
+    );
+    // It was written just now: the first look at it is not the last.
+    await watch.told();
+    isArmed = true;
+    writeFileSync(at("a"), "22");
+    watch.hint(at("a"), { pid: 77, facts: { created: false, deleted: false, written: true } });
+    const told = await watch.told();
+    expect(brief(told, root)).toEqual(["modified a [digest size mtime ctime]"]);
+    expect(told[0]).toMatchObject({ after: { size: 3 }, actor: { pid: 77 }, detected_by: "event" });
+    expect(reads).toBe(2);
+  });
+
+  test("without an end is told without a digest, and with one when it has come to rest", async () => {
+    let writes = 0;
+    const { root, at, watch } = await desk(
+      { log: "1" },
+      {},
+      {
+        readXattrs: () => {
+          if (writes > 0) writeFileSync(at("log"), "x".repeat(++writes));
+          return null;
+        },
+      },
+    );
+    writes = 1;
+    writeFileSync(at("log"), "xx");
+    watch.hint(at("log"));
+    await waitUntil("it is told although it never rests", () => watch.count() > 0);
+    writes = 0;
+    const told = await watch.told();
+    expect(told[0]).toMatchObject({ status: "modified", after: { digest_missing: "changing" } });
+    expect(told.at(-1)).toMatchObject({ status: "modified", after: { digest: expect.any(String) } });
+    expect(brief(told, root)[0]).toMatch(/^modified log /);
+  });
+});
+
+describe("a file that was changed within the tick of the clock that it was looked at", () => {
+  /** ms since the epoch of the file's own time: a look that is taken in the same tick. */
+  const tickOf = (path: string) => Number(lstatSync(path, { bigint: true }).ctimeNs / 1_000_000n);
+
+  test("is not believed by its times alone, not even after a restart", async () => {
+    const root = await tempFolder("racy");
+    writeFileSync(join(root, "a"), "one");
+    const now = tickOf(join(root, "a"));
+    const { at, watch, open } = await desk({}, {}, { root, clock: { ...systemClock, now: () => now } });
+    const path = bytePath(at("a"));
+    const record = watch.baseline.get(path);
+    if (record === null) throw new Error("no record");
+    expect(record.isRacy).toBe(true);
+    // Content of another digest, and lstat(2) says the same: as it is when both were written in one tick.
+    const { isRacy: _, ...believed } = { ...record, extras: { digest: "0".repeat(64) } };
+    await watch.baseline.write([{ path, record: { ...believed, isRacy: true } }], { sync: false });
+    await watch.close();
+    const again = await open({});
+    expect(brief(await again.told(), root)).toEqual(["modified a [digest]"]);
+    await waitUntil("it is believed", async () => {
+      await again.told();
+      return again.baseline.get(path)?.isRacy === undefined;
+    });
+    await again.baseline.write([{ path, record: believed }], { sync: false });
+    again.hint(at("a"));
+    expect(brief(await again.told(), root)).toEqual([]);
+  });
+
+  test("is found on a file system that keeps coarse times", async ({ skip }) => {
+    const root = await tempFolder("coarse");
+    try {
+      execFileSync("mount", ["-t", "ramfs", "ramfs", root], { stdio: "pipe" });
+    } catch (error) {
+      console.warn(`skipped: a ramfs cannot be mounted here: ${String(error)}`);
+      return skip();
+    }
+    atEnd(() => execFileSync("umount", [root]));
+    const { at, watch, agent } = await desk({ a: "000" }, { settle_ms: 0, settle_most_ms: 10 }, { root });
+    let isHit = false;
+    for (let round = 1; round <= 200 && !isHit; round++) {
+      const [first, second] = [String(1_000 + round), String(2_000 + round)];
+      agent.onTold = ({ after }) => {
+        const file = lstatSync(at("a"), { bigint: true });
+        writeFileSync(at("a"), second);
+        const later = lstatSync(at("a"), { bigint: true });
+        isHit = file.ctimeNs === later.ctimeNs && (after as { size: number }).size === 4;
+        agent.onTold = () => {};
+      };
+      writeFileSync(at("a"), first);
+      watch.hint(at("a"));
+      await waitUntil("the first look is told", () => watch.count() > 0);
+      watch.hint(at("a"));
+      const told = await watch.told();
+      expect(told.length, `round ${round}`).toBe(2);
+    }
+    expect(isHit, "two writes within one tick").toBe(true);
+  });
+});
+
+describe("a large file", () => {
+  /** Sparse: costs no disk. */
+  const sparse = (path: string, bytes: number) => {
+    closeSync(openSync(path, "w"));
+    truncateSync(path, bytes);
+  };
+
+  test("holds up nothing that is told beside it", async () => {
+    const { root, at, watch } = await desk();
+    sparse(at("a-large"), 64 * 1024 * 1024);
+    writeFileSync(at("b"), "small");
+    watch.hint(at("a-large"), { pid: 5 });
+    watch.hint(at("b"));
+    const told = await watch.told();
+    expect(brief(told, root)).toEqual(["created b", "created a-large"]);
+    expect(told[1]).toMatchObject({ actor: { pid: 5 }, after: { digest: expect.any(String) } });
+  });
+
+  test("that moved is one change", async () => {
+    const { root, at, watch } = await desk();
+    sparse(at("large"), 9 * 1024 * 1024);
+    await mkdir(at("d"));
+    watch.hint(at("large"));
+    watch.hint(at("d"));
+    await watch.told();
+    await rename(at("large"), at("d/large"));
+    watch.moved(at("large"), at("d/large"));
+    expect(brief(await watch.told(), root)).toEqual(["renamed d/large from large"]);
+  });
+
+  test("is read by a sweep, while what happens beside it is told", async () => {
+    const { root, at, watch } = await desk({ b: "1" });
+    sparse(at("a-large"), 64 * 1024 * 1024);
+    watch.hint(at("a-large"));
+    await watch.told();
+    const descriptor = openSync(at("a-large"), "r+");
+    writeSync(descriptor, "x", 1_000);
+    closeSync(descriptor);
+    writeFileSync(at("c"), "");
+    const order: unknown[] = [];
+    const found = await watch.engine.sweep(false, async () => {
+      watch.hint(at("c"));
+    });
+    for (const one of await watch.told()) order.push(one);
+    expect(brief(order as never, root)).toContain("modified a-large [digest mtime ctime]");
+    expect(order.at(-1)).toMatchObject({ detected_by: "sweep" });
+    expect(found).toBeGreaterThan(0);
+  });
+
+  test("keeps nobody waiting who ends", async () => {
+    const { at, watch, agent, open } = await desk({}, {});
+    sparse(at("huge"), 1024 * 1024 * 1024);
+    watch.hint(at("huge"));
+    await waitUntil("it is being read", () => watch.engine.figures().dirty === 0);
+    await watch.close();
+    expect(agent.told).toEqual([]);
+    await rm(at("huge"));
+    await (await open()).close();
+  });
+});
