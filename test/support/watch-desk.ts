@@ -59,7 +59,7 @@ export interface DeskOptions {
   readonly clock?: Clock;
 }
 
-/** `config` as in pack `watch`; the first look at everything is over when it resolves. */
+/** `config` as in pack `watch`; the first look at everything is over, with its second looks, when it resolves. */
 export async function openWatchDesk(
   stateFolder: string,
   config: JsonObject,
@@ -137,6 +137,8 @@ export async function openWatchDesk(
   await engine.reconcile(isOld ? { since: startedAt - 1_000, until: startedAt } : null);
   await baseline.write([], { meta: { built: true }, sync: true });
   isBuilt = true;
+  // What was made just before the look is looked at twice.
+  await waitUntil("the first look is over", () => engine.isIdle, 20_000, 5);
   let isClosed = false;
   const hint = (path: string, more: Partial<Omit<Hint, "path">> = {}): Hint => ({
     path: bytePath(path),
