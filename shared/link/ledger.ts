@@ -82,6 +82,8 @@ export class SenderLedger {
   #probeAt: number | null = null;
   /** The next old entry is larger than what old epochs may still have on their way: they wait for a receipt. */
   #drainFull = false;
+  /** When the pace lets old epochs go on, as of the last `next`; `null` when it was not what held them back. */
+  #pacedUntil: number | null = null;
   readonly #pace: DrainPace;
 
   constructor(options: SenderLedgerOptions) {
@@ -152,6 +154,7 @@ export class SenderLedger {
 
   /** What to send next; `null` while window, credit, pace or backlog allow nothing. */
   next(now: number): Fetch | null {
+    this.#pacedUntil = null;
     if (!this.#open || this.#paused()) return null;
     const { window } = this.#options;
     const flying = this.#flying();
@@ -259,13 +262,14 @@ export class SenderLedger {
     return this.#probeAt;
   }
 
-  /** When an old epoch may go on; `null` while none waits for that alone. */
-  drainAt(now: number): number | null {
+  /**
+   * When to call `next` again for the old epoch that it held back for its pace alone; `null` when it did not. That time
+   * may have come meanwhile: nothing else would ask for the entry then.
+   */
+  drainAt(): number | null {
     if (!this.#open || this.#paused()) return null;
     const current = this.#current();
-    if (!this.#waiting().some((epoch) => epoch !== current)) return null;
-    const at = this.#pace.readyAt(now);
-    return at > now ? at : null;
+    return this.#waiting().some((epoch) => epoch !== current) ? this.#pacedUntil : null;
   }
 
   /** What to ask for when no receipt came in time; empty before that. Each call waits longer than the last. */
@@ -326,6 +330,7 @@ export class SenderLedger {
     const bytes = Math.floor(window.bytes * drainShare) - flying.bytes;
     if (flying.entries > 0 && (entries < 1 || bytes < 1)) return null;
     const pace = this.#pace.allowance(now);
+    if (pace === null) this.#pacedUntil = this.#pace.readyAt(now);
     return pace === null
       ? null
       : { entries: Math.min(entries, pace.entries), bytes: Math.min(bytes, pace.bytes) };

@@ -250,9 +250,9 @@ export class LedgerSender<E extends Entry = Entry> {
   }
 
   #armDrain(now: number): void {
-    const at = this.#ledger.drainAt(now);
+    const at = this.#ledger.drainAt();
     if (at === null || this.#stopDrain !== null) return;
-    this.#stopDrain = this.#options.timers.after(at - now, () => {
+    this.#stopDrain = this.#options.timers.after(Math.max(0, at - now), () => {
       this.#stopDrain = null;
       this.wake();
     });

@@ -1,9 +1,11 @@
 /** The sender over an outbox that changes under it. */
+import { setImmediate } from "node:timers/promises";
 import { expect, it, vi } from "vitest";
 import { upWindow } from "../../../../shared/link/ledger.ts";
 import type { NumberedEntry, Outbox } from "../../../../shared/link/ports.ts";
 import { LedgerSender } from "../../../../shared/link/sender.ts";
 import { silentLogger } from "../../../../shared/log.ts";
+import type { Timers } from "../../../../shared/timers.ts";
 import type { VoidEntry } from "../../../../shared/wire/messages.ts";
 import { manualTime } from "../../../support/manual-time.ts";
 import { waitUntil } from "../../../support/wait-until.ts";
@@ -153,4 +155,72 @@ it("what was read for a session that has ended is not sent in the next one", asy
   reads[1]?.answer([1, 2, 3, 4].map(numbered));
   await waitUntil("a packet", () => sent.length > 0);
   expect(sent).toEqual([[1, 4]]);
+});
+
+it("a backlog goes on though its timer fires a little early, and its pace lets it right after that look", async () => {
+  let at = 0;
+  let perLook = 0;
+  const monotonic = () => {
+    const seen = at;
+    at += perLook;
+    return seen;
+  };
+  const waiting = new Map<() => void, number>();
+  const timers: Timers = {
+    after(ms, callback) {
+      waiting.set(callback, at + ms);
+      return () => waiting.delete(callback);
+    },
+  };
+  const backlog = 100_000;
+  const outbox: Outbox<VoidEntry> = {
+    epochs: () => [
+      { id: "old", first: 1, last: backlog },
+      { id: "new", first: 1, last: 0 },
+    ],
+    read: async (_epoch, from, most) => Array.from({ length: most }, (_, i) => numbered(from + i)),
+    receipted: async () => {},
+    park: async () => {},
+    onAppend: () => () => {},
+  };
+  const credit = { entries: 1_000, bytes: 1_000_000 };
+  let unanswered = 0;
+  const sender = new LedgerSender({
+    outbox,
+    window: upWindow,
+    sendPacket: (_epoch, first, entries) => {
+      unanswered = first + entries.length - 1;
+      return 1;
+    },
+    needsHello: () => {},
+    onProgress: () => {},
+    clock: { now: () => at, monotonic },
+    timers,
+    jitter: () => 0.5,
+    newId: () => "id",
+    log: silentLogger,
+  });
+  sender.begin({
+    listed: outbox.epochs(),
+    unlisted: new Set(),
+    marks: new Map(),
+    credit,
+    capabilities: new Set(),
+  });
+  // All that may go at once, each receipted at once, until the pace alone holds the rest back.
+  for (;;) {
+    await setImmediate();
+    if (unanswered === 0) break;
+    sender.receipt({ v: 1, epoch: "old", upTo: unanswered, credit, auth: null });
+    unanswered = 0;
+  }
+  // Behind it is the one that would ask for a receipt, had none come.
+  const [paced] = [...waiting].toSorted(([, a], [, b]) => a - b);
+  const [callback, due] = paced ?? [() => {}, 0];
+  waiting.clear();
+  at = due - 1;
+  perLook = 1;
+  callback();
+  await setImmediate();
+  expect(waiting.size).toBe(1);
 });
