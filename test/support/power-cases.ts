@@ -24,7 +24,7 @@ import { agentCases } from "./power-agent-cases.ts";
 export interface PowerCase {
   /** Makes what was on disk long before; `folder` is there. */
   prepare?(folder: string): Promise<unknown>;
-  /** Resolves with what was promised, as JSON. The process is killed a moment later. */
+  /** Resolves with what was promised, as JSON. What reaches the disk after that is lost. */
   write(folder: string): Promise<unknown>;
   /** What is there, in the same form. */
   read(folder: string): Promise<unknown>;
