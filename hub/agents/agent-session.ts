@@ -95,8 +95,7 @@ export class AgentSession {
     this.#isConnected = true;
     this.#isIdle = false;
     this.#cancelIdle();
-    if (this.#held !== null) this.#held.link.connected();
-    else void this.#linking.ask();
+    this.#held?.link.connected();
   }
 
   disconnected(): void {
@@ -115,7 +114,11 @@ export class AgentSession {
     if (!this.#isConnected) return;
     this.#lag = heard(this.#lag, this.#options.clock.monotonic());
     if (this.#held !== null) this.#held.link.receive(kind, bytes);
-    else if (kind === "hello") this.#earlyHello = bytes;
+    else if (kind === "hello") {
+      // A connection that says nothing is no agent yet, and costs no link.
+      this.#earlyHello = bytes;
+      void this.#linking.ask();
+    }
   }
 
   /** Rejects with LINK_CLOSED at once while the agent is away, ASK_TIMEOUT when it does not answer. */

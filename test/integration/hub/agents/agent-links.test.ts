@@ -127,13 +127,23 @@ it("a link that the store refused to open is opened later, while the agent stays
     claimAgent: (...args) => (refusals-- > 0 ? Promise.reject(refusal()) : store.claimAgent(...args)),
   }));
   links.connected("web-1", null);
+  links.receive("web-1", "hello", hello());
   for (let attempt = 0; attempt < 2; attempt++) {
     await waitUntil("a wait for the next attempt", () => time.pending().length > 0);
     time.advance(60_000);
   }
   await waitUntil("the hub's hello", () => hellos() > 0);
-  links.receive("web-1", "hello", hello());
   await waitUntil("an answer", () => answers() === 1);
+});
+
+it("a connection that never says hello costs no link", async () => {
+  const claimAgent = vi.fn(() => Promise.reject(refusal()));
+  const { links, hellos } = await startLinks(() => ({ claimAgent }));
+  links.connected("web-1", null);
+  links.receive("web-1", "up", hello());
+  await settle();
+  expect(claimAgent).not.toHaveBeenCalled();
+  expect(hellos()).toBe(0);
 });
 
 it("what comes from an agent that is not connected makes nothing", async () => {
@@ -147,8 +157,10 @@ it("what comes from an agent that is not connected makes nothing", async () => {
 it("a connection that comes and goes while the link is being opened leads to one hello", async () => {
   const { links, hellos } = await startLinks();
   links.connected("web-1", null);
+  links.receive("web-1", "hello", hello());
   links.disconnected("web-1");
   links.connected("web-1", null);
+  links.receive("web-1", "hello", hello());
   await waitUntil("a hello", () => hellos() > 0);
   await settle();
   expect(hellos()).toBe(1);
