@@ -11,8 +11,9 @@ import { readConfigFile } from "../shared/config/read-config-fs.ts";
 import { PetrelError } from "../shared/errors.ts";
 import { isAgentId } from "../shared/ref.ts";
 import { version } from "../shared/version.ts";
+import { coverageText } from "../shared/watch/coverage-text.ts";
 import { agentFolder, socketOf } from "./agent-folder-fs.ts";
-import { askStatus } from "./status/ask-http.ts";
+import { askCoverage, askStatus } from "./status/ask-http.ts";
 import { statusText } from "./status/status-text.ts";
 
 interface RunOptions {
@@ -69,15 +70,24 @@ interface StatusOptions {
   readonly json?: boolean;
 }
 
-async function status(io: CliIo, options: StatusOptions): Promise<void> {
+async function socketFor(io: CliIo, options: StatusOptions): Promise<string> {
   const named = options.config === undefined ? undefined : resolve(io.cwd, options.config);
   const { values } = resolveConfig<AgentConfig>(agentSettings, {
     file: await readConfigFile(named, systemConfig),
     env: io.env,
     flags: flagsOf({ data: options.data }, { data: "data" }),
   });
-  const answer = await askStatus(socketOf(agentFolder(values.data, io.cwd)));
+  return socketOf(agentFolder(values.data, io.cwd));
+}
+
+async function status(io: CliIo, options: StatusOptions): Promise<void> {
+  const answer = await askStatus(await socketFor(io, options));
   await io.out(options.json ? `${JSON.stringify(answer, null, 2)}\n` : statusText(answer));
+}
+
+async function coverage(io: CliIo, options: StatusOptions): Promise<void> {
+  const answer = await askCoverage(await socketFor(io, options));
+  await io.out(options.json ? `${JSON.stringify(answer, null, 2)}\n` : coverageText(answer));
 }
 
 export function createPetrelAgent(io: CliIo): Command {
@@ -111,6 +121,14 @@ export function createPetrelAgent(io: CliIo): Command {
       .option("--config <agent.yaml>", `settings; without it ${systemConfig} is read if it exists`),
     "petrel-agent status --data /var/lib/petrel-agent",
   ).action((_options: object, self: Command) => status(io, self.optsWithGlobals<StatusOptions>()));
+  withExample(
+    program
+      .command("coverage")
+      .description("ask the agent that runs on this host how its files are watched, and what that cannot see")
+      .option("--data <folder>", "its data folder")
+      .option("--config <agent.yaml>", `settings; without it ${systemConfig} is read if it exists`),
+    "petrel-agent coverage --data /var/lib/petrel-agent",
+  ).action((_options: object, self: Command) => coverage(io, self.optsWithGlobals<StatusOptions>()));
   withExample(program.command("version").description("print the version"), "petrel-agent version").action(
     (_options: object, self: Command) => {
       const json = self.optsWithGlobals<{ json?: boolean }>().json;

@@ -23,6 +23,7 @@ import { retryLocked } from "../shared/storage/retry-locked.ts";
 import { systemClock, systemJitter, systemRandom, systemTimers } from "../shared/system-process.ts";
 import { Teardown } from "../shared/teardown.ts";
 import { version } from "../shared/version.ts";
+import { watchSensor } from "../shared/watch/questions.ts";
 import { devAuthenticator } from "../shared/wire/authenticator.ts";
 import { encode } from "../shared/wire/codec.ts";
 import { wireVersion } from "../shared/wire/messages.ts";
@@ -79,6 +80,8 @@ const drainMs = 4_000;
 /** Milliseconds between TERM and KILL of an action's process group. */
 const termGraceMs = 2_000;
 const sensorPatienceMs = 3_000;
+/** Milliseconds for a sensor to answer what a program on this host asks. */
+const sensorAnswersMs = 10_000;
 /** Milliseconds that all of this may take before it is left behind. */
 const stopWorkMs = drainMs + termGraceMs + 4_000;
 /** Milliseconds that the hub is given to receipt what was said last. */
@@ -366,7 +369,9 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
       residentBytes: () => process.memoryUsage.rss(),
       now,
     });
-    teardown.add("status socket", await serveStatus({ path: socketOf(options.data), status, log }));
+    const coverage = () => sensors.ask(watchSensor, "coverage", {}, sensorAnswersMs);
+    const door = { path: socketOf(options.data), status, coverage, log };
+    teardown.add("status socket", await serveStatus(door));
     log.info("agent started", { id: options.id, hub: shownBrokerUrl(options.hub), data: options.data });
     return { stop: () => teardown.run() };
   } catch (error) {

@@ -7,13 +7,12 @@ import { timestamp } from "../shared/clock.ts";
 import type { ListenAddress } from "../shared/config/listen.ts";
 import type { LogConfig } from "../shared/config/log-settings.ts";
 import { daemonLogger } from "../shared/daemon-log-process.ts";
-import { PetrelError } from "../shared/errors.ts";
 import { makeDataFolder } from "../shared/folder-fs.ts";
 import { ulidSource } from "../shared/ids.ts";
 import { killAt } from "../shared/kill-point-process.ts";
 import { linkCounters } from "../shared/link/counters.ts";
 import type { Logger } from "../shared/log.ts";
-import { parseBrokerUrl, shownBrokerUrl } from "../shared/mqtt/broker-url.ts";
+import { shownBrokerUrl } from "../shared/mqtt/broker-url.ts";
 import { SlowRegex } from "../shared/rules/slow-regex-process.ts";
 import { watchForEnd } from "../shared/signals-process.ts";
 import { retryLocked } from "../shared/storage/retry-locked.ts";
@@ -30,7 +29,6 @@ import { OpenWork } from "./agents/open-work.ts";
 import { BackupDesk } from "./backup/backup-desk.ts";
 import { refuseHalfRestored, refuseTarget, writeBackup } from "./backup/backup-fs.ts";
 import { restoredAt, restoredSetting } from "./backup/restored.ts";
-import { requireLoopback } from "./broker/listen-mqtt.ts";
 import { openTransport } from "./broker/open-mqtt.ts";
 import type { TransportEvents } from "./broker/transport.ts";
 import { datastoreResponders } from "./datastore/key-answers.ts";
@@ -43,6 +41,7 @@ import { createShrinker } from "./executions/shrink.ts";
 import { HubWatch } from "./figures/figures.ts";
 import { Tally } from "./figures/tally.ts";
 import { openFileDesk } from "./files/file-desk.ts";
+import { Watchers } from "./files/watchers.ts";
 import { startHousekeeping } from "./housekeeping.ts";
 import { apiKeyOf, writeApiFile } from "./http/api-file-fs.ts";
 import { listenApi } from "./http/listen-http.ts";
@@ -55,6 +54,7 @@ import { LetterDesk } from "./intake/letter-desk.ts";
 import { requireContext, takeContexts } from "./intake/take-context.ts";
 import { startJobRunner } from "./jobs/job-runner.ts";
 import { hubPointsOf } from "./kill-points.ts";
+import { requireOneMachine } from "./one-machine-mqtt.ts";
 import type { HubOperations } from "./operations.ts";
 import { createOperations } from "./operations-service.ts";
 import { readBuiltInPacks } from "./packs/built-in-fs.ts";
@@ -173,9 +173,10 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     store.subscribeChanges(() => budget.goOn());
     const telling = new Telling({ ...base, registry });
     teardown.add("telling agents their packs", () => telling.close());
+    const ask: AgentLinks["ask"] = (...question) => links.ask(...question);
     const openWork = new OpenWork({
       ...base,
-      ask: (agent, op, args, withinMs) => links.ask(agent, op, args, withinMs),
+      ask,
       skewMs: (agent) => registry.get(agent)?.skew_ms ?? 0,
     });
     teardown.add("asking about open executions", () => openWork.close());
@@ -196,8 +197,8 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     const fetchResult = resultFetcher({
       isKept: async (execution) => (await store.execution(execution)) !== null,
       fetch: (agent, ref) => {
-        const ask: BlobFetch["ask"] = (op, args, withinMs) => links.ask(agent, op, args, withinMs);
-        return fetchBlob({ ask, ref, store: blobs, withinMs: rangeWithinMs });
+        const askIt: BlobFetch["ask"] = (...question) => ask(agent, ...question);
+        return fetchBlob({ ask: askIt, ref, store: blobs, withinMs: rangeWithinMs });
       },
     });
     const jobs = startJobRunner({ ...base, work: { [fetchResultJob]: fetchResult } });
@@ -297,6 +298,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       rules: new RuleDesk({ ...base, catalogue }),
       backups,
       files,
+      watchers: new Watchers({ agents: registry, ask }),
       letters: new LetterDesk({ store, context: (agent) => contextOf(agent, now()) }),
       judge,
       settled: rules.settled,
@@ -354,22 +356,6 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     await teardown.run();
     throw error;
   }
-}
-
-/** Refuses, before anything is touched, what others could reach. Throws HUB_INSECURE_LISTEN, LINK_INSECURE. */
-function requireOneMachine({ dev, http, mqtt, brokerUrl }: HubOptions): void {
-  if (!dev) {
-    throw new PetrelError(
-      "HUB_INSECURE_LISTEN",
-      "without enrolment of agents a hub runs on one machine only",
-      {
-        hint: "start it with --dev: loopback only, no enrolment",
-      },
-    );
-  }
-  requireLoopback(http);
-  if (brokerUrl === null) requireLoopback(mqtt);
-  else parseBrokerUrl(brokerUrl);
 }
 
 /** Made once: names this hub to its store and its broker. */

@@ -9,7 +9,11 @@ import { effectiveLabels } from "./agents/labels.ts";
 import type { BackupDesk } from "./backup/backup-desk.ts";
 import type { RunDesk } from "./executions/run-desk.ts";
 import type { HubWatch } from "./figures/figures.ts";
+import { compare } from "./files/compare.ts";
 import type { FileDesk } from "./files/file-desk.ts";
+import { VerifyDesk } from "./files/verify-desk.ts";
+import { readCoverage, readPathLook } from "./files/watch-answers.ts";
+import type { Watchers } from "./files/watchers.ts";
 import type { LetterDesk } from "./intake/letter-desk.ts";
 import type { HubHealth, HubOperations, HubStatus } from "./operations.ts";
 import type { PackDesk } from "./packs/pack-desk.ts";
@@ -28,6 +32,7 @@ export interface OperationsOptions {
   readonly letters: LetterDesk;
   readonly backups: BackupDesk;
   readonly files: FileDesk;
+  readonly watchers: Watchers;
   /** Resolves when changed rules and packs are in force: what comes after an answer meets them. */
   readonly settled: () => Promise<void>;
   readonly judge: (instance: TriggerInstance, skewMs: number) => Promise<Outcome>;
@@ -55,12 +60,14 @@ export function createOperations(options: OperationsOptions): HubOperations {
     letters,
     backups,
     files,
+    watchers,
     judge,
     facts,
     watch,
     now,
     newId,
   } = options;
+  const verifications = new VerifyDesk({ watchers, now, newId });
   const inForce = async <T>(change: Promise<T>): Promise<T> => {
     const result = await change;
     await options.settled();
@@ -140,6 +147,16 @@ export function createOperations(options: OperationsOptions): HubOperations {
     openWindow: (request) => files.openWindow(request),
     closeWindow: (id, user) => files.closeWindow(id, user),
     windows: (all) => files.windows(all),
+    verifyFiles: (request) => verifications.begin(request),
+    verification: (id) => verifications.look(id),
+    async compareFiles(path, choice) {
+      const replies = await watchers.askAll(watchers.choose(choice), "look", { path }, readPathLook);
+      return compare(path, replies);
+    },
+    async watchCoverage(agent) {
+      const [id = agent] = watchers.choose({ agents: [agent] });
+      return watchers.ask(id, "coverage", {}, readCoverage);
+    },
     startBackup: (folder) => backups.start(folder),
     async backup(id) {
       const record = backups.get(id);

@@ -8,10 +8,14 @@ import type { FileAck } from "../shared/model/file-change.ts";
 import type { LabelSelector, PackRecord } from "../shared/model/pack.ts";
 import type { ActionTarget, RuleRecord } from "../shared/model/rule.ts";
 import type { TriggerInstance } from "../shared/model/trigger.ts";
+import type { WatchCoverage } from "../shared/watch/questions.ts";
 import type { BackupRecord } from "./backup/backup-desk.ts";
 import type { TransportStats } from "./broker/transport.ts";
 import type { HubCounts, HubFigures, Top, TopQuery } from "./figures/figures.ts";
+import type { Comparison } from "./files/compare.ts";
 import type { AckRequest, WindowRequest } from "./files/file-desk.ts";
+import type { Verification, VerifyRequest } from "./files/verify-desk.ts";
+import type { AgentChoice } from "./files/watchers.ts";
 import type { AssignTo } from "./packs/layers.ts";
 import type { ConfigEdit } from "./packs/pack-desk.ts";
 
@@ -111,6 +115,14 @@ export interface HubOperations {
   closeWindow(id: string, user: string): Promise<ChangeWindow>;
   /** In the order of their opening; without `all` those that are open. */
   windows(all: boolean): readonly ChangeWindow[];
+  /** Has agents look at everything now; resolves once it is under way. See `VerifyDesk`. */
+  verifyFiles(request: VerifyRequest): Promise<Verification>;
+  /** How far that is; NOT_FOUND. */
+  verification(id: string): Promise<Verification>;
+  /** What the baselines of agents hold of one path, asked live. */
+  compareFiles(path: string, choice: AgentChoice): Promise<Comparison>;
+  /** How an agent watches; rejects when it cannot be asked. */
+  watchCoverage(agent: string): Promise<WatchCoverage>;
   /** Begins a backup into a folder on the hub's host; resolves once it is under way. */
   startBackup(folder: string): Promise<BackupRecord>;
   /** How far it is; NOT_FOUND. */

@@ -1,14 +1,27 @@
 /** Asks a running agent on this host how it is, over its socket. */
 import { request } from "node:http";
-import { PetrelError } from "../../shared/errors.ts";
+import { catalogue, type ErrorCode, PetrelError } from "../../shared/errors.ts";
+import { isObject } from "../../shared/json.ts";
+import type { WatchCoverage } from "../../shared/watch/questions.ts";
 import type { AgentStatus } from "./status.ts";
 
-const patienceMs = 5_000;
+/** Longer than the agent itself waits for a sensor. */
+const patienceMs = 15_000;
 
 /** Rejects with AGENT_UNREACHABLE. */
-export async function askStatus(path: string): Promise<AgentStatus> {
+export function askStatus(path: string): Promise<AgentStatus> {
+  return ask<AgentStatus>(path, "/status");
+}
+
+/** Rejects with AGENT_UNREACHABLE, and SENSOR_NOT_RUNNING where nothing watches. */
+export function askCoverage(path: string): Promise<WatchCoverage> {
+  return ask<WatchCoverage>(path, "/coverage");
+}
+
+async function ask<T>(path: string, route: string): Promise<T> {
+  let answer: unknown;
   try {
-    return JSON.parse(await get(path, "/status")) as AgentStatus;
+    answer = JSON.parse(await get(path, route));
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
     const mayNot = code === "EACCES" || code === "EPERM";
@@ -20,6 +33,27 @@ export async function askStatus(path: string): Promise<AgentStatus> {
       cause,
     });
   }
+  if (isObject(answer) && "error" in answer) throw refusal(answer.error, path);
+  return answer as T;
+}
+
+function refusal(error: unknown, path: string): PetrelError {
+  if (!isObject(error)) {
+    return new PetrelError("AGENT_UNREACHABLE", "the agent that runs does not know this question", {
+      where: path,
+      hint: "it is of an older version: restart it after the upgrade",
+    });
+  }
+  const { code, message, fix } = error;
+  if (code === "SENSOR_NOT_RUNNING") {
+    return new PetrelError(code, String(message), {
+      hint: "on the hub: `petrel pack assign watch --labels …` has agents watch, `petrel sensor list` shows how that goes",
+    });
+  }
+  const isKnown = typeof code === "string" && Object.hasOwn(catalogue, code);
+  return new PetrelError(isKnown ? (code as ErrorCode) : "INTERNAL", String(message), {
+    ...(typeof fix === "string" && { hint: fix }),
+  });
 }
 
 function get(socketPath: string, path: string): Promise<string> {

@@ -1,6 +1,8 @@
 /** The agent's own door, for programs on its host: HTTP over a unix socket that only its user may open. */
 import { chmod, unlink } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { errorReport, httpStatusOf } from "../../shared/errors.ts";
+import type { Json } from "../../shared/json.ts";
 import type { Logger } from "../../shared/log.ts";
 import { metricsType, renderMetrics } from "../../shared/metrics/prometheus.ts";
 import { type AgentStatus, agentMetrics, isWell } from "./status.ts";
@@ -9,6 +11,8 @@ export interface StatusServerOptions {
   /** Path of the socket; what a last life left there is replaced. */
   readonly path: string;
   readonly status: () => Promise<AgentStatus>;
+  /** How files are watched; rejects where nothing watches. */
+  readonly coverage: () => Promise<Json>;
   readonly log: Logger;
 }
 
@@ -20,23 +24,37 @@ const json = (value: unknown) => ({ type: "application/json", text: `${JSON.stri
 
 type Reply = { readonly type: string; readonly text: string; readonly code?: number };
 
-const routes: Readonly<Record<string, (status: AgentStatus) => Reply>> = {
-  "/healthz": (status) => {
+type Parts = Pick<StatusServerOptions, "status" | "coverage">;
+
+const routes: Readonly<Record<string, (parts: Parts) => Promise<Reply>>> = {
+  "/coverage": async ({ coverage }) => {
+    try {
+      return json(await coverage());
+    } catch (error) {
+      return { ...json({ error: errorReport(error) }), code: httpStatusOf(error) };
+    }
+  },
+  "/healthz": async (parts) => {
+    const status = await parts.status();
     const ok = isWell(status);
     const link = status.link_up ? "up" : "away";
     return { ...json({ ok, store: ok ? "ok" : "failed", link }), code: ok ? 200 : 503 };
   },
-  "/metrics": (status) => ({ type: metricsType, text: renderMetrics(agentMetrics, status) }),
-  "/status": json,
+  "/metrics": async ({ status }) => ({
+    type: metricsType,
+    text: renderMetrics(agentMetrics, await status()),
+  }),
+  "/status": async ({ status }) => json(await status()),
 };
 
 /**
  * Resolves once it listens, or once it is known that it cannot: an agent whose door is jammed works all the same, and
  * says so in its log. Whoever may open the socket is trusted: it has mode 0600.
  */
-export async function serveStatus({ path, status, log }: StatusServerOptions): Promise<() => Promise<void>> {
+export async function serveStatus(options: StatusServerOptions): Promise<() => Promise<void>> {
+  const { path, log } = options;
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
-    const reply = await replyTo(request, status);
+    const reply = await replyTo(request, options);
     response.writeHead(reply.code ?? 200, { "content-type": reply.type, "cache-control": "no-store" });
     response.end(reply.text);
   };
@@ -71,10 +89,10 @@ export async function serveStatus({ path, status, log }: StatusServerOptions): P
   };
 }
 
-async function replyTo(request: IncomingMessage, status: StatusServerOptions["status"]): Promise<Reply> {
+async function replyTo(request: IncomingMessage, parts: Parts): Promise<Reply> {
   const route = routes[request.url ?? ""];
   if (route === undefined)
     return { ...json({ error: `there is ${Object.keys(routes).join(", ")}` }), code: 404 };
   if (request.method !== "GET") return { ...json({ error: "only GET" }), code: 405 };
-  return route(await status());
+  return route(parts);
 }

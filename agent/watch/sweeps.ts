@@ -59,7 +59,9 @@ export class Sweeps {
     readonly paths: number | null;
     readonly last: SweepReport | null;
   } {
-    const { everySeconds, fullEverySeconds } = this.#options;
+    const { everySeconds } = this.#options;
+    // Digests are taken by one of the sweeps now and then.
+    const fullEverySeconds = everySeconds === 0 ? 0 : this.#options.fullEverySeconds;
     return { everySeconds, fullEverySeconds, paths: this.#paths, last: this.#last };
   }
 

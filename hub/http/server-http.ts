@@ -18,6 +18,7 @@ import { deadLetterRoutes } from "./routes/dead-letters-http.ts";
 import { enforcementRoutes } from "./routes/enforcements-http.ts";
 import { executionRoutes } from "./routes/executions-http.ts";
 import { fileChangeRoutes } from "./routes/file-changes-http.ts";
+import { fileWatchingRoutes } from "./routes/file-watching-http.ts";
 import { gapRoutes } from "./routes/gaps-http.ts";
 import { hubRoutes } from "./routes/hub-http.ts";
 import { openapiRoute } from "./routes/openapi-http.ts";
@@ -160,6 +161,7 @@ export function createApi({ store, operations, readBlob, apiKeys, logger }: ApiO
   executionRoutes(api, parts);
   changeWindowRoutes(api, parts);
   fileChangeRoutes(api, parts);
+  fileWatchingRoutes(api, parts);
   gapRoutes(api, parts);
   packRoutes(api, parts);
   packPlacementRoutes(api, parts);

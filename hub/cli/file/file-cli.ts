@@ -1,4 +1,4 @@
-/** `petrel file changes | history | diff | ack` */
+/** `petrel file changes | history | diff | ack`; what is asked live is in `watching-cli.ts`. */
 import type { Command } from "commander";
 import { withExample } from "../../../shared/cli/program-cli.ts";
 import { PetrelError } from "../../../shared/errors.ts";
@@ -9,6 +9,7 @@ import type { CliContext } from "../context-cli.ts";
 import type { NounCommands } from "../nouns-cli.ts";
 import { asIs, listVerb } from "../verbs-cli.ts";
 import { columns, diffOf, historyColumns, whyNoDiff } from "./file-rows.ts";
+import { watchingVerbs } from "./watching-cli.ts";
 
 const path = "/v1/file-changes";
 /** As many as the hub takes at once. */
@@ -49,6 +50,7 @@ export const fileCommands: NounCommands = (noun, context) => {
   });
   diffCommand(noun, context);
   ackCommand(noun, context);
+  watchingVerbs(noun, context);
 };
 
 function diffCommand(noun: Command, context: CliContext): void {

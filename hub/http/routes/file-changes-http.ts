@@ -1,12 +1,10 @@
 /** Routes of changes of files: what changed, and that somebody has seen it. */
 import type { FastifyInstance } from "fastify";
-import { PetrelError } from "../../../shared/errors.ts";
-import { labelPairs } from "../../agents/label-pairs.ts";
 import { type ChangeQuery, changeSelector } from "../../files/select-changes.ts";
 import { fileChangeView } from "../file-change-view.ts";
 import { sendList } from "../list-http.ts";
 import { listQuerySchema, text } from "../list-query.ts";
-import { found, pathSchema, type RouteParts } from "./parts.ts";
+import { found, labelsOf, pathSchema, type RouteParts } from "./parts.ts";
 
 interface ChangesQuery extends Omit<ChangeQuery, "labels"> {
   readonly agent?: string;
@@ -61,7 +59,7 @@ export function fileChangeRoutes(api: FastifyInstance, { store, operations }: Ro
     schema: { querystring: listQuerySchema(filters, { since: true }) },
     handler: (request, reply) => {
       const { agent, history, unacknowledged, labels, ...query } = request.query;
-      const fits = changeSelector({ ...query, ...(labels !== undefined && { labels: pairs(labels) }) });
+      const fits = changeSelector({ ...query, ...(labels !== undefined && { labels: labelsOf(labels) }) });
       return sendList(request, reply, {
         page: (page) => store.fileChanges({ agent, path: history, unacknowledged, fits }, page),
         view: fileChangeView,
@@ -78,13 +76,5 @@ export function fileChangeRoutes(api: FastifyInstance, { store, operations }: Ro
     handler: async ({ body: { ids, reason, user = defaultUser } }) => ({
       items: await operations.acknowledgeChanges({ ids, reason, user }),
     }),
-  });
-}
-
-function pairs(labels: string): Readonly<Record<string, string>> {
-  const read = labelPairs(labels);
-  if (read !== null) return read;
-  throw new PetrelError("API_BAD_REQUEST", `'${labels.slice(0, 80)}' is no selection by labels`, {
-    hint: "write labels=role=web,site=berlin",
   });
 }

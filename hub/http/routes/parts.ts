@@ -1,5 +1,6 @@
 /** What every route file receives, and the refusal that all of them share. */
 import { PetrelError } from "../../../shared/errors.ts";
+import { labelPairs } from "../../agents/label-pairs.ts";
 import type { ReadBlob } from "../../executions/large-result.ts";
 import type { HubOperations } from "../../operations.ts";
 import type { CatalogueSource } from "../../packs/catalogue.ts";
@@ -31,4 +32,13 @@ export function pathSchema(name: "id" | "ref"): object {
     required: [name],
     properties: { [name]: { type: "string", minLength: 1, maxLength: 300 } },
   };
+}
+
+/** Labels as a query has them: `role=web,site=berlin`. Throws API_BAD_REQUEST. */
+export function labelsOf(text: string): Readonly<Record<string, string>> {
+  const read = labelPairs(text);
+  if (read !== null) return read;
+  throw new PetrelError("API_BAD_REQUEST", `'${text.slice(0, 80)}' is no selection by labels`, {
+    hint: "write labels=role=web,site=berlin",
+  });
 }
