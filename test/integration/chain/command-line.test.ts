@@ -38,6 +38,10 @@ const shared = sharedByFile(async () => {
   await user.says("pack", "register", `${packsRunning}/chain`);
   await user.rule(ruleText);
   await agentReady(hub, "hub", ["chain", "core"]);
+  const watched = await tempFolder("watched");
+  await user.says("agent", "label", "hub", "watch=yes");
+  const paths = `paths=[{path: ${watched}}]`;
+  await user.says("pack", "assign", "watch", "--labels", "watch=yes", "--set", paths, "--wait");
   const stranger = await handmadeAgent(hub, "stranger");
   let made = 0;
   const entry = (more: object) => ({
@@ -55,12 +59,12 @@ const shared = sharedByFile(async () => {
   );
   // News of an execution that nobody asked for: a dead letter.
   await stranger.send(entry({ kind: "execution-update", execution: "none", status: "running" }));
-  return { hub, user };
+  return { hub, user, watched };
 });
 
 describe("--json", () => {
   test("has the fields that are promised", async () => {
-    const { user } = shared();
+    const { user, watched } = shared();
     const promises = await promisedFields();
     expect(promises.length).toBeGreaterThan(10);
     const backup = join(await tempFolder(), "backup");
@@ -73,6 +77,8 @@ describe("--json", () => {
       "file history": ["file", "history", "/etc/hosts", "--agent", "stranger"],
       "file diff": ["file", "diff", change?.id ?? ""],
       "file ack": ["file", "ack", change?.id ?? "", "--reason", "seen"],
+      "file compare": ["file", "compare", watched],
+      "file coverage": ["file", "coverage", "--agent", "hub"],
       "change open": openWindow,
       "change close": ["change", "close", window],
       "change list": ["change", "list", "--all"],
@@ -100,7 +106,7 @@ describe("--json", () => {
   });
 
   test("is understood by every command, and prints one JSON text", async () => {
-    const { user } = shared();
+    const { user, watched } = shared();
     const place = await tempFolder();
     await writeFile(
       join(place, "rule.yaml"),
@@ -133,6 +139,9 @@ describe("--json", () => {
       ["file", "history", "/etc/hosts", "--agent", "stranger"],
       ["file", "diff", change?.id ?? ""],
       ["file", "ack", change?.id ?? "", "--reason", "seen"],
+      ["file", "compare", watched],
+      ["file", "coverage", "--agent", "hub"],
+      ["file", "verify", "--wait"],
       ["gap", "list"],
       ["hub", "status"],
       ["pack", "create", "made", "--dir", place],

@@ -3,7 +3,7 @@ import { existsSync, statSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { askStatus } from "../../../agent/status/ask-http.ts";
+import { askCoverage, askStatus } from "../../../agent/status/ask-http.ts";
 import type { Top } from "../../../hub/figures/figures.ts";
 import { readApiFile } from "../../../hub/http/api-file-fs.ts";
 import { agentReady, createAgent, createHub } from "../../support/fleet.ts";
@@ -48,6 +48,11 @@ test("an agent and its hub say how they are, also when the other one is away", a
   });
   expect((await ask(socket, "/metrics")).body).toContain("\npetrel_agent_link_up 1\n");
   expect((await ask(socket, "/else")).code).toBe(404);
+  expect(await ask(socket, "/coverage")).toMatchObject({ code: 503 });
+  await expect(askCoverage(socket)).rejects.toMatchObject({
+    code: "SENSOR_NOT_RUNNING",
+    hint: /petrel pack assign watch/,
+  });
 
   const top = () => hub.api<Top>("GET", "/v1/top");
   const all = await waitUntil("the execution among the chains", async () => {

@@ -110,7 +110,10 @@ describe("an answer of another shape is none", () => {
   );
 
   test("while what is added by newer agents does no harm", () => {
-    expect(readPathLook({ ...look, found: { ...found, more: 1 }, more: 2 })).toMatchObject({ ...look, found });
+    expect(readPathLook({ ...look, found: { ...found, more: 1 }, more: 2 })).toMatchObject({
+      ...look,
+      found,
+    });
   });
 
   test("to verify and coverage", () => {
