@@ -1,6 +1,6 @@
 /** What `npm start` prints of each change of the store: one line for each step of a chain. */
 import type { Change } from "../hub/store/store.ts";
-import { isObject } from "../shared/json.ts";
+import { isObject, type JsonObject } from "../shared/json.ts";
 import { plain } from "../shared/plain-text.ts";
 
 /** What went wrong: the hub's or the agent's reason, else what the action said of it, in one line. */
@@ -8,6 +8,14 @@ function whyNot({ status, reason, result }: (Change & { type: "execution" })["ex
   if (reason !== null || status === "succeeded" || !isObject(result)) return reason;
   const said = [result.error, result.stderr].find((text) => typeof text === "string" && text.trim() !== "");
   return typeof said === "string" ? (said.trim().split("\n", 1)[0] ?? null) : null;
+}
+
+/** Who made a change, where the sensor says so. */
+function who({ actor }: JsonObject): string {
+  if (!isObject(actor)) return "";
+  const { exe, user, uid, unknown } = actor;
+  if (typeof unknown === "string") return `, by whom is unknown: ${unknown}`;
+  return `, by ${String(exe)} of ${String(user ?? uid)}`;
 }
 
 /** Lines for the next changes, in their order. A status is told once, however often its record is written. */
@@ -18,7 +26,9 @@ export function chainLines(): (change: Change) => readonly string[] {
       case "instance": {
         const { id, trigger, payload, received_at, origin, status } = change.instance;
         if (status === "pending") return [];
-        const what = isObject(payload) ? `${String(payload.status)} ${String(payload.path)}` : "";
+        const what = isObject(payload)
+          ? `${String(payload.status)} ${String(payload.path)}${who(payload)}`
+          : "";
         return [
           `${received_at.slice(11, 19)}  change     ${what}`,
           `          trigger    ${trigger} from agent ${origin.agent}  (${id})`,

@@ -1,4 +1,4 @@
-/** The sample set-up of `npm start`: hub, broker, the agent beside it, pack mypack, a watched folder; prints each chain. */
+/** The sample set-up of `npm start`: hub, broker, the agent beside it, packs mypack and watch, a watched folder; prints each chain. */
 import { spawnSync } from "node:child_process";
 import { appendFileSync, constants, renameSync, statSync } from "node:fs";
 import { access, mkdir } from "node:fs/promises";
@@ -119,13 +119,18 @@ async function start(): Promise<RunningHub> {
   return hub;
 }
 
-/** Resolves once the sensor of the sample pack runs. Rejects with its error when it cannot. */
-function sensorRuns(hub: RunningHub): Promise<void> {
+/** Whoever watches `watched`: the sample pack, and the built-in sensor, which knows who made a change. */
+const sensors = ["mypack.DirectorySensor", "watch.FileWatch"];
+
+/** Resolves once all of them run. Rejects with the error of the first that cannot. */
+function sensorsRun(hub: RunningHub): Promise<void> {
   return new Promise((resolve, reject) => {
+    const running = new Set<string>();
     const look = (change: Pick<Change & { type: "sensor" }, "sensor">): void => {
       const { sensor, state, last_error } = change.sensor;
-      if (sensor !== "mypack.DirectorySensor") return;
-      if (state === "running") resolve();
+      if (!sensors.includes(sensor)) return;
+      if (state === "running") running.add(sensor);
+      if (running.size === sensors.length) resolve();
       if (state === "failed")
         reject(new PetrelError("SENSOR_INVALID", last_error ?? "the sensor failed", { where: sensor }));
     };
@@ -133,6 +138,13 @@ function sensorRuns(hub: RunningHub): Promise<void> {
       for (const change of changes) if (change.type === "sensor") look(change);
     });
   });
+}
+
+/** What somebody has configured since the first start stays. */
+async function assignWatch({ store, operations }: RunningHub): Promise<void> {
+  const pack = await store.pack("watch");
+  if (pack === null || pack.assigned_to.length > 0) return;
+  await operations.assignPack("watch", "all", () => ({ paths: [{ path: watched }] }));
 }
 
 /** A log that was left to grow for weeks is put aside, and one that cannot be written is said now. */
@@ -153,7 +165,7 @@ function prepareLog(): void {
 /** Nothing is said while the sensor is awaited; whoever waits too long is told where to look. */
 function sayWhileWaiting(): () => void {
   const timer = setInterval(
-    () => say(`Still waiting for the agent and its sensor; ${shown(logFile)} says what they are at.`),
+    () => say(`Still waiting for the agent and its sensors; ${shown(logFile)} says what they are at.`),
     20_000,
   );
   return () => clearInterval(timer);
@@ -175,11 +187,12 @@ async function main(): Promise<number> {
   try {
     say("Starting Petrel: hub, broker and one agent on this machine …");
     hub = await start();
-    const running = sensorRuns(hub);
+    const running = sensorsRun(hub);
     // Awaited further down; a sensor that fails before that is no unhandled rejection.
     running.catch(() => {});
     const config = { sensor: { directories: [watched] }, log: output };
     await hub.operations.registerPack({ files: await readPackFolder(join(root, "packs", "mypack")), config });
+    await assignWatch(hub);
     const stopSaying = sayWhileWaiting();
     const end = await Promise.race([running, ended]).finally(stopSaying);
     if (end === undefined) {
@@ -188,7 +201,7 @@ async function main(): Promise<number> {
       say("");
       say(`  hub      ${hub.url}  (API key in ${shown(join(folder, "hub", "api.json"))})`);
       say(`  broker   ${hub.mqtt}  (inside the hub; loopback only)`);
-      say("  agent    hub  (runs the sensor and the actions of pack mypack)");
+      say("  agent    hub  (runs the sensor and the actions of pack mypack, and watch.FileWatch)");
       say(`  log      ${shown(logFile)}`);
       if (!hasPython())
         say("  python3  is not on this host: packs in Python answer PYTHON_MISSING, everything else runs");
@@ -198,7 +211,8 @@ async function main(): Promise<number> {
       say(`  touch ${shown(watched)}/hello`);
       say(`  cat ${shown(output)}`);
       say("");
-      say("Each change adds one line to that file by the pack's action. Ctrl-C stops everything.");
+      say("Each change adds one line to that file by the pack's action; watch.FileWatch says who made it.");
+      say("Ctrl-C stops everything.");
       say("");
       const lines = chainLines();
       hub.store.subscribeChanges((changes) => changes.flatMap(lines).forEach(say));

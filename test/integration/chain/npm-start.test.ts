@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
+import { userInfo } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { atEnd } from "../../support/at-end.ts";
@@ -87,6 +88,12 @@ test("a file put into the watched folder adds a line, Ctrl-C ends everything, an
   ]) {
     expect(first.text()).toContain(part);
   }
+  // The built-in sensor says who, or why it cannot: without root nobody tells it.
+  const who = userInfo().uid === 0 ? `by ${process.execPath} of ${userInfo().username}` : "by ";
+  await waitUntil("who it was", () =>
+    first.text().includes(`change     created ${join(watched, "one")}, ${who}`),
+  );
+  expect(first.text()).toContain("trigger    watch.file_changed from agent hub");
   const { code, tookMs } = await first.interrupt();
   expect(code).toBe(130);
   expect(tookMs).toBeLessThan(10_000);

@@ -44,6 +44,17 @@ it("a failed action's own words stand in for a reason, the first line of them", 
   expect(told(failed({ stderr: "" }))).toEqual([expect.stringMatching(/^result {5}failed {2}\(/)]);
 });
 
+it.each([
+  [{ exe: "/usr/bin/touch", user: "root", uid: 0 }, ", by /usr/bin/touch of root"],
+  [{ exe: "/usr/bin/touch", user: null, uid: 1000 }, ", by /usr/bin/touch of 1000"],
+  [{ unknown: "no rights" }, ", by whom is unknown: no rights"],
+  [undefined, ""],
+])("who made a change is said where it is known: %j", (actor, said) => {
+  const payload = { path: "/etc/x", status: "modified", ...(actor && { actor }) };
+  const [line] = chainLines()({ type: "instance", instance: anInstance({ status: "processed", payload }) });
+  expect(line).toBe(`12:00:00  change     modified /etc/x${said}`);
+});
+
 it("a file's name cannot act in the terminal", () => {
   const [line = ""] = chainLines()(
     instance("/watched/\x1b]0;title\x07\x9b2J\u202e\n12:00:01  change     forged"),
