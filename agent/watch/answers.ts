@@ -17,7 +17,7 @@ import type { UnreadablePaths } from "./unreadable.ts";
 import { type VerifyRequest, VerifyRuns } from "./verify-runs.ts";
 
 export interface AnswersOptions {
-  readonly selection: Pick<Selection, "entryOf">;
+  readonly selection: Pick<Selection, "entryOf" | "roots">;
   readonly baseline: Pick<BaselineStore, "get">;
   readonly sweeps: Pick<Sweeps, "now" | "report">;
   readonly unreadable: Pick<UnreadablePaths, "entries">;
@@ -96,13 +96,16 @@ export class Answers {
   }
 
   #coverage(): WatchCoverage {
-    const { coverage, lookStat, sweeps, unreadable } = this.#options;
+    const { coverage, lookStat, sweeps, unreadable, selection } = this.#options;
+    const isAsked = (at: BytePath) => selection.roots.includes(at);
     const { everySeconds, fullEverySeconds, last } = sweeps.report();
     const all = coverage()
-      .map((one) => {
+      .flatMap((one) => {
         const outcome = lookStat(one.path);
         const exists = "error" in outcome || outcome.found !== null;
-        return coveredPath(one, { exists, sweepEverySeconds: everySeconds });
+        return exists || isAsked(one.path)
+          ? coveredPath(one, { exists, sweepEverySeconds: everySeconds })
+          : [];
       })
       .sort((a, b) => (a.path < b.path ? -1 : 1));
     const paths = fitting(all, mostPaths, pathBytes);

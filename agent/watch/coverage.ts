@@ -54,6 +54,15 @@ export function coveredPath(
   };
 }
 
+/** A part of the tree in which some folders, with all that is below them, have no watch. */
+export function partlyCovered(whole: Coverage, unwatched: readonly BytePath[]): readonly Coverage[] {
+  const reason = "no watch is left for it and what is below it: raise fs.inotify.max_user_watches (sysctl)";
+  const polled = unwatched.map(
+    (path): Coverage => ({ ...whole, path, backend: "sweep", state: "polled", reason }),
+  );
+  return unwatched.includes(whole.path) ? polled : [whole, ...polled];
+}
+
 /** The first of them by path, and how many there are. */
 export function unreadablePaths(
   entries: Iterable<readonly [path: BytePath, code: string]>,

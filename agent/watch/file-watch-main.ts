@@ -30,6 +30,8 @@ import { SystemWitness } from "./who/witness-fs.ts";
 const aliveEveryMs = 30_000;
 const aliveName = "alive_at";
 const notesOfPage = 100;
+/** Lines in the log about how paths are watched. */
+const mostSaid = 100;
 
 export class FileWatch implements Sensor {
   readonly #service: SensorService;
@@ -99,10 +101,12 @@ export class FileWatch implements Sensor {
       timers,
       monotonic: () => clock.monotonic(),
       covered: (coverage) => {
-        for (const { path, backend, state, reason } of coverage) {
+        for (const { path, backend, state, reason } of coverage.slice(0, mostSaid)) {
           const why = reason === "" ? "" : ` (${reason})`;
           this.#log.info(`${shownPath(path).path} is ${state}, by ${backend}${why}`);
         }
+        const more = coverage.length - mostSaid;
+        if (more > 0) this.#log.info(`${more} more: petrel-agent coverage shows them`);
       },
     });
     // Before the first look: what changes meanwhile is heard, and looked at after it.

@@ -81,9 +81,9 @@ export class Inotify {
     }
   }
 
-  /** Folders below `root` that only sweeps look at. */
-  unwatchedWithin(root: BytePath): number {
-    return [...this.#unwatched].filter((path) => isWithin(path, root)).length;
+  /** Folders within `root` that only sweeps look at, each with all that is below it. */
+  unwatchedWithin(root: BytePath): readonly BytePath[] {
+    return [...this.#unwatched].filter((path) => isWithin(path, root));
   }
 
   get watches(): number {

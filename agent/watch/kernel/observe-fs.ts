@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import type { Timers } from "../../../shared/timers.ts";
 import { type BytePath, isWithin } from "../../../shared/watch/paths.ts";
+import { partlyCovered } from "../coverage.ts";
 import type { BackendName, Coverage, ObservedTree, Observer, ObserverListener } from "../observer.ts";
 import { Fanotify } from "./fanotify-fs.ts";
 import { Inotify } from "./inotify-fs.ts";
@@ -75,14 +76,11 @@ export class SystemObserver implements Observer {
     return [...this.#chosen.values()].flatMap(({ mount, backend, reason }) => {
       const paths = roots.filter((root) => mountOf(root, mounts)?.id === mount.id);
       const shown: readonly BytePath[] = paths.length > 0 ? paths : [mount.point];
-      return shown.map((path): Coverage => {
-        const missing = backend === "inotify" ? (this.#inotify?.unwatchedWithin(path) ?? 0) : 0;
-        const limit =
-          missing === 0
-            ? ""
-            : `${missing} folders without a watch are only swept: raise fs.inotify.max_user_watches`;
+      return shown.flatMap((path) => {
         const state = backend === "sweep" ? "polled" : "live";
-        return { path, mount: mount.point, filesystem: mount.type, backend, state, reason: limit || reason };
+        const whole = { path, mount: mount.point, filesystem: mount.type, backend, state, reason } as const;
+        const unwatched = backend === "inotify" ? (this.#inotify?.unwatchedWithin(path) ?? []) : [];
+        return partlyCovered(whole, unwatched);
       });
     });
   }

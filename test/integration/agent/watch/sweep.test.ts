@@ -69,6 +69,25 @@ test("of a part finds what is in it, and takes digests only there", async () => 
   expect(await watch.engine.sweep(false, pace)).toBe(1);
 });
 
+test("with digests finds content that changed behind every time and size; one without does not", async () => {
+  const [root, state] = [await tempFolder("swept"), await tempFolder("state")];
+  const path = bytePath(join(root, "a"));
+  await writeFile(path, "1");
+  const watch = await openWatchDesk(state, { paths: [{ path: root }] }, agentSide());
+  await watch.told();
+  const record = watch.baseline.get(path);
+  if (record === null) throw new Error("it has no record");
+  // As after decay on the device: the digest is another one than the record's, and nothing else is.
+  const other = { ...record, extras: { ...record.extras, digest: "0".repeat(64) } };
+  await watch.baseline.write([{ path, record: other }], { sync: false });
+  expect(await watch.engine.sweep(false, pace)).toBe(0);
+  expect(await watch.engine.sweep(true, pace)).toBe(1);
+  expect(await watch.told()).toMatchObject([
+    { path, status: "modified", changed: ["digest"], detected_by: "sweep" },
+  ]);
+  expect(await watch.engine.sweep(true, pace)).toBe(0);
+});
+
 describe("a folder that cannot be read", () => {
   const nobody = 65_534;
   const own = process.geteuid?.();

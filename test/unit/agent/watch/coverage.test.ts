@@ -1,5 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { cannotSee, coveredPath, fitting, unreadablePaths } from "../../../../agent/watch/coverage.ts";
+import {
+  cannotSee,
+  coveredPath,
+  fitting,
+  partlyCovered,
+  unreadablePaths,
+} from "../../../../agent/watch/coverage.ts";
 import type { Coverage } from "../../../../agent/watch/observer.ts";
 
 const live: Coverage = {
@@ -52,6 +58,19 @@ describe("coverage", () => {
     for (const text of sees) expect(said).toMatch(text);
     for (const text of not) expect(said).not.toMatch(text);
   });
+});
+
+test("folders for which no watch is left are polled, with what is below them", () => {
+  const whole: Coverage = { ...live, backend: "inotify" };
+  const shown = (unwatched: readonly string[]) =>
+    partlyCovered(whole, unwatched).map(({ path, backend, state }) => [path, backend, state]);
+  expect(shown([])).toEqual([["/etc", "inotify", "live"]]);
+  expect(shown(["/etc/a", "/etc/b"])).toEqual([
+    ["/etc", "inotify", "live"],
+    ["/etc/a", "sweep", "polled"],
+    ["/etc/b", "sweep", "polled"],
+  ]);
+  expect(shown(["/etc"])).toEqual([["/etc", "sweep", "polled"]]);
 });
 
 test("unreadable paths are counted, and the first shown in order", () => {
