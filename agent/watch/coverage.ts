@@ -4,6 +4,8 @@ import type { CoveredPath, UnreadablePath } from "../../shared/watch/questions.t
 import type { Coverage } from "./observer.ts";
 
 const network = /^(nfs4?|cifs|smb3|ceph|9p|glusterfs|lustre|afs)$/;
+/** Made by the kernel as they are read. */
+const virtual = /^(proc|sysfs|cgroup2?|debugfs|tracefs|configfs|securityfs|bpf|efivarfs|pstore|selinuxfs)$/;
 
 /** What is found by a sweep at the earliest, or not at all. */
 export function cannotSee({ backend, filesystem }: Pick<Coverage, "backend" | "filesystem">): string[] {
@@ -26,9 +28,15 @@ export function cannotSee({ backend, filesystem }: Pick<Coverage, "backend" | "f
   if (filesystem === "overlay") {
     unseen.push("changes made in its lower or upper folder, past the overlay, until a sweep");
   }
+  if (virtual.test(filesystem)) {
+    unseen.push("what the kernel itself changes, and content: files there have no size, and none is read");
+    return unseen;
+  }
   unseen.push("content that decayed or was altered on the device, until a full sweep");
   return unseen;
 }
+
+const needsRoot = ["fanotify_init: EPERM", "fanotify needs root (fanotify_init: EPERM)"] as const;
 
 /** `sweepEverySeconds` 0: never; then nothing finds what the kernel does not tell. */
 export function coveredPath(
@@ -39,7 +47,7 @@ export function coveredPath(
   const isSwept = at.sweepEverySeconds > 0;
   const state = coverage.state === "polled" && !isSwept ? "blind" : coverage.state;
   const reasons = [
-    coverage.reason,
+    coverage.reason.replace(...needsRoot),
     !at.exists && "nothing is there at present",
     state === "blind" && !isSwept && "sweeps are off (sweep_every: 0)",
   ];

@@ -43,7 +43,9 @@ export function coverageText({
   const digests = sweep.every === 0 ? "" : `, with digests ${every(sweep.full_every)}`;
   const before = sweep.last === null ? "" : `; ${last(sweep.last)}`;
   lines.push(`sweeps  ${every(sweep.every)}${digests}${before}`);
-  for (const [backend, unseen] of unseenBy(paths)) lines.push(`${backend} cannot see: ${unseen.join("; ")}`);
+  for (const [backend, unseen] of unseenBy(paths)) {
+    lines.push(`${backend} cannot see:`, ...unseen.map((each) => `  ${each}`));
+  }
   return lines.map((line) => `${plain(line)}\n`).join("");
 }
 

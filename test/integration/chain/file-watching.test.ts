@@ -57,7 +57,7 @@ describe("coverage", () => {
     const told = await runPetrel(["coverage", "--data", live.data], { command: "petrel-agent" });
     expect(told.stdout).toMatch(new RegExp(`^live +${watched} +\\((fanotify|inotify), .+ at /`));
     expect(told.stdout).toMatch(/\nsweeps +every hour, with digests every day\n/);
-    expect(told.stdout).toMatch(/cannot see: stores through a memory mapping/);
+    expect(told.stdout).toMatch(/cannot see:\n {2}stores through a memory mapping/);
 
     const swept = await user.json<WatchCoverage>("file", "coverage", "--agent", "web-2");
     expect(swept.paths).toMatchObject([{ path: watched, state: "blind", backend: "sweep" }]);

@@ -19,6 +19,14 @@ const live: Coverage = {
 const swept: Coverage = { ...live, filesystem: "nfs4", backend: "sweep", state: "polled", reason: "nfs4" };
 
 describe("coverage", () => {
+  test("without root says what root would have", () => {
+    const covered = coveredPath(
+      { ...live, backend: "inotify", reason: "fanotify_init: EPERM" },
+      { exists: true, sweepEverySeconds: 1 },
+    );
+    expect(covered.reason).toBe("fanotify needs root (fanotify_init: EPERM)");
+  });
+
   test.each([
     { what: "live", coverage: live, exists: true, every: 3_600, state: "live", reason: "" },
     { what: "not there", coverage: live, exists: false, every: 0, state: "live", reason: /nothing is there/ },
@@ -52,6 +60,7 @@ describe("coverage", () => {
       not: [/hosts/],
     },
     { backend: "sweep", filesystem: "nfs4", sees: [/came and went/, /other hosts/], not: [/mapping/] },
+    { backend: "inotify", filesystem: "proc", sees: [/kernel itself/], not: [/decayed/] },
     { backend: "sweep", filesystem: "fuse.sshfs", sees: [/own server/], not: [/overlay/] },
   ] as const)("of $filesystem by $backend cannot see all", ({ backend, filesystem, sees, not }) => {
     const said = cannotSee({ backend, filesystem }).join("\n");

@@ -52,8 +52,12 @@ test("what is not live comes first, and what cannot be seen is said once", () =>
     "blind   /etc/closed  cannot be read (EACCES)",
     "… and 2 more that cannot be read",
     "sweeps  every hour, with digests every 2 days; the last one ended 2026-01-01T00:00:00Z: 5 paths, 1 found",
-    "fanotify on ext4 cannot see: this; that",
-    "sweep on nfs4 cannot see: this; that",
+    "fanotify on ext4 cannot see:",
+    "  this",
+    "  that",
+    "sweep on nfs4 cannot see:",
+    "  this",
+    "  that",
     "",
   ]);
   expect(text).not.toContain("\u001b");
