@@ -80,8 +80,6 @@ export interface ToldWith {
   readonly entry: WatchedPath;
   readonly finding: Finding;
   readonly actor: Actor;
-  /** Of a storm of changes, when it belongs to one. */
-  readonly burst: string | null;
   readonly names: AccountNames;
 }
 
@@ -93,7 +91,7 @@ export interface AccountNames {
 
 /** The payload of `watch.file_changed`. */
 export function payloadOf(change: Change, told: ToldWith): JsonObject {
-  const { entry, finding, actor, burst, names } = told;
+  const { entry, finding, actor, names } = told;
   const { status, oldPath, before, after, changed, along } = change;
   const shown = shownPath(change.path);
   const old = oldPath === null ? null : shownPath(oldPath);
@@ -119,7 +117,6 @@ export function payloadOf(change: Change, told: ToldWith): JsonObject {
     tags: [...entry.tags],
     severity: entry.severity,
     ...(via !== undefined && { via }),
-    ...(burst !== null && { burst }),
   };
 }
 

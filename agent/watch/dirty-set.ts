@@ -50,7 +50,7 @@ export class DirtySet {
   #entries = new Map<BytePath, Dirty>();
   /** How many have priority. */
   #urgent = 0;
-  #folds = 0;
+  #foldedSince: number | null = null;
 
   constructor(limits: DirtyLimits, roots: readonly BytePath[]) {
     this.#limits = limits;
@@ -61,9 +61,18 @@ export class DirtySet {
     return this.#entries.size;
   }
 
-  /** Times that paths had to be given up for their folders. */
-  get folds(): number {
-    return this.#folds;
+  /** ms, monotonic: since when single changes may have been given up for their folders; `null` if none, and once. */
+  takeFolded(): number | null {
+    const since = this.#foldedSince;
+    this.#foldedSince = null;
+    return since;
+  }
+
+  /** ms, monotonic: since when something is dirty. */
+  oldestAt(): number | null {
+    let at: number | null = null;
+    for (const { firstAt } of this.#entries.values()) if (at === null || firstAt < at) at = firstAt;
+    return at;
   }
 
   mark(mark: Mark, now: number): void {
@@ -136,13 +145,13 @@ export class DirtySet {
 
   /** Paths become their folders, folders become the roots. Those with priority stay as they are while they are few. */
   #fold(now: number): void {
-    this.#folds++;
     const all = [...this.#entries.values()];
     const kept = all.filter(({ isPriority }) => isPriority);
     const isKept = kept.length <= this.#limits.maxPaths / 2;
     const folders = new Map<BytePath, Dirty>();
     for (const entry of all) {
       if (isKept && entry.isPriority) continue;
+      this.#foldedSince = Math.min(this.#foldedSince ?? entry.firstAt, entry.firstAt);
       const folder = entry.deep ? entry.path : parentOf(entry.path);
       addTo(folders, { ...entry, path: folder, deep: true, isBlind: true, facts: noFacts, partner: null });
     }

@@ -21,6 +21,7 @@ import { Inspector, type InspectorOptions } from "./inspector-fs.ts";
 import { LargeDigests } from "./large-digests-fs.ts";
 import type { ReadXattrs } from "./look-fs.ts";
 import type { BlindCause, Hint, ObserverListener } from "./observer.ts";
+import { patience, stopMs } from "./patience.ts";
 import type { Difference } from "./renames.ts";
 import { SecondLooks } from "./second-looks.ts";
 import type { Selection } from "./selection.ts";
@@ -68,7 +69,7 @@ export class Engine implements ObserverListener {
   readonly #asides: Asides;
   readonly #unreadable: UnreadablePaths;
   #lastHintAt: number;
-  #foldsTold = 0;
+  #lookingSince: number | null = null;
   #counts = { told: 0, unchanged: 0, transient: 0 };
   #timer: (() => void) | null = null;
   #working: Promise<void> | null = null;
@@ -172,17 +173,26 @@ export class Engine implements ObserverListener {
     return this.#dirty.size === 0 && this.#working === null && this.#second.waiting === 0 && !isWaiting;
   }
 
+  /** ms since the epoch: what was heard of up to then has been told. */
+  get toldUntil(): number {
+    const { clock } = this.#options;
+    const now = clock.monotonic();
+    return clock.now() - (now - Math.min(now, this.#lookingSince ?? now, this.#dirty.oldestAt() ?? now));
+  }
+
   /** Paths that could not be read at the last try, with the reason. */
   get unreadable(): Pick<UnreadablePaths, "size" | "entries"> {
     return this.#unreadable;
   }
 
-  /** Ends after what is being told; what is dirty is found at the next start. */
+  /**
+   * Ends after what is being told, or without it when the agent takes nothing: its note tells the next start whether it
+   * was accepted. What is dirty is found then, too.
+   */
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#timer?.();
-    await this.#large.stop();
-    await this.#working;
+    await patience(this.#options.timers, stopMs, Promise.all([this.#large.stop(), this.#working]));
   }
 
   // --- the loop --------------------------------------------------------------------------------------------
@@ -201,8 +211,9 @@ export class Engine implements ObserverListener {
       this.#timer = null;
       this.#working = this.#work()
         .catch((error: unknown) => {
+          // The baseline may be closed under what was not waited for.
+          if (!this.#isStopped) this.#options.failed(error);
           this.#isStopped = true;
-          this.#options.failed(error);
         })
         .finally(() => {
           this.#working = null;
@@ -217,10 +228,12 @@ export class Engine implements ObserverListener {
     for (;;) {
       if (this.#isStopped) return;
       const isDone = await this.#alone(async () => {
+        this.#lookingSince = this.#dirty.oldestAt();
         const due = this.#dirty.takeDue(clock.monotonic(), slice);
         if (due.length > 0) await this.#lookAt(due);
         return due.length === 0;
       });
+      this.#lookingSince = null;
       if (isDone) break;
       await this.#tellGaps();
     }
@@ -352,11 +365,11 @@ export class Engine implements ObserverListener {
 
   async #tellGaps(): Promise<void> {
     const { clock, selection } = this.#options;
-    if (this.#dirty.folds > this.#foldsTold) {
-      this.#foldsTold = this.#dirty.folds;
+    const folded = this.#dirty.takeFolded();
+    if (folded !== null) {
+      const since = clock.now() - (clock.monotonic() - folded);
       const detail = "more changes than could be told";
-      for (const path of selection.roots)
-        this.#asides.gap({ cause: "backpressure", path, detail, since: clock.now() });
+      for (const path of selection.roots) this.#asides.gap({ cause: "backpressure", path, detail, since });
     }
     await this.#asides.tellGaps();
   }

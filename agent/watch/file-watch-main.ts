@@ -17,6 +17,7 @@ import { Engine } from "./engine-fs.ts";
 import { firstLook, selectionName, selectionPart } from "./first-look.ts";
 import { loadLibc } from "./kernel/libc-fs.ts";
 import { SystemObserver } from "./kernel/observe-fs.ts";
+import { everyWay } from "./kernel/real-path-fs.ts";
 import { xattrReader } from "./kernel/xattrs-fs.ts";
 import { lookStat } from "./look-fs.ts";
 import { notePrefix, unapplied } from "./notes.ts";
@@ -50,7 +51,11 @@ export class FileWatch implements Sensor {
   async setup(): Promise<void> {
     const { folder, own } = placesOf(process.env);
     const settings = readSettings(this.#config);
-    const selection = new Selection(settings.paths, own.map(bytePath));
+    const { roots } = new Selection(settings.paths);
+    const selection = new Selection(
+      settings.paths,
+      own.map(bytePath).flatMap((path) => everyWay(path, roots)),
+    );
     if (selection.roots.length === 0) {
       this.#log.warn(
         "nothing is watched: set paths, with petrel pack config watch --set 'paths=[{path: /etc}]'",
@@ -116,7 +121,7 @@ export class FileWatch implements Sensor {
     const until = clock.now();
     await engine.reconcile(aliveAt === 0 ? null : { since: Math.min(aliveAt, until), until });
     isComplete = true;
-    const alive = () => baseline.write([], { meta: { [aliveName]: clock.now() }, sync: false });
+    const alive = () => baseline.write([], { meta: { [aliveName]: engine.toldUntil }, sync: false });
     await baseline.write([], {
       meta: { [selectionName]: selectionPart(this.#config), [aliveName]: clock.now() },
       sync: true,

@@ -35,7 +35,12 @@ export interface InspectorOptions {
 /** Differences read and told at once. */
 const chunk = 256;
 
-type Step = { readonly told: Told | null; readonly silent: readonly BaselineChange[] };
+interface OneTold extends Told {
+  readonly path: BytePath;
+  readonly isPriority: boolean;
+}
+
+type Step = { readonly told: OneTold | null; readonly silent: readonly BaselineChange[] };
 const nothing: Step = { told: null, silent: [] };
 
 export class Inspector {
@@ -67,9 +72,8 @@ export class Inspector {
       if (from > 0 && (await this.#options.between())) recheck = true;
       const found = others.slice(from, from + chunk);
       const part = recheck ? found.flatMap((difference) => this.#recheck(difference, full)) : found;
-      const burst = this.#options.burstOf(part.map(({ path }) => path));
       const steps: Step[] = [];
-      for (const difference of part) steps.push(await this.#other(difference, circumstances, burst));
+      for (const difference of part) steps.push(await this.#other(difference, circumstances));
       told += await this.#settle(steps);
     }
     return told;
@@ -85,15 +89,18 @@ export class Inspector {
   }
 
   async #settle(steps: readonly Step[]): Promise<number> {
-    const { baseline, teller } = this.#options;
+    const { baseline, teller, burstOf } = this.#options;
     const silent = steps.flatMap((step) => step.silent);
     const told = steps.map((step) => step.told).filter((one) => one !== null);
     if (silent.length > 0) await baseline.write(silent, { sync: false });
-    if (told.length > 0) await teller.tell(told);
+    if (told.length === 0) return 0;
+    // Only what is told makes a storm: not what is there at the first look.
+    const burst = burstOf(told.map(({ path }) => path));
+    await teller.tell(burst === null ? told : told.map((one) => inBurst(one, burst)));
     return told.length;
   }
 
-  async #other(difference: Difference, at: Circumstances, burst: string | null): Promise<Step> {
+  async #other(difference: Difference, at: Circumstances): Promise<Step> {
     const { path, before, after: stat } = difference;
     const entry = this.#options.selection.entryOf(path);
     if (entry === null) return nothing;
@@ -104,7 +111,7 @@ export class Inspector {
     if (change === null || (before === null && this.#options.isFirstLook(path))) {
       return { told: null, silent: silently(difference, after) };
     }
-    return { told: this.#toldOf(change, nextVersion(before), entry, at, burst), silent: [] };
+    return { told: this.#toldOf(change, nextVersion(before), entry, at), silent: [] };
   }
 
   async #move(move: Move, at: Circumstances): Promise<Step> {
@@ -115,9 +122,8 @@ export class Inspector {
     const after = await this.#look(to, stat, before, entry, at, from);
     if (after === "put off") return nothing;
     const change = moveOf({ from, to, before, after, replaced, along: children }, entry.attributes);
-    const burst = this.#options.burstOf([to]);
     const version = nextVersion(replaced ?? before);
-    const told = this.#toldOf(change, version, entry, at, burst);
+    const told = this.#toldOf(change, version, entry, at);
     return {
       told: {
         ...told,
@@ -135,13 +141,7 @@ export class Inspector {
     };
   }
 
-  #toldOf(
-    change: Change,
-    version: number,
-    entry: WatchedPath,
-    at: Circumstances,
-    burst: string | null,
-  ): Told {
+  #toldOf(change: Change, version: number, entry: WatchedPath, at: Circumstances): OneTold {
     const { path, oldPath, after } = change;
     const known = at.actor(path);
     const actor = known.unknown !== undefined && oldPath !== null ? at.actor(oldPath) : known;
@@ -149,11 +149,19 @@ export class Inspector {
       entry,
       finding: at.finding(path),
       actor,
-      burst: entry.priority ? null : burst,
       names: this.#options.names,
     });
     const record: BaselineRecord | null = after === null ? null : { ...after, version };
-    return { trigger: changeTrigger, payload, changes: [{ path, record }], moves: [], along: [] };
+    const changes = [{ path, record }];
+    return {
+      path,
+      isPriority: entry.priority,
+      trigger: changeTrigger,
+      payload,
+      changes,
+      moves: [],
+      along: [],
+    };
   }
 
   /** `put off`: it will be dirty again, with what it moved from. */
@@ -178,6 +186,11 @@ export class Inspector {
     if (!isSettled || found.isRacy === true) again(path, at.heardOf(path));
     return isSettled ? found : "put off";
   }
+}
+
+/** What has priority passes storms, and belongs to none. */
+function inBurst(told: OneTold, burst: string): Told {
+  return told.isPriority ? told : { ...told, payload: { ...told.payload, burst } };
 }
 
 /** A change that is not told leaves the version as it is. */

@@ -31,6 +31,8 @@ export type BlindCause =
   | "read-error"
   /** A file system came, went, or was covered by another. */
   | "mount-changed"
+  /** A symbolic link on the way to a watched path leads elsewhere. */
+  | "link-changed"
   /** More changes than could be handed on. */
   | "backpressure";
 

@@ -4,6 +4,7 @@ import type { Timers } from "../../shared/timers.ts";
 import type { SweepReport } from "../../shared/watch/questions.ts";
 import type { SensorLogger } from "../sensors/sensor.ts";
 import type { Scope } from "./gather-fs.ts";
+import { patience, stopMs } from "./patience.ts";
 
 export interface SweepsOptions {
   /** Seconds in which everything is looked at once; 0: never. */
@@ -70,7 +71,7 @@ export class Sweeps {
     this.#isStopped = true;
     this.#cancel();
     for (const end of this.#pauses) end();
-    await Promise.allSettled(this.#running);
+    await patience(this.#options.timers, stopMs, Promise.allSettled(this.#running));
   }
 
   async #sweep(): Promise<void> {

@@ -53,7 +53,7 @@ export interface WatchDesk {
 export interface DeskOptions {
   readonly firstLook?: (path: BytePath) => boolean;
   /** With it the kernel gives the hints. */
-  readonly observe?: Pick<ObserveOptions, "backend" | "queue">;
+  readonly observe?: Pick<ObserveOptions, "backend" | "queue" | "lookEveryMs">;
   readonly witness?: Witness;
   readonly readXattrs?: ReadXattrs;
   readonly clock?: Clock;

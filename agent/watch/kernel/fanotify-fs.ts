@@ -2,7 +2,7 @@
  * Watches whole file systems with one mark each, fanotify(7): no watches to run out of, no race on new folders, the pid in
  * each event, both names of a rename. Needs root, and a file system whose handles can be opened.
  */
-import { closeSync, openSync, readlinkSync } from "node:fs";
+import { closeSync, constants, openSync, readlinkSync } from "node:fs";
 import type { Timers } from "../../../shared/timers.ts";
 import { type BytePath, isWithin, joinPath, pathBuffer } from "../../../shared/watch/paths.ts";
 import type { Hint, HintFacts, ObservedTree, ObserverListener } from "../observer.ts";
@@ -52,8 +52,6 @@ export interface FanotifyOptions {
 interface Marked {
   readonly mount: Mount;
   readonly fileSystem: string;
-  /** Any descriptor on the mount: handles are opened relative to it. */
-  readonly fd: number;
 }
 
 export class Fanotify {
@@ -92,27 +90,29 @@ export class Fanotify {
   /** Rejects nothing: the reason why a mount cannot be marked, or `null` when it is. */
   add(mount: Mount): string | null {
     const { libc } = this.#options;
-    let fd = -1;
     try {
       const fileSystem = libc.fileSystemId(mount.point);
       if (fileSystem.every((byte) => byte === 0)) return "the file system has no id";
-      fd = openSync(pathBuffer(mount.point), "r");
       libc.fanotifyMark(this.#fd, mark.ADD | mark.FILESYSTEM, BigInt(mask), mount.point);
-      this.#marked.push({ mount, fileSystem: fileSystem.toString("latin1"), fd });
+      this.#marked.push({ mount, fileSystem: fileSystem.toString("latin1") });
       // Folders that were outside of all marks so far are not any more.
       this.#cache.clear();
       return null;
     } catch (error) {
-      if (fd !== -1) closeSync(fd);
       if (error instanceof SystemCallError) return error.message;
       throw error;
     }
   }
 
+  /** It is not mounted there any more. */
+  drop(mount: Mount): void {
+    this.#marked = this.#marked.filter((marked) => marked.mount.id !== mount.id);
+    this.#cache.clear();
+  }
+
   async stop(): Promise<void> {
     await this.#reader.stop();
     this.#options.libc.close(this.#fd);
-    for (const { fd } of this.#marked) closeSync(fd);
     this.#marked = [];
   }
 
@@ -170,14 +170,14 @@ export class Fanotify {
     return paths;
   }
 
-  #folderOf(at: NameInFolder, { mount, fd }: Marked): BytePath | null {
+  #folderOf(at: NameInFolder, { mount }: Marked): BytePath | null {
     const key = `${mount.id}:${at.key}`;
     const known = this.#cache.get(key);
     if (known !== undefined) {
-      if (known === null) this.#countNoise(at, key, fd);
+      if (known === null) this.#countNoise(at, key, mount);
       return known;
     }
-    const path = this.#open(at.handle, fd);
+    const path = this.#open(at.handle, mount);
     // Gone: its own removal is an event in the folder it was in.
     if (path === null) return null;
     const { tree } = this.#options;
@@ -188,14 +188,9 @@ export class Fanotify {
     return folder;
   }
 
-  #open(handle: Buffer, mountFd: number): BytePath | null {
-    let fd: number;
-    try {
-      fd = this.#options.libc.openByHandle(mountFd, handle);
-    } catch (error) {
-      if (error instanceof SystemCallError) return null;
-      throw error;
-    }
+  #open(handle: Buffer, mount: Mount): BytePath | null {
+    const fd = this.#descriptorOf(handle, mount);
+    if (fd === null) return null;
     try {
       const path = readlinkSync(`/proc/self/fd/${fd}`, "latin1");
       return path.endsWith(" (deleted)") ? null : path;
@@ -204,8 +199,27 @@ export class Fanotify {
     }
   }
 
+  /** A handle is opened relative to a descriptor on its mount; one that is kept would be in the way of umount(8). */
+  #descriptorOf(handle: Buffer, mount: Mount): number | null {
+    let mountFd: number;
+    try {
+      mountFd = openSync(pathBuffer(mount.point), constants.O_RDONLY | constants.O_NONBLOCK);
+    } catch {
+      // Unmounted, and its folder is gone.
+      return null;
+    }
+    try {
+      return this.#options.libc.openByHandle(mountFd, handle);
+    } catch (error) {
+      if (error instanceof SystemCallError) return null;
+      throw error;
+    } finally {
+      closeSync(mountFd);
+    }
+  }
+
   /** A folder that does not count and is busy all the time is kept from us by the kernel, at no cost. */
-  #countNoise(at: NameInFolder, key: string, fd: number): void {
+  #countNoise(at: NameInFolder, key: string, mount: Mount): void {
     const now = this.#options.monotonic();
     if (now - this.#noiseSince > 1_000) {
       this.#noiseSince = now;
@@ -214,7 +228,7 @@ export class Fanotify {
     const count = (this.#noise.get(key) ?? 0) + 1;
     if (this.#noise.size < 1_000 || this.#noise.has(key)) this.#noise.set(key, count);
     if (count !== noisyPerSecond || this.#ignored >= maxIgnored) return;
-    const path = this.#open(at.handle, fd);
+    const path = this.#open(at.handle, mount);
     const { libc, tree } = this.#options;
     // Never a folder on the way to what is watched.
     if (path === null || tree.roots.some((root) => isWithin(root, path)) || tree.mayEnter(path)) return;

@@ -162,8 +162,12 @@ export class Inotify {
       this.#table.forget(watch);
       return;
     }
-    // Of a watch that was removed with events still waiting.
-    if (folder === undefined) return;
+    if (folder === undefined) {
+      if (!this.#table.isLeaving(watch)) {
+        this.#options.listener.blind("read-error", "/", `an event of an unknown watch (${watch})`);
+      }
+      return;
+    }
     const path = name === "" ? folder : joinPath(folder, name);
     const isFolder = (bits & inotify.ISDIR) !== 0 && name !== "";
     const facts = {

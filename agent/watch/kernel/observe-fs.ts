@@ -1,13 +1,15 @@
 /** Chooses for each mount how it is watched, chooses anew when mounts change, and says what it chose. */
 import { readFileSync } from "node:fs";
 import type { Timers } from "../../../shared/timers.ts";
-import { type BytePath, isWithin } from "../../../shared/watch/paths.ts";
+import { isWithin, shownPath } from "../../../shared/watch/paths.ts";
 import { partlyCovered } from "../coverage.ts";
 import type { BackendName, Coverage, ObservedTree, Observer, ObserverListener } from "../observer.ts";
+import { type Alias, AliasedTree, isSameWay } from "./aliases.ts";
 import { Fanotify } from "./fanotify-fs.ts";
 import { Inotify } from "./inotify-fs.ts";
 import { type Libc, loadLibc, SystemCallError } from "./libc-fs.ts";
 import { concernedMounts, type Mount, mountOf, parseMounts } from "./mounts.ts";
+import { realPath } from "./real-path-fs.ts";
 
 export interface ObserveOptions {
   readonly tree: ObservedTree;
@@ -18,10 +20,11 @@ export interface ObserveOptions {
   /** Told when what covers a path changes. */
   readonly covered: (coverage: readonly Coverage[]) => void;
   readonly queue?: "unlimited" | "limited";
+  /** ms between two looks at the table of mounts, and at where links lead. */
+  readonly lookEveryMs?: number;
 }
 
-/** ms between two looks at the table of mounts. */
-const mountsEveryMs = 5_000;
+const usualLookEveryMs = 5_000;
 /** Changes made by other hosts are never told. */
 const network = new Set([
   "nfs",
@@ -51,15 +54,20 @@ export class SystemObserver implements Observer {
   #inotify: Inotify | null = null;
   #noInotify = "";
   #chosen = new Map<number, Chosen>();
+  #aliases: readonly Alias[] = [];
+  #tree: AliasedTree;
+  /** By configured paths. */
+  #told: ObserverListener | null = null;
   #mountsText = "";
   #timer: (() => void) | null = null;
 
   constructor(options: ObserveOptions) {
     this.#options = options;
+    this.#tree = new AliasedTree(options.tree, []);
   }
 
   async start(listener: ObserverListener): Promise<void> {
-    this.#listener = listener;
+    this.#told = listener;
     try {
       this.#libc = loadLibc();
     } catch (error) {
@@ -72,28 +80,37 @@ export class SystemObserver implements Observer {
 
   coverage(): readonly Coverage[] {
     const mounts = [...this.#chosen.values()].map(({ mount }) => mount);
-    const { roots } = this.#options.tree;
     return [...this.#chosen.values()].flatMap(({ mount, backend, reason }) => {
-      const paths = roots.filter((root) => mountOf(root, mounts)?.id === mount.id);
-      const shown: readonly BytePath[] = paths.length > 0 ? paths : [mount.point];
-      return shown.flatMap((path) => {
+      const on = this.#aliases.filter(({ real }) => mountOf(real, mounts)?.id === mount.id);
+      const shown = this.#tree.shownOf(mount.point).map((root): Alias => ({ root, real: mount.point }));
+      return (on.length > 0 ? on : shown).flatMap(({ root: path, real }) => {
         const state = backend === "sweep" ? "polled" : "live";
         const whole = { path, mount: mount.point, filesystem: mount.type, backend, state, reason } as const;
-        const unwatched = backend === "inotify" ? (this.#inotify?.unwatchedWithin(path) ?? []) : [];
-        return partlyCovered(whole, unwatched);
+        const unwatched = backend === "inotify" ? (this.#inotify?.unwatchedWithin(real) ?? []) : [];
+        return partlyCovered(
+          whole,
+          unwatched.map((folder) => path + folder.slice(real.length)),
+        );
       });
     });
   }
 
   async stop(): Promise<void> {
     this.#timer?.();
-    await Promise.all([this.#fanotify?.stop(), this.#inotify?.stop()]);
+    await this.#disarm();
+  }
+
+  async #disarm(): Promise<void> {
+    const [fanotify, inotify] = [this.#fanotify, this.#inotify];
     this.#fanotify = null;
     this.#inotify = null;
+    this.#chosen = new Map();
+    await Promise.all([fanotify?.stop(), inotify?.stop()]);
   }
 
   #lookLater(): void {
-    this.#timer = this.#options.timers.after(mountsEveryMs, () => {
+    const { timers, lookEveryMs = usualLookEveryMs } = this.#options;
+    this.#timer = timers.after(lookEveryMs, () => {
       this.#choose().then(
         () => this.#lookLater(),
         (error: unknown) => {
@@ -106,10 +123,12 @@ export class SystemObserver implements Observer {
 
   async #choose(): Promise<void> {
     const text = readFileSync("/proc/self/mountinfo", "latin1");
-    if (text === this.#mountsText) return;
     const isFirst = this.#mountsText === "";
+    const moved = await this.#followLinks();
+    if (text === this.#mountsText && moved.length === 0) return;
     this.#mountsText = text;
-    const { tree, covered } = this.#options;
+    const { covered } = this.#options;
+    const tree = this.#tree;
     const mounts = concernedMounts(tree.roots, (folder) => tree.mayEnter(folder), parseMounts(text));
     const before = this.#chosen;
     this.#chosen = new Map();
@@ -119,11 +138,29 @@ export class SystemObserver implements Observer {
     }
     const came = mounts.filter(({ id }) => !before.has(id));
     const went = [...before.values()].filter(({ mount }) => !this.#chosen.has(mount.id));
+    for (const { mount } of went) this.#fanotify?.drop(mount);
     if (came.length + went.length > 0) covered(this.coverage());
     if (isFirst) return;
+    for (const { root, real } of moved) {
+      this.#told?.blind("link-changed", root, `it is ${shownPath(real).path} now`);
+    }
+    if (moved.length > 0) return;
     for (const { point, type } of [...came, ...went.map(({ mount }) => mount)]) {
       this.#listener?.blind("mount-changed", point, `a file system (${type}) was mounted or unmounted`);
     }
+  }
+
+  /** Roots that are elsewhere than before, if any: then nothing is armed any more. */
+  async #followLinks(): Promise<readonly Alias[]> {
+    const { tree } = this.#options;
+    const aliases = tree.roots.map((root) => ({ root, real: realPath(root) }));
+    if (isSameWay(aliases, this.#aliases)) return [];
+    const before = this.#aliases;
+    this.#aliases = aliases;
+    this.#tree = new AliasedTree(tree, aliases);
+    this.#listener = this.#told === null ? null : this.#tree.listener(this.#told);
+    await this.#disarm();
+    return aliases.filter(({ real }, at) => real !== before[at]?.real);
   }
 
   async #arm(mount: Mount): Promise<Chosen> {
@@ -146,7 +183,8 @@ export class SystemObserver implements Observer {
 
   /** Empty, or why not. */
   #byFanotify(mount: Mount): string {
-    const { tree, timers, monotonic, queue = "unlimited" } = this.#options;
+    const { timers, monotonic, queue = "unlimited" } = this.#options;
+    const tree = this.#tree;
     if (this.#noFanotify !== "" || this.#libc === null || this.#listener === null) return this.#noFanotify;
     try {
       this.#fanotify ??= new Fanotify({
@@ -166,7 +204,8 @@ export class SystemObserver implements Observer {
   }
 
   async #byInotify(mount: Mount): Promise<string> {
-    const { tree, timers } = this.#options;
+    const { timers } = this.#options;
+    const tree = this.#tree;
     if (this.#noInotify !== "" || this.#libc === null || this.#listener === null) return this.#noInotify;
     try {
       this.#inotify ??= new Inotify({ libc: this.#libc, tree, listener: this.#listener, timers });

@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { lstatSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -155,6 +155,49 @@ describe.each(backends)("%s", (backend) => {
     await settled();
     expect(tree(root).size).toBe(3_000);
     expect(seen.filter(({ trigger }) => trigger === "watch.gap")).toMatchObject([{ cause: "overflow" }]);
+  });
+
+  test("sees what is watched by a way through a symbolic link, and that the link leads elsewhere now", async () => {
+    const place = await tempFolder("linked");
+    const state = await tempFolder("linked-state");
+    execFileSync(
+      "bash",
+      ["-c", "mkdir -p v1/app v2/app; ln -s v1 current; echo 1 > v1/app/a; echo 2 > v2/app/a"],
+      {
+        cwd: place,
+      },
+    );
+    const root = join(place, "current/app");
+    const paths = [{ path: root }, { path: join(place, "v2/app") }];
+    const watch = await openWatchDesk(state, { paths }, agentSide(), {
+      observe: { backend, lookEveryMs: 100 },
+    });
+    expect(watch.observer?.coverage().map(({ path, state }) => [path, state])).toEqual([
+      [root, "live"],
+      [join(place, "v2/app"), "live"],
+    ]);
+    const seen: JsonObject[] = [];
+    const told = (what: string) =>
+      waitUntil(what, async () => {
+        seen.push(...(await watch.told()).filter(({ status }) => status !== "attributes"));
+        return seen.some(
+          ({ status, trigger, path }) => `${String(status ?? trigger)} ${String(path)}` === what,
+        );
+      });
+    writeFileSync(join(place, "v1/app/b"), "");
+    await told(`created ${root}/b`);
+    renameSync(join(place, "v1/app/b"), join(place, "v1/app/c"));
+    await told(`renamed ${root}/c`);
+    seen.length = 0;
+    execFileSync("bash", ["-c", "ln -s v2 next && mv -T next current"], { cwd: place });
+    await told(`deleted ${root}/c`);
+    expect(seen.find(({ trigger }) => trigger === "watch.gap")).toMatchObject({
+      cause: "link-changed",
+      path: root,
+    });
+    writeFileSync(join(place, "v2/app/d"), "");
+    await told(`created ${root}/d`);
+    await told(`created ${join(place, "v2/app/d")}`);
   });
 
   test("leaves nothing behind that keeps a process alive", async () => {
