@@ -1,5 +1,5 @@
 /** Paths that could not be read at the last try: nothing may be concluded about them. Pure. */
-import { type BytePath, isWithin } from "../../shared/watch/paths.ts";
+import { type BytePath, isWithin, parentOf } from "../../shared/watch/paths.ts";
 
 /** More are not remembered, and not warned of. */
 const most = 10_000;
@@ -12,6 +12,8 @@ interface Noted {
 
 export class UnreadablePaths {
   readonly #noted = new Map<BytePath, Noted>();
+  /** How many are within a folder: asked for each folder that anything is heard of. */
+  readonly #within = new Map<BytePath, number>();
   readonly #warn: (path: BytePath, code: string) => void;
   #tries = 0;
 
@@ -33,18 +35,18 @@ export class UnreadablePaths {
     const known = this.#noted.get(path);
     if (known === undefined && this.#noted.size >= most) return;
     this.#noted.set(path, { code, at: ++this.#tries });
+    if (known === undefined) this.#count(path, 1);
     if (known?.code !== code) this.#warn(path, code);
   }
 
   /** Whether `path` itself or something below it could not be read. */
   hasWithin(path: BytePath): boolean {
-    for (const noted of this.#noted.keys()) if (isWithin(noted, path)) return true;
-    return false;
+    return this.#within.has(path);
   }
 
   /** It could be read, or is gone. */
   forget(path: BytePath): void {
-    this.#noted.delete(path);
+    if (this.#noted.delete(path)) this.#count(path, -1);
   }
 
   /**
@@ -54,9 +56,19 @@ export class UnreadablePaths {
   lookingWithin(path: BytePath, only: (path: BytePath) => boolean = () => true): () => void {
     const begun = this.#tries;
     return () => {
+      if (!this.hasWithin(path)) return;
       for (const [noted, { at }] of this.#noted) {
-        if (at <= begun && isWithin(noted, path) && only(noted)) this.#noted.delete(noted);
+        if (at <= begun && isWithin(noted, path) && only(noted)) this.forget(noted);
       }
     };
+  }
+
+  #count(path: BytePath, more: number): void {
+    for (let at = path; ; at = parentOf(at)) {
+      const count = (this.#within.get(at) ?? 0) + more;
+      if (count === 0) this.#within.delete(at);
+      else this.#within.set(at, count);
+      if (at === "/") return;
+    }
   }
 }
