@@ -95,7 +95,9 @@ export class AgentSession {
     this.#isConnected = true;
     this.#isIdle = false;
     this.#cancelIdle();
-    this.#held?.link.connected();
+    if (this.#held !== null) this.#held.link.connected();
+    // Behind an external broker the agent's connection may be older than this hub: it sees no reason to speak first.
+    else if (address === null) void this.#linking.ask();
   }
 
   disconnected(): void {
@@ -115,7 +117,7 @@ export class AgentSession {
     this.#lag = heard(this.#lag, this.#options.clock.monotonic());
     if (this.#held !== null) this.#held.link.receive(kind, bytes);
     else if (kind === "hello") {
-      // A connection that says nothing is no agent yet, and costs no link.
+      // A connection to the hub itself that says nothing is no agent yet, and costs no link.
       this.#earlyHello = bytes;
       void this.#linking.ask();
     }

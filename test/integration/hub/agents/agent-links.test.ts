@@ -126,7 +126,7 @@ it("a link that the store refused to open is opened later, while the agent stays
   const { links, time, hellos, answers } = await startLinks((store) => ({
     claimAgent: (...args) => (refusals-- > 0 ? Promise.reject(refusal()) : store.claimAgent(...args)),
   }));
-  links.connected("web-1", null);
+  links.connected("web-1", "127.0.0.1:1");
   links.receive("web-1", "hello", hello());
   for (let attempt = 0; attempt < 2; attempt++) {
     await waitUntil("a wait for the next attempt", () => time.pending().length > 0);
@@ -136,10 +136,16 @@ it("a link that the store refused to open is opened later, while the agent stays
   await waitUntil("an answer", () => answers() === 1);
 });
 
+it("behind an external broker the hub speaks first: the agent may have been connected for long", async () => {
+  const { links, hellos } = await startLinks();
+  links.connected("web-1", null);
+  await waitUntil("the hub's hello", () => hellos() > 0);
+});
+
 it("a connection that never says hello costs no link", async () => {
   const claimAgent = vi.fn(() => Promise.reject(refusal()));
   const { links, hellos } = await startLinks(() => ({ claimAgent }));
-  links.connected("web-1", null);
+  links.connected("web-1", "127.0.0.1:1");
   links.receive("web-1", "up", hello());
   await settle();
   expect(claimAgent).not.toHaveBeenCalled();
