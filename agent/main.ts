@@ -295,7 +295,7 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
     };
     // The newest inventory and states pass a backlog in which older ones come after them.
     outbox.onDrained(tellAgain);
-    let receive: Link<"agent">["receive"] = () => {};
+    let receive: Link<"agent">["receive"] = () => true;
     /** The incarnation of the hub's store, as this life has heard it. */
     let hubStore: string | null = null;
     const connection = connectAgent({

@@ -19,6 +19,9 @@ interface Run {
   /** Of the hub. */
   readonly pid: number;
 }
+interface Held {
+  readonly op: "held";
+}
 
 const log = createLogger({
   level: "warn",
@@ -89,8 +92,14 @@ function sum(figures: readonly { readonly messages: number; readonly batches: nu
   return total;
 }
 
-answerQuestions<Start | Run>(
-  (question) => (question.op === "start" ? start(question) : run(question)),
+/** Entries without a receipt. */
+async function held(): Promise<number> {
+  return agents.reduce((entries, agent) => entries + agent.link().held, 0);
+}
+
+const answers = { start, run, held };
+answerQuestions<Start | Run | Held>(
+  (question) => answers[question.op](question as never),
   async () => {
     await Promise.all(agents.map((agent) => agent.stop()));
   },

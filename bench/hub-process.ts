@@ -12,8 +12,13 @@ import { fleetPack } from "./fleet-pack.ts";
 export interface BenchHub {
   readonly pid: number;
   readonly mqtt: string;
-  /** Throws, with what was found, when not each of `chains` left all its records. */
-  verify(chains: number): Promise<void>;
+  /**
+   * Throws, with what was found, when not each of `chains` left all its records. With `of`, only those of these agents
+   * are looked at.
+   */
+  verify(chains: number, of?: (agent: string) => boolean): Promise<void>;
+  /** Those without labels, by name. */
+  metrics(): Promise<ReadonlyMap<string, number>>;
   stop(): Promise<void>;
 }
 
@@ -67,14 +72,20 @@ export async function startHub(options: BenchHubOptions): Promise<BenchHub> {
     return response;
   };
   /** How many there are, and the first that is not as it should be. */
-  const check = async (path: string, isWhole: (record: Fields) => boolean) => {
+  const check = async (
+    path: string,
+    isWhole: (record: Fields) => boolean,
+    isCounted: (record: Fields) => boolean,
+  ) => {
     let count = 0;
     let odd: string | null = null;
     const { body } = await ask(path);
     if (body === null) throw new Error(`${path}: no body`);
     for await (const line of createInterface(Readable.fromWeb(body as never))) {
+      const record = JSON.parse(line) as Fields;
+      if (!isCounted(record)) continue;
       count++;
-      if (!isWhole(JSON.parse(line) as Fields)) odd ??= line;
+      if (!isWhole(record)) odd ??= line;
     }
     if (odd !== null) throw new Error(`${path}: ${odd}`);
     return count;
@@ -83,22 +94,40 @@ export async function startHub(options: BenchHubOptions): Promise<BenchHub> {
   return {
     pid: child.pid ?? 0,
     mqtt,
-    async verify(chains) {
-      const counts = {
-        instances: await check("/v1/trigger-instances", ({ status }) => status === "processed"),
-        enforcements: await check("/v1/rule-enforcements", ({ executions }) => executions?.length === 1),
-        executions: await check(
-          "/v1/executions",
-          ({ status, result, log }) =>
-            status === "succeeded" &&
-            result?.succeeded === true &&
-            ["scheduled", "running", "succeeded"].every((each) =>
-              log?.some((entry) => entry.status === each),
-            ),
-        ),
-      };
+    async verify(chains, of) {
+      const counted = (agent: string | null | undefined) => of === undefined || of(agent ?? "");
+      const instances = await check(
+        "/v1/trigger-instances",
+        ({ status }) => status === "processed",
+        ({ origin }) => counted(origin?.agent),
+      );
+      const executions = await check(
+        "/v1/executions",
+        ({ status, result, log }) =>
+          status === "succeeded" &&
+          result?.succeeded === true &&
+          ["scheduled", "running", "succeeded"].every((each) => log?.some((entry) => entry.status === each)),
+        ({ agent }) => counted(agent),
+      );
+      // An enforcement does not say whose trigger it was.
+      const enforcements =
+        of === undefined
+          ? await check(
+              "/v1/rule-enforcements",
+              ({ executions: made }) => made?.length === 1,
+              () => true,
+            )
+          : chains;
+      const counts = { instances, enforcements, executions };
       if (Object.values(counts).some((count) => count !== chains))
         throw new Error(`${chains} chains were begun, the hub has ${JSON.stringify(counts)}`);
+    },
+    async metrics() {
+      const text = await (await ask("/metrics")).text();
+      const lines = text.split("\n").filter((line) => /^[a-z_]+ /.test(line));
+      return new Map(
+        lines.map((line): [string, number] => [line.replace(/ .*/, ""), Number(line.replace(/.* /, ""))]),
+      );
     },
     async stop() {
       if (child.exitCode !== null) return;
@@ -110,6 +139,8 @@ export async function startHub(options: BenchHubOptions): Promise<BenchHub> {
 
 /** What of the API's records is looked at. */
 interface Fields {
+  readonly agent?: string;
+  readonly origin?: { readonly agent: string | null };
   readonly status?: string;
   readonly executions?: readonly string[];
   readonly result?: { readonly succeeded?: boolean } | null;

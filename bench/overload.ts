@@ -1,4 +1,4 @@
-/** `bench overload`: what one agent's backlog, and a hub's slow disk, cost the others. */
+/** `bench overload`: what others' backlogs, a hub's slow disk, and bad neighbours cost an agent. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,13 +8,16 @@ import { timestamp } from "../shared/clock.ts";
 import { ulidSource } from "../shared/ids.ts";
 import { createLogger } from "../shared/log.ts";
 import { systemClock, systemRandom } from "../shared/system-process.ts";
+import { startLoadProcess } from "./child-process.ts";
 import { triggerOf } from "./fleet-pack.ts";
 import { startHub } from "./hub-process.ts";
+import { besideNeighbours } from "./neighbours.ts";
 import { type SimulatedAgent, startSimulatedAgent } from "./simulated-agent.ts";
 import { slowFsync } from "./slow-fsync-process.ts";
 
 export const overloadUsage =
-  "[--backlog 100000] [--slow-ms 5000] [--agents 500] [--each 40] [--only backlog|slow]";
+  "[--only backlog|slow|neighbours] [--backlog 100000] [--behind 1] [--slow-ms 5000] [--agents 500] [--each 40]" +
+  " [--healthy 50] [--per-second 100] [--seconds 10] [--profile DIR]";
 
 const log = createLogger({
   level: "error",
@@ -34,13 +37,28 @@ export async function overload(args: readonly string[]): Promise<number> {
       "slow-ms": { type: "string", default: "5000" },
       agents: { type: "string", default: "500" },
       each: { type: "string", default: "40" },
+      healthy: { type: "string", default: "50" },
+      "per-second": { type: "string", default: "100" },
+      seconds: { type: "string", default: "10" },
+      behind: { type: "string", default: "1" },
+      profile: { type: "string" },
       only: { type: "string" },
     },
   });
-  if (values.only !== "slow") await inFolder((folder) => besideBacklog(folder, Number(values.backlog)));
-  if (values.only !== "backlog") {
+  const execArgv = values.profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${values.profile}`];
+  const wants = (name: string) => values.only === undefined || values.only === name;
+  if (wants("backlog")) {
+    const backlog = { entries: Number(values.backlog), agents: Number(values.behind) };
+    await inFolder((folder) => besideBacklog(folder, backlog, execArgv));
+  }
+  if (wants("slow")) {
     const slow = { ms: Number(values["slow-ms"]), agents: Number(values.agents), each: Number(values.each) };
     await inFolder((folder) => slowDisk(folder, slow));
+  }
+  if (wants("neighbours")) {
+    const { healthy, "per-second": perSecond, seconds } = values;
+    const load = { agents: Number(healthy), perSecond: Number(perSecond), seconds: Number(seconds) };
+    await inFolder((folder) => besideNeighbours(folder, load, execArgv));
   }
   return 0;
 }
@@ -59,31 +77,29 @@ function entryOf(n: number) {
 }
 
 /** Fills an agent's outbox while there is no hub. */
-async function fill(folder: string, count: number): Promise<void> {
+async function fill(folder: string, count: number, first = 0): Promise<void> {
   const store = await openAgentStore({ folder: join(folder, "store"), newId, now: () => Date.now(), log });
   for (let n = 0; n < count; n += 500)
-    await store.outbox.append(Array.from({ length: Math.min(500, count - n) }, (_, i) => entryOf(n + i)));
+    await store.outbox.append(
+      Array.from({ length: Math.min(500, count - n) }, (_, i) => entryOf(first + n + i)),
+    );
   await store.close();
 }
 
-/** Chains of one agent, some each second, while another agent's backlog drains; and before it. */
-async function besideBacklog(folder: string, backlog: number): Promise<void> {
-  const hub = await startHub({ folder, brokerUrl: null, env: {}, execArgv: [] });
+/** Chains of one agent, some each second, while the backlog of one or more others drains; and before it. */
+async function besideBacklog(
+  folder: string,
+  { entries, agents: count }: { readonly entries: number; readonly agents: number },
+  execArgv: readonly string[],
+): Promise<void> {
+  const each = Math.ceil(entries / count);
+  const backlog = each * count;
+  const hub = await startHub({ folder, brokerUrl: null, env: {}, execArgv });
+  // Elsewhere: what these agents compute must not delay the clock here.
+  const behind = startLoadProcess("./agents-main.ts");
   const began = new Map<number, number>();
   const took: number[] = [];
-  const start = (id: string) =>
-    startSimulatedAgent({
-      id,
-      folder: join(folder, id),
-      hub: hub.mqtt,
-      log,
-      ended: (seq) => {
-        const at = began.get(seq);
-        if (at !== undefined) took.push(performance.now() - at);
-        began.delete(seq);
-      },
-    });
-  const agents: SimulatedAgent[] = [];
+  let other: SimulatedAgent | null = null;
   let next = backlog;
   const live = async (agent: SimulatedAgent, isOver: () => boolean) => {
     took.length = 0;
@@ -97,22 +113,36 @@ async function besideBacklog(folder: string, backlog: number): Promise<void> {
     return took.toSorted((a, b) => a - b);
   };
   try {
-    await fill(join(folder, "behind"), backlog);
-    const other = await start("other");
-    agents.push(other);
+    for (let n = 0; n < count; n++) await fill(join(folder, `load-${n}`), each, each * n);
+    other = await startSimulatedAgent({
+      ...{ id: "other", folder: join(folder, "other"), hub: hub.mqtt, log },
+      ended: (seq) => {
+        const at = began.get(seq);
+        if (at !== undefined) took.push(performance.now() - at);
+        began.delete(seq);
+      },
+    });
     const until = performance.now() + 10_000;
     const quiet = await live(other, () => performance.now() > until);
     const from = performance.now();
-    const behind = await start("behind");
-    agents.push(behind);
-    const beside = await live(other, () => behind.link().held === 0);
+    let isDrained = false;
+    const drained = (async () => {
+      await behind.ask({ op: "start", hub: hub.mqtt, folder, agents: count });
+      while ((await behind.ask<number>({ op: "held" })) > 0) await sleep(200);
+      isDrained = true;
+    })();
+    const beside = await live(other, () => isDrained);
+    await drained;
     const seconds = (performance.now() - from) / 1_000;
     console.log(`another agent's chains, 20/s, alone:           ${shown(quiet)}`);
-    console.log(`beside a backlog of ${backlog} (${seconds.toFixed(0)} s to drain): ${shown(beside)}`);
+    console.log(
+      `beside a backlog of ${backlog} on ${count} (${seconds.toFixed(0)} s to drain): ${shown(beside)}`,
+    );
     await hub.verify(next);
     console.log(`all ${next} chains have all their records`);
   } finally {
-    for (const agent of agents) await agent.stop();
+    await behind.stop();
+    await other?.stop();
     await hub.stop();
   }
 }

@@ -113,7 +113,7 @@ export async function startSimulatedAgent(options: SimulatedAgentOptions): Promi
   const facts = { host: hostname(), version, platform: "bench", labels: {}, runners: ["noop"], packs: {} };
   await append([{ ...facts, id: newId(), at: timestamp(now()), kind: "inventory" }], []);
 
-  let receive: Link<"agent">["receive"] = () => {};
+  let receive: Link<"agent">["receive"] = () => true;
   let link: Link<"agent"> | null = null;
   let isUp = () => {};
   const up = new Promise<void>((resolve) => {

@@ -100,8 +100,8 @@ export class AgentLinks {
   }
 
   /** What comes from an agent that is not connected (its last will, say) is nothing that a link wants to hear. */
-  receive(id: string, kind: TopicKind, bytes: Uint8Array): void {
-    if (!this.#isClosed && kind !== "presence") this.#sessions.get(id)?.receive(kind, bytes);
+  receive(id: string, kind: TopicKind, bytes: Uint8Array): Promise<void> | void {
+    if (!this.#isClosed && kind !== "presence") return this.#sessions.get(id)?.receive(kind, bytes);
   }
 
   /** Rejects with LINK_CLOSED at once while the agent is away, ASK_TIMEOUT when it does not answer. */

@@ -10,6 +10,7 @@ import type { Hello, TopicKind } from "../../shared/wire/messages.ts";
 import { type AgentLag, heard, lagNow, packetCame } from "../figures/lag.ts";
 import type { Claim } from "../store/store.ts";
 import type { AgentLinksOptions } from "./agent-links.ts";
+import { Brake } from "./brake.ts";
 import { type DownOutbox, openDownOutbox } from "./down-outbox.ts";
 
 interface Held {
@@ -58,6 +59,7 @@ export class AgentSession {
   #wasPaused = false;
   /** Told when the present connection ends. */
   readonly #awaitingEnd = new Set<() => void>();
+  readonly #brake = new Brake();
   #cancelIdle = () => {};
   #isClosed = false;
   /** Coming and going are written one after the other: the last word on the record is the last thing that happened. */
@@ -112,15 +114,22 @@ export class AgentSession {
     });
   }
 
-  receive(kind: TopicKind, bytes: Uint8Array): void {
+  /** What it gives back is to be awaited before more is read from this agent. */
+  receive(kind: TopicKind, bytes: Uint8Array): Promise<void> | void {
     if (!this.#isConnected) return;
-    this.#lag = heard(this.#lag, this.#options.clock.monotonic());
-    if (this.#held !== null) this.#held.link.receive(kind, bytes);
-    else if (kind === "hello") {
-      // A connection to the hub itself that says nothing is no agent yet, and costs no link.
-      this.#earlyHello = bytes;
-      void this.#linking.ask();
+    const { clock, timers } = this.#options;
+    const from = clock.monotonic();
+    this.#lag = heard(this.#lag, from);
+    if (this.#held !== null) {
+      if (this.#held.link.receive(kind, bytes)) return;
+      const now = clock.monotonic();
+      const waitMs = this.#brake.wasted(now - from, now);
+      return new Promise((resolve) => void timers.after(waitMs, resolve));
     }
+    if (kind !== "hello") return;
+    // A connection to the hub itself that says nothing is no agent yet, and costs no link.
+    this.#earlyHello = bytes;
+    void this.#linking.ask();
   }
 
   /** Rejects with LINK_CLOSED at once while the agent is away, ASK_TIMEOUT when it does not answer. */

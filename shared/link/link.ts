@@ -201,20 +201,19 @@ export class Link<S extends Side = Side> {
     this.output.disconnected();
   }
 
-  /** Bytes from the peer on this agent's topic of that kind. Never throws; what is no message is counted. */
-  receive(kind: TopicKind, bytes: Uint8Array): void {
+  /**
+   * Bytes from the peer on this agent's topic of that kind. Never throws; what is no message is counted. False when they
+   * came in vain: refused, or dropped for being more than the peer has credit for.
+   */
+  receive(kind: TopicKind, bytes: Uint8Array): boolean {
     const { side } = this.#options;
-    if (!this.#connected) return;
-    if (kind === this.#takes) {
-      this.#receivePacket(bytes);
-      return;
-    }
+    if (!this.#connected) return true;
+    if (kind === this.#takes) return this.#receivePacket(bytes);
     const peer: Side = side === "agent" ? "hub" : "agent";
     if (kind === "up" || kind === "down" || kind === "presence" || !mayPublish(peer, kind)) {
-      this.#reject(kind, { code: "WIRE_TOPIC", message: `nothing for the ${side} on ${kind}` });
-      return;
+      return this.#reject(kind, { code: "WIRE_TOPIC", message: `nothing for the ${side} on ${kind}` });
     }
-    this.#receiveOther(kind, bytes);
+    return this.#receiveOther(kind, bytes);
   }
 
   /** Entries may have become sendable other than by an append of this process. */
@@ -241,29 +240,25 @@ export class Link<S extends Side = Side> {
     await this.#receiver.close();
   }
 
-  #receivePacket(bytes: Uint8Array): void {
+  #receivePacket(bytes: Uint8Array): boolean {
     const decoded = decodePacket(this.#takes, bytes, this.#options.authenticator);
     if (decoded.ok) {
       // The codec only lets entries of this direction pass as known kinds.
       const packet = decoded.message as NumberedPacket<SentBy[Peer<S>]>;
       this.#options.packetCame?.(packet);
-      this.#receiver.packet(packet);
-      return;
+      return this.#receiver.packet(packet);
     }
     const { rejection } = decoded;
-    this.#reject(this.#takes, rejection);
     if (rejection.refused !== undefined) this.#receiver.refused({ ...rejection.refused, ...rejection });
+    return this.#reject(this.#takes, rejection);
   }
 
-  #receiveOther(kind: OtherKind, bytes: Uint8Array): void {
+  #receiveOther(kind: OtherKind, bytes: Uint8Array): boolean {
     const decoded = decode(kind, bytes, this.#options.authenticator);
-    if (!decoded.ok) {
-      this.#reject(kind, decoded.rejection);
-      return;
-    }
+    if (!decoded.ok) return this.#reject(kind, decoded.rejection);
     const { message } = decoded;
     // Both sides publish on these topics, and a broker may give us back our own.
-    if ("from" in message && message.from === this.#options.side) return;
+    if ("from" in message && message.from === this.#options.side) return true;
     if ("upTo" in message) this.#sender.receipt(message);
     else if ("op" in message) void this.#answerer.answer(message);
     else if ("execution" in message) this.#options.chunk?.(message);
@@ -271,6 +266,7 @@ export class Link<S extends Side = Side> {
       if ("from" in message) this.#asker.answer(message);
     } else if (message.type === "hello") void this.#greeting.hello(message);
     else this.#greeting.marks(message);
+    return true;
   }
 
   /** In turn with the takes, so that the marks count everything that came before. */
@@ -289,7 +285,8 @@ export class Link<S extends Side = Side> {
     this.#send("stream", { v: 1, ...chunk });
   }
 
-  #reject(kind: TopicKind, rejection: LinkRejection): void {
+  /** False, for its caller to answer. */
+  #reject(kind: TopicKind, rejection: LinkRejection): false {
     const { code, message } = rejection;
     const times = (this.#rejected.get(code) ?? 0) + 1;
     this.#rejected.set(code, times);
@@ -297,5 +294,6 @@ export class Link<S extends Side = Side> {
     if (Number.isInteger(Math.log2(times)))
       this.#options.log.warn("a message was refused", { kind, code, message, times });
     this.#options.rejected?.(kind, rejection);
+    return false;
   }
 }

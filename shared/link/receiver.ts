@@ -36,9 +36,12 @@ type Job<E extends Entry> =
   | { readonly type: "refusal"; readonly refusal: Refusal }
   | { readonly type: "other"; readonly run: () => Promise<void> };
 
-/** One take at most of this many: what waits in the queue is merged, which makes few large batches under load. */
-const mergedEntries = 1_024;
-const mergedBytes = 1024 * 1024;
+/**
+ * One take at most of this many: what waits in the queue is merged, which makes few large batches under load. A larger
+ * take would gain little and hold up all others for as long as it is computed.
+ */
+const mergedEntries = 256;
+const mergedBytes = 256 * 1024;
 const maxTurnedAway = 16;
 /** Marks kept in memory; a peer that invents epochs gains nothing by it. */
 const maxMarks = 4_096;
@@ -50,6 +53,8 @@ export class LedgerReceiver<E extends Entry = Entry> {
   readonly #options: ReceiverOptions<E>;
   readonly #counters: LinkCounters;
   readonly #marks = new Map<string, number>();
+  /** Of epochs with a mark in memory: the highest number in the queue without a hole before it. */
+  readonly #queuedUpTo = new Map<string, number>();
   /** Epoch to the mark at which a resend was asked for: a row of packets behind a hole asks once. */
   readonly #asked = new Map<string, number>();
   #queue: Job<E>[] = [];
@@ -71,7 +76,8 @@ export class LedgerReceiver<E extends Entry = Entry> {
     this.#counters = options.counters ?? linkCounters();
   }
 
-  packet(packet: ReceivedPacket<E>): void {
+  /** False when it came in vain: beyond the credit, for want of room, behind a hole, or with what is here already. */
+  packet(packet: ReceivedPacket<E>): boolean {
     const { entries, bytes } = this.#queued;
     const more = sizeOf(packet.entries);
     const { window } = this.#options;
@@ -79,20 +85,33 @@ export class LedgerReceiver<E extends Entry = Entry> {
       entries + packet.entries.length > Math.min(window.entries, this.#granted.entries) ||
       bytes + more > Math.min(window.bytes, this.#granted.bytes);
     // Beyond the credit: it will be asked for again when there is room. One packet is always admitted.
-    if (this.#closed || this.#queue.length >= maxJobs) return;
+    if (this.#closed || this.#queue.length >= maxJobs) return false;
     const cut = over && entries > 0;
     if (cut || (more > 0 && this.#options.inbox.room?.enter(more) === false)) {
       this.#isCut ||= cut;
       // The peer may name any epoch it likes; of the one it gets nowhere with it asks by itself.
       if (this.#turnedAway.size < maxTurnedAway) this.#turnedAway.add(packet.epoch);
-      return;
+      return false;
     }
     const last = this.#queue.at(-1);
     const repeated =
       packet.entries.length === 0 && last?.type === "packet" && last.packet.epoch === packet.epoch;
     if (repeated && last.packet.entries.length === 0) this.#queue.pop();
     this.#queued = { entries: entries + packet.entries.length, bytes: bytes + more };
+    const isNext = this.#isNext(packet);
     this.#push({ type: "packet", packet });
+    return isNext;
+  }
+
+  /** Whether anything of it can be taken once all that is queued is. */
+  #isNext({ epoch, first, entries }: ReceivedPacket<E>): boolean {
+    const last = entries.at(-1)?.last;
+    const mark = this.#marks.get(epoch);
+    if (last === undefined || mark === undefined) return true;
+    const expected = Math.max(mark, this.#queuedUpTo.get(epoch) ?? 0);
+    const isNext = first <= expected + 1 && last > expected;
+    if (isNext) this.#queuedUpTo.set(epoch, last);
+    return isNext;
   }
 
   /** A packet that could not be decoded; answered in its turn. */
@@ -217,6 +236,7 @@ export class LedgerReceiver<E extends Entry = Entry> {
       plan = planTake(mark, packets);
     }
     for (const { entries } of packets) this.#release(entries.length, sizeOf(entries));
+    if (this.#queued.entries === 0) this.#queuedUpTo.clear();
     if (this.#isCut && this.#queued.entries === 0) {
       this.#isCut = false;
       this.grant();
@@ -319,6 +339,7 @@ export class LedgerReceiver<E extends Entry = Entry> {
   }
 
   #dropPackets(): void {
+    this.#queuedUpTo.clear();
     this.#queue = this.#queue.filter(({ type }) => type === "other");
     this.#release(this.#queued.entries, this.#queued.bytes);
   }

@@ -116,7 +116,7 @@ const settle = () => new Promise((resolve) => setTimeout(resolve, 30));
 it("a hello that comes before the link is open is answered when it is", async () => {
   const { links, answers, online } = await startLinks();
   links.connected("web-1", "127.0.0.1:1");
-  links.receive("web-1", "hello", hello());
+  void links.receive("web-1", "hello", hello());
   await waitUntil("an answer", () => answers() === 1);
   expect(await online()).toBe(true);
 });
@@ -127,7 +127,7 @@ it("a link that the store refused to open is opened later, while the agent stays
     claimAgent: (...args) => (refusals-- > 0 ? Promise.reject(refusal()) : store.claimAgent(...args)),
   }));
   links.connected("web-1", "127.0.0.1:1");
-  links.receive("web-1", "hello", hello());
+  void links.receive("web-1", "hello", hello());
   for (let attempt = 0; attempt < 2; attempt++) {
     await waitUntil("a wait for the next attempt", () => time.pending().length > 0);
     time.advance(60_000);
@@ -146,7 +146,7 @@ it("a connection that never says hello costs no link", async () => {
   const claimAgent = vi.fn(() => Promise.reject(refusal()));
   const { links, hellos } = await startLinks(() => ({ claimAgent }));
   links.connected("web-1", "127.0.0.1:1");
-  links.receive("web-1", "up", hello());
+  void links.receive("web-1", "up", hello());
   await settle();
   expect(claimAgent).not.toHaveBeenCalled();
   expect(hellos()).toBe(0);
@@ -155,7 +155,7 @@ it("a connection that never says hello costs no link", async () => {
 it("what comes from an agent that is not connected makes nothing", async () => {
   const claimAgent = vi.fn(() => Promise.reject(refusal()));
   const { links } = await startLinks(() => ({ claimAgent }));
-  links.receive("web-1", "hello", hello());
+  void links.receive("web-1", "hello", hello());
   await settle();
   expect(claimAgent).not.toHaveBeenCalled();
 });
@@ -163,10 +163,10 @@ it("what comes from an agent that is not connected makes nothing", async () => {
 it("a connection that comes and goes while the link is being opened leads to one hello", async () => {
   const { links, hellos } = await startLinks();
   links.connected("web-1", null);
-  links.receive("web-1", "hello", hello());
+  void links.receive("web-1", "hello", hello());
   links.disconnected("web-1");
   links.connected("web-1", null);
-  links.receive("web-1", "hello", hello());
+  void links.receive("web-1", "hello", hello());
   await waitUntil("a hello", () => hellos() > 0);
   await settle();
   expect(hellos()).toBe(1);
@@ -176,12 +176,12 @@ it("a connection that comes and goes while the link is being opened leads to one
 it("an agent that goes and comes at once is online", async () => {
   const { links, answers, online } = await startLinks();
   links.connected("web-1", null);
-  links.receive("web-1", "hello", hello());
+  void links.receive("web-1", "hello", hello());
   await waitUntil("an answer", () => answers() === 1);
   for (let round = 0; round < 10; round++) {
     links.disconnected("web-1");
     links.connected("web-1", null);
-    links.receive("web-1", "hello", hello());
+    void links.receive("web-1", "hello", hello());
   }
   await waitUntil("the last answer", () => answers() >= 2);
   await settle();
@@ -199,7 +199,7 @@ it("an agent that goes while its hello is being answered is not online", async (
     },
   });
   links.connected("web-1", null);
-  links.receive("web-1", "hello", hello());
+  void links.receive("web-1", "hello", hello());
   await settle();
   links.disconnected("web-1");
   letGo();
@@ -214,7 +214,7 @@ it("a leaving that the store refused to note is noted later", async () => {
     putAgent: (...args) => (refuses ? Promise.reject(refusal()) : store.putAgent(...args)),
   }));
   links.connected("web-1", null);
-  links.receive("web-1", "hello", hello());
+  void links.receive("web-1", "hello", hello());
   await waitUntil("an answer", () => answers() === 1);
   refuses = true;
   links.disconnected("web-1");
@@ -233,7 +233,7 @@ it("an agent that stays away is forgotten, and met again when it comes back", as
     },
   }));
   links.connected("web-1", null);
-  links.receive("web-1", "hello", hello());
+  void links.receive("web-1", "hello", hello());
   await waitUntil("an answer", () => answers() === 1);
   links.disconnected("web-1");
   await waitUntil("it to be offline", async () => (await online()) === false);
@@ -243,7 +243,7 @@ it("an agent that stays away is forgotten, and met again when it comes back", as
   expect(renewed).not.toHaveBeenCalled();
   const before = hellos();
   links.connected("web-1", null);
-  links.receive("web-1", "hello", hello());
+  void links.receive("web-1", "hello", hello());
   await waitUntil("a hello", () => hellos() > before);
   await waitUntil("an answer", () => answers() === 2);
   expect(await online()).toBe(true);
@@ -255,7 +255,7 @@ it("a session that another hub has taken over is opened anew", async () => {
     renewClaim: async (...args) => (lost++ > 0 ? store.renewClaim(...args) : false),
   }));
   links.connected("web-1", null);
-  links.receive("web-1", "hello", hello());
+  void links.receive("web-1", "hello", hello());
   await waitUntil("an answer", () => answers() === 1);
   const before = hellos();
   time.advance(1_200_000);
@@ -274,13 +274,13 @@ it("a question to an agent that is away is refused at once", async () => {
 it("after close nothing is written for any agent", async () => {
   const { links, online, answers, time } = await startLinks();
   links.connected("web-1", null);
-  links.receive("web-1", "hello", hello());
+  void links.receive("web-1", "hello", hello());
   await waitUntil("an answer", () => answers() === 1);
   links.disconnected("web-1");
   await links.close();
   expect(await online()).toBe(false);
   links.connected("web-1", null);
-  links.receive("web-1", "hello", hello());
+  void links.receive("web-1", "hello", hello());
   time.advance(3_600_000);
   await settle();
   expect(await online()).toBe(false);
@@ -305,12 +305,27 @@ it("a take that finds another hub in charge ends the session, and it is opened a
     },
   });
   links.connected("web-1", null);
-  links.receive("web-1", "hello", hello());
+  void links.receive("web-1", "hello", hello());
   await waitUntil("an answer", () => answers() === 1);
   const before = hellos();
   lost();
   await waitUntil("a new hello", () => hellos() > before);
-  links.receive("web-1", "hello", hello());
+  void links.receive("web-1", "hello", hello());
   await waitUntil("a new answer", () => answers() === 2);
   expect(claims[1]?.fence).toBeGreaterThan(claims[0]?.fence ?? 0);
+});
+
+it("an agent whose messages are of no use is read on only after a while; one that keeps to the protocol at once", async () => {
+  const { links, answers, time } = await startLinks();
+  links.connected("web-1", null);
+  expect(links.receive("web-1", "hello", hello())).toBe(undefined);
+  await waitUntil("an answer", () => answers() === 1);
+  expect(links.receive("web-1", "hello", hello())).toBe(undefined);
+  let read = 0;
+  for (let i = 0; i < 3; i++) void links.receive("web-1", "up", Buffer.from("noise"))?.then(() => read++);
+  await settle();
+  expect(read).toBe(0);
+  time.advance(1_000);
+  await settle();
+  expect(read).toBe(3);
 });

@@ -101,6 +101,28 @@ function receiver(
   return { part, receipts, state, disk, idle, hello };
 }
 
+test("says of each packet whether it came in vain", async () => {
+  const { part, state, idle, hello } = receiver();
+  await part.answer(hello([{ id: "e", first: 1, last: 9 }]));
+  expect(part.packet(packet(1, 3))).toBe(true);
+  expect(part.packet(packet(4, 3))).toBe(true);
+  expect(part.packet(packet(4, 3))).toBe(false);
+  expect(part.packet(packet(9, 3))).toBe(false);
+  expect(part.packet(probe(9))).toBe(true);
+  await idle();
+  expect(part.packet(packet(1, 6))).toBe(false);
+  expect(part.packet(packet(5, 3))).toBe(true);
+  await idle();
+  expect(state.taking.flat()).toEqual([1, 2, 3, 4, 5, 6, 7]);
+  // What fails is sent again, and then it is no repetition.
+  state.fails = 1;
+  expect(part.packet(packet(8, 2))).toBe(true);
+  await idle();
+  expect(part.packet(packet(8, 2))).toBe(true);
+  await idle();
+  expect(state.taking.at(-1)).toEqual([8, 9]);
+});
+
 describe("receipts", () => {
   test("say the mark on disk and the credit", async () => {
     const { part, receipts, state, idle } = receiver();
