@@ -57,6 +57,7 @@ async function run(io: CliIo, options: RunOptions): Promise<void> {
     hub: values.hub,
     id: values.id ?? ownId(),
     labels: values.labels,
+    outboxMib: values.outbox.max_mib,
     log: values.log,
     exitWithParent: options.exitWithParent === true,
   };

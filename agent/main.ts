@@ -64,6 +64,8 @@ export interface AgentOptions {
   readonly hub: string;
   readonly id: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Of entries that wait for the hub. */
+  readonly outboxMib: number;
   readonly log: LogConfig;
   /** Ends when standard input does: its parent has gone. */
   readonly exitWithParent?: boolean;
@@ -136,6 +138,7 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
         newId,
         now,
         log,
+        outboxLimits: { maxBytes: options.outboxMib * 1024 * 1024 },
         mending: { timers, jitter, log },
       }),
     );

@@ -10,6 +10,7 @@ export interface AgentConfig {
   /** Agent id; `null`: the host's name. */
   readonly id: string | null;
   readonly labels: Readonly<Record<string, string>>;
+  readonly outbox: { readonly max_mib: number };
   readonly log: LogConfig;
 }
 
@@ -46,6 +47,13 @@ export const agentSettings: readonly Setting[] = [
     default: {},
     env: "PETREL_AGENT_LABELS",
     text: "Labels that rules and `petrel run --labels` choose agents by, such as role: web.",
+  },
+  {
+    path: "outbox.max_mib",
+    schema: { type: "integer", minimum: 8, maximum: 65_536 },
+    default: 256,
+    env: "PETREL_AGENT_OUTBOX_MIB",
+    text: "MiB of what waits for the hub; then sensors wait, and results and gaps have 4 MiB of it to themselves.",
   },
   ...logSettings,
 ];

@@ -20,6 +20,8 @@ export interface StreamOptions {
   /** Triggers told at once, and milliseconds between two batches. */
   readonly batch?: number;
   readonly pause?: number;
+  /** Bytes that each trigger carries besides. */
+  readonly padding?: number;
   readonly actions?: readonly StreamAction[];
 }
 
@@ -53,7 +55,7 @@ export async function createStream(
   options: StreamOptions,
 ): Promise<Stream> {
   const ids = [agents].flat().map(({ id }) => id);
-  const { count, batch = 50, pause = 200, actions = ["append"] } = options;
+  const { count, batch = 50, pause = 200, padding = 0, actions = ["append"] } = options;
   const folder = join(await tempFolder("stream"), "stream");
   mkdirSync(folder);
   const files = (await readPackFolder(pack)).map((file) => ({
@@ -61,7 +63,7 @@ export async function createStream(
     content: Buffer.from(file.content).toString("base64"),
   }));
   await Promise.all(ids.map((id) => agentReady(hub, id)));
-  await hub.api("POST", "/v1/packs", { files, config: { folder, count, batch, pause, actions } });
+  await hub.api("POST", "/v1/packs", { files, config: { folder, count, batch, pause, padding, actions } });
   await Promise.all(ids.map((id) => agentReady(hub, id, ["core", "stream"])));
   const lines = (action: StreamAction): readonly Line[] => {
     const file = join(folder, action);
