@@ -18,14 +18,18 @@ export function startLoadProcess(
     execArgv: ["--disable-warning=ExperimentalWarning", ...(options.execArgv ?? [])],
     env: { ...process.env, ...options.env },
   });
+  const ended = once(child, "exit").then(([code]) => {
+    throw new Error(`${script} ended with code ${code}`);
+  });
+  // Whoever asks is told.
+  ended.catch(() => {});
   return {
     pid: child.pid ?? 0,
     async ask<T>(question: object): Promise<T> {
-      const ended = once(child, "exit").then(([code]) => {
-        throw new Error(`${script} ended with code ${code}`);
-      });
       child.send(question);
-      const [answer] = (await Promise.race([once(child, "message"), ended])) as [
+      const answered = new AbortController();
+      const message = once(child, "message", { signal: answered.signal });
+      const [answer] = (await Promise.race([message, ended]).finally(() => answered.abort())) as [
         { readonly value: T } | { readonly error: string },
       ];
       if ("error" in answer) throw new Error(answer.error);
