@@ -2,6 +2,7 @@
 import { chain, chainUsage } from "./chain.ts";
 import { connections, connectionsUsage } from "./connections.ts";
 import { overload, overloadUsage } from "./overload.ts";
+import { watch, watchUsage } from "./watch/watch.ts";
 
 const [name, ...args] = process.argv.slice(2);
 if (name === "chain") {
@@ -10,9 +11,11 @@ if (name === "chain") {
   process.exitCode = await overload(args);
 } else if (name === "connections") {
   process.exitCode = await connections(args);
+} else if (name === "watch") {
+  process.exitCode = await watch(args);
 } else {
   console.error(
-    `usage: npm run bench -- chain ${chainUsage}\n       npm run bench -- overload ${overloadUsage}\n       npm run bench -- connections ${connectionsUsage}`,
+    `usage: npm run bench -- chain ${chainUsage}\n       npm run bench -- overload ${overloadUsage}\n       npm run bench -- connections ${connectionsUsage}\n       npm run bench -- watch ${watchUsage}`,
   );
   process.exitCode = 2;
 }

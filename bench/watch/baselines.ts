@@ -1,0 +1,73 @@
+/** The first record of everything with SHA-256, and a restart that finds nothing changed, beside aide's. */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { cpuSeconds } from "../proc-fs.ts";
+import { startFileWatch } from "./sensor-process.ts";
+import { makeTree, proportionalMiB } from "./tree.ts";
+import { median, sleep, type WatchBench } from "./watch.ts";
+
+/** The attributes that the sensor compares. */
+const attributes = "p+u+g+s+m+c+i+n+ftype+sha256+acl+xattrs";
+const idleSeconds = 20;
+
+export async function baselines({ folder, files, repetitions }: WatchBench): Promise<void> {
+  const root = join(folder, "tree");
+  makeTree(root, files);
+  const config = join(folder, "aide.conf");
+  const [made, known] = [join(folder, "aide.new"), join(folder, "aide.db")];
+  writeFileSync(
+    config,
+    `database_in=file:${known}\ndatabase_out=file:${made}\ngzip_dbout=no\n${root} ${attributes}\n`,
+  );
+  const aide = (flag: string): number => {
+    const began = performance.now();
+    const { status, stderr } = spawnSync("aide", ["-c", config, flag], { encoding: "utf8" });
+    if (status !== 0) throw new Error(`aide ${flag}: ${status} ${stderr}`);
+    return performance.now() - began;
+  };
+  const ours: number[] = [];
+  const theirs: number[] = [];
+  const ourChecks: number[] = [];
+  const theirChecks: number[] = [];
+  let memory = Number.NaN;
+  let idle = Number.NaN;
+  // Once unmeasured, for the cache: both read every file.
+  aide("--init");
+  for (let n = 0; n < repetitions; n++) {
+    theirs.push(aide("--init"));
+    renameSync(made, known);
+    theirChecks.push(aide("--check"));
+    const data = join(folder, "sensor");
+    mkdirSync(data);
+    const first = await startFileWatch(data, { paths: [{ path: root }] });
+    ours.push(await first.ready);
+    await first.stop();
+    const second = await startFileWatch(data, { paths: [{ path: root }] });
+    let told = 0;
+    second.onTold(() => told++);
+    ourChecks.push(await second.ready);
+    if (n === repetitions - 1) {
+      await sleep(5_000);
+      const before = cpuSeconds(second.pid);
+      await sleep(idleSeconds * 1_000);
+      idle = cpuSeconds(second.pid) - before;
+      memory = proportionalMiB(second.pid);
+    }
+    await second.stop();
+    if (told > 0) throw new Error(`${told} changes were told of a tree that nobody touched`);
+    rmSync(data, { recursive: true });
+  }
+  rmSync(root, { recursive: true });
+  const row = (what: string, mine: readonly number[], peer: readonly number[], bar: number) =>
+    console.log(
+      `${what}: ${(median(mine) / 1000).toFixed(2)} s, aide ${(median(peer) / 1000).toFixed(2)} s, ` +
+        `ratio ${(median(mine) / median(peer)).toFixed(3)} (bar ${bar})`,
+    );
+  console.log(`\nbaseline of ${files} files, medians of ${repetitions}, process start included`);
+  row("first record with SHA-256", ours, theirs, 0.3);
+  row("restart, nothing changed", ourChecks, theirChecks, 0.1);
+  console.log(
+    `sensor: ${memory.toFixed(0)} MiB PSS; ${(idle * 1000).toFixed(0)} ms of CPU in ${idleSeconds} s of idleness`,
+  );
+}
