@@ -42,7 +42,7 @@ export function giveUp(execution: Execution, nowMs: number): Execution | null {
 
 export interface LostAgentsOptions {
   readonly store: Store;
-  readonly registry: AgentRegistry;
+  readonly registry: Pick<AgentRegistry, "all">;
   readonly log: Logger;
   readonly now: () => number;
   /** Milliseconds an agent may be away. */
