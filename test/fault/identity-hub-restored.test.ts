@@ -17,12 +17,12 @@ import {
 import { tempFolder } from "../support/temp-folder.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
-test("a hub restored from a copy that is 200 chains old has all of them again, and none runs twice", async () => {
+test("a hub restored from a copy that is a thousand chains old has all of them again, and none runs twice", async () => {
   const hub = await createHub();
   const agent = await createAgent(hub, "web-1");
   await hub.start();
   agent.start();
-  const stream = await createStream(hub, agent, { count: 300, batch: 20 });
+  const stream = await createStream(hub, agent, { count: 1_300 });
   stream.go();
   await stream.reached("append", 40);
   const folder = join(await tempFolder("backup"), "copy");
@@ -46,7 +46,7 @@ test("a hub restored from a copy that is 200 chains old has all of them again, a
   expect(ran).toMatchObject({ code: 0 });
   const byHand: Execution = JSON.parse(ran.stdout);
   await settledHistory(hub, stream);
-  expect(stream.lines("append")).toHaveLength(300);
+  expect(stream.lines("append")).toHaveLength(stream.count);
   await hub.kill();
   expect(await runPetrel(["restore", folder, "--data", hub.data, "--force"])).toMatchObject({ code: 0 });
   await hub.start();
@@ -61,7 +61,7 @@ test("a hub restored from a copy that is 200 chains old has all of them again, a
   });
   expect(again).toBe(true);
   const numbers = stream.lines("append").map(({ number }) => number);
-  expect(numbers.sort((a, b) => a - b)).toEqual(Array.from({ length: 300 }, (_, i) => i + 1));
+  expect(numbers.sort((a, b) => a - b)).toEqual(Array.from({ length: stream.count }, (_, i) => i + 1));
   expect(await hub.api<Execution>("GET", `/v1/executions/${byHand.id}`)).toMatchObject({
     action: "core.local",
     agent: "web-1",
