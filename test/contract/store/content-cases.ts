@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { Change } from "../../../hub/store/store.ts";
 import { anAgent, noon } from "../../support/records.ts";
+import { waitUntil } from "../../support/wait-until.ts";
 import {
   assignment,
   claimed,
@@ -70,6 +71,20 @@ export function contentCases(open: OpenStore): void {
         expect(await store.pack("mypack")).toBeNull();
         expect((await store.ruleSet()).rules).toEqual([own]);
       }
+    });
+
+    it("removes a pack with a rule of it that comes at the same moment", async () => {
+      const { store } = await open();
+      await store.putPack(packRecord(), null, [ruleRecord("a")], []);
+      const { version } = await store.ruleSet();
+      const [isRemoved, put] = await Promise.all([
+        store.removePack("mypack", 1),
+        store.changeRules([ruleRecord("late")], [], version),
+      ]);
+      expect(isRemoved).toBe(true);
+      // Whichever came first, none is left that nothing would ever remove.
+      expect((await store.ruleSet()).rules).toEqual([]);
+      expect([null, version + 1]).toContain(put);
     });
   });
 
@@ -186,6 +201,8 @@ export function contentCases(open: OpenStore): void {
       await store.release("p", "holder-1");
       await store.release("p", "nobody");
       expect(await store.reserve("p", 3, 5, "holder-2", noon + 100, noon)).toBe(3);
+      // Fewer are asked for, and there are fewer: what it has it keeps.
+      expect(await store.reserve("p", 1, 1, "holder-2", noon + 100, noon)).toBe(3);
       // Those that were not renewed have run out.
       expect(await store.reserve("p", 9, 5, "holder-7", noon + 300, noon + 100)).toBe(3);
     });
@@ -232,6 +249,33 @@ export function contentCases(open: OpenStore): void {
       stop();
       await store.putAgent(anAgent({ rev: 2 }), 1);
       expect(seen).toHaveLength(8);
+    });
+
+    it("are told once the store writes again that they may have missed something", async () => {
+      const world = await open();
+      const seen: string[] = [];
+      world.store.subscribeChanges((changes) => {
+        seen.push(...changes.map(({ type }) => type));
+      });
+      world.failWrite();
+      await expect(world.store.setKey("scope", "a", "1")).rejects.toMatchObject({ code: "STORE_WRITE" });
+      await waitUntil("the store writes again", async () => {
+        await world.store.setKey("scope", "b", "2");
+        return true;
+      });
+      expect(seen).toEqual(["reopened", "key"]);
+    });
+
+    it("hear of what exceeds 4 MiB in several batches, in order", async () => {
+      const { store } = await open();
+      const batches: string[][] = [];
+      store.subscribeChanges((changes) => {
+        batches.push(changes.map((change) => (change.type === "key" ? change.name : change.type)));
+      });
+      const names = Array.from({ length: 12 }, (_, n) => `k${n}`);
+      await Promise.all(names.map((name) => store.setKey("scope", name, "x".repeat(1024 * 1024))));
+      expect(batches.flat()).toEqual(names);
+      expect(batches.length).toBeGreaterThanOrEqual(3);
     });
 
     it("that fail do not harm the writer", async () => {

@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { dispatch, dropOver, type LedgerRules } from "../../../../hub/store/down-ledger.ts";
 import type { Draft } from "../../../../hub/store/draft.ts";
+import { replaceExecution } from "../../../../hub/store/history-record.ts";
 import { keys } from "../../../../hub/store/keys.ts";
 import type { Status } from "../../../../shared/model/execution.ts";
 import type { ActionRequestEntry } from "../../../../shared/wire/messages.ts";
@@ -50,6 +51,14 @@ test("a request is forgotten when its execution has ended, even though the ledge
   expect(waiting()).toHaveLength(4);
   dropOver(draft, rules, "web-1");
   expect(waiting()).toEqual([keys.waiting("web-1", 3), keys.waiting("web-1", 4)]);
+});
+
+test("an execution that ends while its request waits takes it out of the queue", () => {
+  const { draft, waiting } = fullLedger(["delayed", "delayed"]);
+  const ended = anExecution({ id: "x1", status: "timeout", rev: 2 });
+  const history = { ...rules, saw: () => {} };
+  expect(replaceExecution(draft, history, ended, 1)).toBe(true);
+  expect(waiting()).toEqual([keys.waiting("web-1", 2)]);
 });
 
 test("a request that still waits keeps those behind it waiting", () => {

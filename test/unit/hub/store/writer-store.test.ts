@@ -1,6 +1,9 @@
 import { describe, expect, it, onTestFinished } from "vitest";
+import type { Draft } from "../../../../hub/store/draft.ts";
 import { Writer } from "../../../../hub/store/writer-store.ts";
+import { PetrelError } from "../../../../shared/errors.ts";
 import { silentLogger } from "../../../../shared/log.ts";
+import type { Commit, Committer } from "../../../../shared/storage/committer-store.ts";
 import { openDatabase } from "../../../../shared/storage/database-store.ts";
 import { tempFolder } from "../../../support/temp-folder.ts";
 
@@ -73,6 +76,39 @@ describe("the single writer", () => {
     expect(order).toEqual(Array.from({ length: 12 }, (_, n) => n));
     expect(database.committer.figures().batches).toBeGreaterThanOrEqual(3);
     expect(await writer.readMany([0, 11].map((n) => `i/${n}`))).toEqual([text, text]);
+  });
+
+  it("gives up only the requests of a batch that failed, not one that had no room in it", async () => {
+    const { database } = await openWriter();
+    let failing = true;
+    const committer = {
+      commit: async (commit: Commit) => {
+        if (failing) {
+          failing = false;
+          throw new PetrelError("STORE_WRITE", "no space left on device");
+        }
+        await database.committer.commit(commit);
+      },
+    } as unknown as Committer;
+    const writer = new Writer({ database: { level: database.level, committer }, logger: silentLogger });
+    const large = "x".repeat(5 * 1024 * 1024);
+    const [first, second] = await Promise.allSettled([
+      writer.submit({ source: "a", plan: (draft) => draft.put("i/1", large) }),
+      writer.submit(increment("e/n")),
+    ]);
+    expect(first).toMatchObject({ status: "rejected", reason: { code: "STORE_WRITE" } });
+    expect(second).toMatchObject({ status: "fulfilled", value: 1 });
+    expect(await database.level.getMany(["i/1", "e/n"])).toEqual([undefined, "1"]);
+  });
+
+  it("writes nothing, not even its stamp, for requests that change nothing", async () => {
+    const { database } = await openWriter();
+    const stamp = (draft: Draft) => draft.put("x/stamp", 1);
+    const writer = new Writer({ database, logger: silentLogger, stamp });
+    expect(await writer.submit({ source: "a", plan: (draft) => draft.refuse("no") })).toBe("no");
+    expect(database.committer.figures().batches).toBe(0);
+    await writer.submit(increment("e/n"));
+    expect(await database.level.get("x/stamp")).toBe("1");
   });
 
   it("finishes what was handed in before it closes, and refuses what comes after", async () => {
