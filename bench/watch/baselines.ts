@@ -3,9 +3,9 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { cpuSeconds } from "../proc-fs.ts";
+import { median, sleep, type WatchBench } from "./measure.ts";
 import { startFileWatch } from "./sensor-process.ts";
 import { makeTree, proportionalMiB } from "./tree.ts";
-import { median, sleep, type WatchBench } from "./watch.ts";
 
 /** The attributes that the sensor compares. */
 const attributes = "p+u+g+s+m+c+i+n+ftype+sha256+acl+xattrs";

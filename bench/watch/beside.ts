@@ -4,9 +4,9 @@ import { once } from "node:events";
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { cpuSeconds } from "../proc-fs.ts";
+import { median, sleep, type WatchBench } from "./measure.ts";
 import { startFileWatch } from "./sensor-process.ts";
 import { makeTree } from "./tree.ts";
-import { median, sleep, type WatchBench } from "./watch.ts";
 
 const packed = 10_000;
 const noiseSeconds = 10;

@@ -2,10 +2,10 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { cpuSeconds } from "../proc-fs.ts";
+import { sleep, type WatchBench } from "./measure.ts";
 import { peerNames, startPeer } from "./peers-process.ts";
 import { startFileWatch } from "./sensor-process.ts";
 import { blow, storms } from "./storm.ts";
-import { sleep, type WatchBench } from "./watch.ts";
 
 /** Whoever has said nothing for so long has nothing more to say. */
 const quietMs = 3_000;

@@ -2,10 +2,10 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { cpuSeconds, residentBytes } from "../proc-fs.ts";
+import { median, sleep, type WatchBench } from "./measure.ts";
 import { startPeer } from "./peers-process.ts";
 import { startFileWatch } from "./sensor-process.ts";
 import { makeTree } from "./tree.ts";
-import { median, sleep, type WatchBench } from "./watch.ts";
 
 interface Cost {
   readonly ms: number;

@@ -12,14 +12,6 @@ import { starts } from "./starts.ts";
 export const watchUsage =
   "[--files 100000] [--burst 20000] [--repetitions 3] [--only baseline,start,burst,beside]";
 
-export interface WatchBench {
-  /** Everything is made below it, and removed afterwards. */
-  readonly folder: string;
-  readonly files: number;
-  readonly burst: number;
-  readonly repetitions: number;
-}
-
 const parts = { baseline: baselines, start: starts, burst: bursts, beside };
 
 /** Resolves to the exit code. */
@@ -54,10 +46,4 @@ export async function watch(args: readonly string[]): Promise<number> {
     rmSync(folder, { recursive: true, force: true });
   }
   return 0;
-}
-
-export const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
-
-export function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }

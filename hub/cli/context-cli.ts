@@ -17,6 +17,9 @@ export interface Globals {
   readonly wait: number;
 }
 
+/** Adds arguments, options and verbs to a noun's command. */
+export type NounCommands = (noun: Command, context: CliContext) => void;
+
 export interface CliContext {
   readonly io: CliIo;
   globals(command: Command): Globals;

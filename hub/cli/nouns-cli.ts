@@ -3,10 +3,7 @@ import { type Command, Option } from "commander";
 import type { CliIo } from "../../shared/cli/cli-io.ts";
 import { createProgram, wholeNumber, withExample } from "../../shared/cli/program-cli.ts";
 import { version } from "../../shared/version.ts";
-import { type CliContext, createContext } from "./context-cli.ts";
-
-/** Adds arguments, options and verbs to the noun's command. */
-export type NounCommands = (noun: Command, context: CliContext) => void;
+import { createContext, type NounCommands } from "./context-cli.ts";
 
 interface Noun {
   readonly name: string;

@@ -1,6 +1,6 @@
 /** `petrel action list | get` */
 import type { ActionDefinition } from "../../../shared/model/action.ts";
-import type { NounCommands } from "../nouns-cli.ts";
+import type { NounCommands } from "../context-cli.ts";
 import { asIs, getVerb, listVerb } from "../verbs-cli.ts";
 
 export const actionCommands: NounCommands = (noun, context) => {

@@ -5,8 +5,7 @@ import type { Command } from "commander";
 import { withExample } from "../../../shared/cli/program-cli.ts";
 import { PetrelError } from "../../../shared/errors.ts";
 import type { BackupRecord } from "../../backup/backup-desk.ts";
-import type { CliContext } from "../context-cli.ts";
-import type { NounCommands } from "../nouns-cli.ts";
+import type { CliContext, NounCommands } from "../context-cli.ts";
 
 const askEveryMs = 200;
 /** Milliseconds between two lines of progress: a short backup says nothing before its end. */

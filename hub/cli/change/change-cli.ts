@@ -3,9 +3,8 @@ import type { Command } from "commander";
 import { collect, withExample } from "../../../shared/cli/program-cli.ts";
 import { PetrelError } from "../../../shared/errors.ts";
 import type { ChangeWindow } from "../../../shared/model/change-window.ts";
-import type { CliContext } from "../context-cli.ts";
+import type { CliContext, NounCommands } from "../context-cli.ts";
 import { labelsOption } from "../labels-option.ts";
-import type { NounCommands } from "../nouns-cli.ts";
 import { ago, spanMs } from "../relative-time.ts";
 import { asIs, listVerb } from "../verbs-cli.ts";
 

@@ -3,8 +3,8 @@ import type { Command } from "commander";
 import { withExample } from "../../../shared/cli/program-cli.ts";
 import { hubSettings } from "../../../shared/config/hub-config.ts";
 import { isObject, type Json } from "../../../shared/json.ts";
+import type { NounCommands } from "../context-cli.ts";
 import { hubConfig, withHubFlags } from "../hub/hub-config-cli.ts";
-import type { NounCommands } from "../nouns-cli.ts";
 import { type Column, toJson, toTable } from "../output.ts";
 
 interface Row {

@@ -1,6 +1,6 @@
 /** `petrel gap list` */
 import type { GapRecord } from "../../store/store.ts";
-import type { NounCommands } from "../nouns-cli.ts";
+import type { NounCommands } from "../context-cli.ts";
 import { ago } from "../relative-time.ts";
 import { asIs, listVerb } from "../verbs-cli.ts";
 

@@ -4,9 +4,8 @@ import { CommandEnded, withExample } from "../../../shared/cli/program-cli.ts";
 import { type ListenAddress, parseListen } from "../../../shared/config/listen.ts";
 import { PetrelError } from "../../../shared/errors.ts";
 import type { HubStatus } from "../../operations.ts";
-import type { CliContext } from "../context-cli.ts";
+import type { CliContext, NounCommands } from "../context-cli.ts";
 import { hubFolder } from "../hub-address-fs.ts";
-import type { NounCommands } from "../nouns-cli.ts";
 import { ago } from "../relative-time.ts";
 import { hubConfig, withHubFlags } from "./hub-config-cli.ts";
 

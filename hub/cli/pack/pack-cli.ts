@@ -5,8 +5,7 @@ import { CommandEnded, collect, withExample } from "../../../shared/cli/program-
 import { formatError, PetrelError } from "../../../shared/errors.ts";
 import { plainLines } from "../../../shared/plain-text.ts";
 import type { PackView, RegisteredPack } from "../../http/views.ts";
-import type { CliContext } from "../context-cli.ts";
-import type { NounCommands } from "../nouns-cli.ts";
+import type { CliContext, NounCommands } from "../context-cli.ts";
 
 import { ago } from "../relative-time.ts";
 import { asIs, getVerb, listVerb } from "../verbs-cli.ts";

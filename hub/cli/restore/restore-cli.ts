@@ -4,9 +4,8 @@ import type { Command } from "commander";
 import { withExample } from "../../../shared/cli/program-cli.ts";
 import { ulidSource } from "../../../shared/ids.ts";
 import { systemClock, systemRandom } from "../../../shared/system-process.ts";
-import type { CliContext } from "../context-cli.ts";
+import type { CliContext, NounCommands } from "../context-cli.ts";
 import { hubFolder } from "../hub-address-fs.ts";
-import type { NounCommands } from "../nouns-cli.ts";
 
 async function restore(
   context: CliContext,

@@ -1,6 +1,6 @@
 /** `petrel rule-enforcement list | get` */
 import type { Enforcement } from "../../../shared/model/rule.ts";
-import type { NounCommands } from "../nouns-cli.ts";
+import type { NounCommands } from "../context-cli.ts";
 import { ago } from "../relative-time.ts";
 import { asIs, getVerb, listVerb } from "../verbs-cli.ts";
 

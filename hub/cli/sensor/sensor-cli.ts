@@ -1,6 +1,6 @@
 /** `petrel sensor list` */
 import type { SensorView } from "../../http/views.ts";
-import type { NounCommands } from "../nouns-cli.ts";
+import type { NounCommands } from "../context-cli.ts";
 import { ago } from "../relative-time.ts";
 import { asIs, listVerb } from "../verbs-cli.ts";
 

@@ -6,8 +6,7 @@ import { errorReport } from "../../../shared/errors.ts";
 import type { Top } from "../../figures/figures.ts";
 import { type TopOrder, topOrders } from "../../figures/top.ts";
 import type { ApiClient } from "../api-client-http.ts";
-import type { CliContext, Globals } from "../context-cli.ts";
-import type { NounCommands } from "../nouns-cli.ts";
+import type { CliContext, Globals, NounCommands } from "../context-cli.ts";
 import { toJson } from "../output.ts";
 import { frame } from "./frame.ts";
 

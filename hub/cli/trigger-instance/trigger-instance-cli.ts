@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { withExample } from "../../../shared/cli/program-cli.ts";
 import type { TriggerInstance } from "../../../shared/model/trigger.ts";
-import type { NounCommands } from "../nouns-cli.ts";
+import type { NounCommands } from "../context-cli.ts";
 import { ago } from "../relative-time.ts";
 import { getVerb, listVerb } from "../verbs-cli.ts";
 

@@ -1,6 +1,6 @@
 /** `petrel trigger list | get`: trigger types, as st2 calls them on its command line. */
 import type { TriggerType } from "../../../shared/model/trigger.ts";
-import type { NounCommands } from "../nouns-cli.ts";
+import type { NounCommands } from "../context-cli.ts";
 import { asIs, getVerb, listVerb } from "../verbs-cli.ts";
 
 export const triggerCommands: NounCommands = (noun, context) => {

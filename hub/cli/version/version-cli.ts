@@ -1,7 +1,7 @@
 /** `petrel version` */
 import { withExample } from "../../../shared/cli/program-cli.ts";
 import { version } from "../../../shared/version.ts";
-import type { NounCommands } from "../nouns-cli.ts";
+import type { NounCommands } from "../context-cli.ts";
 
 export const versionCommand: NounCommands = (noun, context) => {
   withExample(noun, "petrel version --json").action((_options, self) =>
