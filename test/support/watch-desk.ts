@@ -48,6 +48,8 @@ export interface WatchDesk {
   /** Resolves with what was told since the last call once nothing is dirty any more. */
   told(): Promise<readonly JsonObject[]>;
   close(): Promise<void>;
+  /** As a process ends that is killed: nothing that goes on in it is heard of any more. */
+  crash(): Promise<void>;
 }
 
 export interface DeskOptions {
@@ -85,6 +87,7 @@ export async function openWatchDesk(
     payload: JsonObject,
     set: Readonly<Record<string, string>> = {},
   ): Promise<number> => {
+    if (isDead) return new Promise(() => {});
     agent.told.push({ trigger, payload: structuredClone(payload) });
     agent.onTold(payload);
     for (const [name, text] of Object.entries(set)) agent.notes.set(name, text);
@@ -92,6 +95,7 @@ export async function openWatchDesk(
     return agent.told.length;
   };
   let failure: unknown = null;
+  let isDead = false;
   const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
   const teller = new Teller({
     dispatch: (trigger, payload, options) =>
@@ -155,6 +159,13 @@ export async function openWatchDesk(
     await baseline.close();
   };
   atEnd(close);
+  const crash = async () => {
+    isDead = true;
+    isClosed = true;
+    await observer?.stop();
+    await baseline.close();
+    await engine.stop();
+  };
   return {
     engine,
     observer,
@@ -171,5 +182,6 @@ export async function openWatchDesk(
       return fresh;
     },
     close,
+    crash,
   };
 }
