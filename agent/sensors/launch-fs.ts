@@ -1,6 +1,7 @@
 /** Which program runs a sensor: Node or Python with our runtime, or the pack's own executable. */
 import { access, constants, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { getCompileCacheDir } from "node:module";
+import { dirname, join } from "node:path";
 import { PetrelError } from "../../shared/errors.ts";
 import type { SensorDefinition } from "../../shared/model/pack.ts";
 import type { SensorProgram } from "./sensor-child-process.ts";
@@ -28,6 +29,13 @@ export interface LaunchOptions {
 export const sensorVariable = "PETREL_SENSOR";
 /** Folders of a pack that may hold a virtualenv of its own. */
 const virtualenvs = ["virtualenv", ".venv"];
+
+/** Where this process keeps what Node has compiled; `null` when it does not. */
+function compileCache(): string | null {
+  const folder = getCompileCacheDir();
+  // Node adds a folder of its own for its version.
+  return folder === undefined ? null : dirname(folder);
+}
 
 /** Rejects with SENSOR_INVALID when the code is not there. */
 export async function findProgram(place: SensorPlace, options: LaunchOptions): Promise<SensorProgram> {
@@ -63,7 +71,10 @@ export async function findProgram(place: SensorPlace, options: LaunchOptions): P
       const [command, ...args] = options.node;
       // A sensor is small and there may be many: fewer threads and memory pools.
       const small = { UV_THREADPOOL_SIZE: "2", MALLOC_ARENA_MAX: "1" };
-      return { ...common, command, args, env: { ...env, ...small }, channel: "descriptor-3" };
+      // The runtime is the agent's own code, which Node has compiled before.
+      const cache = compileCache();
+      const compiled = cache === null ? {} : { NODE_COMPILE_CACHE: cache };
+      return { ...common, command, args, env: { ...env, ...small, ...compiled }, channel: "descriptor-3" };
     }
     case "python":
       return {

@@ -20,6 +20,8 @@ const failGraceMs = 5_000;
 /** Seconds between polls when the metadata says none (st2 docs, Sensors). */
 const defaultPollInterval = 5;
 
+// For this process alone: what a sensor starts must not write there.
+delete process.env.NODE_COMPILE_CACHE;
 const channel = new Socket({ fd: 3, readable: true, writable: true });
 const stopping = new AbortController();
 let service: ProtocolSensorService | null = null;

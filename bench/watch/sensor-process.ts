@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync } from "node:fs";
+import { enableCompileCache } from "node:module";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -40,6 +41,9 @@ const definition: SensorDefinition = {
   language: "node",
   trigger_types: [],
 };
+
+// As `bin/petrel-agent` has it for the agent, which hands it on.
+enableCompileCache(join(root, "node_modules", ".cache", "petrel"));
 
 /** `folder` holds what the sensor keeps: the same one again is a restart. */
 export async function startFileWatch(folder: string, config: JsonObject): Promise<WatchingSensor> {
