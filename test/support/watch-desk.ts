@@ -175,7 +175,7 @@ export async function openWatchDesk(
       engine.hints([hint(from, { partner: bytePath(to) }), hint(to, { partner: bytePath(from) })]),
     count: () => agent.told.length - taken,
     told: async () => {
-      await waitUntil("nothing is dirty", () => engine.isIdle, 20_000, 5);
+      await waitUntil("nothing is dirty", () => engine.isIdle || failure !== null, 20_000, 5);
       if (failure !== null) throw failure;
       const fresh = agent.told.slice(taken).map(({ payload, trigger }) => ({ trigger, ...payload }));
       taken = agent.told.length;
