@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { BlobStore } from "../shared/blobs/blob-fs.ts";
 import { blobResponder, blobSize, fetchBlob } from "../shared/blobs/blob-transfer.ts";
 import { startChores } from "../shared/chores.ts";
-import { parseTimestamp, timestamp } from "../shared/clock.ts";
+import { timestamp } from "../shared/clock.ts";
 import type { LogConfig } from "../shared/config/log-settings.ts";
 import { daemonLogger } from "../shared/daemon-log-process.ts";
 import { PetrelError } from "../shared/errors.ts";
@@ -37,6 +37,7 @@ import { ConditionWatch } from "./condition/condition-watch.ts";
 import { freeBytes, makeReserve, releaseReserve } from "./condition/disk-room-fs.ts";
 import { agentPointsOf } from "./kill-points.ts";
 import { connectAgent } from "./link/agent-mqtt.ts";
+import { HubTime } from "./link/hub-time.ts";
 import { PackApplier } from "./packs/apply.ts";
 import { AssignmentsStore } from "./packs/assignments-store.ts";
 import { PackCache } from "./packs/pack-cache-fs.ts";
@@ -45,6 +46,7 @@ import { DispatchStore } from "./sensors/dispatch-store.ts";
 import { sensorQuestionResponders } from "./sensors/hub-questions.ts";
 import { findProgram } from "./sensors/launch-fs.ts";
 import { LocalValuesStore } from "./sensors/local-values-store.ts";
+import { ProvenStore } from "./sensors/proven-store.ts";
 import { defaultSchedule } from "./sensors/schedule.ts";
 import { SensorGroups } from "./sensors/sensor-groups-store.ts";
 import { SensorHost } from "./sensors/sensor-host.ts";
@@ -148,10 +150,7 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
     const chores = startChores([tidying(blobs, now, log)], { timers, log });
     teardown.add("chores", () => chores.stop());
 
-    // The hub's clock, as last heard; between two hellos a monotonic clock carries it on.
-    let hubTime = { atMs: clock.now(), heardAt: clock.monotonic() };
-    let isHubTimeKnown = false;
-    const hubNow = () => hubTime.atMs + (clock.monotonic() - hubTime.heardAt);
+    const hubTime = new HubTime(clock);
 
     // The link is made last, since it takes entries at once; what needs it before asks through this.
     let link: Link<"agent"> | null = null;
@@ -174,11 +173,12 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
       values,
       newId,
       now,
-      hubNow: () => (isHubTimeKnown ? hubNow() : null),
+      hubNow: () => hubTime.heard(),
       log,
     });
     const reports = new SensorReports({ ...time, append, newId, schedule: defaultSchedule, log });
     const groups = new SensorGroups(database);
+    const proven = new ProvenStore(database);
     await endSurvivors(groups, log);
     const env = baseEnvironment(process.env);
     const pythonFolder = folderOf("python");
@@ -192,6 +192,7 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
           dispatches,
           datastore,
           groups,
+          proven,
           launch: (place) =>
             findProgram(place, { node, pythonFolder, dataFolder: options.data, ownSensors, env }),
           report: (status, crashes) => reports.report(status, crashes),
@@ -221,6 +222,7 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
       ...time,
       assignments: points.assignments(new AssignmentsStore(database)),
       cache: packs,
+      proven,
       host: sensors,
       append,
       facts: {
@@ -268,7 +270,7 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
       blobs: points.results(blobs),
       fetchBlob: points.fetching("parameters-fetched", fetched),
       onOutput: (execution, stream, offset, text) => link?.output.write(execution, stream, offset, text),
-      hubNow,
+      hubNow: () => hubTime.now(),
       drainMs,
       passPoint: points.passAction,
     });
@@ -335,10 +337,7 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
       peerHello: async (hello) => {
         if (hubStore !== null && hubStore !== hello.incarnation) tellAgain();
         hubStore = hello.incarnation;
-        const atMs = parseTimestamp(hello.clock);
-        if (atMs === null) return;
-        hubTime = { atMs, heardAt: clock.monotonic() };
-        isHubTimeKnown = true;
+        hubTime.hear(hello.clock);
       },
       ready: () => {
         log.info("the link to the hub is up");

@@ -3,11 +3,13 @@ import { type Backoff, backoffMs } from "../../shared/backoff.ts";
 import { type Clock, timestamp } from "../../shared/clock.ts";
 import type { JsonObject } from "../../shared/json.ts";
 import type { Logger } from "../../shared/log.ts";
+import type { SensorDefinition } from "../../shared/model/pack.ts";
 import { effectiveConfig } from "../../shared/packs/config.ts";
 import { Rounds } from "../../shared/rounds.ts";
 import type { Timers } from "../../shared/timers.ts";
 import type { InventoryEntry } from "../../shared/wire/messages.ts";
-import type { DesiredSensor } from "../sensors/sensor-process.ts";
+import type { DesiredSensor, SensorAssignment } from "../sensors/desired-sensor.ts";
+import type { Proven, ProvenStore } from "../sensors/proven-store.ts";
 import type { AssignmentsStore, PackAssignment } from "./assignments-store.ts";
 import type { CachedPack, PackCache } from "./pack-cache-fs.ts";
 
@@ -17,8 +19,10 @@ export type AgentFacts = Pick<InventoryEntry, "host" | "version" | "platform" | 
 export interface PackApplierOptions {
   readonly assignments: Pick<AssignmentsStore, "assigned" | "applied" | "forVersion" | "saveApplied">;
   readonly cache: Pick<PackCache, "load" | "ensurePack" | "clean">;
+  /** With what sensors became ready last. */
+  readonly proven: Pick<ProvenStore, "all" | "forget">;
   readonly host: {
-    apply(desired: readonly DesiredSensor[]): void;
+    apply(desired: readonly SensorAssignment[]): void;
     foldersInUse(): ReadonlySet<string>;
   };
   /** Of the outbox. */
@@ -154,10 +158,17 @@ export class PackApplier {
     }
     this.#forgetFetches(assigned);
     this.#running = running;
-    host.apply([...running.values()].flatMap(desiredSensors));
+    const desired = [...running.values()].flatMap(desiredSensors);
+    const proven = await this.#proven(desired);
+    host.apply(
+      desired.map((sensor) => ({ ...sensor, proven: proven.sensors.get(sensor.definition.ref) ?? null })),
+    );
     await assignments.saveApplied([...running.values()].map(({ assignment }) => assignment));
     const needed = [...assigned, ...applied.values()].map(({ digest }) => digest);
-    await cache.clean(new Set([...needed, ...(await pinnedDigests())]), host.foldersInUse());
+    await cache.clean(
+      new Set([...needed, ...proven.digests, ...(await pinnedDigests())]),
+      host.foldersInUse(),
+    );
     await this.#tellInventory();
   }
 
@@ -169,6 +180,27 @@ export class PackApplier {
       this.#options.log.error("a pack cannot be used", { pack, digest, error });
       return null;
     }
+  }
+
+  /** The sensors that shall run as they last became ready, and the versions of packs needed for that. */
+  async #proven(desired: readonly DesiredSensor[]) {
+    const { proven } = this.#options;
+    const wanted = new Set(desired.map(({ definition }) => definition.ref));
+    const all = await proven.all();
+    const kept = all.filter(({ sensor }) => wanted.has(sensor));
+    // A pack of which no version is here yet may be one that is being fetched again.
+    const isOver = ({ pack }: Proven) => this.#running.has(pack) || !this.#fetches.has(pack);
+    await proven.forget(
+      all.filter((row) => !wanted.has(row.sensor) && isOver(row)).map(({ sensor }) => sensor),
+    );
+    const sensors = new Map<string, DesiredSensor>();
+    for (const { sensor, pack, digest, config } of kept) {
+      const cached = await this.#load(pack, digest);
+      const definition = cached?.pack.sensors.find(({ ref }) => ref === sensor);
+      if (cached !== null && definition !== undefined)
+        sensors.set(sensor, sensorOf(cached, definition, config, null));
+    }
+    return { sensors, digests: kept.map(({ digest }) => digest) };
   }
 
   #fetch(pack: string, digest: string): void {
@@ -220,15 +252,24 @@ function configured(assignment: PackAssignment, cached: CachedPack): Running {
 }
 
 function desiredSensors({ assignment, cached, config }: Running): readonly DesiredSensor[] {
-  const { pack, folder, codeDigest } = cached;
-  return pack.sensors
+  return cached.pack.sensors
     .filter(({ enabled }) => enabled)
-    .map((definition) => ({
-      definition,
-      triggerTypes: pack.trigger_types,
-      packFolder: folder,
-      codeDigest,
-      config,
-      fingerprint: assignment.fingerprint ?? null,
-    }));
+    .map((definition) => sensorOf(cached, definition, config, assignment.fingerprint ?? null));
+}
+
+function sensorOf(
+  { pack, digest, folder, codeDigest }: CachedPack,
+  definition: SensorDefinition,
+  config: JsonObject,
+  fingerprint: string | null,
+): DesiredSensor {
+  return {
+    definition,
+    triggerTypes: pack.trigger_types,
+    packDigest: digest,
+    packFolder: folder,
+    codeDigest,
+    config,
+    fingerprint,
+  };
 }

@@ -9,6 +9,9 @@ export interface Schedule {
   readonly healthyMs: number;
   /** Wait before looking again whether a sensor that could not be started at all can be now. */
   readonly recheckMs: number;
+  /** Wait before what could not be started is tried again in place of what runs instead; doubles up to `maxRetryMs`. */
+  readonly retryMs: number;
+  readonly maxRetryMs: number;
   /** Time to end by itself after `stop`, before SIGTERM. */
   readonly graceMs: number;
   /** Time between SIGTERM and SIGKILL. */
@@ -20,6 +23,8 @@ export const defaultSchedule: Schedule = {
   maxDelayMs: 60_000,
   healthyMs: 60_000,
   recheckMs: 60_000,
+  retryMs: 60_000,
+  maxRetryMs: 3_600_000,
   graceMs: 5_000,
   killMs: 2_000,
 };
@@ -56,6 +61,12 @@ export function nextStart(schedule: Schedule, crashes: number, ending: Ending, r
     state: "backing-off",
     delayMs: Math.round(backOff(schedule, inARow) * jitter),
   };
+}
+
+/** Milliseconds to go on with what last worked, after `failures` attempts in a row at what is assigned. */
+export function retryDelay(schedule: Schedule, failures: number, random: number): number {
+  const delayMs = Math.min(schedule.maxRetryMs, schedule.retryMs * 2 ** Math.min(failures - 1, 30));
+  return Math.round(delayMs * (1 - random / 2));
 }
 
 /**

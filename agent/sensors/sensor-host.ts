@@ -1,31 +1,21 @@
 /** The sensors of this agent: starts, restarts and stops them until they are those that shall run. */
-import { createHash } from "node:crypto";
 import { PetrelError } from "../../shared/errors.ts";
 import type { Json, JsonObject } from "../../shared/json.ts";
 import type { Logger } from "../../shared/log.ts";
-import type { DesiredSensor, SensorProcess } from "./sensor-process.ts";
+import type { SensorAssignment } from "./desired-sensor.ts";
+import type { SensorProcess } from "./sensor-process.ts";
 import type { SensorStatus } from "./sensor-reports.ts";
 
 export interface SensorHostOptions {
   /** Makes the process of a sensor, without starting it. */
   readonly create: (
-    desired: DesiredSensor,
+    desired: SensorAssignment,
   ) => Pick<SensorProcess, "begin" | "replace" | "stop" | "status" | "folders" | "ask">;
   readonly log: Logger;
 }
 
 interface Hosted {
   readonly process: ReturnType<SensorHostOptions["create"]>;
-  fingerprint: string;
-}
-
-/** What makes a restart necessary: the sensor's definition, its code, its configuration. */
-function fingerprintOf({ definition, codeDigest, config, triggerTypes }: DesiredSensor): string {
-  const told = triggerTypes.filter(({ ref }) => definition.trigger_types.includes(ref));
-  const triggers = told.map(({ ref, parameters_schema: schema }) => [ref, schema]);
-  const { description: _, ...definitionThatRuns } = definition;
-  const parts = JSON.stringify([definitionThatRuns, codeDigest, config, triggers]);
-  return createHash("sha256").update(parts).digest("hex");
 }
 
 export class SensorHost {
@@ -43,19 +33,15 @@ export class SensorHost {
   }
 
   /** These sensors, and no others, shall run. Returns at once; one that did not change is not touched. */
-  apply(desired: readonly DesiredSensor[]): void {
+  apply(desired: readonly SensorAssignment[]): void {
     if (this.#isClosed) return;
     const wanted = new Map(desired.map((sensor) => [sensor.definition.ref, sensor]));
     for (const [ref, hosted] of this.#hosted) if (!wanted.has(ref)) this.#takeAway(ref, hosted);
     for (const [ref, sensor] of wanted) {
-      const fingerprint = fingerprintOf(sensor);
       const hosted = this.#hosted.get(ref);
-      if (hosted === undefined) this.#start(ref, sensor, fingerprint);
-      else {
-        const isChanged = hosted.fingerprint !== fingerprint;
-        if (isChanged) this.#options.log.info("sensor changed; it is restarted", { sensor: ref });
-        hosted.process.replace(sensor, isChanged);
-        hosted.fingerprint = fingerprint;
+      if (hosted === undefined) this.#start(ref, sensor);
+      else if (hosted.process.replace(sensor)) {
+        this.#options.log.info("sensor changed; it is restarted", { sensor: ref });
       }
     }
   }
@@ -91,9 +77,9 @@ export class SensorHost {
     this.#hosted.clear();
   }
 
-  #start(ref: string, desired: DesiredSensor, fingerprint: string): void {
+  #start(ref: string, desired: SensorAssignment): void {
     const process = this.#options.create(desired);
-    this.#hosted.set(ref, { process, fingerprint });
+    this.#hosted.set(ref, { process });
     // Two lives of one sensor never overlap, also when it was taken away and is back.
     process.begin(this.#leaving.get(ref)?.gone);
   }

@@ -4,41 +4,28 @@ import { errorReport, PetrelError } from "../../shared/errors.ts";
 import type { Json, JsonObject } from "../../shared/json.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { SensorState } from "../../shared/model/agent.ts";
-import type { SensorDefinition } from "../../shared/model/pack.ts";
-import type { TriggerType } from "../../shared/model/trigger.ts";
 import type { Timers } from "../../shared/timers.ts";
 import { endGroup } from "../actions/group-process.ts";
 import type { Datastore } from "./datastore.ts";
+import { type DesiredSensor, runsAlike, type SensorAssignment } from "./desired-sensor.ts";
 import type { DispatchStore } from "./dispatch-store.ts";
 import type { SensorPlace } from "./launch-fs.ts";
 import { pause } from "./pause.ts";
-import { type Ending, nextStart, type Schedule } from "./schedule.ts";
+import type { ProvenStore } from "./proven-store.ts";
+import { Rollback } from "./rollback.ts";
+import { type Ending, nextStart, retryDelay, type Schedule } from "./schedule.ts";
 import { type SensorProgram, startSensorChild } from "./sensor-child-process.ts";
 import type { SensorGroups } from "./sensor-groups-store.ts";
 import { type LifeEnd, SensorLife } from "./sensor-life.ts";
 import type { SensorStatus } from "./sensor-reports.ts";
 import { startMessage } from "./start-message.ts";
 
-/** A sensor that shall run on this agent. */
-export interface DesiredSensor {
-  readonly definition: SensorDefinition;
-  /** The pack's trigger types; those the sensor names are told to it. */
-  readonly triggerTypes: readonly TriggerType[];
-  /** Absolute path of the pack's folder. */
-  readonly packFolder: string;
-  /** Changes when code that the sensor may use changes. */
-  readonly codeDigest: string;
-  /** The pack's effective configuration. */
-  readonly config: JsonObject;
-  /** Of the assignment that says so; told with the sensor's state. */
-  readonly fingerprint: string | null;
-}
-
 /** What every sensor process of an agent needs. */
 export interface SensorProcessOptions {
   readonly dispatches: DispatchStore;
   readonly datastore: Datastore;
   readonly groups: SensorGroups;
+  readonly proven: Pick<ProvenStore, "record">;
   /** Finds the program of a sensor; rejects with SENSOR_INVALID or PYTHON_MISSING. */
   readonly launch: (place: SensorPlace) => Promise<SensorProgram>;
   readonly report: (status: SensorStatus, crashes: number) => void;
@@ -57,7 +44,9 @@ export class SensorProcess {
   readonly #options: SensorProcessOptions;
   readonly #log: Logger;
   readonly #sensor: string;
-  #desired: DesiredSensor;
+  readonly #rollback: Rollback<DesiredSensor>;
+  /** What the present process, or the last one, is of. */
+  #present: DesiredSensor;
   #status: SensorStatus;
   #crashes = 0;
   #life: SensorLife | null = null;
@@ -65,12 +54,15 @@ export class SensorProcess {
   #livesIn: string | null = null;
   #isStopping = false;
   #isReplaced = false;
+  #wasReady = false;
+  #cancelRetry: () => void = () => {};
   #wake: () => void = () => {};
   #loop: Promise<void> = Promise.resolve();
 
-  constructor(desired: DesiredSensor, options: SensorProcessOptions) {
+  constructor({ proven = null, ...desired }: SensorAssignment, options: SensorProcessOptions) {
     this.#options = options;
-    this.#desired = desired;
+    this.#rollback = new Rollback<DesiredSensor>(desired, proven, runsAlike);
+    this.#present = desired;
     this.#sensor = desired.definition.ref;
     this.#log = options.log.child({ sensor: this.#sensor });
     this.#status = this.#statusNow("starting", null, 0);
@@ -82,7 +74,9 @@ export class SensorProcess {
 
   /** Folders that code still runs from. */
   get folders(): readonly string[] {
-    return this.#livesIn === null ? [this.#desired.packFolder] : [this.#desired.packFolder, this.#livesIn];
+    const { assigned, proven } = this.#rollback;
+    const folders = [assigned.packFolder, proven?.packFolder ?? null, this.#livesIn];
+    return folders.filter((folder) => folder !== null);
   }
 
   /** Rejects with the sensor's error, ASK_TIMEOUT, SENSOR_BUSY or SENSOR_NOT_RUNNING. */
@@ -101,17 +95,22 @@ export class SensorProcess {
     this.#loop = before.then(() => this.#run());
   }
 
-  /** The next life is of `desired`; with `isRestart` it begins as soon as the present one has ended. */
-  replace(desired: DesiredSensor, isRestart: boolean): void {
-    this.#desired = desired;
-    if (!isRestart) {
-      // The present life fits the new assignment as it fitted the old one.
-      if (this.#status.fingerprint !== desired.fingerprint) this.#tell(this.#status);
-      return;
+  /**
+   * The next life is of `desired`. Unless the present one does as well, or it was found that nothing can be started as
+   * `desired` says, it begins as soon as the present one has ended. Returns whether it does.
+   */
+  replace(desired: DesiredSensor): boolean {
+    this.#rollback.assign(desired);
+    if (!runsAlike(this.#present, this.#rollback.next)) {
+      this.#beginAnew();
+      return true;
     }
-    this.#isReplaced = true;
-    this.#endLife();
-    this.#wake();
+    // The present life fits the new assignment as it fitted the old one.
+    if (this.#rollback.problem === null) this.#cancelRetry();
+    if (this.#status.state === "running" && this.#rollback.problem === null) this.#prove(desired);
+    const { fingerprint, problem } = this.#status;
+    if (fingerprint !== desired.fingerprint || problem !== this.#rollback.problem) this.#tell(this.#status);
+    return false;
   }
 
   /**
@@ -134,7 +133,9 @@ export class SensorProcess {
       const { ending, error } = await this.#liveOnce();
       if (this.#isStopping) break;
       if (this.#isReplaced) this.#crashes = 0;
-      else await this.#rest(ending, error);
+      else if (this.#wasReady || this.#rollback.failed(this.#present, error) === "rest")
+        await this.#rest(ending, error);
+      else this.#goBack(error);
       this.#status = { ...this.#status, restarts: this.#status.restarts + 1 };
     }
     this.#become("stopped", this.#status.last_error);
@@ -142,6 +143,19 @@ export class SensorProcess {
       // The row only says where to look; a process that has gone is not found there.
       this.#log.debug("the sensor's process group stays recorded", { error });
     });
+  }
+
+  /** What is assigned cannot be started here, so what ran before goes on, and from time to time it is tried again. */
+  #goBack(error: string): void {
+    this.#crashes = 0;
+    this.#status = { ...this.#status, last_error: error };
+    this.#log.error("the sensor cannot start as it is assigned; it goes on as it was before", { error });
+  }
+
+  #beginAnew(): void {
+    this.#isReplaced = true;
+    this.#endLife();
+    this.#wake();
   }
 
   async #rest(ending: Ending, error: string): Promise<void> {
@@ -163,6 +177,8 @@ export class SensorProcess {
   /** Never rejects: whatever goes wrong is the end of this life. */
   async #liveOnce(): Promise<LifeEnd> {
     this.#isReplaced = false;
+    this.#wasReady = false;
+    this.#present = this.#rollback.next;
     this.#become("starting", this.#status.last_error);
     try {
       return await this.#live();
@@ -171,6 +187,7 @@ export class SensorProcess {
       const ending: Ending = unstartable.has(code) ? { kind: "unstartable" } : { kind: "exited", livedMs: 0 };
       return { ending, error: `${code}: ${message}${fix === undefined ? "" : `; ${fix}`}` };
     } finally {
+      this.#cancelRetry();
       this.#life = null;
       this.#livesIn = null;
     }
@@ -178,7 +195,7 @@ export class SensorProcess {
 
   async #live(): Promise<LifeEnd> {
     const { dispatches, datastore, launch, clock, timers, jitter } = this.#options;
-    const desired = this.#desired;
+    const desired = this.#present;
     this.#livesIn = desired.packFolder;
     const program = await launch(desired);
     const stored = await dispatches.openLife(this.#sensor);
@@ -192,12 +209,35 @@ export class SensorProcess {
       jitter,
       log: this.#log,
       pause: (delayMs, signal) => pause(timers, delayMs, signal),
-      onReady: () => this.#become("running", this.#status.last_error),
+      onReady: () => this.#ready(desired),
     });
     this.#life = life;
     // Asked to end while all that was being prepared.
     if (this.#isStopping || this.#isReplaced) this.#endLife();
     return life.run();
+  }
+
+  #ready(version: DesiredSensor): void {
+    this.#wasReady = true;
+    this.#prove(version);
+    const { schedule, timers, jitter } = this.#options;
+    if (this.#rollback.problem !== null) {
+      this.#cancelRetry = timers.after(retryDelay(schedule, this.#rollback.failures, jitter()), () => {
+        this.#log.info("what the sensor could not be started with is tried again");
+        this.#rollback.retry();
+        this.#beginAnew();
+      });
+    }
+    this.#become("running", this.#status.last_error);
+  }
+
+  #prove(version: DesiredSensor): void {
+    const before = this.#rollback.proven;
+    this.#rollback.ready(version);
+    if (before?.packDigest === version.packDigest && runsAlike(before, version)) return;
+    this.#options.proven.record(version).catch((error: unknown) => {
+      this.#log.warn("a restart of the agent would not know that the sensor could be started", { error });
+    });
   }
 
   /** Nothing is sent to a process before it is on disk where to look for it. */
@@ -220,8 +260,9 @@ export class SensorProcess {
 
   #tell(status: SensorStatus): void {
     // While a life is to be replaced, what it does is still done under the assignment before.
-    const { fingerprint } = this.#isReplaced ? this.#status : this.#desired;
-    this.#status = { ...status, fingerprint };
+    const { problem, assigned } = this.#rollback;
+    const under = this.#isReplaced ? this.#status : { fingerprint: assigned.fingerprint, problem };
+    this.#status = { ...status, fingerprint: under.fingerprint, problem: under.problem };
     this.#options.report(this.#status, this.#crashes);
   }
 
@@ -239,7 +280,8 @@ export class SensorProcess {
     pid: number | null = null,
   ): SensorStatus {
     const since = timestamp(this.#options.clock.now());
-    const { fingerprint } = this.#desired;
-    return { sensor: this.#sensor, state, pid, restarts, last_error: error, since, fingerprint };
+    const { assigned, problem } = this.#rollback;
+    const { fingerprint } = assigned;
+    return { sensor: this.#sensor, state, pid, restarts, last_error: error, since, fingerprint, problem };
   }
 }

@@ -20,6 +20,8 @@ export interface SensorStatus {
   readonly since: string;
   /** Of the assignment that its present life, or the next one, is under. */
   readonly fingerprint: string | null;
+  /** Why it runs as it did before and not as assigned; `null` when it runs as assigned, or does not run. */
+  readonly problem: string | null;
 }
 
 export interface SensorReportsOptions {

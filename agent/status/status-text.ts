@@ -44,8 +44,12 @@ export function statusText(status: AgentStatus): string {
     ],
     ["memory", bytes(status.resident_bytes)],
     ["packs", Object.keys(packs).join(" ") || "none"],
-    ...sensors.map(({ sensor, state, pid, restarts, last_error }): readonly [string, string] => {
-      const error = last_error === null || state === "running" ? "" : `: ${last_error.split("\n")[0] ?? ""}`;
+    ...sensors.map(({ sensor, state, pid, restarts, last_error, problem }): readonly [string, string] => {
+      const reason = state === "running" ? problem : last_error;
+      const error =
+        reason === null
+          ? ""
+          : `: ${state === "running" ? "not as assigned, " : ""}${reason.split("\n")[0] ?? ""}`;
       const life = pid === null ? "" : `, pid ${pid}`;
       return ["sensor", `${sensor} ${state}${life}${restarts > 0 ? `, ${restarts} restarts` : ""}${error}`];
     }),

@@ -23,6 +23,8 @@ export const agentKeys = {
   assignment: "assignment",
   /** The assignment of each pack that was last carried out. */
   applied: "applied",
+  /** What last became ready, by sensor. */
+  proven: "proven",
   /** Occurrence keys of sensors, by sensor and digest. */
   sensorKey: "sensor-key",
   /** Process groups of running sensors, by sensor. */

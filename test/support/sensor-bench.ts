@@ -2,7 +2,7 @@
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { onTestFinished } from "vitest";
-import type { DesiredSensor } from "../../agent/sensors/sensor-process.ts";
+import type { DesiredSensor } from "../../agent/sensors/desired-sensor.ts";
 import type { JsonObject } from "../../shared/json.ts";
 import type { SensorLanguage } from "../../shared/model/pack.ts";
 import { openSensorSide, type SensorSide, type SensorSideOptions } from "./sensor-side.ts";
@@ -64,6 +64,7 @@ export async function writeSensor(packFolder: string, sensor: WrittenSensor): Pr
     triggerTypes: [seen],
     packFolder,
     codeDigest: String(++versions),
+    packDigest: "sha256:none",
     fingerprint: null,
     config,
   };

@@ -6,6 +6,7 @@ import { createDatastore } from "../../agent/sensors/datastore.ts";
 import { DispatchStore } from "../../agent/sensors/dispatch-store.ts";
 import { findProgram } from "../../agent/sensors/launch-fs.ts";
 import { LocalValuesStore } from "../../agent/sensors/local-values-store.ts";
+import { ProvenStore } from "../../agent/sensors/proven-store.ts";
 import { defaultSchedule, type Schedule } from "../../agent/sensors/schedule.ts";
 import { SensorGroups } from "../../agent/sensors/sensor-groups-store.ts";
 import { SensorHost } from "../../agent/sensors/sensor-host.ts";
@@ -34,6 +35,7 @@ export interface SensorSideOptions {
 export interface SensorSide {
   readonly host: SensorHost;
   readonly store: AgentStore;
+  readonly proven: ProvenStore;
   /** Log lines as objects, oldest first. */
   readonly lines: readonly Record<string, unknown>[];
   entries(): Promise<readonly UpEntry[]>;
@@ -66,6 +68,7 @@ export async function openSensorSide(options: SensorSideOptions): Promise<Sensor
   const schedule = { ...quick, ...options.schedule };
   const values = new LocalValuesStore({ database, now });
   const groups = new SensorGroups(database);
+  const proven = new ProvenStore(database);
   const time = { clock: systemClock, timers: systemTimers, jitter: systemJitter };
   const reports = new SensorReports({
     ...time,
@@ -102,6 +105,7 @@ export async function openSensorSide(options: SensorSideOptions): Promise<Sensor
         dispatches,
         datastore,
         groups,
+        proven,
         launch: (place) => findProgram(place, launch),
         report: (status, crashes) => reports.report(status, crashes),
         schedule,
@@ -133,6 +137,7 @@ export async function openSensorSide(options: SensorSideOptions): Promise<Sensor
   return {
     host,
     store,
+    proven,
     lines,
     entries,
     triggers: async () => (await entries()).filter((entry) => entry.kind === "trigger"),

@@ -2,7 +2,7 @@
 import { appendFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { DesiredSensor } from "../../../agent/sensors/sensor-process.ts";
+import type { DesiredSensor } from "../../../agent/sensors/desired-sensor.ts";
 import type { Json, JsonObject } from "../../../shared/json.ts";
 import { silentLogger } from "../../../shared/log.ts";
 import type { Pack } from "../../../shared/model/pack.ts";
@@ -33,6 +33,7 @@ function sensorOf(pack: Pack, packFolder: string, config: JsonObject, pollInterv
     triggerTypes: pack.trigger_types,
     packFolder,
     codeDigest: "1",
+    packDigest: "sha256:none",
     fingerprint: null,
     config: effectiveConfig(pack, config),
   };

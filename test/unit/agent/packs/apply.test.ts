@@ -1,9 +1,11 @@
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { PackApplier } from "../../../../agent/packs/apply.ts";
 import { AssignmentsStore } from "../../../../agent/packs/assignments-store.ts";
 import { PackCache } from "../../../../agent/packs/pack-cache-fs.ts";
-import type { DesiredSensor } from "../../../../agent/sensors/sensor-process.ts";
+import type { SensorAssignment } from "../../../../agent/sensors/desired-sensor.ts";
+import { ProvenStore } from "../../../../agent/sensors/proven-store.ts";
 import { agentKey, agentKeys } from "../../../../agent/store/keys.ts";
 import { PetrelError } from "../../../../shared/errors.ts";
 import type { JsonObject } from "../../../../shared/json.ts";
@@ -34,7 +36,7 @@ let assignments = 0;
 /** An agent's packs on a real database and folder; the sensors are only written down. */
 async function startPacks(folder: string, hub: Hub) {
   const database = await openDatabase({ folder: join(folder, "db"), format: 1, newId: () => "one" });
-  const rounds: (readonly DesiredSensor[])[] = [];
+  const rounds: (readonly SensorAssignment[])[] = [];
   const inventories: InventoryEntry[] = [];
   const outbox = { isFull: false };
   const cache = await PackCache.open({
@@ -47,9 +49,11 @@ async function startPacks(folder: string, hub: Hub) {
     monotonic: () => systemClock.monotonic(),
     log: silentLogger,
   });
+  const proven = new ProvenStore(database);
   const applier = new PackApplier({
     assignments: new AssignmentsStore(database),
     cache,
+    proven,
     host: { apply: (desired) => rounds.push(desired), foldersInUse: () => new Set<string>() },
     append: async (entries) => {
       if (outbox.isFull) throw new PetrelError("LINK_OUTBOX_FULL", "full");
@@ -86,7 +90,7 @@ async function startPacks(folder: string, hub: Hub) {
   };
   onTestFinished(close);
   const running = () => (rounds.at(-1) ?? []).map(({ definition }) => definition.ref);
-  return { applier, assign, rounds, running, inventories, outbox, close };
+  return { applier, assign, proven, rounds, running, inventories, outbox, close };
 }
 
 describe("assignments", () => {
@@ -161,6 +165,35 @@ describe("assignments", () => {
       "the old version to have the new configuration",
       async () => (await after.applier.packConfig("mine", first.digest)).level === "new",
     );
+  });
+
+  test("carry the way back: what last became ready, on disk until the sensor or the pack goes", async () => {
+    const folder = await tempFolder();
+    const hub = { packs: [first, second, other], isAway: false };
+    const before = await startPacks(folder, hub);
+    await before.assign(first, { level: "old" });
+    const [ready] = await waitUntil("it runs", () =>
+      before.running().length === 1 ? before.rounds.at(-1) : null,
+    );
+    if (ready === undefined) throw new Error("nothing runs");
+    await before.proven.record(ready);
+    await before.assign(second, { level: "new" });
+    await waitUntil("the new version", () => before.running().length === 2);
+    await before.assign(other);
+    await waitUntil("a round after it", () => before.running().length === 3);
+    await before.close();
+    hub.isAway = true;
+    const after = await startPacks(folder, hub);
+    await after.applier.start();
+    const [one, two] = after.rounds.at(-1) ?? [];
+    expect(one).toMatchObject({ packDigest: second.digest, config: { level: "new" } });
+    expect(one?.proven).toMatchObject({ packDigest: first.digest, config: { level: "old" } });
+    expect(await readdir(one?.proven?.packFolder ?? "")).toContain("sensors");
+    expect([two?.definition.ref, two?.proven]).toEqual(["mine.Two", null]);
+
+    await after.assign(null);
+    await waitUntil("the pack is gone", () => after.running().length === 1);
+    expect(await after.proven.all()).toEqual([]);
   });
 
   test("are told once more to a hub that has forgotten them", async () => {

@@ -12,6 +12,7 @@ const status = (state: SensorStatus["state"], restarts = 0): SensorStatus => ({
   restarts,
   last_error: null,
   fingerprint: null,
+  problem: null,
   since: "2026-01-01T00:00:00.000Z",
 });
 

@@ -37,6 +37,7 @@ function aStatus(over: Partial<AgentStatus> = {}): AgentStatus {
         last_error: null,
         since: at(0),
         fingerprint: null,
+        problem: null,
       },
       {
         sensor: "p.B",
@@ -46,6 +47,7 @@ function aStatus(over: Partial<AgentStatus> = {}): AgentStatus {
         last_error: "boom\nmore",
         since: at(0),
         fingerprint: null,
+        problem: null,
       },
     ],
     packs: { core: "sha256:1" },
