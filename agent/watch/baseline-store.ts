@@ -1,5 +1,6 @@
 /**
- * What was true at the last look, in a LevelDB of the sensor's own. Rows: `b` + walk key → record, `m` + name → JSON.
+ * What was true at the last look, in a LevelDB of the sensor's own. Rows: `b` + walk key → sealed record, `m` + name →
+ * JSON, `s` → what the baseline says of itself, see `integrity/`.
  *
  * Written only after the change was accepted by the agent (or, at the first build, with nothing to tell). A number of
  * notes that the agent keeps says what was accepted and is not written here yet: see `notes.ts`.
@@ -8,8 +9,21 @@ import { Buffer } from "node:buffer";
 import { ClassicLevel } from "classic-level";
 import type { Json } from "../../shared/json.ts";
 import { type BytePath, keysBelow, pathOfKey, walkKey } from "../../shared/watch/paths.ts";
+import { baselineKey, useKey } from "./integrity/key-fs.ts";
+import { Seal } from "./integrity/seal.ts";
+import { openRow, rowHash, sealRow } from "./integrity/sealed-row.ts";
+import { type Anchor, decodeSummary, encodeSummary, noRows, type Summary } from "./integrity/summary.ts";
+import { Tally } from "./integrity/tally.ts";
+import { type Checked, judgeOpening, type Tampering } from "./integrity/tampering.ts";
 import type { Batches } from "./merge-join.ts";
-import { type BaselineChange, type BaselineRecord, decodeRecord, encodeRecord } from "./record.ts";
+import {
+  type BaselineChange,
+  type BaselineRecord,
+  decodeRecord,
+  encodeRecord,
+  isVoidRecord,
+  voidRecord,
+} from "./record.ts";
 
 export interface BaselineRow {
   readonly key: string;
@@ -17,38 +31,97 @@ export interface BaselineRow {
   readonly bytes: Buffer;
 }
 
+export interface BaselinePlaces {
+  readonly folder: string;
+  /** File of the key of the seals. */
+  readonly key: string;
+  /** What the hub was told last. */
+  readonly anchor: Anchor | null;
+}
+
+/** A row in place of another, by its whole key; `null` removes it. */
+type Put = { readonly key: string; readonly record: Buffer | null };
+
 const rowPrefix = "b";
 const metaPrefix = "m";
+const summaryKey = Buffer.from("s");
 const rowsOfBatch = 1_000;
 
 export class BaselineStore {
   readonly #level: ClassicLevel<Buffer, Buffer>;
+  readonly #seal: Seal;
+  #summary: Summary = noRows;
+  #isSuspect = false;
+  /** No row has a greater key: one that comes behind it, as each does while all is built, takes no other's place. */
+  #greatest = "";
+  /** Wrong rows that were written over since the last check. */
+  readonly #overwritten = new Set<BytePath>();
+  /** Each batch builds on the summary of the one before it. */
+  #writing: Promise<unknown> = Promise.resolve();
 
-  private constructor(level: ClassicLevel<Buffer, Buffer>) {
+  private constructor(level: ClassicLevel<Buffer, Buffer>, seal: Seal) {
     this.#level = level;
+    this.#seal = seal;
   }
 
-  static async open(folder: string): Promise<BaselineStore> {
+  /**
+   * What looks like the work of others is in `untold`, on disk. A baseline of a version without seals gets them.
+   * FOLDER_UNUSABLE for the key's folder.
+   */
+  static async open({ folder, key: keyPath, anchor }: BaselinePlaces): Promise<BaselineStore> {
     const level = new ClassicLevel<Buffer, Buffer>(folder, {
       keyEncoding: "buffer",
       valueEncoding: "buffer",
     });
     await level.open();
-    return new BaselineStore(level);
+    try {
+      const row = level.getSync(summaryKey);
+      const key = await baselineKey(keyPath, () => row !== undefined || anchor !== null);
+      const store = new BaselineStore(level, new Seal(key.key));
+      const summary = decodeSummary(row, store.#seal);
+      if (typeof summary === "object") store.#summary = summary;
+      const [greatest] = await level.keys({ lt: Buffer.from("c"), reverse: true, limit: 1 }).all();
+      store.#greatest = greatest?.toString("latin1") ?? "";
+      const wrongMeta = typeof summary === "object" ? await store.#wrongMeta(summary) : [];
+      const { lost, state } = key;
+      const { adopt, found } = judgeOpening({ key: state, lost, summary, anchor, wrongMeta });
+      if (adopt !== null) await store.#adopt(adopt);
+      store.#isSuspect = found.length > 0 && store.#summary.count > 0;
+      if (adopt !== null || found.length > 0) {
+        const { generation, untold } = store.#summary;
+        store.#summary = {
+          ...store.#summary,
+          generation: Math.max(generation, anchor?.generation ?? 0),
+          untold: [...untold, ...found],
+        };
+        await store.#put([], Object.fromEntries(wrongMeta.map((name) => [name, null])), true);
+      }
+      if (key.state !== "in-use") await useKey(keyPath, key);
+      return store;
+    } catch (error) {
+      await level.close();
+      throw error;
+    }
   }
 
   get(path: BytePath): BaselineRecord | null {
-    const bytes = this.#level.getSync(rowKey(walkKey(path)));
-    return bytes === undefined ? null : decodeRecord(bytes);
+    const bytes = this.#level.getSync(bytesOf(rowKey(path)));
+    return bytes === undefined ? null : decodeRecord(openRow(bytes));
+  }
+
+  /** The path had a record that could not be believed: what is there is taken as it is. */
+  isVoid(path: BytePath): boolean {
+    const bytes = this.#level.getSync(bytesOf(rowKey(path)));
+    return bytes !== undefined && isVoidRecord(openRow(bytes));
   }
 
   /** `path` itself and everything below it, in the order of a walk, as it was at the call. */
   within(path: BytePath): Batches<BaselineRow> & { close(): Promise<void> } {
-    const own = this.#level.getSync(rowKey(walkKey(path)));
+    const own = this.#level.getSync(bytesOf(rowKey(path)));
     const { gt, lt } = keysBelow(path);
-    const iterator = this.#level.iterator({ gt: rowKey(gt), lt: rowKey(lt) });
+    const iterator = this.#level.iterator({ gt: bytesOf(rowPrefix + gt), lt: bytesOf(rowPrefix + lt) });
     let first: readonly BaselineRow[] | null =
-      own === undefined ? null : [{ key: walkKey(path), path, bytes: own }];
+      own === undefined ? null : [{ key: walkKey(path), path, bytes: openRow(own) }];
     return {
       next: async () => {
         if (first !== null) {
@@ -59,7 +132,7 @@ export class BaselineStore {
         const entries = await iterator.nextv(rowsOfBatch);
         return entries.map(([keyBytes, bytes]) => {
           const key = keyBytes.toString("latin1", rowPrefix.length);
-          return { key, path: pathOfKey(key), bytes };
+          return { key, path: pathOfKey(key), bytes: openRow(bytes) };
         });
       },
       close: () => iterator.close(),
@@ -67,22 +140,17 @@ export class BaselineStore {
   }
 
   /** Writes what was accepted. What a power cut takes of writes without `sync` is in the agent's notes. */
-  async write(
+  write(
     changes: readonly BaselineChange[],
     { meta = {}, sync }: { readonly meta?: Readonly<Record<string, Json>>; readonly sync: boolean },
   ): Promise<void> {
-    const ops = [
-      ...changes.map(({ path, record }) =>
-        record === null
-          ? ({ type: "del", key: rowKey(walkKey(path)) } as const)
-          : ({ type: "put", key: rowKey(walkKey(path)), value: encodeRecord(record) } as const),
-      ),
-      ...Object.entries(meta).map(
-        ([name, value]) =>
-          ({ type: "put", key: metaKey(name), value: Buffer.from(JSON.stringify(value)) }) as const,
-      ),
-    ];
-    await this.#level.batch(ops, { sync });
+    return this.#alone(() => {
+      const puts = changes.map(({ path, record }) => ({
+        key: rowKey(path),
+        record: record === null ? null : encodeRecord(record),
+      }));
+      return this.#put(puts, meta, sync);
+    });
   }
 
   /** Everything within `from` is now within `to`. */
@@ -90,12 +158,11 @@ export class BaselineStore {
     const rows = this.within(from);
     try {
       for (let batch = await rows.next(); batch.length > 0; batch = await rows.next()) {
-        await this.#level.batch(
-          batch.flatMap(({ key, path, bytes }) => [
-            { type: "del", key: rowKey(key) } as const,
-            { type: "put", key: rowKey(walkKey(to + path.slice(from.length))), value: bytes } as const,
-          ]),
-        );
+        const puts = batch.flatMap(({ path, bytes }) => [
+          { key: rowKey(path), record: null },
+          { key: rowKey(to + path.slice(from.length)), record: bytes },
+        ]);
+        await this.#alone(() => this.#put(puts, {}, false));
       }
     } finally {
       await rows.close();
@@ -107,13 +174,204 @@ export class BaselineStore {
     return bytes === undefined ? null : (JSON.parse(bytes.toString()) as Json);
   }
 
+  // --- what others may have done to it ----------------------------------------------------------------------
+
+  get summary(): Summary {
+    return this.#summary;
+  }
+
+  /** Something was found at the opening, and there are rows: what has none may have had one. */
+  get isSuspect(): boolean {
+    return this.#isSuspect;
+  }
+
+  /** All of it is on disk when it resolves, and stays so: what it says may be promised to others. */
+  async anchor(): Promise<Summary> {
+    return this.#alone(async () => {
+      await this.#put([], {}, true);
+      return this.#summary;
+    });
+  }
+
+  /** Looks at all rows as they are at the call, beside everything else. `turn` is waited for after each thousand. */
+  async check(turn: () => Promise<unknown>): Promise<Checked> {
+    const { iterator, summary, overwritten } = await this.#alone(async () => ({
+      iterator: this.#level.iterator({ gte: Buffer.from(rowPrefix), lt: Buffer.from("c") }),
+      summary: this.#summary,
+      overwritten: [...this.#overwritten],
+    }));
+    const there = new Tally();
+    const wrong = new Set(overwritten);
+    try {
+      for (;;) {
+        const entries = await iterator.nextv(rowsOfBatch);
+        if (entries.length === 0) break;
+        for (const [keyBytes, bytes] of entries) {
+          const key = keyBytes.toString("latin1");
+          const hash = rowHash(this.#seal, key, bytes);
+          if (hash === null) wrong.add(pathOfRow(key));
+          else there.add(hash);
+        }
+        await turn();
+      }
+    } finally {
+      await iterator.close();
+    }
+    const missing = summary.count - there.count;
+    return { wrong: [...wrong], missing, missingSum: there.lackingTo(summary.sum) };
+  }
+
+  /**
+   * Puts void records in the place of the wrong ones that a check has found, or removes them where nothing is, and has
+   * the summary fit what is there: writes since then change both alike. `found` is untold from then on.
+   */
+  mend(
+    { wrong, missing, missingSum }: Checked,
+    found: readonly Tampering[],
+    isThere: (path: BytePath) => boolean,
+  ): Promise<void> {
+    return this.#alone(async () => {
+      const puts: Put[] = [];
+      for (const path of wrong) {
+        const key = rowKey(path);
+        const bytes = this.#level.getSync(bytesOf(key));
+        if (bytes === undefined || rowHash(this.#seal, key, bytes) !== null) continue;
+        puts.push({ key, record: isThere(path) ? voidRecord() : null });
+      }
+      const { count, sum, sweep, untold } = this.#summary;
+      await this.#put(puts, {}, true, {
+        count: count - missing,
+        sum: sum - missingSum,
+        sweep: sweep + 1,
+        untold: [...untold, ...found],
+      });
+      for (const path of wrong) this.#overwritten.delete(path);
+    });
+  }
+
+  /** What was found has been told. */
+  told(): Promise<void> {
+    return this.#alone(() => this.#put([], {}, true, { untold: [] }));
+  }
+
   async close(): Promise<void> {
+    await this.#writing;
     await this.#level.close();
+  }
+
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#writing.then(work);
+    this.#writing = turn.catch(() => {});
+    return turn;
+  }
+
+  async #put(
+    puts: readonly Put[],
+    meta: Readonly<Record<string, Json>>,
+    sync: boolean,
+    summary: Partial<Summary> = {},
+  ): Promise<void> {
+    const now = { ...this.#summary, ...summary };
+    const tally = new Tally(now);
+    const written = new Map<string, Buffer | undefined>();
+    for (const { key, record } of puts) {
+      const before = written.has(key) ? written.get(key) : this.#rowBefore(key);
+      if (before !== undefined) {
+        const hash = rowHash(this.#seal, key, before);
+        if (hash === null) this.#overwritten.add(pathOfRow(key));
+        else tally.remove(hash);
+      }
+      const sealed = record === null ? null : sealRow(this.#seal, key, record);
+      if (sealed !== null) tally.add(sealed.hash);
+      written.set(key, sealed?.row);
+    }
+    const hashes = { ...now.meta };
+    const ops = [...written].map(([key, value]) =>
+      value === undefined
+        ? ({ type: "del", key: bytesOf(key) } as const)
+        : ({ type: "put", key: bytesOf(key), value } as const),
+    );
+    for (const [name, value] of Object.entries(meta)) {
+      const bytes = Buffer.from(JSON.stringify(value));
+      hashes[name] = this.#metaHash(name, bytes);
+      ops.push({ type: "put", key: metaKey(name), value: bytes });
+    }
+    const next = { ...now, ...tally.state(), meta: hashes, generation: now.generation + 1 };
+    ops.push({ type: "put", key: summaryKey, value: encodeSummary(next, this.#seal) });
+    await this.#level.batch(ops, { sync });
+    this.#summary = next;
+  }
+
+  #rowBefore(key: string): Buffer | undefined {
+    if (key > this.#greatest) {
+      this.#greatest = key;
+      return undefined;
+    }
+    return this.#level.getSync(bytesOf(key));
+  }
+
+  /** Has the summary say what is there. `all`: seals what is not sealed, too. */
+  async #adopt(which: "all" | "sealed"): Promise<void> {
+    const there = new Tally();
+    const iterator = this.#level.iterator({ gte: Buffer.from(rowPrefix), lt: Buffer.from("c") });
+    try {
+      for (;;) {
+        const entries = await iterator.nextv(rowsOfBatch);
+        if (entries.length === 0) break;
+        const ops: { type: "put"; key: Buffer; value: Buffer }[] = [];
+        for (const [keyBytes, bytes] of entries) {
+          const key = keyBytes.toString("latin1");
+          const hash = rowHash(this.#seal, key, bytes);
+          if (hash !== null) there.add(hash);
+          else if (which === "all") {
+            const sealed = sealRow(this.#seal, key, openRow(bytes));
+            there.add(sealed.hash);
+            ops.push({ type: "put", key: keyBytes, value: sealed.row });
+          }
+        }
+        if (ops.length > 0) await this.#level.batch(ops, { sync: false });
+      }
+    } finally {
+      await iterator.close();
+    }
+    const meta: Record<string, string> = {};
+    for (const [key, bytes] of await this.#metaRows()) {
+      const name = key.toString("utf8", 1);
+      meta[name] = this.#metaHash(name, bytes);
+    }
+    this.#summary = { ...noRows, ...there.state(), meta };
+  }
+
+  #metaRows(): Promise<readonly [Buffer, Buffer][]> {
+    return this.#level.iterator({ gte: Buffer.from(metaPrefix), lt: Buffer.from("n") }).all();
+  }
+
+  async #wrongMeta({ meta }: Summary): Promise<readonly string[]> {
+    const rows = new Map(
+      (await this.#metaRows()).map(([key, bytes]) => {
+        const name = key.toString("utf8", metaPrefix.length);
+        return [name, this.#metaHash(name, bytes)] as const;
+      }),
+    );
+    const names = new Set([...rows.keys(), ...Object.keys(meta)]);
+    return [...names].filter((name) => rows.get(name) !== meta[name]);
+  }
+
+  #metaHash(name: string, bytes: Buffer): string {
+    return this.#seal.hash(metaPrefix + name, bytes).slice(0, 32);
   }
 }
 
-function rowKey(key: string): Buffer {
-  return Buffer.from(rowPrefix + key, "latin1");
+function rowKey(path: BytePath): string {
+  return rowPrefix + walkKey(path);
+}
+
+function pathOfRow(key: string): BytePath {
+  return pathOfKey(key.slice(rowPrefix.length));
+}
+
+function bytesOf(key: string): Buffer {
+  return Buffer.from(key, "latin1");
 }
 
 function metaKey(name: string): Buffer {

@@ -1,6 +1,7 @@
 /** Sensor `watch.FileWatch`: wires what watches, looks, compares and tells, in the process of one sensor. */
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
 import { makeDataFolder } from "../../shared/folder-fs.ts";
 import type { Json, JsonObject } from "../../shared/json.ts";
 import { systemClock, systemTimers } from "../../shared/system-process.ts";
@@ -13,8 +14,11 @@ import { silentWitness, type Witness } from "./actor.ts";
 import { Answers } from "./answers.ts";
 import { BaselineStore } from "./baseline-store.ts";
 import type { AccountNames } from "./change.ts";
+import { noFacts } from "./dirty-set.ts";
 import { Engine } from "./engine-fs.ts";
 import { firstLook, selectionName, selectionPart } from "./first-look.ts";
+import { anchorName, BaselineGuard } from "./integrity/guard.ts";
+import { readAnchor } from "./integrity/summary.ts";
 import { loadLibc } from "./kernel/libc-fs.ts";
 import { SystemObserver } from "./kernel/observe-fs.ts";
 import { everyWay } from "./kernel/real-path-fs.ts";
@@ -49,7 +53,7 @@ export class FileWatch implements Sensor {
 
   /** Resolves once everything was looked at and changes are heard of; `ready` is said then. */
   async setup(): Promise<void> {
-    const { folder, own } = placesOf(process.env);
+    const { folder, own, key } = placesOf(process.env);
     const settings = readSettings(this.#config);
     const { roots } = new Selection(settings.paths);
     const selection = new Selection(
@@ -62,14 +66,15 @@ export class FileWatch implements Sensor {
       );
     }
     await makeDataFolder(folder, 0o700);
-    const baseline = await BaselineStore.open(join(folder, "baseline"));
+    const anchor = readAnchor(await this.#service.getValue(anchorName));
+    const baseline = await BaselineStore.open({ folder: join(folder, "baseline"), key, anchor });
     this.#ends.push(() => baseline.close());
     await this.#applyNotes(baseline);
 
     const clock = systemClock;
     const timers = systemTimers;
     const remembered = baseline.meta(selectionName);
-    const isFirst = firstLook(remembered);
+    const isFirst = baseline.isSuspect ? () => false : firstLook(remembered);
     let isComplete = false;
     const teller = new Teller({
       dispatch: (trigger, payload, options) => this.#service.dispatch(trigger, payload, options),
@@ -89,7 +94,7 @@ export class FileWatch implements Sensor {
       dispatch: (trigger, payload) => this.#service.dispatch(trigger, payload),
       readXattrs: xattrReader(),
       names,
-      isFirstLook: (path) => !isComplete && isFirst(path),
+      isFirstLook: (path) => baseline.isVoid(path) || (!isComplete && isFirst(path)),
       newId: randomUUID,
       clock,
       timers,
@@ -100,6 +105,19 @@ export class FileWatch implements Sensor {
         }),
     });
     this.#ends.push(() => engine.stop());
+    const guard = new BaselineGuard({
+      baseline,
+      dispatch: (trigger, payload, options) => this.#service.dispatch(trigger, payload, options),
+      look: (paths) => engine.hints(paths.map((path) => ({ path, deep: false, facts: noFacts, pid: 0 }))),
+      isThere: (path) => {
+        const outcome = lookStat(path);
+        return "error" in outcome || outcome.found !== null;
+      },
+      turn,
+      clock,
+      timers,
+      log: this.#log,
+    });
     const observer = new SystemObserver({
       tree: { roots: selection.roots, mayEnter: (at) => selection.mayEnter(at) },
       backend: settings.backend,
@@ -138,7 +156,15 @@ export class FileWatch implements Sensor {
     let stopBeat = () => {};
     beat();
     this.#ends.push(() => stopBeat());
-    const sweeps = new Sweeps({ ...settings.sweep, engine, clock, timers, log: this.#log });
+    const sweeps = new Sweeps({
+      ...settings.sweep,
+      engine: guard.after(engine),
+      clock,
+      timers,
+      log: this.#log,
+    });
+    this.#ends.push(() => guard.stop());
+    guard.start();
     const { unreadable } = engine;
     const coverage = () => observer.coverage();
     const parts = { selection, baseline, sweeps, unreadable, coverage, lookStat, names, clock };
@@ -211,12 +237,21 @@ export class FileWatch implements Sensor {
   }
 }
 
-/** A folder of the sensor's own, and what the agent writes, which is never watched. */
-function placesOf(env: NodeJS.ProcessEnv): { readonly folder: string; readonly own: readonly string[] } {
+interface Places {
+  /** The sensor's own. */
+  readonly folder: string;
+  /** What the agent writes, which is never watched. */
+  readonly own: readonly string[];
+  /** The agent's file with the key of the baseline's seals. */
+  readonly key: string;
+}
+
+function placesOf(env: NodeJS.ProcessEnv): Places {
   const { PETREL_SENSOR_FOLDER: folder = "", PETREL_AGENT_FOLDER: agent = "" } = env;
-  if (folder === "")
+  if (folder === "" || agent === "") {
     throw new Error("PETREL_SENSOR_FOLDER is not set: this sensor is started by petrel-agent");
-  return { folder, own: [folder, agent].filter((path) => path !== "") };
+  }
+  return { folder, own: [folder, agent], key: join(agent, "watch-baseline.key") };
 }
 
 function numberOf(value: Json): number {

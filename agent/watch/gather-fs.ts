@@ -69,7 +69,7 @@ export function gatherOne(
     // Its mode is another perhaps: what changed in it meanwhile was not seen.
     if (unreadable.size > 0 && unreadable.hasWithin(path)) return "deep";
   } else unreadable.forget(path);
-  if (before === null && after === null) return "nothing";
+  if (before === null && after === null) return baseline.isVoid(path) ? { path, before, after } : "nothing";
   if (selection.entryOf(path) === null) return "nothing";
   if (before !== null && after !== null && isSameLook(before, after)) return "same";
   return { path, before, after };

@@ -7,6 +7,9 @@
  *      2  u16  mode                    32  u32 uid, u32 gid    60  u8  flags: digest 1, JSON 2, racy 4
  *      4  u32  links                   40  u64 inode           61  32 bytes of SHA-256, then JSON
  *      8  u64  size
+ *
+ * In the baseline a record is sealed (flag 8): 16 bytes behind it show that this sensor wrote it, see
+ * `integrity/seal.ts`. A void one (flag 16) says only that there was one that cannot be believed.
  */
 import { Buffer } from "node:buffer";
 import type { BytePath } from "../../shared/watch/paths.ts";
@@ -20,6 +23,8 @@ const digestAt = 61;
 const hasDigest = 1;
 const hasMore = 2;
 const racy = 4;
+const sealed = 8;
+const isVoidFlag = 16;
 const kinds: readonly LookKind[] = ["file", "directory", "symlink", "other"];
 
 /** What the baseline holds of one path. `version` grows by one with each change that was reported. */
@@ -70,12 +75,28 @@ export function encodeRecord({ stat, extras, version, isRacy }: BaselineRecord):
   return bytes;
 }
 
-/** `null` for bytes that no version of this software wrote: the path is then looked at as if it were new. */
+/** In the place of a record that others wrote: what is at the path is to be taken as it is. */
+export function voidRecord(): Buffer {
+  const bytes = Buffer.alloc(digestAt);
+  bytes[0] = layout;
+  bytes[flagsAt] = isVoidFlag;
+  return bytes;
+}
+
+export function isVoidRecord(bytes: Buffer): boolean {
+  return bytes.length >= digestAt && ((bytes[flagsAt] ?? 0) & isVoidFlag) !== 0;
+}
+
+/**
+ * `null` for a void record and for bytes that no version of this software wrote: the path is then looked at as if it
+ * were new.
+ */
 export function decodeRecord(bytes: Buffer): BaselineRecord | null {
   if (bytes.length < digestAt || bytes[0] !== layout) return null;
   const kind = kinds[bytes[1] ?? 255];
   if (kind === undefined) return null;
   const flags = bytes[flagsAt] ?? 0;
+  if ((flags & isVoidFlag) !== 0) return null;
   const isDigested = (flags & hasDigest) !== 0;
   const moreAt = isDigested ? digestAt + 32 : digestAt;
   if (bytes.length < moreAt) return null;
@@ -100,6 +121,17 @@ export function decodeRecord(bytes: Buffer): BaselineRecord | null {
   };
 }
 
+/** The bytes without the seal behind them; `null` when there is none. */
+export function unsealed(row: Buffer, sealBytes: number): Buffer | null {
+  const isSealed = row.length >= digestAt + sealBytes && ((row[flagsAt] ?? 0) & sealed) !== 0;
+  return isSealed ? row.subarray(0, row.length - sealBytes) : null;
+}
+
+/** Says in the record that a seal stands behind it. */
+export function markSealed(record: Buffer): void {
+  record[flagsAt] = (record[flagsAt] ?? 0) | sealed;
+}
+
 function moreOf(text: string): Omit<Extras, "digest"> | null {
   try {
     const value: unknown = JSON.parse(text);
@@ -112,7 +144,7 @@ function moreOf(text: string): Omit<Extras, "digest"> | null {
 
 /** Whether the record proves by its stat part that nothing has changed. `fresh`: 56 bytes of `encodeStat`. */
 export function isSameStat(record: Buffer, fresh: Buffer): boolean {
-  if (record.length < digestAt || ((record[flagsAt] ?? 0) & racy) !== 0) return false;
+  if (record.length < digestAt || ((record[flagsAt] ?? 0) & (racy | isVoidFlag)) !== 0) return false;
   return record.compare(fresh, 0, statBytes, 0, statBytes) === 0;
 }
 

@@ -7,7 +7,7 @@ import { type BytePath, isWithin, walkKey } from "../../shared/watch/paths.ts";
 import { isSameInode, type Stat } from "./look.ts";
 import type { BaselineRecord } from "./record.ts";
 
-/** A path at which lstat(2) says something else than the baseline. One of the two sides is there. */
+/** A path at which lstat(2) says something else than the baseline. One of the two sides is there, or a void record. */
 export interface Difference {
   readonly path: BytePath;
   readonly before: BaselineRecord | null;

@@ -15,6 +15,7 @@ import type {
 import { effectiveLabels } from "../agents/labels.ts";
 import { fetchJobs } from "../executions/result-blobs.ts";
 import { applyUpdate } from "../executions/update.ts";
+import { anchorIn, anchorTrigger, setBack, tamperedTrigger } from "../files/baseline-anchors.ts";
 import type { DeadLetter, Effect, Outcome } from "../store/store.ts";
 import { mayBeLost, type Recovery, recoveredExecution, remade } from "./recover.ts";
 
@@ -53,6 +54,11 @@ export async function takeEntries(
     switch (entry.kind) {
       case "trigger":
         effects.push(await takeTrigger(entry, agent, context));
+        if (entry.trigger === anchorTrigger) {
+          const taken = await takeAnchor(entry, agent, context);
+          effects.push(...taken.effects);
+          agent = taken.agent;
+        }
         break;
       case "execution-update": {
         const start =
@@ -180,6 +186,19 @@ async function takeTrigger(entry: TriggerEntry, agent: AgentRecord, context: Tak
     rule_set_version: null,
   };
   return { type: "outcome", outcome: await context.judge(context.expect(instance, skewMs), skewMs) };
+}
+
+async function takeAnchor(
+  entry: TriggerEntry,
+  agent: AgentRecord,
+  context: TakeContext,
+): Promise<{ readonly effects: readonly Effect[]; readonly agent: AgentRecord }> {
+  const anchor = anchorIn(entry.payload);
+  if (anchor === null) return { effects: [], agent };
+  const payload = setBack(agent.baseline ?? null, anchor, timestamp(context.nowMs));
+  const finding = { ...entry, id: context.newId(), trigger: tamperedTrigger };
+  const effects = payload === null ? [] : [await takeTrigger({ ...finding, payload }, agent, context)];
+  return { effects, agent: { ...agent, baseline: anchor } };
 }
 
 function sensorEffect(entry: SensorEventEntry, agent: string): Effect {

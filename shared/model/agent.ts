@@ -43,7 +43,21 @@ export interface AgentRecord {
   readonly conflict?: AgentConflict | null;
   /** Why it takes no new work, or lets its sensors wait; as it last said. */
   readonly degraded?: string | null;
+  /** What it told last of its baseline of watched files. */
+  readonly baseline?: BaselineAnchor;
   readonly rev: number;
+}
+
+/** A baseline as a whole. */
+export interface BaselineAnchor {
+  /** Grows with each write. */
+  readonly generation: number;
+  /** Records. */
+  readonly count: number;
+  /** Over all records, in any order; 64 hexadecimal digits. */
+  readonly digest: string;
+  /** How often all records have been checked. */
+  readonly sweep: number;
 }
 
 export interface AgentConflict {

@@ -21,8 +21,12 @@ export function fileWatch(agentFolder: string, config: JsonObject, agent: AgentS
     pollInterval: 1,
     logger: () => ({ debug: line, info: line, warn: line, error: line }),
     dispatch: async (trigger, payload, { set = {} } = {}) => {
-      agent.told.push({ trigger, payload: structuredClone(payload as JsonObject) });
-      agent.onTold(payload as JsonObject);
+      const copy = structuredClone(payload as JsonObject);
+      if (trigger === "watch.baseline_anchor") agent.anchors.push(copy);
+      else {
+        agent.told.push({ trigger, payload: copy });
+        agent.onTold(payload as JsonObject);
+      }
       for (const [name, text] of Object.entries(set)) agent.notes.set(name, String(text));
       await agent.gate;
       return agent.told.length;

@@ -26,6 +26,8 @@ export interface Triggered {
 /** What the agent keeps of a sensor across its lives. */
 export interface AgentSide {
   readonly told: Triggered[];
+  /** What was told of the baseline as a whole. */
+  readonly anchors: JsonObject[];
   readonly notes: Map<string, string>;
   /** Triggers are stored, and their acceptance is heard only once this resolves. */
   gate: Promise<void>;
@@ -34,7 +36,7 @@ export interface AgentSide {
 }
 
 export function agentSide(): AgentSide {
-  return { told: [], notes: new Map(), gate: Promise.resolve(), onTold: () => {} };
+  return { told: [], anchors: [], notes: new Map(), gate: Promise.resolve(), onTold: () => {} };
 }
 
 export interface WatchDesk {
@@ -76,7 +78,11 @@ export async function openWatchDesk(
 ): Promise<WatchDesk> {
   const settings = readSettings({ settle_ms: 10, settle_most_ms: 50, ...config });
   const selection = new Selection(settings.paths, [bytePath(stateFolder)]);
-  const baseline = await BaselineStore.open(join(stateFolder, "baseline"));
+  const baseline = await BaselineStore.open({
+    folder: join(stateFolder, "baseline"),
+    key: join(stateFolder, "baseline.key"),
+    anchor: null,
+  });
   const applied = Number(baseline.meta(appliedSeqName) ?? 0);
   for (const note of unapplied([...agent.notes.values()], applied)) {
     for (const move of note.moves) await baseline.move(move.from, move.to);

@@ -231,3 +231,36 @@ test("what was expected is known before rules judge, with the offset that the ag
   ]);
   expect(judged).toEqual([{ expected: { id: "W1" } }, { expected: { id: "W1" } }]);
 });
+
+describe("what is told of a baseline", () => {
+  const anchor = (generation: number, id = "t1"): UpEntry => ({
+    ...{ kind: "trigger", id, at, trigger: "watch.baseline_anchor", sensor: null },
+    payload: { generation, count: 3, digest: "ab".repeat(32), sweep: 1, at },
+  });
+  const triggers = (effects: Awaited<ReturnType<typeof takeEntries>>) =>
+    effects.flatMap((effect) => (effect.type === "outcome" ? [effect.outcome.instance.trigger] : []));
+
+  test("is remembered, and what follows it is nothing to tell", async () => {
+    const effects = await takeEntries(numbered(anchor(5), anchor(6, "t2")), context());
+    expect(triggers(effects)).toEqual(["watch.baseline_anchor", "watch.baseline_anchor"]);
+    expect(effects.at(-1)).toMatchObject({ type: "agent", agent: { baseline: { generation: 6, count: 3 } } });
+  });
+
+  test.each([[5], [6]])("is told as set back when it is generation %i after 6", async (generation) => {
+    const known = { generation: 6, count: 4, digest: "cd".repeat(32), sweep: 1 };
+    const effects = await takeEntries(numbered(anchor(generation)), {
+      ...context(),
+      agent: anAgent({ baseline: known }),
+    });
+    expect(triggers(effects)).toEqual(["watch.baseline_anchor", "watch.baseline_tampered"]);
+    expect(effects[1]).toMatchObject({
+      outcome: { instance: { id: "made-1", payload: { cause: "rolled-back" } } },
+    });
+  });
+
+  test("and makes no sense is kept, and nothing concluded from it", async () => {
+    const wrong = { ...anchor(5), payload: { generation: -1, count: 3, digest: "", sweep: 1 } } as UpEntry;
+    const effects = await takeEntries(numbered(wrong), context());
+    expect(effects.map(({ type }) => type)).toEqual(["outcome"]);
+  });
+});

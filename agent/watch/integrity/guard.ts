@@ -1,0 +1,137 @@
+/**
+ * Watches over the baseline: checks all its rows at the start and after each sweep, tells what others did to it, has the
+ * records concerned made anew from what is there, and tells the hub regularly what the baseline holds as a whole.
+ */
+import { type Clock, timestamp } from "../../../shared/clock.ts";
+import type { JsonObject } from "../../../shared/json.ts";
+import type { Timers } from "../../../shared/timers.ts";
+import type { BytePath } from "../../../shared/watch/paths.ts";
+import type { SensorLogger } from "../../sensors/sensor.ts";
+import type { BaselineStore } from "../baseline-store.ts";
+import { patience, stopMs } from "../patience.ts";
+import type { SweepsOptions } from "../sweeps.ts";
+import { anchorOf } from "./summary.ts";
+import { judgeRows, tamperedPayload } from "./tampering.ts";
+
+export interface GuardOptions {
+  readonly baseline: Pick<BaselineStore, "anchor" | "check" | "mend" | "summary" | "told">;
+  /** Resolves once accepted; `set` is written with it, where the baseline is not. */
+  readonly dispatch: (
+    trigger: string,
+    payload: JsonObject,
+    options?: { readonly set: Readonly<Record<string, string>> },
+  ) => Promise<unknown>;
+  /** Has paths looked at again. */
+  readonly look: (paths: readonly BytePath[]) => void;
+  readonly isThere: (path: BytePath) => boolean;
+  /** Lets others work. */
+  readonly turn: () => Promise<unknown>;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly log: SensorLogger;
+}
+
+type Sweeping = SweepsOptions["engine"];
+
+export const anchorName = "baseline_anchor";
+const anchorTrigger = "watch.baseline_anchor";
+const tamperedTrigger = "watch.baseline_tampered";
+/** ms between two anchors when something has changed; one goes after each check, too. */
+const anchorEveryMs = 600_000;
+
+export class BaselineGuard {
+  readonly #options: GuardOptions;
+  #digest = "";
+  #checking: Promise<void> = Promise.resolve();
+  #cancel: () => void = () => {};
+  #isStopped = false;
+
+  constructor(options: GuardOptions) {
+    this.#options = options;
+  }
+
+  /** Begins the first check, and goes on telling the hub. */
+  start(): void {
+    this.#arm();
+    void this.#checkOrLog();
+  }
+
+  /** The same sweeps, each with a check behind it. */
+  after(engine: Sweeping): Sweeping {
+    return {
+      sweep: async (...how) => {
+        const found = await engine.sweep(...how);
+        await this.#checkOrLog();
+        return found;
+      },
+    };
+  }
+
+  /** Checks all rows, tells and mends. One check at a time. */
+  check(): Promise<void> {
+    const turn = this.#checking.then(() => this.#check());
+    this.#checking = turn.catch(() => {});
+    return turn;
+  }
+
+  /** Ends soon: what was found and not told is told by the next life. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#cancel();
+    await patience(this.#options.timers, stopMs, this.#checking);
+  }
+
+  async #checkOrLog(): Promise<void> {
+    try {
+      await this.check();
+    } catch (error) {
+      if (!this.#isStopped) this.#options.log.error(`the baseline could not be checked: ${String(error)}`);
+    }
+  }
+
+  async #check(): Promise<void> {
+    const { baseline, look, isThere, turn } = this.#options;
+    if (this.#isStopped) return;
+    const checked = await baseline.check(async () => {
+      await turn();
+      if (this.#isStopped) throw new Error("the sensor stops");
+    });
+    await baseline.mend(checked, judgeRows(checked), isThere);
+    if (checked.wrong.length > 0) look(checked.wrong);
+    await this.#tellFound();
+    await this.#anchor();
+  }
+
+  async #tellFound(): Promise<void> {
+    const { baseline, dispatch, clock, log } = this.#options;
+    const { untold } = baseline.summary;
+    for (const found of untold) {
+      const payload = tamperedPayload(found, timestamp(clock.now()));
+      log.warn(
+        `the baseline was tampered with (${found.cause}): ${found.detail} ${String(payload.path ?? "")}`,
+      );
+      await dispatch(tamperedTrigger, payload);
+    }
+    if (untold.length > 0) await baseline.told();
+  }
+
+  async #anchor(): Promise<void> {
+    const { baseline, dispatch, clock } = this.#options;
+    const anchor = anchorOf(await baseline.anchor());
+    this.#digest = anchor.digest;
+    const set = { [anchorName]: JSON.stringify(anchor) };
+    await dispatch(anchorTrigger, { ...anchor, at: timestamp(clock.now()) }, { set });
+  }
+
+  #arm(): void {
+    const { timers, log, baseline } = this.#options;
+    if (this.#isStopped) return;
+    this.#cancel = timers.after(anchorEveryMs, () => {
+      const isOther = anchorOf(baseline.summary).digest !== this.#digest;
+      const anchored = isOther ? this.#anchor() : Promise.resolve();
+      anchored
+        .catch((error: unknown) => log.warn(`the hub was not told of the baseline: ${String(error)}`))
+        .finally(() => this.#arm());
+    });
+  }
+}

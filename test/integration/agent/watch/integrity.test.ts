@@ -1,0 +1,215 @@
+/** Others write into the baseline while the sensor is stopped: it is found, told and mended; nothing else is. */
+import { spawn } from "node:child_process";
+import { cp, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { ClassicLevel } from "classic-level";
+import { describe, expect, test } from "vitest";
+import { BaselineStore } from "../../../../agent/watch/baseline-store.ts";
+import type { JsonObject } from "../../../../shared/json.ts";
+import { bytePath } from "../../../../shared/watch/paths.ts";
+import { fileWatch } from "../../../support/file-watch.ts";
+import { tempFolder } from "../../../support/temp-folder.ts";
+import { waitUntil } from "../../../support/wait-until.ts";
+import { agentSide } from "../../../support/watch-desk.ts";
+
+type Level = ClassicLevel<Buffer, Buffer>;
+
+async function bench(names: readonly string[] = ["a", "b", "c"]) {
+  const [root, folder] = [await tempFolder("guarded"), await tempFolder("agent")];
+  const at = (name: string) => join(root, name);
+  for (const name of names) await writeFile(at(name), name);
+  const agent = agentSide();
+  const told = (trigger: string) =>
+    agent.told.filter((one) => one.trigger === trigger).map(({ payload }) => payload);
+  const level = join(folder, "sensors/watch/baseline");
+  return {
+    at,
+    folder,
+    level,
+    agent,
+    changes: () => told("watch.file_changed").map(({ status, path }) => `${String(status)} ${String(path)}`),
+    tampered: () => told("watch.baseline_tampered"),
+    /** A whole life of the sensor, until all rows have been checked and what was found is looked at. */
+    async life(during: () => Promise<void> = async () => {}): Promise<void> {
+      const before = agent.anchors.length;
+      const { sensor, close } = fileWatch(folder, { paths: [{ path: root }] }, agent);
+      await sensor.setup();
+      await waitUntil("all rows are checked", () => agent.anchors.length > before, 20_000, 5);
+      await during();
+      await close();
+    },
+    async edit(work: (level: Level) => Promise<void>): Promise<void> {
+      const db: Level = new ClassicLevel(level, { keyEncoding: "buffer", valueEncoding: "buffer" });
+      await work(db);
+      await db.close();
+    },
+    key: (name: string) => Buffer.from(`b${bytePath(at(name)).replaceAll("/", "\0")}`, "latin1"),
+  };
+}
+
+type Bench = Awaited<ReturnType<typeof bench>>;
+const brief = (found: readonly JsonObject[]) =>
+  found.map(({ cause, path = null, count = null }) => ({ cause, path, count }));
+
+async function edited(level: Level, key: Buffer, at: number): Promise<void> {
+  const row = await level.get(key);
+  if (row === undefined) throw new Error("there is no such record");
+  row[at] = (row[at] ?? 0) ^ 1;
+  await level.put(key, row);
+}
+
+describe("a record", () => {
+  test("that was edited is named and made anew, and its next change is told", async () => {
+    const one = await bench();
+    await one.life();
+    // The digest: lstat(2) says that nothing has changed.
+    await one.edit((level) => edited(level, one.key("b"), 70));
+    await one.life();
+    await one.life();
+    expect(brief(one.tampered())).toEqual([{ cause: "edited", path: one.at("b"), count: 1 }]);
+    expect(one.changes()).toEqual([]);
+    await writeFile(one.at("b"), "other");
+    await one.life();
+    expect(one.changes()).toEqual([`modified ${one.at("b")}`]);
+    expect(one.tampered()).toHaveLength(1);
+  });
+
+  test("that was edited and differs from its file is named, too, although it is written over", async () => {
+    const one = await bench();
+    await one.life();
+    await one.edit((level) => edited(level, one.key("b"), 2));
+    await one.life();
+    expect(brief(one.tampered())).toEqual([{ cause: "edited", path: one.at("b"), count: 1 }]);
+    await one.life();
+    expect(one.tampered()).toHaveLength(1);
+  });
+
+  test("that was removed, added, copied to another path or put back is found", async () => {
+    const one = await bench();
+    await one.life();
+    await one.edit((level) => level.del(one.key("a")));
+    await one.life();
+    expect(brief(one.tampered())).toEqual([{ cause: "removed", path: null, count: 1 }]);
+    expect(one.changes()).toEqual([`created ${one.at("a")}`]);
+
+    let old: Buffer = Buffer.alloc(0);
+    await one.edit(async (level) => {
+      old = (await level.get(one.key("c"))) ?? old;
+      await level.put(one.key("d"), old);
+    });
+    await one.life();
+    expect(brief(one.tampered()).at(-1)).toEqual({ cause: "added", path: one.at("d"), count: 1 });
+
+    await writeFile(one.at("c"), "changed");
+    await one.life();
+    await one.edit((level) => level.put(one.key("c"), old));
+    await one.life();
+    expect(brief(one.tampered()).slice(2)).toEqual([{ cause: "rolled-back", path: null, count: null }]);
+    const { length } = one.tampered();
+    await one.life();
+    expect(one.tampered()).toHaveLength(length);
+  });
+});
+
+describe("the whole baseline", () => {
+  test("put back as it was is found by what the hub was told", async () => {
+    const one = await bench();
+    await one.life();
+    const copy = join(await tempFolder("copy"), "baseline");
+    await cp(one.level, copy, { recursive: true });
+    await writeFile(one.at("a"), "changed");
+    await one.life();
+    expect(one.changes()).toEqual([`modified ${one.at("a")}`]);
+    await rm(one.level, { recursive: true });
+    await cp(copy, one.level, { recursive: true });
+    await one.life();
+    expect(brief(one.tampered())).toEqual([{ cause: "rolled-back", path: null, count: null }]);
+    await one.life();
+    expect(one.tampered()).toHaveLength(1);
+  });
+
+  test("that has gone is told with its size, and built again", async () => {
+    const one = await bench();
+    await one.life();
+    await rm(one.level, { recursive: true });
+    await one.life();
+    // Three files and their folder.
+    expect(brief(one.tampered())).toEqual([{ cause: "removed", path: null, count: 4 }]);
+    expect(one.changes()).toEqual([]);
+    await one.life();
+    expect(one.tampered()).toHaveLength(1);
+  });
+
+  test("whose key has gone is told once, and goes on with another", async () => {
+    const one = await bench();
+    await one.life();
+    const key = join(one.folder, "watch-baseline.key");
+    expect((await stat(key)).mode & 0o777).toBe(0o600);
+    await rm(key);
+    await writeFile(one.at("a"), "changed");
+    await one.life();
+    expect(brief(one.tampered())).toEqual([{ cause: "key-missing", path: null, count: null }]);
+    expect(one.changes()).toEqual([`modified ${one.at("a")}`]);
+    await one.life();
+    expect(one.tampered()).toHaveLength(1);
+  });
+
+  test("that is said to know no selection does not hide a new file", async () => {
+    const one = await bench();
+    await one.life();
+    await one.edit((level) => level.del(Buffer.from("mselection")));
+    await writeFile(one.at("planted"), "");
+    await one.life();
+    expect(brief(one.tampered())).toEqual([{ cause: "edited", path: null, count: null }]);
+    expect(one.changes()).toEqual([`created ${one.at("planted")}`]);
+  });
+
+  test("of a version without seals gets them, and nothing is told", async () => {
+    const one = await bench();
+    await one.life();
+    await unsealed(one);
+    await rm(join(one.folder, "watch-baseline.key"));
+    one.agent.notes.delete("baseline_anchor");
+    await one.life();
+    expect([one.tampered(), one.changes()]).toEqual([[], []]);
+    await one.edit((level) => edited(level, one.key("b"), 70));
+    await one.life();
+    expect(brief(one.tampered())).toEqual([{ cause: "edited", path: one.at("b"), count: 1 }]);
+  });
+});
+
+/** As the version before this one left it. */
+async function unsealed({ edit }: Bench): Promise<void> {
+  await edit(async (level) => {
+    for (const [key, row] of await level.iterator().all()) {
+      if (key[0] !== "b".charCodeAt(0)) continue;
+      const record = Buffer.from(row.subarray(0, row.length - 16));
+      record[60] = (record[60] ?? 0) & ~8;
+      await level.put(key, record);
+    }
+    await level.del(Buffer.from("s"));
+  });
+}
+
+test("a writer that is killed at any point leaves nothing that looks like tampering", async () => {
+  const folder = await tempFolder("killed");
+  const places = { folder: join(folder, "baseline"), key: join(folder, "key"), anchor: null };
+  const writer = join(import.meta.dirname, "../../../fixtures/programs/baseline-writer.ts");
+  for (let life = 0; life < 8; life++) {
+    const child = spawn(process.execPath, [writer, places.folder, places.key], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const gone = new Promise((resolve) => child.once("exit", resolve));
+    // The first lives end while seals are made, the others between any two writes.
+    let lines = 0;
+    child.stdout.on("data", (data: Buffer) => {
+      lines += data.length;
+      if (lines >= 1 + life * 40) child.kill("SIGKILL");
+    });
+    await gone;
+    const store = await BaselineStore.open(places);
+    expect(store.summary.untold).toEqual([]);
+    expect(await store.check(async () => {})).toEqual({ wrong: [], missing: 0, missingSum: 0n });
+    await store.close();
+  }
+}, 60_000);

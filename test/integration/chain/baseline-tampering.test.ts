@@ -1,0 +1,58 @@
+/** Somebody who owns a host changes a file and what the agent remembers of it while the agent is stopped: the hub hears of it. */
+import { cp, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { ClassicLevel } from "classic-level";
+import { expect, test } from "vitest";
+import type { TriggerInstance } from "../../../shared/model/trigger.ts";
+import { bytePath } from "../../../shared/watch/paths.ts";
+import { agentReady, createAgent, createHub } from "../../support/fleet.ts";
+import { userOf } from "../../support/fleet-user.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
+import { waitUntil } from "../../support/wait-until.ts";
+
+test("an edited record, and a data folder that was put back as a whole, are told", async () => {
+  const hub = await createHub();
+  await hub.start();
+  const agent = await createAgent(hub, "web-1", ["role=web"]);
+  agent.start();
+  await agentReady(hub, agent.id);
+  const watched = await tempFolder("watched");
+  const file = join(watched, "passwd");
+  await writeFile(file, "root");
+  const sets = ["--set", `paths=[{path: ${watched}}]`, "--set", "who=off"];
+  await userOf(hub).says("pack", "assign", "watch", "--labels", "role=web", ...sets, "--wait");
+  const told = (name: string) => hub.all<TriggerInstance>(`/v1/trigger-instances?trigger=watch.${name}`);
+  const checks = async (number: number) =>
+    waitUntil(`check ${number} is told`, async () => (await told("baseline_anchor")).length >= number);
+  const tampered = async () =>
+    (await told("baseline_tampered")).map(({ payload }) => {
+      const { cause, path = null } = payload as { readonly cause: string; readonly path?: string };
+      return { cause, path };
+    });
+  await checks(1);
+  await agent.stop();
+  expect(await tampered()).toEqual([]);
+  const copy = join(await tempFolder("copy"), "data");
+  await cp(agent.data, copy, { recursive: true });
+
+  const level = new ClassicLevel<Buffer, Buffer>(join(agent.data, "sensors/watch.FileWatch/baseline"), {
+    keyEncoding: "buffer",
+    valueEncoding: "buffer",
+  });
+  const key = Buffer.from(`b${bytePath(file).replaceAll("/", "\0")}`, "latin1");
+  const row = await level.get(key);
+  if (row === undefined) throw new Error("the file has no record");
+  row[70] = (row[70] ?? 0) ^ 1;
+  await level.put(key, row);
+  await level.close();
+  agent.start();
+  await checks(2);
+  expect(await tampered()).toEqual([{ cause: "edited", path: file }]);
+  await agent.stop();
+
+  await rm(agent.data, { recursive: true });
+  await cp(copy, agent.data, { recursive: true });
+  agent.start();
+  await waitUntil("it is told", async () => (await tampered()).length === 2);
+  expect(await tampered()).toContainEqual({ cause: "rolled-back", path: null });
+});
