@@ -31,7 +31,8 @@ export interface JobRunner {
 const everyMs = 2_000;
 const leaseMs = 120_000;
 const atOnce = 32;
-const backoff: Backoff = { firstMs: 2_000, mostMs: 300_000 };
+/** A large result that an agent kept while it was away, or was asked for others, is not to be waited for longer. */
+const backoff: Backoff = { firstMs: 2_000, mostMs: 60_000 };
 /** Jobs that have failed for a week are given up, with a line in the log. An agent that is away is no failure. */
 const giveUpAfterMs = 7 * 86_400_000;
 
