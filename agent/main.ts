@@ -166,7 +166,7 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
 
     const values = new LocalValuesStore({ database, now });
     const datastore = createDatastore({ local: values, ask });
-    const append: typeof outbox.append = (entries, ops) => outbox.append(entries, ops);
+    const append: typeof outbox.append = (entries, ops, how) => outbox.append(entries, ops, how);
     const dispatches = new DispatchStore({
       database: points.checkpoints(database),
       append: points.dispatches(append),

@@ -16,7 +16,11 @@ import { type KeyPlan, OccurrenceKeys } from "./occurrence-keys.ts";
 export interface DispatchStoreOptions {
   readonly database: Pick<Database, "level" | "committer">;
   /** Of the outbox: entries and `extraOps` in one synced batch, all or none; rejects with LINK_OUTBOX_FULL. */
-  readonly append: (entries: readonly TriggerEntry[], extraOps: readonly StoreOp[]) => Promise<unknown>;
+  readonly append: (
+    entries: readonly TriggerEntry[],
+    extraOps: readonly StoreOp[],
+    how: { readonly inBulk: boolean },
+  ) => Promise<unknown>;
   readonly values: LocalValuesStore;
   readonly newId: () => string;
   readonly now: () => number;
@@ -30,6 +34,7 @@ interface Prepared {
   readonly key: string | null;
   readonly entry: TriggerEntry;
   readonly changes: readonly ValueChange[];
+  readonly inBulk: boolean;
 }
 
 function keyRow(sensor: string, digest: string): string {
@@ -63,6 +68,17 @@ export class DispatchStore {
   }
 }
 
+/** In their order, so that the last of two values is the one that stays. */
+function runs(ready: readonly Prepared[]): readonly (readonly Prepared[])[] {
+  const found: Prepared[][] = [];
+  for (const prepared of ready) {
+    const run = found.at(-1);
+    if (run !== undefined && run[0]?.inBulk === prepared.inBulk) run.push(prepared);
+    else found.push([prepared]);
+  }
+  return found;
+}
+
 class StoredLife implements DispatchLife {
   readonly #options: DispatchStoreOptions;
   readonly #sensor: string;
@@ -89,13 +105,7 @@ class StoredLife implements DispatchLife {
       if (isPetrelError(prepared)) refused.push({ id: dispatch.id, error: prepared });
       else if (!this.#stored.has(prepared)) ready.push(prepared);
     }
-    const error = await this.#write(ready);
-    if (error === null) return refused;
-    // One of them is at fault: each goes alone, so that only that one is refused.
-    for (const prepared of ready) {
-      const own = await this.#write([prepared]);
-      if (own !== null) refused.push({ id: prepared.id, error: own });
-    }
+    for (const run of runs(ready)) refused.push(...(await this.#writeAll(run)));
     return refused.toSorted((a, b) => a.id - b.id);
   }
 
@@ -103,6 +113,18 @@ class StoredLife implements DispatchLife {
     const plan = this.#keys.planCheckpoint({ upTo, earlier }, acceptedUpTo);
     await this.#commit(this.#keyOps(plan));
     plan.commit();
+  }
+
+  /** All of them in bulk, or none. */
+  async #writeAll(ready: readonly Prepared[]): Promise<readonly Refusal[]> {
+    if ((await this.#write(ready)) === null) return [];
+    // One of them is at fault: each goes alone, so that only that one is refused.
+    const refused: Refusal[] = [];
+    for (const prepared of ready) {
+      const error = await this.#write([prepared]);
+      if (error !== null) refused.push({ id: prepared.id, error });
+    }
+    return refused;
   }
 
   /** `null` once on disk; an error for which trying again would be in vain. Rejects when it would not. */
@@ -114,7 +136,8 @@ class StoredLife implements DispatchLife {
     const entries = plan.fresh.map(({ entry }) => entry);
     const ops = [...values.ops, ...this.#keyOps(plan)];
     try {
-      if (entries.length > 0) await this.#options.append(entries, ops);
+      const inBulk = ready.some((prepared) => prepared.inBulk);
+      if (entries.length > 0) await this.#options.append(entries, ops, { inBulk });
       else await this.#commit(ops);
     } catch (error) {
       if (isPetrelError(error) && inVain.has(error.code)) return error;
@@ -180,7 +203,7 @@ class StoredLife implements DispatchLife {
     }
     const changes = Object.entries(dispatch.set ?? {}).map(([name, value]) => ({ name, value }));
     const key = typeof dispatch.key === "string" ? digestOf(dispatch.key) : null;
-    return { id: dispatch.id, key, entry, changes };
+    return { id: dispatch.id, key, entry, changes, inBulk: dispatch.bulk === true };
   }
 
   /** After a failed write: a key that is on disk says that its whole batch is. */

@@ -102,6 +102,8 @@ export interface DispatchMessage {
   readonly key?: string | null;
   /** Values of the sensor's local datastore, written together with the trigger; `null` deletes. */
   readonly set?: { readonly [name: string]: string | null };
+  /** One of very many: may be passed by everything else on its way to the hub. */
+  readonly bulk?: boolean;
 }
 
 /** The keys of dispatches up to `upTo` will not be repeated; with `earlier`, nor those of earlier lives. */

@@ -90,6 +90,7 @@ const fromSensor: Record<SensorMessage["op"], object> = {
       propertyNames: name,
       additionalProperties: orNull(value),
     },
+    bulk: flag,
   }),
   checkpoint: message(["upTo"], { upTo: count, earlier: flag }),
   get_value: message(["request", "name"], { ...request, name, decrypt: flag }),

@@ -71,7 +71,7 @@ export class ProtocolSensorService implements SensorService {
     payload: Json,
     options: Parameters<SensorService["dispatch"]>[2] = {},
   ): Promise<number> {
-    const { traceTag, key, set } = options;
+    const { traceTag, key, set, bulk } = options;
     const texts =
       set &&
       Object.fromEntries(
@@ -86,6 +86,7 @@ export class ProtocolSensorService implements SensorService {
       ...(traceTag !== undefined && { trace_tag: traceTag }),
       ...(key !== undefined && { key }),
       ...(texts !== undefined && { set: texts }),
+      ...(bulk === true && { bulk }),
     };
     let line = "";
     const accepted = new Promise<number>((resolve, reject) => {

@@ -8,6 +8,8 @@ export interface DispatchOptions {
   readonly key?: string;
   /** Values of the sensor's own datastore, written together with the trigger; `null` deletes. */
   readonly set?: { readonly [name: string]: string | number | boolean | null };
+  /** One of very many: keeps its order among those, and is passed by everything else on its way to the hub. */
+  readonly bulk?: boolean;
 }
 
 /** `local` (default true): the sensor's own keys on this host. False: the hub's datastore. */

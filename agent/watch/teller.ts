@@ -68,7 +68,8 @@ export class Teller {
     let rest = payload;
     for (const name of [...droppable, null]) {
       try {
-        await dispatch(trigger, rest, { set });
+        // What has priority is not marked as part of a burst.
+        await dispatch(trigger, rest, { set, bulk: "burst" in payload });
         return;
       } catch (error) {
         const isTooLarge = error instanceof Error && "code" in error && error.code === "LINK_ENTRY_TOO_LARGE";

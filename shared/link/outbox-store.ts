@@ -53,7 +53,7 @@ const rowOverhead = 64;
 /**
  * Each opening begins a new epoch, so that a store that was rolled back never numbers two entries alike; so does the
  * committer's `resume`, since nobody knows how much of a failed batch is on disk. And so does a backlog: at the next
- * hello, and whenever one has built up behind none that is older.
+ * hello, and whenever one has built up behind none that is older; and what is appended in bulk.
  */
 export class OutboxStore implements Outbox<UpEntry> {
   readonly #options: OutboxStoreOptions;
@@ -64,6 +64,8 @@ export class OutboxStore implements Outbox<UpEntry> {
   /** Oldest first; the last is the current one. */
   #epochs: readonly EpochState[] = [];
   #tail = new OutboxTail();
+  /** Id of the epoch of this life for what comes in bulk. */
+  #bulk: string | null = null;
   /** Rows, and records of epochs that hold nothing any more, to delete with the next append. */
   #ripe: readonly RipeRow[] = [];
   #emptied: number[] = [];
@@ -125,16 +127,18 @@ export class OutboxStore implements Outbox<UpEntry> {
   /**
    * Numbers the entries and resolves once they and `extraOps` are on disk, in one batch with sync. Touches nothing
    * and throws LINK_ENTRY_TOO_LARGE, WIRE_PACKET (nested too deep) or LINK_OUTBOX_FULL. STORE_WRITE: not promised.
+   * What goes `inBulk` drains like a backlog: in its own order, and passed by everything else.
    */
   async append(
     entries: readonly AppendEntry[],
     extraOps: readonly StoreOp[] = [],
+    { inBulk = false }: { readonly inBulk?: boolean } = {},
   ): Promise<readonly NumberedEntry<UpEntry>[]> {
     const { committer, prefix } = this.#options;
     if (committer.failure !== null) throw committer.failure;
     const oldest = this.#epochs.find(({ receipted, given }) => receipted < given);
     if (oldest === this.#current()) this.passBacklog();
-    const epoch = this.#current();
+    const epoch = inBulk ? this.#bulkEpoch() : this.#current();
     const numbered = entries.map((entry, i) => numberedEntry(entry, epoch.given + 1 + i));
     const bytes = numbered.reduce((sum, { size }) => sum + size, 0);
     refuseWhenFull(this.figures(), this.#limits, entries, bytes);
@@ -241,6 +245,7 @@ export class OutboxStore implements Outbox<UpEntry> {
   async #load(): Promise<void> {
     const { epochs, emptied, nextOrdinal } = await loadEpochs(this.#options.db, this.#keys);
     this.#epochs = [...epochs, emptyEpoch(this.#options.newId(), nextOrdinal)];
+    this.#bulk = null;
     this.#emptied = emptied;
     this.#ripe = [];
     this.#tail = new OutboxTail();
@@ -254,6 +259,18 @@ export class OutboxStore implements Outbox<UpEntry> {
     const current = this.#epochs.at(-1);
     if (current === undefined) throw new TypeError("the outbox was not opened");
     return current;
+  }
+
+  /** Older than the current epoch, which therefore passes it; one for all that comes in bulk, while it holds anything. */
+  #bulkEpoch(): EpochState {
+    const open = this.#epochs.find(({ id }) => id === this.#bulk);
+    if (open !== undefined) return open;
+    const { ordinal } = this.#current();
+    const bulk = emptyEpoch(this.#options.newId(), ordinal + 1);
+    this.#epochs = [...this.#epochs, bulk, emptyEpoch(this.#options.newId(), ordinal + 2)];
+    this.#tail = new OutboxTail();
+    this.#bulk = bulk.id;
+    return bulk;
   }
 
   /** Adds what needs no sync of its own to a batch that has one: epoch records, and rows that may go. */

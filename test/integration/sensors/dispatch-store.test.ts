@@ -26,11 +26,11 @@ async function agent(folder: string) {
   const values = new LocalValuesStore({ database: store.database, now });
   const dispatches = new DispatchStore({
     database: store.database,
-    append: async (entries, ops) => {
+    append: async (entries, ops, how) => {
       const failing = fault;
       fault = null;
       if (failing === "before") throw lost();
-      await store.outbox.append(entries, ops);
+      await store.outbox.append(entries, ops, how);
       if (failing === "after") throw lost();
     },
     values,
@@ -43,6 +43,8 @@ async function agent(folder: string) {
     life: await dispatches.openLife(sensor),
     value: async (name: string) => (await values.of(sensor)).get(name),
     entries: () => store.outbox.figures().entries,
+    /** How many entries each epoch holds. */
+    epochs: () => store.outbox.epochs().flatMap(({ last }) => (last > 0 ? [last] : [])),
     failNext: (how: "before" | "after") => {
       fault = how;
     },
@@ -90,4 +92,21 @@ test("a batch whose write failed, though it is on disk, is not stored a second t
   await expect(life.store(batch)).rejects.toMatchObject({ code: "STORE_WRITE" });
   expect(await life.store([...batch, dispatch(3, "c", "3")])).toEqual([]);
   expect(entries()).toBe(3);
+});
+
+test("what comes in bulk goes its own way, and the newest value stays", async () => {
+  const { life, epochs, value } = await agent(await tempFolder("dispatches"));
+  const storm = { bulk: true };
+  const all = [
+    { ...dispatch(1, "a", "1"), ...storm },
+    { ...dispatch(2, "b", "2"), ...storm },
+    dispatch(3, "c", "3"),
+    { ...dispatch(4, "d", "4"), ...storm },
+    dispatch(5, "e", "5"),
+  ];
+  expect(await life.store(all)).toEqual([]);
+  expect(epochs()).toEqual([3, 2]);
+  expect(await value("cursor")).toBe("5");
+  expect(await life.store(all)).toEqual([]);
+  expect(epochs()).toEqual([3, 2]);
 });

@@ -427,3 +427,46 @@ describe("a backlog", () => {
     expect(await outbox.read(old, 11, 100, 100_000)).toHaveLength(10);
   });
 });
+
+describe("what comes in bulk", () => {
+  const bulk = { inBulk: true };
+
+  test("has an epoch older than the current one, in its own order, while other entries come in between", async () => {
+    const { outbox } = await openOutbox(await tempFolder());
+    const [before, storm, between, more, after] = [1, 3, 1, 2, 1].map((count) => triggers(count));
+    await outbox.append(before ?? []);
+    await outbox.append(storm ?? [], [], bulk);
+    await outbox.append(between ?? []);
+    await outbox.append(more ?? [], [], bulk);
+    await outbox.append(after ?? []);
+    const read = await Promise.all(outbox.epochs().map(({ id }) => outbox.read(id, 1, 100, 1e9)));
+    expect(read.map(plain)).toEqual([
+      numbered(before ?? []),
+      numbered([...(storm ?? []), ...(more ?? [])]),
+      numbered([...(between ?? []), ...(after ?? [])]),
+    ]);
+  });
+
+  test("begins anew once it was receipted and deleted, and after a restart", async () => {
+    const folder = await tempFolder();
+    const opened = await openOutbox(folder, { keepMs: 0, keepBytes: 0 });
+    const { outbox } = opened;
+    await outbox.append(triggers(2), [], bulk);
+    const [first] = outbox.epochs().filter(({ last }) => last === 2);
+    await outbox.receipted(first?.id ?? "", 2);
+    clock.at += 7_200_000;
+    await waitUntil("its rows to be gone", async () => {
+      await outbox.append(triggers(1));
+      return !outbox.epochs().some(({ id }) => id === first?.id);
+    });
+    const again = triggers(1);
+    await outbox.append(again, [], bulk);
+    const { outbox: next } = await reopen(opened, folder);
+    await next.append(triggers(1), [], bulk);
+    const holding = next.epochs().filter(({ last }) => last > 0);
+    // The fresh one from before the restart, what came in bulk before it, and what did after it.
+    expect(holding).toHaveLength(3);
+    expect(plain(await next.read(holding[1]?.id ?? "", 1, 10, 1e9))).toEqual(numbered(again));
+    expect(current(next).last).toBe(0);
+  });
+});
