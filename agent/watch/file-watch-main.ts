@@ -21,7 +21,7 @@ import { anchorName, BaselineGuard } from "./integrity/guard.ts";
 import { readAnchor } from "./integrity/summary.ts";
 import { loadLibc } from "./kernel/libc-fs.ts";
 import { SystemObserver } from "./kernel/observe-fs.ts";
-import { everyWay } from "./kernel/real-path-fs.ts";
+import { aliasesOf, everyWay } from "./kernel/real-path-fs.ts";
 import { xattrReader } from "./kernel/xattrs-fs.ts";
 import { lookStat } from "./look-fs.ts";
 import { notePrefix, unapplied } from "./notes.ts";
@@ -55,10 +55,11 @@ export class FileWatch implements Sensor {
   async setup(): Promise<void> {
     const { folder, own, key } = placesOf(process.env);
     const settings = readSettings(this.#config);
-    const { roots } = new Selection(settings.paths);
+    const all = new Selection(settings.paths);
+    const aliases = aliasesOf(all.observed, (root) => all.isFollowed(root));
     const selection = new Selection(
       settings.paths,
-      own.map(bytePath).flatMap((path) => everyWay(path, roots)),
+      own.map(bytePath).flatMap((path) => everyWay(path, aliases)),
     );
     if (selection.roots.length === 0) {
       this.#log.warn(
@@ -119,7 +120,11 @@ export class FileWatch implements Sensor {
       log: this.#log,
     });
     const observer = new SystemObserver({
-      tree: { roots: selection.roots, mayEnter: (at) => selection.mayEnter(at) },
+      tree: {
+        roots: selection.observed,
+        isFollowed: (root) => selection.isFollowed(root),
+        mayEnter: (at) => selection.mayEnter(at),
+      },
       backend: settings.backend,
       timers,
       monotonic: () => clock.monotonic(),

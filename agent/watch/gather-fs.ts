@@ -3,7 +3,7 @@
 import { type BytePath, isWithin } from "../../shared/watch/paths.ts";
 import type { BaselineRow, BaselineStore } from "./baseline-store.ts";
 import { isSameInode } from "./look.ts";
-import { lookStat } from "./look-fs.ts";
+import { lookAlong } from "./look-fs.ts";
 import { mergeJoin } from "./merge-join.ts";
 import { decodeRecord, encodeStat, isSameLook, isSameStat, statBytes } from "./record.ts";
 import type { Difference } from "./renames.ts";
@@ -56,7 +56,7 @@ export function gatherOne(
 ): Difference | "same" | "deep" | "nothing" | "unreadable" {
   const { baseline, selection, unreadable } = parts;
   const before = baseline.get(path);
-  const outcome = lookStat(path);
+  const outcome = lookAlong(path, selection.isFollowed(path));
   if ("error" in outcome) {
     unreadable.note(path, outcome.error);
     return "unreadable";
@@ -86,6 +86,7 @@ export async function gatherDeep(parts: GatherParts, options: JoinOptions): Prom
   const blind: BytePath[] = [];
   const right = baseline.within(path);
   const left = new Walk(path, {
+    isFollowed: (at) => selection.isFollowed(at),
     mayEnter: (folder) => selection.mayEnter(folder) && (scope?.mayEnter(folder) ?? true),
     unreadable: (at, code) => {
       blind.push(at);

@@ -10,7 +10,7 @@ import type { ContentReader } from "./content-fs.ts";
 import type { Dirty } from "./dirty-set.ts";
 import type { Gathered } from "./gather-fs.ts";
 import type { Stat } from "./look.ts";
-import { lookStat } from "./look-fs.ts";
+import { lookAlong } from "./look-fs.ts";
 import { type BaselineChange, type BaselineRecord, type FreshLook, isSameLook } from "./record.ts";
 import { type Difference, findMoves, type Move } from "./renames.ts";
 import type { Selection } from "./selection.ts";
@@ -81,7 +81,7 @@ export class Inspector {
 
   #recheck({ path }: Difference, full: boolean): readonly Difference[] {
     const before = this.#options.baseline.get(path);
-    const outcome = lookStat(path);
+    const outcome = lookAlong(path, this.#options.selection.isFollowed(path));
     if ("error" in outcome || (before === null && outcome.found === null)) return [];
     const after = outcome.found;
     if (!full && before !== null && after !== null && isSameLook(before, after)) return [];

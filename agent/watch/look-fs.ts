@@ -56,6 +56,17 @@ export function lookStat(
   }
 }
 
+/**
+ * Of a link that is followed the folder that it leads to; of one that leads to none the link itself, and so of everything
+ * else.
+ */
+export function lookAlong(path: BytePath, isFollowed: boolean): StatOutcome {
+  const own = lookStat(path);
+  if (!isFollowed || "error" in own || own.found?.kind !== "symlink") return own;
+  const there = lookStat(path, { follow: true });
+  return "found" in there && there.found?.kind === "directory" ? there : own;
+}
+
 export function statOf(stats: BigIntStats): Stat {
   return {
     kind: kindOf(stats),

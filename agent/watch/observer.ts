@@ -72,6 +72,8 @@ export interface Observer {
 /** What an observer has to know about the selection. */
 export interface ObservedTree {
   readonly roots: readonly BytePath[];
+  /** Whether a link at a root leads to what is observed. */
+  isFollowed(root: BytePath): boolean;
   /** Whether a folder's content may count. */
   mayEnter(folder: BytePath): boolean;
 }

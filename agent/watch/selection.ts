@@ -18,6 +18,17 @@ export class Selection {
       .sort();
   }
 
+  /** Whether what a link at this path leads to is watched in its place: of paths that are configured to be followed. */
+  isFollowed(path: BytePath): boolean {
+    return this.#byPath.get(path)?.symlinks === "follow";
+  }
+
+  /** What has to be observed: the roots, and followed paths below them, which may lead out of them. */
+  get observed(): readonly BytePath[] {
+    const followed = [...this.#byPath.keys()].filter((path) => this.isFollowed(path));
+    return [...new Set([...this.roots, ...followed])].sort();
+  }
+
   /** The entry that a path belongs to, the nearest above it; `null` when it does not count. */
   entryOf(path: BytePath): WatchedPath | null {
     if (this.#isOwn(path)) return null;

@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import { type BytePath, joinPath, pathBuffer, walkKey } from "../../shared/watch/paths.ts";
 import type { Stat } from "./look.ts";
-import { lookStat } from "./look-fs.ts";
+import { lookAlong } from "./look-fs.ts";
 import type { Batches } from "./merge-join.ts";
 
 export interface Walked {
@@ -13,6 +13,8 @@ export interface Walked {
 }
 
 export interface WalkOptions {
+  /** Whether a link is taken for the folder it leads to. */
+  readonly isFollowed: (path: BytePath) => boolean;
   /** Whether a folder's content is listed. */
   readonly mayEnter: (folder: BytePath) => boolean;
   /** Told of every path that cannot be listed or looked at: nothing may be concluded about it and what is below. */
@@ -30,7 +32,7 @@ interface Level {
   at: number;
 }
 
-/** Memory: the names of the folders from the root to where it is. Does not follow symbolic links. */
+/** Memory: the names of the folders from the root to where it is. Follows no symbolic links but those it is told to. */
 export class Walk implements Batches<Walked> {
   readonly #options: WalkOptions;
   readonly #levels: Level[] = [];
@@ -62,8 +64,8 @@ export class Walk implements Batches<Walked> {
   }
 
   #visit(path: BytePath, batch: Walked[]): void {
-    const { mayEnter, unreadable } = this.#options;
-    const outcome = lookStat(path);
+    const { isFollowed, mayEnter, unreadable } = this.#options;
+    const outcome = lookAlong(path, isFollowed(path));
     if ("error" in outcome) {
       unreadable(path, outcome.error);
       return;

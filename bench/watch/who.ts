@@ -67,7 +67,7 @@ async function run(label: string, parallel: number, who: "auto" | "audit"): Prom
   if (who === "audit") await audited.start();
   const seen = new Map<string, Seen>();
   const observer = new SystemObserver({
-    tree: { roots: [bytePath(root)], mayEnter: () => true },
+    tree: { roots: [bytePath(root)], isFollowed: () => false, mayEnter: () => true },
     backend: "fanotify",
     timers: systemTimers,
     monotonic,

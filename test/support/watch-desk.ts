@@ -136,7 +136,11 @@ export async function openWatchDesk(
       ? null
       : new SystemObserver({
           ...observe,
-          tree: { roots: selection.roots, mayEnter: (at) => selection.mayEnter(at) },
+          tree: {
+            roots: selection.observed,
+            isFollowed: (root) => selection.isFollowed(root),
+            mayEnter: (at) => selection.mayEnter(at),
+          },
           timers: systemTimers,
           monotonic: () => systemClock.monotonic(),
           covered: () => {},

@@ -26,6 +26,11 @@ export class AliasedTree implements ObservedTree {
     this.#isPlain = aliases.every(({ root, real }) => root === real);
   }
 
+  /** Links have been followed already. */
+  isFollowed(): boolean {
+    return false;
+  }
+
   mayEnter(folder: BytePath): boolean {
     return this.#isPlain
       ? this.#tree.mayEnter(folder)

@@ -9,7 +9,7 @@ import { Fanotify } from "./fanotify-fs.ts";
 import { Inotify } from "./inotify-fs.ts";
 import { type Libc, loadLibc, SystemCallError } from "./libc-fs.ts";
 import { concernedMounts, type Mount, mountOf, parseMounts } from "./mounts.ts";
-import { realPath } from "./real-path-fs.ts";
+import { aliasesOf } from "./real-path-fs.ts";
 
 export interface ObserveOptions {
   readonly tree: ObservedTree;
@@ -153,7 +153,7 @@ export class SystemObserver implements Observer {
   /** Roots that are elsewhere than before, if any: then nothing is armed any more. */
   async #followLinks(): Promise<readonly Alias[]> {
     const { tree } = this.#options;
-    const aliases = tree.roots.map((root) => ({ root, real: realPath(root) }));
+    const aliases = aliasesOf(tree.roots, (root) => tree.isFollowed(root));
     if (isSameWay(aliases, this.#aliases)) return [];
     const before = this.#aliases;
     this.#aliases = aliases;

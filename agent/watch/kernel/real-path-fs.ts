@@ -8,18 +8,30 @@ import {
   parentOf,
   pathBuffer,
 } from "../../../shared/watch/paths.ts";
+import type { Alias } from "./aliases.ts";
+
+/** Where a path leads in the end, if it is a link itself, too. Never throws. */
+export function endOf(path: BytePath): BytePath {
+  return parentOf(realPath(joinPath(path, "-")));
+}
+
+/** Where each of them really is. */
+export function aliasesOf(
+  roots: readonly BytePath[],
+  isFollowed: (root: BytePath) => boolean,
+): readonly Alias[] {
+  return roots.map((root) => ({ root, real: isFollowed(root) ? endOf(root) : realPath(root) }));
+}
 
 /**
  * Every way to a folder below watched paths: as it was given, where it really is, and through the links on the way to a
  * watched path.
  */
-export function everyWay(folder: BytePath, roots: readonly BytePath[]): readonly BytePath[] {
-  const below = realPath(joinPath(folder, "-"));
-  const real = parentOf(below);
-  const ways = roots.flatMap((root) => {
-    const at = realPath(root);
-    return isWithin(real, at) ? [root + real.slice(at === "/" ? 0 : at.length)] : [];
-  });
+export function everyWay(folder: BytePath, aliases: readonly Alias[]): readonly BytePath[] {
+  const real = endOf(folder);
+  const ways = aliases.flatMap(({ root, real: at }) =>
+    isWithin(real, at) ? [root + real.slice(at === "/" ? 0 : at.length)] : [],
+  );
   return [...new Set([folder, real, ...ways])];
 }
 

@@ -129,7 +129,7 @@ describe("4: whatever makes it blind is told, and everything is looked at again"
     const hints: Hint[] = [];
     const observer = new Inotify({
       libc: { ...libc, ...over(libc) },
-      tree: { roots: [root], mayEnter: () => true },
+      tree: { roots: [root], isFollowed: () => false, mayEnter: () => true },
       listener: {
         hints: (batch) => void hints.push(...batch),
         blind: (cause, path) => void blind.push(`${cause} ${path}`),
@@ -292,14 +292,16 @@ describe("9: what the agent itself writes is not watched", () => {
     { way: "by its path", roots: "real", agents: "real" },
     { way: "where the watched path leads through a link", roots: "link", agents: "real" },
     { way: "where its own path leads through a link", roots: "real", agents: "link" },
-  ])("$way", async ({ roots, agents }) => {
+    { way: "where a link is followed", roots: "real", agents: "real", followed: "followed" },
+  ])("$way", async ({ roots, agents, followed }) => {
     const place = await tempFolder("all");
     mkdirSync(join(place, "real/all/agent"), { recursive: true });
     symlinkSync("real", join(place, "link"));
-    const root = join(place, roots, "all");
+    if (followed !== undefined) symlinkSync("real/all", join(place, followed));
+    const root = followed === undefined ? join(place, roots, "all") : join(place, followed);
     const agentFolder = join(place, agents, "all/agent");
     const agent = agentSide();
-    const watch = fileWatch(agentFolder, { paths: [{ path: root }] }, agent);
+    const watch = fileWatch(agentFolder, { paths: [{ path: root, symlinks: "follow" }] }, agent);
     await watch.sensor.setup();
     await writeFile(join(root, "seen"), "");
     await waitUntil("it is told", () => agent.told.length > 0);

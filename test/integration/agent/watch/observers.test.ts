@@ -200,6 +200,46 @@ describe.each(backends)("%s", (backend) => {
     await told(`created ${join(place, "v2/app/d")}`);
   });
 
+  test("watches what followed links lead to, and what they lead to next", async () => {
+    const place = await tempFolder("followed");
+    execFileSync(
+      "bash",
+      ["-c", "mkdir -p v1 v2 in; ln -s v1 current; ln -s ../v2 in/link; echo 1 > v1/a; echo 1 > v2/a"],
+      {
+        cwd: place,
+      },
+    );
+    const [root, below] = [join(place, "current"), join(place, "in/link")];
+    const paths = [
+      { path: root, symlinks: "follow" },
+      { path: join(place, "in") },
+      { path: below, symlinks: "follow" },
+    ];
+    const watch = await openWatchDesk(await tempFolder("followed-state"), { paths }, agentSide(), {
+      observe: { backend, lookEveryMs: 100 },
+    });
+    const seen: JsonObject[] = [];
+    const told = (...what: readonly string[]) =>
+      waitUntil(what.join(", "), async () => {
+        seen.push(...(await watch.told()));
+        const lines = seen.map(({ status, path }) => `${String(status)} ${String(path)}`);
+        if (!what.every((line) => lines.includes(line))) throw new Error(lines.join("; "));
+        return true;
+      });
+    writeFileSync(join(place, "v1/b"), "");
+    writeFileSync(join(place, "v2/b"), "");
+    await told(`created ${root}/b`, `created ${below}/b`);
+    seen.length = 0;
+    execFileSync("bash", ["-c", "ln -s v2 next && mv -T next current && rm v2/a"], { cwd: place });
+    await told(`deleted ${root}/a`, `deleted ${below}/a`);
+    writeFileSync(join(place, "v2/c"), "");
+    await told(`created ${root}/c`, `created ${below}/c`);
+    writeFileSync(join(place, "v1/unseen"), "");
+    writeFileSync(join(place, "v2/last"), "");
+    await told(`created ${root}/last`, `created ${below}/last`);
+    expect(seen.filter(({ path }) => String(path).endsWith("unseen"))).toEqual([]);
+  });
+
   test("leaves nothing behind that keeps a process alive", async () => {
     const { watch, sh } = await watched(backend);
     await sh("echo 1 > a");

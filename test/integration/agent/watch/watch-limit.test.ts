@@ -25,7 +25,7 @@ test("folders without a watch are named, each with all that is below it", async 
   const blind: string[] = [];
   const observer = new Inotify({
     libc: limited,
-    tree: { roots: [root], mayEnter: () => true },
+    tree: { roots: [root], isFollowed: () => false, mayEnter: () => true },
     listener: { hints: () => {}, blind: (cause, path) => blind.push(`${cause} ${path}`) },
     timers: systemTimers,
   });
