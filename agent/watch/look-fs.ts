@@ -39,6 +39,8 @@ export type StatOutcome =
 
 /** Bytes that are read and hashed within one turn of the loop: kernel events are read between the turns. */
 const sliceBytes = 256 * 1024;
+/** Bytes after which a large file is asked whether it has changed: one that is written all the time is not read in vain. */
+const checkBytes = 8 * 1024 * 1024;
 const openFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
 /** open(2): reading leaves no trace, but only owner and root may ask for that. */
 const noAtime = 0o1000000;
@@ -177,11 +179,15 @@ async function digestInTurns(path: BytePath, stat: Stat, isStopped: () => boolea
       if (!isSameFile(await file.stat({ bigint: true }), stat)) return "changed";
       const sha = createHash("sha256");
       const bytes = Buffer.allocUnsafe(sliceBytes);
-      for (;;) {
+      for (let read = 0, checkAt = checkBytes; ; ) {
         const { bytesRead } = await file.read(bytes, 0, bytes.length);
         if (bytesRead === 0) break;
         if (isStopped()) return "changed";
         sha.update(bytes.subarray(0, bytesRead));
+        read += bytesRead;
+        if (read < checkAt) continue;
+        checkAt = read + checkBytes;
+        if (!isSameFile(await file.stat({ bigint: true }), stat)) return "changed";
       }
       return isSameFile(await file.stat({ bigint: true }), stat) ? sha.digest("hex") : "changed";
     } finally {

@@ -1,9 +1,18 @@
 /** Paths that one look is not enough for. */
 import { execFileSync } from "node:child_process";
-import { closeSync, lstatSync, openSync, truncateSync, writeFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { digestOf, lookStat } from "../../../../agent/watch/look-fs.ts";
 import { systemClock } from "../../../../shared/system-process.ts";
 import { bytePath } from "../../../../shared/watch/paths.ts";
 import { atEnd } from "../../../support/at-end.ts";
@@ -171,6 +180,25 @@ describe("a large file", () => {
     expect(order.at(-1)).toMatchObject({ detected_by: "sweep" });
     expect(found).toBeGreaterThan(0);
   });
+
+  test("that is written meanwhile is not read to its end in vain", async () => {
+    const file = join(await tempFolder("busy"), "large");
+    sparse(file, 1024 ** 3);
+    const outcome = lookStat(file);
+    if (!("found" in outcome) || outcome.found === null) throw new Error("no file");
+    const before = bytesRead();
+    const reading = digestOf(bytePath(file), outcome.found);
+    const descriptor = openSync(file, "r+");
+    writeSync(descriptor, "x");
+    closeSync(descriptor);
+    expect(await reading).toBe("changed");
+    expect(bytesRead() - before).toBeLessThan(512 * 1024 ** 2);
+  });
+
+  /** By this process, so far. */
+  function bytesRead(): number {
+    return Number(/^rchar: (\d+)$/m.exec(readFileSync("/proc/self/io", "utf8"))?.[1]);
+  }
 
   test("keeps nobody waiting who ends", async () => {
     const { at, watch, agent, open } = await desk({}, {});
