@@ -14,6 +14,8 @@ import { silentWitness, type Witness } from "./actor.ts";
 import { Answers } from "./answers.ts";
 import { BaselineStore } from "./baseline-store.ts";
 import type { AccountNames } from "./change.ts";
+import { Contents } from "./diff/contents-fs.ts";
+import { Versions } from "./diff/versions-fs.ts";
 import { noFacts } from "./dirty-set.ts";
 import { Engine } from "./engine-fs.ts";
 import { firstLook, selectionName, selectionPart } from "./first-look.ts";
@@ -35,6 +37,8 @@ import { SystemWitness } from "./who/witness-fs.ts";
 const aliveEveryMs = 30_000;
 const aliveName = "alive_at";
 const notesOfPage = 100;
+/** Of contents that are kept for differences. */
+const versionLimits = { bytes: 64 * 1024 * 1024, count: 20_000 };
 /** Lines in the log about how paths are watched. */
 const mostSaid = 100;
 
@@ -86,7 +90,13 @@ export class FileWatch implements Sensor {
     });
     const names = localAccounts(() => clock.monotonic());
     const witness = await this.#witness(settings.who, selection.roots, names);
+    const contents = new Contents({
+      versions: await Versions.open(join(folder, "versions"), versionLimits),
+      selection,
+      warn: (message) => this.#log.warn(message),
+    });
     const engine = new Engine({
+      contents,
       selection,
       settings,
       baseline,
@@ -170,6 +180,13 @@ export class FileWatch implements Sensor {
     });
     this.#ends.push(() => guard.stop());
     guard.start();
+    const collected = contents.collectAll(baseline, settings.paths).catch((error: unknown) => {
+      this.#log.warn(`contents could not be collected: ${String(error)}`);
+    });
+    this.#ends.push(() => {
+      contents.stop();
+      return collected;
+    });
     const { unreadable } = engine;
     const coverage = () => observer.coverage();
     const parts = { selection, baseline, sweeps, unreadable, coverage, lookStat, names, clock };

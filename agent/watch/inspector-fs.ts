@@ -7,6 +7,7 @@ import type { BaselineStore } from "./baseline-store.ts";
 import { type AccountNames, type Change, changeOf, moveOf, payloadOf } from "./change.ts";
 import type { Circumstances } from "./circumstances.ts";
 import type { ContentReader } from "./content-fs.ts";
+import type { Contents } from "./diff/contents-fs.ts";
 import type { Dirty } from "./dirty-set.ts";
 import type { Gathered } from "./gather-fs.ts";
 import type { Stat } from "./look.ts";
@@ -21,6 +22,8 @@ export interface InspectorOptions {
   readonly baseline: BaselineStore;
   readonly teller: Teller;
   readonly content: ContentReader;
+  /** Of files that are watched with `diff`. */
+  readonly contents: Pick<Contents, "collect" | "fieldsOf">;
   readonly names: AccountNames;
   /** Paths without a record that were never looked at before: they enter the baseline and are not told. */
   readonly isFirstLook: (path: BytePath) => boolean;
@@ -109,9 +112,10 @@ export class Inspector {
     if (after === "put off") return nothing;
     const change = changeOf(path, before, after, entry.attributes);
     if (change === null || (before === null && this.#options.isFirstLook(path))) {
+      await this.#options.contents.collect(path, after, entry);
       return { told: null, silent: silently(difference, after) };
     }
-    return { told: this.#toldOf(change, nextVersion(before), entry, at), silent: [] };
+    return { told: await this.#toldOf(change, nextVersion(before), entry, at), silent: [] };
   }
 
   async #move(move: Move, at: Circumstances): Promise<Step> {
@@ -123,7 +127,7 @@ export class Inspector {
     if (after === "put off") return nothing;
     const change = moveOf({ from, to, before, after, replaced, along: children }, entry.attributes);
     const version = nextVersion(replaced ?? before);
-    const told = this.#toldOf(change, version, entry, at);
+    const told = await this.#toldOf(change, version, entry, at);
     return {
       told: {
         ...told,
@@ -141,16 +145,15 @@ export class Inspector {
     };
   }
 
-  #toldOf(change: Change, version: number, entry: WatchedPath, at: Circumstances): OneTold {
+  async #toldOf(change: Change, version: number, entry: WatchedPath, at: Circumstances): Promise<OneTold> {
     const { path, oldPath, after } = change;
     const known = at.actor(path);
     const actor = known.unknown !== undefined && oldPath !== null ? at.actor(oldPath) : known;
-    const payload = payloadOf(change, {
-      entry,
-      finding: at.finding(path),
-      actor,
-      names: this.#options.names,
-    });
+    const { contents, names } = this.#options;
+    const payload = {
+      ...payloadOf(change, { entry, finding: at.finding(path), actor, names }),
+      ...(await contents.fieldsOf(change, entry)),
+    };
     const record: BaselineRecord | null = after === null ? null : { ...after, version };
     const changes = [{ path, record }];
     return {

@@ -199,7 +199,8 @@ async function digestInTurns(path: BytePath, stat: Stat, isStopped: () => boolea
   }
 }
 
-function openQuietly(path: BytePath): number {
+/** For reading: leaves the time of access alone where it may, follows no link, waits for nobody. Throws as open(2). */
+export function openQuietly(path: BytePath): number {
   const at = pathBuffer(path);
   try {
     return openSync(at, openFlags | noAtime);

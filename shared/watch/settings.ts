@@ -28,7 +28,12 @@ export interface WatchedPath {
   readonly priority: boolean;
   /** What came and went between two looks is told too. */
   readonly transients: boolean;
+  /** Whether the lines that changed in a text file are told. */
   readonly diff: boolean;
+  /** Bytes; of a larger file no lines are told. */
+  readonly diffMaxBytes: number;
+  /** Whether what looks like a secret is hidden in them. */
+  readonly diffMask: boolean;
 }
 
 export interface WatchSettings {
@@ -64,6 +69,8 @@ const pathSchema = {
     priority: { type: "boolean" },
     transients: { type: "boolean" },
     diff: { type: "boolean" },
+    diff_max_bytes: { type: "integer", minimum: 0, maximum: 4_194_304 },
+    diff_mask: { type: "boolean" },
   },
 } as const;
 
@@ -98,6 +105,8 @@ interface PathConfig {
   readonly priority?: boolean;
   readonly transients?: boolean;
   readonly diff?: boolean;
+  readonly diff_max_bytes?: number;
+  readonly diff_mask?: boolean;
 }
 
 interface Config {
@@ -116,6 +125,8 @@ const validate = new Ajv({ allErrors: true, allowUnionTypes: true }).compile<Con
 
 /** Bytes of the largest file that is digested unless a path says otherwise. */
 const defaultDigestMax = 1024 * 1024 * 1024;
+
+const defaultDiffMax = 256 * 1024;
 
 /** Throws WATCH_CONFIG (naming every fault), WATCH_GLOB, WATCH_PROFILE. */
 export function readSettings(config: JsonObject): WatchSettings {
@@ -158,6 +169,8 @@ function watchedPath(entry: PathConfig): WatchedPath {
     priority: entry.priority ?? false,
     transients: entry.transients ?? false,
     diff: entry.diff ?? false,
+    diffMaxBytes: entry.diff_max_bytes ?? defaultDiffMax,
+    diffMask: entry.diff_mask ?? true,
   };
 }
 

@@ -3,6 +3,8 @@ import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { Witness } from "../../agent/watch/actor.ts";
 import { BaselineStore } from "../../agent/watch/baseline-store.ts";
+import { Contents } from "../../agent/watch/diff/contents-fs.ts";
+import { Versions } from "../../agent/watch/diff/versions-fs.ts";
 import { Engine } from "../../agent/watch/engine-fs.ts";
 import { type ObserveOptions, SystemObserver } from "../../agent/watch/kernel/observe-fs.ts";
 import type { ReadXattrs } from "../../agent/watch/look-fs.ts";
@@ -113,7 +115,13 @@ export async function openWatchDesk(
   });
   const isOld = baseline.meta("built") === true;
   let isBuilt = isOld;
+  const contents = new Contents({
+    versions: await Versions.open(join(stateFolder, "versions"), { bytes: 1_000_000, count: 100 }),
+    selection,
+    warn: () => {},
+  });
   const engine = new Engine({
+    contents,
     selection,
     settings,
     baseline,

@@ -1,28 +1,12 @@
 /** A process's command line as it may be told: bounded, and without the secrets that people put there. Pure. */
 import type { Buffer } from "node:buffer";
-import { secretNames } from "../../../shared/log.ts";
+import { maskCredentials, masked, secretName as name } from "../secrets.ts";
 
 const maxCharacters = 1_024;
-const masked = "********";
-
-const words = [
-  ...secretNames,
-  "passwd",
-  "passphrase",
-  "api-key",
-  "apikey",
-  "access_key",
-  "access-key",
-  "private_key",
-];
-// Bounded: whoever runs a program chooses its arguments, and may choose such that take long.
-const name = `[\\w.-]{0,32}(?:${[...new Set(words)].join("|")})[\\w.-]{0,32}`;
 const value = `(?:"[^"]*(?:"|$)|'[^']*(?:'|$)|[^\\s"'&]+)`;
 /** `--password x`, `--password=x`, `-password:x`; `PASSWORD=x`, `&token=x`, `"token": "x"`. */
 const option = new RegExp(`(^|\\s)(--?${name})(=|:|\\s+)(?!-)${value}`, "gi");
 const assigned = new RegExp(`(\\b${name}["']?)(=|:\\s*)${value}`, "gi");
-const authorization = /(authorization["']?[:=]\s*(?:(?:basic|bearer|token)\s+)?)[^\s"']+/gi;
-const inAddress = /(\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@]*:)[^\s/@]+@/gi;
 
 /** Arguments, at most the first 2,048 bytes of what `/proc/PID/cmdline` holds. */
 export function argumentsOf(bytes: Buffer): readonly string[] {
@@ -35,10 +19,7 @@ export function argumentsOf(bytes: Buffer): readonly string[] {
 export function shownCommandLine(args: readonly string[]): string {
   // An option's own argument is one value, blanks and all.
   const parts = args.map((arg, at) => (isSecretOption(args[at - 1]) && !arg.startsWith("-") ? masked : arg));
-  const text = parts
-    .join(" ")
-    .replace(authorization, `$1${masked}`)
-    .replace(inAddress, `$1${masked}@`)
+  const text = maskCredentials(parts.join(" "))
     .replace(option, `$1$2$3${masked}`)
     .replace(assigned, `$1$2${masked}`);
   return text.length <= maxCharacters ? text : `${text.slice(0, maxCharacters - 1)}…`;

@@ -77,10 +77,21 @@ export function diffOf(change: Change): { readonly text: string; readonly notes:
   return { text: diff.text, notes: notes.filter((note) => note !== false) };
 }
 
+/** What agents tell in `diff_missing`. */
+const missingReasons: Readonly<Record<string, string>> = {
+  binary: "it is no text",
+  "too-large": "it is larger than the path's `diff_max_bytes`",
+  "no-earlier-version": "the agent did not keep what was there before",
+  "no-digest": "the path is watched without digests",
+  unreadable: "its content could not be read",
+  changing: "it changed while it was read; a later change tells the difference",
+};
+
 /** Why a change carries no difference of contents. */
 export function whyNoDiff(change: Change): string {
   const missing = fieldOf(change, "diff_missing");
-  if (typeof missing === "string") return missing;
+  if (typeof missing === "string") return missingReasons[missing] ?? missing;
+  if (fieldOf(change, "truncated") === true) return "the change was too large to be told with it";
   const { status, kind } = change;
   if (kind !== "file") return `a ${kind ?? "thing that is no file"} has no contents to compare`;
   if (status === "attributes" || status === "renamed") return "its contents did not change";

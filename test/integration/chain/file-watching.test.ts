@@ -1,4 +1,5 @@
 /** What is asked of agents that watch, live: `petrel file verify | compare | coverage`, `petrel-agent coverage`. */
+import { execFileSync } from "node:child_process";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -34,7 +35,7 @@ const shared = sharedByFile(async () => {
     agent.start();
     await agentReady(hub, agent.id);
   }
-  const paths = `paths=[{path: ${watched}}]`;
+  const paths = `paths=[{path: ${watched}, diff: true}]`;
   const quiet = ["--set", "backend=sweep", "--set", "sweep_every=0"];
   await user.says("pack", "config", "watch", "--labels", "by=sweep", "--set", paths, ...quiet);
   await user.says("pack", "assign", "watch", "--labels", "role=web", "--set", paths, "--wait");
@@ -49,6 +50,34 @@ async function heardOf(path: string, status: string): Promise<void> {
     return changes.some((change) => change.path === path && change.status === status);
   });
 }
+
+test("the lines that an edit changed are shown, without the secrets among them", async () => {
+  const { user, at } = shared();
+  const file = at("app.conf");
+  await writeFile(file, "user=joe\npassword=one\nport=80\n");
+  await heardOf(file, "created");
+  // Saves by way of a file of its own.
+  execFileSync("sed", ["-i", "s/one/two/; s/80/443/", file]);
+  await heardOf(file, "modified");
+  const changes = await user.json<FileChangeView[]>("file", "changes", "--agent", "web-1", "--path", file);
+  const { id } = changes.find(({ status }) => status === "modified") ?? { id: "" };
+  const { code, stdout, stderr } = await user.run("file", "diff", id);
+  expect({ code, stdout, stderr }).toEqual({
+    code: 0,
+    stdout: `--- ${file}\n+++ ${file}\n@@ -1,3 +1,3 @@\n user=joe\n-password=********\n-port=80\n+password=********\n+port=443\n`,
+    stderr: "what looked like a secret is masked\n",
+  });
+  await writeFile(file, "\0");
+  await waitUntil("it is told, too", async () => {
+    const [newest] = await user.json<FileChangeView[]>("file", "changes", "--agent", "web-1", "--path", file);
+    if (newest === undefined || newest.id === id) return false;
+    const why = await user.says("file", "diff", newest.id);
+    expect(why).toBe("no difference was kept: it is no text\n");
+    return true;
+  });
+  await rm(file);
+  await heardOf(file, "deleted");
+});
 
 describe("coverage", () => {
   test("is told on the host and by the hub: what is live, what nothing finds, and why", async () => {
