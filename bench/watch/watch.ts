@@ -7,12 +7,13 @@ import { baselines } from "./baselines.ts";
 import { beside } from "./beside.ts";
 import { bursts } from "./bursts.ts";
 import { installPeers, missing } from "./peers-process.ts";
+import { priority } from "./priority.ts";
 import { starts } from "./starts.ts";
 
 export const watchUsage =
-  "[--files 100000] [--burst 20000] [--repetitions 3] [--only baseline,start,burst,beside]";
+  "[--files 100000] [--burst 20000] [--repetitions 3] [--only baseline,start,burst,beside,priority]";
 
-const parts = { baseline: baselines, start: starts, burst: bursts, beside };
+const parts = { baseline: baselines, start: starts, burst: bursts, beside, priority };
 
 /** Resolves to the exit code. */
 export async function watch(args: readonly string[]): Promise<number> {
