@@ -22,6 +22,7 @@ import { LargeDigests } from "./large-digests-fs.ts";
 import type { ReadXattrs } from "./look-fs.ts";
 import type { BlindCause, Hint, ObserverListener } from "./observer.ts";
 import { patience, stopMs } from "./patience.ts";
+import { lookerWithin } from "./reached-fs.ts";
 import type { Difference } from "./renames.ts";
 import { SecondLooks } from "./second-looks.ts";
 import type { Selection } from "./selection.ts";
@@ -381,6 +382,7 @@ export class Engine implements ObserverListener {
     return {
       baseline,
       selection,
+      look: lookerWithin(selection),
       unreadable: this.#unreadable,
     };
   }

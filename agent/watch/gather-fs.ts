@@ -3,7 +3,7 @@
 import { type BytePath, isWithin } from "../../shared/watch/paths.ts";
 import type { BaselineRow, BaselineStore } from "./baseline-store.ts";
 import { isSameInode } from "./look.ts";
-import { lookAlong } from "./look-fs.ts";
+import type { StatOutcome } from "./look-fs.ts";
 import { mergeJoin } from "./merge-join.ts";
 import { decodeRecord, encodeStat, isSameLook, isSameStat, statBytes } from "./record.ts";
 import type { Difference } from "./renames.ts";
@@ -14,6 +14,8 @@ import { Walk, type Walked, type WalkOptions } from "./walk-fs.ts";
 export interface GatherParts {
   readonly baseline: BaselineStore;
   readonly selection: Selection;
+  /** See `lookerWithin`. */
+  readonly look: (path: BytePath) => StatOutcome;
   /** Paths that cannot be listed or looked at. */
   readonly unreadable: UnreadablePaths;
 }
@@ -54,9 +56,9 @@ export function gatherOne(
   path: BytePath,
   parts: GatherParts,
 ): Difference | "same" | "deep" | "nothing" | "unreadable" {
-  const { baseline, selection, unreadable } = parts;
+  const { baseline, selection, look, unreadable } = parts;
   const before = baseline.get(path);
-  const outcome = lookAlong(path, selection.isFollowed(path));
+  const outcome = look(path);
   if ("error" in outcome) {
     unreadable.note(path, outcome.error);
     return "unreadable";

@@ -11,7 +11,7 @@ import type { Contents } from "./diff/contents-fs.ts";
 import type { Dirty } from "./dirty-set.ts";
 import type { Gathered } from "./gather-fs.ts";
 import type { Stat } from "./look.ts";
-import { lookAlong } from "./look-fs.ts";
+import { lookerWithin } from "./reached-fs.ts";
 import { type BaselineChange, type BaselineRecord, type FreshLook, isSameLook } from "./record.ts";
 import { type Difference, findMoves, type Move } from "./renames.ts";
 import type { Selection } from "./selection.ts";
@@ -63,9 +63,7 @@ export class Inspector {
       );
     }
     const { full } = circumstances;
-    const fresh = circumstances.recheck
-      ? differences.flatMap((difference) => this.#recheck(difference, full))
-      : differences;
+    const fresh = circumstances.recheck ? this.#rechecked(differences, full) : differences;
     const { moves, others } = findMoves(fresh);
     // What moved along may be another batch's to find: whatever is said of it besides is looked at once more.
     let recheck = moves.some(({ along }) => along.length > 0);
@@ -74,7 +72,7 @@ export class Inspector {
     for (let from = 0; from < others.length; from += chunk) {
       if (from > 0 && (await this.#options.between())) recheck = true;
       const found = others.slice(from, from + chunk);
-      const part = recheck ? found.flatMap((difference) => this.#recheck(difference, full)) : found;
+      const part = recheck ? this.#rechecked(found, full) : found;
       const steps: Step[] = [];
       for (const difference of part) steps.push(await this.#other(difference, circumstances));
       told += await this.#settle(steps);
@@ -82,13 +80,17 @@ export class Inspector {
     return told;
   }
 
-  #recheck({ path }: Difference, full: boolean): readonly Difference[] {
-    const before = this.#options.baseline.get(path);
-    const outcome = lookAlong(path, this.#options.selection.isFollowed(path));
-    if ("error" in outcome || (before === null && outcome.found === null)) return [];
-    const after = outcome.found;
-    if (!full && before !== null && after !== null && isSameLook(before, after)) return [];
-    return [{ path, before, after }];
+  #rechecked(differences: readonly Difference[], full: boolean): readonly Difference[] {
+    const { baseline, selection } = this.#options;
+    const look = lookerWithin(selection);
+    return differences.flatMap(({ path }) => {
+      const before = baseline.get(path);
+      const outcome = look(path);
+      if ("error" in outcome || (before === null && outcome.found === null)) return [];
+      const after = outcome.found;
+      if (!full && before !== null && after !== null && isSameLook(before, after)) return [];
+      return [{ path, before, after }];
+    });
   }
 
   async #settle(steps: readonly Step[]): Promise<number> {

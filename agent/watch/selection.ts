@@ -23,6 +23,16 @@ export class Selection {
     return this.#byPath.get(path)?.symlinks === "follow";
   }
 
+  /** Whether it is watched by its own name, however it is reached. */
+  isRoot(path: BytePath): boolean {
+    return this.roots.includes(path) || this.isFollowed(path);
+  }
+
+  /** Whether it only leads to what is watched. */
+  isAbove(path: BytePath): boolean {
+    return this.#nearest(path) === null;
+  }
+
   /** What has to be observed: the roots, and followed paths below them, which may lead out of them. */
   get observed(): readonly BytePath[] {
     const followed = [...this.#byPath.keys()].filter((path) => this.isFollowed(path));

@@ -147,6 +147,22 @@ describe("symbolic links in a circle", () => {
     expect(brief(await watch.told(), root)).toEqual(["created a", "created b", "created here"]);
   });
 
+  test("that took a folder's place lead to nothing that was in the folder, or is where they lead", async () => {
+    const { root, at, watch } = await desk({ "c/old": "1", "elsewhere/old": "1", "elsewhere/new/x": "" });
+    await rename(at("c"), at("moved"));
+    await symlink("elsewhere", at("c"));
+    // Both are there by these names, behind the link.
+    watch.hint(at("c/new"));
+    watch.hint(at("c/old"));
+    expect(brief(await watch.told(), root)).toEqual(["deleted c/old"]);
+    watch.hint(root, { deep: true });
+    expect(brief(await watch.told(), root)).toEqual([
+      expect.stringMatching(/^modified c \[kind/),
+      "created moved",
+      "created moved/old",
+    ]);
+  });
+
   test("have no digest where links are followed", async () => {
     const root = await tempFolder("circle");
     const { at, watch } = await desk({}, { paths: [{ path: root, symlinks: "follow" }] }, { root });
