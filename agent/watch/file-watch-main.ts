@@ -115,6 +115,8 @@ export class FileWatch implements Sensor {
           throw error;
         }),
     });
+    // After the engine, which may still write.
+    this.#ends.push(() => guard.stop());
     this.#ends.push(() => engine.stop());
     const guard = new BaselineGuard({
       baseline,
@@ -178,7 +180,6 @@ export class FileWatch implements Sensor {
       timers,
       log: this.#log,
     });
-    this.#ends.push(() => guard.stop());
     guard.start();
     const collected = contents.collectAll(baseline, settings.paths).catch((error: unknown) => {
       this.#log.warn(`contents could not be collected: ${String(error)}`);

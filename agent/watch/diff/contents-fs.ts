@@ -44,7 +44,13 @@ export class Contents {
     const fresh = this.#current(path, after, entry);
     const old = await this.#kept(was, before);
     if ("missing" in fresh) return { diff_missing: fresh.missing };
-    if (fresh.version !== null) await this.#keep(after, fresh.version.content);
+    const { versions } = this.#options;
+    const content = fresh.version?.content ?? null;
+    // What only came takes no other's place: a storm of new files would take all.
+    const isKept = content !== null && (status !== "created" || versions.hasRoomFor(content.length));
+    if (isKept) await this.#write(() => this.#keep(after, content));
+    const replaced = before?.extras.digest ?? null;
+    if (replaced !== null) await this.#write(() => versions.replaced(replaced));
     if ("missing" in old) return { diff_missing: old.missing };
     return { diff: diffOf(old.version, fresh.version, entry.diffMask) };
   }
@@ -56,7 +62,8 @@ export class Contents {
     const { digest } = look.extras;
     if (digest === null || versions.has(digest) || !versions.hasRoomFor(Number(look.stat.size))) return;
     const found = this.#current(path, look, entry);
-    if ("version" in found && found.version !== null) await this.#keep(look, found.version.content);
+    const content = "version" in found ? (found.version?.content ?? null) : null;
+    if (content !== null) await this.#write(() => this.#keep(look, content));
   }
 
   /** Collects what the baseline knows: at a start, for paths that are watched with `diff` only now. */
@@ -105,9 +112,12 @@ export class Contents {
 
   async #keep(look: Look | null, content: Buffer): Promise<void> {
     const digest = look?.extras.digest ?? null;
-    if (digest === null) return;
+    if (digest !== null) await this.#options.versions.keep(digest, content);
+  }
+
+  async #write(work: () => Promise<void>): Promise<void> {
     try {
-      await this.#options.versions.keep(digest, content);
+      await work();
       this.#isFailing = false;
     } catch (error) {
       if (!this.#isFailing) this.#options.warn(`contents cannot be kept: ${String(error)}`);

@@ -74,11 +74,16 @@ export class BaselineGuard {
     return turn;
   }
 
-  /** Ends soon: what was found and not told is told by the next life. */
+  /** Ends soon, with the hub told how the baseline was left; what was found and not told is told by the next life. */
   async stop(): Promise<void> {
+    const { timers, baseline } = this.#options;
     this.#isStopped = true;
     this.#cancel();
-    await patience(this.#options.timers, stopMs, this.#checking);
+    const left = async () => {
+      await this.#checking;
+      if (this.#digest !== "" && anchorOf(baseline.summary).digest !== this.#digest) await this.#anchor();
+    };
+    await patience(timers, stopMs, left());
   }
 
   async #checkOrLog(): Promise<void> {

@@ -149,6 +149,18 @@ describe("contents that are kept", () => {
     expect(again.has(digest("2"))).toBe(false);
   });
 
+  test("let go first of what was replaced, also after a restart", async () => {
+    const folder = await tempFolder("versions");
+    const versions = await Versions.open(folder, { bytes: 100, count: 4 });
+    for (const digit of ["1", "2", "3", "4"]) await versions.keep(digest(digit), Buffer.from(digit));
+    await versions.replaced(digest("3"));
+    await versions.replaced(digest("4"));
+    await versions.keep(digest("5"), Buffer.from("5"));
+    expect(versions.has(digest("3"))).toBe(false);
+    const again = await Versions.open(folder, { bytes: 100, count: 3 });
+    expect(["1", "2", "4", "5"].filter((digit) => again.has(digest(digit)))).toEqual(["1", "2", "5"]);
+  });
+
   test("are given back only as they were", async () => {
     const folder = await tempFolder("versions");
     const versions = await Versions.open(folder, { bytes: 100, count: 10 });

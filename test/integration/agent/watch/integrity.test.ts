@@ -128,6 +128,19 @@ describe("the whole baseline", () => {
     expect(one.tampered()).toHaveLength(1);
   });
 
+  test("is told to the hub as a life leaves it", async () => {
+    const one = await bench();
+    let before = 0;
+    await one.life(async () => {
+      await writeFile(one.at("a"), "changed");
+      await waitUntil("it is told", () => one.changes().length === 1);
+      before = one.agent.anchors.length;
+    });
+    expect(one.agent.anchors).toHaveLength(before + 1);
+    const [earlier, last] = one.agent.anchors.slice(-2);
+    expect(last?.digest).not.toBe(earlier?.digest);
+  });
+
   test("that has gone is told with its size, and built again", async () => {
     const one = await bench();
     await one.life();
