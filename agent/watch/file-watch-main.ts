@@ -18,7 +18,16 @@ import { Contents } from "./diff/contents-fs.ts";
 import { Versions } from "./diff/versions-fs.ts";
 import { noFacts } from "./dirty-set.ts";
 import { Engine } from "./engine-fs.ts";
-import { firstLook, selectionName, selectionPart } from "./first-look.ts";
+import {
+  begunName,
+  begunWith,
+  firstLook,
+  leftRoots,
+  rememberedOf,
+  selectionName,
+  selectionPart,
+} from "./first-look.ts";
+import { forgetUnselected } from "./forget-unselected.ts";
 import { anchorName, BaselineGuard } from "./integrity/guard.ts";
 import { readAnchor } from "./integrity/summary.ts";
 import { loadLibc } from "./kernel/libc-fs.ts";
@@ -78,7 +87,8 @@ export class FileWatch implements Sensor {
 
     const clock = systemClock;
     const timers = systemTimers;
-    const remembered = baseline.meta(selectionName);
+    const part = selectionPart(this.#config);
+    const remembered = rememberedOf(baseline.meta(selectionName), baseline.meta(begunName));
     const isFirst = baseline.isSuspect ? () => false : firstLook(remembered);
     let isComplete = false;
     const teller = new Teller({
@@ -152,13 +162,16 @@ export class FileWatch implements Sensor {
     // Before the first look: what changes meanwhile is heard, and looked at after it.
     await observer.start(engine);
     this.#ends.push(() => observer.stop());
+    // Before anything is forgotten or recorded for this selection: the next one has to know, should this one be given up.
+    await baseline.write([], { meta: { [begunName]: begunWith(remembered, part) }, sync: true });
+    await forgetUnselected(baseline, leftRoots(remembered, selection), selection);
     const aliveAt = numberOf(baseline.meta(aliveName));
     const until = clock.now();
     await engine.reconcile(aliveAt === 0 ? null : { since: Math.min(aliveAt, until), until });
     isComplete = true;
     const alive = () => baseline.write([], { meta: { [aliveName]: engine.toldUntil }, sync: false });
     await baseline.write([], {
-      meta: { [selectionName]: selectionPart(this.#config), [aliveName]: clock.now() },
+      meta: { [selectionName]: part, [begunName]: [], [aliveName]: clock.now() },
       sync: true,
     });
     this.#service.checkpoint({ earlier: true });
