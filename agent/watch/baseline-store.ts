@@ -46,6 +46,8 @@ const rowPrefix = "b";
 const metaPrefix = "m";
 const summaryKey = Buffer.from("s");
 const rowsOfBatch = 1_000;
+/** More than are looked at before they are written. */
+const mostSeen = 1_024;
 
 export class BaselineStore {
   readonly #level: ClassicLevel<Buffer, Buffer>;
@@ -54,6 +56,8 @@ export class BaselineStore {
   #isSuspect = false;
   /** No row has a greater key: one that comes behind it, as each does while all is built, takes no other's place. */
   #greatest = "";
+  /** As read last and not written since: what is written was mostly looked at just before. */
+  readonly #seen = new Map<string, Buffer | undefined>();
   /** Wrong rows that were written over since the last check. */
   readonly #overwritten = new Set<BytePath>();
   /** Each batch builds on the summary of the one before it. */
@@ -105,7 +109,10 @@ export class BaselineStore {
   }
 
   get(path: BytePath): BaselineRecord | null {
-    const bytes = this.#level.getSync(bytesOf(rowKey(path)));
+    const key = rowKey(path);
+    const bytes = this.#level.getSync(bytesOf(key));
+    if (this.#seen.size >= mostSeen) this.#seen.clear();
+    this.#seen.set(key, bytes);
     return bytes === undefined ? null : decodeRecord(openRow(bytes));
   }
 
@@ -299,6 +306,8 @@ export class BaselineStore {
     const next = { ...now, ...tally.state(), meta: hashes, generation: now.generation + 1 };
     ops.push({ type: "put", key: summaryKey, value: encodeSummary(next, this.#seal) });
     await this.#level.batch(ops, { sync });
+    // Not before: what was read while it was written may be what was there before.
+    for (const key of written.keys()) this.#seen.delete(key);
     this.#summary = next;
   }
 
@@ -307,7 +316,7 @@ export class BaselineStore {
       this.#greatest = key;
       return undefined;
     }
-    return this.#level.getSync(bytesOf(key));
+    return this.#seen.has(key) ? this.#seen.get(key) : this.#level.getSync(bytesOf(key));
   }
 
   /** Has the summary say what is there. `all`: seals what is not sealed, too. */

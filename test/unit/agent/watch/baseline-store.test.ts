@@ -1,0 +1,52 @@
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { BaselineStore } from "../../../../agent/watch/baseline-store.ts";
+import type { BaselineRecord } from "../../../../agent/watch/record.ts";
+import { tempFolder } from "../../../support/temp-folder.ts";
+
+const record = (version: number): BaselineRecord => ({
+  stat: {
+    ...{ kind: "file", mode: 0o644, links: 1, uid: 0, gid: 0, size: 5n, ino: 7n },
+    ...{ mtimeNs: 1n, ctimeNs: 2n, birthNs: 3n },
+  },
+  extras: { digest: null },
+  version,
+});
+
+test("its sum is that of its rows, whatever is read, written and moved at the same time", async () => {
+  const folder = await tempFolder("baseline");
+  const places = { folder: join(folder, "baseline"), key: join(folder, "key"), anchor: null };
+  const fits = { wrong: [], missing: 0, missingSum: 0n };
+  let store = await BaselineStore.open(places);
+  let state = 1;
+  const below = (limit: number) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return (state >>> 8) % limit;
+  };
+  for (let round = 0; round < 20; round++) {
+    const work: Promise<unknown>[] = [];
+    for (let step = 0; step < 30; step++) {
+      const path = () => `/${"abc"[below(3)]}/${below(20)}`;
+      const changes = Array.from({ length: 1 + below(5) }, () => ({
+        path: path(),
+        record: below(3) === 0 ? null : record(round * 100 + step),
+      }));
+      for (let n = 0; n < 3; n++) store.get(path());
+      for (const change of changes) store.get(change.path);
+      work.push(store.write(changes, { sync: false }));
+      if (below(10) === 0) work.push(store.move("/a", "/b"));
+      if (below(10) === 0)
+        work.push(store.check(async () => {}).then((found) => expect(found).toEqual(fits)));
+      if (below(4) === 0) await Promise.race(work);
+      store.get(path());
+    }
+    await Promise.all(work);
+    expect(await store.check(async () => {})).toEqual(fits);
+    if (round % 5 === 0) {
+      await store.close();
+      store = await BaselineStore.open(places);
+      expect(store.summary.untold).toEqual([]);
+    }
+  }
+  await store.close();
+});
