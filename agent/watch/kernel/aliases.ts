@@ -12,6 +12,13 @@ export interface Alias {
   readonly real: BytePath;
 }
 
+/** What is at `path` within `from`, as a path within `to`. */
+export function transferred(path: BytePath, from: BytePath, to: BytePath): BytePath {
+  const below = path === from ? "" : path.slice(from === "/" ? 0 : from.length);
+  if (below === "") return to;
+  return to === "/" ? below : to + below;
+}
+
 /** The tree as the kernel sees it. */
 export class AliasedTree implements ObservedTree {
   readonly roots: readonly BytePath[];
@@ -45,7 +52,7 @@ export class AliasedTree implements ObservedTree {
     if (this.#isPlain) return [real];
     const shown = new Set<BytePath>();
     for (const { root, real: at } of this.#aliases) {
-      if (isWithin(real, at)) shown.add(root + real.slice(at.length));
+      if (isWithin(real, at)) shown.add(transferred(real, at, root));
       else if (isWithin(at, real)) shown.add(isWithin(root, real) ? real : root);
     }
     return [...shown];

@@ -4,7 +4,7 @@ import type { Timers } from "../../../shared/timers.ts";
 import { isWithin, shownPath } from "../../../shared/watch/paths.ts";
 import { partlyCovered } from "../coverage.ts";
 import type { BackendName, Coverage, ObservedTree, Observer, ObserverListener } from "../observer.ts";
-import { type Alias, AliasedTree, isSameWay } from "./aliases.ts";
+import { type Alias, AliasedTree, isSameWay, transferred } from "./aliases.ts";
 import { Fanotify } from "./fanotify-fs.ts";
 import { Inotify } from "./inotify-fs.ts";
 import { type Libc, loadLibc, SystemCallError } from "./libc-fs.ts";
@@ -89,7 +89,7 @@ export class SystemObserver implements Observer {
         const unwatched = backend === "inotify" ? (this.#inotify?.unwatchedWithin(real) ?? []) : [];
         return partlyCovered(
           whole,
-          unwatched.map((folder) => path + folder.slice(real.length)),
+          unwatched.map((folder) => transferred(folder, real, path)),
         );
       });
     });

@@ -8,7 +8,7 @@ import {
   parentOf,
   pathBuffer,
 } from "../../../shared/watch/paths.ts";
-import type { Alias } from "./aliases.ts";
+import { type Alias, transferred } from "./aliases.ts";
 
 /** Where a path leads in the end, if it is a link itself, too. Never throws. */
 export function endOf(path: BytePath): BytePath {
@@ -30,7 +30,7 @@ export function aliasesOf(
 export function everyWay(folder: BytePath, aliases: readonly Alias[]): readonly BytePath[] {
   const real = endOf(folder);
   const ways = aliases.flatMap(({ root, real: at }) =>
-    isWithin(real, at) ? [root + real.slice(at === "/" ? 0 : at.length)] : [],
+    isWithin(real, at) ? [transferred(real, at, root)] : [],
   );
   return [...new Set([folder, real, ...ways])];
 }
