@@ -10,7 +10,8 @@ import { ClassicLevel } from "classic-level";
 import type { Json } from "../../shared/json.ts";
 import { type BytePath, keysBelow, pathOfKey, walkKey } from "../../shared/watch/paths.ts";
 import { baselineKey, useKey } from "./integrity/key-fs.ts";
-import { Seal } from "./integrity/seal.ts";
+import { NoteSeals } from "./integrity/note-seals.ts";
+import { macBytes, Seal } from "./integrity/seal.ts";
 import { openRow, rowHash, sealRow } from "./integrity/sealed-row.ts";
 import { type Anchor, decodeSummary, encodeSummary, noRows, type Summary } from "./integrity/summary.ts";
 import { Tally } from "./integrity/tally.ts";
@@ -54,6 +55,7 @@ export class BaselineStore {
   readonly #seal: Seal;
   #summary: Summary = noRows;
   #isSuspect = false;
+  #notes: NoteSeals;
   /** No row has a greater key: one that comes behind it, as each does while all is built, takes no other's place. */
   #greatest = "";
   /** As read last and not written since: what is written was mostly looked at just before. */
@@ -66,6 +68,7 @@ export class BaselineStore {
   private constructor(level: ClassicLevel<Buffer, Buffer>, seal: Seal) {
     this.#level = level;
     this.#seal = seal;
+    this.#notes = new NoteSeals(seal, false);
   }
 
   /**
@@ -90,6 +93,7 @@ export class BaselineStore {
       const { lost, state } = key;
       const { adopt, found } = judgeOpening({ key: state, lost, summary, anchor, wrongMeta });
       if (adopt !== null) await store.#adopt(adopt);
+      store.#notes = new NoteSeals(store.#seal, adopt === "all" && found.length === 0);
       store.#isSuspect = found.length > 0 && store.#summary.count > 0;
       if (adopt !== null || found.length > 0) {
         const { generation, untold } = store.#summary;
@@ -182,6 +186,10 @@ export class BaselineStore {
   }
 
   // --- what others may have done to it ----------------------------------------------------------------------
+
+  get notes(): NoteSeals {
+    return this.#notes;
+  }
 
   get summary(): Summary {
     return this.#summary;
@@ -367,7 +375,7 @@ export class BaselineStore {
   }
 
   #metaHash(name: string, bytes: Buffer): string {
-    return this.#seal.hash(metaPrefix + name, bytes).slice(0, 32);
+    return this.#seal.hash(metaPrefix + name, bytes).slice(0, 2 * macBytes);
   }
 }
 

@@ -94,6 +94,7 @@ export class FileWatch implements Sensor {
     const teller = new Teller({
       dispatch: (trigger, payload, options) => this.#service.dispatch(trigger, payload, options),
       write: (changes, options) => baseline.write(changes, options),
+      sealNote: (text) => baseline.notes.seal(text),
       appliedSeq: numberOf(baseline.meta(appliedSeqName)),
       droppable: ["diff", "xattrs"],
       warn: (message, path) => this.#log.warn(`${path}: ${message}`),
@@ -266,7 +267,8 @@ export class FileWatch implements Sensor {
       texts.push(...page.map(({ value }) => value));
       if (page.length < notesOfPage) break;
     }
-    for (const { seq, moves, changes } of unapplied(texts, numberOf(baseline.meta(appliedSeqName)))) {
+    const applied = numberOf(baseline.meta(appliedSeqName));
+    for (const { seq, moves, changes } of unapplied(texts, applied, (text) => baseline.notes.open(text))) {
       for (const { from, to } of moves) await baseline.move(from, to);
       await baseline.write(changes, { meta: { [appliedSeqName]: seq }, sync: true });
     }

@@ -65,10 +65,17 @@ export function decodeNote(text: string): Note | null {
   }
 }
 
-/** Those the baseline lacks, in the order they were told. */
-export function unapplied(texts: readonly string[], appliedSeq: number): readonly Note[] {
+/**
+ * Those the baseline lacks, in the order they were told. `open`: the text of one that this sensor wrote, `null` for
+ * others: by a note, too, one could make the baseline hold what never was.
+ */
+export function unapplied(
+  texts: readonly string[],
+  appliedSeq: number,
+  open: (sealed: string) => string | null,
+): readonly Note[] {
   return texts
-    .map(decodeNote)
+    .map((sealed) => decodeNote(open(sealed) ?? ""))
     .filter((note): note is Note => note !== null && note.seq > appliedSeq)
     .sort((a, b) => a.seq - b.seq);
 }

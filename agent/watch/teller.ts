@@ -24,6 +24,8 @@ export interface TellerOptions {
     changes: readonly BaselineChange[],
     options: { readonly meta?: Readonly<Record<string, number>>; readonly sync: boolean },
   ) => Promise<void>;
+  /** Shows that a note is this sensor's. */
+  readonly sealNote: (text: string) => string;
   /** Of the last note that the baseline has. */
   readonly appliedSeq: number;
   /** A payload that no entry can carry is told without these, one after the other. */
@@ -63,8 +65,8 @@ export class Teller {
   }
 
   async #dispatch({ trigger, payload, changes, moves }: Told, seq: number): Promise<void> {
-    const { dispatch, droppable, warn } = this.#options;
-    const set = { [noteName(seq)]: encodeNote({ seq, changes, moves }) };
+    const { dispatch, droppable, sealNote, warn } = this.#options;
+    const set = { [noteName(seq)]: sealNote(encodeNote({ seq, changes, moves })) };
     let rest = payload;
     for (const name of [...droppable, null]) {
       try {

@@ -86,7 +86,7 @@ export async function openWatchDesk(
     anchor: null,
   });
   const applied = Number(baseline.meta(appliedSeqName) ?? 0);
-  for (const note of unapplied([...agent.notes.values()], applied)) {
+  for (const note of unapplied([...agent.notes.values()], applied, (text) => baseline.notes.open(text))) {
     for (const move of note.moves) await baseline.move(move.from, move.to);
     await baseline.write(note.changes, { meta: { [appliedSeqName]: note.seq }, sync: true });
   }
@@ -109,6 +109,7 @@ export async function openWatchDesk(
     dispatch: (trigger, payload, options) =>
       dispatch(trigger, payload as JsonObject, options?.set as Record<string, string> | undefined),
     write: (changes, options) => baseline.write(changes, options),
+    sealNote: (text) => baseline.notes.seal(text),
     appliedSeq: Number(baseline.meta(appliedSeqName) ?? 0),
     droppable: ["diff", "xattrs"],
     warn: () => {},

@@ -167,6 +167,19 @@ describe("the whole baseline", () => {
     expect(one.tampered()).toHaveLength(1);
   });
 
+  test("takes nothing from notes that others have written", async () => {
+    const one = await bench();
+    await one.life();
+    const path = Buffer.from(bytePath(one.at("a")), "latin1").toString("base64");
+    // Says that what is there now had been told already, so that the record can go.
+    const forged = JSON.stringify({ seq: 1, changes: [[path, null]] });
+    for (const note of [forged, "0".repeat(32) + forged]) {
+      one.agent.notes.set("note:0001", note);
+      await one.life();
+      expect(one.changes()).toEqual([]);
+    }
+  });
+
   test("that is said to know no selection does not hide a new file", async () => {
     const one = await bench();
     await one.life();
@@ -188,6 +201,19 @@ describe("the whole baseline", () => {
     await one.edit((level) => edited(level, one.key("b"), 70));
     await one.life();
     expect(brief(one.tampered())).toEqual([{ cause: "edited", path: one.at("b"), count: 1 }]);
+  });
+
+  test("of a version without seals takes that version's notes along", async () => {
+    const one = await bench();
+    await one.life();
+    await unsealed(one);
+    await rm(join(one.folder, "watch-baseline.key"));
+    one.agent.notes.delete("baseline_anchor");
+    const path = Buffer.from(bytePath(one.at("a")), "latin1").toString("base64");
+    await rm(one.at("a"));
+    one.agent.notes.set("note:0001", JSON.stringify({ seq: 1, changes: [[path, null]] }));
+    await one.life();
+    expect([one.tampered(), one.changes()]).toEqual([[], []]);
   });
 });
 
