@@ -1,6 +1,8 @@
 import { join } from "node:path";
+import { ClassicLevel } from "classic-level";
 import { expect, test } from "vitest";
 import { BaselineStore } from "../../../../agent/watch/baseline-store.ts";
+import { judgeRows } from "../../../../agent/watch/integrity/tampering.ts";
 import type { BaselineRecord } from "../../../../agent/watch/record.ts";
 import { tempFolder } from "../../../support/temp-folder.ts";
 
@@ -49,4 +51,42 @@ test("its sum is that of its rows, whatever is read, written and moved at the sa
     }
   }
   await store.close();
+});
+
+test("what was found is told by the next life when this one ends before it is told, and the record stays void", async () => {
+  const folder = await tempFolder("baseline");
+  const places = { folder: join(folder, "baseline"), key: join(folder, "key"), anchor: null };
+  const first = await BaselineStore.open(places);
+  const changes = ["/there", "/gone", "/right"].map((path) => ({ path, record: record(1) }));
+  await first.write(changes, { sync: true });
+  await first.close();
+  const level = new ClassicLevel<Buffer, Buffer>(places.folder, {
+    keyEncoding: "buffer",
+    valueEncoding: "buffer",
+  });
+  for (const name of ["b\0there", "b\0gone"]) await level.put(Buffer.from(name), Buffer.from("of others"));
+  await level.close();
+
+  const second = await BaselineStore.open(places);
+  const checked = await second.check(async () => {});
+  expect([...checked.wrong].sort()).toEqual(["/gone", "/there"]);
+  const found = judgeRows(checked);
+  await second.mend(checked, found, (path) => path === "/there");
+  await second.close();
+
+  const third = await BaselineStore.open(places);
+  expect(third.summary.untold).toEqual(found);
+  expect(await third.check(async () => {})).toEqual({ wrong: [], missing: 0, missingSum: 0n });
+  expect(
+    ["/there", "/gone", "/right"].map((path) => [third.get(path)?.version ?? null, third.isVoid(path)]),
+  ).toEqual([
+    [null, true],
+    [null, false],
+    [1, false],
+  ]);
+  await third.told();
+  await third.close();
+  const fourth = await BaselineStore.open(places);
+  expect(fourth.summary.untold).toEqual([]);
+  await fourth.close();
 });
