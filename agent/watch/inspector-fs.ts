@@ -48,6 +48,8 @@ const nothing: Step = { told: null, silent: [] };
 
 export class Inspector {
   readonly #options: InspectorOptions;
+  /** Their first look is still to come, although that at everything else is over: they changed under the reading. */
+  readonly #putOff = new Set<BytePath>();
 
   constructor(options: InspectorOptions) {
     this.#options = options;
@@ -111,9 +113,14 @@ export class Inspector {
     if (entry === null) return nothing;
     if (stat === null) this.#options.content.forget(path);
     const after = stat === null ? null : await this.#look(path, stat, before, entry, at);
-    if (after === "put off") return nothing;
+    const isFirst = before === null && (this.#options.isFirstLook(path) || this.#putOff.has(path));
+    if (after === "put off") {
+      if (isFirst) this.#putOff.add(path);
+      return nothing;
+    }
+    this.#putOff.delete(path);
     const change = changeOf(path, before, after, entry.attributes);
-    if (change === null || (before === null && this.#options.isFirstLook(path))) {
+    if (change === null || isFirst) {
       await this.#options.contents.collect(path, after, entry);
       return { told: null, silent: silently(difference, after) };
     }

@@ -43,6 +43,21 @@ describe("a file that changes under the reading", () => {
     expect(reads).toBe(2);
   });
 
+  test("at the first look is taken as it is at the second", async () => {
+    let reads = 0;
+    const { watch, agent, at } = await desk(
+      { a: "1" },
+      {},
+      {
+        readXattrs: (path) => {
+          if (path.endsWith("/a") && reads++ === 0) writeFileSync(path, "22");
+          return null;
+        },
+      },
+    );
+    expect([agent.told, watch.baseline.get(bytePath(at("a")))?.stat.size]).toEqual([[], 2n]);
+  });
+
   test("without an end is told without a digest, and with one when it has come to rest", async () => {
     let writes = 0;
     const { root, at, watch } = await desk(
