@@ -60,6 +60,8 @@ export interface LifeOptions {
   readonly jitter: () => number;
   readonly log: Logger;
   readonly onReady: () => void;
+  /** It runs in a runtime of ours, which says when it is set up. */
+  readonly saysReady: boolean;
 }
 
 export interface LifeEnd {
@@ -202,8 +204,9 @@ export class SensorLife implements ChildListeners {
         this.#questions.take(message);
         break;
       case "dispatch":
-        // A program that never says ready shows by its first trigger that it works.
-        this.#ready();
+        // A program that never says ready shows by its first trigger that it works. One of our runtimes may tell much
+        // before it is set up: a watching sensor what changed while nobody watched, and what else did it is yet to see.
+        if (!this.#options.saysReady) this.#ready();
         this.#intake.take(message, bytes);
         break;
       default:

@@ -210,6 +210,7 @@ export class SensorProcess {
       log: this.#log,
       pause: (delayMs, signal) => pause(timers, delayMs, signal),
       onReady: () => this.#ready(desired),
+      saysReady: desired.definition.language !== "executable",
     });
     this.#life = life;
     // Asked to end while all that was being prepared.
