@@ -23,11 +23,11 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["test/integration/**/*.test.ts", "test/contract/**/*.test.ts"],
-          // Vitest's own choice leaves a core of two idle.
-          maxWorkers: 3,
+          // Vitest's own choice leaves a core of two idle; more than two would wait for each other's processes.
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
         },
       },
       {
