@@ -18,6 +18,12 @@ function who({ actor }: JsonObject): string {
   return `, by ${String(exe)} of ${String(user ?? uid)}`;
 }
 
+function whatOf(payload: JsonObject): string {
+  const { status, path } = payload;
+  const words = [status, path].filter((word) => typeof word === "string");
+  return `${words.join(" ")}${who(payload)}`;
+}
+
 /** Lines for the next changes, in their order. A status is told once, however often its record is written. */
 export function chainLines(): (change: Change) => readonly string[] {
   const told = new Map<string, string>();
@@ -25,10 +31,9 @@ export function chainLines(): (change: Change) => readonly string[] {
     switch (change.type) {
       case "instance": {
         const { id, trigger, payload, received_at, origin, status } = change.instance;
-        if (status === "pending") return [];
-        const what = isObject(payload)
-          ? `${String(payload.status)} ${String(payload.path)}${who(payload)}`
-          : "";
+        // What the hub keeps to find an old baseline put back is nothing that happened.
+        if (status === "pending" || trigger === "watch.baseline_anchor") return [];
+        const what = isObject(payload) ? whatOf(payload) : "";
         return [
           `${received_at.slice(11, 19)}  change     ${what}`,
           `          trigger    ${trigger} from agent ${origin.agent}  (${id})`,

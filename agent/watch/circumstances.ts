@@ -35,7 +35,7 @@ export interface LargeFile {
 
 /** Of paths that were looked at since something was heard of them, or of a folder above them (`by`). */
 export function heard(
-  byPath: ReadonlyMap<BytePath, Dirty>,
+  byPath: Pick<ReadonlyMap<BytePath, Dirty>, "get">,
   by: DetectedBy,
   now: { readonly wall: number; readonly monotonic: number },
   witness: Witness,

@@ -61,6 +61,11 @@ export class DirtySet {
     return this.#entries.size;
   }
 
+  /** What has been heard of this very path and is not taken out yet. */
+  get(path: BytePath): Dirty | undefined {
+    return this.#entries.get(path);
+  }
+
   /** ms, monotonic: since when single changes may have been given up for their folders; `null` if none, and once. */
   takeFolded(): number | null {
     const since = this.#foldedSince;

@@ -2,7 +2,7 @@
 import { timestamp } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import { compileGlob } from "../../shared/watch/glob.ts";
-import type { UnreadablePath, VerifyState } from "../../shared/watch/questions.ts";
+import type { VerifyState } from "../../shared/watch/questions.ts";
 import { readVerifyState } from "./watch-answers.ts";
 import type { AgentChoice, Reply, Unanswered, Watchers } from "./watchers.ts";
 
@@ -22,20 +22,24 @@ export interface Verification {
   readonly agents: readonly AgentVerification[];
 }
 
-export interface AgentVerification {
+type Swept = Pick<
+  VerifyState,
+  | "error"
+  | "started_at"
+  | "ended_at"
+  | "looked"
+  | "expected"
+  | "differences"
+  | "unreadable"
+  | "unreadable_paths"
+>;
+
+export interface AgentVerification extends Swept {
   readonly agent: string;
   /** As heard last; `unanswered`: it has never begun there as far as the hub knows. */
   readonly state: VerifyState["state"] | "unanswered";
   /** Why the agent does not answer at present; `null` when it does, or need not any more. */
   readonly why: Unanswered | null;
-  readonly error: string | null;
-  readonly started_at: string | null;
-  readonly ended_at: string | null;
-  readonly looked: number;
-  readonly expected: number | null;
-  readonly differences: number;
-  readonly unreadable: number;
-  readonly unreadable_paths: readonly UnreadablePath[];
 }
 
 export interface VerifyDeskOptions {

@@ -2,6 +2,7 @@
 import { expect, it } from "vitest";
 import type { Change } from "../../../hub/store/store.ts";
 import { chainLines } from "../../../scripts/chain-lines.ts";
+import type { JsonObject } from "../../../shared/json.ts";
 import { anExecution, anInstance, noon } from "../../support/records.ts";
 
 const ended = { end_timestamp: new Date(noon).toISOString() };
@@ -53,6 +54,13 @@ it.each([
   const payload = { path: "/etc/x", status: "modified", ...(actor && { actor }) };
   const [line] = chainLines()({ type: "instance", instance: anInstance({ status: "processed", payload }) });
   expect(line).toBe(`12:00:00  change     modified /etc/x${said}`);
+});
+
+it("what is no change of a file says what there is, and bookkeeping says nothing", () => {
+  const told = (trigger: string, payload: JsonObject) =>
+    chainLines()({ type: "instance", instance: anInstance({ status: "processed", trigger, payload }) });
+  expect(told("watch.gap", { cause: "overflow", path: "/etc" })[0]).toBe("12:00:00  change     /etc");
+  expect(told("watch.baseline_anchor", { count: 3 })).toEqual([]);
 });
 
 it("a file's name cannot act in the terminal", () => {

@@ -59,6 +59,26 @@ describe("a hint", () => {
     ]);
   });
 
+  test("at a new folder leaves to somebody else what that one made in it, though it is not quiet yet", async () => {
+    const { at, watch } = await desk();
+    await mkdir(at("n"));
+    await writeFile(at("n/f"), "");
+    watch.hint(at("n"), { pid: 1 });
+    await waitUntil(
+      "the folder to be told",
+      () => {
+        watch.hint(at("n/f"), { pid: 2 });
+        return watch.count() > 0;
+      },
+      10_000,
+      5,
+    );
+    expect((await watch.told()).map(({ path, actor }) => [path, actor])).toEqual([
+      [at("n"), { pid: 1 }],
+      [at("n/f"), { pid: 2 }],
+    ]);
+  });
+
   test("at a folder that went tells of all that was in it", async () => {
     const { root, at, watch } = await desk({ "d/x": "1", "d/e/y": "2" });
     await rm(at("d"), { recursive: true });
