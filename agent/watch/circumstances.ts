@@ -33,9 +33,13 @@ export interface LargeFile {
   readonly from: BytePath | null;
 }
 
-/** Of paths that were looked at since something was heard of them, or of a folder above them (`by`). */
+/**
+ * Of paths that were looked at since something was heard of them, or of a folder above them (`by`). What is not due yet
+ * (`pending`) may be found by the look at its folder, and somebody else may have made it.
+ */
 export function heard(
-  byPath: Pick<ReadonlyMap<BytePath, Dirty>, "get">,
+  byPath: ReadonlyMap<BytePath, Dirty>,
+  pending: Pick<ReadonlyMap<BytePath, Dirty>, "get">,
   by: DetectedBy,
   now: { readonly wall: number; readonly monotonic: number },
   witness: Witness,
@@ -43,7 +47,7 @@ export function heard(
 ): Circumstances {
   const heardOf = (path: BytePath): Dirty | null => {
     for (let at = path; at !== "/" && at !== ""; at = at.slice(0, at.lastIndexOf("/"))) {
-      const dirty = byPath.get(at);
+      const dirty = byPath.get(at) ?? pending.get(at);
       if (dirty !== undefined && !dirty.isBlind) return dirty;
     }
     return null;

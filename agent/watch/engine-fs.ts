@@ -299,9 +299,7 @@ export class Engine implements ObserverListener {
   ): Promise<void> {
     const { witness, clock } = this.#options;
     const now = { wall: clock.now(), monotonic: clock.monotonic() };
-    // What is not due yet may be found by the look at its folder, and somebody else may have made it.
-    const known = { get: (path: BytePath) => byPath.get(path) ?? this.#dirty.get(path) };
-    const circumstances = heard(known, by, now, witness, (large) =>
+    const circumstances = heard(byPath, this.#dirty, by, now, witness, (large) =>
       this.#second.readAside(large, circumstances.heardOf),
     );
     await this.#tell({ differences: inOrder(differences), unselected: [] }, circumstances);
