@@ -3,6 +3,7 @@ import { Readable } from "node:stream";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { timestamp } from "../../shared/clock.ts";
 import type { Page, PageOf } from "../store/store.ts";
+import { cursorOf, placeOfCursor } from "./cursor.ts";
 import { defaultLimit, type ListQuery } from "./list-query.ts";
 
 /** Rows read at a time while streaming: enough to be quick, few enough for payloads of 128 KiB each. */
@@ -18,9 +19,14 @@ export interface ListSource<T> {
   view(item: T): unknown;
 }
 
-/** Stores compare instants as text, so `since` is brought to the one spelling they use. */
-function normalized(query: ListQuery): ListQuery {
-  return query.since === undefined ? query : { ...query, since: timestamp(Date.parse(query.since)) };
+/** As stores want it: `since` in the one spelling that they compare as text, and the cursor as the place it stands for. */
+function normalized(list: string, query: ListQuery): ListQuery {
+  const { since, cursor } = query;
+  return {
+    ...query,
+    ...(since !== undefined && { since: timestamp(Date.parse(since)) }),
+    ...(cursor !== undefined && { cursor: placeOfCursor(list, cursor) }),
+  };
 }
 
 async function* lines<T>(source: ListSource<T>, query: ListQuery): AsyncGenerator<string> {
@@ -56,7 +62,9 @@ export async function sendList<T>(
   reply: FastifyReply,
   source: ListSource<T>,
 ): Promise<unknown> {
-  const query = normalized(request.query as ListQuery);
+  // The route: a cursor of one list is none of another.
+  const list = request.routeOptions.url ?? "";
+  const query = normalized(list, request.query as ListQuery);
   const wantsLines = query.format === undefined && (request.headers.accept ?? "").includes(ndjsonType);
   if (query.format === "ndjson" || wantsLines) {
     return reply.type(ndjsonType).send(Readable.from(lines(source, query), { objectMode: false }));
@@ -65,6 +73,6 @@ export async function sendList<T>(
   const page = await source.page({ limit, cursor, since });
   return {
     items: page.items.map((item) => source.view(item)),
-    ...(page.cursor !== undefined && { cursor: page.cursor }),
+    ...(page.cursor !== undefined && { cursor: cursorOf(list, page.cursor) }),
   };
 }

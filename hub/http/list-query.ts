@@ -26,7 +26,7 @@ export function listQuerySchema(
     additionalProperties: false,
     properties: {
       limit: { type: "integer", minimum: 1, maximum: maxLimit },
-      cursor: { type: "string", minLength: 1, maxLength: 1024 },
+      cursor: { type: "string", minLength: 1, maxLength: 4096 },
       format: { enum: ["json", "ndjson"] },
       ...(options.since && { since: { type: "string", format: "date-time" } }),
       ...filters,

@@ -169,6 +169,12 @@ describe("lists", () => {
     const [, cursor = ""] = /--cursor '(.+)'/.exec(page.stderr) ?? [];
     const next = await runPetrel([...list, "--json", "-n", "1", "--cursor", cursor]);
     expect(JSON.parse(next.stdout)).toEqual([rows.at(-3)]);
+
+    for (const wrong of ["garbage", cursor.slice(1)]) {
+      const { code, stdout, stderr } = await runPetrel([...list, "--cursor", wrong]);
+      expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+      expect(stderr).toContain("API_BAD_REQUEST: cursor is none that a page of this list has given");
+    }
   });
 
   test("end quietly when nobody reads them any more", async () => {
