@@ -18,6 +18,7 @@ import type { Verification, VerifyRequest } from "./files/verify-desk.ts";
 import type { AgentChoice } from "./files/watchers.ts";
 import type { AssignTo } from "./packs/layers.ts";
 import type { ConfigEdit } from "./packs/pack-desk.ts";
+import type { WrittenRule } from "./rules/rule-desk.ts";
 
 export interface HubStatus {
   readonly version: string;
@@ -97,8 +98,8 @@ export interface HubOperations {
   assignPack(ref: string, to: AssignTo, edit?: ConfigEdit): Promise<PackRecord>;
   removePack(ref: string): Promise<void>;
   /** The body is the rule as YAML or JSON text, as in a pack's file; `pack` defaults to `default`. */
-  createRule(text: string): Promise<RuleRecord>;
-  updateRule(ref: string, text: string): Promise<RuleRecord>;
+  createRule(text: string): Promise<WrittenRule>;
+  updateRule(ref: string, text: string): Promise<WrittenRule>;
   deleteRule(ref: string): Promise<void>;
   setRuleEnabled(ref: string, enabled: boolean): Promise<RuleRecord>;
   reEmit(instance: string): Promise<TriggerInstance>;

@@ -1,13 +1,15 @@
 /** Records as the API shows them: flat where StackStorm's are flat, secrets masked. */
-import type { ErrorReport } from "../../shared/errors.ts";
+import { type ErrorReport, errorReport } from "../../shared/errors.ts";
 import type { JsonObject } from "../../shared/json.ts";
 import type { AgentRecord, SensorRecord } from "../../shared/model/agent.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import type { ConfigLayer, PackRecord } from "../../shared/model/pack.ts";
 import type { RuleDefinition, RuleRecord } from "../../shared/model/rule.ts";
 import { effectiveConfig } from "../../shared/packs/config.ts";
+import { problemError } from "../../shared/problem.ts";
 import { type Catalogue, schemasOf } from "../packs/catalogue.ts";
 import { configFor } from "../packs/layers.ts";
+import type { WrittenRule } from "../rules/rule-desk.ts";
 import { maskConfig, maskParameters, maskRuleParameters } from "./secrets.ts";
 
 export function executionView(catalogue: Catalogue, execution: Execution): Execution {
@@ -26,6 +28,15 @@ export function ruleView(catalogue: Catalogue, record: RuleRecord): RuleView {
   const { rule, source, updated_at, rev } = record;
   const parameters = maskRuleParameters(schemasOf(catalogue, rule.action.ref), rule.action.parameters);
   return { ...rule, action: { ...rule.action, parameters }, source, updated_at, rev };
+}
+
+/** The answer to a change of a rule: what it is now, and what in it is surely not meant. */
+export interface WrittenRuleView extends RuleView {
+  readonly warnings: readonly ErrorReport[];
+}
+
+export function writtenRuleView(catalogue: Catalogue, { warnings, ...record }: WrittenRule): WrittenRuleView {
+  return { ...ruleView(catalogue, record), warnings: warnings.map(problemError).map(errorReport) };
 }
 
 /** A pack without the bodies of what it contains: those have their own routes. */

@@ -1,9 +1,13 @@
 /** What the registered packs define, by ref: one immutable value, replaced as a whole when a pack changes. */
 import type { PackRecord, ParameterSchemas } from "../../shared/model/pack.ts";
+import type { RuleRecord } from "../../shared/model/rule.ts";
 import type { TriggerType } from "../../shared/model/trigger.ts";
 import { nearest } from "../../shared/nearest.ts";
 import { actionParameters } from "../../shared/packs/action-parameters.ts";
+import { ruleProblemsAt } from "../../shared/packs/parse-rule.ts";
 import type { Problem } from "../../shared/problem.ts";
+import { parseRef } from "../../shared/ref.ts";
+import { checkParameters } from "../../shared/rules/check-parameters.ts";
 import type { RunnableAction } from "../executions/request.ts";
 import type { Store } from "../store/store.ts";
 
@@ -63,6 +67,25 @@ export function openReferences({ pack }: PackRecord, { actions, triggerTypes }: 
           hint: near === null ? "register its pack too" : `write '${near}', or register its pack too`,
         };
       });
+  });
+}
+
+/**
+ * What rules give to actions that do not take it: the rules of this pack, and those of others that run its actions.
+ * A warning, as StackStorm registers such rules: they fail each time they fire, or go without what was misspelled.
+ */
+export function misfits(
+  { ref: pack, pack: { rules } }: PackRecord,
+  all: readonly RuleRecord[],
+  { actions }: Catalogue,
+): Problem[] {
+  const others = all
+    .map(({ rule }) => rule)
+    .filter((rule) => rule.pack !== pack && parseRef(rule.action.ref)?.pack === pack);
+  return [...rules, ...others].flatMap(({ ref, action }) => {
+    const known = actions.get(action.ref);
+    const wrong = known === undefined ? [] : checkParameters(action, known.definition);
+    return ruleProblemsAt((path) => `rule ${ref} (${path.join(".")})`, wrong);
   });
 }
 

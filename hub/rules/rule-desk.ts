@@ -3,8 +3,9 @@ import { timestamp } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import type { RuleDefinition, RuleRecord } from "../../shared/model/rule.ts";
 import { nearest, suggestion } from "../../shared/nearest.ts";
-import { parseRuleDocuments, type RuleDocument } from "../../shared/packs/parse-rule.ts";
+import { parseRuleDocuments, type RuleDocument, ruleProblemsAt } from "../../shared/packs/parse-rule.ts";
 import type { Problem } from "../../shared/problem.ts";
+import { checkParameters } from "../../shared/rules/check-parameters.ts";
 import type { Catalogue } from "../packs/catalogue.ts";
 import { invalidPack } from "../packs/registration.ts";
 import type { RuleSet, Store } from "../store/store.ts";
@@ -18,6 +19,11 @@ export interface RuleDeskOptions {
 
 const attempts = 20;
 
+/** A rule as it is written now, and what in it is surely not meant. */
+export interface WrittenRule extends RuleRecord {
+  readonly warnings: readonly Problem[];
+}
+
 export class RuleDesk {
   readonly #options: RuleDeskOptions;
 
@@ -26,9 +32,9 @@ export class RuleDesk {
   }
 
   /** `text` is one rule as YAML or JSON. ALREADY_EXISTS, or what is wrong with it. */
-  create(text: string): Promise<RuleRecord> {
-    const rule = this.#parse(text);
-    return this.#change((set) => {
+  async create(text: string): Promise<WrittenRule> {
+    const { rule, warnings } = this.#parse(text);
+    const record = await this.#change((set) => {
       if (find(set, rule.ref) !== undefined) {
         throw new PetrelError("ALREADY_EXISTS", `rule ${rule.ref} exists`, {
           hint: `\`petrel rule update ${rule.ref} FILE\` replaces it`,
@@ -36,20 +42,22 @@ export class RuleDesk {
       }
       return this.#record(rule, "api", 1);
     });
+    return { ...record, warnings };
   }
 
   /** Replaces the rule `ref`; the text may leave its name and pack out of account only if they are the same. */
-  update(ref: string, text: string): Promise<RuleRecord> {
-    const rule = this.#parse(text);
+  async update(ref: string, text: string): Promise<WrittenRule> {
+    const { rule, warnings } = this.#parse(text);
     if (rule.ref !== ref) {
       throw new PetrelError("RULE_INVALID", `the text defines rule ${rule.ref}, not ${ref}`, {
         hint: "set `name` and `pack` to those of the rule, or create it as a new one",
       });
     }
-    return this.#change((set) => {
+    const record = await this.#change((set) => {
       const before = known(set, ref);
       return this.#record(rule, before.source, before.rev + 1);
     });
+    return { ...record, warnings };
   }
 
   setEnabled(ref: string, enabled: boolean): Promise<RuleRecord> {
@@ -83,7 +91,7 @@ export class RuleDesk {
     throw busy();
   }
 
-  #parse(text: string): RuleDefinition {
+  #parse(text: string): { readonly rule: RuleDefinition; readonly warnings: readonly Problem[] } {
     const { documents, problems } = parseRuleDocuments(text, "rule", "default");
     const wrong = [...problems, ...documents.flatMap((document) => document.problems)];
     if (wrong.some((problem) => problem.severity === "error")) throw invalidPack(wrong, "rule");
@@ -95,17 +103,26 @@ export class RuleDesk {
         hint: "send each rule by itself",
       });
     }
-    const unknown = this.#unknownReferences(rule, document.places);
+    const unknown = this.#unknownReferences(rule, document.at);
     if (unknown.length > 0) throw invalidPack(unknown, "rule");
-    return rule;
+    const action = this.#options.catalogue().actions.get(rule.action.ref);
+    const parameters = action === undefined ? [] : checkParameters(rule.action, action.definition);
+    return { rule, warnings: [...wrong, ...ruleProblemsAt(document.at, parameters)] };
   }
 
   /** A rule that names nothing real would wait in silence. */
-  #unknownReferences(rule: RuleDefinition, places: RuleDocument["places"]): readonly Problem[] {
+  #unknownReferences(rule: RuleDefinition, at: RuleDocument["at"]): readonly Problem[] {
     const { triggerTypes, actions } = this.#options.catalogue();
     const named = [
-      ["RULE_TRIGGER_UNKNOWN", "trigger type", "trigger", rule.trigger.type, triggerTypes, places.trigger],
-      ["RULE_ACTION_UNKNOWN", "action", "action", rule.action.ref, actions, places.action],
+      [
+        "RULE_TRIGGER_UNKNOWN",
+        "trigger type",
+        "trigger",
+        rule.trigger.type,
+        triggerTypes,
+        at(["trigger", "type"]),
+      ],
+      ["RULE_ACTION_UNKNOWN", "action", "action", rule.action.ref, actions, at(["action", "ref"])],
     ] as const;
     return named
       .filter(([, , , ref, registered]) => !registered.has(ref))

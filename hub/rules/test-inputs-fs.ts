@@ -9,9 +9,10 @@ import { dictEntries, isDict } from "../../shared/expressions/python/values.ts";
 import { effectiveConfig } from "../../shared/packs/config.ts";
 import type { PackFile } from "../../shared/packs/pack-file.ts";
 import { parsePack } from "../../shared/packs/parse-pack.ts";
-import { parseRuleDocuments } from "../../shared/packs/parse-rule.ts";
+import { parseRuleDocuments, ruleProblemsAt } from "../../shared/packs/parse-rule.ts";
 import { readPackFolder } from "../../shared/packs/read-pack-fs.ts";
 import { formatProblem } from "../../shared/problem.ts";
+import { checkParameters } from "../../shared/rules/check-parameters.ts";
 import { readBuiltInPacks } from "../packs/built-in-fs.ts";
 import { prepareRule, type TestAction, type TestRule } from "./bulk-test.ts";
 
@@ -61,8 +62,15 @@ async function ruleFiles(path: string): Promise<readonly string[]> {
   return files;
 }
 
-/** The rules of a file or folder. Rules without a readable trigger type pair with nothing, and are told of. */
-export async function readRules(path: string, tell: Tell): Promise<readonly TestRule[]> {
+/**
+ * The rules of a file or folder. Rules without a readable trigger type pair with nothing, and are told of; so is what
+ * a rule gives to one of `actions` that does not take it.
+ */
+export async function readRules(
+  path: string,
+  actions: ReadonlyMap<string, TestAction>,
+  tell: Tell,
+): Promise<readonly TestRule[]> {
   const rules: TestRule[] = [];
   for (const file of await ruleFiles(path)) {
     const { documents, problems } = parseRuleDocuments(await readText(file), file);
@@ -71,6 +79,10 @@ export async function readRules(path: string, tell: Tell): Promise<readonly Test
       const rule = prepareRule(document, `${file}#${i + 1}`);
       if (rule !== null) rules.push(rule);
       else for (const problem of document.problems) tell(formatProblem(problem));
+      const action = document.rule === null ? undefined : actions.get(document.rule.action.ref);
+      if (document.rule === null || action === undefined) return;
+      const wrong = checkParameters(document.rule.action, action.definition);
+      for (const problem of ruleProblemsAt(document.at, wrong)) tell(formatProblem(problem));
     });
   }
   return rules;

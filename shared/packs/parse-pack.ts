@@ -9,19 +9,22 @@ import type { TriggerType } from "../model/trigger.ts";
 import { suggestion } from "../nearest.ts";
 import { hasErrors, type Problem } from "../problem.ts";
 import { formatRef, isPackName, parseRef } from "../ref.ts";
+import { checkParameters } from "../rules/check-parameters.ts";
 import type { Path } from "../yaml/read-yaml.ts";
 import { configProblems } from "./config-problems.ts";
 import { type Metadata, type PackFile, type Report, readMetadata } from "./pack-file.ts";
 import { parseAction } from "./parse-action.ts";
 import { parseConfigSchema } from "./parse-config-schema.ts";
 import { packRef, parseManifest } from "./parse-manifest.ts";
-import { parseRule } from "./parse-rule.ts";
+import { parseRule, ruleProblemsAt } from "./parse-rule.ts";
 import { parseSensor } from "./parse-sensor.ts";
 import { parseTriggerType } from "./parse-trigger-type.ts";
 
 export interface PackOptions {
   /** The pack's folder as it shall be shown in `where`; its last part may name the pack. Default: none known. */
   readonly folder?: string | undefined;
+  /** Actions of other packs that are known, by ref: so that what rules give to them can be checked. */
+  readonly actions?: ReadonlyMap<string, ActionDefinition> | undefined;
 }
 
 export interface ParsedPack {
@@ -63,6 +66,10 @@ class Defined<T extends { readonly ref: string }> {
 
   get all(): readonly T[] {
     return [...this.byRef.values()];
+  }
+
+  get(ref: string): T | undefined {
+    return this.byRef.get(ref);
   }
 
   add(definition: T | null, ref: string | null, metadata: Metadata, at: Path): void {
@@ -119,7 +126,7 @@ export function parsePack(files: readonly PackFile[], options: PackOptions = {})
   });
   const identity = readIdentity(arranged);
   if (identity === null) return { pack: null, problems };
-  const content = readContent(arranged, identity.ref);
+  const content = readContent(arranged, identity.ref, options.actions);
   const configuration = readConfiguration(arranged, identity.ref);
   tellUnsupported(arranged);
   const { manifest } = identity;
@@ -158,7 +165,7 @@ function readIdentity(files: Files): { readonly ref: string; readonly manifest: 
   return { ref: pack, manifest: ref === null ? null : manifest };
 }
 
-function readContent(files: Files, pack: string): Content {
+function readContent(files: Files, pack: string, known: PackOptions["actions"]): Content {
   const content: Content = {
     triggerTypes: new Defined("trigger type", true),
     sensors: new Defined("sensor"),
@@ -181,8 +188,14 @@ function readContent(files: Files, pack: string): Content {
     content.actions.add(parseAction(metadata, files.byPath), refIn(metadata, "name"), metadata, ["name"]);
   });
   each("rules", (metadata) => {
-    content.rules.add(parseRule(metadata), refIn(metadata, "name"), metadata, ["name"]);
+    const rule = parseRule(metadata);
+    content.rules.add(rule, refIn(metadata, "name"), metadata, ["name"]);
     checkReferences(metadata, content);
+    const action =
+      rule === null ? undefined : (content.actions.get(rule.action.ref) ?? known?.get(rule.action.ref));
+    if (rule !== null && action !== undefined) {
+      ruleProblemsAt(metadata.at, checkParameters(rule.action, action)).forEach(files.report);
+    }
   });
   return content;
 }

@@ -4,7 +4,7 @@ import { fileChangedTrigger } from "../model/file-change.ts";
 import type { ActionTarget, RuleDefinition } from "../model/rule.ts";
 import { hasErrors, type Problem } from "../problem.ts";
 import { formatRef, isPackName, parseRef } from "../ref.ts";
-import { checkRule } from "../rules/check-rule.ts";
+import { checkRule, type RuleProblem } from "../rules/check-rule.ts";
 import { readYaml, type YamlDocument } from "../yaml/read-yaml.ts";
 import { checkFields, compileFields, shown, withoutEmpty } from "./fields.ts";
 import { belongsToPack } from "./ownership.ts";
@@ -99,16 +99,19 @@ function checkMeaning(
       ...(target != null && { target }),
     },
   });
-  for (const { code, severity, message, path, hint } of found) {
-    metadata.report({
-      code,
-      severity,
-      message,
-      where: metadata.at(path),
-      hint: hint ?? "change the value",
-    });
-  }
+  ruleProblemsAt(metadata.at, found).forEach(metadata.report);
   return found.every(({ severity }) => severity === "warning");
+}
+
+/** Problems of a rule as problems of the text it was read from. */
+export function ruleProblemsAt(at: Metadata["at"], problems: readonly RuleProblem[]): readonly Problem[] {
+  return problems.map(({ code, severity, message, path, hint }) => ({
+    code,
+    severity,
+    message,
+    where: at(path),
+    hint: hint ?? "change the value",
+  }));
 }
 
 /** `standard` or `backstop`, written as StackStorm's `{ref: …}` or as the word alone. */
@@ -205,8 +208,8 @@ export interface RuleDocument {
   readonly ref: string | null;
   readonly triggerType: string | null;
   readonly problems: readonly Problem[];
-  /** Where it names its trigger type and its action, as problems say it. */
-  readonly places: { readonly trigger: string; readonly action: string };
+  /** Where a part of it stands, as problems say it. */
+  readonly at: Metadata["at"];
 }
 
 /** The pack whose `rules/` folder holds `file`, else `default`, as StackStorm's API has it. */
@@ -248,6 +251,6 @@ function readRuleDocument(document: YamlDocument, defaultPack: string): RuleDocu
     ref: typeof fields.name === "string" ? formatRef(pack, fields.name) : null,
     triggerType: typeof trigger.type === "string" ? trigger.type : null,
     problems,
-    places: { trigger: at(["trigger", "type"]), action: at(["action", "ref"]) },
+    at,
   };
 }

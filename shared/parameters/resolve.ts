@@ -262,6 +262,23 @@ function merged(lower: ParameterSchemas, upper: ParameterSchemas): Record<string
 const ANY_TYPE = {
   anyOf: ["array", "boolean", "integer", "number", "object", "string"].map((type) => ({ type })),
 };
+
+/**
+ * What all parameters together must fit, null allowed where StackStorm allows it; `null` when nothing is declared:
+ * then anything goes.
+ */
+export function parametersSchema(
+  action: ParameterSchemas,
+  runner: ParameterSchemas,
+): { readonly [keyword: string]: unknown } | null {
+  const tables = Object.entries(merged(runner, action));
+  if (tables.length === 0) return null;
+  const properties = Object.fromEntries(
+    tables.map(([name, schema]) => [name, Object.keys(schema).length === 0 ? ANY_TYPE : schema]),
+  );
+  return allowNull({ type: "object", properties, additionalProperties: false });
+}
+
 const CODES: Readonly<Record<string, ErrorCode>> = {
   additionalProperties: "PARAMETER_UNKNOWN",
   required: "PARAMETER_MISSING",
@@ -272,12 +289,8 @@ function validate(
   action: ParameterSchemas,
   runner: ParameterSchemas,
 ): void {
-  const tables = Object.entries(merged(runner, action));
-  if (tables.length > 0) {
-    const properties = Object.fromEntries(
-      tables.map(([name, schema]) => [name, Object.keys(schema).length === 0 ? ANY_TYPE : schema]),
-    );
-    const schema = allowNull({ type: "object", properties, additionalProperties: false });
+  const schema = parametersSchema(action, runner);
+  if (schema !== null) {
     const problems = checkValue(schema, withDefaults(schema, Object.fromEntries(live)), {
       regex: plainOracle,
     });

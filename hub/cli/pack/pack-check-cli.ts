@@ -1,11 +1,13 @@
 /** `petrel pack check DIR`: everything that is wrong with a pack, at once, without a hub. */
 import { errorReport, exitCodeOf, formatError } from "../../../shared/errors.ts";
+import type { ActionDefinition } from "../../../shared/model/action.ts";
 import type { Pack } from "../../../shared/model/pack.ts";
 import { packContents } from "../../../shared/packs/contents.ts";
 import { type ParsedPack, parsePack } from "../../../shared/packs/parse-pack.ts";
 import { readPackFolder } from "../../../shared/packs/read-pack-fs.ts";
 import { plainLines } from "../../../shared/plain-text.ts";
 import { formatProblem, type Severity } from "../../../shared/problem.ts";
+import { readBuiltInPacks } from "../../packs/built-in-fs.ts";
 
 /** Where a command writes: whole lines, without their line end. */
 export interface CommandOutput {
@@ -28,6 +30,12 @@ function summary(pack: Pack): string {
   return `${pack.manifest.ref} ${pack.manifest.version}: ${parts.join(", ")}`;
 }
 
+/** What every hub has. */
+async function builtInActions(): Promise<ReadonlyMap<string, ActionDefinition>> {
+  const packs = (await readBuiltInPacks()).map(({ files }) => parsePack(files).pack);
+  return new Map(packs.flatMap((pack) => pack?.actions ?? []).map((action) => [action.ref, action]));
+}
+
 /**
  * Exit code 0 when the pack may be registered (warnings are told), 2 when it has errors or cannot be read.
  * With `json` one object on stdout: `{ok, pack, version, digest, problems: [{code, severity, message, where, fix}]}`.
@@ -40,7 +48,7 @@ export async function packCheck(
   let digest: string | null = null;
   try {
     const files = await readPackFolder(options.dir);
-    parsed = parsePack(files, { folder: options.dir });
+    parsed = parsePack(files, { folder: options.dir, actions: await builtInActions() });
     // Packing finds what only shows in the whole: sizes and paths.
     if (parsed.pack !== null) digest = packContents(files).digest;
   } catch (error) {

@@ -2,14 +2,16 @@
 import { text as readAll } from "node:stream/consumers";
 import type { Command } from "commander";
 import { CommandEnded, withExample } from "../../../shared/cli/program-cli.ts";
-import { isPetrelError, PetrelError } from "../../../shared/errors.ts";
+import { type ErrorReport, formatError, isPetrelError, PetrelError } from "../../../shared/errors.ts";
 import type { RuleDefinition, RuleRecord } from "../../../shared/model/rule.ts";
+import { plainLines } from "../../../shared/plain-text.ts";
 import type { CliContext, NounCommands } from "../context-cli.ts";
 import { readTextFile } from "../text-file-fs.ts";
 import { asIs, getVerb, listVerb } from "../verbs-cli.ts";
 import type { RuleTestOptions } from "./rule-test-cli.ts";
 
 type Rule = RuleDefinition & Pick<RuleRecord, "source" | "updated_at" | "rev">;
+type Written = Rule & { readonly warnings: readonly ErrorReport[] };
 
 const path = "/v1/rules";
 const at = (ref: string) => `${path}/${encodeURIComponent(ref)}`;
@@ -25,13 +27,22 @@ async function ruleText(context: CliContext, file: string): Promise<string> {
 }
 
 /** The hub knows the text, but not where it came from: its places are told as places of the file. */
-async function inFile<T>(file: string, asked: Promise<T>): Promise<T> {
+const inFile = (file: string, where: string | undefined) =>
+  file === "-" ? where : where?.replace(/^rule(?=[: ]|$)/, file);
+
+/** The rule that the hub has made of a file; its warnings are told. */
+async function written(context: CliContext, file: string, asked: Promise<Written>): Promise<Written> {
   try {
-    return await asked;
+    const rule = await asked;
+    for (const { code, message, where, fix } of rule.warnings) {
+      const warning = new PetrelError(code, message, { where: inFile(file, where), hint: fix });
+      context.io.err(plainLines(`warning ${formatError(warning)}\n`));
+    }
+    return rule;
   } catch (error) {
     if (file === "-" || !isPetrelError(error)) throw error;
     throw new PetrelError(error.code, error.message.replace(/^( {2}where: )rule(?=[: ]|$)/gm, `$1${file}`), {
-      where: error.where?.replace(/^rule(?=[: ]|$)/, file),
+      where: inFile(file, error.where),
       hint: error.hint,
       cause: error,
     });
@@ -46,7 +57,7 @@ function changeVerbs(noun: Command, context: CliContext): void {
     "petrel rule create alert.yaml",
   ).action(async (file: string, _options: object, self: Command) => {
     const yaml = await ruleText(context, file);
-    const rule = await inFile(file, context.api(self).ask<Rule>("POST", path, { yaml }));
+    const rule = await written(context, file, context.api(self).ask<Written>("POST", path, { yaml }));
     await context.say(self, `${rule.ref} is there, ${rule.enabled ? "enabled" : "disabled"}`, rule);
   });
   withExample(
@@ -54,7 +65,7 @@ function changeVerbs(noun: Command, context: CliContext): void {
     "petrel rule update default.alert alert.yaml",
   ).action(async (ref: string, file: string, _options: object, self: Command) => {
     const yaml = await ruleText(context, file);
-    const rule = await inFile(file, context.api(self).ask<Rule>("PUT", at(ref), { yaml }));
+    const rule = await written(context, file, context.api(self).ask<Written>("PUT", at(ref), { yaml }));
     await context.say(self, `${rule.ref} is replaced`, rule);
   });
   withExample(

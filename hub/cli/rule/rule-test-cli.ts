@@ -107,7 +107,9 @@ async function testMany(
   io: RuleTestIo,
   slow: SlowRegex,
 ): Promise<void> {
-  const byType = indexRules(await readRules(paths.rules, (text) => io.err(`${text}\n`)));
+  const byType = indexRules(
+    await readRules(paths.rules, surroundings.actions, (text) => io.err(`${text}\n`)),
+  );
   let chunk = "";
   for await (const { text, number } of readLines(paths.triggers)) {
     const trigger = prepareTrigger(readTrigger(text, `${paths.triggers}:${number}`), surroundings);
@@ -129,7 +131,7 @@ async function testOne(
   io: RuleTestIo,
   slow: SlowRegex,
 ): Promise<void> {
-  const rules = await readRules(given.rule, (text) => io.err(`${text}\n`));
+  const rules = await readRules(given.rule, surroundings.actions, (text) => io.err(`${text}\n`));
   if (rules.length === 0)
     throw new PetrelError("RULE_INVALID", `${given.rule} holds no rule`, { where: given.rule });
   const trigger = prepareTrigger(readTrigger(await readText(given.trigger), given.trigger), surroundings);

@@ -2,7 +2,7 @@
 import type { FastifyInstance } from "fastify";
 import { sendList } from "../list-http.ts";
 import { listQuerySchema, pageOf, text } from "../list-query.ts";
-import { ruleView } from "../views.ts";
+import { ruleView, writtenRuleView } from "../views.ts";
 import { found, pathSchema, type RouteParts } from "./parts.ts";
 
 interface RuleFilter {
@@ -50,13 +50,13 @@ export function ruleRoutes(api: FastifyInstance, { store, operations, catalogues
     schema: { body: ruleBody },
     handler: async ({ body }, reply) => {
       const record = await operations.createRule(textOf(body));
-      return reply.code(201).send(ruleView(await catalogues.current(), record));
+      return reply.code(201).send(writtenRuleView(await catalogues.current(), record));
     },
   });
   api.put<{ Params: { ref: string }; Body: string | object }>("/v1/rules/:ref", {
     schema: { params: pathSchema("ref"), body: ruleBody },
     handler: async ({ params: { ref }, body }) =>
-      ruleView(await catalogues.current(), await operations.updateRule(ref, textOf(body))),
+      writtenRuleView(await catalogues.current(), await operations.updateRule(ref, textOf(body))),
   });
   api.delete<{ Params: { ref: string } }>("/v1/rules/:ref", {
     schema: { params: pathSchema("ref") },

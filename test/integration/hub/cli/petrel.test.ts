@@ -339,7 +339,15 @@ describe("changing things", () => {
         if (text.includes("bad")) {
           throw new PetrelError("RULE_INVALID", "no trigger", { where: "rule:1", hint: "add one" });
         }
-        return ruleRecord;
+        const warning = {
+          message: "no parameter 'mesage'",
+          where: "rule:1 (action)",
+          hint: "write 'message'",
+        };
+        return {
+          ...ruleRecord,
+          warnings: [{ code: "PARAMETER_UNKNOWN", severity: "warning", ...warning }],
+        };
       },
       setRuleEnabled: async () => ({ ...ruleRecord, rule: aRule({ enabled: false }) }),
       deleteRule: async () => undefined,
@@ -352,6 +360,8 @@ describe("changing things", () => {
     expect(await petrel(["rule", "create", "rule.yaml"])).toMatchObject({
       code: 0,
       stdout: "mypack.on_change is there, enabled\n",
+      stderr:
+        "warning PARAMETER_UNKNOWN: no parameter 'mesage'\n  where: rule.yaml:1 (action)\n  fix:   write 'message'\n",
     });
     expect(await petrel(["rule", "create", "-"], "name: bad\n")).toEqual({
       code: 2,
