@@ -9,9 +9,24 @@ import { Buffer } from "node:buffer";
 import { ClassicLevel } from "classic-level";
 import type { Json } from "../../shared/json.ts";
 import { type BytePath, keysBelow, pathOfKey, walkKey } from "../../shared/watch/paths.ts";
+import {
+  adopted,
+  allRows,
+  bytesOf,
+  greatestKey,
+  metaHash,
+  metaKey,
+  pathOfRow,
+  type Rows,
+  rowKey,
+  rowPrefix,
+  rowsOfBatch,
+  summaryKey,
+  wrongMeta,
+} from "./baseline-rows-store.ts";
 import { baselineKey, useKey } from "./integrity/key-fs.ts";
 import { NoteSeals } from "./integrity/note-seals.ts";
-import { macBytes, Seal } from "./integrity/seal.ts";
+import { Seal } from "./integrity/seal.ts";
 import { openRow, rowHash, sealRow } from "./integrity/sealed-row.ts";
 import { type Anchor, decodeSummary, encodeSummary, noRows, type Summary } from "./integrity/summary.ts";
 import { Tally } from "./integrity/tally.ts";
@@ -43,15 +58,11 @@ export interface BaselinePlaces {
 /** A row in place of another, by its whole key; `null` removes it. */
 type Put = { readonly key: string; readonly record: Buffer | null };
 
-const rowPrefix = "b";
-const metaPrefix = "m";
-const summaryKey = Buffer.from("s");
-const rowsOfBatch = 1_000;
 /** More than are looked at before they are written. */
 const mostSeen = 1_024;
 
 export class BaselineStore {
-  readonly #level: ClassicLevel<Buffer, Buffer>;
+  readonly #level: Rows;
   readonly #seal: Seal;
   #summary: Summary = noRows;
   #isSuspect = false;
@@ -65,7 +76,7 @@ export class BaselineStore {
   /** Each batch builds on the summary of the one before it. */
   #writing: Promise<unknown> = Promise.resolve();
 
-  private constructor(level: ClassicLevel<Buffer, Buffer>, seal: Seal) {
+  private constructor(level: Rows, seal: Seal) {
     this.#level = level;
     this.#seal = seal;
     this.#notes = new NoteSeals(seal, false);
@@ -87,12 +98,11 @@ export class BaselineStore {
       const store = new BaselineStore(level, new Seal(key.key));
       const summary = decodeSummary(row, store.#seal);
       if (typeof summary === "object") store.#summary = summary;
-      const [greatest] = await level.keys({ lt: Buffer.from("c"), reverse: true, limit: 1 }).all();
-      store.#greatest = greatest?.toString("latin1") ?? "";
-      const wrongMeta = typeof summary === "object" ? await store.#wrongMeta(summary) : [];
+      store.#greatest = await greatestKey(level);
+      const wrong = typeof summary === "object" ? await wrongMeta(level, store.#seal, summary) : [];
       const { lost, state } = key;
-      const { adopt, found } = judgeOpening({ key: state, lost, summary, anchor, wrongMeta });
-      if (adopt !== null) await store.#adopt(adopt);
+      const { adopt, found } = judgeOpening({ key: state, lost, summary, anchor, wrongMeta: wrong });
+      if (adopt !== null) store.#summary = await adopted(level, store.#seal, adopt);
       store.#notes = new NoteSeals(store.#seal, adopt === "all" && found.length === 0);
       store.#isSuspect = found.length > 0 && store.#summary.count > 0;
       if (adopt !== null || found.length > 0) {
@@ -102,7 +112,7 @@ export class BaselineStore {
           generation: Math.max(generation, anchor?.generation ?? 0),
           untold: [...untold, ...found],
         };
-        await store.#put([], Object.fromEntries(wrongMeta.map((name) => [name, null])), true);
+        await store.#put([], Object.fromEntries(wrong.map((name) => [name, null])), true);
       }
       if (key.state !== "in-use") await useKey(keyPath, key);
       return store;
@@ -211,7 +221,7 @@ export class BaselineStore {
   /** Looks at all rows as they are at the call, beside everything else. `turn` is waited for after each thousand. */
   async check(turn: () => Promise<unknown>): Promise<Checked> {
     const { iterator, summary, overwritten } = await this.#alone(async () => ({
-      iterator: this.#level.iterator({ gte: Buffer.from(rowPrefix), lt: Buffer.from("c") }),
+      iterator: allRows(this.#level),
       summary: this.#summary,
       overwritten: [...this.#overwritten],
     }));
@@ -308,7 +318,7 @@ export class BaselineStore {
     );
     for (const [name, value] of Object.entries(meta)) {
       const bytes = Buffer.from(JSON.stringify(value));
-      hashes[name] = this.#metaHash(name, bytes);
+      hashes[name] = metaHash(this.#seal, name, bytes);
       ops.push({ type: "put", key: metaKey(name), value: bytes });
     }
     const next = { ...now, ...tally.state(), meta: hashes, generation: now.generation + 1 };
@@ -326,71 +336,4 @@ export class BaselineStore {
     }
     return this.#seen.has(key) ? this.#seen.get(key) : this.#level.getSync(bytesOf(key));
   }
-
-  /** Has the summary say what is there. `all`: seals what is not sealed, too. */
-  async #adopt(which: "all" | "sealed"): Promise<void> {
-    const there = new Tally();
-    const iterator = this.#level.iterator({ gte: Buffer.from(rowPrefix), lt: Buffer.from("c") });
-    try {
-      for (;;) {
-        const entries = await iterator.nextv(rowsOfBatch);
-        if (entries.length === 0) break;
-        const ops: { type: "put"; key: Buffer; value: Buffer }[] = [];
-        for (const [keyBytes, bytes] of entries) {
-          const key = keyBytes.toString("latin1");
-          const hash = rowHash(this.#seal, key, bytes);
-          if (hash !== null) there.add(hash);
-          else if (which === "all") {
-            const sealed = sealRow(this.#seal, key, openRow(bytes));
-            there.add(sealed.hash);
-            ops.push({ type: "put", key: keyBytes, value: sealed.row });
-          }
-        }
-        if (ops.length > 0) await this.#level.batch(ops, { sync: false });
-      }
-    } finally {
-      await iterator.close();
-    }
-    const meta: Record<string, string> = {};
-    for (const [key, bytes] of await this.#metaRows()) {
-      const name = key.toString("utf8", 1);
-      meta[name] = this.#metaHash(name, bytes);
-    }
-    this.#summary = { ...noRows, ...there.state(), meta };
-  }
-
-  #metaRows(): Promise<readonly [Buffer, Buffer][]> {
-    return this.#level.iterator({ gte: Buffer.from(metaPrefix), lt: Buffer.from("n") }).all();
-  }
-
-  async #wrongMeta({ meta }: Summary): Promise<readonly string[]> {
-    const rows = new Map(
-      (await this.#metaRows()).map(([key, bytes]) => {
-        const name = key.toString("utf8", metaPrefix.length);
-        return [name, this.#metaHash(name, bytes)] as const;
-      }),
-    );
-    const names = new Set([...rows.keys(), ...Object.keys(meta)]);
-    return [...names].filter((name) => rows.get(name) !== meta[name]);
-  }
-
-  #metaHash(name: string, bytes: Buffer): string {
-    return this.#seal.hash(metaPrefix + name, bytes).slice(0, 2 * macBytes);
-  }
-}
-
-function rowKey(path: BytePath): string {
-  return rowPrefix + walkKey(path);
-}
-
-function pathOfRow(key: string): BytePath {
-  return pathOfKey(key.slice(rowPrefix.length));
-}
-
-function bytesOf(key: string): Buffer {
-  return Buffer.from(key, "latin1");
-}
-
-function metaKey(name: string): Buffer {
-  return Buffer.from(metaPrefix + name, "utf8");
 }

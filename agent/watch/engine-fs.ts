@@ -13,7 +13,7 @@ import type { Witness } from "./actor.ts";
 import { Asides } from "./asides.ts";
 import type { BaselineStore } from "./baseline-store.ts";
 import type { DetectedBy, Finding } from "./change.ts";
-import { type Circumstances, heard, inOrder, type LargeFile, unheard, unread } from "./circumstances.ts";
+import { type Circumstances, heard, inOrder } from "./circumstances.ts";
 import { ContentReader } from "./content-fs.ts";
 import { type Dirty, DirtySet, noFacts } from "./dirty-set.ts";
 import { type Gathered, type GatherParts, gatherDeep, gatherOne, type Scope } from "./gather-fs.ts";
@@ -27,6 +27,7 @@ import type { Difference } from "./renames.ts";
 import { SecondLooks } from "./second-looks.ts";
 import type { Selection } from "./selection.ts";
 import { UnreadablePaths } from "./unreadable.ts";
+import { joinBatch, slice, WholeLooks } from "./whole-looks-fs.ts";
 
 export interface EngineOptions extends Omit<InspectorOptions, "again" | "burstOf" | "between" | "content"> {
   readonly readXattrs: ReadXattrs;
@@ -56,10 +57,6 @@ export interface EngineFigures {
 
 const maxPaths = 50_000;
 const maxFolders = 10_000;
-/** Paths looked at before those with priority are asked for again. */
-const slice = 512;
-/** Differences kept at once to recognise moves among them. */
-const joinBatch = 50_000;
 
 export class Engine implements ObserverListener {
   readonly #options: EngineOptions;
@@ -67,6 +64,7 @@ export class Engine implements ObserverListener {
   readonly #inspector: Inspector;
   readonly #large = new LargeDigests();
   readonly #second: SecondLooks;
+  readonly #whole: WholeLooks;
   readonly #asides: Asides;
   readonly #unreadable: UnreadablePaths;
   #lastHintAt: number;
@@ -102,6 +100,15 @@ export class Engine implements ObserverListener {
       again: (path, heard) => this.#second.again(path, heard),
       burstOf: (paths) => this.#asides.burstOf(paths),
       between: () => this.#urgent(),
+    });
+    this.#whole = new WholeLooks({
+      clock,
+      parts: () => this.#parts(),
+      alone: (work) => this.#alone(work),
+      tell: (gathered, circumstances) => this.#tell(gathered, circumstances),
+      prepare: (path, stat) => this.#large.prepare(path, stat),
+      isStarted: () => this.#isStarted,
+      isStopped: () => this.#isStopped,
     });
     this.#unreadable = new UnreadablePaths((path, code) =>
       options.log.warn(`${shownPath(path).path} cannot be read (${code}): changes there are not seen`),
@@ -143,7 +150,9 @@ export class Engine implements ObserverListener {
    * from the last sign of life to this start.
    */
   async reconcile(offline: Finding["offline"], by: DetectedBy = "reconcile"): Promise<void> {
-    for (const root of this.#options.selection.roots) await this.#join(root, by, { offline, full: false });
+    for (const root of this.#options.selection.roots) {
+      await this.#whole.look(root, by, { offline, full: false });
+    }
     this.#isStarted = true;
     this.#arm();
   }
@@ -154,7 +163,7 @@ export class Engine implements ObserverListener {
     for (const root of this.#options.selection.roots) {
       if (this.#isStopped) break;
       const how = { offline: null, full, pace, ...(scope !== undefined && { scope }) };
-      found += await this.#join(root, "sweep", how);
+      found += await this.#whole.look(root, "sweep", how);
     }
     return found;
   }
@@ -309,48 +318,6 @@ export class Engine implements ObserverListener {
     const told = await this.#inspector.inspect(gathered, circumstances);
     // After it: what has priority is told, and counted, within it.
     this.#counts.told += told;
-    return told;
-  }
-
-  async #join(
-    path: BytePath,
-    by: DetectedBy,
-    how: {
-      readonly offline: Finding["offline"];
-      readonly full: boolean;
-      readonly pace?: (paths: number) => Promise<void>;
-      readonly scope?: Scope;
-    },
-  ): Promise<number> {
-    const { clock } = this.#options;
-    const { offline, full, pace, scope } = how;
-    let told = 0;
-    await gatherDeep(this.#parts(), {
-      path,
-      full,
-      batch: pace === undefined ? joinBatch : slice,
-      ...(pace !== undefined && { pace }),
-      ...(scope !== undefined && { scope }),
-      found: async (gathered) => {
-        const at = clock.now();
-        const unreadable = scope?.unreadable ?? (() => {});
-        for (let rest = gathered; ; ) {
-          const large: LargeFile[] = [];
-          // At the start nothing waits that could be told meanwhile.
-          const later = this.#isStarted ? (one: LargeFile) => large.push(one) : null;
-          await this.#alone(async () => {
-            const recheck = this.#isStarted;
-            const circumstances = unheard(by, at, { full, recheck, offline, unreadable, later });
-            const count = await this.#tell(rest, circumstances);
-            scope?.told(count);
-            told += count;
-          });
-          for (const one of large) if (!this.#isStopped) await this.#large.prepare(one.path, one.stat);
-          if (large.length === 0 || this.#isStopped) break;
-          rest = { differences: inOrder(large.flatMap(unread)), unselected: [] };
-        }
-      },
-    });
     return told;
   }
 

@@ -1,0 +1,94 @@
+/** How the baseline lies in its LevelDB: the names of its rows, and looks at all of them. */
+import { Buffer } from "node:buffer";
+import type { ClassicLevel } from "classic-level";
+import { type BytePath, pathOfKey, walkKey } from "../../shared/watch/paths.ts";
+import { macBytes, type Seal } from "./integrity/seal.ts";
+import { openRow, rowHash, sealRow } from "./integrity/sealed-row.ts";
+import { noRows, type Summary } from "./integrity/summary.ts";
+import { Tally } from "./integrity/tally.ts";
+
+export type Rows = ClassicLevel<Buffer, Buffer>;
+
+/** Before the walk key of a path. */
+export const rowPrefix = "b";
+/** Before the name of a row that is no path. */
+export const metaPrefix = "m";
+export const summaryKey = Buffer.from("s");
+/** Rows read at once. */
+export const rowsOfBatch = 1_000;
+
+export function rowKey(path: BytePath): string {
+  return rowPrefix + walkKey(path);
+}
+
+export function pathOfRow(key: string): BytePath {
+  return pathOfKey(key.slice(rowPrefix.length));
+}
+
+export function bytesOf(key: string): Buffer {
+  return Buffer.from(key, "latin1");
+}
+
+export function metaKey(name: string): Buffer {
+  return Buffer.from(metaPrefix + name, "utf8");
+}
+
+export function metaHash(seal: Seal, name: string, bytes: Buffer): string {
+  return seal.hash(metaPrefix + name, bytes).slice(0, 2 * macBytes);
+}
+
+/** All rows of paths as they are at the call; has to be closed. */
+export function allRows(level: Rows) {
+  return level.iterator({ gte: Buffer.from(rowPrefix), lt: Buffer.from("c") });
+}
+
+/** The greatest of the keys of paths; empty when there is none. */
+export async function greatestKey(level: Rows): Promise<string> {
+  const [greatest] = await level.keys({ lt: Buffer.from("c"), reverse: true, limit: 1 }).all();
+  return greatest?.toString("latin1") ?? "";
+}
+
+/** The summary that says what is there. `all`: seals what is not sealed, too. */
+export async function adopted(level: Rows, seal: Seal, which: "all" | "sealed"): Promise<Summary> {
+  const there = new Tally();
+  const iterator = allRows(level);
+  try {
+    for (;;) {
+      const entries = await iterator.nextv(rowsOfBatch);
+      if (entries.length === 0) break;
+      const ops: { type: "put"; key: Buffer; value: Buffer }[] = [];
+      for (const [keyBytes, bytes] of entries) {
+        const key = keyBytes.toString("latin1");
+        const hash = rowHash(seal, key, bytes);
+        if (hash !== null) there.add(hash);
+        else if (which === "all") {
+          const sealed = sealRow(seal, key, openRow(bytes));
+          there.add(sealed.hash);
+          ops.push({ type: "put", key: keyBytes, value: sealed.row });
+        }
+      }
+      if (ops.length > 0) await level.batch(ops, { sync: false });
+    }
+  } finally {
+    await iterator.close();
+  }
+  const meta = Object.fromEntries(await metaHashes(level, seal));
+  return { ...noRows, ...there.state(), meta };
+}
+
+/** Names of the rows that are no paths and not what the summary says of them. */
+export async function wrongMeta(level: Rows, seal: Seal, { meta }: Summary): Promise<readonly string[]> {
+  const rows = await metaHashes(level, seal);
+  const names = new Set([...rows.keys(), ...Object.keys(meta)]);
+  return [...names].filter((name) => rows.get(name) !== meta[name]);
+}
+
+async function metaHashes(level: Rows, seal: Seal): Promise<ReadonlyMap<string, string>> {
+  const rows = await level.iterator({ gte: Buffer.from(metaPrefix), lt: Buffer.from("n") }).all();
+  return new Map(
+    rows.map(([key, bytes]) => {
+      const name = key.toString("utf8", metaPrefix.length);
+      return [name, metaHash(seal, name, bytes)] as const;
+    }),
+  );
+}

@@ -1,0 +1,80 @@
+/** Looks at all of a watched path, beside what hints say meanwhile: at a start, at a changed selection, in a sweep. */
+import type { Clock } from "../../shared/clock.ts";
+import type { BytePath } from "../../shared/watch/paths.ts";
+import type { DetectedBy, Finding } from "./change.ts";
+import { type Circumstances, inOrder, type LargeFile, unheard, unread } from "./circumstances.ts";
+import { type Gathered, type GatherParts, gatherDeep, type Scope } from "./gather-fs.ts";
+import type { Stat } from "./look.ts";
+
+export interface WholeLooksOptions {
+  readonly clock: Pick<Clock, "now">;
+  readonly parts: () => GatherParts;
+  /** Runs while nothing else is told. */
+  readonly alone: (work: () => Promise<void>) => Promise<void>;
+  /** Resolves once all is accepted and in the baseline: how many changes were told. */
+  readonly tell: (gathered: Gathered, circumstances: Circumstances) => Promise<number>;
+  /** Reads a large file; resolves once its digest is at hand. */
+  readonly prepare: (path: BytePath, stat: Stat) => Promise<void>;
+  /** Whether hints are looked at: until then nothing waits that could be told meanwhile. */
+  readonly isStarted: () => boolean;
+  readonly isStopped: () => boolean;
+}
+
+export interface WholeLook {
+  /** From the last sign of life to this start. */
+  readonly offline: Finding["offline"];
+  /** Digests are taken although nothing else differs. */
+  readonly full: boolean;
+  readonly pace?: (paths: number) => Promise<void>;
+  readonly scope?: Scope;
+}
+
+/** Paths looked at before those with priority are asked for again. */
+export const slice = 512;
+/** Differences kept at once to recognise moves among them. */
+export const joinBatch = 50_000;
+
+export class WholeLooks {
+  readonly #options: WholeLooksOptions;
+
+  constructor(options: WholeLooksOptions) {
+    this.#options = options;
+  }
+
+  /** How many changes it found and told. */
+  async look(path: BytePath, by: DetectedBy, how: WholeLook): Promise<number> {
+    const { pace, scope, full } = how;
+    let told = 0;
+    await gatherDeep(this.#options.parts(), {
+      path,
+      full,
+      batch: pace === undefined ? joinBatch : slice,
+      ...(pace !== undefined && { pace }),
+      ...(scope !== undefined && { scope }),
+      found: async (gathered) => {
+        told += await this.#tell(gathered, by, how);
+      },
+    });
+    return told;
+  }
+
+  async #tell(gathered: Gathered, by: DetectedBy, { full, offline, scope }: WholeLook): Promise<number> {
+    const { clock, alone, tell, prepare, isStarted, isStopped } = this.#options;
+    const at = clock.now();
+    const unreadable = scope?.unreadable ?? (() => {});
+    let told = 0;
+    for (let rest = gathered; ; ) {
+      const large: LargeFile[] = [];
+      const later = isStarted() ? (one: LargeFile) => large.push(one) : null;
+      await alone(async () => {
+        const recheck = isStarted();
+        const count = await tell(rest, unheard(by, at, { full, recheck, offline, unreadable, later }));
+        scope?.told(count);
+        told += count;
+      });
+      for (const one of large) if (!isStopped()) await prepare(one.path, one.stat);
+      if (large.length === 0 || isStopped()) return told;
+      rest = { differences: inOrder(large.flatMap(unread)), unselected: [] };
+    }
+  }
+}
