@@ -3,11 +3,14 @@ import type { Change } from "../hub/store/store.ts";
 import { isObject, type JsonObject } from "../shared/json.ts";
 import { plain } from "../shared/plain-text.ts";
 
-/** What went wrong: the hub's or the agent's reason, else what the action said of it, in one line. */
+/** What went wrong, in one line: the hub's or the agent's reason; where that is only a code, also what the action said. */
 function whyNot({ status, reason, result }: (Change & { type: "execution" })["execution"]): string | null {
-  if (reason !== null || status === "succeeded" || !isObject(result)) return reason;
+  const isTelling = reason !== null && !/^(exit code -?\d+|failed)$/.test(reason);
+  if (isTelling || status === "succeeded" || !isObject(result)) return reason;
   const said = [result.error, result.stderr].find((text) => typeof text === "string" && text.trim() !== "");
-  return typeof said === "string" ? (said.trim().split("\n", 1)[0] ?? null) : null;
+  if (typeof said !== "string") return reason;
+  const [line = ""] = said.trim().split("\n", 1);
+  return reason === null ? line : `${reason}: ${line}`;
 }
 
 /** Who made a change, where the sensor says so. */

@@ -8,7 +8,7 @@ import type { FinalStatus } from "./journal.ts";
 export interface RunOutcome {
   readonly status: FinalStatus;
   readonly result: Json;
-  /** Why, when neither status nor result says it. */
+  /** Why in a few words; always there when it did not succeed. */
   readonly reason?: string;
 }
 
@@ -78,12 +78,35 @@ function stoppedOutcome(exit: ProcessExit): Omit<RunOutcome, "result"> | null {
     case undefined:
       return null;
     case "timeout":
-      return exit.gone ? { status: "timeout" } : { status: "timeout", reason: `timed out${stubborn}` };
+      return { status: "timeout", reason: `timed out after ${exit.stopped.seconds} s${stubborn}` };
     case "cancel":
       return { status: "canceled", reason: `${exit.stopped.reason}${stubborn}` };
     case "shutdown":
       return { status: "abandoned", reason: `${agentStopped}${stubborn}` };
   }
+}
+
+/** Characters of what an action complains of: a list shows it in one line, and the result has all of it. */
+const complaintLength = 200;
+
+/** How a run ended that nobody stopped; `complaint` is what the action itself says, and says more than a code. */
+function endedOutcome(
+  exit: ProcessExit,
+  succeeded: boolean,
+  complaint: string | null = null,
+): Omit<RunOutcome, "result"> {
+  if (succeeded) return { status: "succeeded" };
+  if (exit.signal !== null) return { status: "failed", reason: `ended from outside by ${exit.signal.name}` };
+  const [line = ""] = complaint?.trim().split(/[\r\n]/, 1) ?? [];
+  if (line !== "") {
+    // By code points, so that no pair is cut in two.
+    const cut = [...line].slice(0, complaintLength).join("");
+    return { status: "failed", reason: cut === line ? line : `${cut}…` };
+  }
+  return {
+    status: "failed",
+    reason: exit.code === 0 ? "said that it failed" : `exit code ${exit.code ?? -1}`,
+  };
 }
 
 function dropped(output: CapturedOutput): JsonObject {
@@ -123,7 +146,7 @@ export function shellOutcome(exit: ProcessExit, output: CapturedOutput): RunOutc
     ...dropped(output),
     ...(error !== null && { error }),
   };
-  return { status: succeeded ? "succeeded" : "failed", ...stoppedOutcome(exit), result };
+  return { ...(stoppedOutcome(exit) ?? endedOutcome(exit, succeeded)), result };
 }
 
 /** The result of `python-script` and `node-script`. An exit code other than 0, and an exception, fail whatever was returned. */
@@ -149,7 +172,7 @@ export function scriptOutcome(
       exception: { type: report.type, message: report.message, traceback: report.traceback },
     }),
   };
-  return { status: succeeded ? "succeeded" : "failed", ...stoppedOutcome(exit), result };
+  return { ...(stoppedOutcome(exit) ?? endedOutcome(exit, succeeded, complaint)), result };
 }
 
 function reportedError(report: ScriptReport | null): string | null {

@@ -1,5 +1,6 @@
 /** What an agent's report does to an execution. */
 import { parseTimestamp, timestamp } from "../../shared/clock.ts";
+import { isObject } from "../../shared/json.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import type { ExecutionUpdateEntry } from "../../shared/wire/messages.ts";
 import { type EventType, isFinal, step } from "./life.ts";
@@ -32,7 +33,8 @@ export function applyUpdate(
 ): Updated {
   if (update.status === "accepted") return { changed: false, reason: "accepted" };
   const event = events[update.status];
-  const moved = step(execution, { type: event, at: nowMs, reason: update.reason });
+  const reason = reasonOf(execution, update);
+  const moved = step(execution, { type: event, at: nowMs, reason });
   if (!moved.moved) return lateResult(execution, update, moved.reason);
   const inHubTime = (text: string | undefined) => {
     const ms = text === undefined ? null : parseTimestamp(text);
@@ -53,6 +55,30 @@ export function applyUpdate(
       ...(ended !== null && isFinal(moved.execution.status) && { end_timestamp: ended }),
     },
   };
+}
+
+/** What is said of agents that give no reason: older ones leave it to status and result. */
+const silentReasons: Readonly<Partial<Record<ExecutionUpdateEntry["status"], string>>> = {
+  failed: "failed",
+  timeout: "timed out",
+  canceled: "canceled",
+  abandoned: "abandoned",
+};
+
+/** Why it ended, in a few words: whoever lists what did not succeed need not open each to see why. */
+function reasonOf(
+  execution: Execution,
+  { status, reason, result }: ExecutionUpdateEntry,
+): string | undefined {
+  const silent = silentReasons[status];
+  if (silent === undefined) return reason;
+  // It is canceled whatever its process made of that: the wish is the reason.
+  if (execution.status === "canceling" && status !== "abandoned" && execution.reason !== null) {
+    return status === "canceled" ? (reason ?? execution.reason) : execution.reason;
+  }
+  if (reason !== undefined) return reason;
+  const code = isObject(result) ? (result.return_code ?? result.exit_code) : undefined;
+  return status === "failed" && typeof code === "number" && code !== 0 ? `exit code ${code}` : silent;
 }
 
 function lateResult(execution: Execution, update: ExecutionUpdateEntry, reason: string): Updated {

@@ -31,9 +31,9 @@ it("each step is one line, and each status of an execution is told once", () => 
 });
 
 it("a failed action's own words stand in for a reason, the first line of them", () => {
-  const failed = (result: object): Change => ({
+  const failed = (result: object, reason: string | null = null): Change => ({
     type: "execution",
-    execution: anExecution({ status: "failed", reason: null, result: { ...result }, ...ended }),
+    execution: anExecution({ status: "failed", reason, result: { ...result }, ...ended }),
   });
   const told = (change: Change) => chainLines()(change).map((line) => line.trim());
   expect(told(failed({ error: "EACCES: no\nat open", stderr: "x" }))).toEqual([
@@ -43,6 +43,10 @@ it("a failed action's own words stand in for a reason, the first line of them", 
     expect.stringMatching(/^result {5}failed: sh: no such command {2}\(/),
   ]);
   expect(told(failed({ stderr: "" }))).toEqual([expect.stringMatching(/^result {5}failed {2}\(/)]);
+  expect(told(failed({ stderr: "sh: no such command\n" }, "exit code 127"))).toEqual([
+    expect.stringMatching(/^result {5}failed: exit code 127: sh: no such command {2}\(/),
+  ]);
+  expect(told(failed({ stderr: "x" }, "timed out after 3 s"))[0]).toContain("failed: timed out after 3 s  (");
 });
 
 it.each([

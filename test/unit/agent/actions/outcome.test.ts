@@ -26,14 +26,14 @@ const cancel = { kind: "cancel", reason: "canceled by bo" } as const;
 /** How it ended → status, return code, error, reason. */
 const exits: readonly [string, ProcessExit, string, number, string | undefined, string | undefined][] = [
   ["exit code 0", exit({ code: 0 }), "succeeded", 0, undefined, undefined],
-  ["exit code 1", exit({ code: 1 }), "failed", 1, undefined, undefined],
+  ["exit code 1", exit({ code: 1 }), "failed", 1, undefined, "exit code 1"],
   [
     "exit code 137, a shell's word for a killed child",
     exit({ code: 137 }),
     "failed",
     137,
     undefined,
-    undefined,
+    "exit code 137",
   ],
   [
     "SIGKILL from outside",
@@ -41,7 +41,7 @@ const exits: readonly [string, ProcessExit, string, number, string | undefined, 
     "failed",
     -9,
     "Action was ended from outside by SIGKILL",
-    undefined,
+    "ended from outside by SIGKILL",
   ],
   [
     "SIGTERM from outside",
@@ -49,7 +49,7 @@ const exits: readonly [string, ProcessExit, string, number, string | undefined, 
     "failed",
     -15,
     "Action was ended from outside by SIGTERM",
-    undefined,
+    "ended from outside by SIGTERM",
   ],
   [
     "our timeout, ended by SIGTERM",
@@ -57,7 +57,7 @@ const exits: readonly [string, ProcessExit, string, number, string | undefined, 
     "timeout",
     -9,
     "Action failed to complete in 60 seconds",
-    undefined,
+    "timed out after 60 s",
   ],
   [
     "our timeout, ended with code 0",
@@ -65,7 +65,7 @@ const exits: readonly [string, ProcessExit, string, number, string | undefined, 
     "timeout",
     -9,
     "Action failed to complete in 60 seconds",
-    undefined,
+    "timed out after 60 s",
   ],
   [
     "canceled",
@@ -212,6 +212,24 @@ describe("the outcome of a script", () => {
       stdout: "out\n",
       stderr: "err\n",
     });
+  });
+
+  it.each<[string, ProcessExit, ScriptReport | null, string | undefined]>([
+    ["success", exit({ code: 0 }), returned("x", true), undefined],
+    ["False and a result", exit({ code: 0 }), returned("x", false), "said that it failed"],
+    ["another exit code", exit({ code: 2 }), returned("x", true), "exit code 2"],
+    ["an exception", exit({ code: 1 }), thrown, "ValueError: bad"],
+    [
+      "an exception of many words",
+      exit({ code: 1 }),
+      { ...thrown, message: `${"é".repeat(300)}\nand more` },
+      `ValueError: ${"é".repeat(188)}…`,
+    ],
+    ["a pair without a bool", exit({ code: 220 }), { op: "invalid-status", message: "no bool" }, "no bool"],
+    ["a timeout", exit({ signal: sigkill, stopped: timeout }), null, "timed out after 60 s"],
+    ["SIGKILL from outside", exit({ signal: sigkill }), null, "ended from outside by SIGKILL"],
+  ])("says why in a few words: %s", (_what, ended, report, reason) => {
+    expect(scriptOutcome(ended, output, report).reason).toBe(reason);
   });
 
   it("shows type, message and traceback of an exception", () => {

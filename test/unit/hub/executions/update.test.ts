@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { resultBlobs } from "../../../../hub/executions/result-blobs.ts";
 import { setAsideReason } from "../../../../hub/executions/set-aside-report.ts";
 import { applyUpdate } from "../../../../hub/executions/update.ts";
+import type { Execution } from "../../../../shared/model/execution.ts";
 import type { ExecutionUpdateEntry } from "../../../../shared/wire/messages.ts";
 import { anExecution, noon } from "../../../support/records.ts";
 
@@ -94,6 +95,31 @@ describe("an agent's report", () => {
         execution: { start_timestamp: new Date(expected).toISOString() },
       });
     }
+  });
+
+  test.each<[Partial<Execution>, Partial<ExecutionUpdateEntry>, string | null]>([
+    [{}, { status: "failed", reason: "exit code 3" }, "exit code 3"],
+    [{}, { status: "failed", result: { return_code: 3 } }, "exit code 3"],
+    [{}, { status: "failed", result: { exit_code: -9 } }, "exit code -9"],
+    [{}, { status: "failed", result: "odd" }, "failed"],
+    [{}, { status: "timeout" }, "timed out"],
+    [{}, { status: "canceled" }, "canceled"],
+    [{}, { status: "abandoned" }, "abandoned"],
+    [{}, { status: "succeeded" }, null],
+    [{ status: "canceling", reason: "canceled by bo" }, { status: "canceled" }, "canceled by bo"],
+    [
+      { status: "canceling", reason: "canceled by bo" },
+      { status: "failed", reason: "exit code 1" },
+      "canceled by bo",
+    ],
+    [
+      { status: "canceling", reason: "canceled by bo" },
+      { status: "canceled", reason: "canceled by bo; some of its processes would not go" },
+      "canceled by bo; some of its processes would not go",
+    ],
+  ])("of an end that is no success always has a reason: %j, %j", (before, entry, reason) => {
+    const applied = applyUpdate(anExecution({ status: "running", ...before }), update(entry), noon, 0);
+    expect(applied).toMatchObject({ changed: true, execution: { reason } });
   });
 
   test("of acceptance alone is counted and changes nothing", () => {
