@@ -1,6 +1,7 @@
 /** Carries out what people ask of the hub, by handing each wish to the desk whose business it is. */
 import { timestamp } from "../shared/clock.ts";
 import { PetrelError } from "../shared/errors.ts";
+import type { Logger } from "../shared/log.ts";
 import type { AgentRecord } from "../shared/model/agent.ts";
 import type { TriggerInstance } from "../shared/model/trigger.ts";
 import type { AgentRegistry } from "./agents/agent-registry.ts";
@@ -42,6 +43,7 @@ export interface OperationsOptions {
   readonly watch: HubWatch;
   readonly now: () => number;
   readonly newId: () => string;
+  readonly log: Logger;
 }
 
 const labelKey = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/;
@@ -66,8 +68,9 @@ export function createOperations(options: OperationsOptions): HubOperations {
     watch,
     now,
     newId,
+    log,
   } = options;
-  const verifications = new VerifyDesk({ watchers, now, newId });
+  const verifications = new VerifyDesk({ watchers, now, newId, store, log });
   const inForce = async <T>(change: Promise<T>): Promise<T> => {
     const result = await change;
     await options.settled();

@@ -2,8 +2,8 @@
 import type { Clock } from "../../shared/clock.ts";
 import type { BytePath } from "../../shared/watch/paths.ts";
 import type { WatchedPath } from "../../shared/watch/settings.ts";
-import { type LargeDigests, largeBytes } from "./large-digests-fs.ts";
-import { isRacy, mayBeOtherContent, type Stat } from "./look.ts";
+import type { LargeDigests } from "./large-digests-fs.ts";
+import { isRacy, largeBytes, mayBeOtherContent, type Stat } from "./look.ts";
 import { type Digest, digestOf, type ReadXattrs, readExtras } from "./look-fs.ts";
 import type { BaselineRecord, FreshLook } from "./record.ts";
 

@@ -12,6 +12,7 @@ import type { SensorLogger } from "../sensors/sensor.ts";
 import type { Witness } from "./actor.ts";
 import { Asides } from "./asides.ts";
 import type { BaselineStore } from "./baseline-store.ts";
+import type { Pace } from "./budget.ts";
 import type { DetectedBy, Finding } from "./change.ts";
 import { type Circumstances, heard, inOrder } from "./circumstances.ts";
 import { ContentReader } from "./content-fs.ts";
@@ -106,7 +107,7 @@ export class Engine implements ObserverListener {
       parts: () => this.#parts(),
       alone: (work) => this.#alone(work),
       tell: (gathered, circumstances) => this.#tell(gathered, circumstances),
-      prepare: (path, stat) => this.#large.prepare(path, stat),
+      prepare: (path, stat, pace) => this.#large.prepare(path, stat, pace),
       isStarted: () => this.#isStarted,
       isStopped: () => this.#isStopped,
     });
@@ -158,7 +159,7 @@ export class Engine implements ObserverListener {
   }
 
   /** Looks at everything, or at what is in `scope`, at the given pace. How many changes it found and told. */
-  async sweep(full: boolean, pace: (paths: number) => Promise<void>, scope?: Scope): Promise<number> {
+  async sweep(full: boolean, pace: Pace, scope?: Scope): Promise<number> {
     let found = 0;
     for (const root of this.#options.selection.roots) {
       if (this.#isStopped) break;

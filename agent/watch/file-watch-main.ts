@@ -1,7 +1,6 @@
 /** Sensor `watch.FileWatch`: wires what watches, looks, compares and tells, in the process of one sensor. */
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
-import { setImmediate as turn } from "node:timers/promises";
 import { makeDataFolder } from "../../shared/folder-fs.ts";
 import type { Json, JsonObject } from "../../shared/json.ts";
 import { systemClock, systemTimers } from "../../shared/system-process.ts";
@@ -13,6 +12,7 @@ import { localAccounts } from "./accounts-fs.ts";
 import { silentWitness, type Witness } from "./actor.ts";
 import { Answers } from "./answers.ts";
 import { BaselineStore } from "./baseline-store.ts";
+import { pacer } from "./budget.ts";
 import type { AccountNames } from "./change.ts";
 import { Contents } from "./diff/contents-fs.ts";
 import { Versions } from "./diff/versions-fs.ts";
@@ -137,7 +137,10 @@ export class FileWatch implements Sensor {
         const outcome = lookStat(path);
         return "error" in outcome || outcome.found !== null;
       },
-      turn,
+      newPace: () => {
+        const pause = (ms: number) => new Promise<void>((resolve) => void timers.after(ms, resolve));
+        return pacer({ budget: settings.budget, clock, pause });
+      },
       clock,
       timers,
       log: this.#log,
@@ -189,6 +192,7 @@ export class FileWatch implements Sensor {
     this.#ends.push(() => stopBeat());
     const sweeps = new Sweeps({
       ...settings.sweep,
+      budget: settings.budget,
       engine: guard.after(engine),
       clock,
       timers,

@@ -135,12 +135,13 @@ async function digestBehind(path: BytePath, maxBytes: number): Promise<string | 
 
 /**
  * SHA-256 of a file that is `stat` before and after. Never follows a link, never waits for a FIFO's writer. `changed`,
- * too, once `isStopped` says so.
+ * too, once `isStopped` says so. `pause` is waited for after each part of a large file, with the bytes of it.
  */
 export async function digestOf(
   path: BytePath,
   stat: Stat,
   isStopped: () => boolean = () => false,
+  pause: (bytes: number) => Promise<void> = async () => {},
 ): Promise<Digest> {
   let descriptor: number;
   try {
@@ -151,7 +152,7 @@ export async function digestOf(
   }
   if (stat.size > BigInt(sliceBytes)) {
     closeSync(descriptor);
-    return digestInTurns(path, stat, isStopped);
+    return digestInTurns(path, stat, isStopped, pause);
   }
   try {
     if (!isSameFile(fstatSync(descriptor, { bigint: true }), stat)) return "changed";
@@ -168,7 +169,12 @@ export async function digestOf(
   }
 }
 
-async function digestInTurns(path: BytePath, stat: Stat, isStopped: () => boolean): Promise<Digest> {
+async function digestInTurns(
+  path: BytePath,
+  stat: Stat,
+  isStopped: () => boolean,
+  pause: (bytes: number) => Promise<void>,
+): Promise<Digest> {
   try {
     const file = await open(pathBuffer(path), openFlags).catch((error: unknown) => {
       if (codeOf(error) === "ENOENT") return null;
@@ -187,6 +193,7 @@ async function digestInTurns(path: BytePath, stat: Stat, isStopped: () => boolea
         read += bytesRead;
         if (read < checkAt) continue;
         checkAt = read + checkBytes;
+        await pause(checkBytes);
         if (!isSameFile(await file.stat({ bigint: true }), stat)) return "changed";
       }
       return isSameFile(await file.stat({ bigint: true }), stat) ? sha.digest("hex") : "changed";

@@ -75,6 +75,9 @@ function xattrText({ extras }: Look): string {
     .join("\n");
 }
 
+/** Bytes above which a file is large: reading it takes as long as a hundred others. */
+export const largeBytes = 8n * 1024n * 1024n;
+
 /** ms: no file system in use keeps times more coarsely, but for those that keep whole seconds only. */
 const tickMs = 10;
 const coarseTickMs = 2_000;

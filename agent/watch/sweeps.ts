@@ -1,8 +1,12 @@
-/** Looks at everything slowly, again and again: what no event tells is found by that. Or at once, when asked to. */
+/**
+ * Looks at everything slowly, again and again: what no event tells is found by that. Or at once, when asked to. Never
+ * above its budget.
+ */
 import { type Clock, timestamp } from "../../shared/clock.ts";
 import type { Timers } from "../../shared/timers.ts";
 import type { SweepReport } from "../../shared/watch/questions.ts";
 import type { SensorLogger } from "../sensors/sensor.ts";
+import { type Budget, type Pace, pacer } from "./budget.ts";
 import type { Scope } from "./gather-fs.ts";
 import { patience, stopMs } from "./patience.ts";
 
@@ -11,8 +15,10 @@ export interface SweepsOptions {
   readonly everySeconds: number;
   /** Seconds after which digests are taken, too; 0: never. */
   readonly fullEverySeconds: number;
+  /** Shared by all that are under way. */
+  readonly budget: Budget;
   readonly engine: {
-    sweep(full: boolean, pace: (paths: number) => Promise<void>, scope?: Scope): Promise<number>;
+    sweep(full: boolean, pace: Pace, scope?: Scope): Promise<number>;
   };
   readonly clock: Clock;
   readonly timers: Timers;
@@ -47,10 +53,9 @@ export class Sweeps {
     });
   }
 
-  /** Now and at full speed, beside a slow one. How many changes were found; rejects when it is stopped. */
+  /** Now and as fast as the budget lets it, beside a slow one. How many changes were found; rejects when it is stopped. */
   now(full: boolean, scope: Scope): Promise<number> {
-    const pace = () => this.#pause(0);
-    return this.#run(this.#options.engine.sweep(full, pace, scope));
+    return this.#run(this.#options.engine.sweep(full, this.#pacer(), scope));
   }
 
   /** What is set, and how the last slow sweep went; `paths`: of the last complete one. */
@@ -82,11 +87,12 @@ export class Sweeps {
     let looked = 0;
     // Half of the time: the rest is for what takes longer than thought.
     const perSecond = Math.max(leastPerSecond, (this.#paths ?? 0) / (everySeconds / 2));
+    const pace = this.#pacer(perSecond);
     try {
       const differences = await this.#run(
-        engine.sweep(full, async (paths) => {
+        engine.sweep(full, async (paths, bytes) => {
           looked += paths;
-          await this.#pause((paths / perSecond) * 1_000);
+          await pace(paths, bytes);
         }),
       );
       this.#paths = looked;
@@ -96,6 +102,17 @@ export class Sweeps {
     } catch (error) {
       if (!this.#isStopped) log.error(`a sweep ended early: ${String(error)}`);
     }
+  }
+
+  #pacer(perSecond?: number): Pace {
+    const { budget, clock } = this.#options;
+    return pacer({
+      budget,
+      clock,
+      pause: (ms) => this.#pause(ms),
+      sharers: () => this.#running.size,
+      ...(perSecond !== undefined && { perSecond }),
+    });
   }
 
   async #run(sweep: Promise<number>): Promise<number> {

@@ -7,7 +7,7 @@ import type { Scope } from "./gather-fs.ts";
 import { partOf } from "./part.ts";
 
 export interface VerifyRunsOptions {
-  /** At full speed. How many changes it found and told; rejects when it ended early. */
+  /** As fast as the budget of sweeps lets it. How many changes it found and told; rejects when it ended early. */
   readonly sweep: (full: boolean, scope: Scope) => Promise<number>;
   /** Paths of the last complete sweep that nobody had asked for. */
   readonly expected: () => number | null;
@@ -75,9 +75,13 @@ export class VerifyRuns {
   state(run: string): VerifyState {
     const known = this.#runs.get(run);
     if (known !== undefined) return known;
-    throw new PetrelError("WATCH_VERIFY_UNKNOWN", "this sensor knows nothing of that verification", {
-      hint: "it has been started anew since: begin another one",
-    });
+    throw new PetrelError(
+      "WATCH_VERIFY_UNKNOWN",
+      "the sensor knows nothing of it: it has been started anew since, or was never asked",
+      {
+        hint: "begin another verification",
+      },
+    );
   }
 
   /** The sweep itself is ended by whoever runs it. Resolves when none runs. */

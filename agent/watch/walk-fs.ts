@@ -2,6 +2,7 @@
 import { readdirSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import { type BytePath, joinPath, pathBuffer, walkKey } from "../../shared/watch/paths.ts";
+import type { Pace } from "./budget.ts";
 import type { Stat } from "./look.ts";
 import { lookAlong } from "./look-fs.ts";
 import type { Batches } from "./merge-join.ts";
@@ -20,7 +21,7 @@ export interface WalkOptions {
   /** Told of every path that cannot be listed or looked at: nothing may be concluded about it and what is below. */
   readonly unreadable: (path: BytePath, code: string) => void;
   /** Waited for after each batch, with the number of paths in it: how sweeps keep their pace. */
-  readonly pace?: (paths: number) => Promise<void>;
+  readonly pace?: Pace;
 }
 
 /** Paths of one batch; between two batches the event loop turns once, so that kernel events are read. */

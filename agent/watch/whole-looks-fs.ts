@@ -1,6 +1,7 @@
 /** Looks at all of a watched path, beside what hints say meanwhile: at a start, at a changed selection, in a sweep. */
 import type { Clock } from "../../shared/clock.ts";
 import type { BytePath } from "../../shared/watch/paths.ts";
+import { type Pace, readAtOnce } from "./budget.ts";
 import type { DetectedBy, Finding } from "./change.ts";
 import { type Circumstances, inOrder, type LargeFile, unheard, unread } from "./circumstances.ts";
 import { type Gathered, type GatherParts, gatherDeep, type Scope } from "./gather-fs.ts";
@@ -14,7 +15,7 @@ export interface WholeLooksOptions {
   /** Resolves once all is accepted and in the baseline: how many changes were told. */
   readonly tell: (gathered: Gathered, circumstances: Circumstances) => Promise<number>;
   /** Reads a large file; resolves once its digest is at hand. */
-  readonly prepare: (path: BytePath, stat: Stat) => Promise<void>;
+  readonly prepare: (path: BytePath, stat: Stat, pace?: Pace) => Promise<void>;
   /** Whether hints are looked at: until then nothing waits that could be told meanwhile. */
   readonly isStarted: () => boolean;
   readonly isStopped: () => boolean;
@@ -25,7 +26,7 @@ export interface WholeLook {
   readonly offline: Finding["offline"];
   /** Digests are taken although nothing else differs. */
   readonly full: boolean;
-  readonly pace?: (paths: number) => Promise<void>;
+  readonly pace?: Pace;
   readonly scope?: Scope;
 }
 
@@ -53,12 +54,17 @@ export class WholeLooks {
       ...(scope !== undefined && { scope }),
       found: async (gathered) => {
         told += await this.#tell(gathered, by, how);
+        await pace?.(0, readAtOnce(gathered.differences));
       },
     });
     return told;
   }
 
-  async #tell(gathered: Gathered, by: DetectedBy, { full, offline, scope }: WholeLook): Promise<number> {
+  async #tell(
+    gathered: Gathered,
+    by: DetectedBy,
+    { full, offline, scope, pace }: WholeLook,
+  ): Promise<number> {
     const { clock, alone, tell, prepare, isStarted, isStopped } = this.#options;
     const at = clock.now();
     const unreadable = scope?.unreadable ?? (() => {});
@@ -72,7 +78,7 @@ export class WholeLooks {
         scope?.told(count);
         told += count;
       });
-      for (const one of large) if (!isStopped()) await prepare(one.path, one.stat);
+      for (const one of large) if (!isStopped()) await prepare(one.path, one.stat, pace);
       if (large.length === 0 || isStopped()) return told;
       rest = { differences: inOrder(large.flatMap(unread)), unselected: [] };
     }

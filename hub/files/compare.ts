@@ -1,6 +1,7 @@
 /** One path on many hosts: who has the same there, the few before the many. Pure. */
+import type { Unanswered } from "../../shared/model/file-verification.ts";
 import type { FoundPath, PathLook } from "../../shared/watch/questions.ts";
-import type { Reply, Unanswered } from "./watchers.ts";
+import type { Reply } from "./watchers.ts";
 
 export interface Comparison {
   readonly path: string;

@@ -2,6 +2,7 @@
 import { PetrelError } from "../../shared/errors.ts";
 import type { Json, JsonObject } from "../../shared/json.ts";
 import type { AgentRecord } from "../../shared/model/agent.ts";
+import type { Unanswered } from "../../shared/model/file-verification.ts";
 import type { LabelSelector } from "../../shared/model/pack.ts";
 import { watchSensor } from "../../shared/watch/questions.ts";
 import { hasLabels } from "../agents/label-pairs.ts";
@@ -11,9 +12,6 @@ export interface AgentChoice {
   readonly agents?: readonly string[] | undefined;
   readonly labels?: LabelSelector | undefined;
 }
-
-/** `not-watching`: pack watch does not run there, or not yet. */
-export type Unanswered = "offline" | "not-watching" | "no-answer" | "failed";
 
 export type Reply<T> =
   | { readonly agent: string; readonly answer: T }

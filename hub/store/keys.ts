@@ -8,6 +8,7 @@
  * | `ip/<agent>/<path>/<place>`  | changes of files by path                                                  |
  * | `iu/<place>`                 | changes of files that nobody has acknowledged; `y/<instance>` those of others |
  * | `w/<id>`                     | windows in which changes of files are expected                            |
+ * | `u/<id>` `ua/<id>/<agent>`   | verifications of watched files, and the last that each agent said of them |
  * | `f/<instance>`               | family: place, enforcements, executions of an instance                    |
  * | `n/<id>`                     | enforcement; `nr ns/<value>/<id>` by rule, status                         |
  * | `e/<id>`                     | execution; `ea eg er es/<value>/<id>` by action, agent, rule, status      |
@@ -59,6 +60,10 @@ export const keys = {
   instance: (place: string) => `i/${place}`,
   family: (instance: string) => `f/${part(instance)}`,
   window: (id: string) => `w/${part(id)}`,
+  verification: (id: string) => `u/${part(id)}`,
+  /** Of all agents. */
+  verified: (id: string) => `ua/${part(id)}/`,
+  verifiedBy: (id: string, agent: string) => `ua/${part(id)}/${part(agent)}`,
   ack: (instance: string) => `y/${part(instance)}`,
   enforcement: (id: string) => `n/${part(id)}`,
   execution: (id: string) => `e/${part(id)}`,

@@ -19,6 +19,7 @@ import { createLedgerStore } from "./ledger-store.ts";
 import { migrations, storeFormat } from "./migrations.ts";
 import { createRetentionStore } from "./retention-store.ts";
 import type { Store } from "./store.ts";
+import { createVerificationStore } from "./verification-store.ts";
 import { Writer } from "./writer-store.ts";
 
 export interface LevelStoreOptions {
@@ -132,6 +133,7 @@ async function buildStore(database: Database, options: LevelStoreOptions, newId:
     ...createLedgerStore({ database, writer, rules, now }),
     ...createHistoryStore({ database, writer, rules }),
     ...createFileStore({ database, writer }),
+    ...createVerificationStore({ database, writer }),
     ...createJobsStore({ database, writer }),
     ...createRetentionStore({ database, writer }),
     subscribeChanges: (listener) => writer.subscribe(listener),

@@ -11,6 +11,7 @@ import { nothingPurged, type Purged, purgeAlone, purgeFamily } from "./purge.ts"
 import type { RecordWriter, Rows } from "./records.ts";
 import type { DeadLetter, Store, StoreCounts } from "./store.ts";
 import type { MarkRecord } from "./take-in.ts";
+import { oldVerificationKeys } from "./verification-store.ts";
 
 type RetentionStore = Pick<Store, "purge" | "referencedBlobs">;
 
@@ -151,6 +152,16 @@ export function createRetentionStore({
     });
   };
 
+  /** One in each call: it has a row for each agent. */
+  const purgeVerification = async (before: number) => {
+    const rows = await oldVerificationKeys(level, before, chunk);
+    if (rows.length === 0) return;
+    await submit((draft) => {
+      for (const key of rows) draft.remove(key);
+    });
+    if (rows.length === chunk) await purgeVerification(before);
+  };
+
   /** Marks of epochs that their agents have long forgotten; some agents in each call. */
   const purgeMarks = async (before: number) => {
     const range = { ...within("m/"), ...(marksFrom !== "" && { gte: marksFrom }) };
@@ -209,6 +220,7 @@ export function createRetentionStore({
       await purgeGaps(before, batch, maxNotes);
       await purgeMarks(before);
       await purgeWindows(before, batch);
+      await purgeVerification(before);
       await purgePackVersions(before);
       return sum(families, alone);
     },

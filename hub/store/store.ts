@@ -8,6 +8,7 @@ import type { AgentRecord, SensorRecord } from "../../shared/model/agent.ts";
 import type { ChangeWindow } from "../../shared/model/change-window.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import type { FileAck, FileChange } from "../../shared/model/file-change.ts";
+import type { AgentVerification, VerificationHead } from "../../shared/model/file-verification.ts";
 import type { PackRecord } from "../../shared/model/pack.ts";
 import type { Enforcement, RuleRecord } from "../../shared/model/rule.ts";
 import type { TriggerInstance, TriggerInstanceStatus } from "../../shared/model/trigger.ts";
@@ -309,6 +310,14 @@ export interface Store {
   /** Windows for expected changes, in the order of their ids. */
   changeWindows(): Promise<readonly ChangeWindow[]>;
   putChangeWindow(window: ChangeWindow, expectRev: number | null): Promise<Written>;
+  /** What was asked, and the last that was noted of each agent, by id; `null` when it is not known (any more). */
+  verification(id: string): Promise<{
+    readonly head: VerificationHead;
+    readonly heard: readonly AgentVerification[];
+  } | null>;
+  putVerification(head: VerificationHead): Promise<void>;
+  /** Each in the place of what was noted of its agent before. */
+  noteVerified(id: string, heard: readonly AgentVerification[]): Promise<void>;
   enforcement(id: string): Promise<Enforcement | null>;
   enforcements(filter: EnforcementFilter, page: Page): Promise<PageOf<Enforcement>>;
   deadLetters(page: Page): Promise<PageOf<DeadLetter>>;

@@ -42,6 +42,8 @@ export interface WatchSettings {
   readonly settle: { readonly quietMs: number; readonly mostMs: number };
   /** Seconds in which everything is looked at once by its metadata, and once by its digests. 0: never. */
   readonly sweep: { readonly everySeconds: number; readonly fullEverySeconds: number };
+  /** What sweeps may take, asked for or not: a share of one core, bytes read a second. */
+  readonly budget: { readonly cpuPercent: number; readonly bytesPerSecond: number };
   /** Changes a second above which they are a burst. */
   readonly burstPerSecond: number;
   readonly who: "auto" | "audit" | "off";
@@ -85,6 +87,8 @@ export const settingsSchema = {
     settle_most_ms: { type: "integer", minimum: 10, maximum: 600_000 },
     sweep_every: { type: "integer", minimum: 0 },
     full_sweep_every: { type: "integer", minimum: 0 },
+    sweep_cpu_percent: { type: "integer", minimum: 1, maximum: 100 },
+    sweep_mib_per_second: { type: "integer", minimum: 1, maximum: 1_000_000 },
     burst_per_second: { type: "integer", minimum: 1 },
     who: { enum: ["auto", "audit", "off"] },
     backend: { enum: ["auto", "fanotify", "inotify", "sweep"] },
@@ -116,6 +120,8 @@ interface Config {
   readonly settle_most_ms?: number;
   readonly sweep_every?: number;
   readonly full_sweep_every?: number;
+  readonly sweep_cpu_percent?: number;
+  readonly sweep_mib_per_second?: number;
   readonly burst_per_second?: number;
   readonly who?: WatchSettings["who"];
   readonly backend?: WatchSettings["backend"];
@@ -148,6 +154,10 @@ export function readSettings(config: JsonObject): WatchSettings {
       mostMs: Math.max(read.settle_most_ms ?? 500, read.settle_ms ?? 50),
     },
     sweep: { everySeconds: read.sweep_every ?? 3_600, fullEverySeconds: read.full_sweep_every ?? 86_400 },
+    budget: {
+      cpuPercent: read.sweep_cpu_percent ?? 25,
+      bytesPerSecond: (read.sweep_mib_per_second ?? 100) * 1024 * 1024,
+    },
     burstPerSecond: read.burst_per_second ?? 100,
     who: read.who ?? "auto",
     backend: read.backend ?? "auto",

@@ -6,6 +6,7 @@ import { historyCases } from "./store/history-cases.ts";
 import { intakeCases } from "./store/intake-cases.ts";
 import { ledgerCases } from "./store/ledger-cases.ts";
 import { purgeCases } from "./store/purge-cases.ts";
+import { verificationCases } from "./store/verification-cases.ts";
 import type { OpenStore } from "./store/world.ts";
 
 export function storeCases(name: string, open: OpenStore): void {
@@ -16,5 +17,6 @@ export function storeCases(name: string, open: OpenStore): void {
     fileCases(open);
     contentCases(open);
     purgeCases(open);
+    verificationCases(open);
   });
 }

@@ -8,6 +8,7 @@ import type { Timers } from "../../../shared/timers.ts";
 import type { BytePath } from "../../../shared/watch/paths.ts";
 import type { SensorLogger } from "../../sensors/sensor.ts";
 import type { BaselineStore } from "../baseline-store.ts";
+import type { Pace } from "../budget.ts";
 import { patience, stopMs } from "../patience.ts";
 import type { SweepsOptions } from "../sweeps.ts";
 import { anchorOf } from "./summary.ts";
@@ -24,8 +25,8 @@ export interface GuardOptions {
   /** Has paths looked at again. */
   readonly look: (paths: readonly BytePath[]) => void;
   readonly isThere: (path: BytePath) => boolean;
-  /** Lets others work. */
-  readonly turn: () => Promise<unknown>;
+  /** For a check that stands behind no sweep; counts from the call. */
+  readonly newPace: () => Pace;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly log: SensorLogger;
@@ -59,19 +60,19 @@ export class BaselineGuard {
   /** The same sweeps, each with a check behind it. */
   after(engine: Sweeping): Sweeping {
     return {
-      sweep: async (...how) => {
-        const found = await engine.sweep(...how);
-        await this.#checkOrLog();
+      sweep: async (full, pace, scope) => {
+        const found = await engine.sweep(full, pace, scope);
+        await this.#checkOrLog(pace);
         return found;
       },
     };
   }
 
-  /** Checks all rows, tells and mends. One check at a time. */
-  check(): Promise<void> {
-    const turn = this.#checking.then(() => this.#check());
-    this.#checking = turn.catch(() => {});
-    return turn;
+  /** Checks all rows, tells and mends. One check at a time. `given` is the pace of the sweep before it. */
+  check(given?: Pace): Promise<void> {
+    const checked = this.#checking.then(() => this.#check(given ?? this.#options.newPace()));
+    this.#checking = checked.catch(() => {});
+    return checked;
   }
 
   /** Ends soon, with the hub told how the baseline was left; what was found and not told is told by the next life. */
@@ -86,19 +87,19 @@ export class BaselineGuard {
     await patience(timers, stopMs, left());
   }
 
-  async #checkOrLog(): Promise<void> {
+  async #checkOrLog(pace?: Pace): Promise<void> {
     try {
-      await this.check();
+      await this.check(pace);
     } catch (error) {
       if (!this.#isStopped) this.#options.log.error(`the baseline could not be checked: ${String(error)}`);
     }
   }
 
-  async #check(): Promise<void> {
-    const { baseline, look, isThere, turn } = this.#options;
+  async #check(pace: Pace): Promise<void> {
+    const { baseline, look, isThere } = this.#options;
     if (this.#isStopped) return;
     const checked = await baseline.check(async () => {
-      await turn();
+      await pace(0);
       if (this.#isStopped) throw new Error("the sensor stops");
     });
     await baseline.mend(checked, judgeRows(checked), isThere);

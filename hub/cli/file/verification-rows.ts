@@ -1,5 +1,5 @@
 /** A verification in words, and its exit code. Pure. */
-import type { AgentVerification } from "../../files/verify-desk.ts";
+import type { AgentVerification } from "../../../shared/model/file-verification.ts";
 
 /** Something differed. */
 const differs = 5;

@@ -2,12 +2,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import { CommandEnded, collect, withExample } from "../../../shared/cli/program-cli.ts";
-import { PetrelError } from "../../../shared/errors.ts";
+import { isPetrelError, PetrelError } from "../../../shared/errors.ts";
+import type { Verification } from "../../../shared/model/file-verification.ts";
 import { plainLines } from "../../../shared/plain-text.ts";
 import { coverageText } from "../../../shared/watch/coverage-text.ts";
 import type { WatchCoverage } from "../../../shared/watch/questions.ts";
 import type { Comparison } from "../../files/compare.ts";
-import type { Verification } from "../../files/verify-desk.ts";
 import type { ApiClient } from "../api-client-http.ts";
 import type { CliContext } from "../context-cli.ts";
 import { labelsOption } from "../labels-option.ts";
@@ -113,6 +113,7 @@ async function untilDone(
   const deadline = performance.now() + waitMs;
   let toldAt = performance.now();
   let seen = begun;
+  let isAway = false;
   for (
     let pauseMs = firstLookMs;
     seen.agents.some(isUnderWay);
@@ -121,7 +122,16 @@ async function untilDone(
     const left = deadline - performance.now();
     if (left <= 0) break;
     await sleep(Math.min(pauseMs, left));
-    seen = await lookAt(api, begun.id);
+    try {
+      seen = await lookAt(api, begun.id);
+      isAway = false;
+    } catch (error) {
+      // A hub that is started again knows it, and the agents have gone on.
+      if (!isPetrelError(error) || error.code !== "HUB_UNREACHABLE") throw error;
+      if (!isAway) io.err(plainLines(`${error.message}: waiting for it\n`));
+      isAway = true;
+      continue;
+    }
     if (performance.now() - toldAt < progressEveryMs) continue;
     toldAt = performance.now();
     for (const row of seen.agents.filter(isUnderWay)) io.err(plainLines(`${progressLine(row)}\n`));

@@ -16,6 +16,7 @@ import { createLedgerStore } from "../ledger-store.ts";
 import { migrations, storeFormat } from "../migrations.ts";
 import { createRetentionStore } from "../retention-store.ts";
 import type { Store } from "../store.ts";
+import { createVerificationStore } from "../verification-store.ts";
 import { SharedWriter } from "./shared-writer-store.ts";
 import { openSqliteFile, runKey } from "./sqlite-file-store.ts";
 import { SqliteRows } from "./sqlite-rows-store.ts";
@@ -96,6 +97,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
       ...createLedgerStore({ database, writer, rules, now }),
       ...createHistoryStore({ database, writer, rules }),
       ...createFileStore({ database, writer }),
+      ...createVerificationStore({ database, writer }),
       ...createJobsStore({ database, writer }),
       ...createRetentionStore({ database, writer }),
       subscribeChanges: (listener) => writer.subscribe(listener),

@@ -13,7 +13,7 @@ const scope: Scope = {
 };
 
 /** Sweeps over a tree of some batches of 500 paths. */
-function sweeping(batches: number, { every = 3_600, fullEvery = 7_200 } = {}) {
+function sweeping(batches: number, { every = 3_600, fullEvery = 7_200, workMs = 0, bytes = 0 } = {}) {
   const time = manualTime();
   const logged: string[] = [];
   const done: { full: boolean; batches: number }[] = [];
@@ -21,13 +21,15 @@ function sweeping(batches: number, { every = 3_600, fullEvery = 7_200 } = {}) {
   const sweeps = new Sweeps({
     everySeconds: every,
     fullEverySeconds: fullEvery,
+    budget: { cpuPercent: 25, bytesPerSecond: 1_000_000 },
     engine: {
       async sweep(full, pace) {
         const sweep = { full, batches: 0 };
         done.push(sweep);
         for (let n = 0; n < batches; n++) {
           sweep.batches++;
-          await pace(500);
+          if (workMs > 0) time.advance(workMs);
+          await pace(500, bytes);
         }
         return batches;
       },
@@ -85,7 +87,7 @@ describe("slow sweeps", () => {
   });
 });
 
-test("a sweep that is asked for is at full speed, and fails when the sensor stops", async () => {
+test("a sweep that is asked for begins at once, and fails when the sensor stops", async () => {
   const { sweeps, pass, done } = sweeping(3);
   const found = sweeps.now(true, scope);
   await pass(4);
@@ -98,4 +100,33 @@ test("a sweep that is asked for is at full speed, and fails when the sensor stop
     { full: true, batches: 3 },
     { full: false, batches: 1 },
   ]);
+});
+
+describe("a sweep that is asked for keeps the budget", () => {
+  test("of one core: three times as much pause as work, and twice of that beside another one", async () => {
+    const { sweeps, done, pass } = sweeping(1_000, { workMs: 500 });
+    const ended = sweeps.now(false, scope).catch(() => {});
+    // Half a second of work, one and a half of pause; work makes time pass, too.
+    await pass(20);
+    const [alone] = done;
+    expect(alone?.batches).toBeGreaterThanOrEqual(10);
+    expect(alone?.batches).toBeLessThanOrEqual(13);
+    const second = sweeps.now(false, scope).catch(() => {});
+    const before = alone?.batches ?? 0;
+    await pass(40);
+    const both = (alone?.batches ?? 0) - before + (done[1]?.batches ?? 0);
+    expect(both).toBeLessThanOrEqual(30);
+    await sweeps.stop();
+    await Promise.all([ended, second]);
+  });
+
+  test("of the disk: no more bytes a second", async () => {
+    const { sweeps, done, pass } = sweeping(1_000, { bytes: 4_000_000 });
+    const ended = sweeps.now(true, scope).catch(() => {});
+    await pass(40);
+    expect(done[0]?.batches).toBeGreaterThanOrEqual(9);
+    expect(done[0]?.batches).toBeLessThanOrEqual(11);
+    await sweeps.stop();
+    await ended;
+  });
 });

@@ -1,10 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { agentLine, verificationExit } from "../../../../hub/cli/file/verification-rows.ts";
-import { type AgentVerification, VerifyDesk } from "../../../../hub/files/verify-desk.ts";
+import { VerifyDesk } from "../../../../hub/files/verify-desk.ts";
 import { Watchers } from "../../../../hub/files/watchers.ts";
 import { type ErrorCode, PetrelError } from "../../../../shared/errors.ts";
 import type { JsonObject } from "../../../../shared/json.ts";
+import { silentLogger } from "../../../../shared/log.ts";
 import type { AgentRecord } from "../../../../shared/model/agent.ts";
+import type { AgentVerification, VerificationHead } from "../../../../shared/model/file-verification.ts";
 import type { VerifyState } from "../../../../shared/watch/questions.ts";
 
 const state: VerifyState = {
@@ -37,9 +39,37 @@ function desk() {
     },
   });
   let ids = 0;
-  const verify = new VerifyDesk({ watchers, now: () => 0, newId: () => `v${++ids}` });
+  const heads = new Map<string, VerificationHead>();
+  const noted = new Map<string, AgentVerification>();
+  const disk = { isFull: false };
+  const logged: string[] = [];
+  const log = { ...silentLogger, warn: (message: string) => void logged.push(message) };
+  const store = {
+    verification: async (id: string) => {
+      const head = heads.get(id);
+      return head === undefined ? null : { head, heard: [...noted.values()] };
+    },
+    putVerification: async (head: VerificationHead) => {
+      if (disk.isFull) throw new Error("full");
+      heads.set(head.id, head);
+    },
+    noteVerified: async (_id: string, heard: readonly AgentVerification[]) => {
+      if (disk.isFull) throw new Error("full");
+      for (const one of heard) noted.set(one.agent, one);
+    },
+  };
+  const open = () => new VerifyDesk({ watchers, now: () => 0, newId: () => `v${++ids}`, store, log });
+  let verify = open();
   return {
-    verify,
+    get verify() {
+      return verify;
+    },
+    /** As another process of the hub. */
+    restart: () => {
+      verify = open();
+    },
+    disk,
+    logged,
     asked,
     answers: (what: Partial<VerifyState> | ErrorCode) => {
       next = what;
@@ -90,6 +120,55 @@ describe("an agent's part", () => {
     answers({ state: "done" });
     expect(await look()).toMatchObject({ state: "done", why: null, error: null });
   });
+});
+
+describe("after a restart of the hub", () => {
+  test("who sweeps is asked on, and who has ended is not asked any more", async () => {
+    const { answers, begin, look, restart, asked } = desk();
+    await begin();
+    restart();
+    answers("LINK_CLOSED");
+    expect(await look()).toMatchObject({ state: "waiting", why: "offline" });
+    restart();
+    answers({ state: "done", looked: 20, differences: 2 });
+    expect(await look()).toMatchObject({ state: "done", why: null, differences: 2 });
+    restart();
+    answers("WATCH_VERIFY_UNKNOWN");
+    expect(await look()).toMatchObject({ state: "done", differences: 2 });
+    expect(asked).toEqual(["verify", "verify-state", "verify-state"]);
+  });
+
+  test("who was sweeping and knows nothing of it any more has failed", async () => {
+    const { answers, begin, look, restart } = desk();
+    await begin();
+    restart();
+    answers("WATCH_VERIFY_UNKNOWN");
+    expect(await look()).toMatchObject({ state: "failed", error: "so it is" });
+  });
+
+  test("who had not answered yet may have begun after all", async () => {
+    const { answers, begin, look, restart } = desk();
+    answers("ASK_TIMEOUT");
+    await begin();
+    restart();
+    answers({ state: "running" });
+    expect(await look()).toMatchObject({ state: "running" });
+  });
+});
+
+test("on a full disk nothing is begun; what is under way is followed all the same", async () => {
+  const { verify, begin, look, answers, disk, asked, logged } = desk();
+  disk.isFull = true;
+  await expect(verify.begin({ full: false, path: null })).rejects.toThrow("full");
+  expect(asked).toEqual([]);
+  disk.isFull = false;
+  await begin();
+  disk.isFull = true;
+  answers({ state: "done" });
+  const seen = await verify.look("v2");
+  expect(seen.agents[0]).toMatchObject({ state: "done" });
+  expect(logged).toHaveLength(1);
+  await expect(look()).rejects.toMatchObject({ code: "NOT_FOUND" });
 });
 
 test("a pattern that is none, and an id that nobody had, are refused", async () => {
