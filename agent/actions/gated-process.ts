@@ -10,6 +10,8 @@ import type { Readable, Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PetrelError } from "../../shared/errors.ts";
 import { LineCutter } from "../sensors/lines.ts";
+import { executionVariable } from "./environment.ts";
+import { endFamily } from "./family-process.ts";
 import { endGroup } from "./group-process.ts";
 import type { ProcessGroup } from "./journal.ts";
 import type { CapturedOutput, ProcessExit, StopReason } from "./outcome.ts";
@@ -82,7 +84,7 @@ export async function runGated(
   const onStop = () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     stopped = context.stop.reason as StopReason;
-    gone = endGroup(group.pgid, { graceMs: settings.termGraceMs });
+    gone = endFamily(group, program.env[executionVariable] ?? "", { graceMs: settings.termGraceMs });
   };
   try {
     await context.started(group);

@@ -5,7 +5,9 @@ import { readdirSync, readFileSync } from "node:fs";
 export interface ProcessStat {
   readonly pid: number;
   readonly state: string;
+  readonly parent: number;
   readonly group: number;
+  readonly session: number;
   /** Clock ticks since boot at which it started; with the boot id this names a process for ever. */
   readonly startTicks: number;
 }
@@ -15,10 +17,10 @@ export function parseStat(text: string): ProcessStat | null {
   const close = text.lastIndexOf(")");
   const pid = Number.parseInt(text, 10);
   const fields = text.slice(close + 2).split(" ");
-  const [state, , group] = fields;
+  const [state, parent, group, session] = fields;
   const startTicks = Number(fields[19]);
   if (close < 0 || !Number.isInteger(pid) || state === undefined || !Number.isFinite(startTicks)) return null;
-  return { pid, state, group: Number(group), startTicks };
+  return { pid, state, parent: Number(parent), group: Number(group), session: Number(session), startTicks };
 }
 
 /** `null` when there is no such process. Synchronous: procfs answers from memory, without a disk. */
@@ -32,15 +34,17 @@ export function isDead(stat: ProcessStat): boolean {
   return stat.state === "Z" || stat.state === "X";
 }
 
+/** All processes of this host that can be seen. */
+export function processes(): readonly ProcessStat[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => statOf(Number(name)))
+    .filter((stat) => stat !== null);
+}
+
 /** The living members of a process group. */
 export function membersOf(group: number): readonly ProcessStat[] {
-  const members: ProcessStat[] = [];
-  for (const name of readdirSync("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    const stat = statOf(Number(name));
-    if (stat !== null && stat.group === group && !isDead(stat)) members.push(stat);
-  }
-  return members;
+  return processes().filter((stat) => stat.group === group && !isDead(stat));
 }
 
 /** Whether the environment a process was started with holds `name=value`; false when it may not be read. */

@@ -1,6 +1,6 @@
 /** After a restart: finds out about executions that have no result, and ends what is left of them. */
 import type { Logger } from "../../shared/log.ts";
-import { endGroup, findSurvivor } from "./group-process.ts";
+import { endSurvivors } from "./family-process.ts";
 import { type OpenExecution, recoveryStep } from "./journal.ts";
 import type { JournalStore } from "./journal-store.ts";
 import type { RunOutcome } from "./outcome.ts";
@@ -32,7 +32,7 @@ async function recoverOne(
   const { execution, size, started } = open;
   if (started === null && open.cancel === null) return { execution, size };
   const step = recoveryStep(open, await journal.request(execution), hubNow());
-  const gone = started === null || (await endSurvivor(open, log));
+  const gone = started === null || (await endAll(open, log));
   switch (step.kind) {
     case "queue":
       return { execution, size };
@@ -47,12 +47,13 @@ async function recoverOne(
   }
 }
 
-/** True when nothing of it lives any more. */
-async function endSurvivor({ execution, started }: OpenExecution, log: Logger): Promise<boolean> {
+/** True when nothing of it lives any more, wherever it went. */
+async function endAll({ execution, started }: OpenExecution, log: Logger): Promise<boolean> {
   const group = started?.group ?? null;
-  if (group === null || findSurvivor(group, execution).kind === "gone") return true;
-  log.warn("killing what an execution left behind", { execution, pgid: group.pgid });
-  return endGroup(group.pgid, { graceMs: 0 });
+  if (group === null) return true;
+  const gone = await endSurvivors(group, execution, { graceMs: 0 });
+  if (gone !== null) log.warn("killed what an execution left behind", { execution, pgid: group.pgid, gone });
+  return gone ?? true;
 }
 
 function lost(status: RunOutcome["status"], reason: string): RunOutcome {

@@ -193,6 +193,36 @@ describe("an agent killed while an action runs", () => {
   });
 });
 
+describe("an agent killed while an action has processes in sessions of their own", () => {
+  it.each([
+    ["below its leader", (lasting: string) => `setsid ${lasting} & wait`],
+    ["whose leader goes on without them", (lasting: string) => `(setsid ${lasting} &); sleep 600`],
+    [
+      "after a second fork",
+      (lasting: string) => `setsid sh -c '${lasting} </dev/null >/dev/null 2>&1 &'; sleep 600`,
+    ],
+  ])("kills them before it calls the execution abandoned: %s", async (_where, cmd) => {
+    const folder = await tempFolder("actions");
+    const file = join(folder, "effects");
+    const script = join(folder, "lasting.sh");
+    writeFileSync(script, `trap "" TERM HUP; echo $$ > ${file}; while :; do sleep 1; done\n`);
+    const request = actionRequest({
+      runner: "local-shell-cmd",
+      runner_parameters: { cmd: cmd(`sh ${script}`) },
+    });
+    const first = live(folder, [request]);
+    await waitUntil("it has got away", () => linesOf(file).length > 0);
+    const pid = Number(linesOf(file)[0]);
+    first.child.kill("SIGKILL");
+    await first.exited;
+    expect(existsSync(`/proc/${pid}/exe`)).toBe(true);
+    const second = live(folder, [request]);
+    expect((await settledIn(second, request.execution)).status).toBe("abandoned");
+    expect(existsSync(`/proc/${pid}/exe`)).toBe(false);
+    await end(second);
+  });
+});
+
 describe("an agent that stops", () => {
   it("lets a running action end, and keeps what has not started for the next life", async () => {
     const folder = await tempFolder("actions");

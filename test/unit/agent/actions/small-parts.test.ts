@@ -166,7 +166,9 @@ describe("/proc/<pid>/stat", () => {
     expect(parseStat(`42 (a) b (c) S 1 77 ${rest}`)).toEqual({
       pid: 42,
       state: "S",
+      parent: 1,
       group: 77,
+      session: 100,
       startTicks: 116,
     });
   });
