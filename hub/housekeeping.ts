@@ -5,6 +5,7 @@ import { timestamp } from "../shared/clock.ts";
 import type { Logger } from "../shared/log.ts";
 import type { Timers } from "../shared/timers.ts";
 import type { AgentRegistry } from "./agents/agent-registry.ts";
+import { startDueEnds } from "./agents/due-ends.ts";
 import { abandonLost } from "./agents/lost-agents.ts";
 import type { KeyBook } from "./datastore/key-book.ts";
 import type { Store } from "./store/store.ts";
@@ -38,6 +39,7 @@ export function startHousekeeping(options: HousekeepingOptions): { stop(): Promi
   const { store, registry, keys, blobs, pinned, retention, now, hostNow, timers, log } = options;
   const chores: readonly Chore[] = [
     {
+      // They end when they are due; this finds what could not be written then.
       name: "executions of lost agents are abandoned",
       firstAfterMs: minuteMs,
       everyMs: minuteMs,
@@ -85,5 +87,12 @@ export function startHousekeeping(options: HousekeepingOptions): { stop(): Promi
       },
     },
   ];
-  return startChores(chores, { timers, log });
+  const rounds = startChores(chores, { timers, log });
+  const patience = { lostMs: abandonAfterMs, awayMs: 2 * minuteMs };
+  const ends = startDueEnds({ store, registry, patience, now, timers, log });
+  return {
+    async stop() {
+      await Promise.all([rounds.stop(), ends.stop()]);
+    },
+  };
 }

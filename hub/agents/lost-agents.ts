@@ -23,8 +23,37 @@ export function isLost(
   return !agent.online && seenMs !== null && nowMs - seenMs > afterMs;
 }
 
+const lostReason = "agent lost";
+export const awayReason = "expired while its agent was away; whether it ran is not known";
+
 /** In these it was never sent. */
 const unsent: ReadonlySet<Status> = new Set(["requested", "delayed"]);
+
+export interface Patience {
+  /** Milliseconds an agent may be away before what it was doing is given up. */
+  readonly lostMs: number;
+  /** Milliseconds it may be away when a request expires: long enough to come back after a restart of the hub. */
+  readonly awayMs: number;
+}
+
+/**
+ * When this execution ends by itself, in milliseconds since the epoch; `null` as long as somebody else has the word. What
+ * was never sent expires on time. What was sent is for its agent to end, unless that is away.
+ */
+export function endsAt(
+  { status, expires_at }: Pick<Execution, "status" | "expires_at">,
+  agent: Pick<AgentRecord, "online" | "last_seen"> | null,
+  { lostMs, awayMs }: Patience,
+): number | null {
+  const expiresMs = expires_at === null ? null : parseTimestamp(expires_at);
+  // `giveUp` wants it to be over.
+  if (unsent.has(status)) return expiresMs === null ? null : expiresMs + 1;
+  const seenMs = agent === null || agent.online ? null : parseTimestamp(agent.last_seen);
+  if (seenMs === null) return null;
+  if (uncertain.has(status)) return seenMs + lostMs;
+  if (status !== "scheduled" || expiresMs === null) return null;
+  return Math.max(seenMs + awayMs, expiresMs + 1);
+}
 
 /** The execution given up; `null` when it may stay as it is. A true result that comes later is kept beside it. */
 export function giveUp(execution: Execution, nowMs: number): Execution | null {
@@ -34,9 +63,11 @@ export function giveUp(execution: Execution, nowMs: number): Execution | null {
   if (!uncertain.has(status) && !isExpired) return null;
   const given = unsent.has(status)
     ? step(execution, { type: "expire", at: nowMs, reason: "expired" })
-    : uncertain.has(status) || status === "scheduled"
-      ? step(execution, { type: "lose", at: nowMs, reason: "agent lost" })
-      : null;
+    : uncertain.has(status)
+      ? step(execution, { type: "lose", at: nowMs, reason: lostReason })
+      : status === "scheduled"
+        ? step(execution, { type: "lose", at: nowMs, reason: awayReason })
+        : null;
   return given?.moved ? given.execution : null;
 }
 

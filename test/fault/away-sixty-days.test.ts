@@ -1,5 +1,6 @@
 /** A real agent that is away for sixty days of its hub's time, with requests waiting for it. */
 import { expect, test } from "vitest";
+import { awayReason } from "../../hub/agents/lost-agents.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import { fakeClock, hasFakeClock } from "../support/fake-clock.ts";
 import { agentReady, createAgent, createHub } from "../support/fleet.ts";
@@ -72,7 +73,7 @@ test.skipIf(!hasFakeClock)(
     const others = [...ended.values()].flat().filter(({ status }) => status !== "succeeded");
     expect(others).toHaveLength(count - lasting.length);
     for (const { status, reason } of others) {
-      expect(["timeout expired", "abandoned agent lost"]).toContain(`${status} ${reason}`);
+      expect(["timeout expired", `abandoned ${awayReason}`]).toContain(`${status} ${reason}`);
     }
   },
 );

@@ -1,6 +1,8 @@
 /** The hub's rounds over a real store, with time that stands until it is moved. */
 import { expect, onTestFinished, test } from "vitest";
 import { openAgentRegistry } from "../../../hub/agents/agent-registry.ts";
+import { awayReason } from "../../../hub/agents/lost-agents.ts";
+import { departed } from "../../../hub/agents/presence.ts";
 import { openKeyBook } from "../../../hub/datastore/key-book.ts";
 import { startHousekeeping } from "../../../hub/housekeeping.ts";
 import { timestamp } from "../../../shared/clock.ts";
@@ -97,6 +99,57 @@ test("what runs on an agent that has been away for an hour is abandoned, and on 
   time.advance(40 * minuteMs);
   await waitUntil("the other one to be abandoned", async () => (await statusOf("away")) === "abandoned");
   expect(await statusOf("quiet")).toBe("running");
+});
+
+test("what expires ends on time: at once what was never sent, once its agent stays away what was", async () => {
+  const { store, time, now, registry, start } = await hub();
+  const inMs = (ms: number) => timestamp(now() + ms);
+  const run = (n: number, over: Partial<Execution>) =>
+    anExecution({
+      id: `01HQ0000000000000000000${String(n).padStart(3, "0")}`,
+      expires_at: inMs(30_000),
+      ...over,
+    });
+  await registry.update("gone", () => anAgent({ id: "gone", online: false, last_seen: inMs(-minuteMs) }));
+  await registry.update("here", () => anAgent({ id: "here", online: true, last_seen: inMs(0) }));
+  await store.createExecutions(
+    [
+      run(1, { agent: "gone", status: "delayed" }),
+      run(2, { agent: "gone", status: "scheduled" }),
+      run(3, { agent: "gone", status: "scheduled", expires_at: inMs(10 * minuteMs) }),
+      run(4, { agent: "gone", status: "scheduled", expires_at: null }),
+      run(5, { agent: "here", status: "delayed" }),
+      run(6, { agent: "here", status: "scheduled" }),
+    ],
+    [],
+  );
+  start();
+  const ended = async () => {
+    const { items } = await store.executions({}, { limit: 10, ascending: true });
+    const over = items.filter(({ end_timestamp }) => end_timestamp !== null);
+    return over.map(({ id, status, reason }) => `${Number(id.slice(-3))} ${status}: ${reason}`);
+  };
+  const after = async (ms: number, expected: readonly string[]) => {
+    time.advance(ms);
+    await waitUntil("those that are due have ended", async () => {
+      // What a look finds it plans behind this instant, which may have passed meanwhile.
+      time.advance(1);
+      return (await ended()).length >= expected.length;
+    });
+    expect(await ended()).toEqual(expected);
+  };
+  await after(25_000, []);
+  const expired = (n: number) => `${n} timeout: expired`;
+  const away = (n: number) => `${n} abandoned: ${awayReason}`;
+  await after(10_000, [expired(1), expired(5)]);
+  // A minute before the start, and one since.
+  await after(30_000, [expired(1), away(2), expired(5)]);
+  // What comes later is due too, and so is what was sent to one that goes away.
+  await store.createExecutions([run(7, { agent: "gone", status: "delayed", expires_at: inMs(10_000) })], []);
+  await registry.update("here", (known) => departed(known, now()));
+  await after(20_000, [expired(1), away(2), expired(5), expired(7)]);
+  await after(2 * minuteMs, [expired(1), away(2), expired(5), away(6), expired(7)]);
+  await after(8 * minuteMs, [expired(1), away(2), away(3), expired(5), away(6), expired(7)]);
 });
 
 test("keys whose time is over and blobs that nothing names go", async () => {
