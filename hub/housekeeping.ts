@@ -8,6 +8,7 @@ import type { AgentRegistry } from "./agents/agent-registry.ts";
 import { startDueEnds } from "./agents/due-ends.ts";
 import { abandonLost } from "./agents/lost-agents.ts";
 import type { KeyBook } from "./datastore/key-book.ts";
+import type { HistoryCap } from "./history-cap.ts";
 import type { Store } from "./store/store.ts";
 
 export interface HousekeepingOptions {
@@ -18,6 +19,7 @@ export interface HousekeepingOptions {
   /** Digests of blobs that must stay although no record names them. */
   readonly pinned: () => Iterable<string>;
   readonly retention: { readonly days: number; readonly maxInstances: number };
+  readonly history: Pick<HistoryCap, "step">;
   /** Hub time in ms. */
   readonly now: () => number;
   /** Milliseconds since the epoch by the host's clock, which files' times are from. */
@@ -36,7 +38,7 @@ const pauseMs = 50;
 const familiesPerStep = 500;
 
 export function startHousekeeping(options: HousekeepingOptions): { stop(): Promise<void> } {
-  const { store, registry, keys, blobs, pinned, retention, now, hostNow, timers, log } = options;
+  const { store, registry, keys, blobs, pinned, retention, history, now, hostNow, timers, log } = options;
   const chores: readonly Chore[] = [
     {
       // They end when they are due; this finds what could not be written then.
@@ -60,6 +62,12 @@ export function startHousekeeping(options: HousekeepingOptions): { stop(): Promi
         log.info("old history removed", { ...gone, before });
         return pauseMs;
       },
+    },
+    {
+      name: "history is kept below its cap",
+      firstAfterMs: minuteMs,
+      everyMs: 5 * minuteMs,
+      work: async () => ((await history.step()) ? pauseMs : undefined),
     },
     {
       name: "datastore keys whose time is over are removed",

@@ -75,6 +75,7 @@ function storeBehindPoints(store: LevelStore, pass: PassPoint): LevelStore {
       createExecutions: "execution-made",
       finishJob: "job-finished",
       purge: "purge",
+      purgeOldest: "purge",
       changeRules: "rules-changed",
       putPack: "pack-put",
       copy: "backup-copied",

@@ -42,6 +42,7 @@ import { HubWatch } from "./figures/figures.ts";
 import { Tally } from "./figures/tally.ts";
 import { openFileDesk } from "./files/file-desk.ts";
 import { Watchers } from "./files/watchers.ts";
+import { HistoryCap } from "./history-cap.ts";
 import { startHousekeeping } from "./housekeeping.ts";
 import { apiKeyOf, writeApiFile } from "./http/api-file-fs.ts";
 import { listenApi } from "./http/listen-http.ts";
@@ -78,7 +79,12 @@ export interface HubOptions {
   readonly mqtt: ListenAddress;
   /** `null`: the embedded broker. */
   readonly brokerUrl: string | null;
-  readonly retention: { readonly days: number; readonly maxInstances: number };
+  readonly retention: {
+    readonly days: number;
+    readonly maxInstances: number;
+    /** `null`: no cap. */
+    readonly maxBytes: number | null;
+  };
   readonly log: LogConfig;
   /** Where the agent beside the hub writes its log; its own standard error when not given. */
   readonly agentLog?: string;
@@ -272,7 +278,9 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     teardown.add("broker", () => transport.stop());
 
     const { catalogue } = rules;
+    const history = new HistoryCap({ ...base, blobs, capBytes: options.retention.maxBytes });
     const health = () => ({
+      history: history.figures(),
       store: store.figures(),
       intake: budget.figures(),
       broker: { ...transport.stats(), reached: reached() },
@@ -333,6 +341,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       blobs,
       pinned: () => backups.pinned,
       retention: options.retention,
+      history,
       hostNow: () => systemClock.now(),
       timers: points.choreTimers(timers),
     });

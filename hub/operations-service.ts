@@ -85,6 +85,7 @@ export function createOperations(options: OperationsOptions): HubOperations {
       return {
         ...facts,
         ...(await watch.counts()),
+        history: options.health().history,
         rule_set_version: set.version,
         rules: set.rules.length,
         packs: (await store.packs()).length,

@@ -17,6 +17,7 @@ import type { Comparison } from "./files/compare.ts";
 import type { AckRequest, WindowRequest } from "./files/file-desk.ts";
 import type { VerifyRequest } from "./files/verify-desk.ts";
 import type { AgentChoice } from "./files/watchers.ts";
+import type { HistoryFigures } from "./history-cap.ts";
 import type { AssignTo } from "./packs/layers.ts";
 import type { ConfigEdit } from "./packs/pack-desk.ts";
 import type { WrittenRule } from "./rules/rule-desk.ts";
@@ -35,6 +36,7 @@ export interface HubStatus {
   readonly packs: number;
   readonly pending_instances: number;
   readonly dead_letters: number;
+  readonly history: HistoryFigures;
 }
 
 export interface RunRequest {
@@ -76,6 +78,8 @@ export interface HubHealth {
     /** A batch could not be written, and the database has not been opened again yet. */
     readonly failed: boolean;
   };
+  /** How much history there is, and what went for want of room. */
+  readonly history: HistoryFigures;
   readonly broker: TransportStats & {
     /** Always true of the embedded broker. */
     readonly reached: boolean;

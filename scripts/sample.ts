@@ -110,7 +110,7 @@ async function start(): Promise<RunningHub> {
       http: listen(flags.http, "http"),
       mqtt: listen(flags.mqtt, "mqtt"),
       brokerUrl: null,
-      retention: { days: 90, maxInstances: 1_000_000 },
+      retention: { days: 90, maxBytes: null, maxInstances: 1_000_000 },
       log: { level: "info", format: "text" },
       agentLog: logFile,
     },

@@ -120,6 +120,30 @@ export const hubMetrics: readonly Metric<HubFigures>[] = [
     ({ worst }) => perAgent(worst, ({ undelivered }) => undelivered),
   ],
   [
+    "petrel_history_bytes",
+    "gauge",
+    "What history takes on disk, as measured last; only where it has a cap.",
+    ({ history }) => known(history.used_bytes),
+  ],
+  [
+    "petrel_history_cap_bytes",
+    "gauge",
+    "What history may take on disk (retention.max_mib).",
+    ({ history }) => known(history.cap_bytes),
+  ],
+  [
+    "petrel_history_cut_instances_total",
+    "counter",
+    "Trigger instances that went, with all that came of them, since history was beyond its cap.",
+    ({ history }) => history.cut_instances,
+  ],
+  [
+    "petrel_history_cut_executions_total",
+    "counter",
+    "Executions that went since history was beyond its cap.",
+    ({ history }) => history.cut_executions,
+  ],
+  [
     "petrel_broker_reached",
     "gauge",
     "1 when the broker carries messages.",
@@ -151,6 +175,8 @@ export const hubMetrics: readonly Metric<HubFigures>[] = [
 export function isHealthy({ store, broker }: Pick<HubHealth, "store" | "broker">): boolean {
   return !store.failed && broker.reached;
 }
+
+const known = (value: number | null): readonly Sample[] => (value === null ? [] : [[{}, value]]);
 
 /** What is not known of an agent is no sample. */
 function perAgent(

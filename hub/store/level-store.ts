@@ -128,6 +128,10 @@ async function buildStore(database: Database, options: LevelStoreOptions, newId:
     writer.forget();
     await reload();
   });
+  const disk = {
+    size: (gte: string, lt: string) => database.level.approximateSize(gte, lt),
+    compact: (gte: string, lt: string) => database.level.compactRange(gte, lt),
+  };
   const store: Omit<Store, "close"> = {
     ...content,
     ...createLedgerStore({ database, writer, rules, now }),
@@ -135,7 +139,7 @@ async function buildStore(database: Database, options: LevelStoreOptions, newId:
     ...createFileStore({ database, writer }),
     ...createVerificationStore({ database, writer }),
     ...createJobsStore({ database, writer }),
-    ...createRetentionStore({ database, writer }),
+    ...createRetentionStore({ database, writer, disk }),
     subscribeChanges: (listener) => writer.subscribe(listener),
   };
   return { store, writer };

@@ -4,6 +4,7 @@ import { isFileChange } from "../../shared/model/file-change.ts";
 import type { Enforcement } from "../../shared/model/rule.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
 import { isFinal } from "../executions/life.ts";
+import { resultBlobs } from "../executions/result-blobs.ts";
 import type { Draft } from "./draft.ts";
 import { dropName } from "./execution-record.ts";
 import { addCounts, type Family, familyOf } from "./history-record.ts";
@@ -14,9 +15,23 @@ export interface Purged {
   readonly instances: number;
   readonly executions: number;
   readonly enforcements: number;
+  /** Of the records that went, with their blobs. */
+  readonly bytes: number;
 }
 
-export const nothingPurged: Purged = { instances: 0, executions: 0, enforcements: 0 };
+export const nothingPurged: Purged = { instances: 0, executions: 0, enforcements: 0, bytes: 0 };
+
+/** What the rows of a record's indexes take, about. */
+const rowsBytes = 400;
+
+function bytesOf(record: unknown): number {
+  return record === null ? 0 : Buffer.byteLength(JSON.stringify(record)) + rowsBytes;
+}
+
+function executionBytes(execution: Execution | null): number {
+  if (execution === null) return 0;
+  return resultBlobs(execution).reduce((sum, { size }) => sum + size, bytesOf(execution));
+}
 
 /**
  * Deletes an instance with all that came of it. `null`, and nothing is deleted, when any of it is still open, was
@@ -37,6 +52,11 @@ export function purgeFamily(draft: Draft, id: string, before: number | null): Pu
   const executions = family.executions.map((each) => draft.get<Execution>(keys.execution(each)));
   if (executions.some((execution) => execution !== null && !mayGo(execution, before))) return null;
 
+  const fired = family.enforcements.map((each) => draft.get<Enforcement>(keys.enforcement(each)));
+  const bytes =
+    bytesOf(instance) +
+    fired.reduce((sum, each) => sum + bytesOf(each), 0) +
+    executions.reduce((sum, each) => sum + executionBytes(each), 0);
   if (instance !== null) {
     moveRows(draft, instanceRows(instance, family.place), []);
     if (instance.re_emit_of !== null) dropName(draft, instance.re_emit_of, id);
@@ -52,6 +72,7 @@ export function purgeFamily(draft: Draft, id: string, before: number | null): Pu
     instances: 1,
     executions: family.executions.length,
     enforcements: family.enforcements.length,
+    bytes,
   };
 }
 
@@ -68,7 +89,7 @@ export function purgeAlone(draft: Draft, id: string, before: number): Purged | n
   }
   removeExecution(draft, execution);
   draft.remove(keys.namedBy(id));
-  return { ...nothingPurged, executions: 1 };
+  return { ...nothingPurged, executions: 1, bytes: executionBytes(execution) };
 }
 
 function mayGo(execution: Execution, before: number | null): boolean {

@@ -6,6 +6,7 @@ import type { TriggerInstance } from "../../shared/model/trigger.ts";
 import type { PackVersion } from "./content-store.ts";
 import type { Draft } from "./draft.ts";
 import { type Family, noCounts, removeLetter } from "./history-record.ts";
+import { createHistorySize, type DiskRanges } from "./history-size-store.ts";
 import { keys, placeTime, time, within } from "./keys.ts";
 import { nothingPurged, type Purged, purgeAlone, purgeFamily } from "./purge.ts";
 import type { RecordWriter, Rows } from "./records.ts";
@@ -13,7 +14,7 @@ import type { DeadLetter, Store, StoreCounts } from "./store.ts";
 import type { MarkRecord } from "./take-in.ts";
 import { oldVerificationKeys } from "./verification-store.ts";
 
-type RetentionStore = Pick<Store, "purge" | "referencedBlobs">;
+type RetentionStore = Pick<Store, "purge" | "purgeOldest" | "historyBytes" | "reclaim" | "referencedBlobs">;
 
 /** Rows read at once. */
 const chunk = 200;
@@ -26,17 +27,26 @@ const mostMarks = 1_024;
 /** Dead letters and gaps beyond this go, unless the policy says otherwise. */
 const mostNotes = 50_000;
 
+/** Families deleted between two looks at how much has gone: few, since one may be large. */
+const bySize = 25;
+/** Later than any id. */
+const endOfTime = 2 ** 48 - 1;
+
 export function createRetentionStore({
   database,
   writer,
+  disk = null,
 }: {
   readonly database: { readonly level: Rows };
   readonly writer: RecordWriter;
+  /** What the engine knows of its ranges; without it they are read. */
+  readonly disk?: DiskRanges | null;
 }): RetentionStore {
   const { level } = database;
   // Where the next call goes on, so that open records at the old end are not looked at every time. In memory only:
   // after a restart the search begins at the old end again.
   let familiesFrom = "";
+  let oldestFrom = "";
   let executionsFrom = "";
   let marksFrom = "";
 
@@ -107,6 +117,30 @@ export function createRetentionStore({
       }
     }
     return total;
+  };
+
+  const purgeOldest = async (bytes: number, batch: number): Promise<Purged> => {
+    let total = nothingPurged;
+    let reached = 0;
+    for (let examined = 0; total.bytes < bytes && total.instances < batch; ) {
+      const limit = Math.min(bySize, batch - total.instances);
+      const range = { gt: oldestFrom || "i/", lt: within("i/").lt, limit };
+      const rows = await level.iterator(range).all();
+      const { total: purged } = await purgeAll(
+        rows.map(([, text]) => {
+          const { id } = JSON.parse(text) as TriggerInstance;
+          return (draft) => purgeFamily(draft, id, null);
+        }),
+      );
+      total = sum(total, purged);
+      examined += rows.length;
+      const last = rows.at(-1)?.[0];
+      reached = rows.length < limit || last === undefined ? endOfTime : placeTime(last.slice(2));
+      oldestFrom = reached === endOfTime ? "" : (last ?? "");
+      if (reached === endOfTime || examined >= batch * examinedPerDeletion) break;
+    }
+    // Made by hand, and no younger than what has gone with its instance.
+    return sum(total, await purgeExecutions(reached, batch));
   };
 
   /** The oldest keys under `prefix`: those from before that time, and `excess` whatever their age. */
@@ -222,8 +256,12 @@ export function createRetentionStore({
       await purgeWindows(before, batch);
       await purgeVerification(before);
       await purgePackVersions(before);
-      return sum(families, alone);
+      const { bytes: _, ...gone } = sum(families, alone);
+      return gone;
     },
+
+    purgeOldest,
+    ...createHistorySize(level, disk),
 
     referencedBlobs: () => namedBlobs(level),
   };
@@ -244,5 +282,6 @@ function sum(a: Purged, b: Purged): Purged {
     instances: a.instances + b.instances,
     executions: a.executions + b.executions,
     enforcements: a.enforcements + b.enforcements,
+    bytes: a.bytes + b.bytes,
   };
 }

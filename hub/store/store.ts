@@ -199,6 +199,13 @@ export type Change =
 /** Result of a write that expects a revision: false when the record had changed. */
 export type Written = boolean;
 
+export interface PurgedOldest {
+  readonly instances: number;
+  readonly executions: number;
+  readonly enforcements: number;
+  readonly bytes: number;
+}
+
 export interface RetentionPolicy {
   /**
    * Instances, enforcements, executions, gaps, dead letters received before this (RFC 3339) may go, if final; so may
@@ -367,6 +374,15 @@ export interface Store {
   // --- housekeeping ----------------------------------------------------------------------------------------
   /** Deletes whole final families (instance, enforcements, executions) and says how many; never a referenced record. */
   purge(policy: RetentionPolicy): Promise<{ instances: number; executions: number; enforcements: number }>;
+  /**
+   * As `purge`, by size: the oldest families and the executions made by hand of their age, until about `bytes` of records
+   * have gone, or `batch` families. `bytes` of the answer: of the records, not of the disk.
+   */
+  purgeOldest(bytes: number, batch: number): Promise<PurgedOldest>;
+  /** Bytes that history takes on disk, about, with the blobs that executions name; what was deleted may count until `reclaim`. */
+  historyBytes(blobSize: (digest: string) => number): Promise<number>;
+  /** Gives the disk back what history has deleted, where that does not happen by itself. */
+  reclaim(): Promise<void>;
   /** Digests of blobs that kept records name. */
   referencedBlobs(): Promise<ReadonlySet<string>>;
   /** Called in order after each batch is on disk, soon after it when another process wrote that batch. */

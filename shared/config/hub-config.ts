@@ -11,7 +11,12 @@ export interface HubConfig {
   readonly mqtt: { readonly listen: string };
   /** `null`: the embedded broker. */
   readonly broker: { readonly url: string | null };
-  readonly retention: { readonly days: number; readonly max_instances: number };
+  readonly retention: {
+    readonly days: number;
+    readonly max_instances: number;
+    /** `null`: no cap. */
+    readonly max_mib: number | null;
+  };
   readonly log: LogConfig;
 }
 
@@ -61,6 +66,13 @@ export const hubSettings: readonly Setting[] = [
     default: 5_000_000,
     env: "PETREL_RETENTION_MAX_INSTANCES",
     text: "Trigger instances that are kept at most; the oldest go first.",
+  },
+  {
+    path: "retention.max_mib",
+    schema: { type: "integer", minimum: 16 },
+    default: null,
+    env: "PETREL_RETENTION_MAX_MIB",
+    text: "MiB that history may take on disk, large results included; the oldest goes first, whatever its age.",
   },
   ...logSettings,
 ];

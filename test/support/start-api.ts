@@ -44,6 +44,7 @@ export const wellHub: HubHealth = {
     batchSeconds: { bounds: [], counts: [7], sum: 1 },
   },
   intake: { bytes: 0, paused: 0 },
+  history: { cap_bytes: null, used_bytes: null, cut_instances: 0, cut_executions: 0, cut_at: null },
   broker: { agents: 1, received: 5, sent: 4, dropped: 3, takeovers: 2, refused: {}, reached: true },
 };
 

@@ -32,7 +32,11 @@ async function start({ io }: CliContext, options: StartOptions, self: Command): 
     http: address(values.http.listen, "http.listen"),
     mqtt: address(values.mqtt.listen, "mqtt.listen"),
     brokerUrl: values.broker.url,
-    retention: { days: values.retention.days, maxInstances: values.retention.max_instances },
+    retention: {
+      days: values.retention.days,
+      maxInstances: values.retention.max_instances,
+      maxBytes: values.retention.max_mib === null ? null : values.retention.max_mib * 1024 * 1024,
+    },
     log: values.log,
   };
   const { runHub } = await import("../../main.ts");

@@ -118,6 +118,54 @@ export function purgeCases(open: OpenStore): void {
       expect(await executions(store)).toEqual([]);
     });
 
+    it("by size deletes the oldest that have ended, with what was made by hand in their time, and no more", async () => {
+      const world = await open();
+      const { store } = world;
+      const claim = await claimed(store);
+      await store.takeIn(take(claim, 0, outcomes(Array.from({ length: 100 }, (_, n) => n * 2))));
+      for (let n = 4; n < 200; n += 2) await finish(store, outcome(n).executions[0]);
+      const byHand = [5, 7, 3_000].map((n) => execution(n));
+      await store.createExecutions(byHand, []);
+      for (const run of byHand) await finish(store, run);
+      let gone = 0;
+      for (let call = 0; call < 100 && gone < 10_000; call++)
+        gone += (await store.purgeOldest(10_000 - gone, 10)).bytes;
+      expect(gone).toBeGreaterThanOrEqual(10_000);
+      const kept = (await instances(store)).map((each) => each.id);
+      // Those that are open stay; what is gone is older than all that is left.
+      expect(kept.slice(0, 2)).toEqual([0, 2].map(id));
+      expect(kept.slice(2)).toEqual(
+        Array.from({ length: 100 }, (_, n) => id(n * 2)).slice(-(kept.length - 2)),
+      );
+      expect(kept.length).toBeGreaterThan(60);
+      const runs = (await executions(store)).map((each) => each.id);
+      expect(runs.filter((run) => byHand.some((each) => each.id === run))).toEqual([id(3_000)]);
+      for (let call = 0; call < 100; call++) await store.purgeOldest(1e9, 50);
+      for await (const each of nowAndReopened(world)) {
+        expect((await instances(each)).map((left) => left.id)).toEqual([0, 2].map(id));
+        expect(await executions(each)).toHaveLength(2);
+        await expectWhole(each);
+      }
+    });
+
+    it("knows about how many bytes there are, blobs included", async () => {
+      const { store } = await open();
+      const claim = await claimed(store);
+      await store.takeIn(take(claim, 0, outcomes([1, 2])));
+      const [run] = outcome(1).executions;
+      await finish(store, run, { result_blob: { digest: "sha256:result", size: 1_000_000 } });
+      await store.reclaim();
+      const sizes = (digest: string) => (digest === "sha256:result" ? 1_000_000 : 0);
+      const bytes = await store.historyBytes(sizes);
+      // LevelDB does not count what fits into a block.
+      expect(bytes).toBeGreaterThanOrEqual(1_000_000);
+      expect(bytes).toBeLessThan(1_100_000);
+      await finish(store, outcome(2).executions[0]);
+      expect((await store.purgeOldest(1, 10)).bytes).toBeGreaterThan(1_000_000);
+      await store.reclaim();
+      expect(await store.historyBytes(sizes)).toBeLessThan(10_000);
+    });
+
     it("deletes executions made by hand on their own, once they have ended", async () => {
       const { store } = await open();
       await claimed(store);
@@ -246,6 +294,14 @@ export function purgeCases(open: OpenStore): void {
             max: fc.integer({ min: 0, max: 20 }),
           }),
         },
+        {
+          weight: 3,
+          arbitrary: fc.record({
+            do: fc.constant("cut" as const),
+            batch: fc.integer({ min: 1, max: 5 }),
+            bytes: fc.integer({ min: 1, max: 10_000 }),
+          }),
+        },
         { weight: 1, arbitrary: fc.record({ do: fc.constant("reopen" as const) }) },
       );
       await fc.assert(
@@ -268,6 +324,7 @@ export function purgeCases(open: OpenStore): void {
             if (each.do === "hand") await store.createExecutions([execution(at)], []);
             if (each.do === "reopen") store = await world.reopen();
             if (each.do === "purge") await store.purge(policy({ batch: each.batch, maxInstances: each.max }));
+            if (each.do === "cut") await store.purgeOldest(each.bytes, each.batch);
             if (each.do === "finish") {
               const run = pick(await store.openExecutions("web-1"), each.which);
               if (run !== undefined) await finish(store, run);

@@ -37,6 +37,7 @@ async function hub() {
       },
       pinned: () => ["pinned"],
       retention,
+      history: { step: async () => false },
       now,
       hostNow: now,
     });

@@ -20,6 +20,7 @@ describe("petrel config show", () => {
       ["broker.url", null, "default"],
       ["retention.days", 7, `${cwd}/hub.yaml:2 (retention.days)`],
       ["retention.max_instances", 5_000_000, "default"],
+      ["retention.max_mib", null, "default"],
       ["log.level", "debug", "PETREL_LOG_LEVEL"],
       ["log.format", "text", "default"],
     ]);

@@ -10,6 +10,7 @@ const batchSeconds = { bounds: [0.01, 1], counts: [5, 11, 12], sum: 4.5 };
 
 const figures = (over: { failed?: boolean; reached?: boolean } = {}): HubFigures => ({
   store: { queued: 11, batches: 12, lastBatchMs: 2.5, failed: over.failed ?? false, batchSeconds },
+  history: { cap_bytes: 1_000, used_bytes: null, cut_instances: 3, cut_executions: 4, cut_at: null },
   intake: { bytes: 0, paused: 0 },
   broker: {
     agents: 1,

@@ -16,6 +16,9 @@ test("an execution whose instance came in since it was looked at stays, and goes
     batch.supply(keys.namedBy("x1"), undefined);
     return [batch.run((draft) => purgeAlone(draft, "x1", noon + 1_000)), batch.isEmpty];
   };
-  expect(purged(null)).toEqual([{ instances: 0, executions: 1, enforcements: 0 }, false]);
+  expect(purged(null)).toEqual([
+    { instances: 0, executions: 1, enforcements: 0, bytes: expect.any(Number) },
+    false,
+  ]);
   expect(purged("0001")).toEqual([null, true]);
 });

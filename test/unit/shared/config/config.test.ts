@@ -70,7 +70,7 @@ describe("the hub's settings", () => {
         .slice(1);
       expect(lines.map((line) => line.trim().replace(/ must.*/, ""))).toEqual([
         "hub.yaml:1 (htpp): unknown setting 'htpp'; write 'http'",
-        "hub.yaml:5 (retention.max): unknown setting 'retention.max'; one of: days, max_instances",
+        "hub.yaml:5 (retention.max): unknown setting 'retention.max'; one of: days, max_instances, max_mib",
         "hub.yaml:6 (log):",
         "PETREL_HTTP: http.listen",
         "--broker-url: broker.url",
