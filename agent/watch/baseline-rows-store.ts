@@ -37,9 +37,9 @@ export function metaHash(seal: Seal, name: string, bytes: Buffer): string {
   return seal.hash(metaPrefix + name, bytes).slice(0, 2 * macBytes);
 }
 
-/** All rows of paths as they are at the call; has to be closed. */
-export function allRows(level: Rows) {
-  return level.iterator({ gte: Buffer.from(rowPrefix), lt: Buffer.from("c") });
+/** All rows of paths, or those from a key on, as they are at the call; has to be closed. */
+export function allRows(level: Rows, from: string = rowPrefix) {
+  return level.iterator({ gte: bytesOf(from), lt: Buffer.from("c") });
 }
 
 /** The greatest of the keys of paths; empty when there is none. */
@@ -91,4 +91,41 @@ async function metaHashes(level: Rows, seal: Seal): Promise<ReadonlyMap<string, 
       return [name, metaHash(seal, name, bytes)] as const;
     }),
   );
+}
+
+/**
+ * Adds up the rows whose seal is right, and counts the others: the first one's key, the first paths. Closes `rows`; `turn`
+ * is waited for after each thousand.
+ */
+export async function tallied(
+  rows: ReturnType<typeof allRows>,
+  seal: Seal,
+  mostNamed: number,
+  turn: () => Promise<unknown>,
+) {
+  const there = new Tally();
+  const names: BytePath[] = [];
+  let first: string | null = null;
+  let count = 0;
+  try {
+    for (;;) {
+      const entries = await rows.nextv(rowsOfBatch);
+      if (entries.length === 0) break;
+      for (const [keyBytes, bytes] of entries) {
+        const key = keyBytes.toString("latin1");
+        const hash = rowHash(seal, key, bytes);
+        if (hash !== null) {
+          there.add(hash);
+          continue;
+        }
+        first ??= key;
+        count++;
+        if (names.length < mostNamed) names.push(pathOfRow(key));
+      }
+      await turn();
+    }
+  } finally {
+    await rows.close();
+  }
+  return { there, first, count, names };
 }

@@ -22,10 +22,12 @@ import {
   rowPrefix,
   rowsOfBatch,
   summaryKey,
+  tallied,
   wrongMeta,
 } from "./baseline-rows-store.ts";
 import { baselineKey, useKey } from "./integrity/key-fs.ts";
 import { NoteSeals } from "./integrity/note-seals.ts";
+import { mostNamed, Overwritten } from "./integrity/overwritten.ts";
 import { Seal } from "./integrity/seal.ts";
 import { openRow, rowHash, sealRow } from "./integrity/sealed-row.ts";
 import { type Anchor, decodeSummary, encodeSummary, noRows, type Summary } from "./integrity/summary.ts";
@@ -44,7 +46,10 @@ import {
 export interface BaselineRow {
   readonly key: string;
   readonly path: BytePath;
+  /** The record, whoever wrote it. */
   readonly bytes: Buffer;
+  /** With the seal behind it. */
+  readonly sealed: Buffer;
 }
 
 export interface BaselinePlaces {
@@ -72,7 +77,7 @@ export class BaselineStore {
   /** As read last and not written since: what is written was mostly looked at just before. */
   readonly #seen = new Map<string, Buffer | undefined>();
   /** Wrong rows that were written over since the last check. */
-  readonly #overwritten = new Set<BytePath>();
+  readonly #overwritten = new Overwritten();
   /** Each batch builds on the summary of the one before it. */
   #writing: Promise<unknown> = Promise.resolve();
 
@@ -122,18 +127,29 @@ export class BaselineStore {
     }
   }
 
+  /** `null` also for a record that cannot be believed, see `isVoid`. */
   get(path: BytePath): BaselineRecord | null {
     const key = rowKey(path);
     const bytes = this.#level.getSync(bytesOf(key));
     if (this.#seen.size >= mostSeen) this.#seen.clear();
     this.#seen.set(key, bytes);
-    return bytes === undefined ? null : decodeRecord(openRow(bytes));
+    return bytes === undefined ? null : this.#believed(key, bytes);
   }
 
-  /** The path had a record that could not be believed: what is there is taken as it is. */
+  /** The path has a record that cannot be believed: what was there is not known. */
   isVoid(path: BytePath): boolean {
-    const bytes = this.#level.getSync(bytesOf(rowKey(path)));
-    return bytes !== undefined && isVoidRecord(openRow(bytes));
+    const key = rowKey(path);
+    const bytes = this.#level.getSync(bytesOf(key));
+    return bytes !== undefined && (isVoidRecord(openRow(bytes)) || rowHash(this.#seal, key, bytes) === null);
+  }
+
+  /** What a row says of its path, as `get` does. */
+  recordOf({ path, sealed }: BaselineRow): BaselineRecord | null {
+    return this.#believed(rowKey(path), sealed);
+  }
+
+  #believed(key: string, sealed: Buffer): BaselineRecord | null {
+    return rowHash(this.#seal, key, sealed) === null ? null : decodeRecord(openRow(sealed));
   }
 
   /** `path` itself and everything below it, in the order of a walk, as it was at the call. */
@@ -142,7 +158,7 @@ export class BaselineStore {
     const { gt, lt } = keysBelow(path);
     const iterator = this.#level.iterator({ gt: bytesOf(rowPrefix + gt), lt: bytesOf(rowPrefix + lt) });
     let first: readonly BaselineRow[] | null =
-      own === undefined ? null : [{ key: walkKey(path), path, bytes: openRow(own) }];
+      own === undefined ? null : [{ key: walkKey(path), path, bytes: openRow(own), sealed: own }];
     return {
       next: async () => {
         if (first !== null) {
@@ -153,7 +169,7 @@ export class BaselineStore {
         const entries = await iterator.nextv(rowsOfBatch);
         return entries.map(([keyBytes, bytes]) => {
           const key = keyBytes.toString("latin1", rowPrefix.length);
-          return { key, path: pathOfKey(key), bytes: openRow(bytes) };
+          return { key, path: pathOfKey(key), bytes: openRow(bytes), sealed: bytes };
         });
       },
       close: () => iterator.close(),
@@ -179,10 +195,14 @@ export class BaselineStore {
     const rows = this.within(from);
     try {
       for (let batch = await rows.next(); batch.length > 0; batch = await rows.next()) {
-        const puts = batch.flatMap(({ path, bytes }) => [
-          { key: rowKey(path), record: null },
-          { key: rowKey(to + path.slice(from.length)), record: bytes },
-        ]);
+        const puts = batch.flatMap(({ path, bytes, sealed }) => {
+          // Written anew as it is, it would have a right seal.
+          const isWrong = rowHash(this.#seal, rowKey(path), sealed) === null;
+          return [
+            { key: rowKey(path), record: null },
+            { key: rowKey(to + path.slice(from.length)), record: isWrong ? voidRecord() : bytes },
+          ];
+        });
         await this.#alone(() => this.#put(puts, {}, false));
       }
     } finally {
@@ -218,60 +238,85 @@ export class BaselineStore {
     });
   }
 
-  /** Looks at all rows as they are at the call, beside everything else. `turn` is waited for after each thousand. */
+  /**
+   * Looks at all rows as they are at the call, beside everything else. `turn` is waited for after each thousand. Memory
+   * does not grow with what it finds. To be followed by `mend`, or by the next check.
+   */
   async check(turn: () => Promise<unknown>): Promise<Checked> {
-    const { iterator, summary, overwritten } = await this.#alone(async () => ({
-      iterator: allRows(this.#level),
-      summary: this.#summary,
-      overwritten: [...this.#overwritten],
-    }));
-    const there = new Tally();
-    const wrong = new Set(overwritten);
+    const overwritten = this.#overwritten;
+    // Of a check that was given up.
+    overwritten.end(false);
+    const { iterator, summary } = await this.#alone(async () => {
+      overwritten.begin();
+      return { iterator: allRows(this.#level), summary: this.#summary };
+    });
+    const { there, first, count, names } = await tallied(iterator, this.#seal, mostNamed, turn);
+    return {
+      wrong: [...new Set([...overwritten.names, ...names])].slice(0, mostNamed),
+      wrongCount: overwritten.count + count,
+      firstWrong: first,
+      missing: summary.count - there.count,
+      missingSum: there.lackingTo(summary.sum),
+    };
+  }
+
+  /**
+   * Has the summary fit what is there once the wrong rows that a check has found are void: writes since then change both
+   * alike. `found` is untold from then on.
+   */
+  mend({ missing, missingSum }: Checked, found: readonly Tampering[]): Promise<void> {
+    return this.#alone(async () => {
+      const { count, sum, sweep, untold } = this.#summary;
+      await this.#put([], {}, true, {
+        count: count - missing,
+        sum: sum - missingSum,
+        sweep: sweep + 1,
+        untold: [...untold, ...found],
+      });
+      this.#overwritten.end(true);
+    });
+  }
+
+  /**
+   * Puts void records in the place of wrong ones, from `firstWrong` on. `voided` is told of each thousand; `turn` as
+   * for `check`. What is left when it ends early is found by the next check.
+   */
+  async voidWrong(
+    firstWrong: string,
+    turn: () => Promise<unknown>,
+    voided: (paths: readonly BytePath[]) => void,
+  ): Promise<void> {
+    const iterator = allRows(this.#level, firstWrong);
     try {
       for (;;) {
         const entries = await iterator.nextv(rowsOfBatch);
         if (entries.length === 0) break;
-        for (const [keyBytes, bytes] of entries) {
-          const key = keyBytes.toString("latin1");
-          const hash = rowHash(this.#seal, key, bytes);
-          if (hash === null) wrong.add(pathOfRow(key));
-          else there.add(hash);
+        const wrong = entries
+          .map(([keyBytes, bytes]) => ({ key: keyBytes.toString("latin1"), bytes }))
+          .filter(({ key, bytes }) => rowHash(this.#seal, key, bytes) === null);
+        if (wrong.length > 0) {
+          await this.#alone(() => {
+            const still = wrong.filter(({ key }) => this.#isWrong(key));
+            return this.#put(
+              still.map(({ key }) => ({ key, record: voidRecord() })),
+              {},
+              true,
+              {},
+              () => {},
+            );
+          });
+          voided(wrong.map(({ key }) => pathOfRow(key)));
         }
         await turn();
       }
     } finally {
       await iterator.close();
     }
-    const missing = summary.count - there.count;
-    return { wrong: [...wrong], missing, missingSum: there.lackingTo(summary.sum) };
   }
 
-  /**
-   * Puts void records in the place of the wrong ones that a check has found, or removes them where nothing is, and has
-   * the summary fit what is there: writes since then change both alike. `found` is untold from then on.
-   */
-  mend(
-    { wrong, missing, missingSum }: Checked,
-    found: readonly Tampering[],
-    isThere: (path: BytePath) => boolean,
-  ): Promise<void> {
-    return this.#alone(async () => {
-      const puts: Put[] = [];
-      for (const path of wrong) {
-        const key = rowKey(path);
-        const bytes = this.#level.getSync(bytesOf(key));
-        if (bytes === undefined || rowHash(this.#seal, key, bytes) !== null) continue;
-        puts.push({ key, record: isThere(path) ? voidRecord() : null });
-      }
-      const { count, sum, sweep, untold } = this.#summary;
-      await this.#put(puts, {}, true, {
-        count: count - missing,
-        sum: sum - missingSum,
-        sweep: sweep + 1,
-        untold: [...untold, ...found],
-      });
-      for (const path of wrong) this.#overwritten.delete(path);
-    });
+  #isWrong(key: string): boolean {
+    const bytes = this.#level.getSync(bytesOf(key));
+    return bytes !== undefined && rowHash(this.#seal, key, bytes) === null;
   }
 
   /** What was found has been told. */
@@ -295,6 +340,7 @@ export class BaselineStore {
     meta: Readonly<Record<string, Json>>,
     sync: boolean,
     summary: Partial<Summary> = {},
+    overwritten: (path: BytePath) => void = (path) => this.#overwritten.add(path),
   ): Promise<void> {
     const now = { ...this.#summary, ...summary };
     const tally = new Tally(now);
@@ -303,7 +349,7 @@ export class BaselineStore {
       const before = written.has(key) ? written.get(key) : this.#rowBefore(key);
       if (before !== undefined) {
         const hash = rowHash(this.#seal, key, before);
-        if (hash === null) this.#overwritten.add(pathOfRow(key));
+        if (hash === null) overwritten(pathOfRow(key));
         else tally.remove(hash);
       }
       const sealed = record === null ? null : sealRow(this.#seal, key, record);

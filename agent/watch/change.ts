@@ -8,7 +8,15 @@ import type { Actor } from "./actor.ts";
 import { differences, type Look, type Stat, statusOf } from "./look.ts";
 import type { BaselineRecord, FreshLook } from "./record.ts";
 
-export type ChangeStatus = "created" | "modified" | "deleted" | "renamed" | "attributes" | "transient";
+export type ChangeStatus =
+  | "created"
+  | "modified"
+  | "deleted"
+  | "renamed"
+  | "attributes"
+  | "transient"
+  /** What was there is not known, since its record could not be believed: told is what is there now. */
+  | "unverified";
 export type DetectedBy = "event" | "reconcile" | "sweep";
 
 /** How a change was come upon. */
@@ -46,6 +54,11 @@ export function changeOf(
   const changed = differences(before, after).filter((name) => attributes.has(name));
   if (changed.length === 0) return null;
   return { ...base, status: statusOf(before, after, changed), changed };
+}
+
+/** Of a path whose record cannot be believed; `after` `null`: nothing is there now. */
+export function unverified(path: BytePath, after: FreshLook | null): Change {
+  return { status: "unverified", path, oldPath: null, before: null, after, changed: [], along: 0 };
 }
 
 export interface Moved {

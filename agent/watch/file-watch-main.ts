@@ -30,6 +30,7 @@ import {
 import { forgetUnselected } from "./forget-unselected.ts";
 import { anchorName, BaselineGuard } from "./integrity/guard.ts";
 import { readAnchor } from "./integrity/summary.ts";
+import { Unrecorded } from "./integrity/unrecorded.ts";
 import { loadLibc } from "./kernel/libc-fs.ts";
 import { SystemObserver } from "./kernel/observe-fs.ts";
 import { aliasesOf, everyWay } from "./kernel/real-path-fs.ts";
@@ -95,7 +96,8 @@ export class FileWatch implements Sensor {
       dispatch: (trigger, payload, options) => this.#service.dispatch(trigger, payload, options),
       write: (changes, options) => baseline.write(changes, options),
       sealNote: (text) => baseline.notes.seal(text),
-      appliedSeq: numberOf(baseline.meta(appliedSeqName)),
+      // Its numbers never go back, also where the baseline was begun anew.
+      appliedSeq: Math.max(numberOf(baseline.meta(appliedSeqName)), anchor?.told ?? 0),
       droppable: ["diff", "xattrs"],
       warn: (message, path) => this.#log.warn(`${path}: ${message}`),
     });
@@ -106,6 +108,7 @@ export class FileWatch implements Sensor {
       selection,
       warn: (message) => this.#log.warn(message),
     });
+    const unrecorded = new Unrecorded();
     const engine = new Engine({
       contents,
       selection,
@@ -116,7 +119,8 @@ export class FileWatch implements Sensor {
       dispatch: (trigger, payload) => this.#service.dispatch(trigger, payload),
       readXattrs: xattrReader(),
       names,
-      isFirstLook: (path) => baseline.isVoid(path) || (!isComplete && isFirst(path)),
+      isFirstLook: (path) => !isComplete && isFirst(path),
+      unrecorded,
       newId: randomUUID,
       clock,
       timers,
@@ -133,10 +137,8 @@ export class FileWatch implements Sensor {
       baseline,
       dispatch: (trigger, payload, options) => this.#service.dispatch(trigger, payload, options),
       look: (paths) => engine.hints(paths.map((path) => ({ path, deep: false, facts: noFacts, pid: 0 }))),
-      isThere: (path) => {
-        const outcome = lookStat(path);
-        return "error" in outcome || outcome.found !== null;
-      },
+      withoutRecord: () => unrecorded.take(),
+      toldSeq: () => teller.seq,
       newPace: () => {
         const pause = (ms: number) => new Promise<void>((resolve) => void timers.after(ms, resolve));
         return pacer({ budget: settings.budget, clock, pause });
@@ -163,6 +165,8 @@ export class FileWatch implements Sensor {
         if (more > 0) this.#log.info(`${more} more: petrel-agent coverage shows them`);
       },
     });
+    // At the very first start the hub knows nothing that it could be compared with.
+    if (anchor !== null) await guard.found();
     // Before the first look: what changes meanwhile is heard, and looked at after it.
     await observer.start(engine);
     this.#ends.push(() => observer.stop());

@@ -5,7 +5,7 @@ import type { BaselineRow, BaselineStore } from "./baseline-store.ts";
 import { isSameInode } from "./look.ts";
 import type { StatOutcome } from "./look-fs.ts";
 import { mergeJoin } from "./merge-join.ts";
-import { decodeRecord, encodeStat, isSameLook, isSameStat, statBytes } from "./record.ts";
+import { encodeStat, isSameLook, isSameStat, statBytes } from "./record.ts";
 import type { Difference } from "./renames.ts";
 import type { Selection } from "./selection.ts";
 import type { UnreadablePaths } from "./unreadable.ts";
@@ -120,7 +120,7 @@ export async function gatherDeep(parts: GatherParts, options: JoinOptions): Prom
             if (row !== null) unselected.push(at);
           } else if (walked !== null || !blind.some((folder) => isWithin(at, folder))) {
             if (row === null) looked();
-            const before = row === null ? null : decodeRecord(row.bytes);
+            const before = row === null ? null : baseline.recordOf(row);
             differences.push({ path: at, before, after: walked?.stat ?? null });
           }
         }

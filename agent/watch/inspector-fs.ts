@@ -4,12 +4,13 @@ import type { BytePath } from "../../shared/watch/paths.ts";
 import type { WatchedPath } from "../../shared/watch/settings.ts";
 import { changeTrigger } from "./asides.ts";
 import type { BaselineStore } from "./baseline-store.ts";
-import { type AccountNames, type Change, changeOf, moveOf, payloadOf } from "./change.ts";
+import { type AccountNames, type Change, changeOf, moveOf, payloadOf, unverified } from "./change.ts";
 import type { Circumstances } from "./circumstances.ts";
 import type { ContentReader } from "./content-fs.ts";
 import type { Contents } from "./diff/contents-fs.ts";
 import type { Dirty } from "./dirty-set.ts";
 import type { Gathered } from "./gather-fs.ts";
+import type { Unrecorded } from "./integrity/unrecorded.ts";
 import type { Stat } from "./look.ts";
 import { lookerWithin } from "./reached-fs.ts";
 import { type BaselineChange, type BaselineRecord, type FreshLook, isSameLook } from "./record.ts";
@@ -27,6 +28,8 @@ export interface InspectorOptions {
   readonly names: AccountNames;
   /** Paths without a record that were never looked at before: they enter the baseline and are not told. */
   readonly isFirstLook: (path: BytePath) => boolean;
+  /** Told of what is without a record although it may have been there before. */
+  readonly unrecorded?: Pick<Unrecorded, "note">;
   /** The path changed while it was read, or may do so unseen. `heard`: what was heard of it. */
   readonly again: (path: BytePath, heard: Dirty | null) => void;
   /** Id of the storm that so many changes are part of, if they are. */
@@ -88,7 +91,8 @@ export class Inspector {
     return differences.flatMap(({ path }) => {
       const before = baseline.get(path);
       const outcome = look(path);
-      if ("error" in outcome || (before === null && outcome.found === null)) return [];
+      if ("error" in outcome) return [];
+      if (before === null && outcome.found === null && !baseline.isVoid(path)) return [];
       const after = outcome.found;
       if (!full && before !== null && after !== null && isSameLook(before, after)) return [];
       return [{ path, before, after }];
@@ -113,17 +117,21 @@ export class Inspector {
     if (entry === null) return nothing;
     if (stat === null) this.#options.content.forget(path);
     const after = stat === null ? null : await this.#look(path, stat, before, entry, at);
-    const isFirst = before === null && (this.#options.isFirstLook(path) || this.#putOff.has(path));
+    const isVoid = before === null && this.#options.baseline.isVoid(path);
+    const isFirst = before === null && !isVoid && (this.#options.isFirstLook(path) || this.#putOff.has(path));
     if (after === "put off") {
       if (isFirst) this.#putOff.add(path);
       return nothing;
     }
     this.#putOff.delete(path);
-    const change = changeOf(path, before, after, entry.attributes);
+    const change = isVoid ? unverified(path, after) : changeOf(path, before, after, entry.attributes);
     if (change === null || isFirst) {
       await this.#options.contents.collect(path, after, entry);
       return { told: null, silent: silently(difference, after) };
     }
+    const { offline } = at.finding(path);
+    if (change.status === "created" && offline !== null && after !== null)
+      this.#options.unrecorded?.note(path, after.stat, offline.since);
     return { told: await this.#toldOf(change, nextVersion(before), entry, at), silent: [] };
   }
 

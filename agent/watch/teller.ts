@@ -50,6 +50,11 @@ export class Teller {
     this.#syncedSeq = options.appliedSeq;
   }
 
+  /** Number of the last change that was told, accepted or not. */
+  get seq(): number {
+    return this.#seq;
+  }
+
   /** Resolves once all are accepted and in the baseline. Waits for as long as the agent cannot take them. */
   async tell(all: readonly Told[]): Promise<void> {
     for (let from = 0; from < all.length; from += inFlight) {
@@ -67,7 +72,7 @@ export class Teller {
   async #dispatch({ trigger, payload, changes, moves }: Told, seq: number): Promise<void> {
     const { dispatch, droppable, sealNote, warn } = this.#options;
     const set = { [noteName(seq)]: sealNote(encodeNote({ seq, changes, moves })) };
-    let rest = payload;
+    let rest: JsonObject = { ...payload, seq };
     for (const name of [...droppable, null]) {
       try {
         // What has priority is not marked as part of a burst.

@@ -2,6 +2,7 @@
 import { PetrelError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { Execution } from "../../shared/model/execution.ts";
+import { lastSeq } from "../files/baseline-anchors.ts";
 import type { Store } from "../store/store.ts";
 import type { TakeContext } from "./take-entries.ts";
 
@@ -15,6 +16,8 @@ export interface TakeContextOptions {
   readonly restoredAtMs: number | null;
 }
 
+/** Changes looked at for the greatest number: those of a burst come in later than what was told after them. */
+const mostChanges = 256;
 /** Families of one instance that are looked at when a restored hub meets it again. */
 const mostExecutions = 1_000;
 
@@ -25,7 +28,12 @@ export function takeContexts({ store, expect, judge, newId, log, restoredAtMs }:
     if (record === null) return null;
     const execution = (id: string) => store.execution(id);
     const count = (what: string) => log.debug("entry of no effect", { agent, what });
-    const taking = { agent: record, nowMs, newId, execution, expect, judge, count };
+    // Seldom asked for: when an agent tells how its baseline stands.
+    const latest = async () => {
+      const { items } = await store.fileChanges({ agent }, { limit: mostChanges });
+      return lastSeq(items.map(({ instance }) => instance.payload));
+    };
+    const taking = { agent: record, nowMs, newId, execution, expect, judge, count, lastSeq: latest };
     if (restoredAtMs === null) return taking;
     let open: Promise<readonly Execution[]> | null = null;
     return {

@@ -30,6 +30,8 @@ export interface TakeContext {
   readonly expect: (instance: TriggerInstance, skewMs: number) => TriggerInstance;
   /** Judges a fresh instance. */
   readonly judge: (instance: TriggerInstance, skewMs: number) => Promise<Outcome>;
+  /** The greatest number of the agent's latest changes of files; 0 when none is found. */
+  readonly lastSeq: () => Promise<number>;
   /** Only for a database that was restored from a backup. */
   readonly recovery?: Recovery;
   /** Counts what is normal and needs no record: repeats, late news. */
@@ -195,7 +197,8 @@ async function takeAnchor(
 ): Promise<{ readonly effects: readonly Effect[]; readonly agent: AgentRecord }> {
   const anchor = anchorIn(entry.payload);
   if (anchor === null) return { effects: [], agent };
-  const payload = setBack(agent.baseline ?? null, anchor, timestamp(context.nowMs));
+  const lastTold = anchor.told === undefined ? 0 : await context.lastSeq();
+  const payload = setBack(agent.baseline ?? null, anchor, lastTold, timestamp(context.nowMs));
   const finding = { ...entry, id: context.newId(), trigger: tamperedTrigger };
   const effects = payload === null ? [] : [await takeTrigger({ ...finding, payload }, agent, context)];
   return { effects, agent: { ...agent, baseline: anchor } };

@@ -58,6 +58,8 @@ export interface BaselineAnchor {
   readonly digest: string;
   /** How often all records have been checked. */
   readonly sweep: number;
+  /** Number (`seq`) of the last change that had been told by then; older agents do not say. */
+  readonly told?: number;
 }
 
 export interface AgentConflict {

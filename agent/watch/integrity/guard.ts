@@ -12,10 +12,10 @@ import type { Pace } from "../budget.ts";
 import { patience, stopMs } from "../patience.ts";
 import type { SweepsOptions } from "../sweeps.ts";
 import { anchorOf } from "./summary.ts";
-import { judgeRows, tamperedPayload } from "./tampering.ts";
+import { judgeRows, tamperedPayload, type WithoutRecord } from "./tampering.ts";
 
 export interface GuardOptions {
-  readonly baseline: Pick<BaselineStore, "anchor" | "check" | "mend" | "summary" | "told">;
+  readonly baseline: Pick<BaselineStore, "anchor" | "check" | "mend" | "summary" | "told" | "voidWrong">;
   /** Resolves once accepted; `set` is written with it, where the baseline is not. */
   readonly dispatch: (
     trigger: string,
@@ -24,7 +24,10 @@ export interface GuardOptions {
   ) => Promise<unknown>;
   /** Has paths looked at again. */
   readonly look: (paths: readonly BytePath[]) => void;
-  readonly isThere: (path: BytePath) => boolean;
+  /** Paths that were found without a record they should have; each is handed out once. */
+  readonly withoutRecord: () => WithoutRecord;
+  /** Number of the last change that was told. */
+  readonly toldSeq: () => number;
   /** For a check that stands behind no sweep; counts from the call. */
   readonly newPace: () => Pace;
   readonly clock: Clock;
@@ -49,6 +52,14 @@ export class BaselineGuard {
 
   constructor(options: GuardOptions) {
     this.#options = options;
+  }
+
+  /**
+   * Tells how the baseline was found, before anything of this life is told: the hub knows whether all that it was told
+   * before is known here.
+   */
+  found(): Promise<void> {
+    return this.#anchor();
   }
 
   /** Begins the first check, and goes on telling the hub. */
@@ -96,14 +107,15 @@ export class BaselineGuard {
   }
 
   async #check(pace: Pace): Promise<void> {
-    const { baseline, look, isThere } = this.#options;
+    const { baseline, look, withoutRecord } = this.#options;
     if (this.#isStopped) return;
-    const checked = await baseline.check(async () => {
+    const turn = async () => {
       await pace(0);
       if (this.#isStopped) throw new Error("the sensor stops");
-    });
-    await baseline.mend(checked, judgeRows(checked), isThere);
-    if (checked.wrong.length > 0) look(checked.wrong);
+    };
+    const checked = await baseline.check(turn);
+    await baseline.mend(checked, judgeRows(checked, withoutRecord()));
+    if (checked.firstWrong !== null) await baseline.voidWrong(checked.firstWrong, turn, look);
     await this.#tellFound();
     await this.#anchor();
   }
@@ -122,11 +134,12 @@ export class BaselineGuard {
   }
 
   async #anchor(): Promise<void> {
-    const { baseline, dispatch, clock } = this.#options;
+    const { baseline, dispatch, clock, toldSeq } = this.#options;
     const anchor = anchorOf(await baseline.anchor());
     this.#digest = anchor.digest;
-    const set = { [anchorName]: JSON.stringify(anchor) };
-    await dispatch(anchorTrigger, { ...anchor, at: timestamp(clock.now()) }, { set });
+    const told = toldSeq();
+    const set = { [anchorName]: JSON.stringify({ ...anchor, told }) };
+    await dispatch(anchorTrigger, { ...anchor, told, at: timestamp(clock.now()) }, { set });
   }
 
   #arm(): void {

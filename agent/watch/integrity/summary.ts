@@ -28,6 +28,8 @@ export interface Anchor {
   /** 64 hexadecimal digits. */
   readonly digest: string;
   readonly sweep: number;
+  /** Number of the last change that had been told by then; older versions did not say. */
+  readonly told?: number;
 }
 
 export const noRows: Summary = { generation: 0, count: 0, sum: 0n, sweep: 0, meta: {}, untold: [] };

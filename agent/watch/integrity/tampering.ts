@@ -93,37 +93,66 @@ export function judgeOpening(given: {
 
 /** What a check of all rows has found. */
 export interface Checked {
-  /** Paths of rows whose seal is wrong. */
+  /** The first hundred of the paths of rows whose seal is wrong, or was until they were written over. */
   readonly wrong: readonly BytePath[];
+  /** All of them. */
+  readonly wrongCount: number;
+  /** Key of the first that is still there. */
+  readonly firstWrong: string | null;
   /** How many more rows there should be than there are with a right seal, and the sum of their hashes. */
   readonly missing: number;
   readonly missingSum: bigint;
 }
 
-/** Wrong seals that are told one by one; the rest is told as a number. */
-const mostNamed = 100;
+/** Paths without a record that should have one: the first of them, and how many there are. */
+export interface WithoutRecord {
+  readonly paths: readonly BytePath[];
+  readonly count: number;
+}
 
-export function judgeRows({ wrong, missing, missingSum }: Checked): readonly Tampering[] {
-  if (wrong.length === 0 && missing === 0) {
+const noneWithout: WithoutRecord = { paths: [], count: 0 };
+
+/** What is known of single paths is told of each; the rest is told as a number. */
+export function judgeRows(
+  { wrong, wrongCount, missing, missingSum }: Checked,
+  without: WithoutRecord = noneWithout,
+): readonly Tampering[] {
+  if (wrongCount === 0 && missing === 0) {
     if (missingSum === 0n) return [];
     const detail = "earlier records were put in the place of later ones";
     return [{ cause: "rolled-back", path: null, count: null, detail }];
   }
   const cause = missing > 0 ? "edited" : "added";
-  const found: Tampering[] = wrong.slice(0, mostNamed).map((path) => ({
+  const found: Tampering[] = wrong.map((path) => ({
     cause,
     path,
     count: 1,
     detail: "the record was written by others",
   }));
-  const more = wrong.length - found.length;
+  const more = wrongCount - found.length;
   if (more > 0)
     found.push({ cause, path: null, count: more, detail: "further records were written by others" });
-  const gone = missing - wrong.length;
-  if (gone > 0) found.push({ cause: "removed", path: null, count: gone, detail: "records were removed" });
+  found.push(...removed(missing - wrongCount, without));
   if (missing < 0) {
     const detail = "records of what had gone were put back";
     found.push({ cause: "added", path: null, count: -missing, detail });
   }
+  return found;
+}
+
+/** `gone`: records that are known to be missing, by their number. */
+function removed(gone: number, { paths, count }: WithoutRecord): readonly Tampering[] {
+  if (gone <= 0) return [];
+  const cause = "removed";
+  // A folder that was moved in from elsewhere looks the same: with more of them than records are missing, which it
+  // was is not known.
+  if (count > gone) {
+    const detail = `records were removed; they are among the ${count} paths that were told as created at the start`;
+    return [{ cause, path: null, count: gone, detail }];
+  }
+  const detail = "its record was removed: it has not changed since before the sensor looked last";
+  const found: Tampering[] = paths.map((path) => ({ cause, path, count: 1, detail }));
+  const more = gone - paths.length;
+  if (more > 0) found.push({ cause, path: null, count: more, detail: "records were removed" });
   return found;
 }

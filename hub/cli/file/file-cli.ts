@@ -28,7 +28,7 @@ export const fileCommands: NounCommands = (noun, context) => {
       ["--user <user>", "only by this user (name or number), or by who had logged in as this one"],
       ["--exe <glob>", "only by this program: vim, '/usr/bin/*'"],
       ["--via <name>", "only by this package manager: dpkg, rpm"],
-      ["--status <status>", "created, modified, deleted, renamed, attributes or transient"],
+      ["--status <status>", "created, modified, deleted, renamed, attributes, transient or unverified"],
       ["--severity <word>", "only of paths watched with this severity"],
       ["--unexpected", "only what fell into no window (see `petrel change`)"],
       ["--unacknowledged", "only what nobody has acknowledged"],

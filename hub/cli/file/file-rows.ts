@@ -96,5 +96,6 @@ export function whyNoDiff(change: Change): string {
   if (kind !== "file") return `a ${kind ?? "thing that is no file"} has no contents to compare`;
   if (status === "attributes" || status === "renamed") return "its contents did not change";
   if (status === "transient") return "it was gone before it could be read";
+  if (status === "unverified") return "what was there is not known: its record could not be believed";
   return "the agent keeps contents only of paths that are watched with `diff: true`";
 }

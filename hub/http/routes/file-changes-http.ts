@@ -50,7 +50,7 @@ export function fileChangeRoutes(api: FastifyInstance, { store, operations }: Ro
     user: text,
     exe: longText,
     via: text,
-    status: { enum: ["created", "modified", "deleted", "renamed", "attributes", "transient"] },
+    status: { enum: ["created", "modified", "deleted", "renamed", "attributes", "transient", "unverified"] },
     severity: text,
     unacknowledged: { type: "boolean" },
     unexpected: { type: "boolean" },

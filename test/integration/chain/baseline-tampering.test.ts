@@ -3,10 +3,12 @@ import { cp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ClassicLevel } from "classic-level";
 import { expect, test } from "vitest";
+import type { JsonObject } from "../../../shared/json.ts";
 import type { TriggerInstance } from "../../../shared/model/trigger.ts";
 import { bytePath } from "../../../shared/watch/paths.ts";
 import { agentReady, createAgent, createHub } from "../../support/fleet.ts";
 import { userOf } from "../../support/fleet-user.ts";
+import { processesAtHome } from "../../support/home-processes.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 
@@ -23,7 +25,10 @@ test("an edited record, and a data folder that was put back as a whole, are told
   await userOf(hub).says("pack", "assign", "watch", "--labels", "role=web", ...sets, "--wait");
   const told = (name: string) => hub.all<TriggerInstance>(`/v1/trigger-instances?trigger=watch.${name}`);
   const checks = async (number: number) =>
-    waitUntil(`check ${number} is told`, async () => (await told("baseline_anchor")).length >= number);
+    waitUntil(`check ${number} is told`, async () => {
+      const sweeps = (await told("baseline_anchor")).map(({ payload }) => (payload as JsonObject).sweep);
+      return sweeps.includes(number);
+    });
   const tampered = async () =>
     (await told("baseline_tampered")).map(({ payload }) => {
       const { cause, path = null } = payload as { readonly cause: string; readonly path?: string };
@@ -55,4 +60,40 @@ test("an edited record, and a data folder that was put back as a whole, are told
   agent.start();
   await waitUntil("it is told", async () => (await tampered()).length === 2);
   expect(await tampered()).toContainEqual({ cause: "rolled-back", path: null });
+});
+
+test("a data folder put back to a moment after the last that was told of the baseline is found by what was told since", async () => {
+  const hub = await createHub();
+  await hub.start();
+  const agent = await createAgent(hub, "web-1", ["role=web"]);
+  agent.start();
+  await agentReady(hub, agent.id);
+  const watched = await tempFolder("watched");
+  const file = join(watched, "passwd");
+  await writeFile(file, "root");
+  const sets = ["--set", `paths=[{path: ${watched}}]`, "--set", "who=off"];
+  await userOf(hub).says("pack", "assign", "watch", "--labels", "role=web", ...sets, "--wait");
+  const told = (name: string) => hub.all<TriggerInstance>(`/v1/trigger-instances?trigger=watch.${name}`);
+  await waitUntil("the baseline is told", async () => (await told("baseline_anchor")).length === 1);
+  // As a snapshot of the disk takes it.
+  const all = processesAtHome(agent.daemon().home);
+  for (const { pid } of all) process.kill(pid, "SIGSTOP");
+  const copy = join(await tempFolder("copy"), "data");
+  await cp(agent.data, copy, { recursive: true, filter: (path) => !path.endsWith(".sock") });
+  for (const { pid } of all) process.kill(pid, "SIGCONT");
+  await writeFile(file, "root, and another");
+  await waitUntil("the change is told", async () => (await told("file_changed")).length === 1);
+  // Killed, it says no more of its baseline.
+  for (const { pid } of processesAtHome(agent.daemon().home)) process.kill(pid, "SIGKILL");
+  await agent.daemon().ended();
+  await rm(agent.data, { recursive: true });
+  await cp(copy, agent.data, { recursive: true });
+  await writeFile(file, "root");
+  agent.start();
+  await waitUntil("it is told", async () => (await told("baseline_tampered")).length === 1);
+  const [tampered] = await told("baseline_tampered");
+  expect(tampered?.payload).toMatchObject({
+    cause: "rolled-back",
+    detail: "the agent's data was set back: it had told 1 changes, and knows of 0",
+  });
 });

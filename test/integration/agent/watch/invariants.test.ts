@@ -16,6 +16,7 @@ import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
+import { noFacts } from "../../../../agent/watch/dirty-set.ts";
 import { Inotify } from "../../../../agent/watch/kernel/inotify-fs.ts";
 import { type Libc, loadLibc, SystemCallError } from "../../../../agent/watch/kernel/libc-fs.ts";
 import { mergeJoin } from "../../../../agent/watch/merge-join.ts";
@@ -93,7 +94,14 @@ describe("3: the baseline is written only after the report is accepted", () => {
     atEnd(() => release());
     await writeFile(at("a"), "22");
     await writeFile(at("b"), "");
-    for (const name of ["a", "b"]) watch.hint(at(name));
+    // Heard at once: the second one is not due after the first has begun to wait.
+    const heard = ["a", "b"].map((name) => ({
+      path: bytePath(at(name)),
+      deep: false,
+      facts: noFacts,
+      pid: 0,
+    }));
+    watch.engine.hints(heard);
     await waitUntil("both are told", () => agent.told.length === 2);
     for (let turns = 0; turns < 100; turns++) await turn();
     const known = (name: string) => watch.baseline.get(bytePath(at(name)));

@@ -46,6 +46,7 @@ function inbox(answers: readonly (TakeInResult | Error)[]) {
       expect: (instance: TriggerInstance) => instance,
       judge: async (instance) => ({ instance, enforcements: [], executions: [], dispatches: [] }),
       count: () => {},
+      lastSeq: async () => 0,
     }),
     now: () => noon,
     newId: () => "made",

@@ -1,7 +1,9 @@
 /** What an agent's entries lead to, decided without a store. */
 import { describe, expect, test } from "vitest";
+import { lastSeq } from "../../../../hub/files/baseline-anchors.ts";
 import { type TakeContext, takeEntries } from "../../../../hub/intake/take-entries.ts";
 import type { Outcome } from "../../../../hub/store/store.ts";
+import type { JsonObject } from "../../../../shared/json.ts";
 import type { Execution } from "../../../../shared/model/execution.ts";
 import type { ExecutionUpdateEntry, UpEntry } from "../../../../shared/wire/messages.ts";
 import { anAgent, anExecution, noon } from "../../../support/records.ts";
@@ -24,6 +26,7 @@ function context(known: readonly Execution[] = [execution], counted: string[] = 
       dispatches: [],
     }),
     count: (what) => counted.push(what),
+    lastSeq: async () => 0,
   };
 }
 
@@ -233,9 +236,9 @@ test("what was expected is known before rules judge, with the offset that the ag
 });
 
 describe("what is told of a baseline", () => {
-  const anchor = (generation: number, id = "t1"): UpEntry => ({
+  const anchor = (generation: number, id = "t1", more: JsonObject = {}): UpEntry => ({
     ...{ kind: "trigger", id, at, trigger: "watch.baseline_anchor", sensor: null },
-    payload: { generation, count: 3, digest: "ab".repeat(32), sweep: 1, at },
+    payload: { generation, count: 3, digest: "ab".repeat(32), sweep: 1, at, ...more },
   });
   const triggers = (effects: Awaited<ReturnType<typeof takeEntries>>) =>
     effects.flatMap((effect) => (effect.type === "outcome" ? [effect.outcome.instance.trigger] : []));
@@ -256,6 +259,27 @@ describe("what is told of a baseline", () => {
     expect(effects[1]).toMatchObject({
       outcome: { instance: { id: "made-1", payload: { cause: "rolled-back" } } },
     });
+  });
+
+  test.each([
+    ["knows of fewer changes than it had told", { told: 7 }, 8, true],
+    ["knows of as many", { told: 8 }, 8, false],
+    ["is of an older version", {}, 8, false],
+    ["has told nothing that is still known", { told: 0 }, 0, false],
+  ])("and %s: told as set back or not, whatever its generation says", async (_, more, last, isFound) => {
+    const known = { generation: 6, count: 4, digest: "cd".repeat(32), sweep: 1 };
+    const effects = await takeEntries(numbered(anchor(9, "t1", more)), {
+      ...context(),
+      agent: anAgent({ baseline: known }),
+      lastSeq: async () => last,
+    });
+    expect(triggers(effects).includes("watch.baseline_tampered")).toBe(isFound);
+    expect(effects.at(-1)).toMatchObject({ type: "agent", agent: { baseline: { generation: 9, ...more } } });
+  });
+
+  test("is compared with the greatest number among changes in any order", () => {
+    expect(lastSeq([{ seq: 3 }, { seq: 9 }, { seq: 4 }, {}, null, { seq: -1 }, { seq: "12" }])).toBe(9);
+    expect(lastSeq([])).toBe(0);
   });
 
   test("and makes no sense is kept, and nothing concluded from it", async () => {

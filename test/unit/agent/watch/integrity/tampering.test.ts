@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { describe, expect, test } from "vitest";
+import { Overwritten } from "../../../../../agent/watch/integrity/overwritten.ts";
 import { Seal } from "../../../../../agent/watch/integrity/seal.ts";
 import {
   anchorOf,
@@ -9,7 +10,13 @@ import {
   readAnchor,
   type Summary,
 } from "../../../../../agent/watch/integrity/summary.ts";
-import { judgeOpening, judgeRows, tamperedPayload } from "../../../../../agent/watch/integrity/tampering.ts";
+import {
+  type Checked,
+  judgeOpening,
+  judgeRows,
+  tamperedPayload,
+  type WithoutRecord,
+} from "../../../../../agent/watch/integrity/tampering.ts";
 
 const summary: Summary = { ...noRows, generation: 20, count: 3, sum: 77n, sweep: 2 };
 const anchor = anchorOf(summary);
@@ -42,35 +49,87 @@ describe("an opening", () => {
 });
 
 describe("a check of all rows", () => {
-  const cases = [
-    ["nothing", { wrong: [], missing: 0, missingSum: 0n }, []],
-    ["an edited one", { wrong: ["/a"], missing: 1, missingSum: 5n }, [["edited", "/a", 1]]],
-    ["an added one", { wrong: ["/a"], missing: 0, missingSum: 0n }, [["added", "/a", 1]]],
-    ["removed ones", { wrong: [], missing: 2, missingSum: 5n }, [["removed", null, 2]]],
-    ["one that is back", { wrong: [], missing: -1, missingSum: 5n }, [["added", null, 1]]],
-    ["an earlier one", { wrong: [], missing: 0, missingSum: 5n }, [["rolled-back", null, null]]],
+  const checked = (over: Partial<Checked> = {}): Checked => {
+    const { wrong = [] } = over;
+    const rest = { firstWrong: null, missing: 0, missingSum: 0n };
+    return { ...rest, wrong, wrongCount: wrong.length, ...over };
+  };
+  type Found = readonly [cause: string, path: string | null, count: number | null];
+  const cases: readonly [string, Partial<Checked>, WithoutRecord | undefined, readonly Found[]][] = [
+    ["nothing", {}, undefined, []],
+    ["an edited one", { wrong: ["/a"], missing: 1, missingSum: 5n }, undefined, [["edited", "/a", 1]]],
+    ["an added one", { wrong: ["/a"] }, undefined, [["added", "/a", 1]]],
+    ["removed ones", { missing: 2, missingSum: 5n }, undefined, [["removed", null, 2]]],
+    ["one that is back", { missing: -1, missingSum: 5n }, undefined, [["added", null, 1]]],
+    ["an earlier one", { missingSum: 5n }, undefined, [["rolled-back", null, null]]],
     [
       "an edited and a removed one",
       { wrong: ["/a"], missing: 2, missingSum: 5n },
+      undefined,
       [
         ["edited", "/a", 1],
         ["removed", null, 1],
       ],
     ],
-  ] as const;
-  test.each(cases)("finds %s", (_what, checked, expected) => {
-    expect(judgeRows(checked).map(({ cause, path, count }) => [cause, path, count])).toEqual(expected);
+    [
+      "which were removed, as far as they are there",
+      { missing: 3, missingSum: 5n },
+      { paths: ["/b", "/c"], count: 2 },
+      [
+        ["removed", "/b", 1],
+        ["removed", "/c", 1],
+        ["removed", null, 1],
+      ],
+    ],
+    [
+      "that some of many were removed",
+      { missing: 1, missingSum: 5n },
+      { paths: ["/b", "/c"], count: 2 },
+      [["removed", null, 1]],
+    ],
+    ["no removal where only paths came", {}, { paths: ["/b"], count: 1 }, []],
+  ];
+  test.each(cases)("finds %s", (_what, over, without, expected) => {
+    const found = judgeRows(checked(over), without);
+    expect(found.map(({ cause, path, count }) => [cause, path, count])).toEqual(expected);
   });
 
   test("names a hundred and counts the rest", () => {
-    const wrong = Array.from({ length: 250 }, (_, n) => `/f${n}`);
-    const found = judgeRows({ wrong, missing: 250, missingSum: 1n });
+    const wrong = Array.from({ length: 100 }, (_, n) => `/f${n}`);
+    const found = judgeRows(checked({ wrong, wrongCount: 250, missing: 250, missingSum: 1n }));
     expect(found).toHaveLength(101);
     expect(found.at(-1)).toMatchObject({ cause: "edited", path: null, count: 150 });
     expect(tamperedPayload({ cause: "edited", path: "/\xff", count: 1, detail: "" }, "now")).toMatchObject({
       path: "/\\xff",
       path_base64: "L/8=",
     });
+  });
+});
+
+describe("wrong records that were written over", () => {
+  test("are counted once by the check that begins after them, and kept for the next one when that is given up", () => {
+    const over = new Overwritten();
+    over.add("/a");
+    over.begin();
+    over.add("/seen by the check");
+    expect([over.names, over.count]).toEqual([["/a"], 1]);
+    over.end(true);
+    expect([over.names, over.count]).toEqual([[], 0]);
+    over.add("/b");
+    over.begin();
+    over.add("/c");
+    over.end(false);
+    expect([over.names, over.count]).toEqual([["/b", "/c"], 2]);
+  });
+
+  test("take no memory beyond a hundred names", () => {
+    const over = new Overwritten();
+    for (let n = 0; n < 5_000; n++) over.add(`/f${n}`);
+    expect([over.names.length, over.count]).toEqual([100, 5_000]);
+    over.begin();
+    for (let n = 0; n < 5_000; n++) over.add(`/g${n}`);
+    over.end(false);
+    expect([over.names.length, over.count]).toEqual([100, 10_000]);
   });
 });
 
