@@ -12,6 +12,7 @@ import type { RunDesk } from "./executions/run-desk.ts";
 import type { HubWatch } from "./figures/figures.ts";
 import { compare } from "./files/compare.ts";
 import type { FileDesk } from "./files/file-desk.ts";
+import { fleetCoverage } from "./files/fleet-coverage.ts";
 import { VerifyDesk } from "./files/verify-desk.ts";
 import { readCoverage, readPathLook } from "./files/watch-answers.ts";
 import type { Watchers } from "./files/watchers.ts";
@@ -156,6 +157,9 @@ export function createOperations(options: OperationsOptions): HubOperations {
     async compareFiles(path, choice) {
       const replies = await watchers.askAll(watchers.choose(choice), "look", { path }, readPathLook);
       return compare(path, replies);
+    },
+    async fleetCoverage(choice) {
+      return fleetCoverage(await watchers.askAll(watchers.choose(choice), "coverage", {}, readCoverage));
     },
     async watchCoverage(agent) {
       const [id = agent] = watchers.choose({ agents: [agent] });

@@ -15,6 +15,7 @@ import type { TransportStats } from "./broker/transport.ts";
 import type { HubCounts, HubFigures, Top, TopQuery } from "./figures/figures.ts";
 import type { Comparison } from "./files/compare.ts";
 import type { AckRequest, WindowRequest } from "./files/file-desk.ts";
+import type { FleetCoverage } from "./files/fleet-coverage.ts";
 import type { VerifyRequest } from "./files/verify-desk.ts";
 import type { AgentChoice } from "./files/watchers.ts";
 import type { HistoryFigures } from "./history-cap.ts";
@@ -127,6 +128,8 @@ export interface HubOperations {
   verification(id: string): Promise<Verification>;
   /** What the baselines of agents hold of one path, asked live. */
   compareFiles(path: string, choice: AgentChoice): Promise<Comparison>;
+  /** How many agents watch, asked live. */
+  fleetCoverage(choice: AgentChoice): Promise<FleetCoverage>;
   /** How an agent watches; rejects when it cannot be asked. */
   watchCoverage(agent: string): Promise<WatchCoverage>;
   /** Begins a backup into a folder on the hub's host; resolves once it is under way. */

@@ -26,12 +26,15 @@ export interface Actor {
   readonly via?: string;
   /** Why the rest is missing. */
   readonly unknown?: string;
+  /** Why audit says nothing of it although it was to be asked (`who: audit`). */
+  readonly audit_missing?: string;
 }
 
 /** By the operator's choice (`who: off`). */
 export const silentWitness: Witness = {
   noticed: () => {},
   actor: ({ pid }) => ({ ...(pid > 0 && { pid }), unknown: "not asked: who is off" }),
+  missing: () => [],
 };
 
 /** What an event said of who touched a path. */
@@ -48,4 +51,6 @@ export interface Witness {
   noticed(pid: number): void;
   /** Who it was. Never throws. */
   actor(touch: Touch): Actor;
+  /** What it would ask besides and is not to be had here, each with the reason; empty when nothing is missing. */
+  missing(): readonly string[];
 }

@@ -4,7 +4,13 @@ import { type Clock, timestamp } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import type { JsonObject } from "../../shared/json.ts";
 import { type BytePath, bytePath, isWithin, normalPath, shownPath } from "../../shared/watch/paths.ts";
-import type { FoundPath, PathLook, VerifyState, WatchCoverage } from "../../shared/watch/questions.ts";
+import type {
+  FoundPath,
+  PathLook,
+  VerifyState,
+  WatchCoverage,
+  WhoCoverage,
+} from "../../shared/watch/questions.ts";
 import type { BaselineStore } from "./baseline-store.ts";
 import type { AccountNames } from "./change.ts";
 import { coveredPath, fitting, unreadablePaths } from "./coverage.ts";
@@ -22,6 +28,7 @@ export interface AnswersOptions {
   readonly sweeps: Pick<Sweeps, "now" | "report">;
   readonly unreadable: Pick<UnreadablePaths, "entries">;
   readonly coverage: () => readonly Coverage[];
+  readonly who: () => WhoCoverage;
   readonly lookStat: (path: BytePath) => StatOutcome;
   readonly names: AccountNames;
   readonly clock: Clock;
@@ -96,7 +103,7 @@ export class Answers {
   }
 
   #coverage(): WatchCoverage {
-    const { coverage, lookStat, sweeps, unreadable, selection } = this.#options;
+    const { coverage, lookStat, sweeps, unreadable, selection, who } = this.#options;
     const isAsked = (at: BytePath) => selection.roots.includes(at);
     const { everySeconds, fullEverySeconds, last } = sweeps.report();
     const all = coverage()
@@ -114,6 +121,7 @@ export class Answers {
       left_out: all.length - paths.length,
       ...unreadablePaths(unreadable.entries(), mostUnreadable),
       sweep: { every: everySeconds, full_every: fullEverySeconds, last },
+      who: who(),
     };
   }
 }

@@ -212,7 +212,8 @@ export class FileWatch implements Sensor {
     });
     const { unreadable } = engine;
     const coverage = () => observer.coverage();
-    const parts = { selection, baseline, sweeps, unreadable, coverage, lookStat, names, clock };
+    const who = () => ({ asked: settings.who, missing: witness.missing() });
+    const parts = { selection, baseline, sweeps, unreadable, coverage, who, lookStat, names, clock };
     const answers = new Answers(parts);
     this.#ends.push(() => answers.stop());
     this.#ends.push(() => sweeps.stop());

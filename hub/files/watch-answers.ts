@@ -66,19 +66,23 @@ const coveredPath = strict(
   ["path_base64"],
 );
 
-const coverage = strict({
-  paths: { type: "array", items: coveredPath },
-  left_out: count,
-  ...unreadable,
-  sweep: strict({
-    every: count,
-    full_every: count,
-    last: {
-      ...strict({ full: { type: "boolean" }, ended_at: text, looked: count, differences: count }),
-      type: ["object", "null"],
-    },
-  }),
-});
+const coverage = strict(
+  {
+    paths: { type: "array", items: coveredPath },
+    left_out: count,
+    ...unreadable,
+    sweep: strict({
+      every: count,
+      full_every: count,
+      last: {
+        ...strict({ full: { type: "boolean" }, ended_at: text, looked: count, differences: count }),
+        type: ["object", "null"],
+      },
+    }),
+    who: strict({ asked: { enum: ["auto", "audit", "off"] }, missing: { type: "array", items: text } }),
+  },
+  ["who"],
+);
 
 const ajv = new Ajv({ allErrors: true, allowUnionTypes: true });
 const reader = <T>(schema: object): ((answer: Json) => T) => {

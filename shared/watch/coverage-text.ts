@@ -1,6 +1,6 @@
 /** How this host's files are watched, for people: what is not as good as it could be first. Pure. */
 import { plain } from "../plain-text.ts";
-import type { CoveredPath, SweepReport, WatchCoverage } from "./questions.ts";
+import type { CoveredPath, SweepReport, WatchCoverage, WhoCoverage } from "./questions.ts";
 
 const order: readonly CoveredPath["state"][] = ["blind", "polled", "live"];
 
@@ -21,14 +21,11 @@ export function coverageText({
   unreadable,
   unreadable_paths,
   sweep,
+  who,
 }: WatchCoverage): string {
   const lines: string[] = [];
   for (const state of order) {
-    for (const covered of paths.filter((each) => each.state === state)) {
-      const { path, backend, filesystem, mount, reason } = covered;
-      const why = reason === "" ? "" : `: ${reason}`;
-      lines.push(`${state.padEnd(7)} ${path}  (${backend}, ${filesystem} at ${mount})${why}`);
-    }
+    lines.push(...paths.filter((each) => each.state === state).map(coverageLine));
   }
   if (lines.length === 0) {
     lines.push("nothing is watched: petrel pack config watch --set 'paths=[{path: /etc}]'");
@@ -43,10 +40,22 @@ export function coverageText({
   const digests = sweep.every === 0 ? "" : `, with digests ${every(sweep.full_every)}`;
   const before = sweep.last === null ? "" : `; ${last(sweep.last)}`;
   lines.push(`sweeps  ${every(sweep.every)}${digests}${before}`);
+  lines.push(...whoLines(who ?? null));
   for (const [backend, unseen] of unseenBy(paths)) {
     lines.push(`${backend} cannot see:`, ...unseen.map((each) => `  ${each}`));
   }
   return lines.map((line) => `${plain(line)}\n`).join("");
+}
+
+/** How one path is watched. */
+export function coverageLine({ state, path, backend, filesystem, mount, reason }: CoveredPath): string {
+  const why = reason === "" ? "" : `: ${reason}`;
+  return `${state.padEnd(7)} ${path}  (${backend}, ${filesystem} at ${mount})${why}`;
+}
+
+/** What is missing of what says who made a change; none where nothing is, or it is not known. */
+export function whoLines(who: WhoCoverage | null): readonly string[] {
+  return (who?.missing ?? []).map((what) => `who     ${what}`);
 }
 
 /** What each way of watching that is in use does not see, said once. */

@@ -91,6 +91,15 @@ export interface WatchCoverage {
   readonly unreadable_paths: readonly UnreadablePath[];
   /** Seconds; 0: never. */
   readonly sweep: { readonly every: number; readonly full_every: number; readonly last: SweepReport | null };
+  /** What says who made a change; agents of older versions do not tell. */
+  readonly who?: WhoCoverage;
+}
+
+export interface WhoCoverage {
+  /** As configured. */
+  readonly asked: "auto" | "audit" | "off";
+  /** What of that is not to be had here, and why; empty when nothing is missing. */
+  readonly missing: readonly string[];
 }
 
 export interface SweepReport {

@@ -73,7 +73,11 @@ export async function openWatchDesk(
   {
     firstLook = () => true,
     observe,
-    witness = { noticed: () => {}, actor: ({ pid }) => (pid === 0 ? { unknown: "not asked" } : { pid }) },
+    witness = {
+      noticed: () => {},
+      actor: ({ pid }) => (pid === 0 ? { unknown: "not asked" } : { pid }),
+      missing: () => [],
+    },
     readXattrs = () => null,
     clock = systemClock,
   }: DeskOptions = {},

@@ -3,6 +3,7 @@
  * it slows down what is watched. Everything it changed is put back at the end.
  */
 import { statSync } from "node:fs";
+import { getSystemErrorMap } from "node:util";
 import type { Timers } from "../../../shared/timers.ts";
 import { type BytePath, pathBuffer } from "../../../shared/watch/paths.ts";
 import { type EventReader, readEvents } from "../kernel/event-reader-fs.ts";
@@ -28,6 +29,8 @@ export interface AuditFeedOptions {
   readonly roots: readonly BytePath[];
   readonly take: (access: AuditAccess) => void;
   readonly warn: (message: string) => void;
+  /** Nothing is told of accesses any more. */
+  readonly lost: (reason: string) => void;
 }
 
 const netlinkAudit = 9;
@@ -53,6 +56,7 @@ export class AuditFeed {
   #before: AuditStatus | null = null;
   #rules: Buffer[] = [];
   #isStopped = false;
+  readonly #absent: BytePath[] = [];
 
   constructor(options: AuditFeedOptions) {
     this.#options = options;
@@ -90,6 +94,11 @@ export class AuditFeed {
     }
   }
 
+  /** Paths that did not exist at the start, and are not audited. */
+  get absent(): readonly BytePath[] {
+    return this.#absent;
+  }
+
   /** Takes at once what was told up to now. */
   drain(): void {
     this.#records?.drain();
@@ -118,7 +127,7 @@ export class AuditFeed {
   }
 
   #listen(): void {
-    const { libc, timers, take, warn } = this.#options;
+    const { libc, timers, take, warn, lost } = this.#options;
     const records = new AuditRecords();
     this.#records = readEvents({
       libc,
@@ -135,7 +144,9 @@ export class AuditFeed {
         try {
           this.#listen();
         } catch (error) {
-          warn(`audit is not heard any more: ${error instanceof Error ? error.message : String(error)}`);
+          const reason = error instanceof Error ? error.message : String(error);
+          warn(`audit is not heard any more: ${reason}`);
+          lost(`it is not heard any more (${reason})`);
         }
       },
     });
@@ -145,6 +156,7 @@ export class AuditFeed {
     const stats = statSync(pathBuffer(root), { throwIfNoEntry: false });
     if (stats === undefined) {
       this.#options.warn(`audit does not watch ${root}: it does not exist yet`);
+      this.#absent.push(root);
       return;
     }
     const rule = watchRule(root, stats.isDirectory());
@@ -168,7 +180,7 @@ export class AuditFeed {
     const found = await this.#ask(audit.get, ({ type }) => type === audit.get || type === answer.error);
     const last = found.at(-1);
     if (last === undefined || last.type !== audit.get) {
-      throw new Error(`errno ${last === undefined ? "unknown" : errorOf(last)}`);
+      throw new Error(last === undefined ? "it does not answer" : errorName(errorOf(last)));
     }
     return decodeStatus(last.payload);
   }
@@ -182,7 +194,7 @@ export class AuditFeed {
     const last = found.at(-1);
     const error = last === undefined ? 0 : errorOf(last);
     if (error !== 0 && !(type === audit.addRule && error === alreadyThere)) {
-      throw new Error(`it refuses a request (${type}): errno ${error}`);
+      throw new Error(`it refuses a request (${type}): ${errorName(error)}`);
     }
   }
 
@@ -211,4 +223,9 @@ export class AuditFeed {
     waiting.found.push(kept);
     if (waiting.until(kept)) waiting.done(waiting.found);
   }
+}
+
+/** EPERM and the like. `errno`: as the kernel says it, or its negative. */
+function errorName(errno: number): string {
+  return getSystemErrorMap().get(-Math.abs(errno))?.[0] ?? `errno ${errno}`;
 }

@@ -24,6 +24,8 @@ export class AuditedWitness implements Witness {
   readonly #options: AuditedWitnessOptions;
   readonly #accesses = new AccessLog();
   #feed: AuditFeed | null = null;
+  /** Why audit is not to be had, or not any more. */
+  #reason: string | null = "it has not been asked yet";
 
   constructor(options: AuditedWitnessOptions) {
     this.#options = options;
@@ -39,12 +41,17 @@ export class AuditedWitness implements Witness {
         roots,
         take: (access) => this.#accesses.add(access, monotonic()),
         warn: (message) => log.warn(message),
+        lost: (reason) => {
+          this.#reason = reason;
+        },
       });
       await feed.start();
       this.#feed = feed;
+      this.#reason = null;
       log.info("audit tells who changes files (who: audit)");
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
+      this.#reason = reason;
       log.warn(`audit is not to be had (${reason}): who changes files is told without it`);
     }
   }
@@ -55,6 +62,24 @@ export class AuditedWitness implements Witness {
     this.#feed = null;
   }
 
+  missing(): readonly string[] {
+    const { other, roots } = this.#options;
+    const absent = this.#feed?.absent ?? [];
+    return [
+      ...(this.#reason === null
+        ? []
+        : [
+            `audit was asked for and is not to be had: ${this.#reason}; changes are put down to processes without it`,
+          ]),
+      ...(absent.length === 0
+        ? []
+        : [
+            `audit does not watch ${absent.length} of ${roots.length} paths, which did not exist when it began`,
+          ]),
+      ...other.missing(),
+    ];
+  }
+
   noticed(pid: number): void {
     this.#options.other.noticed(pid);
   }
@@ -63,7 +88,10 @@ export class AuditedWitness implements Witness {
     const { other, names } = this.#options;
     this.#feed?.drain();
     const access = this.#accesses.find(touch.pid, touch.path, touch.heardAt);
-    if (access === null) return other.actor(touch);
+    if (access === null) {
+      const known = other.actor(touch);
+      return this.#reason === null ? known : { ...known, audit_missing: this.#reason };
+    }
     const { pid, exe, args, uid, loginUid } = access;
     const { unknown: _, cmdline, ...known } = other.actor({ ...touch, pid });
     const user = names.user(uid);

@@ -56,6 +56,7 @@ export class SystemWitness implements Witness {
   #feed: ProcessFeed | null = null;
   #marks: ExecMarks | null = null;
   #isFed = false;
+  readonly #missing: string[] = [];
   #losses = 0;
   #warnedAt = Number.NEGATIVE_INFINITY;
 
@@ -69,11 +70,16 @@ export class SystemWitness implements Witness {
     return this.#losses;
   }
 
+  missing(): readonly string[] {
+    return this.#missing;
+  }
+
   /** Never rejects: what is not to be had is said in the log, and done without. */
   async start(): Promise<void> {
     const { log } = this.#options;
     const without = (what: string) => (error: unknown) => {
       const reason = error instanceof Error ? error.message : String(error);
+      this.#missing.push(`${what} (${reason})`);
       log.warn(`who changes files is told less exactly: ${what} (${reason})`);
     };
     try {

@@ -8,11 +8,13 @@ import { plainLines } from "../../../shared/plain-text.ts";
 import { coverageText } from "../../../shared/watch/coverage-text.ts";
 import type { WatchCoverage } from "../../../shared/watch/questions.ts";
 import type { Comparison } from "../../files/compare.ts";
+import type { FleetCoverage } from "../../files/fleet-coverage.ts";
 import type { ApiClient } from "../api-client-http.ts";
 import type { CliContext } from "../context-cli.ts";
 import { labelsOption } from "../labels-option.ts";
 import { toJson, toTable } from "../output.ts";
 import { comparisonExit, groupColumns, missingLines } from "./comparison-rows.ts";
+import { fleetCoverageExit, fleetCoverageLines } from "./coverage-rows.ts";
 import { agentLine, isUnderWay, progressLine, verificationExit } from "./verification-rows.ts";
 
 const verifications = "/v1/file-verifications";
@@ -55,6 +57,14 @@ function choiceOf({ agents, labels }: ChoiceOptions): {
   return {
     ...(ids !== undefined && { agents: ids.filter((id) => id !== "") }),
     ...(labels !== undefined && { labels: labelsOption(labels) }),
+  };
+}
+
+function choiceQuery({ agents, labels }: ReturnType<typeof choiceOf>): Record<string, string> {
+  const pairs = Object.entries(labels ?? {}).map(([name, value]) => `${name}=${value}`);
+  return {
+    ...(agents !== undefined && { agents: agents.join(",") }),
+    ...(labels !== undefined && { labels: pairs.join(",") }),
   };
 }
 
@@ -151,13 +161,7 @@ function compareVerb(noun: Command, context: CliContext): void {
     "petrel file compare /etc/ssh/sshd_config --labels role=web",
   ).action(async (path: string, options: ChoiceOptions, self: Command) => {
     const { io } = context;
-    const { agents, labels } = choiceOf(options);
-    const pairs = Object.entries(labels ?? {}).map(([name, value]) => `${name}=${value}`);
-    const query = {
-      path,
-      agents: agents?.join(","),
-      labels: labels === undefined ? undefined : pairs.join(","),
-    };
+    const query = { path, ...choiceQuery(choiceOf(options)) };
     const compared = await context.api(self).ask<Comparison>("GET", "/v1/file-comparison", { query });
     if (context.globals(self).json) await io.out(toJson(compared));
     else {
@@ -171,16 +175,39 @@ function compareVerb(noun: Command, context: CliContext): void {
   });
 }
 
+interface CoverageOptions extends ChoiceOptions {
+  readonly agent?: string;
+}
+
 function coverageVerb(noun: Command, context: CliContext): void {
   withExample(
-    noun
-      .command("coverage")
-      .description("show how an agent's files are watched, and what that cannot see")
-      .requiredOption("--agent <id>", "of this agent"),
+    withChoice(
+      noun
+        .command("coverage")
+        .description(
+          "show how agents' files are watched: live, polled or blind, and why; exit code 1 when something is blind or an agent does not answer",
+        ),
+    ).option("--agent <id>", "all of this one, with what cannot be seen"),
+    "petrel file coverage --labels role=web",
     "petrel file coverage --agent web-1",
-  ).action(async ({ agent }: { readonly agent: string }, self: Command) => {
-    const url = `/v1/agents/${encodeURIComponent(agent)}/watch-coverage`;
-    const coverage = await context.api(self).ask<WatchCoverage>("GET", url);
-    await context.io.out(context.globals(self).json ? toJson(coverage) : coverageText(coverage));
+  ).action(async ({ agent, ...options }: CoverageOptions, self: Command) => {
+    const { io } = context;
+    const api = context.api(self);
+    const isJson = context.globals(self).json === true;
+    const query = choiceQuery(choiceOf(options));
+    if (agent !== undefined) {
+      if (Object.keys(query).length > 0) {
+        throw new PetrelError("CLI_USAGE", "--agent goes with neither --agents nor --labels");
+      }
+      const url = `/v1/agents/${encodeURIComponent(agent)}/watch-coverage`;
+      const coverage = await api.ask<WatchCoverage>("GET", url);
+      await io.out(isJson ? toJson(coverage) : coverageText(coverage));
+      return;
+    }
+    const found = await api.ask<FleetCoverage>("GET", "/v1/file-coverage", { query });
+    const lines = fleetCoverageLines(found).map((line) => plainLines(`${line}\n`));
+    await io.out(isJson ? toJson(found) : lines.join(""));
+    const code = fleetCoverageExit(found);
+    if (code !== 0) throw new CommandEnded(code);
   });
 }

@@ -1,6 +1,7 @@
 /** Routes that ask agents about the files they watch, live: sweeps, comparisons, coverage. */
 import type { FastifyInstance } from "fastify";
 import type { LabelSelector } from "../../../shared/model/pack.ts";
+import type { AgentChoice } from "../../files/watchers.ts";
 import { text } from "../list-query.ts";
 import { labelsOf, pathSchema, type RouteParts } from "./parts.ts";
 
@@ -38,6 +39,13 @@ const verifySchema = {
   },
 } as const;
 
+function choiceOf({ agents, labels }: Omit<CompareQuery, "path">): AgentChoice {
+  return {
+    ...(agents !== undefined && { agents: agents.split(",") }),
+    ...(labels !== undefined && { labels: labelsOf(labels) }),
+  };
+}
+
 export function fileWatchingRoutes(api: FastifyInstance, { operations }: RouteParts): void {
   api.post<{ Body: VerifyBody }>("/v1/file-verifications", {
     schema: { body: verifySchema },
@@ -59,11 +67,17 @@ export function fileWatchingRoutes(api: FastifyInstance, { operations }: RoutePa
         properties: { path: { ...longText, pattern: "^/" }, agents: longText, labels: text },
       },
     },
-    handler: ({ query: { path, agents, labels } }) =>
-      operations.compareFiles(path, {
-        ...(agents !== undefined && { agents: agents.split(",") }),
-        ...(labels !== undefined && { labels: labelsOf(labels) }),
-      }),
+    handler: ({ query: { path, ...choice } }) => operations.compareFiles(path, choiceOf(choice)),
+  });
+  api.get<{ Querystring: Omit<CompareQuery, "path"> }>("/v1/file-coverage", {
+    schema: {
+      querystring: {
+        type: "object",
+        additionalProperties: false,
+        properties: { agents: longText, labels: text },
+      },
+    },
+    handler: ({ query }) => operations.fleetCoverage(choiceOf(query)),
   });
   api.get<{ Params: { id: string } }>("/v1/agents/:id/watch-coverage", {
     schema: { params: pathSchema("id") },

@@ -97,6 +97,26 @@ describe("coverage", () => {
       sweep: { every: 0, full_every: 0, last: null },
     });
 
+    const all = await user.run("file", "coverage");
+    expect(all.code).toBe(1);
+    expect(all.stdout).toMatch(
+      new RegExp(
+        `^web-1 {2}1 live, 0 polled, 0 blind\n {2}live +${watched} .*\nweb-2 {2}0 live, 0 polled, 1 blind\n`,
+      ),
+    );
+    const one = await user.run("file", "coverage", "--agents", "web-1,web-3", "--json");
+    expect([one.code, JSON.parse(one.stdout)]).toMatchObject([
+      1,
+      {
+        agents: [
+          { agent: "web-1", live: 1, paths: [{ path: watched }] },
+          { agent: "web-3", why: "not-watching" },
+        ],
+      },
+    ]);
+    const wrong = await user.run("file", "coverage", "--agent", "web-1", "--labels", "role=web");
+    expect([wrong.code, wrong.stderr.split(":")[0]]).toEqual([2, "CLI_USAGE"]);
+
     const none = await user.run("file", "coverage", "--agent", "web-3");
     expect([none.code, none.stderr.split(":")[0]]).toEqual([1, "SENSOR_NOT_RUNNING"]);
     const unknown = await user.run("file", "coverage", "--agent", "web-9");

@@ -195,10 +195,14 @@ describe.runIf(isRoot)("who changed a file", () => {
         return loadLibc().netlinkSocket(protocol, groups);
       },
     });
-    const { changedBy, warnings } = await watched("fanotify", { loadLibc: refused }, "audit");
+    const { changedBy, warnings, audited } = await watched("fanotify", { loadLibc: refused }, "audit");
     expect(warnings).toMatchObject([expect.stringMatching(/audit is not to be had \(bind: EPERM\)/)]);
     const { actors } = await changedBy("touch a; :", ["a"]);
     expect(String(actors.get("a")?.exe)).toMatch(/\/touch$/);
+    expect(actors.get("a")).toMatchObject({ audit_missing: "bind: EPERM" });
+    expect(audited.missing()).toEqual([
+      "audit was asked for and is not to be had: bind: EPERM; changes are put down to processes without it",
+    ]);
   });
 
   test("is told again after the kernel dropped events", async () => {

@@ -45,6 +45,7 @@ function answers(
     },
     unreadable: { entries: () => unreadable.values() },
     coverage: () => coverage,
+    who: () => ({ asked: "auto", missing: [] }),
     lookStat: (path) => (path === "/gone" ? { found: null } : { found: stat }),
     names: { user: () => "root", group: () => null },
     clock: manualTime().clock,

@@ -42,6 +42,7 @@ test("what is not live comes first, and what cannot be seen is said once", () =>
       full_every: 172_800,
       last: { full: false, ended_at: "2026-01-01T00:00:00Z", looked: 5, differences: 1 },
     },
+    who: { asked: "audit", missing: ["audit is not to be had"] },
   });
   expect(text.split("\n")).toEqual([
     "blind   /raw  (fanotify, ext4 at /): sweeps are off",
@@ -52,6 +53,7 @@ test("what is not live comes first, and what cannot be seen is said once", () =>
     "blind   /etc/closed  cannot be read (EACCES)",
     "… and 2 more that cannot be read",
     "sweeps  every hour, with digests every 2 days; the last one ended 2026-01-01T00:00:00Z: 5 paths, 1 found",
+    "who     audit is not to be had",
     "fanotify on ext4 cannot see:",
     "  this",
     "  that",
