@@ -139,6 +139,8 @@ export class BaselineStore {
   /** The path has a record that cannot be believed: what was there is not known. */
   isVoid(path: BytePath): boolean {
     const key = rowKey(path);
+    // Asked for each path of the first record.
+    if (key > this.#greatest) return false;
     const bytes = this.#level.getSync(bytesOf(key));
     return bytes !== undefined && (isVoidRecord(openRow(bytes)) || rowHash(this.#seal, key, bytes) === null);
   }

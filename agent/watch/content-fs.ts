@@ -5,12 +5,16 @@ import type { WatchedPath } from "../../shared/watch/settings.ts";
 import type { LargeDigests } from "./large-digests-fs.ts";
 import { isRacy, largeBytes, mayBeOtherContent, type Stat } from "./look.ts";
 import { type Digest, digestOf, type ReadXattrs, readExtras } from "./look-fs.ts";
+import type { FileWanted } from "./reading/batch.ts";
+import type { Readers } from "./reading/readers-process.ts";
 import type { BaselineRecord, FreshLook } from "./record.ts";
 
 export interface ContentOptions {
   readonly readXattrs: ReadXattrs;
   readonly clock: Pick<Clock, "now">;
   readonly large: LargeDigests;
+  /** What was read by other threads. */
+  readonly ahead: Pick<Readers, "of">;
 }
 
 export interface Asked {
@@ -41,30 +45,27 @@ export class ContentReader {
 
   async read(asked: Asked): Promise<Content> {
     const { path, stat, before, entry, full, mayBeLater, unreadable } = asked;
-    const isSame = before !== null && !mayBeOtherContent(before.stat, stat);
-    if (isSame && !full && before.isRacy !== true) return { stat, extras: before.extras };
-    const { clock, large, readXattrs } = this.#options;
-    const racy = isRacy(stat, clock.now()) ? ({ isRacy: true } as const) : {};
+    if (before !== null && isKnown(before, stat, full)) return { stat, extras: before.extras };
+    const { clock, large, readXattrs, ahead } = this.#options;
+    const known = stat.kind === "file" ? ahead.of(path, stat) : null;
+    const racy = isRacy(stat, known?.at ?? clock.now()) ? ({ isRacy: true } as const) : {};
     const isDigested = stat.kind === "file" && entry.digest === "sha256";
-    const wanted = {
-      digest: entry.digest === "sha256",
-      digestMaxBytes: entry.digestMaxBytes,
-      follow: entry.symlinks === "follow",
-      xattrs: entry.attributes.has("xattrs"),
-    };
+    const wanted = { ...wantedOf(entry), follow: entry.symlinks === "follow" };
     let digest: (path: BytePath, stat: Stat) => Promise<Digest> = digestOf;
-    if (isDigested && stat.size > largeBytes && stat.size <= BigInt(entry.digestMaxBytes)) {
+    if (known === null && isDigested && stat.size > largeBytes && stat.size <= BigInt(entry.digestMaxBytes)) {
       const prepared = large.take(path, stat);
       if (prepared !== null) digest = async () => prepared;
       else if (mayBeLater) return "later";
     }
-    const extras = await readExtras(path, stat, wanted, readXattrs, digest);
+    const extras = known !== null ? known.extras : await readExtras(path, stat, wanted, readXattrs, digest);
     if (extras !== null) {
       this.#tries.delete(path);
       if (extras.digestMissing === "unreadable") {
         unreadable(path, "its content cannot be read");
         // The digest that is known is all there is to tell later whether it is another one.
-        if (isSame) return { stat, extras: before.extras, ...racy };
+        if (before !== null && !mayBeOtherContent(before.stat, stat)) {
+          return { stat, extras: before.extras, ...racy };
+        }
       }
       return { stat, extras, ...racy };
     }
@@ -79,8 +80,31 @@ export class ContentReader {
     return { stat, extras: { digest: null, digestMissing: "changing", ...rest }, isRacy: true };
   }
 
+  /** What another thread has read of a file that has no record; `null` when `read` has to say it. */
+  readBefore(path: BytePath, stat: Stat): FreshLook | null {
+    if (stat.kind !== "file") return null;
+    const known = this.#options.ahead.of(path, stat);
+    if (known === null || known.extras === null || known.extras.digestMissing === "unreadable") return null;
+    this.#tries.delete(path);
+    return { stat, extras: known.extras, ...(isRacy(stat, known.at) && { isRacy: true as const }) };
+  }
+
   /** It is not there any more. */
   forget(path: BytePath): void {
     this.#tries.delete(path);
   }
+}
+
+/** Whether what the record says of the content is taken as it is. */
+export function isKnown(before: BaselineRecord, stat: Stat, full: boolean): boolean {
+  return !full && before.isRacy !== true && !mayBeOtherContent(before.stat, stat);
+}
+
+/** What of a file is looked at besides lstat(2). */
+export function wantedOf(entry: WatchedPath): FileWanted {
+  return {
+    digest: entry.digest === "sha256",
+    digestMaxBytes: entry.digestMaxBytes,
+    xattrs: entry.attributes.has("xattrs"),
+  };
 }

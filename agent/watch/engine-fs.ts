@@ -24,6 +24,7 @@ import type { ReadXattrs } from "./look-fs.ts";
 import type { BlindCause, Hint, ObserverListener } from "./observer.ts";
 import { patience, stopMs } from "./patience.ts";
 import { lookerWithin } from "./reached-fs.ts";
+import { Readers } from "./reading/readers-process.ts";
 import type { Difference } from "./renames.ts";
 import { SecondLooks } from "./second-looks.ts";
 import type { Selection } from "./selection.ts";
@@ -38,6 +39,8 @@ export interface EngineOptions extends Omit<InspectorOptions, "again" | "burstOf
   readonly witness: Witness;
   /** Tells something besides changes; resolves once accepted. */
   readonly dispatch: (trigger: string, payload: JsonObject) => Promise<unknown>;
+  /** Threads that may read many files at once, beside this one. */
+  readonly readingThreads: number;
   readonly newId: () => string;
   readonly clock: Clock;
   readonly timers: Timers;
@@ -64,6 +67,7 @@ export class Engine implements ObserverListener {
   readonly #dirty: DirtySet;
   readonly #inspector: Inspector;
   readonly #large = new LargeDigests();
+  readonly #readers: Readers;
   readonly #second: SecondLooks;
   readonly #whole: WholeLooks;
   readonly #asides: Asides;
@@ -83,6 +87,11 @@ export class Engine implements ObserverListener {
     const { settings, selection, clock } = options;
     const { quietMs, mostMs } = settings.settle;
     this.#dirty = new DirtySet({ quietMs, mostMs, maxPaths, maxFolders }, selection.roots);
+    this.#readers = new Readers({
+      threads: options.readingThreads,
+      now: () => clock.now(),
+      warn: (message) => options.log.warn(message),
+    });
     this.#asides = new Asides({
       ...options,
       burstPerSecond: settings.burstPerSecond,
@@ -97,7 +106,7 @@ export class Engine implements ObserverListener {
     });
     this.#inspector = new Inspector({
       ...options,
-      content: new ContentReader({ ...options, large: this.#large }),
+      content: new ContentReader({ ...options, large: this.#large, ahead: this.#readers }),
       again: (path, heard) => this.#second.again(path, heard),
       burstOf: (paths) => this.#asides.burstOf(paths),
       between: () => this.#urgent(),
@@ -110,6 +119,7 @@ export class Engine implements ObserverListener {
       prepare: (path, stat, pace) => this.#large.prepare(path, stat, pace),
       isStarted: () => this.#isStarted,
       isStopped: () => this.#isStopped,
+      readers: this.#readers,
     });
     this.#unreadable = new UnreadablePaths((path, code) =>
       options.log.warn(`${shownPath(path).path} cannot be read (${code}): changes there are not seen`),
@@ -151,8 +161,12 @@ export class Engine implements ObserverListener {
    * from the last sign of life to this start.
    */
   async reconcile(offline: Finding["offline"], by: DetectedBy = "reconcile"): Promise<void> {
-    for (const root of this.#options.selection.roots) {
-      await this.#whole.look(root, by, { offline, full: false });
+    try {
+      for (const root of this.#options.selection.roots) {
+        await this.#whole.look(root, by, { offline, full: false });
+      }
+    } finally {
+      await this.#readers.rest();
     }
     this.#isStarted = true;
     this.#arm();
@@ -203,7 +217,11 @@ export class Engine implements ObserverListener {
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#timer?.();
-    await patience(this.#options.timers, stopMs, Promise.all([this.#large.stop(), this.#working]));
+    await patience(
+      this.#options.timers,
+      stopMs,
+      Promise.all([this.#large.stop(), this.#readers.stop(), this.#working]),
+    );
   }
 
   // --- the loop --------------------------------------------------------------------------------------------

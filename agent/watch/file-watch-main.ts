@@ -1,5 +1,6 @@
 /** Sensor `watch.FileWatch`: wires what watches, looks, compares and tells, in the process of one sensor. */
 import { randomUUID } from "node:crypto";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { makeDataFolder } from "../../shared/folder-fs.ts";
 import type { Json, JsonObject } from "../../shared/json.ts";
@@ -49,6 +50,8 @@ const aliveName = "alive_at";
 const notesOfPage = 100;
 /** Of contents that are kept for differences. */
 const versionLimits = { bytes: 64 * 1024 * 1024, count: 20_000 };
+/** Beside this one, for the first record of many files: more wait for the disk, or for this one. */
+const mostReadingThreads = 2;
 /** Lines in the log about how paths are watched. */
 const mostSaid = 100;
 
@@ -118,6 +121,7 @@ export class FileWatch implements Sensor {
       witness,
       dispatch: (trigger, payload) => this.#service.dispatch(trigger, payload),
       readXattrs: xattrReader(),
+      readingThreads: availableParallelism() > 1 ? mostReadingThreads : 0,
       names,
       isFirstLook: (path) => !isComplete && isFirst(path),
       unrecorded,

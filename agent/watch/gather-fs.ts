@@ -5,7 +5,7 @@ import type { BaselineRow, BaselineStore } from "./baseline-store.ts";
 import { isSameInode } from "./look.ts";
 import type { StatOutcome } from "./look-fs.ts";
 import { mergeJoin } from "./merge-join.ts";
-import { encodeStat, isSameLook, isSameStat, statBytes } from "./record.ts";
+import { isSameLook, isSameStat } from "./record.ts";
 import type { Difference } from "./renames.ts";
 import type { Selection } from "./selection.ts";
 import type { UnreadablePaths } from "./unreadable.ts";
@@ -49,6 +49,8 @@ export interface JoinOptions {
   readonly found: (gathered: Gathered) => Promise<void>;
   /** Differences handed out at once; a move is recognised within one batch. */
   readonly batch: number;
+  /** The same behind the last record: there nothing can have moved from. */
+  readonly newBatch?: number;
 }
 
 /** Looks at one path without what is below it. `deep`: a folder came, went or was replaced: join it. */
@@ -77,12 +79,10 @@ export function gatherOne(
   return { path, before, after };
 }
 
-const scratch = Buffer.alloc(statBytes);
-
 /** Looks at a path and everything below it. */
 export async function gatherDeep(parts: GatherParts, options: JoinOptions): Promise<void> {
   const { baseline, selection } = parts;
-  const { path, full, pace, scope, found, batch } = options;
+  const { path, full, pace, scope, found, batch, newBatch = batch } = options;
   const only = scope?.only ?? (() => true);
   const looked = scope?.looked ?? (() => {});
   const blind: BytePath[] = [];
@@ -103,11 +103,12 @@ export async function gatherDeep(parts: GatherParts, options: JoinOptions): Prom
       left,
       right,
       batch,
+      newBatch,
       isSame: (walked, row) => {
         if (!only(walked.path)) return true;
         looked();
         const isRead = full && walked.stat.kind === "file";
-        return !isRead && isSameStat(row.bytes, encodeStat(walked.stat, scratch));
+        return !isRead && isSameStat(row.bytes, walked.stat);
       },
       unlike: async (pairs) => {
         const differences: Difference[] = [];

@@ -14,6 +14,7 @@ import {
 } from "node:fs";
 import { open } from "node:fs/promises";
 import { type BytePath, pathBuffer } from "../../shared/watch/paths.ts";
+import { quickLook } from "./kernel/stat-calls-fs.ts";
 import type { Extras, LookKind, Stat } from "./look.ts";
 
 /** Reads names and values of extended attributes; `null` where the file system has none or the kernel says no. */
@@ -49,6 +50,8 @@ export function lookStat(
   path: BytePath,
   { follow = false }: { readonly follow?: boolean } = {},
 ): StatOutcome {
+  const quick = follow ? null : quickLook();
+  if (quick !== null) return quick(path);
   try {
     const at = pathBuffer(path);
     return { found: statOf(follow ? statSync(at, { bigint: true }) : lstatSync(at, { bigint: true })) };

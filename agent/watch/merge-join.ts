@@ -26,11 +26,15 @@ export async function mergeJoin<L extends Keyed, R extends Keyed>(options: {
   readonly isSame: (left: L, right: R) => boolean;
   readonly unlike: (batch: readonly Unlike<L, R>[]) => Promise<void>;
   readonly batch: number;
+  /** Pairs that are handed out at once when the right side has ended and none of them is of it. */
+  readonly newBatch?: number;
 }): Promise<void> {
-  const { isSame, unlike, batch } = options;
+  const { isSame, unlike, batch, newBatch = batch } = options;
   const left = new Cursor(options.left);
   const right = new Cursor(options.right);
   let found: Unlike<L, R>[] = [];
+  /** Whether all of what was found is on the left side only. */
+  let isNew = true;
   for (;;) {
     if (left.isEmpty) await left.fill();
     if (right.isEmpty) await right.fill();
@@ -41,15 +45,20 @@ export async function mergeJoin<L extends Keyed, R extends Keyed>(options: {
       left.advance();
     } else if (l === null || r.key < l.key) {
       found.push({ left: null, right: r });
+      isNew = false;
       right.advance();
     } else {
-      if (!isSame(l, r)) found.push({ left: l, right: r });
+      if (!isSame(l, r)) {
+        found.push({ left: l, right: r });
+        isNew = false;
+      }
       left.advance();
       right.advance();
     }
-    if (found.length >= batch) {
+    if (found.length >= (isNew && right.isOver ? newBatch : batch)) {
       await unlike(found);
       found = [];
+      isNew = true;
     }
   }
   if (found.length > 0) await unlike(found);
@@ -60,6 +69,11 @@ class Cursor<T> {
   #batch: readonly T[] = [];
   #at = 0;
   #isOver = false;
+
+  /** Whether there is nothing, and will be nothing. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
 
   constructor(source: Batches<T>) {
     this.#source = source;

@@ -1,22 +1,18 @@
 /**
- * A look as the baseline keeps it: 56 bytes that decide by one comparison whether lstat(2) still says the same, the
- * digest, and what else there is as JSON. Numbers are little-endian.
+ * A look as the baseline keeps it: 56 bytes that decide by one comparison whether lstat(2) still says the same (see
+ * `packed-stat.ts`), the digest, and what else there is as JSON. Numbers are little-endian.
  *
- *      0  u8   layout (1)              16  i64 mtime (ns)      48  i64 birth (ns)
- *      1  u8   kind                    24  i64 ctime (ns)      56  u32 version of this record
- *      2  u16  mode                    32  u32 uid, u32 gid    60  u8  flags: digest 1, JSON 2, racy 4
- *      4  u32  links                   40  u64 inode           61  32 bytes of SHA-256, then JSON
- *      8  u64  size
+ *      0  56 bytes of `encodeStat`                60  u8  flags: digest 1, JSON 2, racy 4
+ *     56  u32 version of this record              61  32 bytes of SHA-256, then JSON
  *
  * In the baseline a record is sealed (flag 8): 16 bytes behind it show that this sensor wrote it, see
  * `integrity/seal.ts`. A void one (flag 16) says only that there was one that cannot be believed.
  */
 import { Buffer } from "node:buffer";
 import type { BytePath } from "../../shared/watch/paths.ts";
-import type { Extras, Look, LookKind, Stat } from "./look.ts";
+import type { Extras, Look, Stat } from "./look.ts";
+import { decodeStat, encodeStat, layout, PackedStat, statBytes } from "./packed-stat.ts";
 
-const layout = 1;
-export const statBytes = 56;
 const versionAt = 56;
 const flagsAt = 60;
 const digestAt = 61;
@@ -25,7 +21,6 @@ const hasMore = 2;
 const racy = 4;
 const sealed = 8;
 const isVoidFlag = 16;
-const kinds: readonly LookKind[] = ["file", "directory", "symlink", "other"];
 
 /** What the baseline holds of one path. `version` grows by one with each change that was reported. */
 export interface BaselineRecord extends Look {
@@ -43,29 +38,12 @@ export interface BaselineChange {
   readonly record: BaselineRecord | null;
 }
 
-/** The part that lstat(2) alone decides; equal bytes mean that nothing it tells has changed. */
-export function encodeStat(stat: Stat, into: Buffer = Buffer.alloc(statBytes)): Buffer {
-  into[0] = layout;
-  into[1] = kinds.indexOf(stat.kind);
-  into.writeUInt16LE(stat.mode & 0xffff, 2);
-  into.writeUInt32LE(Math.min(stat.links, 0xffffffff), 4);
-  // The size of a folder is the file system's own affair: its change means nothing.
-  into.writeBigUInt64LE(stat.kind === "directory" ? 0n : BigInt.asUintN(64, stat.size), 8);
-  into.writeBigUInt64LE(BigInt.asUintN(64, stat.mtimeNs), 16);
-  into.writeBigUInt64LE(BigInt.asUintN(64, stat.ctimeNs), 24);
-  into.writeUInt32LE(stat.uid, 32);
-  into.writeUInt32LE(stat.gid, 36);
-  into.writeBigUInt64LE(BigInt.asUintN(64, stat.ino), 40);
-  into.writeBigUInt64LE(BigInt.asUintN(64, stat.birthNs), 48);
-  return into;
-}
-
 export function encodeRecord({ stat, extras, version, isRacy }: BaselineRecord): Buffer {
   const { digest, ...more } = extras;
   const text = Object.keys(more).length === 0 ? "" : JSON.stringify(more);
   const digestSize = digest === null ? 0 : 32;
   const textSize = Buffer.byteLength(text);
-  const bytes = Buffer.alloc(digestAt + digestSize + textSize);
+  const bytes = Buffer.allocUnsafe(digestAt + digestSize + textSize);
   encodeStat(stat, bytes);
   bytes.writeUInt32LE(version, versionAt);
   bytes[flagsAt] =
@@ -93,8 +71,8 @@ export function isVoidRecord(bytes: Buffer): boolean {
  */
 export function decodeRecord(bytes: Buffer): BaselineRecord | null {
   if (bytes.length < digestAt || bytes[0] !== layout) return null;
-  const kind = kinds[bytes[1] ?? 255];
-  if (kind === undefined) return null;
+  const stat = decodeStat(bytes);
+  if (stat === null) return null;
   const flags = bytes[flagsAt] ?? 0;
   if ((flags & isVoidFlag) !== 0) return null;
   const isDigested = (flags & hasDigest) !== 0;
@@ -103,18 +81,7 @@ export function decodeRecord(bytes: Buffer): BaselineRecord | null {
   const more = (flags & hasMore) === 0 ? {} : moreOf(bytes.toString("utf8", moreAt));
   if (more === null) return null;
   return {
-    stat: {
-      kind,
-      mode: bytes.readUInt16LE(2),
-      links: bytes.readUInt32LE(4),
-      uid: bytes.readUInt32LE(32),
-      gid: bytes.readUInt32LE(36),
-      size: bytes.readBigUInt64LE(8),
-      mtimeNs: bytes.readBigInt64LE(16),
-      ctimeNs: bytes.readBigInt64LE(24),
-      ino: bytes.readBigUInt64LE(40),
-      birthNs: bytes.readBigInt64LE(48),
-    },
+    stat,
     extras: { digest: isDigested ? bytes.toString("hex", digestAt, digestAt + 32) : null, ...more },
     version: bytes.readUInt32LE(versionAt),
     ...((flags & racy) !== 0 && { isRacy: true }),
@@ -142,10 +109,11 @@ function moreOf(text: string): Omit<Extras, "digest"> | null {
   }
 }
 
-/** Whether the record proves by its stat part that nothing has changed. `fresh`: 56 bytes of `encodeStat`. */
-export function isSameStat(record: Buffer, fresh: Buffer): boolean {
+/** Whether the record proves by its stat part that nothing has changed. */
+export function isSameStat(record: Buffer, fresh: Stat): boolean {
   if (record.length < digestAt || ((record[flagsAt] ?? 0) & (racy | isVoidFlag)) !== 0) return false;
-  return record.compare(fresh, 0, statBytes, 0, statBytes) === 0;
+  if (fresh instanceof PackedStat) return fresh.beginsOf(record);
+  return record.compare(encodeStat(fresh, scratchA), 0, statBytes, 0, statBytes) === 0;
 }
 
 const [scratchA, scratchB] = [Buffer.alloc(statBytes), Buffer.alloc(statBytes)];

@@ -8,6 +8,8 @@ export class Selection {
   readonly roots: readonly BytePath[];
   /** Never watched whatever the entries say: what the agent itself writes. */
   readonly #own: readonly BytePath[];
+  /** What was found last. */
+  #last: { readonly folder: BytePath; readonly entry: WatchedPath | null } = { folder: "", entry: null };
 
   constructor(paths: readonly WatchedPath[], own: readonly BytePath[] = []) {
     this.#byPath = new Map(paths.map((entry) => [entry.path, entry]));
@@ -45,7 +47,7 @@ export class Selection {
     const entry = this.#nearest(path);
     if (entry === null || path === entry.path) return entry;
     const relative = relativeTo(path, entry.path);
-    if (depthOf(relative) > entry.depth) return null;
+    if (Number.isFinite(entry.depth) && depthOf(relative) > entry.depth) return null;
     if (isExcluded(relative, entry)) return null;
     return entry.include.length === 0 || entry.include.some((glob) => glob.matches(relative)) ? entry : null;
   }
@@ -75,7 +77,16 @@ export class Selection {
   }
 
   #nearest(path: BytePath): WatchedPath | null {
-    for (let at = path; ; at = parentOf(at)) {
+    const own = this.#byPath.get(path);
+    if (own !== undefined) return own;
+    const folder = parentOf(path);
+    // Paths are asked for one after the other, in the order of a walk.
+    if (folder !== this.#last.folder) this.#last = { folder, entry: this.#nearestAbove(folder) };
+    return this.#last.entry;
+  }
+
+  #nearestAbove(folder: BytePath): WatchedPath | null {
+    for (let at = folder; ; at = parentOf(at)) {
       const entry = this.#byPath.get(at);
       if (entry !== undefined) return entry;
       if (at === "/") return null;

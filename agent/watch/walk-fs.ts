@@ -29,6 +29,8 @@ const batchSize = 500;
 
 interface Level {
   readonly folder: BytePath;
+  /** What the keys of its content begin with. */
+  readonly key: string;
   readonly names: readonly BytePath[];
   at: number;
 }
@@ -49,7 +51,7 @@ export class Walk implements Batches<Walked> {
     if (this.#root !== null) {
       const root = this.#root;
       this.#root = null;
-      this.#visit(root, batch);
+      this.#visit(root, walkKey(root), batch);
     }
     for (
       let level = this.#levels.at(-1);
@@ -58,13 +60,13 @@ export class Walk implements Batches<Walked> {
     ) {
       const name = level.names[level.at++];
       if (name === undefined) this.#levels.pop();
-      else this.#visit(joinPath(level.folder, name), batch);
+      else this.#visit(joinPath(level.folder, name), `${level.key}\0${name}`, batch);
     }
     if (batch.length > 0) await (this.#options.pace?.(batch.length) ?? turn());
     return batch;
   }
 
-  #visit(path: BytePath, batch: Walked[]): void {
+  #visit(path: BytePath, key: string, batch: Walked[]): void {
     const { isFollowed, mayEnter, unreadable } = this.#options;
     const outcome = lookAlong(path, isFollowed(path));
     if ("error" in outcome) {
@@ -72,11 +74,11 @@ export class Walk implements Batches<Walked> {
       return;
     }
     if (outcome.found === null) return;
-    batch.push({ key: walkKey(path), path, stat: outcome.found });
+    batch.push({ key, path, stat: outcome.found });
     if (outcome.found.kind !== "directory" || !mayEnter(path)) return;
     try {
       const names = readdirSync(pathBuffer(path), "latin1").sort();
-      this.#levels.push({ folder: path, names, at: 0 });
+      this.#levels.push({ folder: path, key: path === "/" ? "" : key, names, at: 0 });
     } catch (error) {
       const code = error instanceof Error && "code" in error ? String(error.code) : "UNKNOWN";
       // Gone between the two calls: the next look says so.

@@ -1,11 +1,16 @@
 /** Looks at all of a watched path, beside what hints say meanwhile: at a start, at a changed selection, in a sweep. */
 import type { Clock } from "../../shared/clock.ts";
 import type { BytePath } from "../../shared/watch/paths.ts";
+import type { WatchedPath } from "../../shared/watch/settings.ts";
 import { type Pace, readAtOnce } from "./budget.ts";
 import type { DetectedBy, Finding } from "./change.ts";
 import { type Circumstances, inOrder, type LargeFile, unheard, unread } from "./circumstances.ts";
+import { isKnown, wantedOf } from "./content-fs.ts";
 import { type Gathered, type GatherParts, gatherDeep, type Scope } from "./gather-fs.ts";
 import type { Stat } from "./look.ts";
+import type { FileToRead, FileWanted } from "./reading/batch.ts";
+import type { Batch, Readers } from "./reading/readers-process.ts";
+import { WorkLine } from "./reading/work-line.ts";
 
 export interface WholeLooksOptions {
   readonly clock: Pick<Clock, "now">;
@@ -19,6 +24,7 @@ export interface WholeLooksOptions {
   /** Whether hints are looked at: until then nothing waits that could be told meanwhile. */
   readonly isStarted: () => boolean;
   readonly isStopped: () => boolean;
+  readonly readers: Readers;
 }
 
 export interface WholeLook {
@@ -34,9 +40,13 @@ export interface WholeLook {
 export const slice = 512;
 /** Differences kept at once to recognise moves among them. */
 export const joinBatch = 50_000;
+/** Batches that are read, or wait to be told, while the next is gathered. */
+const aheadBatches = 6;
+const nothingRead: Batch = { read: Promise.resolve(), release: () => {} };
 
 export class WholeLooks {
   readonly #options: WholeLooksOptions;
+  readonly #wanted = new WeakMap<WatchedPath, FileWanted>();
 
   constructor(options: WholeLooksOptions) {
     this.#options = options;
@@ -45,19 +55,51 @@ export class WholeLooks {
   /** How many changes it found and told. */
   async look(path: BytePath, by: DetectedBy, how: WholeLook): Promise<number> {
     const { pace, scope, full } = how;
+    const { parts, isStarted, readers } = this.#options;
+    // Later there are hints to be looked at meanwhile, and nothing may run ahead of them.
+    const mayRunAhead = !isStarted();
+    const line = new WorkLine(aheadBatches);
     let told = 0;
-    await gatherDeep(this.#options.parts(), {
-      path,
-      full,
-      batch: pace === undefined ? joinBatch : slice,
-      ...(pace !== undefined && { pace }),
-      ...(scope !== undefined && { scope }),
-      found: async (gathered) => {
-        told += await this.#tell(gathered, by, how);
-        await pace?.(0, readAtOnce(gathered.differences));
-      },
-    });
+    try {
+      await gatherDeep(parts(), {
+        path,
+        full,
+        batch: pace === undefined ? joinBatch : slice,
+        newBatch: slice,
+        ...(pace !== undefined && { pace }),
+        ...(scope !== undefined && { scope }),
+        found: async (gathered) => {
+          const batch = mayRunAhead ? readers.begin(this.#unread(gathered, full)) : nothingRead;
+          const work = async () => {
+            await batch.read;
+            told += await this.#tell(gathered, by, how);
+            batch.release();
+            await pace?.(0, readAtOnce(gathered.differences));
+          };
+          await (mayRunAhead ? line.add(work) : work());
+        },
+      });
+    } finally {
+      // Also after an error: nothing of it is under way any more when this ends.
+      await line.end();
+    }
     return told;
+  }
+
+  /** Files that have to be read. */
+  #unread({ differences }: Gathered, full: boolean): readonly FileToRead[] {
+    const { selection } = this.#options.parts();
+    return differences.flatMap(({ path, before, after: stat }) => {
+      if (stat?.kind !== "file" || (before !== null && isKnown(before, stat, full))) return [];
+      const entry = selection.entryOf(path);
+      return entry === null ? [] : [{ path, stat, wanted: this.#wantedOf(entry) }];
+    });
+  }
+
+  #wantedOf(entry: WatchedPath): FileWanted {
+    const wanted = this.#wanted.get(entry) ?? wantedOf(entry);
+    this.#wanted.set(entry, wanted);
+    return wanted;
   }
 
   async #tell(

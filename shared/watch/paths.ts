@@ -73,7 +73,8 @@ export function nameOf(path: BytePath): BytePath {
 
 /** Whether `path` is `folder` or below it. */
 export function isWithin(path: BytePath, folder: BytePath): boolean {
-  return path === folder || path.startsWith(folder === "/" ? "/" : `${folder}/`);
+  if (folder === "/") return path.startsWith("/");
+  return path.startsWith(folder) && (path.length === folder.length || path[folder.length] === "/");
 }
 
 /**

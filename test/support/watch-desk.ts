@@ -63,6 +63,7 @@ export interface DeskOptions {
   readonly witness?: Witness;
   readonly readXattrs?: ReadXattrs;
   readonly clock?: Clock;
+  readonly readingThreads?: number;
 }
 
 /** `config` as in pack `watch`; the first look at everything is over, with its second looks, when it resolves. */
@@ -80,6 +81,7 @@ export async function openWatchDesk(
     },
     readXattrs = () => null,
     clock = systemClock,
+    readingThreads = 2,
   }: DeskOptions = {},
 ): Promise<WatchDesk> {
   const settings = readSettings({ settle_ms: 10, settle_most_ms: 50, ...config });
@@ -133,6 +135,7 @@ export async function openWatchDesk(
     teller,
     witness,
     dispatch,
+    readingThreads,
     readXattrs,
     names: { user: () => null, group: () => null },
     isFirstLook: (path) => !isBuilt && firstLook(path),

@@ -55,6 +55,9 @@ export interface Libc {
 /** A burst of processes must not overflow the queue. */
 const usualQueueBytes = 8 * 1024 * 1024;
 
+/** The kernel takes as much memory as it is offered: few paths need more than the first. */
+const xattrSizes = [512, 65_536] as const;
+
 type Call = (...values: readonly unknown[]) => number;
 
 let loaded: Libc | Error | null = null;
@@ -119,7 +122,15 @@ function bind(): Libc {
   const getXattr = define(
     "int64_t lgetxattr(const uint8_t *path, const uint8_t *name, uint8_t *value, uint64_t size)",
   );
-  const scratch = Buffer.alloc(65_536);
+  const scratch = Buffer.alloc(xattrSizes[1]);
+  const xattr = (call: (size: number) => number): Buffer | null => {
+    for (const size of xattrSizes) {
+      const length = call(size);
+      if (length >= 0) return Buffer.from(scratch.subarray(0, length));
+      if (koffi.errno() !== koffi.os.errno.ERANGE) return null;
+    }
+    return null;
+  };
   return {
     fanotifyInit: (a, b) => fanotifyInit(a, b),
     fanotifyMark: (fd, markFlags, mask, path) =>
@@ -169,12 +180,12 @@ function bind(): Libc {
     },
     send: (fd, bytes) => void send(fd, bytes, bytes.length, 0),
     xattrNames: (path) => {
-      const size = listXattr(terminated(path), scratch, scratch.length);
-      return size <= 0 ? null : Buffer.from(scratch.subarray(0, size));
+      const at = terminated(path);
+      return xattr((size) => listXattr(at, scratch, size));
     },
     xattr: (path, name) => {
-      const size = getXattr(terminated(path), name, scratch, scratch.length);
-      return size < 0 ? null : Buffer.from(scratch.subarray(0, size));
+      const at = terminated(path);
+      return xattr((size) => getXattr(at, name, scratch, size));
     },
   };
 }

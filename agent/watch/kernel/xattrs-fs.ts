@@ -17,22 +17,27 @@ export function xattrReader(): ReadXattrs {
     // The coverage report says that there are no system calls.
     return () => null;
   }
-  return (path) => {
-    const list = libc.xattrNames(path);
-    if (list === null) return null;
-    const found: Record<string, string> = {};
-    const names = list
-      .toString("latin1")
-      .split("\0")
-      .filter((name) => name !== "")
-      .sort();
-    for (const name of names.slice(0, maxNames)) {
-      const value = libc.xattr(path, Buffer.from(`${name}\0`, "latin1"));
-      if (value !== null) found[name] = value.length > maxBytes ? digest(value) : value.toString("base64");
-    }
-    if (names.length > maxNames) found["…"] = digest(Buffer.from(names.join("\n"), "latin1"));
-    return found;
-  };
+  return (path) => xattrsFrom(libc.xattrNames(path), (name) => libc.xattr(path, name));
+}
+
+/** `list`: names as listxattr(2) has them, `null` where there are none. `value`: of a name that ends with a zero byte. */
+export function xattrsFrom(
+  list: Buffer | null,
+  value: (name: Buffer) => Buffer | null,
+): Readonly<Record<string, string>> | null {
+  if (list === null || list.length === 0) return null;
+  const found: Record<string, string> = {};
+  const names = list
+    .toString("latin1")
+    .split("\0")
+    .filter((name) => name !== "")
+    .sort();
+  for (const name of names.slice(0, maxNames)) {
+    const bytes = value(Buffer.from(`${name}\0`, "latin1"));
+    if (bytes !== null) found[name] = bytes.length > maxBytes ? digest(bytes) : bytes.toString("base64");
+  }
+  if (names.length > maxNames) found["…"] = digest(Buffer.from(names.join("\n"), "latin1"));
+  return found;
 }
 
 function digest(value: Buffer): string {

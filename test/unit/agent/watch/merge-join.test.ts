@@ -61,3 +61,25 @@ test("laying two sides beside each other hands out exactly what differs, in orde
     ),
   );
 });
+
+test("behind the end of the right side what is new is handed out sooner, but nothing that could belong to a move", async () => {
+  const sizes = async (right: readonly Item[]) => {
+    const left = Array.from({ length: 10 }, (_, n) => ({ key: `k${n}`, value: 1 }));
+    const found: number[] = [];
+    await mergeJoin({
+      left: inBatches(left, 3),
+      right: inBatches(right, 2),
+      isSame: (a, b) => a.value === b.value,
+      batch: 8,
+      newBatch: 2,
+      unlike: async (pairs) => void found.push(pairs.length),
+    });
+    return found;
+  };
+  expect(await sizes([])).toEqual([2, 2, 2, 2, 2]);
+  expect(await sizes([{ key: "k0", value: 1 }])).toEqual([2, 2, 2, 2, 1]);
+  // One that went may be what came later.
+  expect(await sizes([{ key: "a", value: 1 }])).toEqual([8, 2, 1]);
+  expect(await sizes([{ key: "k0", value: 2 }])).toEqual([8, 2]);
+  expect(await sizes([{ key: "z", value: 2 }])).toEqual([8, 3]);
+});

@@ -1,0 +1,169 @@
+/**
+ * Threads that read many files ahead of those who ask for them: digests and extended attributes of what has no record
+ * yet. There are none before the first such batch and after `rest`; what a thread does not answer is read without it.
+ */
+import { getCompileCacheDir } from "node:module";
+import { dirname } from "node:path";
+import { Worker } from "node:worker_threads";
+import type { BytePath } from "../../../shared/watch/paths.ts";
+import type { Extras, Stat } from "../look.ts";
+import { isSameFile } from "../look-fs.ts";
+import {
+  extrasOf,
+  type FileToRead,
+  type ReadAnswer,
+  type ReadRequest,
+  requestOf,
+  type Xattrs,
+} from "./batch.ts";
+
+export interface ReadersOptions {
+  /** Threads at most; with 0 nothing is ever read ahead. */
+  readonly threads: number;
+  /** ms since the epoch. */
+  readonly now: () => number;
+  readonly warn: (message: string) => void;
+  /** What a thread runs, instead of `reader-main.ts`. */
+  readonly program?: URL;
+}
+
+/** What was read of a file ahead of the asking. */
+export interface ReadBefore {
+  /** `null`: it changed under the reading. */
+  readonly extras: Extras | null;
+  /** ms since the epoch: it was read after that. */
+  readonly at: number;
+}
+
+export interface Batch {
+  /** Resolves once it is known what was read, or that its files have to be read without a thread; never rejects. */
+  readonly read: Promise<void>;
+  /** Forgets what was read. */
+  release(): void;
+}
+
+/** With fewer files a thread costs more than it saves. */
+const leastFiles = 128;
+
+interface Reader {
+  readonly worker: Worker;
+  readonly waiting: Map<number, (answer: ReadAnswer | null) => void>;
+}
+
+interface Ready {
+  readonly stat: Stat;
+  readonly at: number;
+  readonly answer: ReadAnswer;
+  readonly n: number;
+  readonly xattrs: Xattrs | undefined;
+}
+
+export class Readers {
+  readonly #options: ReadersOptions;
+  readonly #readers: Reader[] = [];
+  readonly #ready = new Map<BytePath, Ready>();
+  #ids = 0;
+  #isOver = false;
+
+  constructor(options: ReadersOptions) {
+    this.#options = options;
+  }
+
+  /** Begins reading. The batches of one caller may be many: what is not released is kept. */
+  begin(files: readonly FileToRead[]): Batch {
+    const reader = files.length < leastFiles ? null : this.#leastBusy();
+    if (reader === null) return { read: Promise.resolve(), release: () => {} };
+    const id = ++this.#ids;
+    const at = this.#options.now();
+    const answered = ask(reader, requestOf(id, files));
+    return {
+      read: answered.then((answer) => {
+        if (answer === null) return;
+        const xattrs = new Map(answer.xattrs);
+        files.forEach(({ path, stat }, n) => {
+          this.#ready.set(path, { stat, at, answer, n, xattrs: xattrs.get(n) });
+        });
+      }),
+      release: () => {
+        for (const { path } of files) this.#ready.delete(path);
+      },
+    };
+  }
+
+  /** What was read of the path; `null` when nothing was. */
+  of(path: BytePath, stat: Stat): ReadBefore | null {
+    const ready = this.#ready.get(path);
+    if (ready === undefined || (ready.stat !== stat && !isSameFile(ready.stat, stat))) return null;
+    return { extras: extrasOf(ready.answer, ready.n, ready.xattrs), at: ready.at };
+  }
+
+  /** For good. */
+  stop(): Promise<void> {
+    this.#isOver = true;
+    return this.rest();
+  }
+
+  /** Ends the threads, whatever they read: their memory is free then. The next batch begins new ones. */
+  async rest(): Promise<void> {
+    const ending = this.#readers.splice(0);
+    this.#ready.clear();
+    for (const reader of ending) giveUp(reader);
+    await Promise.all(ending.map(({ worker }) => worker.terminate()));
+  }
+
+  #leastBusy(): Reader | null {
+    const { threads } = this.#options;
+    const idle = this.#readers.find(({ waiting }) => waiting.size === 0);
+    if (idle !== undefined) return idle;
+    if (this.#readers.length < threads && !this.#isOver) this.#start();
+    return this.#readers.toSorted((a, b) => a.waiting.size - b.waiting.size)[0] ?? null;
+  }
+
+  #start(): void {
+    const waiting: Reader["waiting"] = new Map();
+    let worker: Worker;
+    const ended = (error: unknown) => {
+      const at = this.#readers.findIndex((reader) => reader.worker === worker);
+      if (at < 0) return;
+      this.#readers.splice(at, 1);
+      // One that cannot be would not be the second time.
+      this.#isOver = true;
+      this.#options.warn(`a reading thread ended, what it read is read without it: ${String(error)}`);
+      giveUp({ worker, waiting });
+    };
+    const { program = new URL("./reader-main.ts", import.meta.url) } = this.#options;
+    try {
+      worker = new Worker(program, { env: environment() });
+    } catch (error) {
+      this.#isOver = true;
+      this.#options.warn(`no reading thread: ${String(error)}`);
+      return;
+    }
+    worker.on("message", (answer: ReadAnswer) => {
+      waiting.get(answer.id)?.(answer);
+      waiting.delete(answer.id);
+    });
+    worker.on("error", ended);
+    worker.on("messageerror", ended);
+    worker.on("exit", (code) => ended(`exit code ${code}`));
+    this.#readers.push({ worker, waiting });
+  }
+}
+
+function ask({ worker, waiting }: Reader, request: ReadRequest): Promise<ReadAnswer | null> {
+  return new Promise((resolve) => {
+    worker.postMessage(request);
+    waiting.set(request.id, resolve);
+  });
+}
+
+function giveUp({ waiting }: Reader): void {
+  for (const resolve of waiting.values()) resolve(null);
+  waiting.clear();
+}
+
+/** With what this process has compiled before, which is the same code. */
+function environment(): NodeJS.ProcessEnv {
+  const folder = getCompileCacheDir();
+  return folder === undefined ? process.env : { ...process.env, NODE_COMPILE_CACHE: dirname(folder) };
+}
