@@ -58,6 +58,7 @@ async function run(io: CliIo, options: RunOptions): Promise<void> {
     id: values.id ?? ownId(),
     labels: values.labels,
     outboxMib: values.outbox.max_mib,
+    readySeconds: values.sensors.ready_seconds,
     log: values.log,
     exitWithParent: options.exitWithParent === true,
   };

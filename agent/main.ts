@@ -68,6 +68,8 @@ export interface AgentOptions {
   readonly labels: Readonly<Record<string, string>>;
   /** Of entries that wait for the hub. */
   readonly outboxMib: number;
+  /** Seconds of silence that a sensor of a new version or configuration has until it is ready. */
+  readonly readySeconds: number;
   readonly log: LogConfig;
   /** Ends when standard input does: its parent has gone. */
   readonly exitWithParent?: boolean;
@@ -196,7 +198,7 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
           launch: (place) =>
             findProgram(place, { node, pythonFolder, dataFolder: options.data, ownSensors, env }),
           report: (status, crashes) => reports.report(status, crashes),
-          schedule: defaultSchedule,
+          schedule: { ...defaultSchedule, readyMs: options.readySeconds * 1_000 },
           log,
         }),
     });

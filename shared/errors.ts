@@ -142,6 +142,11 @@ export const catalogue = {
     text: "A sensor wrote a line that is no message of the protocol.",
   },
   SENSOR_EXITED: { status: 500, exit: 1, text: "A sensor's process ended." },
+  SENSOR_NOT_READY: {
+    status: 500,
+    exit: 1,
+    text: "A sensor of a new version or configuration said nothing for too long and was not ready: it goes on as before.",
+  },
   SENSOR_NOT_RUNNING: {
     status: 503,
     exit: 1,

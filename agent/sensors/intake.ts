@@ -91,6 +91,11 @@ export class SensorIntake {
     return this.#queue.length >= mostWaiting || this.#queuedBytes >= mostWaitingBytes;
   }
 
+  /** True while the sensor may be waiting for an answer of ours. */
+  get isBusy(): boolean {
+    return this.#draining !== null || this.#queue.length > 0 || this.#asked.size > 0;
+  }
+
   /** Takes a checked message; `bytes` is the length of its line. */
   take(message: IntakeMessage, bytes: number): void {
     if (message.op !== "dispatch") this.#enqueue(message, bytes);

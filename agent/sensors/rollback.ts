@@ -42,6 +42,12 @@ export class Rollback<V> {
     return this.#problem;
   }
 
+  /** Whether `version`, should it not become ready, is left for another one. */
+  canGoBackFrom(version: V): boolean {
+    const isWayBack = this.#proven !== null && !this.#alike(this.#proven, this.#assigned);
+    return isWayBack && this.#alike(version, this.#assigned);
+  }
+
   /** Attempts in a row at what is assigned that ended in going back. */
   get failures(): number {
     return this.#failures;
@@ -62,8 +68,7 @@ export class Rollback<V> {
 
   /** A process of `version` ended before it was ready, and nobody asked it to. */
   failed(version: V, error: string): AfterFailure {
-    const isWayBack = this.#proven !== null && !this.#alike(this.#proven, this.#assigned);
-    if (isWayBack && this.#alike(version, this.#assigned)) {
+    if (this.canGoBackFrom(version)) {
       this.#problem = error;
       this.#failures++;
       return "go-back";

@@ -12,6 +12,8 @@ export interface Schedule {
   /** Wait before what could not be started is tried again in place of what runs instead; doubles up to `maxRetryMs`. */
   readonly retryMs: number;
   readonly maxRetryMs: number;
+  /** Silence before `ready` that ends a process of what is assigned, where there is something to go back to. */
+  readonly readyMs: number;
   /** Time to end by itself after `stop`, before SIGTERM. */
   readonly graceMs: number;
   /** Time between SIGTERM and SIGKILL. */
@@ -25,6 +27,7 @@ export const defaultSchedule: Schedule = {
   recheckMs: 60_000,
   retryMs: 60_000,
   maxRetryMs: 3_600_000,
+  readyMs: 600_000,
   graceMs: 5_000,
   killMs: 2_000,
 };

@@ -62,6 +62,9 @@ export interface LifeOptions {
   readonly onReady: () => void;
   /** It runs in a runtime of ours, which says when it is set up. */
   readonly saysReady: boolean;
+  /** ms of silence after which one that is not ready is ended; `null`: it may take as long as it likes. */
+  readonly readyMs: number | null;
+  readonly stopMs: { readonly grace: number; readonly kill: number };
 }
 
 export interface LifeEnd {
@@ -83,6 +86,7 @@ export class SensorLife implements ChildListeners {
   #error: ErrorMessage | null = null;
   #tail: string[] = [];
   #protocolErrors = 0;
+  #cancelSilence: () => void = () => {};
   #stopping: { readonly graceMs: number; readonly killMs: number } | null = null;
 
   constructor(options: LifeOptions) {
@@ -123,7 +127,9 @@ export class SensorLife implements ChildListeners {
     child.send(encodeLine(start));
     this.#adjustReading();
     this.#stopChild();
+    this.#waitForReady();
     const exit = await child.ended;
+    this.#cancelSilence();
     this.#questions.close();
     const livedMs = this.#readyAt === null ? 0 : clock.monotonic() - this.#readyAt;
     await this.#intake.settled();
@@ -156,6 +162,7 @@ export class SensorLife implements ChildListeners {
   }
 
   onLine(line: CutLine): void {
+    this.#waitForReady();
     if (line.kind === "dropped") {
       this.#refuseLine(`a line of ${line.bytes} bytes; at most 1 MiB is read`, decodeHead(line.head));
       this.#adjustReading();
@@ -169,6 +176,7 @@ export class SensorLife implements ChildListeners {
   }
 
   onOutput(line: CutLine): void {
+    this.#waitForReady();
     const text = line.kind === "line" ? line.text.slice(0, maxShown) : `(a line of ${line.bytes} bytes)`;
     this.#tail = [...this.#tail, text].slice(-tailLines);
     this.#logLine("info", text, "output");
@@ -176,6 +184,21 @@ export class SensorLife implements ChildListeners {
 
   onDrain(): void {
     this.#adjustReading();
+  }
+
+  /** It has just said something: its silence begins anew. */
+  #waitForReady(): void {
+    const { readyMs, saysReady, timers, stopMs } = this.#options;
+    this.#cancelSilence();
+    if (readyMs === null || !saysReady || this.#readyAt !== null || this.#stopping !== null) return;
+    this.#cancelSilence = timers.after(readyMs, () => {
+      // It waits for us: on a full disk nothing is accepted.
+      if (this.#intake.isBusy || this.#child?.isClogged === true) return this.#waitForReady();
+      const message = `it is not ready, and has said nothing for ${readyMs / 1_000} s`;
+      this.#error = { op: "error", code: "SENSOR_NOT_READY", message };
+      this.#options.log.error("a sensor is given up", { error: message });
+      this.stop(stopMs.grace, stopMs.kill);
+    });
   }
 
   #stopChild(): void {
@@ -217,6 +240,7 @@ export class SensorLife implements ChildListeners {
   #ready(): void {
     if (this.#readyAt !== null) return;
     this.#readyAt = this.#options.clock.monotonic();
+    this.#cancelSilence();
     this.#options.onReady();
   }
 

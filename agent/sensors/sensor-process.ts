@@ -194,7 +194,7 @@ export class SensorProcess {
   }
 
   async #live(): Promise<LifeEnd> {
-    const { dispatches, datastore, launch, clock, timers, jitter } = this.#options;
+    const { dispatches, datastore, launch, clock, timers, jitter, schedule } = this.#options;
     const desired = this.#present;
     this.#livesIn = desired.packFolder;
     const program = await launch(desired);
@@ -211,6 +211,8 @@ export class SensorProcess {
       pause: (delayMs, signal) => pause(timers, delayMs, signal),
       onReady: () => this.#ready(desired),
       saysReady: desired.definition.language !== "executable",
+      readyMs: this.#rollback.canGoBackFrom(desired) ? schedule.readyMs : null,
+      stopMs: { grace: schedule.graceMs, kill: schedule.killMs },
     });
     this.#life = life;
     // Asked to end while all that was being prepared.

@@ -47,6 +47,8 @@ import { SystemWitness } from "./who/witness-fs.ts";
 /** ms between two signs of life: the window of what happened while nobody watched begins at the last one. */
 const aliveEveryMs = 30_000;
 const aliveName = "alive_at";
+/** ms between two words during a first look that takes long. */
+const atWorkEveryMs = 60_000;
 const notesOfPage = 100;
 /** Of contents that are kept for differences. */
 const versionLimits = { bytes: 64 * 1024 * 1024, count: 20_000 };
@@ -179,8 +181,11 @@ export class FileWatch implements Sensor {
     await forgetUnselected(baseline, leftRoots(remembered, selection), selection);
     const aliveAt = numberOf(baseline.meta(aliveName));
     const until = clock.now();
+    const stopSaying = this.#sayAtWork(() => baseline.summary.generation);
+    this.#ends.push(stopSaying);
     await engine.reconcile(aliveAt === 0 ? null : { since: Math.min(aliveAt, until), until });
     isComplete = true;
+    stopSaying();
     const alive = () => baseline.write([], { meta: { [aliveName]: engine.toldUntil }, sync: false });
     await baseline.write([], {
       meta: { [selectionName]: part, [begunName]: [], [aliveName]: clock.now() },
@@ -270,6 +275,22 @@ export class FileWatch implements Sensor {
     this.#ends.push(() => audited.stop());
     await audited.start();
     return audited;
+  }
+
+  /** While `progress` goes on: to the agent a silent sensor that is not ready is one that hangs. */
+  #sayAtWork(progress: () => number): () => void {
+    let before = progress();
+    let cancel = () => {};
+    const again = () => {
+      cancel = systemTimers.after(atWorkEveryMs, () => {
+        const now = progress();
+        if (now !== before) this.#log.info("the first look at what is watched goes on");
+        before = now;
+        again();
+      });
+    };
+    again();
+    return () => cancel();
   }
 
   /** What was told and accepted in an earlier life, and did not get into the baseline. */

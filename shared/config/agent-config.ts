@@ -11,6 +11,7 @@ export interface AgentConfig {
   readonly id: string | null;
   readonly labels: Readonly<Record<string, string>>;
   readonly outbox: { readonly max_mib: number };
+  readonly sensors: { readonly ready_seconds: number };
   readonly log: LogConfig;
 }
 
@@ -54,6 +55,13 @@ export const agentSettings: readonly Setting[] = [
     default: 256,
     env: "PETREL_AGENT_OUTBOX_MIB",
     text: "MiB of what waits for the hub; then sensors wait, and results and gaps have 4 MiB of it to themselves.",
+  },
+  {
+    path: "sensors.ready_seconds",
+    schema: { type: "integer", minimum: 10, maximum: 86_400 },
+    default: 600,
+    env: "PETREL_AGENT_READY_SECONDS",
+    text: "Seconds of silence after which a sensor of a new version or configuration that is not ready is given up.",
   },
   ...logSettings,
 ];

@@ -81,3 +81,41 @@ test("a configuration with which the sensor cannot start is told, and the one be
   await waitUntil("a trigger of the new one", async () => (await seen(next)).at(-1) === "new");
   expect(new Set((await seen(next)).slice(0, -1))).toEqual(new Set(["old"]));
 });
+
+test("a configuration with which the sensor hangs is given up when it has been silent for too long, not while it speaks", async () => {
+  const folder = await tempFolder();
+  const written = await writeSensor(join(folder, "pack"), {
+    entryPoint: "test_sensor.ts",
+    source: `
+export class TestSensor {
+  constructor(service, config) { this.service = service; this.config = config; }
+  async setup() {
+    const { hangs, speaks } = this.config;
+    if (hangs === "busy") for (;;);
+    if (hangs) await new Promise(() => setInterval(() => {}, 1000));
+    for (let n = 0; n < (speaks ?? 0); n++) {
+      this.service.logger("x").info("still at work");
+      await new Promise((done) => setTimeout(done, 300));
+    }
+  }
+  run() { setInterval(() => {}, 1000); }
+}
+`,
+  });
+  const as = (name: string, more: object = {}): SensorAssignment => ({
+    ...written,
+    config: { as: name, ...more },
+    fingerprint: name,
+  });
+  const schedule = { retryMs: 600_000, readyMs: 1_500, graceMs: 100, killMs: 100 };
+  const bench = await startSensorBench({ data: folder, schedule });
+  bench.host.apply([as("old")]);
+  await until(bench, "old", false);
+  for (const hangs of ["idle", "busy"]) {
+    bench.host.apply([as(hangs, { hangs })]);
+    const { problem } = await until(bench, hangs, true);
+    expect(problem).toBe("SENSOR_NOT_READY: it is not ready, and has said nothing for 1.5 s");
+  }
+  bench.host.apply([as("slow", { speaks: 8 })]);
+  await until(bench, "slow", false);
+});
