@@ -254,7 +254,10 @@ function configured(assignment: PackAssignment, cached: CachedPack): Running {
 function desiredSensors({ assignment, cached, config }: Running): readonly DesiredSensor[] {
   return cached.pack.sensors
     .filter(({ enabled }) => enabled)
-    .map((definition) => sensorOf(cached, definition, config, assignment.fingerprint ?? null));
+    .map((definition) => ({
+      ...sensorOf(cached, definition, config, assignment.fingerprint ?? null),
+      ruleTriggers: assignment.triggers ?? [],
+    }));
 }
 
 function sensorOf(

@@ -2,12 +2,15 @@
 import { createHash } from "node:crypto";
 import type { JsonObject } from "../../shared/json.ts";
 import type { SensorDefinition } from "../../shared/model/pack.ts";
+import type { RuleTrigger } from "../../shared/model/rule-trigger.ts";
 import type { TriggerType } from "../../shared/model/trigger.ts";
 
 export interface DesiredSensor {
   readonly definition: SensorDefinition;
   /** The pack's trigger types; those the sensor names are told to it. */
   readonly triggerTypes: readonly TriggerType[];
+  /** Triggers with parameters that rules want of the pack; the process is told of changes and goes on. */
+  readonly ruleTriggers?: readonly RuleTrigger[];
   /** Names the version of the pack. */
   readonly packDigest: string;
   /** Absolute path of the pack's folder. */

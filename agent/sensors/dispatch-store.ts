@@ -170,10 +170,10 @@ class StoredLife implements DispatchLife {
   }
 
   #check(dispatch: DispatchMessage): Prepared | PetrelError {
-    const { trigger, payload = null, trace_tag: traceTag = null } = dispatch;
+    const { trigger, parameters, payload = null, trace_tag: traceTag = null } = dispatch;
     const refuse = (code: ErrorCode, message: string, hint: string) =>
       new PetrelError(code, `${message}; ${hint}`, { where: `${this.#sensor}, dispatch ${dispatch.id}` });
-    const problem = jsonProblem(payload, 1);
+    const problem = jsonProblem(payload, 1) ?? (parameters === undefined ? null : jsonProblem(parameters, 1));
     if (problem !== null) {
       return refuse(
         "TRIGGER_PAYLOAD",
@@ -187,6 +187,7 @@ class StoredLife implements DispatchLife {
       id: this.#options.newId(),
       at: timestamp(this.#options.now()),
       trigger,
+      ...(parameters !== undefined && { parameters }),
       payload,
       sensor: this.#sensor,
       ...(traceTag !== null && { trace_tag: traceTag }),

@@ -94,8 +94,10 @@ export interface DispatchMessage {
   readonly op: "dispatch";
   /** Increasing within one life of the process. */
   readonly id: number;
-  /** Ref of the trigger type. */
+  /** Ref of the trigger type, or of a trigger that the sensor was told of. */
   readonly trigger: string;
+  /** Of the trigger, where its type takes some: only rules that want these see it. */
+  readonly parameters?: JsonObject;
   readonly payload?: Json;
   readonly trace_tag?: string | null;
   /** Names the occurrence: until a checkpoint, a repetition is accepted and not stored again. */

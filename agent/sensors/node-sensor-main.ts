@@ -116,6 +116,7 @@ async function live(start: StartMessage): Promise<void> {
   }
   await sensor.setup?.();
   for (const trigger of start.triggers) await sensor.addTrigger?.(trigger);
+  isSetUp.resolve();
   send({ op: "ready" });
   if (typeof sensor.poll === "function") await pollForEver(sensor, ready);
   else await sensor.run?.();
@@ -139,6 +140,14 @@ async function pollForEver(polled: Sensor, at: ProtocolSensorService): Promise<v
 function holdLoop(pending: number): void {
   if (isRunOver && pending === 0) channel.unref();
   else channel.ref();
+}
+
+/** What changed while it was set up comes after that, and each change after the one before. */
+const isSetUp = Promise.withResolvers<void>();
+let following: Promise<void> = isSetUp.promise;
+function follow(message: TriggerMessage): void {
+  following = following.then(() => callTrigger(message));
+  following.catch((error: unknown) => fail(error, "SENSOR_EXITED"));
 }
 
 async function callTrigger({ op, trigger }: TriggerMessage): Promise<void> {
@@ -169,7 +178,7 @@ function take(message: AgentMessage): void {
     case "add_trigger":
     case "update_trigger":
     case "remove_trigger":
-      callTrigger(message).catch((error: unknown) => fail(error, "SENSOR_EXITED"));
+      follow(message);
       break;
     case "accepted":
     case "refused":

@@ -82,6 +82,7 @@ const fromSensor: Record<SensorMessage["op"], object> = {
     id: positive,
     // pack.name, as shared/ref.ts splits it; the name may hold dots, never blanks or control characters.
     trigger: { type: "string", maxLength: 256, pattern: "^[a-z0-9_]+\\.[^\\s\\u0000-\\u001f]+$" },
+    parameters: { type: "object" },
     trace_tag: orNull(text(256)),
     key: orNull(text(maxKeyLength, 1)),
     set: {

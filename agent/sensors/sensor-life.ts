@@ -13,11 +13,13 @@ import type {
   DatastoreMessage,
   ErrorMessage,
   SensorMessage,
+  SensorTrigger,
   StartMessage,
 } from "./messages.ts";
 import { decodeHead, decodeSensorLine } from "./protocol.ts";
 import { SensorQuestions } from "./questions.ts";
 import type { Ending } from "./schedule.ts";
+import { resolved, triggerChanges } from "./triggers.ts";
 
 /** How a process ended. */
 export interface ChildExit {
@@ -87,10 +89,18 @@ export class SensorLife implements ChildListeners {
   #tail: string[] = [];
   #protocolErrors = 0;
   #cancelSilence: () => void = () => {};
+  /** What the process has been told of, and what it shall know. */
+  #triggers: readonly SensorTrigger[];
+  #wantedTriggers: readonly SensorTrigger[];
+  /** By ref, also those that have gone: what is on its way may still name them. */
+  readonly #knownTriggers = new Map<string, SensorTrigger>();
   #stopping: { readonly graceMs: number; readonly killMs: number } | null = null;
 
   constructor(options: LifeOptions) {
     this.#options = options;
+    this.#triggers = options.start.triggers;
+    this.#wantedTriggers = this.#triggers;
+    for (const trigger of this.#triggers) this.#knownTriggers.set(trigger.ref, trigger);
     const { dispatches: life, answerValue, pause, jitter, log, clock } = options;
     this.#intake = new SensorIntake({
       life,
@@ -125,6 +135,7 @@ export class SensorLife implements ChildListeners {
     const child = await startChild(this);
     this.#child = child;
     child.send(encodeLine(start));
+    this.#tellChanges();
     this.#adjustReading();
     this.#stopChild();
     this.#waitForReady();
@@ -147,6 +158,22 @@ export class SensorLife implements ChildListeners {
       throw new PetrelError("SENSOR_NOT_RUNNING", `the sensor ${what}`);
     }
     return this.#questions.ask(question, args, withinMs);
+  }
+
+  /** Rules want these triggers now; the process is told what has changed, as soon as it has started. */
+  tellTriggers(triggers: readonly SensorTrigger[]): void {
+    this.#wantedTriggers = triggers;
+    this.#tellChanges();
+  }
+
+  #tellChanges(): void {
+    if (this.#child === null || this.#stopping !== null) return;
+    const changes = triggerChanges(this.#triggers, this.#wantedTriggers);
+    this.#triggers = this.#wantedTriggers;
+    for (const change of changes) {
+      this.#knownTriggers.set(change.trigger.ref, change.trigger);
+      this.#send(change);
+    }
   }
 
   /** Asks the process to end, and sees to it that it does. */
@@ -230,7 +257,7 @@ export class SensorLife implements ChildListeners {
         // A program that never says ready shows by its first trigger that it works. One of our runtimes may tell much
         // before it is set up: a watching sensor what changed while nobody watched, and what else did it is yet to see.
         if (!this.#options.saysReady) this.#ready();
-        this.#intake.take(message, bytes);
+        this.#intake.take(resolved(message, this.#knownTriggers), bytes);
         break;
       default:
         this.#intake.take(message, bytes);

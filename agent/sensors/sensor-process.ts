@@ -19,6 +19,7 @@ import type { SensorGroups } from "./sensor-groups-store.ts";
 import { type LifeEnd, SensorLife } from "./sensor-life.ts";
 import type { SensorStatus } from "./sensor-reports.ts";
 import { startMessage } from "./start-message.ts";
+import { triggersOf } from "./triggers.ts";
 
 /** What every sensor process of an agent needs. */
 export interface SensorProcessOptions {
@@ -106,6 +107,7 @@ export class SensorProcess {
       return true;
     }
     // The present life fits the new assignment as it fitted the old one.
+    this.#life?.tellTriggers(triggersOf(this.#withRuleTriggers(this.#present)));
     if (this.#rollback.problem === null) this.#cancelRetry();
     if (this.#status.state === "running" && this.#rollback.problem === null) this.#prove(desired);
     const { fingerprint, problem } = this.#status;
@@ -201,7 +203,7 @@ export class SensorProcess {
     const stored = await dispatches.openLife(this.#sensor);
     const life = new SensorLife({
       startChild: (listeners) => this.#startRecorded(program, listeners),
-      start: startMessage(desired),
+      start: startMessage(this.#withRuleTriggers(desired)),
       dispatches: stored,
       answerValue: (call) => datastore(this.#sensor, call),
       clock,
@@ -218,6 +220,12 @@ export class SensorProcess {
     // Asked to end while all that was being prepared.
     if (this.#isStopping || this.#isReplaced) this.#endLife();
     return life.run();
+  }
+
+  /** Rules want what they want now, of whichever version runs. */
+  #withRuleTriggers({ ruleTriggers: _, ...version }: DesiredSensor): DesiredSensor {
+    const { ruleTriggers } = this.#rollback.assigned;
+    return { ...version, ...(ruleTriggers !== undefined && { ruleTriggers }) };
   }
 
   #ready(version: DesiredSensor): void {

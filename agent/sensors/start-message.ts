@@ -1,15 +1,17 @@
 /** What a sensor is told at the start of a life. */
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { JsonObject } from "../../shared/json.ts";
 import type { SensorDefinition } from "../../shared/model/pack.ts";
+import type { RuleTrigger } from "../../shared/model/rule-trigger.ts";
 import type { TriggerType } from "../../shared/model/trigger.ts";
-import { dispatchWindow, type SensorTrigger, type StartMessage } from "./messages.ts";
+import { dispatchWindow, type StartMessage } from "./messages.ts";
+import { triggersOf } from "./triggers.ts";
 
 export interface SensorStart {
   readonly definition: SensorDefinition;
   /** The pack's trigger types. */
   readonly triggerTypes: readonly TriggerType[];
+  readonly ruleTriggers?: readonly RuleTrigger[];
   readonly packFolder: string;
   readonly config: JsonObject;
 }
@@ -23,7 +25,7 @@ export function entryPointOf({
 }
 
 export function startMessage(start: SensorStart): StartMessage {
-  const { definition, triggerTypes, packFolder, config } = start;
+  const { definition, packFolder, config } = start;
   return {
     op: "start",
     sensor: definition.ref,
@@ -34,18 +36,7 @@ export function startMessage(start: SensorStart): StartMessage {
     config,
     parameters: {},
     poll_interval: definition.poll_interval,
-    triggers: triggerTypes
-      .filter(({ ref, parameters_schema: schema }) => {
-        return definition.trigger_types.includes(ref) && Object.keys(schema).length === 0;
-      })
-      .map(plainTrigger),
+    triggers: triggersOf(start),
     window: dispatchWindow,
   };
-}
-
-/** The trigger that a type without parameters has by itself, of the same name (st2 docs, Triggers). */
-function plainTrigger({ ref, pack, name, description }: TriggerType): SensorTrigger {
-  const digest = createHash("md5").update("{}").digest("hex");
-  const uid = `trigger:${pack}:${name}:${digest}`;
-  return { id: ref, ref, uid, name, pack, type: ref, parameters: {}, description };
 }

@@ -175,6 +175,7 @@ async function takeTrigger(entry: TriggerEntry, agent: AgentRecord, context: Tak
   const instance: TriggerInstance = {
     id: entry.id,
     trigger: entry.trigger,
+    ...(entry.parameters !== undefined && { parameters: entry.parameters }),
     payload: entry.payload,
     origin: { agent: agent.id, host: agent.host, labels: agent.labels },
     occurrence_time: entry.at,

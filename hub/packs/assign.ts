@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import type { JsonObject } from "../../shared/json.ts";
 import type { AgentRecord } from "../../shared/model/agent.ts";
 import type { LabelSelector, PackRecord } from "../../shared/model/pack.ts";
+import { canonicalText, type RuleTrigger } from "../../shared/model/rule-trigger.ts";
 import { hasLabels } from "../executions/place.ts";
 import { configFor } from "./layers.ts";
 
@@ -14,9 +15,11 @@ export interface Assigned {
   readonly config: JsonObject;
   /** Of version and configuration; an agent that is told to let go needs none. */
   readonly fingerprint?: string;
+  /** Those with parameters that rules want; left out when there are none. */
+  readonly triggers?: readonly RuleTrigger[];
 }
 
-/** What was said to an agent, by pack: a fingerprint of version and configuration. Bound to one incarnation of its store. */
+/** What was said to an agent, by pack: a fingerprint of version and configuration, and one of triggers. Bound to one incarnation of its store. */
 export interface Told {
   readonly incarnation: string | null;
   readonly packs: Readonly<Record<string, string>>;
@@ -33,6 +36,11 @@ export function fingerprintFor(pack: PackRecord, labels: LabelSelector): string 
   return createHash("sha256").update(JSON.stringify(named)).digest("hex");
 }
 
+const digestOf = (triggers: readonly RuleTrigger[]) =>
+  createHash("sha256")
+    .update(triggers.map(({ type, parameters }) => canonicalText([type, parameters])).join("\n"))
+    .digest("hex");
+
 export function isAssigned(
   pack: Pick<PackRecord, "assigned_to">,
   { labels }: Pick<AgentRecord, "labels">,
@@ -48,6 +56,7 @@ export function untold(
   agent: Pick<AgentRecord, "labels" | "incarnation" | "packs">,
   packs: readonly PackRecord[],
   told: Told,
+  triggersOf: (pack: PackRecord) => readonly RuleTrigger[] = () => [],
 ): { readonly say: readonly Assigned[]; readonly told: Told } {
   const before = new Map(told.incarnation === agent.incarnation ? Object.entries(told.packs) : []);
   const after = new Map<string, string>();
@@ -55,10 +64,13 @@ export function untold(
   for (const pack of packs) {
     if (!isAssigned(pack, agent)) continue;
     const fingerprint = fingerprintFor(pack, agent.labels);
-    after.set(pack.ref, fingerprint);
-    if (before.get(pack.ref) !== fingerprint) {
+    const triggers = triggersOf(pack);
+    const name = triggers.length === 0 ? fingerprint : `${fingerprint} ${digestOf(triggers)}`;
+    after.set(pack.ref, name);
+    if (before.get(pack.ref) !== name) {
       const config = configFor(pack, agent.labels);
-      say.push({ pack: pack.ref, digest: pack.digest, size: pack.size, config, fingerprint });
+      const { ref, digest, size } = pack;
+      say.push({ pack: ref, digest, size, config, fingerprint, ...(triggers.length > 0 && { triggers }) });
     }
   }
   // Also what it was told by somebody that this hub does not remember: itself, before it was restored from a backup.

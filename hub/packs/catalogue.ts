@@ -7,7 +7,7 @@ import { actionParameters } from "../../shared/packs/action-parameters.ts";
 import { ruleProblemsAt } from "../../shared/packs/parse-rule.ts";
 import type { Problem } from "../../shared/problem.ts";
 import { parseRef } from "../../shared/ref.ts";
-import { checkParameters } from "../../shared/rules/check-parameters.ts";
+import { checkParameters, checkTriggerParameters } from "../../shared/rules/check-parameters.ts";
 import type { RunnableAction } from "../executions/request.ts";
 import type { Store } from "../store/store.ts";
 
@@ -71,20 +71,27 @@ export function openReferences({ pack }: PackRecord, { actions, triggerTypes }: 
 }
 
 /**
- * What rules give to actions that do not take it: the rules of this pack, and those of others that run its actions.
+ * What rules give to actions and triggers that do not take it: the rules of this pack, and those of others that name its
+ * actions or triggers.
  * A warning, as StackStorm registers such rules: they fail each time they fire, or go without what was misspelled.
  */
 export function misfits(
   { ref: pack, pack: { rules } }: PackRecord,
   all: readonly RuleRecord[],
-  { actions }: Catalogue,
+  { actions, triggerTypes }: Catalogue,
 ): Problem[] {
   const others = all
     .map(({ rule }) => rule)
-    .filter((rule) => rule.pack !== pack && parseRef(rule.action.ref)?.pack === pack);
-  return [...rules, ...others].flatMap(({ ref, action }) => {
-    const known = actions.get(action.ref);
-    const wrong = known === undefined ? [] : checkParameters(action, known.definition);
+    .filter((rule) => rule.pack !== pack)
+    .filter(({ action, trigger }) =>
+      [action.ref, trigger.type].some((name) => parseRef(name)?.pack === pack),
+    );
+  return [...rules, ...others].flatMap(({ ref, action, trigger }) => {
+    const [known, type] = [actions.get(action.ref), triggerTypes.get(trigger.type)];
+    const wrong = [
+      ...(type === undefined ? [] : checkTriggerParameters(trigger, type)),
+      ...(known === undefined ? [] : checkParameters(action, known.definition)),
+    ];
     return ruleProblemsAt((path) => `rule ${ref} (${path.join(".")})`, wrong);
   });
 }

@@ -1,11 +1,13 @@
 /** Tells each agent which packs it is to run: what it has not been told yet goes into its ledger. */
 import { timestamp } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/log.ts";
+import type { RuleDefinition } from "../../shared/model/rule.ts";
 import { Rounds } from "../../shared/rounds.ts";
 import type { Timers } from "../../shared/timers.ts";
 import type { AgentRegistry } from "../agents/agent-registry.ts";
 import type { Dispatch, Store } from "../store/store.ts";
 import { nothingTold, type Told, untold } from "./assign.ts";
+import { rulesWithParameters, triggersFor } from "./rule-triggers.ts";
 
 export interface TellingOptions {
   readonly store: Store;
@@ -18,14 +20,28 @@ export interface TellingOptions {
   readonly log: Logger;
 }
 
+const nothingWanted = "[]";
+
 export class Telling {
   readonly #options: TellingOptions;
   /** What is said to one agent is said in order. */
   readonly #agents = new Map<string, Rounds>();
+  readonly #stopListening: () => void;
+  /** Of the rule set that `version` names. */
+  #wanted: {
+    readonly version: number;
+    readonly rules: readonly RuleDefinition[];
+    readonly text: string;
+  } | null = null;
+  /** What the rules wanted when all agents were told last; at the start each is told as it comes. */
+  #toldText = nothingWanted;
   #isClosed = false;
 
   constructor(options: TellingOptions) {
     this.#options = options;
+    this.#stopListening = options.store.subscribeChanges((changes) => {
+      if (changes.some(({ type }) => type === "rules" || type === "reopened")) void this.#rulesChanged();
+    });
   }
 
   /** To be called after packs changed. Resolves as `tell` does, for all. */
@@ -55,16 +71,44 @@ export class Telling {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#stopListening();
     await Promise.all([...this.#agents.values()].map((rounds) => rounds.stop()));
   }
 
+  /** Most rules want nothing of the kind: only then is the whole fleet looked at. */
+  async #rulesChanged(): Promise<void> {
+    try {
+      const { text } = await this.#rulesWithParameters();
+      if (text === this.#toldText) return;
+      this.#toldText = text;
+      await this.tellAll();
+    } catch (error) {
+      this.#options.log.error("what rules want of sensors could not be read", { error });
+    }
+  }
+
+  async #rulesWithParameters() {
+    const { version, rules: all } = await this.#options.store.ruleSet();
+    if (this.#wanted?.version !== version) {
+      const rules = rulesWithParameters(all);
+      const text = JSON.stringify(rules.map(({ trigger, origins }) => [trigger, origins]));
+      this.#wanted = { version, rules, text };
+    }
+    return this.#wanted;
+  }
+
   async #tell(id: string): Promise<void> {
-    const { store, now, newId } = this.#options;
+    const { store, now, newId, log } = this.#options;
     const agent = await store.agent(id);
     if (agent === null) return;
     const name = `told/${id}`;
     const before = ((await store.setting(name)) as Told | null) ?? nothingTold;
-    const { say, told } = untold(agent, await store.packs(), before);
+    const { rules } = await this.#rulesWithParameters();
+    const { say, told } = untold(agent, await store.packs(), before, (pack) => {
+      const { triggers, left } = triggersFor(rules, pack, agent.labels);
+      if (left > 0) log.error("rules want more triggers than an agent can be told", { pack: pack.ref, left });
+      return triggers;
+    });
     if (say.length === 0) return;
     const dispatches = say.map(
       (assigned): Dispatch => ({

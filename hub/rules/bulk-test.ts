@@ -1,10 +1,11 @@
 /** Judges rules against recorded triggers, offline: one JSON line for every pair of the same trigger type. */
 import { type ErrorCode, errorReport, isPetrelError, PetrelError } from "../../shared/errors.ts";
 import type { KeySource } from "../../shared/expressions/datastore-lookup.ts";
-import { encodeJson, parseJson } from "../../shared/expressions/python/json-text.ts";
+import { encodeJson, parseJson, plainJson } from "../../shared/expressions/python/json-text.ts";
 import { dictGet, isDict } from "../../shared/expressions/python/values.ts";
 import type { RegexOracle } from "../../shared/expressions/regex/answer.ts";
 import type { Scope } from "../../shared/expressions/run.ts";
+import type { JsonObject } from "../../shared/json.ts";
 import type { ActionDefinition } from "../../shared/model/action.ts";
 import type { RuleDefinition } from "../../shared/model/rule.ts";
 import type { Origin } from "../../shared/model/trigger.ts";
@@ -119,8 +120,10 @@ export function readTrigger(text: string, where: string): TriggerView {
   if (!isDict(value)) return bad("a trigger is a JSON object");
   const trigger = dictGet(value, "trigger");
   if (typeof trigger !== "string") return bad("a trigger has a field 'trigger' with its type's reference");
+  const parameters = dictGet(value, "parameters");
   return {
     trigger,
+    ...(isDict(parameters) && { parameters: plainJson(parameters) as JsonObject }),
     payload: dictGet(value, "payload") ?? null,
     origin: readOrigin(dictGet(value, "origin")),
     late: dictGet(value, "late") === true,

@@ -229,8 +229,9 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
 
 const closed = () => new PetrelError("LINK_CLOSED", "the hub is stopping");
 
-const viewOf = ({ trigger, payload, origin, late }: TriggerInstance): TriggerView => ({
+const viewOf = ({ trigger, parameters, payload, origin, late }: TriggerInstance): TriggerView => ({
   trigger,
+  ...(parameters !== undefined && { parameters }),
   payload,
   origin,
   late,

@@ -5,7 +5,7 @@ import type { RuleDefinition, RuleRecord } from "../../shared/model/rule.ts";
 import { nearest, suggestion } from "../../shared/nearest.ts";
 import { parseRuleDocuments, type RuleDocument, ruleProblemsAt } from "../../shared/packs/parse-rule.ts";
 import type { Problem } from "../../shared/problem.ts";
-import { checkParameters } from "../../shared/rules/check-parameters.ts";
+import { checkParameters, checkTriggerParameters } from "../../shared/rules/check-parameters.ts";
 import type { Catalogue } from "../packs/catalogue.ts";
 import { invalidPack } from "../packs/registration.ts";
 import type { RuleSet, Store } from "../store/store.ts";
@@ -105,9 +105,13 @@ export class RuleDesk {
     }
     const unknown = this.#unknownReferences(rule, document.at);
     if (unknown.length > 0) throw invalidPack(unknown, "rule");
-    const action = this.#options.catalogue().actions.get(rule.action.ref);
-    const parameters = action === undefined ? [] : checkParameters(rule.action, action.definition);
-    return { rule, warnings: [...wrong, ...ruleProblemsAt(document.at, parameters)] };
+    const { triggerTypes, actions } = this.#options.catalogue();
+    const [type, action] = [triggerTypes.get(rule.trigger.type), actions.get(rule.action.ref)];
+    const misfits = [
+      ...(type === undefined ? [] : checkTriggerParameters(rule.trigger, type)),
+      ...(action === undefined ? [] : checkParameters(rule.action, action.definition)),
+    ];
+    return { rule, warnings: [...wrong, ...ruleProblemsAt(document.at, misfits)] };
   }
 
   /** A rule that names nothing real would wait in silence. */

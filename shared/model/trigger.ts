@@ -29,6 +29,8 @@ export interface TriggerInstance {
   readonly id: string;
   /** Ref of the trigger type. */
   readonly trigger: string;
+  /** Of the trigger, where its type takes some and the sensor says which: only rules that want these see it. */
+  readonly parameters?: JsonObject;
   readonly payload: Json;
   readonly origin: Origin;
   /** RFC 3339, by the agent's clock. */

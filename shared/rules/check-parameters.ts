@@ -3,10 +3,13 @@ import { isPetrelError, PetrelError } from "../errors.ts";
 import { isTemplate } from "../expressions/template.ts";
 import { isObject } from "../json.ts";
 import type { ActionDefinition } from "../model/action.ts";
+import type { RuleDefinition } from "../model/rule.ts";
+import type { TriggerType } from "../model/trigger.ts";
 import { suggestion } from "../nearest.ts";
 import { actionParameters } from "../packs/action-parameters.ts";
 import { runnerParameters } from "../packs/runners.ts";
 import { castValue } from "../parameters/casts.ts";
+import { payloadProblems } from "../parameters/payload.ts";
 import { plainOracle } from "../parameters/plain-oracle.ts";
 import { parametersSchema } from "../parameters/resolve.ts";
 import { withDefaults } from "../parameters/schema.ts";
@@ -85,6 +88,23 @@ export function checkParameters(
     warn(path, new PetrelError("PARAMETER_INVALID", text, { hint }));
   }
   return problems;
+}
+
+/**
+ * What a rule gives to its trigger and the trigger's type does not take: no sensor would know what to do about it. Warnings,
+ * as for actions.
+ */
+export function checkTriggerParameters(
+  { type, parameters }: RuleDefinition["trigger"],
+  { parameters_schema: schema }: Pick<TriggerType, "parameters_schema">,
+): readonly RuleProblem[] {
+  return payloadProblems(schema, parameters).map((text) => ({
+    code: "RULE_INVALID",
+    severity: "warning",
+    message: `the parameters of trigger ${type} do not fit: ${text}`,
+    path: ["trigger", "parameters"],
+    hint: `\`petrel trigger get ${type}\` shows what it takes`,
+  }));
 }
 
 /** The value with `LATER` for each part that is a template, or is in a map whose keys are. */

@@ -1,10 +1,12 @@
 /** Which rules a trigger fires, and why (st2 docs, Rules). Pure: time, keys and slow patterns come as arguments. */
+import { isDeepStrictEqual } from "node:util";
 import { datastoreContext, type KeySource } from "../expressions/datastore-lookup.ts";
 import { compilePath } from "../expressions/jsonpath.ts";
 import { truth } from "../expressions/python/compare.ts";
 import { hashKey } from "../expressions/python/values.ts";
 import { RegexNeeded, type RegexOracle, type RegexRequest } from "../expressions/regex/answer.ts";
 import type { Scope } from "../expressions/run.ts";
+import type { JsonObject } from "../json.ts";
 import { isPartOfBurst } from "../model/file-change.ts";
 import type { Origin } from "../model/trigger.ts";
 import type { CompiledRule, CompiledRuleSet } from "./compiled-rule-set.ts";
@@ -14,6 +16,8 @@ import type { Verdict } from "./criterion.ts";
 export interface TriggerView {
   /** Ref of the trigger type. */
   readonly trigger: string;
+  /** Of the trigger, when its sensor says which one of its type it is. */
+  readonly parameters?: JsonObject;
   readonly payload: unknown;
   readonly origin: Origin | null;
   readonly late: boolean;
@@ -118,13 +122,18 @@ export function explainIn(
       return { key: criterion.key, operator: criterion.operator, value, pattern, result, error };
     });
     const first = criteria.find((criterion) => criterion.result !== true);
-    const skipped = rule.rule.bursts !== "each" && isPartOfBurst(trigger.trigger, trigger.payload);
-    const possible = !skipped && mayMatch(rule, trigger);
+    const skipped =
+      rule.rule.bursts !== "each" && isPartOfBurst(trigger.trigger, trigger.payload)
+        ? "part of a burst"
+        : isAnother(rule, trigger)
+          ? "the trigger has other parameters"
+          : null;
+    const possible = skipped === null && mayMatch(rule, trigger);
     return {
       done: true,
       explanation: {
         matched: possible && first === undefined,
-        ...(skipped && { skipped: "part of a burst" }),
+        ...(skipped !== null && { skipped }),
         error: possible ? (first?.error ?? null) : null,
         criteria,
       },
@@ -141,8 +150,14 @@ function answering<T>(body: () => T): T | Needs {
   }
 }
 
-/** Before any criterion: the trigger's origin, and a payload if there are criteria. */
+/** Of the type that the rule waits for, and not the one trigger of it. A sensor that names none speaks of all. */
+function isAnother({ rule }: Pick<CompiledRule, "rule">, { parameters }: TriggerView): boolean {
+  return parameters !== undefined && !isDeepStrictEqual(rule.trigger.parameters, parameters);
+}
+
+/** Before any criterion: the trigger's parameters and origin, and a payload if there are criteria. */
 function mayMatch({ rule, criteria }: CompiledRule, trigger: TriggerView): boolean {
+  if (isAnother({ rule }, trigger)) return false;
   if (rule.origins !== null) {
     const labels = trigger.origin?.labels ?? {};
     const wanted = Object.entries(rule.origins);

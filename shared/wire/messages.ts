@@ -2,6 +2,7 @@
 import type { Json, JsonObject } from "../json.ts";
 import type { SensorState } from "../model/agent.ts";
 import type { BlobRef, Status } from "../model/execution.ts";
+import type { RuleTrigger } from "../model/rule-trigger.ts";
 
 /** Protocol version in every message. */
 export const wireVersion = 1;
@@ -26,6 +27,8 @@ interface EntryBase {
 export interface TriggerEntry extends EntryBase {
   readonly kind: "trigger";
   readonly trigger: string;
+  /** Of the trigger, where its type takes some. */
+  readonly parameters?: JsonObject;
   readonly payload: Json;
   /** `pack.ClassName` of the sensor, `null` when it came another way. */
   readonly sensor: string | null;
@@ -147,6 +150,8 @@ export interface AssignmentEntry extends EntryBase {
   readonly config: JsonObject;
   /** Names version and configuration; the agent repeats it in what it says of them. */
   readonly fingerprint?: string;
+  /** Triggers with parameters that rules want of this pack's sensors. */
+  readonly triggers?: readonly RuleTrigger[];
 }
 
 export type DownEntry = ActionRequestEntry | ControlEntry | AssignmentEntry | VoidEntry;

@@ -68,8 +68,15 @@ type SchemasOf = Readonly<Partial<Record<Entry["kind"], Schema>>>;
 
 export const upEntrySchemas: SchemasOf = {
   trigger: entry(
-    { trigger: ref, payload: anyValue, sensor: nullable(ref), trace_tag: nullable(text(1_024)), hub_at: at },
-    ["trace_tag", "hub_at"],
+    {
+      trigger: ref,
+      parameters: anyObject,
+      payload: anyValue,
+      sensor: nullable(ref),
+      trace_tag: nullable(text(1_024)),
+      hub_at: at,
+    },
+    ["parameters", "trace_tag", "hub_at"],
   ),
   "execution-update": entry(
     {
@@ -149,8 +156,9 @@ export const downEntrySchemas: SchemasOf = {
       size: count,
       config: anyObject,
       fingerprint: text(128),
+      triggers: { type: "array", items: object({ type: ref, parameters: anyObject }) },
     },
-    ["fingerprint"],
+    ["fingerprint", "triggers"],
   ),
   void: voided,
 };

@@ -59,7 +59,7 @@ class SensorService(object):
         (docs/sensor-protocol.md).
         """
         if isinstance(trigger, dict):
-            trigger = trigger.get("type") or trigger.get("ref")
+            trigger = trigger.get("ref") or trigger.get("type")
         message = {"op": "dispatch", "trigger": trigger, "payload": payload}
         if trace_tag is not None:
             message["trace_tag"] = str(trace_tag)

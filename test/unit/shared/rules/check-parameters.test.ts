@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { ParameterSchemas } from "../../../../shared/model/pack.ts";
-import { checkParameters } from "../../../../shared/rules/check-parameters.ts";
+import { checkParameters, checkTriggerParameters } from "../../../../shared/rules/check-parameters.ts";
 
 const parameters: ParameterSchemas = {
   message: { type: "string", required: true },
@@ -140,5 +140,29 @@ describe("what a rule gives to its action", () => {
     expect(checkParameters({ ref: "core.noop", parameters: { a: 1 } }, nothing)).toMatchObject([
       { code: "PARAMETER_UNKNOWN", hint: "remove it" },
     ]);
+  });
+});
+
+describe("what a rule gives to its trigger", () => {
+  const parameters_schema = {
+    type: "object",
+    properties: { path: { type: "string", required: true } },
+    additionalProperties: false,
+  };
+  const found = (given: Record<string, string | number>, schema: object = parameters_schema) =>
+    checkTriggerParameters({ type: "a.t", parameters: given }, { parameters_schema: { ...schema } });
+
+  test("fits its type's schema, or is told", () => {
+    expect(found({ path: "/a" })).toEqual([]);
+    expect(found({ pth: 1 }, {})).toEqual([]);
+    for (const wrong of [{}, { path: 1 }, { path: "/a", pth: "/b" }]) {
+      const [problem] = found(wrong);
+      expect(problem).toMatchObject({
+        code: "RULE_INVALID",
+        severity: "warning",
+        path: ["trigger", "parameters"],
+      });
+      expect(problem?.message).toContain("the parameters of trigger a.t do not fit");
+    }
   });
 });

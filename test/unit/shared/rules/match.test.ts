@@ -321,6 +321,32 @@ test("a pattern that took too long is a failure", () => {
   });
 });
 
+describe("a trigger with parameters", () => {
+  const wants = (name: string, parameters: RuleDefinition["trigger"]["parameters"]) =>
+    rule({}, { name, trigger: { type: "p.t", parameters } });
+  const rules = [wants("a", { path: "/a", n: [1] }), wants("b", { path: "/b" }), wants("none", {})];
+  const names = (view: TriggerView) => {
+    const result = matchTrigger(compileRuleSet(1, rules), view, environment);
+    return result.done ? result.hits.map((hit) => hit.rule.rule.name) : "needs a pattern";
+  };
+
+  test("is seen by rules that want exactly these", () => {
+    expect(names(seen({}, { parameters: { n: [1], path: "/a" } }))).toEqual(["a"]);
+    expect(names(seen({}, { parameters: { path: "/a" } }))).toEqual([]);
+  });
+
+  test("is seen by all rules of its type when its sensor does not say which one it is", () => {
+    expect(names(seen({}))).toEqual(["a", "b", "none"]);
+  });
+
+  test("is another one, says the explanation", () => {
+    const [a = wants("x", {})] = rules;
+    expect(explain(compileRule(a), seen({}, { parameters: { path: "/b" } }), environment)).toMatchObject({
+      explanation: { matched: false, error: null, skipped: "the trigger has other parameters" },
+    });
+  });
+});
+
 describe("changes of files that are part of a burst", () => {
   const part = { path: "/etc/hosts", burst: "B1" };
   const change = (payload: unknown) => seen(payload, { trigger: "watch.file_changed" });
