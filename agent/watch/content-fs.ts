@@ -57,7 +57,7 @@ export class ContentReader {
       if (prepared !== null) digest = async () => prepared;
       else if (mayBeLater) return "later";
     }
-    const extras = known !== null ? known.extras : await readExtras(path, stat, wanted, readXattrs, digest);
+    const extras = known !== null ? known.extras() : await readExtras(path, stat, wanted, readXattrs, digest);
     if (extras !== null) {
       this.#tries.delete(path);
       if (extras.digestMissing === "unreadable") {
@@ -80,13 +80,17 @@ export class ContentReader {
     return { stat, extras: { digest: null, digestMissing: "changing", ...rest }, isRacy: true };
   }
 
-  /** What another thread has read of a file that has no record; `null` when `read` has to say it. */
-  readBefore(path: BytePath, stat: Stat): FreshLook | null {
-    if (stat.kind !== "file") return null;
-    const known = this.#options.ahead.of(path, stat);
-    if (known === null || known.extras === null || known.extras.digestMissing === "unreadable") return null;
+  /** The first record of a file, from what another thread has read; `null` when `read` has to say it. */
+  readBefore(path: BytePath, stat: Stat): BaselineRecord | null {
+    const known = stat.kind === "file" ? this.#options.ahead.of(path, stat) : null;
+    if (known === null) return null;
+    const isSettled = !isRacy(stat, known.at);
+    const packed = isSettled ? known.packed() : null;
+    const extras = packed === null ? known.extras() : null;
+    if (packed === null && (extras === null || extras.digestMissing === "unreadable")) return null;
     this.#tries.delete(path);
-    return { stat, extras: known.extras, ...(isRacy(stat, known.at) && { isRacy: true as const }) };
+    if (extras === null) return packed;
+    return { stat, extras, version: 1, ...(!isSettled && { isRacy: true as const }) };
   }
 
   /** It is not there any more. */

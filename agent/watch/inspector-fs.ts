@@ -79,10 +79,13 @@ export class Inspector {
       const found = others.slice(from, from + chunk);
       const part = recheck ? this.#rechecked(found, full) : found;
       const steps: Step[] = [];
+      const taken: BaselineChange[] = [];
       for (const difference of part) {
-        steps.push(this.#taken(difference, circumstances) ?? (await this.#other(difference, circumstances)));
+        const record = this.#taken(difference, circumstances);
+        if (record !== null) taken.push({ path: difference.path, record });
+        else steps.push(await this.#other(difference, circumstances));
       }
-      told += await this.#settle(steps);
+      told += await this.#settle(steps, taken);
     }
     return told;
   }
@@ -101,9 +104,9 @@ export class Inspector {
     });
   }
 
-  async #settle(steps: readonly Step[]): Promise<number> {
+  async #settle(steps: readonly Step[], taken: readonly BaselineChange[] = []): Promise<number> {
     const { baseline, teller, burstOf } = this.#options;
-    const silent = steps.flatMap((step) => step.silent);
+    const silent = [...taken, ...steps.flatMap((step) => step.silent)];
     const told = steps.map((step) => step.told).filter((one) => one !== null);
     if (silent.length > 0) await baseline.write(silent, { sync: false });
     if (told.length === 0) return 0;
@@ -117,15 +120,13 @@ export class Inspector {
    * What is there at a first look and was read by another thread, without waiting for anything: of the first record that
    * is nearly all. `null`: for `other`.
    */
-  #taken(difference: Difference, at: Circumstances): Step | null {
-    const { path, before, after } = difference;
+  #taken({ path, before, after }: Difference, at: Circumstances): BaselineRecord | null {
     if (before !== null || after === null || !this.#options.isFirstLook(path)) return null;
     const entry = this.#options.selection.entryOf(path);
     if (entry === null || entry.diff) return null;
-    const look = this.#options.content.readBefore(path, after);
-    if (look === null) return null;
-    if (look.isRacy === true) this.#options.again(path, at.heardOf(path));
-    return { told: null, silent: silently(difference, look) };
+    const record = this.#options.content.readBefore(path, after);
+    if (record?.isRacy === true) this.#options.again(path, at.heardOf(path));
+    return record;
   }
 
   async #other(difference: Difference, at: Circumstances): Promise<Step> {

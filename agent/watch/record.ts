@@ -16,6 +16,7 @@ import { decodeStat, encodeStat, layout, PackedStat, statBytes } from "./packed-
 const versionAt = 56;
 const flagsAt = 60;
 const digestAt = 61;
+export const digestBytes = 32;
 const hasDigest = 1;
 const hasMore = 2;
 const racy = 4;
@@ -38,17 +39,47 @@ export interface BaselineChange {
   readonly record: BaselineRecord | null;
 }
 
-export function encodeRecord({ stat, extras, version, isRacy }: BaselineRecord): Buffer {
+/** The first record of a file of which there is nothing to say but stat and digest: it stays bytes, see `PackedStat`. */
+export class PackedRecord implements BaselineRecord {
+  readonly stat: Stat;
+  readonly version = 1;
+  readonly #digest: Buffer;
+  readonly #at: number;
+
+  /** `digest`: 32 bytes of SHA-256, from `at` on. */
+  constructor(stat: Stat, digest: Buffer, at: number) {
+    this.stat = stat;
+    this.#digest = digest;
+    this.#at = at;
+  }
+
+  get extras(): Extras {
+    return { digest: this.#digest.toString("hex", this.#at, this.#at + digestBytes) };
+  }
+
+  encoded(): Buffer {
+    const bytes = Buffer.allocUnsafe(digestAt + digestBytes);
+    encodeStat(this.stat, bytes);
+    bytes.writeUInt32LE(this.version, versionAt);
+    bytes[flagsAt] = hasDigest;
+    this.#digest.copy(bytes, digestAt, this.#at, this.#at + digestBytes);
+    return bytes;
+  }
+}
+
+export function encodeRecord(record: BaselineRecord): Buffer {
+  if (record instanceof PackedRecord) return record.encoded();
+  const { stat, extras, version, isRacy } = record;
   const { digest, ...more } = extras;
   const text = Object.keys(more).length === 0 ? "" : JSON.stringify(more);
-  const digestSize = digest === null ? 0 : 32;
+  const digestSize = digest === null ? 0 : digestBytes;
   const textSize = Buffer.byteLength(text);
   const bytes = Buffer.allocUnsafe(digestAt + digestSize + textSize);
   encodeStat(stat, bytes);
   bytes.writeUInt32LE(version, versionAt);
   bytes[flagsAt] =
     (digest === null ? 0 : hasDigest) | (text === "" ? 0 : hasMore) | (isRacy === true ? racy : 0);
-  if (digest !== null) bytes.write(digest, digestAt, 32, "hex");
+  if (digest !== null) bytes.write(digest, digestAt, digestBytes, "hex");
   bytes.write(text, digestAt + digestSize, "utf8");
   return bytes;
 }

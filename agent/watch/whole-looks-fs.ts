@@ -40,8 +40,10 @@ export interface WholeLook {
 export const slice = 512;
 /** Differences kept at once to recognise moves among them. */
 export const joinBatch = 50_000;
+/** The same behind the last record. Few, since all are in memory at once; so many that a thread has something to do. */
+const newBatch = 256;
 /** Batches that are read, or wait to be told, while the next is gathered. */
-const aheadBatches = 6;
+const aheadBatches = 4;
 const nothingRead: Batch = { read: Promise.resolve(), release: () => {} };
 
 export class WholeLooks {
@@ -65,7 +67,7 @@ export class WholeLooks {
         path,
         full,
         batch: pace === undefined ? joinBatch : slice,
-        newBatch: slice,
+        newBatch,
         ...(pace !== undefined && { pace }),
         ...(scope !== undefined && { scope }),
         found: async (gathered) => {

@@ -82,8 +82,16 @@ export function isWithin(path: BytePath, folder: BytePath): boolean {
  * goes on with a character below it (a blank, `!`, `-`, `.`) would come between a folder and its content.
  */
 export function walkKey(path: BytePath): string {
-  return path === "/" ? "\0" : path.replaceAll("/", "\0");
+  if (path === "/") return "\0";
+  // Most are asked for in the order of a walk.
+  const at = path.lastIndexOf("/");
+  const folder = path.slice(0, Math.max(0, at));
+  if (folder !== last.folder) last = { folder, key: folder.replaceAll("/", "\0") };
+  return at < 0 ? path : `${last.key}\0${path.slice(at + 1)}`;
 }
+
+/** The folder whose key was made last. */
+let last = { folder: "", key: "" };
 
 export function pathOfKey(key: string): BytePath {
   return key === "\0" ? "/" : key.replaceAll("\0", "/");

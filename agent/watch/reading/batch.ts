@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 import { type BytePath, pathBuffer } from "../../../shared/watch/paths.ts";
 import type { Extras, Stat } from "../look.ts";
 import { encodeStat, statBytes } from "../packed-stat.ts";
+import { digestBytes, PackedRecord } from "../record.ts";
 
 /** What is wanted of a file. */
 export interface FileWanted {
@@ -32,8 +33,6 @@ export interface ReadRequest {
 export const outcomes = ["digest", "changed", "unreadable", "none", "too-large"] as const;
 export type Outcome = (typeof outcomes)[number];
 export type Xattrs = Readonly<Record<string, string>>;
-
-export const digestBytes = 32;
 
 export interface ReadAnswer {
   readonly id: number;
@@ -79,4 +78,18 @@ export function extrasOf(
     default:
       return null;
   }
+}
+
+/** The first record of the n-th file, when there is nothing to say of it but its stat and its digest. */
+export function packedRecordOf(
+  { outcomes: codes, digests }: ReadAnswer,
+  n: number,
+  stat: Stat,
+): PackedRecord | null {
+  if (outcomes[codes[n] ?? 1] !== "digest") return null;
+  return new PackedRecord(
+    stat,
+    Buffer.from(digests.buffer, digests.byteOffset, digests.length),
+    n * digestBytes,
+  );
 }

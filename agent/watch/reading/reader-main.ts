@@ -4,14 +4,8 @@ import { type FileRead, fileReader, type ReadFile } from "../kernel/file-calls-f
 import { xattrReader } from "../kernel/xattrs-fs.ts";
 import { readExtras } from "../look-fs.ts";
 import { decodeStat, statBytes } from "../packed-stat.ts";
-import {
-  digestBytes,
-  type FileWanted,
-  outcomes,
-  type ReadAnswer,
-  type ReadRequest,
-  type Xattrs,
-} from "./batch.ts";
+import { digestBytes } from "../record.ts";
+import { type FileWanted, outcomes, type ReadAnswer, type ReadRequest, type Xattrs } from "./batch.ts";
 
 const port = parentPort;
 if (port === null) throw new Error("this file runs as a worker thread only");

@@ -8,9 +8,11 @@ import { Worker } from "node:worker_threads";
 import type { BytePath } from "../../../shared/watch/paths.ts";
 import type { Extras, Stat } from "../look.ts";
 import { isSameFile } from "../look-fs.ts";
+import type { PackedRecord } from "../record.ts";
 import {
   extrasOf,
   type FileToRead,
+  packedRecordOf,
   type ReadAnswer,
   type ReadRequest,
   requestOf,
@@ -30,7 +32,9 @@ export interface ReadersOptions {
 /** What was read of a file ahead of the asking. */
 export interface ReadBefore {
   /** `null`: it changed under the reading. */
-  readonly extras: Extras | null;
+  readonly extras: () => Extras | null;
+  /** Its first record, when there is nothing but a digest to say. */
+  readonly packed: () => PackedRecord | null;
   /** ms since the epoch: it was read after that. */
   readonly at: number;
 }
@@ -50,18 +54,19 @@ interface Reader {
   readonly waiting: Map<number, (answer: ReadAnswer | null) => void>;
 }
 
+/** One batch that was read. */
 interface Ready {
-  readonly stat: Stat;
   readonly at: number;
   readonly answer: ReadAnswer;
-  readonly n: number;
-  readonly xattrs: Xattrs | undefined;
+  readonly files: readonly FileToRead[];
+  readonly indexes: ReadonlyMap<BytePath, number>;
+  readonly xattrs: ReadonlyMap<number, Xattrs>;
 }
 
 export class Readers {
   readonly #options: ReadersOptions;
   readonly #readers: Reader[] = [];
-  readonly #ready = new Map<BytePath, Ready>();
+  readonly #ready = new Set<Ready>();
   #ids = 0;
   #isOver = false;
 
@@ -76,25 +81,35 @@ export class Readers {
     const id = ++this.#ids;
     const at = this.#options.now();
     const answered = ask(reader, requestOf(id, files));
+    let ready: Ready | null = null;
     return {
       read: answered.then((answer) => {
         if (answer === null) return;
-        const xattrs = new Map(answer.xattrs);
-        files.forEach(({ path, stat }, n) => {
-          this.#ready.set(path, { stat, at, answer, n, xattrs: xattrs.get(n) });
-        });
+        const indexes = new Map(files.map(({ path }, n) => [path, n]));
+        ready = { at, answer, files, indexes, xattrs: new Map(answer.xattrs) };
+        this.#ready.add(ready);
       }),
       release: () => {
-        for (const { path } of files) this.#ready.delete(path);
+        if (ready !== null) this.#ready.delete(ready);
       },
     };
   }
 
   /** What was read of the path; `null` when nothing was. */
   of(path: BytePath, stat: Stat): ReadBefore | null {
-    const ready = this.#ready.get(path);
-    if (ready === undefined || (ready.stat !== stat && !isSameFile(ready.stat, stat))) return null;
-    return { extras: extrasOf(ready.answer, ready.n, ready.xattrs), at: ready.at };
+    // Few: as many as are read ahead.
+    for (const { at, answer, files, indexes, xattrs } of this.#ready) {
+      const n = indexes.get(path) ?? -1;
+      const file = files[n];
+      if (file === undefined || (file.stat !== stat && !isSameFile(file.stat, stat))) continue;
+      const own = xattrs.get(n);
+      return {
+        extras: () => extrasOf(answer, n, own),
+        packed: () => (own === undefined ? packedRecordOf(answer, n, stat) : null),
+        at,
+      };
+    }
+    return null;
   }
 
   /** For good. */

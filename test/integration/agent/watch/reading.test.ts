@@ -58,10 +58,14 @@ describe("files that are read by a thread", () => {
     await batch.read;
     for (const { path, stat } of files) {
       const expected = await readExtras(path, stat, { ...wanted, follow: false }, xattrReader());
-      expect(pool.of(path, stat)).toEqual({ extras: expected, at: 5 });
+      const read = pool.of(path, stat);
+      expect(read?.extras()).toEqual(expected);
+      expect(read?.at).toBe(5);
+      if (expected?.xattrs === undefined) expect(read?.packed()?.extras).toEqual(expected);
+      else expect(read?.packed()).toBe(null);
     }
     if (hasXattrs)
-      expect(pool.of(bytePath(paths[3] ?? ""), toRead(paths[3] ?? "").stat)?.extras?.xattrs).toBeDefined();
+      expect(pool.of(bytePath(paths[3] ?? ""), toRead(paths[3] ?? "").stat)?.extras()?.xattrs).toBeDefined();
     batch.release();
     expect(pool.of(files[0]?.path ?? "", toRead(paths[0] ?? "").stat)).toBe(null);
   });
@@ -84,8 +88,8 @@ describe("files that are read by a thread", () => {
     const { readers: pool } = readers();
     await pool.begin(files).read;
     const read = files.map(({ path, stat }) => pool.of(path, stat));
-    expect(read.slice(0, 6).map((one) => one?.extras)).toEqual([null, null, null, null, null, null]);
-    expect(read.slice(6).every((one) => typeof one?.extras?.digest === "string")).toBe(true);
+    expect(read.slice(0, 6).map((one) => one?.extras())).toEqual([null, null, null, null, null, null]);
+    expect(read.slice(6).every((one) => typeof one?.extras()?.digest === "string")).toBe(true);
   });
 
   test("are not said to be anything for another look than the one they were read for", async () => {
@@ -106,7 +110,7 @@ describe("files that are read by a thread", () => {
       { ...wanted, digest: false },
     ];
     await pool.begin(files.map((file, n) => ({ ...file, wanted: n % 2 === 0 ? small : none }))).read;
-    const of = (n: number) => pool.of(files[n]?.path ?? "", files[n]?.stat ?? toRead(folder).stat)?.extras;
+    const of = (n: number) => pool.of(files[n]?.path ?? "", files[n]?.stat ?? toRead(folder).stat)?.extras();
     expect(of(0)).toEqual({ digest: null, digestMissing: "too-large" });
     expect(of(1)).toEqual({ digest: null });
   });
