@@ -2,7 +2,7 @@
 import { type BytePath, walkKey } from "../../shared/watch/paths.ts";
 import type { Actor, Witness } from "./actor.ts";
 import type { DetectedBy, Finding } from "./change.ts";
-import type { Dirty } from "./dirty-set.ts";
+import { type Dirty, unreadPid } from "./dirty-set.ts";
 import type { Stat } from "./look.ts";
 import type { Difference } from "./renames.ts";
 
@@ -34,24 +34,40 @@ export interface LargeFile {
 }
 
 /**
+ * Who touched a path, by what was heard of it itself. What was heard of a folder above says it only where that folder
+ * came, moved or went with all that is in it: whoever made a folder need not have made what is found in it.
+ */
+export function heardOfPath(
+  path: BytePath,
+  isGone: boolean,
+  get: (path: BytePath) => Dirty | undefined,
+): Dirty | null {
+  for (let at = path; at !== "/" && at !== ""; at = at.slice(0, at.lastIndexOf("/"))) {
+    const dirty = get(at);
+    if (dirty === undefined || dirty.isBlind) continue;
+    const isAlong = at === path || dirty.deep || (isGone && dirty.facts.deleted);
+    return isAlong || dirty.pid <= 0 ? dirty : { ...dirty, pid: unreadPid };
+  }
+  return null;
+}
+
+const unreadEvent = "its own event was not read: whoever made or changed its folder need not have done this";
+
+/**
  * Of paths that were looked at since something was heard of them, or of a folder above them (`by`). What is not due yet
- * (`pending`) may be found by the look at its folder, and somebody else may have made it.
+ * (`pending`) may be found by the look at its folder, and somebody else may have made it. `gone`: what is not there.
  */
 export function heard(
   byPath: ReadonlyMap<BytePath, Dirty>,
   pending: Pick<ReadonlyMap<BytePath, Dirty>, "get">,
+  gone: ReadonlySet<BytePath>,
   by: DetectedBy,
   now: { readonly wall: number; readonly monotonic: number },
   witness: Witness,
   later: NonNullable<Circumstances["later"]>,
 ): Circumstances {
-  const heardOf = (path: BytePath): Dirty | null => {
-    for (let at = path; at !== "/" && at !== ""; at = at.slice(0, at.lastIndexOf("/"))) {
-      const dirty = byPath.get(at) ?? pending.get(at);
-      if (dirty !== undefined && !dirty.isBlind) return dirty;
-    }
-    return null;
-  };
+  const heardOf = (path: BytePath) =>
+    heardOfPath(path, gone.has(path), (at) => byPath.get(at) ?? pending.get(at));
   return {
     full: false,
     recheck: false,
@@ -70,9 +86,12 @@ export function heard(
     },
     actor: (path) => {
       const dirty = heardOf(path);
-      return dirty === null
-        ? { unknown: "no event told of it" }
-        : witness.actor({ pid: dirty.pid, path, heardAt: dirty.lastAt });
+      if (dirty === null) return { unknown: "no event told of it" };
+      const { pid, lastAt: heardAt } = dirty;
+      if (pid !== unreadPid) return witness.actor({ pid, path, heardAt });
+      // Audit knows by the path.
+      const known = witness.actor({ pid: 0, path, heardAt });
+      return known.unknown === undefined ? known : { ...known, unknown: unreadEvent };
     },
   };
 }

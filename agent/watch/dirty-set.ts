@@ -42,6 +42,9 @@ export interface DirtyLimits {
   readonly maxFolders: number;
 }
 
+/** In the place of a process: one did it whose event was not read. */
+export const unreadPid = -2;
+
 export const noFacts: HintFacts = { created: false, deleted: false, written: false };
 
 export class DirtySet {
@@ -192,7 +195,7 @@ function merged(known: Dirty, mark: Mark, now: number): Dirty {
       deleted: known.facts.deleted || mark.facts.deleted,
       written: known.facts.written || mark.facts.written,
     },
-    pid: mark.pid === 0 ? known.pid : mark.pid,
+    pid: mark.pid === 0 || (mark.pid === unreadPid && known.pid !== 0) ? known.pid : mark.pid,
     isPriority: known.isPriority || mark.isPriority,
     partner: mark.partner ?? known.partner,
     // A second look is marked with the time of the first.

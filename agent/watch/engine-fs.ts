@@ -37,6 +37,8 @@ export interface EngineOptions extends Omit<InspectorOptions, "again" | "burstOf
   readonly settings: WatchSettings;
   readonly baseline: BaselineStore;
   readonly witness: Witness;
+  /** Has hints given at once for what the kernel has told up to now. */
+  readonly drain?: () => void;
   /** Tells something besides changes; resolves once accepted. */
   readonly dispatch: (trigger: string, payload: JsonObject) => Promise<unknown>;
   /** Threads that may read many files at once, beside this one. */
@@ -327,7 +329,11 @@ export class Engine implements ObserverListener {
   ): Promise<void> {
     const { witness, clock } = this.#options;
     const now = { wall: clock.now(), monotonic: clock.monotonic() };
-    const circumstances = heard(byPath, this.#dirty, by, now, witness, (large) =>
+    const isUnheard = ({ path }: Difference) => !byPath.has(path) && this.#dirty.get(path) === undefined;
+    // Come upon by a look at its folder: its own event, which says who, waits in the kernel.
+    if (differences.some(isUnheard)) this.#options.drain?.();
+    const gone = new Set(differences.flatMap(({ path, after }) => (after === null ? [path] : [])));
+    const circumstances = heard(byPath, this.#dirty, gone, by, now, witness, (large) =>
       this.#second.readAside(large, circumstances.heardOf),
     );
     await this.#tell({ differences: inOrder(differences), unselected: [] }, circumstances);

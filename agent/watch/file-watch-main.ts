@@ -127,6 +127,7 @@ export class FileWatch implements Sensor {
       names,
       isFirstLook: (path) => !isComplete && isFirst(path),
       unrecorded,
+      drain: () => observer.drain(),
       newId: randomUUID,
       clock,
       timers,

@@ -37,7 +37,7 @@ export type BlindCause =
   | "backpressure";
 
 export interface ObserverListener {
-  /** In the order of the kernel's queue. Never called within a call of the observer's own methods. */
+  /** In the order of the kernel's queue. Never called within a call of the observer's own methods but `drain`. */
   hints(batch: readonly Hint[]): void;
   /** Something may have been missed below `path`: everything there has to be looked at again. */
   blind(cause: BlindCause, path: BytePath, detail: string): void;

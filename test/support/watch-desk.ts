@@ -139,6 +139,7 @@ export async function openWatchDesk(
     readXattrs,
     names: { user: () => null, group: () => null },
     isFirstLook: (path) => !isBuilt && firstLook(path),
+    drain: () => observer?.drain(),
     newId: randomUUID,
     clock,
     timers: systemTimers,

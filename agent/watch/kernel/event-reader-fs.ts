@@ -7,8 +7,11 @@ import type { Timers } from "../../../shared/timers.ts";
 import { flags, type Libc, SystemCallError } from "./libc-fs.ts";
 
 export interface EventReader {
-  /** Takes at once what waits in the kernel, for who cannot go on without it. Not to be called by `onChunk`. */
-  drain(): void;
+  /**
+   * Takes at once what waits in the kernel, for who cannot go on without it; `most`: reads. Not to be called by
+   * `onChunk`.
+   */
+  drain(most?: number): void;
   /** Resolves when the descriptor is closed; no chunk comes after that. */
   stop(): Promise<void>;
 }
@@ -71,9 +74,9 @@ export function readEvents(options: ReaderOptions): EventReader {
   socket.resume();
   let spare: Buffer | null = null;
   return {
-    drain: () => {
+    drain: (most = mostReads) => {
       try {
-        for (let reads = 0; reads < mostReads && !isStopped && !socket.destroyed; reads++) {
+        for (let reads = 0; reads < most && !isStopped && !socket.destroyed; reads++) {
           spare ??= Buffer.alloc(bufferBytes);
           const size = libc.read(readEnd, spare);
           if (size === null || size === 0) return;

@@ -32,6 +32,8 @@ const mask = fan.CREATE | fan.DELETE | fan.RENAME | fan.MODIFY | fan.CLOSE_WRITE
 
 /** ms between two reads: events gather, and equal ones merge; an unrelated storm then costs a twentieth. */
 const pauseMs = 10;
+/** Reads at once: some ten thousand events. */
+const mostDrained = 8;
 const cachedFolders = 40_000;
 /** Events a second from one folder that does not count, above which the kernel is told to keep them. */
 const noisyPerSecond = 2_000;
@@ -108,6 +110,11 @@ export class Fanotify {
   drop(mount: Mount): void {
     this.#marked = this.#marked.filter((marked) => marked.mount.id !== mount.id);
     this.#cache.clear();
+  }
+
+  /** Takes what the kernel has told up to now, at once: a storm's first part of it. */
+  drain(): void {
+    this.#reader.drain(mostDrained);
   }
 
   async stop(): Promise<void> {

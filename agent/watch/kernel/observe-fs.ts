@@ -78,6 +78,14 @@ export class SystemObserver implements Observer {
     this.#lookLater();
   }
 
+  /**
+   * Has hints given at once for what the kernel has told up to now, where it says who; within the call. For what was
+   * come upon before its own event was read.
+   */
+  drain(): void {
+    this.#fanotify?.drain();
+  }
+
   coverage(): readonly Coverage[] {
     const mounts = [...this.#chosen.values()].map(({ mount }) => mount);
     return [...this.#chosen.values()].flatMap(({ mount, backend, reason }) => {
@@ -144,7 +152,18 @@ export class SystemObserver implements Observer {
     for (const { root, real } of moved) {
       this.#told?.blind("link-changed", root, `it is ${shownPath(real).path} now`);
     }
-    if (moved.length > 0) return;
+    if (moved.length > 0) {
+      // Everything was armed anew for it: nothing was heard meanwhile, and what waited in the kernel has gone.
+      const others = this.#options.tree.roots.filter((root) => !moved.some((each) => each.root === root));
+      for (const root of others) {
+        this.#told?.blind(
+          "link-changed",
+          root,
+          "it was not watched for a moment, while a link was followed anew",
+        );
+      }
+      return;
+    }
     for (const { point, type } of [...came, ...went.map(({ mount }) => mount)]) {
       this.#listener?.blind("mount-changed", point, `a file system (${type}) was mounted or unmounted`);
     }

@@ -79,6 +79,39 @@ describe("a hint", () => {
     ]);
   });
 
+  test("at a new folder says nothing of who made what is found in it and was not heard of", async () => {
+    const { root, at, watch } = await desk();
+    await mkdir(at("n"));
+    await writeFile(at("n/f"), "");
+    watch.hint(at("n"), { pid: 1 });
+    const told = await watch.told();
+    expect(told.map(({ path, actor }) => [path, actor])).toEqual([
+      [at("n"), { pid: 1 }],
+      [
+        at("n/f"),
+        {
+          unknown: "its own event was not read: whoever made or changed its folder need not have done this",
+        },
+      ],
+    ]);
+    // What moved in as a whole, or went with its folder, is put down to who did that.
+    await mkdir(`${root}-aside`);
+    atEnd(() => rm(`${root}-aside`, { recursive: true, force: true }));
+    await writeFile(join(`${root}-aside`, "g"), "");
+    await rename(`${root}-aside`, at("m"));
+    watch.hint(at("m"), { pid: 3, deep: true });
+    expect((await watch.told()).map(({ path, actor }) => [path, actor])).toEqual([
+      [at("m"), { pid: 3 }],
+      [at("m/g"), { pid: 3 }],
+    ]);
+    await rm(at("m"), { recursive: true });
+    watch.hint(at("m"), { pid: 4, facts: { created: false, deleted: true, written: false } });
+    expect((await watch.told()).map(({ path, actor }) => [path, actor])).toEqual([
+      [at("m"), { pid: 4 }],
+      [at("m/g"), { pid: 4 }],
+    ]);
+  });
+
   test("at a folder that went tells of all that was in it", async () => {
     const { root, at, watch } = await desk({ "d/x": "1", "d/e/y": "2" });
     await rm(at("d"), { recursive: true });

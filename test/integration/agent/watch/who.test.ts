@@ -187,6 +187,15 @@ describe.runIf(isRoot)("who changed a file", () => {
     expect(later.get("e")).toMatchObject({ unknown: "inotify does not say who" });
   });
 
+  test("is told of what is come upon in a new folder by its own event, never by that of who made the folder", async () => {
+    const { changedBy } = await watched("fanotify");
+    const names = Array.from({ length: 20 }, (_, n) => `d${n}/f`);
+    const script = names.map((name) => `mkdir ${name.slice(0, -2)}; touch ${name}; sleep 0.0${name.length}`);
+    const { actors } = await changedBy([...script, ":"].join("\n"), names);
+    const exes = names.map((name) => String(actors.get(name)?.exe ?? actors.get(name)?.unknown));
+    expect(exes.filter((exe) => !exe.endsWith("/touch"))).toEqual([]);
+  });
+
   test("is told without audit where that refuses, and the log says so", async () => {
     const refused = () => ({
       ...loadLibc(),
