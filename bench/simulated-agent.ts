@@ -146,6 +146,7 @@ export async function startSimulatedAgent(options: SimulatedAgentOptions): Promi
         if (kind === "up") upBytes += bytes.length;
         connection.transport.send(kind, bytes);
       },
+      endsAtPeer: (isSo) => connection.transport.endsAtPeer?.(isSo),
     },
     authenticator: devAuthenticator,
     incarnation: database.incarnation,

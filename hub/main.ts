@@ -215,6 +215,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       incarnation: store.incarnation,
       version,
       authenticator: devAuthenticator,
+      isBroker: options.brokerUrl === null,
       transport: (agent) =>
         points.transport({ send: (kind, bytes) => transport.transport(agent).send(kind, bytes) }),
       inbox: (agent, claim, lost) =>

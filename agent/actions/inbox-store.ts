@@ -6,6 +6,7 @@ import type { AppendEntry } from "../../shared/link/outbox-store.ts";
 import type { Inbox, NumberedEntry, TakeOutcome } from "../../shared/link/ports.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { StoreOp } from "../../shared/storage/committer-store.ts";
+import { readNow } from "../../shared/storage/read-now-store.ts";
 import type { AssignmentEntry, Credit, DownEntry } from "../../shared/wire/messages.ts";
 import type { ActionPoint } from "../kill-points.ts";
 import { agentKey, agentKeys } from "../store/keys.ts";
@@ -114,7 +115,10 @@ export class ActionInbox implements Inbox<DownEntry> {
   }
 
   async #newestAssignments(packs: readonly string[]): Promise<ReadonlyMap<string, string>> {
-    const rows = await this.#options.level.getMany(packs.map((pack) => agentKey(agentKeys.assignment, pack)));
+    const rows = await readNow(
+      this.#options.level,
+      packs.map((pack) => agentKey(agentKeys.assignment, pack)),
+    );
     const newest = new Map<string, string>();
     for (const [at, pack] of packs.entries()) {
       const row = rows[at];

@@ -5,6 +5,7 @@ import { PetrelError } from "../../shared/errors.ts";
 import { purposeOf } from "../../shared/ids.ts";
 import type { AppendEntry } from "../../shared/link/outbox-store.ts";
 import type { Committer, StoreOp } from "../../shared/storage/committer-store.ts";
+import { readNow } from "../../shared/storage/read-now-store.ts";
 import type { ActionRequestEntry, ExecutionUpdateEntry } from "../../shared/wire/messages.ts";
 import { agentKey, agentKeys, agentRange, sortableTime } from "../store/keys.ts";
 import type {
@@ -117,7 +118,7 @@ export class JournalStore {
   async states(executions: readonly string[]): Promise<Map<string, JournalState>> {
     const { level } = this.#options;
     const unknown = executions.filter((execution) => !this.#open.has(execution));
-    const rows = await level.getMany([
+    const rows = await readNow(level, [
       ...unknown.map((id) => agentKey(agentKeys.result, id)),
       ...unknown.map((id) => agentKey(agentKeys.cancel, id)),
     ]);
@@ -142,7 +143,7 @@ export class JournalStore {
    */
   async earlierIds(executions: readonly string[]): Promise<ReadonlyMap<string, string>> {
     const unknown = executions.filter((execution) => !this.#open.has(execution));
-    const found = await this.#options.level.getMany(unknown.map(purposeKey));
+    const found = await readNow(this.#options.level, unknown.map(purposeKey));
     const earlier = new Map<string, string>();
     for (const [at, execution] of unknown.entries()) {
       const id = found[at];
@@ -163,7 +164,7 @@ export class JournalStore {
       this.#fresh.delete(execution);
       return fresh;
     }
-    const text = await this.#options.level.get(agentKey(agentKeys.accepted, execution));
+    const [text] = await readNow(this.#options.level, [agentKey(agentKeys.accepted, execution)]);
     const record = parse<AcceptedRecord>(text);
     if (record !== null) return record.request;
     throw new PetrelError("NOT_FOUND", `the journal has no request of execution ${execution}`);

@@ -66,9 +66,13 @@ export function connectAgent(options: AgentConnectionOptions): AgentConnection {
   }
   const address = parseBrokerUrl(options.url);
   const announce = (state: Presence["state"]) =>
-    connection.publish(agentTopic(prefix, id, "presence"), presence(state), true);
+    connection.publish(agentTopic(prefix, id, "presence"), presence(state), { retain: true });
+  let qos: 0 | 1 = 1;
   const transport: LinkTransport = {
-    send: (kind, bytes) => void connection.publish(agentTopic(prefix, id, kind), bytes),
+    send: (kind, bytes) => void connection.publish(agentTopic(prefix, id, kind), bytes, { qos }),
+    endsAtPeer(isSo) {
+      qos = isSo ? 0 : 1;
+    },
   };
   let early: { readonly kind: TopicKind; readonly bytes: Uint8Array }[] = [];
   const connection: BrokerConnection = new BrokerConnection({

@@ -24,6 +24,8 @@ export interface AgentLinksOptions {
   readonly newId: () => string;
   readonly log: Logger;
   readonly authenticator: Authenticator;
+  /** Agents are connected to this hub, and to no broker between. */
+  readonly isBroker: boolean;
   readonly transport: (agent: string) => LinkTransport;
   /** `lost` is to be told when a write finds that another hub has taken the agent over. */
   readonly inbox: (agent: string, claim: () => Claim, lost: () => void) => Inbox<UpEntry>;

@@ -266,6 +266,7 @@ export class AgentSession {
       side: "hub",
       outbox,
       inbox: options.inbox(id, claim, lost),
+      isBroker: options.isBroker,
       transport: options.transport(id),
       authenticator: options.authenticator,
       incarnation: options.incarnation,

@@ -1,6 +1,7 @@
 /** Who is connected to the embedded broker, and the way into each one's socket. */
 import type { Socket } from "node:net";
 import type { Client } from "aedes";
+import { holdForCompany } from "../../shared/mqtt/company-mqtt.ts";
 import { maxBrokerBytes } from "../../shared/wire/messages.ts";
 import { type ConnackCode, filterMatches, type Peer } from "./authorize.ts";
 import type { ReadGuard } from "./read-guard-mqtt.ts";
@@ -86,12 +87,13 @@ export class Sessions {
   }
 
   /**
-   * Straight into the agent's socket with QoS 1. False when it is not sent: the agent is away, does not read as
+   * Straight into the agent's socket, with QoS 0: nothing is between that could lose it, and the ledger's receipts say
+   * more than a PUBACK would. False when it is not sent: the agent is away, does not read as
    * fast as it is sent to, or the message exceeds 1 MiB.
    */
   send(agent: string, topic: string, bytes: Uint8Array): boolean {
     const connection = this.#byId.get(agent);
-    return connection !== undefined && this.#write(connection, topic, bytes, 1);
+    return connection !== undefined && this.#write(connection, topic, bytes);
   }
 
   /** A copy for every observer whose filters match. */
@@ -99,7 +101,7 @@ export class Sessions {
     for (const connection of this.#observers) {
       for (const filter of connection.filters) {
         if (!filterMatches(filter, topic)) continue;
-        this.#write(connection, topic, bytes, 0);
+        this.#write(connection, topic, bytes);
         break;
       }
     }
@@ -111,14 +113,16 @@ export class Sessions {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  /** Always the one QoS for one client: aedes drops the earlier of two messages when their QoS differ. */
-  #write(connection: Connection, topic: string, bytes: Uint8Array, qos: 0 | 1): boolean {
+  /** Always the one QoS: aedes drops the earlier of two messages to a client when their QoS differ. */
+  #write(connection: Connection, topic: string, bytes: Uint8Array): boolean {
     if (bytes.length > maxBrokerBytes || connection.unsentBytes >= this.#events.unsentBytes) return false;
     connection.unsentBytes += bytes.length;
     const payload = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-    connection.client.publish({ cmd: "publish", topic, payload, qos, retain: false, dup: false }, () => {
+    const { client, socket } = connection;
+    client.publish({ cmd: "publish", topic, payload, qos: 0, retain: false, dup: false }, () => {
       connection.unsentBytes -= bytes.length;
     });
+    holdForCompany(socket);
     return true;
   }
 }

@@ -10,8 +10,11 @@ const slotBytes = 512;
 export interface IntakeRecords {
   /** What the last life of the hub left; `null` once this one has begun to take in. */
   read(agent: string): IntakeRecord | null;
-  /** Reaches the kernel before it returns, the disk whenever it likes: it has to outlive this process, not the power. */
-  write(agent: string, record: IntakeRecord): void;
+  /**
+   * Resolves once it has reached the kernel; the disk whenever that likes: it has to outlive this process, not the power.
+   * Those of one turn of the event loop are written together.
+   */
+  write(agent: string, record: IntakeRecord): Promise<void>;
   close(): void;
 }
 
@@ -22,17 +25,30 @@ export function openIntakeRecords(folder: string): IntakeRecords {
   const handle = openSync(join(folder, "intake"), "r+", 0o600);
   const slots = new Map<string, number>();
   const found = new Map<string, IntakeRecord>();
-  const buffer = Buffer.alloc(slotBytes);
+  const slot = Buffer.alloc(slotBytes);
   let next = 0;
-  const readNext = () => readSync(handle, buffer, 0, slotBytes, next * slotBytes);
+  const readNext = () => readSync(handle, slot, 0, slotBytes, next * slotBytes);
   for (let read = readNext(); read > 0; read = readNext()) {
-    const slot = parseSlot(buffer.toString("utf8", 0, read));
-    if (slot !== null) {
-      slots.set(slot.agent, next);
-      found.set(slot.agent, slot.record);
+    const parsed = parseSlot(slot.toString("utf8", 0, read));
+    if (parsed !== null) {
+      slots.set(parsed.agent, next);
+      found.set(parsed.agent, parsed.record);
     }
     next++;
   }
+  /** What is to be written, by slot; and who waits for it. */
+  let waiting = new Map<number, string>();
+  let flushing: Promise<void> | null = null;
+  const flush = () => {
+    flushing = null;
+    const texts = waiting;
+    waiting = new Map();
+    for (const { first, last } of runsOf([...texts.keys()])) {
+      const bytes = Buffer.alloc((last - first + 1) * slotBytes, 0x20);
+      for (let at = first; at <= last; at++) bytes.write(texts.get(at) ?? "", (at - first) * slotBytes);
+      writeSync(handle, bytes, 0, bytes.length, first * slotBytes);
+    }
+  };
 
   return {
     read: (agent) => found.get(agent) ?? null,
@@ -40,12 +56,23 @@ export function openIntakeRecords(folder: string): IntakeRecords {
       const at = slots.get(agent) ?? next++;
       slots.set(agent, at);
       found.delete(agent);
-      buffer.fill(0x20);
-      buffer.write(JSON.stringify({ agent, ...record }), "utf8");
-      writeSync(handle, buffer, 0, slotBytes, at * slotBytes);
+      waiting.set(at, JSON.stringify({ agent, ...record }));
+      flushing ??= new Promise<void>((resolve) => setImmediate(resolve)).then(flush);
+      return flushing;
     },
     close: () => closeSync(handle),
   };
+}
+
+/** Slots that lie side by side: one system call for each run. */
+function runsOf(slots: number[]): { readonly first: number; readonly last: number }[] {
+  const runs: { first: number; last: number }[] = [];
+  for (const at of slots.sort((a, b) => a - b)) {
+    const run = runs.at(-1);
+    if (run !== undefined && run.last === at - 1) run.last = at;
+    else runs.push({ first: at, last: at });
+  }
+  return runs;
 }
 
 function parseSlot(text: string): { agent: string; record: IntakeRecord } | null {

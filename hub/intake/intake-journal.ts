@@ -12,7 +12,7 @@ export interface IntakeJournalOptions {
   readonly claim: () => Claim;
   readonly records: {
     read(agent: string): IntakeRecord | null;
-    write(agent: string, record: IntakeRecord): void;
+    write(agent: string, record: IntakeRecord): Promise<void>;
   };
   readonly store: Pick<Store, "takeIn" | "execution">;
   readonly now: () => number;
@@ -37,7 +37,7 @@ export function createIntakeJournal({
   };
   return {
     read: async () => records.read(agent),
-    write: async (record) => records.write(agent, record),
+    write: (record) => records.write(agent, record),
     async deadLetter(epoch, mark, { last, entry }, reason) {
       const letter = {
         id: newId(),

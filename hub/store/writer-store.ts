@@ -9,6 +9,7 @@
 import { PetrelError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { Database } from "../../shared/storage/database-store.ts";
+import { readNow } from "../../shared/storage/read-now-store.ts";
 import { Batch, type Draft, NotLoaded } from "./draft.ts";
 import { FairQueue } from "./fair-queue.ts";
 import { GenerationCache } from "./generation-cache.ts";
@@ -93,7 +94,7 @@ export class Writer {
     const cached = this.#cache.get(key);
     if (cached !== undefined) return cached.value as T;
     // Never put into the cache: a batch may have replaced the record while this was being read.
-    const text = await this.#database.level.get(key);
+    const [text] = await readNow(this.#database.level, [key]);
     return text === undefined ? null : (JSON.parse(text) as T);
   }
 
@@ -102,7 +103,7 @@ export class Writer {
     const found = keys.map((key) => this.#cache.get(key)?.value as T | undefined);
     const absent = keys.filter((_, index) => found[index] === undefined);
     if (absent.length === 0) return found.map((value) => value ?? null);
-    const texts = await this.#database.level.getMany(absent);
+    const texts = await readNow(this.#database.level, absent);
     let next = 0;
     return found.map((value) => {
       if (value !== undefined) return value;
@@ -193,7 +194,7 @@ export class Writer {
   async #load(batch: Batch, keys: Iterable<string>): Promise<void> {
     const missing = batch.missing(keys);
     if (missing.length === 0) return;
-    const texts = await this.#database.level.getMany(missing);
+    const texts = await readNow(this.#database.level, missing);
     for (const [index, key] of missing.entries()) batch.supply(key, texts[index]);
   }
 

@@ -50,6 +50,8 @@ export interface LinkOptions<S extends Side> {
   readonly outbox: Outbox<SentBy[S]>;
   readonly inbox: Inbox<SentBy[Peer<S>]>;
   readonly transport: LinkTransport;
+  /** Of a hub: agents are connected to it and to no other broker. */
+  readonly isBroker?: boolean;
   readonly authenticator: Authenticator;
   /** Made with this side's store. */
   readonly incarnation: string;
@@ -85,6 +87,9 @@ export interface LinkRejection {
   readonly code: Rejection["code"] | "WIRE_TOPIC";
   readonly message: string;
 }
+
+/** Said by a hub that is the broker. */
+const brokerCapability = "broker";
 
 /** Ends with `close`. Between `connected` and `disconnected` it sends through the transport; both may come often. */
 export class Link<S extends Side = Side> {
@@ -146,10 +151,15 @@ export class Link<S extends Side = Side> {
       incarnation: options.incarnation,
       version: options.version,
       process: options.process,
-      capabilities: [...entryKinds[this.#takes], ...Object.keys(options.responders)],
+      capabilities: [
+        ...entryKinds[this.#takes],
+        ...Object.keys(options.responders),
+        ...(options.isBroker === true ? [brokerCapability] : []),
+      ],
       send: (message) => this.#send("hello", message),
       marksFor: (hello) => this.#marksFor(hello),
       begin: (session) => {
+        options.transport.endsAtPeer?.(session.capabilities.has(brokerCapability));
         this.#sender.begin(session);
         // Not at `connected`: a hub behind a broker of its own may not have subscribed to this agent yet.
         this.#asker.connected();
@@ -196,6 +206,7 @@ export class Link<S extends Side = Side> {
 
   disconnected(): void {
     this.#connected = false;
+    this.#options.transport.endsAtPeer?.(false);
     this.#greeting.disconnected();
     this.#asker.disconnected();
     this.output.disconnected();

@@ -2,6 +2,7 @@
 import type { ClassicLevel } from "classic-level";
 import { isObject } from "../json.ts";
 import type { StoreOp } from "../storage/committer-store.ts";
+import { readNow } from "../storage/read-now-store.ts";
 
 interface MarkRecord {
   readonly upTo: number;
@@ -27,7 +28,10 @@ export class MarksStore {
 
   /** The marks on disk; 0 for an epoch never heard of. */
   async read(epochs: readonly string[]): Promise<ReadonlyMap<string, number>> {
-    const values = await this.#options.db.getMany(epochs.map((epoch) => this.#key(epoch)));
+    const values = await readNow(
+      this.#options.db,
+      epochs.map((epoch) => this.#key(epoch)),
+    );
     return new Map(epochs.map((epoch, i) => [epoch, parse(values[i])?.upTo ?? 0]));
   }
 

@@ -70,4 +70,9 @@ export interface Inbox<E extends Entry = Entry> {
 export interface LinkTransport {
   /** Sends on this agent's topic of that kind. Never throws; what does not arrive is sent again by the ledger. */
   send(kind: TopicKind, bytes: Uint8Array): void;
+  /**
+   * Of an agent: whether the connection ends at the hub itself, as the hub has just said, or is not known to. A broker
+   * between them might drop what comes without asking for an acknowledgement (QoS 0); a hub takes whatever arrives.
+   */
+  endsAtPeer?(isSo: boolean): void;
 }

@@ -6,6 +6,7 @@ import type { Clock } from "../clock.ts";
 import type { Logger } from "../log.ts";
 import type { Timers } from "../timers.ts";
 import type { BrokerAddress } from "./broker-url.ts";
+import { holdForCompany } from "./company-mqtt.ts";
 import { defaultFrameLimits, FrameScanner, opening } from "./frames.ts";
 
 export interface Retained {
@@ -65,6 +66,12 @@ export interface ConnectionStats {
   readonly attempts: number;
 }
 
+export interface PublishOptions {
+  /** 0: nothing is between here and who it is for. */
+  readonly qos?: 0 | 1;
+  readonly retain?: boolean;
+}
+
 /** Words of farewell may take this long, then the socket is closed. */
 const farewellMs = 1_000;
 
@@ -109,8 +116,11 @@ export class BrokerConnection {
     return { ...this.#stats };
   }
 
-  /** With QoS 1. False, and nothing else, when it is not sent: away, or the broker does not keep up. */
-  publish(topic: string, bytes: Uint8Array, retain = false): boolean {
+  /**
+   * With QoS 1, unless asked otherwise. False, and nothing else, when it is not sent: away, or the broker does not keep
+   * up. What is sent within one turn of the event loop leaves together.
+   */
+  publish(topic: string, bytes: Uint8Array, { qos = 1, retain = false }: PublishOptions = {}): boolean {
     const client = this.#client;
     const { unacknowledged, unacknowledgedBytes } = this.#limits;
     if (
@@ -127,7 +137,8 @@ export class BrokerConnection {
     this.#unacknowledged += 1;
     this.#unacknowledgedBytes += bytes.length;
     const payload = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-    client.publish(topic, payload, { qos: 1, retain }, () => {
+    if (client.stream instanceof Socket) holdForCompany(client.stream);
+    client.publish(topic, payload, { qos, retain }, () => {
       if (this.#client !== client) return;
       this.#unacknowledged -= 1;
       this.#unacknowledgedBytes -= bytes.length;

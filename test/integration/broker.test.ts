@@ -20,7 +20,7 @@ describe("between hub and agent", () => {
     expect(heard).toEqual([{ agent: "web-1", kind: "up", text: "hello" }]);
     broker.transport("web-1").send("down", Buffer.from("run"));
     await waitUntil("the message arrives", () => got.length > 0);
-    expect(got).toEqual([`${topic("down")} run qos 1`]);
+    expect(got).toEqual([`${topic("down")} run qos 0`]);
     expect(broker.stats()).toMatchObject({ agents: 1, received: 1, sent: 1, dropped: 0 });
   });
 

@@ -55,6 +55,7 @@ async function startLinks(
     newId,
     log: silentLogger,
     authenticator: devAuthenticator,
+    isBroker: true,
     transport: (agent) => ({
       send(kind, bytes) {
         if (kind !== "hello") return;

@@ -13,7 +13,7 @@ async function effectsOf(entry: UpEntry, known: Execution | null) {
   const journal = createIntakeJournal({
     agent: "web-1",
     claim: () => ({ hub: "h", agent: "web-1", fence: 1, epoch: "d", until: noon }),
-    records: { read: () => null, write: () => {} },
+    records: { read: () => null, write: async () => {} },
     store: {
       execution: async () => known,
       takeIn: async (take) => {
