@@ -22,6 +22,7 @@ export function timestamp(ms: number): string {
 
 /** Milliseconds since the epoch of an RFC 3339 text, or `null` when it is none. */
 export function parseTimestamp(text: string): number | null {
+  if (text === latest.text) return latest.ms;
   const ms = Date.parse(text);
   return Number.isNaN(ms) ? null : ms;
 }

@@ -1,5 +1,5 @@
 /** Ids: ULIDs, and the ULID-shaped ids of executions that a replay finds again. */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Clock, RandomBytes } from "./clock.ts";
 
 const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -82,6 +82,5 @@ export function purposeOf(execution: string): string {
  * Time is that of the hub's first intake, so ids sort by time and a replay computes the same id.
  */
 export function derivedId(timeMs: number, ...parts: readonly (string | number)[]): string {
-  const hash = createHash("sha256").update(JSON.stringify(parts)).digest();
-  return encodeTime(timeMs) + encodeBytes(hash);
+  return encodeTime(timeMs) + encodeBytes(hash("sha256", JSON.stringify(parts), "buffer"));
 }

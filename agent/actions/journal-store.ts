@@ -243,7 +243,13 @@ export class JournalStore {
   settleOps(execution: string, result: ResultRecord, early: CancelRecord | null = null) {
     const value = JSON.stringify(result);
     const size = Buffer.byteLength(value);
-    const gone = [agentKeys.accepted, agentKeys.started, agentKeys.cancel, agentKeys.open];
+    const open = this.#open.get(execution);
+    // What is in memory is on disk. A wish to cancel that is being written now stays until the result goes.
+    const gone = [
+      ...(open === undefined ? [] : [agentKeys.accepted, agentKeys.open]),
+      ...(open?.started === null ? [] : [agentKeys.started]),
+      ...(open?.cancel === null ? [] : [agentKeys.cancel]),
+    ];
     const ops: StoreOp[] = [
       { type: "put", key: agentKey(agentKeys.result, execution), value },
       { type: "put", key: settledKey(result.ended_at, execution), value: String(size) },

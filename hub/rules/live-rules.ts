@@ -67,6 +67,16 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
   let catalogue = buildCatalogue(await store.packs());
   let rules = await compile(await store.ruleSet(), null, breathe);
   let isClosed = false;
+  /** Effective ones, of the present catalogue. */
+  let configs = new Map<string, JsonObject>();
+  const configOf = (name: string): JsonObject => {
+    const known = configs.get(name);
+    if (known !== undefined) return known;
+    const pack = catalogue.packs.get(name);
+    const config = pack === undefined ? {} : effectiveConfig(pack.pack, pack.config);
+    configs.set(name, config);
+    return config;
+  };
   const keySource: KeySource = (name) => keys.get(name) ?? undefined;
 
   const reading = new Rounds({
@@ -78,6 +88,7 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
       const compiled = await compile(set, rules, breathe);
       // Together: a rule never meets the actions of another version of its pack.
       catalogue = buildCatalogue(packs);
+      configs = new Map();
       rules = compiled;
     },
     failed: (error, retryMs) =>
@@ -97,15 +108,13 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
     instance: TriggerInstance,
     regex: RegexOracle,
   ): ResolvedParameters => {
-    const pack = catalogue.packs.get(action.definition.pack);
-    const config = pack === undefined ? {} : effectiveConfig(pack.pack, pack.config);
     return resolveParameters(
       ruleActionInput({
         rule,
         action: action.definition,
         trigger: viewOf(instance),
         keys: keySource,
-        config,
+        config: configOf(action.definition.pack),
         actionContext: {
           user: systemUser,
           trigger_instance: { id: instance.id },
@@ -191,11 +200,10 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
     settled: () => reading.settled(),
     resolveRun(action, supplied, user) {
       const { definition } = action;
-      const pack = catalogue.packs.get(definition.pack);
       const context = {
         ...triggerlessScope(keySource),
         action_context: { pack: definition.pack, user },
-        config_context: pack === undefined ? {} : effectiveConfig(pack.pack, pack.config),
+        config_context: configOf(definition.pack),
       };
       const runner = runnerParameters[definition.runner_type] ?? {};
       return withRegexAnswers(slowRegex, (regex) =>

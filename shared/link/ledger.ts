@@ -163,10 +163,13 @@ export class SenderLedger {
       bytes: Math.min(window.bytes, this.#credit.bytes) - flying.bytes,
     };
     if (flying.entries > 0 && (room.entries < 1 || room.bytes < 1)) return null;
-    const old = this.#drainRoom(now);
-    const epoch = this.#choose(old !== null);
+    const waiting = this.#waiting();
+    const current = this.#current();
+    if (waiting.length === 0) return null;
+    const old = waiting[0] === current ? null : this.#drainRoom(now);
+    const epoch = this.#choose(waiting, old !== null);
     if (epoch === null) return null;
-    const most = epoch === this.#current() || old === null ? room : old;
+    const most = epoch === current || old === null ? room : old;
     const halving = epoch.halving?.most ?? Number.MAX_SAFE_INTEGER;
     // Half a window at a time: while one packet is being taken the next is on its way.
     const entries = Math.min(room.entries, most.entries, Math.ceil(window.entries / 2), halving);
@@ -309,15 +312,20 @@ export class SenderLedger {
     return this.#credit.entries < 1 || this.#credit.bytes < 1;
   }
 
+  /** Oldest first. */
   #waiting(): EpochState[] {
-    return [...this.#epochs.values()].filter(
-      (epoch) => epoch.cursor < epoch.last && epoch.parking.size === 0,
-    );
+    const waiting: EpochState[] = [];
+    for (const epoch of this.#epochs.values()) {
+      if (epoch.cursor < epoch.last && epoch.parking.size === 0) waiting.push(epoch);
+    }
+    return waiting;
   }
 
   /** Where fresh entries go. */
   #current(): EpochState | undefined {
-    return [...this.#epochs.values()].at(-1);
+    let newest: EpochState | undefined;
+    for (const epoch of this.#epochs.values()) newest = epoch;
+    return newest;
   }
 
   /** What old epochs may send now; `null` when nothing. */
@@ -336,9 +344,9 @@ export class SenderLedger {
       : { entries: Math.min(entries, pace.entries), bytes: Math.min(bytes, pace.bytes) };
   }
 
-  #choose(mayDrain: boolean): EpochState | null {
+  #choose(all: readonly EpochState[], mayDrain: boolean): EpochState | null {
     const current = this.#current();
-    const waiting = this.#waiting().filter((epoch) => mayDrain || epoch === current);
+    const waiting = all.filter((epoch) => mayDrain || epoch === current);
     const states = waiting.map((epoch) => ({ id: epoch.id, current: epoch === current }));
     const id = nextEpoch(states, this.#servedLast);
     return id === null ? null : (this.#epochs.get(id) ?? null);

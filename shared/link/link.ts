@@ -88,6 +88,9 @@ export interface LinkRejection {
   readonly message: string;
 }
 
+/** Long enough for the start or the end of a short action, which then go with it; nothing to a window of seconds. */
+const receiptPatienceMs = 20;
+
 /** Said by a hub that is the broker. */
 const brokerCapability = "broker";
 
@@ -122,6 +125,7 @@ export class Link<S extends Side = Side> {
       log,
       counters,
       sendPacket: (epoch, first, entries, more) => {
+        this.#receiver.flush();
         const bytes = encodePacket(this.#sends, { epoch, first, entries, more }, options.authenticator);
         options.transport.send(this.#sends, bytes);
         return bytes.length;
@@ -135,6 +139,8 @@ export class Link<S extends Side = Side> {
       log,
       counters,
       sendReceipt: (receipt) => this.#send(`${this.#takes}-receipt`, { v: 1, ...receipt }),
+      // A sensor and its agent wait for the hub's receipt; nobody waits for the agent's.
+      ...(side === "agent" && { patience: { ms: receiptPatienceMs, timers } }),
       ...(options.journal !== undefined && { journal: options.journal }),
     });
     this.#greeting = new Greeting({
@@ -207,6 +213,7 @@ export class Link<S extends Side = Side> {
   disconnected(): void {
     this.#connected = false;
     this.#options.transport.endsAtPeer?.(false);
+    this.#receiver.forget();
     this.#greeting.disconnected();
     this.#asker.disconnected();
     this.output.disconnected();

@@ -1,5 +1,6 @@
 /** The receiving end of one ledger: takes packets one after the other, and receipts what is on disk. */
 import type { Logger } from "../log.ts";
+import type { Timers } from "../timers.ts";
 import type { Credit, Entry, Hello, Receipt } from "../wire/messages.ts";
 import { type LinkCounters, linkCounters } from "./counters.ts";
 import type { IntakeJournal, IntakeRecord } from "./poison.ts";
@@ -26,6 +27,11 @@ export interface ReceiverOptions<E extends Entry> {
   /** More than this is never queued, whatever the credit: a sender that ignores it is cut short. */
   readonly window: Credit;
   readonly sendReceipt: (receipt: Omit<Receipt, "v" | "auth">) => void;
+  /**
+   * Of a side whose peer waits for no receipt: one that says nothing but how far it has come may wait so long (ms) for
+   * others, or for a packet that goes the same way.
+   */
+  readonly patience?: { readonly ms: number; readonly timers: Timers };
   readonly log: Logger;
   readonly counters?: LinkCounters;
   readonly journal?: IntakeJournal<E>;
@@ -43,6 +49,8 @@ type Job<E extends Entry> =
 const mergedEntries = 256;
 const mergedBytes = 256 * 1024;
 const maxTurnedAway = 16;
+/** Entries that the peer may be left without a receipt of; a part of the smaller window. */
+const mostUnreceipted = 16;
 /** Marks kept in memory; a peer that invents epochs gains nothing by it. */
 const maxMarks = 4_096;
 /** Jobs that wait. Entries are bounded by the credit; probes, refusals and hellos carry none. */
@@ -67,6 +75,9 @@ export class LedgerReceiver<E extends Entry = Entry> {
   /** Epochs of which packets were dropped. */
   readonly #turnedAway = new Set<string>();
   #granting = false;
+  /** A receipt that waits for company, and how many entries it is about. */
+  #due: { readonly epoch: string; readonly upTo: number; readonly entries: number } | null = null;
+  #stopWaiting: (() => void) | null = null;
   #running: Promise<void> | null = null;
   #suspect: IntakeRecord | null | undefined;
   #closed = false;
@@ -182,6 +193,7 @@ export class LedgerReceiver<E extends Entry = Entry> {
   /** Forgets what is queued; a take that has begun is finished. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.forget();
     this.#dropPackets();
     await this.#running;
   }
@@ -247,7 +259,33 @@ export class LedgerReceiver<E extends Entry = Entry> {
     const ask = missing && (probed || this.#asked.get(epoch) !== mark);
     if (missing) this.#noteAsked(epoch, mark);
     if (ask) this.#counters.resendsAsked++;
-    if (!missing || ask || mark > before) this.#receipt(epoch, mark, ask ? { resend: true } : {});
+    if (missing || probed || mark <= before) {
+      if (!missing || ask || mark > before) this.#receipt(epoch, mark, ask ? { resend: true } : {});
+    } else this.#receiptSoon(epoch, mark, mark - before);
+  }
+
+  #receiptSoon(epoch: string, upTo: number, more: number): void {
+    const { patience } = this.#options;
+    const entries = (this.#due?.epoch === epoch ? this.#due.entries : 0) + more;
+    if (patience === undefined || entries >= mostUnreceipted) {
+      this.#receipt(epoch, upTo);
+      return;
+    }
+    if (this.#due !== null && this.#due.epoch !== epoch) this.flush();
+    this.#due = { epoch, upTo, entries };
+    this.#stopWaiting ??= patience.timers.after(patience.ms, () => this.flush());
+  }
+
+  /** Sends the receipt that waits for company, if there is one: something else is about to go. */
+  flush(): void {
+    if (this.#due !== null) this.#receipt(this.#due.epoch, this.#due.upTo);
+  }
+
+  /** The connection is lost: the next hello says how far this side has come. */
+  forget(): void {
+    this.#due = null;
+    this.#stopWaiting?.();
+    this.#stopWaiting = null;
   }
 
   #count(mark: number, packets: readonly ReceivedPacket<E>[]): void {
@@ -318,6 +356,9 @@ export class LedgerReceiver<E extends Entry = Entry> {
   }
 
   #receipt(epoch: string, upTo: number, more: Pick<Receipt, "resend" | "refused"> = {}): void {
+    const due = this.#due;
+    this.forget();
+    if (due !== null && due.epoch !== epoch) this.#receipt(due.epoch, due.upTo);
     this.#options.sendReceipt({ epoch, upTo, credit: this.#grant(), ...more });
   }
 

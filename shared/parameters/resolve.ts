@@ -263,20 +263,27 @@ const ANY_TYPE = {
   anyOf: ["array", "boolean", "integer", "number", "object", "string"].map((type) => ({ type })),
 };
 
+type Schema = { readonly [keyword: string]: unknown };
+/** By the action's table, then the runner's: both live as long as their pack, and are asked about for each execution. */
+const known = new WeakMap<ParameterSchemas, WeakMap<ParameterSchemas, Schema | null>>();
+
 /**
  * What all parameters together must fit, null allowed where StackStorm allows it; `null` when nothing is declared:
  * then anything goes.
  */
-export function parametersSchema(
-  action: ParameterSchemas,
-  runner: ParameterSchemas,
-): { readonly [keyword: string]: unknown } | null {
+export function parametersSchema(action: ParameterSchemas, runner: ParameterSchemas): Schema | null {
+  const ofAction = known.get(action) ?? new WeakMap<ParameterSchemas, Schema | null>();
+  known.set(action, ofAction);
+  const before = ofAction.get(runner);
+  if (before !== undefined) return before;
   const tables = Object.entries(merged(runner, action));
-  if (tables.length === 0) return null;
   const properties = Object.fromEntries(
     tables.map(([name, schema]) => [name, Object.keys(schema).length === 0 ? ANY_TYPE : schema]),
   );
-  return allowNull({ type: "object", properties, additionalProperties: false });
+  const schema =
+    tables.length === 0 ? null : allowNull({ type: "object", properties, additionalProperties: false });
+  ofAction.set(runner, schema);
+  return schema;
 }
 
 const CODES: Readonly<Record<string, ErrorCode>> = {

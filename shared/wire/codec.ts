@@ -167,8 +167,9 @@ export function decodePacket<K extends PacketKind>(
   const { epoch, first, entries, more = 0 } = opened.message as Packet;
   const numbered: NumberedEntry<EntryOf<K>>[] = [];
   let n = first;
-  for (const entry of entries) {
-    const checked = checkEntry(kind, entry, n);
+  const sizes = sizesIn(bytes, entries.length);
+  for (const [i, entry] of entries.entries()) {
+    const checked = checkEntry(kind, entry, n, sizes?.(i) ?? null);
     if ("code" in checked) {
       return reject(checked.code, `entry ${n}: ${checked.message}`, { epoch, first, size: bytes.length });
     }
@@ -178,18 +179,41 @@ export function decodePacket<K extends PacketKind>(
   return { ok: true, message: { epoch, first, entries: numbered, more, size: bytes.length } };
 }
 
+const ENTRIES = ',"entries":[';
+/** From the end of the entries: `more`, which is a number, and `auth`. */
+const END = /\](,"more":\d{1,16})?,"auth":[^\]]*$/;
+
+/**
+ * The sizes of the entries in a packet as our encoder writes it and in which none can be too large: their sum to the
+ * byte, shared out evenly, since writing each again only to measure it would cost more than reading them did. `null`
+ * for any other packet.
+ */
+function sizesIn(bytes: Uint8Array, count: number): ((i: number) => number) | null {
+  if (bytes.length > maxEntryBytes || count === 0) return null;
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const start = buffer.subarray(0, 160).indexOf(ENTRIES);
+  const tail = buffer.toString("latin1", Math.max(0, buffer.length - AUTH_ROOM - 32));
+  const end = tail.search(END);
+  if (start < 0 || end < 0) return null;
+  const sum = buffer.length - (tail.length - end) - (start + ENTRIES.length) - (count - 1);
+  if (sum < count) return null;
+  const share = Math.floor(sum / count);
+  return (i) => (i < count - 1 ? share : sum - share * (count - 1));
+}
+
 type CheckedEntry =
   | { readonly last: number; readonly size: number }
   | { readonly code: Rejection["code"]; readonly message: string };
 
-function checkEntry(kind: PacketKind, entry: unknown, n: number): CheckedEntry {
+/** `share`: its size, near enough, when it cannot be too large. */
+function checkEntry(kind: PacketKind, entry: unknown, n: number, share: number | null = null): CheckedEntry {
   const wrong = (message: string): CheckedEntry => ({ code: "WIRE_PACKET", message });
   const name = isObject(entry) && typeof entry.kind === "string" ? entry.kind : "";
   const valid = validEntry[kind].get(name) ?? validBase;
   if (!valid(entry)) return wrong(explain(valid.errors));
   const problem = jsonProblem(entry);
   if (problem !== null) return wrong(problem);
-  const size = Buffer.byteLength(JSON.stringify(entry));
+  const size = share ?? Buffer.byteLength(JSON.stringify(entry));
   if (size > maxEntryBytes) {
     return { code: "LINK_ENTRY_TOO_LARGE", message: `${size} bytes; at most ${maxEntryBytes}` };
   }
@@ -232,7 +256,11 @@ export function encodePacket(
 }
 
 function seal(kind: TopicKind, text: string, authenticator: Authenticator): Uint8Array {
-  const unsigned = Buffer.from(text.slice(0, -1));
-  const auth = authenticator.sign(kind, unsigned);
-  return Buffer.concat([unsigned, Buffer.from(`,"auth":${auth === null ? "null" : `"${auth}"`}}`)]);
+  const open = text.slice(0, -1);
+  const length = Buffer.byteLength(open);
+  const sealed = Buffer.allocUnsafe(length + AUTH_ROOM);
+  sealed.write(open);
+  const auth = authenticator.sign(kind, sealed.subarray(0, length));
+  const end = sealed.write(`,"auth":${auth === null ? "null" : `"${auth}"`}}`, length, "latin1");
+  return sealed.subarray(0, length + end);
 }
