@@ -73,6 +73,8 @@ export async function openLevelStore(options: LevelStoreOptions): Promise<LevelS
     format: storeFormat,
     migrations,
     newId,
+    // Requests, their rows and the open state of executions come and go within seconds.
+    writeBufferBytes: 16 * 1024 * 1024,
     mending: { timers, jitter: systemJitter, log: logger, mended: () => mended() },
   });
   try {

@@ -68,6 +68,11 @@ export interface SenderLedgerOptions {
   /** Evenly spread in [0, 1). */
   readonly jitter: () => number;
   readonly drain?: DrainLimits;
+  /**
+   * While a packet of the newest epoch is on its way, fewer entries than this wait for its receipt (as in Nagle's
+   * algorithm, RFC 896): an idle link sends at once, a busy one sends few and full packets. 1: never.
+   */
+  readonly gather?: number;
 }
 
 /** Times are those of a monotonic clock, in ms. Between sessions it sends nothing. */
@@ -163,8 +168,8 @@ export class SenderLedger {
       bytes: Math.min(window.bytes, this.#credit.bytes) - flying.bytes,
     };
     if (flying.entries > 0 && (room.entries < 1 || room.bytes < 1)) return null;
-    const waiting = this.#waiting();
     const current = this.#current();
+    const waiting = this.#waiting().filter((epoch) => epoch !== current || !this.#gathers(epoch));
     if (waiting.length === 0) return null;
     const old = waiting[0] === current ? null : this.#drainRoom(now);
     const epoch = this.#choose(waiting, old !== null);
@@ -319,6 +324,11 @@ export class SenderLedger {
       if (epoch.cursor < epoch.last && epoch.parking.size === 0) waiting.push(epoch);
     }
     return waiting;
+  }
+
+  /** No longer than until the first probe: who waits so long for receipts does not count on them. */
+  #gathers({ flights, last, cursor }: EpochState): boolean {
+    return this.#attempt === 0 && flights.length > 0 && last - cursor < (this.#options.gather ?? 1);
   }
 
   /** Where fresh entries go. */

@@ -88,6 +88,9 @@ export interface LinkRejection {
   readonly message: string;
 }
 
+/** What a busy agent has gathered by then is worth a packet of its own. */
+const gatheredEntries = 32;
+
 /** Long enough for the start or the end of a short action, which then go with it; nothing to a window of seconds. */
 const receiptPatienceMs = 20;
 
@@ -118,6 +121,8 @@ export class Link<S extends Side = Side> {
     this.#sender = new LedgerSender({
       outbox,
       window: side === "agent" ? upWindow : downWindow,
+      // Not of a hub, since agents let their receipts wait.
+      gather: side === "agent" ? gatheredEntries : 1,
       clock,
       timers,
       jitter,

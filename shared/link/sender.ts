@@ -14,6 +14,8 @@ const companyMs = 200;
 export interface SenderOptions<E extends Entry> {
   readonly outbox: Outbox<E>;
   readonly window: Window;
+  /** See `SenderLedgerOptions`. */
+  readonly gather?: number;
   /**
    * Sends a packet, or a probe when it has no entries; returns its bytes on the wire. `more` entries wait behind it.
    */
@@ -64,9 +66,9 @@ export class LedgerSender<E extends Entry = Entry> {
 
   constructor(options: SenderOptions<E>) {
     this.#options = options;
-    const { window, jitter, counters = linkCounters() } = options;
+    const { window, gather = 1, jitter, counters = linkCounters() } = options;
     this.#counters = counters;
-    this.#ledger = new SenderLedger({ window, backoff: linkBackoff, jitter });
+    this.#ledger = new SenderLedger({ window, gather, backoff: linkBackoff, jitter });
     this.#stopListening = options.outbox.onAppend((canWait) => (canWait ? this.#wakeSoon() : this.wake()));
   }
 
@@ -264,6 +266,8 @@ export class LedgerSender<E extends Entry = Entry> {
       this.#counters.probesSent++;
       sendPacket(epoch, first, [], this.#ledger.unsent);
     }
+    // What has gathered behind the packet that nobody receipts goes now.
+    this.wake();
     this.#arm();
   }
 }

@@ -26,10 +26,18 @@ function begun(
     epochs?: Record<string, number>;
     marks?: Record<string, number>;
     credit?: Credit;
+    gather?: number;
   } = {},
 ) {
   const { window = { entries: 8, bytes: 10_000 }, epochs = { a: 20 }, marks = {}, credit = plenty } = options;
-  const ledger = new SenderLedger({ window, backoff: { firstMs: 1_000, mostMs: 60_000 }, jitter: () => 0.5 });
+  const { gather } = options;
+  const backoff = { firstMs: 1_000, mostMs: 60_000 };
+  const ledger = new SenderLedger({
+    window,
+    backoff,
+    jitter: () => 0.5,
+    ...(gather !== undefined && { gather }),
+  });
   const ranges = Object.entries(epochs).map(([id, last]) => ({ id, first: 1, last }));
   const outcome = ledger.begin(ranges, new Map(Object.entries(marks)), credit);
   const last = new Map(Object.entries(epochs));
@@ -48,6 +56,45 @@ function begun(
     ledger.receipt({ v: 1, epoch: "a", upTo, credit: plenty, auth: null, ...more }, now);
   return { ledger, outcome, send, receipt };
 }
+
+describe("gathering", () => {
+  test("one packet is on its way while few entries wait; its receipt lets all of them go", () => {
+    const { ledger, send, receipt } = begun({ gather: 3, epochs: { a: 2 } });
+    expect(send()).toEqual({ epoch: "a", first: 1, entries: 2 });
+    ledger.grown([{ id: "a", first: 1, last: 4 }], new Set());
+    expect(ledger.next(0)).toBeNull();
+    receipt(2);
+    expect(ledger.next(0)).toMatchObject({ epoch: "a", from: 3 });
+  });
+  test("many entries need not wait", () => {
+    const { ledger, send } = begun({ gather: 3, epochs: { a: 1 } });
+    send();
+    ledger.grown([{ id: "a", first: 1, last: 4 }], new Set());
+    expect(ledger.next(0)).toMatchObject({ epoch: "a", from: 2 });
+  });
+  test("older epochs drain meanwhile", () => {
+    const { ledger } = begun({ gather: 3, epochs: { old: 5, new: 1 } });
+    const fetch = ledger.next(0);
+    expect(fetch).toMatchObject({ epoch: "new", from: 1 });
+    ledger.sent("new", [entry(1)], 10, 0);
+    ledger.grown(
+      [
+        { id: "old", first: 1, last: 5 },
+        { id: "new", first: 1, last: 2 },
+      ],
+      new Set(),
+    );
+    expect(ledger.next(0)).toMatchObject({ epoch: "old", from: 1 });
+  });
+  test("nobody waits for receipts longer than until the first probe", () => {
+    const { ledger, send } = begun({ gather: 3, epochs: { a: 1 } });
+    send();
+    ledger.grown([{ id: "a", first: 1, last: 2 }], new Set());
+    expect(ledger.next(900)).toBeNull();
+    expect(ledger.probes(2_000)).toHaveLength(1);
+    expect(ledger.next(2_000)).toMatchObject({ epoch: "a", from: 2 });
+  });
+});
 
 describe("window and credit", () => {
   test("packets are half a window, until it is full", () => {

@@ -4,7 +4,9 @@ import type { IntakeJournal, IntakeRecord } from "../../../../shared/link/poison
 import type { Inbox, NumberedEntry, SharedRoom } from "../../../../shared/link/ports.ts";
 import { LedgerReceiver } from "../../../../shared/link/receiver.ts";
 import { silentLogger } from "../../../../shared/log.ts";
+import type { Timers } from "../../../../shared/timers.ts";
 import type { Hello, Receipt } from "../../../../shared/wire/messages.ts";
+import { manualTime } from "../../../support/manual-time.ts";
 
 const entry = (n: number): NumberedEntry => ({
   n,
@@ -37,7 +39,12 @@ const emptyDisk = (): Disk => ({ marks: new Map(), taken: [], gaps: [], record: 
 
 function receiver(
   disk: Disk = emptyDisk(),
-  options: { deadly?: number; journal?: boolean; room?: SharedRoom } = {},
+  options: {
+    deadly?: number;
+    journal?: boolean;
+    room?: SharedRoom;
+    patience?: { ms: number; timers: Timers };
+  } = {},
 ) {
   const receipts: Omit<Receipt, "v" | "auth">[] = [];
   const state = { fails: 0, credit: { entries: 1_000, bytes: 100_000 }, taking: [] as number[][] };
@@ -82,6 +89,7 @@ function receiver(
     sendReceipt: (receipt) => receipts.push(receipt),
     log: silentLogger,
     ...(options.journal && { journal }),
+    ...(options.patience && { patience: options.patience }),
   });
   const hello = (epochs: Hello["epochs"]): Hello => ({
     v: 1,
@@ -234,6 +242,56 @@ describe("receipts", () => {
     part.grant();
     await idle();
     expect(receipts.map(({ upTo }) => upTo)).toEqual([3, 3]);
+  });
+});
+
+describe("receipts that may wait", () => {
+  const patient = () => {
+    const time = manualTime();
+    return { time, ...receiver(emptyDisk(), { patience: { ms: 20, timers: time.timers } }) };
+  };
+  test("go together, once the time is over", async () => {
+    const { part, receipts, idle, time } = patient();
+    for (const first of [1, 3]) {
+      part.packet(packet(first, 2));
+      await idle();
+    }
+    expect(receipts).toEqual([]);
+    time.advance(20);
+    expect(receipts).toMatchObject([{ epoch: "e", upTo: 4 }]);
+    time.advance(100);
+    expect(receipts).toHaveLength(1);
+  });
+  test("go at once with something else, when they are many, and to a probe", async () => {
+    const { part, receipts, idle } = patient();
+    part.packet(packet(1, 2));
+    await idle();
+    part.flush();
+    part.flush();
+    expect(receipts.map(({ upTo }) => upTo)).toEqual([2]);
+    part.packet(packet(3, 16));
+    await idle();
+    expect(receipts.map(({ upTo }) => upTo)).toEqual([2, 18]);
+    part.packet(probe(19));
+    await idle();
+    expect(receipts.map(({ upTo }) => upTo)).toEqual([2, 18, 18]);
+  });
+  test("of another epoch go before", async () => {
+    const { part, receipts, idle } = patient();
+    for (const epoch of ["old", "new"]) {
+      part.packet(packet(1, 1, epoch));
+      await idle();
+    }
+    part.flush();
+    expect(receipts.map(({ epoch }) => epoch)).toEqual(["old", "new"]);
+  });
+  test("are not sent on a later connection, whose hello says as much", async () => {
+    const { part, receipts, idle, time } = patient();
+    part.packet(packet(1, 2));
+    await idle();
+    part.forget();
+    time.advance(100);
+    expect(receipts).toEqual([]);
   });
 });
 
