@@ -248,7 +248,7 @@ describe("receipts", () => {
 describe("receipts that may wait", () => {
   const patient = () => {
     const time = manualTime();
-    return { time, ...receiver(emptyDisk(), { patience: { ms: 20, timers: time.timers } }) };
+    return Object.assign(receiver(emptyDisk(), { patience: { ms: 20, timers: time.timers } }), { time });
   };
   test("go together, once the time is over", async () => {
     const { part, receipts, idle, time } = patient();
