@@ -69,6 +69,13 @@ export class DirtySet {
     return this.#entries.get(path);
   }
 
+  /** Takes this one out, due or not. */
+  take(path: BytePath): Dirty | undefined {
+    const entry = this.#entries.get(path);
+    if (entry !== undefined) this.#delete(entry);
+    return entry;
+  }
+
   /** ms, monotonic: since when single changes may have been given up for their folders; `null` if none, and once. */
   takeFolded(): number | null {
     const since = this.#foldedSince;

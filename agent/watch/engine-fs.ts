@@ -22,6 +22,7 @@ import { Inspector, type InspectorOptions } from "./inspector-fs.ts";
 import { LargeDigests } from "./large-digests-fs.ts";
 import type { ReadXattrs } from "./look-fs.ts";
 import type { BlindCause, Hint, ObserverListener } from "./observer.ts";
+import { bothSides } from "./other-sides-fs.ts";
 import { patience, stopMs } from "./patience.ts";
 import { lookerWithin } from "./reached-fs.ts";
 import { Readers } from "./reading/readers-process.ts";
@@ -323,15 +324,17 @@ export class Engine implements ObserverListener {
   }
 
   async #inspect(
-    differences: readonly Difference[],
-    byPath: ReadonlyMap<BytePath, Dirty>,
+    found: readonly Difference[],
+    due: ReadonlyMap<BytePath, Dirty>,
     by: DetectedBy,
   ): Promise<void> {
     const { witness, clock } = this.#options;
     const now = { wall: clock.now(), monotonic: clock.monotonic() };
-    const isUnheard = ({ path }: Difference) => !byPath.has(path) && this.#dirty.get(path) === undefined;
+    const isUnheard = ({ path }: Difference) => !due.has(path) && this.#dirty.get(path) === undefined;
     // Come upon by a look at its folder: its own event, which says who, waits in the kernel.
-    if (differences.some(isUnheard)) this.#options.drain?.();
+    if (found.some(isUnheard)) this.#options.drain?.();
+    const sides = await bothSides({ differences: found, byPath: due }, this.#dirty, this.#parts());
+    const { differences, byPath } = sides;
     const gone = new Set(differences.flatMap(({ path, after }) => (after === null ? [path] : [])));
     const circumstances = heard(byPath, this.#dirty, gone, by, now, witness, (large) =>
       this.#second.readAside(large, circumstances.heardOf),

@@ -112,6 +112,31 @@ describe("a hint", () => {
     ]);
   });
 
+  test.each([
+    ["a file", "a", "n/a", ["created n", "renamed n/a from a"]],
+    ["a folder", "d", "n/d", ["created n", "renamed n/d from d with 1"]],
+  ])(
+    "at a new folder tells of %s that moved into it as of a move, though that is not quiet yet",
+    async (...of) => {
+      const [, from, to, lines] = of;
+      const { root, at, watch } = await desk({ a: "1", "d/x": "2" });
+      await mkdir(at("n"));
+      await rename(at(from), at(to));
+      watch.hint(at("n"), { pid: 1 });
+      await waitUntil(
+        "the folder to be told",
+        () => {
+          watch.moved(at(from), at(to));
+          return watch.count() > 0;
+        },
+        10_000,
+        5,
+      );
+      const told = brief(await watch.told(), root).map((line) => line.replace(/ \[.*\]$/, ""));
+      expect(told.toSorted()).toEqual(lines);
+    },
+  );
+
   test("at a folder that went tells of all that was in it", async () => {
     const { root, at, watch } = await desk({ "d/x": "1", "d/e/y": "2" });
     await rm(at("d"), { recursive: true });
