@@ -24,7 +24,7 @@ import { type VerifyRequest, VerifyRuns } from "./verify-runs.ts";
 
 export interface AnswersOptions {
   readonly selection: Pick<Selection, "entryOf" | "roots">;
-  readonly baseline: Pick<BaselineStore, "get">;
+  readonly baseline: Pick<BaselineStore, "get" | "isVoid">;
   readonly sweeps: Pick<Sweeps, "now" | "report">;
   readonly unreadable: Pick<UnreadablePaths, "entries">;
   readonly coverage: () => readonly Coverage[];
@@ -98,6 +98,10 @@ export class Answers {
     if (entry === null) return { path: shown, watched: false, error: null, found: null };
     const error = [...unreadable.entries()].find(([noted]) => isWithin(at, noted))?.[1] ?? null;
     const record = baseline.get(at);
+    // Until it has been looked at anew.
+    if (record === null && error === null && baseline.isVoid(at)) {
+      return { path: shown, watched: true, error: "its record cannot be believed", found: null };
+    }
     const found = record === null ? null : foundPath(record, entry.digest === "none", names);
     return { path: shown, watched: true, error, found };
   }
@@ -111,7 +115,11 @@ export class Answers {
         const outcome = lookStat(one.path);
         const exists = "error" in outcome || outcome.found !== null;
         return exists || isAsked(one.path)
-          ? coveredPath(one, { exists, sweepEverySeconds: everySeconds })
+          ? coveredPath(one, {
+              exists,
+              sweepEverySeconds: everySeconds,
+              isFollowed: selection.entryOf(one.path)?.symlinks === "follow",
+            })
           : [];
       })
       .sort((a, b) => (a.path < b.path ? -1 : 1));

@@ -3,7 +3,7 @@ import type { Clock } from "../../shared/clock.ts";
 import type { BytePath } from "../../shared/watch/paths.ts";
 import type { WatchedPath } from "../../shared/watch/settings.ts";
 import type { LargeDigests } from "./large-digests-fs.ts";
-import { isRacy, largeBytes, mayBeOtherContent, type Stat } from "./look.ts";
+import { isRacy, largeBytes, mayBeOtherContent, readsBehind, type Stat } from "./look.ts";
 import { type Digest, digestOf, type ReadXattrs, readExtras } from "./look-fs.ts";
 import type { FileWanted } from "./reading/batch.ts";
 import type { Readers } from "./reading/readers-process.ts";
@@ -45,7 +45,8 @@ export class ContentReader {
 
   async read(asked: Asked): Promise<Content> {
     const { path, stat, before, entry, full, mayBeLater, unreadable } = asked;
-    if (before !== null && isKnown(before, stat, full)) return { stat, extras: before.extras };
+    if (before !== null && isKnown(before, stat, full || readsBehind(stat, entry)))
+      return { stat, extras: before.extras };
     const { clock, large, readXattrs, ahead } = this.#options;
     const known = stat.kind === "file" ? ahead.of(path, stat) : null;
     const racy = isRacy(stat, known?.at ?? clock.now()) ? ({ isRacy: true } as const) : {};

@@ -8,7 +8,10 @@ const network = /^(nfs4?|cifs|smb3|ceph|9p|glusterfs|lustre|afs)$/;
 const virtual = /^(proc|sysfs|cgroup2?|debugfs|tracefs|configfs|securityfs|bpf|efivarfs|pstore|selinuxfs)$/;
 
 /** What is found by a sweep at the earliest, or not at all. */
-export function cannotSee({ backend, filesystem }: Pick<Coverage, "backend" | "filesystem">): string[] {
+export function cannotSee(
+  { backend, filesystem }: Pick<Coverage, "backend" | "filesystem">,
+  isFollowed = false,
+): string[] {
   const unseen: string[] = [];
   if (backend === "sweep") {
     unseen.push("what came and went between two sweeps", "who made a change, and when exactly");
@@ -21,6 +24,7 @@ export function cannotSee({ backend, filesystem }: Pick<Coverage, "backend" | "f
   if (backend === "inotify") {
     unseen.push("which process made a change, unless audit says so (who: audit)");
   }
+  if (isFollowed) unseen.push("changes of files that followed links lead to, until a sweep");
   if (network.test(filesystem)) unseen.push("changes made by other hosts, until a sweep");
   else if (filesystem.startsWith("fuse")) {
     unseen.push("changes that the file system's own server makes, until a sweep");
@@ -41,7 +45,12 @@ const needsRoot = ["fanotify_init: EPERM", "fanotify needs root (fanotify_init: 
 /** `sweepEverySeconds` 0: never; then nothing finds what the kernel does not tell. */
 export function coveredPath(
   coverage: Coverage,
-  at: { readonly exists: boolean; readonly sweepEverySeconds: number },
+  at: {
+    readonly exists: boolean;
+    readonly sweepEverySeconds: number;
+    /** Links in it are followed. */
+    readonly isFollowed?: boolean;
+  },
 ): CoveredPath {
   const { path, mount, filesystem, backend } = coverage;
   const isSwept = at.sweepEverySeconds > 0;
@@ -58,7 +67,7 @@ export function coveredPath(
     mount: shownPath(mount).path,
     filesystem,
     reason: reasons.filter((reason) => typeof reason === "string" && reason !== "").join("; "),
-    cannot_see: cannotSee({ backend, filesystem }),
+    cannot_see: cannotSee({ backend, filesystem }, at.isFollowed),
   };
 }
 

@@ -2,7 +2,7 @@
 
 import { type BytePath, isWithin } from "../../shared/watch/paths.ts";
 import type { BaselineRow, BaselineStore } from "./baseline-store.ts";
-import { isSameInode } from "./look.ts";
+import { isSameInode, readsBehind } from "./look.ts";
 import type { StatOutcome } from "./look-fs.ts";
 import { mergeJoin } from "./merge-join.ts";
 import { isSameLook, isSameStat } from "./record.ts";
@@ -107,7 +107,8 @@ export async function gatherDeep(parts: GatherParts, options: JoinOptions): Prom
       isSame: (walked, row) => {
         if (!only(walked.path)) return true;
         looked();
-        const isRead = full && walked.stat.kind === "file";
+        const isRead =
+          (full && walked.stat.kind === "file") || readsBehind(walked.stat, selection.entryOf(walked.path));
         return !isRead && isSameStat(row.bytes, walked.stat);
       },
       unlike: async (pairs) => {

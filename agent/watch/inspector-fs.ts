@@ -11,7 +11,7 @@ import type { Contents } from "./diff/contents-fs.ts";
 import type { Dirty } from "./dirty-set.ts";
 import type { Gathered } from "./gather-fs.ts";
 import type { Unrecorded } from "./integrity/unrecorded.ts";
-import type { Stat } from "./look.ts";
+import { readsBehind, type Stat } from "./look.ts";
 import { lookerWithin } from "./reached-fs.ts";
 import { type BaselineChange, type BaselineRecord, type FreshLook, isSameLook } from "./record.ts";
 import { type Difference, findMoves, type Move } from "./renames.ts";
@@ -99,7 +99,8 @@ export class Inspector {
       if ("error" in outcome) return [];
       if (before === null && outcome.found === null && !baseline.isVoid(path)) return [];
       const after = outcome.found;
-      if (!full && before !== null && after !== null && isSameLook(before, after)) return [];
+      const isRead = full || (after !== null && readsBehind(after, selection.entryOf(path)));
+      if (!isRead && before !== null && after !== null && isSameLook(before, after)) return [];
       return [{ path, before, after }];
     });
   }

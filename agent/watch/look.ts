@@ -78,6 +78,17 @@ function xattrText({ extras }: Look): string {
 /** Bytes above which a file is large: reading it takes as long as a hundred others. */
 export const largeBytes = 8n * 1024n * 1024n;
 
+/**
+ * Whether what a link leads to is read by each look at all of its folder, whatever the link itself says: no event tells
+ * of a change there.
+ */
+export function readsBehind(
+  { kind }: Pick<Stat, "kind">,
+  entry: { readonly symlinks: "record" | "follow"; readonly digest: "sha256" | "none" } | null,
+): boolean {
+  return kind === "symlink" && entry?.symlinks === "follow" && entry.digest === "sha256";
+}
+
 /** ms: no file system in use keeps times more coarsely, but for those that keep whole seconds only. */
 const tickMs = 10;
 const coarseTickMs = 2_000;

@@ -1,6 +1,7 @@
 /** What a sweep counts, and what is said of paths that cannot be read. */
+import { createHash } from "node:crypto";
 import { chmodSync } from "node:fs";
-import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { partOf } from "../../../../agent/watch/part.ts";
@@ -142,4 +143,32 @@ describe("a folder that cannot be read", () => {
     await watch.told();
     expect(watch.engine.figures().unreadable).toBe(0);
   });
+});
+
+test("finds what changed in a file that a followed link leads to, though nothing tells of it", async () => {
+  const [root, state, outside] = [
+    await tempFolder("swept"),
+    await tempFolder("state"),
+    await tempFolder("outside"),
+  ];
+  const target = join(outside, "f");
+  await writeFile(target, "one");
+  await symlink(target, join(root, "link"));
+  await symlink(target, join(root, "other"));
+  const paths = [{ path: root, symlinks: "follow" }];
+  const watch = await openWatchDesk(state, { paths }, agentSide());
+  expect(await watch.engine.sweep(false, pace)).toBe(0);
+  await writeFile(target, "two");
+  expect(await watch.engine.sweep(false, pace)).toBe(2);
+  const digest = `sha256:${createHash("sha256").update("two").digest("hex")}`;
+  expect(await watch.told()).toMatchObject(
+    ["link", "other"].map((name) => ({
+      path: join(root, name),
+      status: "modified",
+      changed: ["digest"],
+      detected_by: "sweep",
+      after: { digest },
+    })),
+  );
+  expect(await watch.engine.sweep(false, pace)).toBe(0);
 });

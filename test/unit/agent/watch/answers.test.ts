@@ -38,6 +38,7 @@ function answers(
         const record = records[path];
         return record === undefined ? null : { stat, extras: { digest: null }, version: 1, ...record };
       },
+      isVoid: (path) => path === "/etc/forged",
     },
     sweeps: {
       now: async () => 0,
@@ -53,6 +54,14 @@ function answers(
 }
 
 describe("a look", () => {
+  test("at a path whose record cannot be believed says that, and not that nothing is there", () => {
+    expect(answers().ask("look", { path: "/etc/forged" })).toMatchObject({
+      watched: true,
+      error: "its record cannot be believed",
+      found: null,
+    });
+  });
+
   test("is what the baseline holds, by the names of the host", () => {
     const digest = "ab".repeat(32);
     expect(answers({ "/etc/a": { extras: { digest } } }).ask("look", { path: "/etc//x/../a/" })).toEqual({

@@ -106,3 +106,9 @@ test("an answer holds as many as fit", () => {
   expect(fitting(all, 10, 14)).toEqual(["a", "bb"]);
   expect(fitting(all, 10, 3)).toEqual([]);
 });
+
+test("where links are followed, what they lead to is not seen at once", () => {
+  const followed = coveredPath(live, { exists: true, sweepEverySeconds: 1, isFollowed: true });
+  expect(followed.cannot_see.join()).toMatch(/followed links lead to, until a sweep/);
+  expect(coveredPath(live, { exists: true, sweepEverySeconds: 1 }).cannot_see.join()).not.toMatch(/followed/);
+});
