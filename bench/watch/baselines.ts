@@ -1,8 +1,9 @@
 /** The first record of everything with SHA-256, and a restart that finds nothing changed, beside aide's. */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { cpuSeconds } from "../proc-fs.ts";
+import { cpuSeconds, peakBytes } from "../proc-fs.ts";
 import { median, sleep, type WatchBench } from "./measure.ts";
 import { startFileWatch } from "./sensor-process.ts";
 import { makeTree, proportionalMiB } from "./tree.ts";
@@ -27,6 +28,8 @@ export async function baselines({ folder, files, repetitions }: WatchBench): Pro
     return performance.now() - began;
   };
   const ours: number[] = [];
+  const ourCpu: number[] = [];
+  const peaks: number[] = [];
   const theirs: number[] = [];
   const ourChecks: number[] = [];
   const theirChecks: number[] = [];
@@ -42,6 +45,8 @@ export async function baselines({ folder, files, repetitions }: WatchBench): Pro
     mkdirSync(data);
     const first = await startFileWatch(data, { paths: [{ path: root }] });
     ours.push(await first.ready);
+    ourCpu.push(cpuSeconds(first.pid));
+    peaks.push(peakBytes(first.pid) / 2 ** 20);
     await first.stop();
     const second = await startFileWatch(data, { paths: [{ path: root }] });
     let told = 0;
@@ -68,6 +73,9 @@ export async function baselines({ folder, files, repetitions }: WatchBench): Pro
     );
   console.log(`\nbaseline of ${files} files, medians of ${repetitions}, process start included`);
   row("first record with SHA-256", ours, theirs, 0.3);
+  console.log(
+    `  on ${availableParallelism()} cores, no budget for either: ${median(ourCpu).toFixed(2)} s of CPU, at most ${median(peaks).toFixed(0)} MiB resident`,
+  );
   row("restart, nothing changed", ourChecks, theirChecks, 0.1);
   console.log(
     `sensor: ${memory.toFixed(0)} MiB PSS; ${(idle * 1000).toFixed(0)} ms of CPU in ${idleSeconds} s of idleness`,
