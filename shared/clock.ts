@@ -11,18 +11,29 @@ export interface Clock {
 /** A source of random bytes; production passes `node:crypto`'s. */
 export type RandomBytes = (length: number) => Uint8Array;
 
-/** Under load the same instant is spelt many times over. */
-let latest = { ms: Number.NaN, text: "" };
+/** Under load the same few instants are spelt, and read, many times over. */
+const mostKnown = 64;
+
+function remembered<K, V>(known: Map<K, V>, key: K, value: V): V {
+  if (known.size >= mostKnown) known.clear();
+  known.set(key, value);
+  return value;
+}
+
+const texts = new Map<number, string>();
+const times = new Map<string, number>();
 
 /** RFC 3339 in UTC with milliseconds, the only spelling of an instant on the wire and on disk. */
 export function timestamp(ms: number): string {
-  if (ms !== latest.ms) latest = { ms, text: new Date(ms).toISOString() };
-  return latest.text;
+  const known = texts.get(ms);
+  if (known !== undefined) return known;
+  return remembered(texts, ms, new Date(ms).toISOString());
 }
 
 /** Milliseconds since the epoch of an RFC 3339 text, or `null` when it is none. */
 export function parseTimestamp(text: string): number | null {
-  if (text === latest.text) return latest.ms;
+  const known = times.get(text);
+  if (known !== undefined) return known;
   const ms = Date.parse(text);
-  return Number.isNaN(ms) ? null : ms;
+  return Number.isNaN(ms) ? null : remembered(times, text, ms);
 }

@@ -116,8 +116,14 @@ export function nextStatus(status: Status, event: EventType): Status | null {
 }
 
 export function isFinal(status: Status): boolean {
-  return Object.keys(life[status]).length === 0;
+  return ends.has(status);
 }
+
+const ends: ReadonlySet<Status> = new Set(
+  Object.entries(life).flatMap(([status, exits]) =>
+    Object.keys(exits).length === 0 ? [status as Status] : [],
+  ),
+);
 
 /** The one place an execution's status changes. Pure: the caller stores the record, whose `rev` is one higher. */
 export function step(execution: Execution, event: LifeEvent): Step {

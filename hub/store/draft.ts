@@ -1,5 +1,7 @@
 /** The state a batch would make: uncommitted records over committed ones, changed all or none per request. */
+import type { Execution } from "../../shared/model/execution.ts";
 import type { StoreOp } from "../../shared/storage/committer-store.ts";
+import { isFinal } from "../executions/life.ts";
 import type { GenerationCache, Stored } from "./generation-cache.ts";
 import { isReadAgain } from "./keys.ts";
 import type { Change } from "./store.ts";
@@ -31,6 +33,11 @@ export class NotLoaded extends Error {
     super(`records not loaded: ${keys.slice(0, 3).join(", ")}`);
     this.keys = keys;
   }
+}
+
+/** An execution that has ended is history. */
+function isOver(key: string, value: unknown): boolean {
+  return key.startsWith("e/") && isFinal((value as Execution).status);
 }
 
 class Scratch {
@@ -108,7 +115,7 @@ export class Batch {
       if (stored !== null && isReadAgain(key)) this.#cache.set(key, stored);
     }
     for (const [key, stored] of this.#whole.records) {
-      if (stored === null || !isReadAgain(key)) this.#cache.delete(key);
+      if (stored === null || !isReadAgain(key) || isOver(key, stored.value)) this.#cache.delete(key);
       else this.#cache.set(key, stored);
     }
     for (const apply of this.#whole.applies) apply();

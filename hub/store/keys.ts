@@ -101,7 +101,7 @@ export function within(prefix: string): { gte: string; lt: string } {
   return { gte: prefix, lt: `${prefix.slice(0, -1)}0` };
 }
 
-const seldomRead: ReadonlySet<string> = new Set(["i/", "n/", "r/", "k/"]);
+const seldomRead: ReadonlySet<string> = new Set(["i/", "n/", "f/", "r/", "k/"]);
 
 /** Records that are read again soon after they are written. History is not; rules and packs are in memory anyway. */
 export function isReadAgain(key: string): boolean {
