@@ -35,5 +35,7 @@ export function parseTimestamp(text: string): number | null {
   const known = times.get(text);
   if (known !== undefined) return known;
   const ms = Date.parse(text);
-  return Number.isNaN(ms) ? null : remembered(times, text, ms);
+  if (Number.isNaN(ms)) return null;
+  // Longer ones are nobody's that spells them twice.
+  return text.length <= 32 ? remembered(times, text, ms) : ms;
 }
