@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { Actions } from "../agent/actions/actions-process.ts";
 import { defaultQueueLimits } from "../agent/actions/queue.ts";
-import { noopRunner } from "../agent/actions/runners/noop.ts";
+import { noopOutcome, noopRunner } from "../agent/actions/runners/noop.ts";
 import { connectAgent } from "../agent/link/agent-mqtt.ts";
 import { openAgentStore } from "../agent/store/agent-store.ts";
 import { BlobStore } from "../shared/blobs/blob-fs.ts";
@@ -89,9 +89,9 @@ export async function startSimulatedAgent(options: SimulatedAgentOptions): Promi
     runners: [
       {
         ...noopRunner,
-        run(request, context) {
+        outcome(request) {
           running.set(request.execution, Number(request.parameters.seq));
-          return noopRunner.run(request, context);
+          return noopOutcome(request);
         },
       },
     ],

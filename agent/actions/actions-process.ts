@@ -70,7 +70,7 @@ export class Actions {
       passPoint,
       log,
       journal: this.#journal,
-      runners: new Set(runners.keys()),
+      runners,
       refusing: options.refusing,
       credit: () => this.#scheduler.credit(),
       onAssignments: options.onAssignments,

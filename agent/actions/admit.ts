@@ -6,14 +6,19 @@ import { brokenOutcome, type RunOutcome } from "./outcome.ts";
 export interface AdmitContext {
   /** Epoch milliseconds by the hub's clock, as far as this agent knows it. */
   readonly hubNow: number;
-  readonly runners: ReadonlySet<string>;
+  /** By name. */
+  readonly runners: { has(name: string): boolean; keys(): Iterable<string> };
   /** Why nothing new is run at present; `null` when it is. */
   readonly refusing: string | null;
+  /** What comes of it at once; `null` where something has to be done first. */
+  readonly outcome: (request: ActionRequestEntry) => RunOutcome | null;
 }
 
 export type Admission =
   /** New: to be journalled, confirmed and queued. */
   | { readonly kind: "accept" }
+  /** New, and done with: to be settled in the batch that takes it in. */
+  | { readonly kind: "settle"; readonly outcome: RunOutcome }
   /** Promised already and not settled: its result will come. */
   | { readonly kind: "repeat" }
   /** Settled already: the stored result is the answer. */
@@ -52,7 +57,8 @@ export function admit(request: ActionRequestEntry, state: JournalState, context:
   }
 }
 
-function admitNew(request: ActionRequestEntry, { hubNow, runners, refusing }: AdmitContext): Admission {
+function admitNew(request: ActionRequestEntry, context: AdmitContext): Admission {
+  const { hubNow, runners, refusing } = context;
   if (isExpired(request, hubNow)) return { kind: "refuse", outcome: expiredOutcome(request) };
   if (refusing !== null) {
     const message = `the agent takes no action at present: ${refusing}`;
@@ -60,7 +66,7 @@ function admitNew(request: ActionRequestEntry, { hubNow, runners, refusing }: Ad
     return { kind: "refuse", outcome: brokenOutcome("AGENT_DEGRADED", message, request.action, fix) };
   }
   if (!runners.has(request.runner)) {
-    const known = [...runners].sort().join(", ");
+    const known = [...runners.keys()].sort().join(", ");
     const message = `this agent has no runner '${request.runner}'; it has ${known}`;
     return { kind: "refuse", outcome: brokenOutcome("RUNNER_UNKNOWN", message, request.action) };
   }
@@ -68,5 +74,6 @@ function admitNew(request: ActionRequestEntry, { hubNow, runners, refusing }: Ad
     const message = `the timeout of ${request.action} is ${request.timeout}; it must be more than 0 seconds`;
     return { kind: "refuse", outcome: brokenOutcome("PARAMETER_INVALID", message, request.action) };
   }
-  return { kind: "accept" };
+  const outcome = context.outcome(request);
+  return outcome === null ? { kind: "accept" } : { kind: "settle", outcome };
 }

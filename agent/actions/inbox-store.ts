@@ -11,15 +11,16 @@ import type { AssignmentEntry, Credit, DownEntry } from "../../shared/wire/messa
 import type { ActionPoint } from "../kill-points.ts";
 import { agentKey, agentKeys } from "../store/keys.ts";
 import type { DispatchMessage } from "./dispatcher.ts";
-import { namedIn, planIntake, renamed } from "./intake.ts";
+import { type IntakePlan, namedIn, planIntake, renamed } from "./intake.ts";
 import type { AppendUp, JournalStore } from "./journal-store.ts";
+import type { Runner } from "./runners/runner.ts";
 
 export interface InboxOptions {
   readonly level: ClassicLevel<string, string>;
   readonly append: AppendUp;
   readonly marks: MarksStore;
   readonly journal: JournalStore;
-  readonly runners: ReadonlySet<string>;
+  readonly runners: ReadonlyMap<string, Runner>;
   /** See `AdmitContext`. */
   readonly refusing: () => string | null;
   readonly dispatch: (message: DispatchMessage) => void;
@@ -94,6 +95,10 @@ export class ActionInbox implements Inbox<DownEntry> {
       journal,
       runners,
       refusing: this.#options.refusing(),
+      outcome: (request) =>
+        request.parameters_blob === undefined
+          ? (runners.get(request.runner)?.outcome?.(request) ?? null)
+          : null,
       hubNow: hubNow(),
       at: timestamp(now()),
       askedAs: new Map([...earlier].map(([asked, id]) => [id, asked])),
@@ -103,15 +108,24 @@ export class ActionInbox implements Inbox<DownEntry> {
     const ops: StoreOp[] = [...plan.ops, marks.put(epoch, upTo)];
     const hasRequest = entries.some(({ entry }) => entry.kind === "action-request");
     if (hasRequest) passPoint("before-journal");
+    if (plan.settled.length > 0) passPoint("before-result");
     this.#mark = null;
     await append(plan.updates, ops);
     this.#mark = { epoch, upTo };
     for (const note of plan.notes) note();
     if (hasRequest) passPoint("after-accepted");
+    if (plan.settled.length > 0) this.#settled(plan);
     for (const entry of plan.unusable) log.error("an entry from the hub is of no use", entry);
     for (const message of plan.messages) this.#options.dispatch(message);
     if (plan.assignments.size > 0) this.#options.onAssignments();
     return { taken: true, upTo };
+  }
+
+  #settled({ settled }: IntakePlan): void {
+    const { journal, passPoint, log } = this.#options;
+    passPoint("after-result");
+    for (const each of settled) log.info("execution settled", each);
+    journal.pruneIfOver(log);
   }
 
   async #newestAssignments(packs: readonly string[]): Promise<ReadonlyMap<string, string>> {

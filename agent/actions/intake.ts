@@ -50,6 +50,12 @@ export interface IntakePlan {
   readonly notes: (() => void)[];
   readonly messages: DispatchMessage[];
   readonly assignments: Map<string, string>;
+  /** What is settled with its intake. */
+  readonly settled: {
+    readonly execution: string;
+    readonly status: string;
+    readonly reason?: string | undefined;
+  }[];
   /** Entries of which nothing can be made, with the reason; they are receipted, and nothing behind them waits. */
   readonly unusable: { readonly id: string; readonly kind: string; readonly reason: string }[];
 }
@@ -85,6 +91,7 @@ export function planIntake(entries: readonly NumberedEntry<DownEntry>[], context
     notes: [],
     messages: [],
     assignments: new Map(),
+    settled: [],
     unusable: [],
   };
   for (const { entry } of entries) {
@@ -138,6 +145,22 @@ function takeRequest(request: ActionRequestEntry, context: IntakeContext, plan: 
       plan.notes.push(() => journal.noteAccepted(open, request));
       plan.messages.push({ execution, status: "scheduled", size: open.size });
       states.set(execution, { phase: "accepted", cancel: null });
+      return;
+    }
+    case "settle": {
+      const { action, trigger_instance } = request;
+      const { at } = context;
+      const result = { ...resultRecord(admission.outcome, at), started_at: at };
+      const { entry, ops, size } = journal.settleOps(execution, result);
+      plan.ops.push(...ops, journal.purposeOp(execution));
+      plan.updates.push(
+        journal.announcement(execution, { status: "accepted", action, trigger_instance }),
+        journal.announcement(execution, { status: "running", started_at: at }),
+        entry,
+      );
+      plan.notes.push(() => journal.noteSettled(execution, size));
+      plan.settled.push({ execution, status: result.status, reason: result.reason });
+      states.set(execution, { phase: "settled", result });
       return;
     }
     case "refuse": {

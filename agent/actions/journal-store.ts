@@ -4,6 +4,7 @@ import { timestamp } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import { purposeOf } from "../../shared/ids.ts";
 import type { AppendEntry } from "../../shared/link/outbox-store.ts";
+import type { Logger } from "../../shared/log.ts";
 import type { Committer, StoreOp } from "../../shared/storage/committer-store.ts";
 import { readNow } from "../../shared/storage/read-now-store.ts";
 import type { ActionRequestEntry, ExecutionUpdateEntry } from "../../shared/wire/messages.ts";
@@ -247,8 +248,8 @@ export class JournalStore {
     // What is in memory is on disk. A wish to cancel that is being written now stays until the result goes.
     const gone = [
       ...(open === undefined ? [] : [agentKeys.accepted, agentKeys.open]),
-      ...(open?.started === null ? [] : [agentKeys.started]),
-      ...(open?.cancel === null ? [] : [agentKeys.cancel]),
+      ...((open?.started ?? null) === null ? [] : [agentKeys.started]),
+      ...((open?.cancel ?? early) === null ? [] : [agentKeys.cancel]),
     ];
     const ops: StoreOp[] = [
       { type: "put", key: agentKey(agentKeys.result, execution), value },
@@ -288,6 +289,12 @@ export class JournalStore {
 
   get isOverCap(): boolean {
     return this.#isOver(0, 0);
+  }
+
+  /** To be called now and then: begins to prune when too much is kept. */
+  pruneIfOver(log: Logger): void {
+    if (!this.isOverCap) return;
+    this.prune().catch((error) => log.warn("the journal could not be pruned", { error }));
   }
 
   /** Forgets settled executions that are too old, or too many, oldest first. Resolves with how many. */

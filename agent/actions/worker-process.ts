@@ -248,9 +248,7 @@ export class Worker implements Component {
     }
     passPoint("after-result");
     log.info("execution settled", { execution, status: last.status, reason: last.reason });
-    if (journal.isOverCap) {
-      journal.prune().catch((error) => log.warn("the journal could not be pruned", { error }));
-    }
+    journal.pruneIfOver(log);
   }
 
   async #resultRecord(outcome: RunOutcome, startedAt: string | null, endedAt: string): Promise<ResultRecord> {

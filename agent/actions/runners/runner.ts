@@ -49,5 +49,10 @@ export interface Runner {
   readonly mayPause: boolean;
   /** A crash can leave nothing half done: start and result are written together, and `started` waits for nothing. */
   readonly isInstant?: boolean;
+  /**
+   * What comes of a request, for a runner that has no effect outside: there is nothing that a record of its start could
+   * tell the next life, so its outcome is written with the request, in one batch.
+   */
+  readonly outcome?: (request: ActionRequestEntry) => RunOutcome;
   run(request: ActionRequestEntry, context: RunContext): Promise<RunOutcome>;
 }

@@ -125,17 +125,33 @@ const pidIn = (home: string): Promise<number> =>
 const statusesOf = (updates: readonly ExecutionUpdateEntry[]) => updates.map(({ status }) => status);
 
 describe("a request", () => {
-  it("that does nothing starts and ends in one batch, and says both", async () => {
+  it("that does nothing is taken in, starts and ends in one batch, and says all three", async () => {
     const { actions, take, final, of, store } = await agent();
     await actions.start();
     const before = store.database.committer.figures().commits;
     const request = actionRequest({ runner: "noop" });
     await take(request);
     const { started_at, ended_at } = await final(request.execution);
-    expect(store.database.committer.figures().commits - before).toBe(2);
+    expect(store.database.committer.figures().commits - before).toBe(1);
     expect(statusesOf(of(request.execution))).toEqual(["accepted", "running", "succeeded"]);
     expect(of(request.execution)[1]?.started_at).toBe(started_at);
     expect(Date.parse(started_at ?? "")).toBeLessThanOrEqual(Date.parse(ended_at ?? ""));
+    const rows = await store.database.level.keys(agentRange("journal-open")).all();
+    expect(rows).toEqual([]);
+  });
+
+  it("that does nothing is answered when it comes again, and a cancel before it counts", async () => {
+    const { actions, take, final, of } = await agent();
+    await actions.start();
+    const request = actionRequest({ runner: "noop" });
+    await take(request);
+    await final(request.execution);
+    await take(request);
+    expect(statusesOf(of(request.execution))).toEqual(["accepted", "running", "succeeded", "succeeded"]);
+    const canceled = actionRequest({ runner: "noop" });
+    await take(control("cancel", canceled.execution, "canceled by bo"));
+    await take(canceled);
+    expect(statusesOf(of(canceled.execution))).toEqual(["canceled"]);
   });
 
   it("is accepted, running and settled, in this order, each on disk", async () => {
@@ -679,7 +695,7 @@ describe("the journal", () => {
       limits: { concurrency: 0, maxOpen: 9, maxOpenBytes: 9_999 },
     });
     await actions.start();
-    const request = actionRequest({ pack_digest: "sha256:77" });
+    const request = shell("true", { pack_digest: "sha256:77" });
     await take(request);
     expect([...actions.pinnedDigests()]).toEqual(["sha256:77"]);
     await take(control("cancel", request.execution));

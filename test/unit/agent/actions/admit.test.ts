@@ -8,6 +8,7 @@ const context = {
   hubNow: Date.parse("2026-01-01T12:00:00Z"),
   runners: new Set(["noop", "python-script"]),
   refusing: null,
+  outcome: () => null,
 };
 const past = "2026-01-01T12:00:00.000Z";
 const future = "2026-01-01T12:00:00.001Z";
@@ -84,6 +85,16 @@ describe("admission", () => {
     expect(admission.kind).toBe(kind);
     if (admission.kind === "refuse") expect(admission.outcome).toMatchObject(says ?? {});
     if (admission.kind === "answer") expect(admission.result).toEqual(result);
+  });
+
+  it("settles what has no effect, unless something else is to be said of it first", () => {
+    const outcome = { status: "succeeded", result: 1 } as const;
+    const pure = { ...context, outcome: () => outcome };
+    expect(admit(actionRequest({}), { phase: "unknown" }, pure)).toEqual({ kind: "settle", outcome });
+    expect(admit(actionRequest({ expires_at: past }), { phase: "unknown" }, pure).kind).toBe("refuse");
+    expect(admit(actionRequest({}), { phase: "canceled-early", cancel }, pure).kind).toBe("refuse");
+    expect(admit(actionRequest({}), { phase: "accepted", cancel: null }, pure).kind).toBe("repeat");
+    expect(admit(actionRequest({}), { phase: "settled", result }, pure).kind).toBe("answer");
   });
 
   it("is refused while the agent is degraded, but only what is new; a cancel before it counts more", () => {
