@@ -1,5 +1,5 @@
 /** `bench chain`: trigger → rule → no-op action → result, durable at each hop, beside a raw MQTT round trip. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -118,7 +118,10 @@ async function measure(variant: Variant, names: readonly string[], settings: Set
     await raw.ask({ op: "run", load: warm, pid: broker.pid });
     let chains = warmed.begun;
     const title = variant.name === "" ? "" : `, ${variant.name}`;
-    console.log(`\n${agents} agents, 1,000 rules, ${repetitions} x ${measureMs / 1000} s${title}`);
+    const sync = (await syncedAppendMs(folder)).toFixed(2);
+    console.log(
+      `\n${agents} agents, 1,000 rules, ${repetitions} x ${measureMs / 1000} s${title}; one sync ${sync} ms`,
+    );
     console.log(header);
     for (const name of names) {
       const one: Load = { ...paces[name], warmupMs: 500, measureMs };
@@ -142,6 +145,23 @@ async function measure(variant: Variant, names: readonly string[], settings: Set
   } finally {
     for (const stop of stops) await stop();
     await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Median time of a small append and its sync, as the log of a database makes them; without the slower syncs. */
+async function syncedAppendMs(folder: string): Promise<number> {
+  const file = await open(join(folder, "sync"), "a");
+  try {
+    const times: number[] = [];
+    for (let i = 0; i < 100; i++) {
+      const from = performance.now();
+      await file.write(Buffer.alloc(700, i));
+      await file.datasync();
+      times.push(performance.now() - from);
+    }
+    return median(times);
+  } finally {
+    await file.close();
   }
 }
 
