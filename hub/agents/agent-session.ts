@@ -9,9 +9,9 @@ import { Rounds } from "../../shared/rounds.ts";
 import type { Hello, TopicKind } from "../../shared/wire/messages.ts";
 import { type AgentLag, heard, lagNow, packetCame } from "../figures/lag.ts";
 import type { Claim } from "../store/store.ts";
-import type { AgentLinksOptions } from "./agent-links.ts";
 import { Brake } from "./brake.ts";
 import { type DownOutbox, openDownOutbox } from "./down-outbox.ts";
+import type { AgentLinksOptions } from "./links-options.ts";
 
 interface Held {
   readonly link: Link<"hub">;

@@ -1,8 +1,9 @@
 /** Sessions of agents over a real store: coming and going in any order, and a store that refuses for a while. */
 import { expect, it, onTestFinished, vi } from "vitest";
-import { AgentLinks, type AgentLinksOptions } from "../../../../hub/agents/agent-links.ts";
+import { AgentLinks } from "../../../../hub/agents/agent-links.ts";
 import { type AgentRegistry, openAgentRegistry } from "../../../../hub/agents/agent-registry.ts";
 import { createGreeter } from "../../../../hub/agents/greeting.ts";
+import type { AgentLinksOptions } from "../../../../hub/agents/links-options.ts";
 import { openLevelStore } from "../../../../hub/store/level-store.ts";
 import type { Claim, Store } from "../../../../hub/store/store.ts";
 import { timestamp } from "../../../../shared/clock.ts";
