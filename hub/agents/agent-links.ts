@@ -1,3 +1,4 @@
+/** The agents that are connected to this hub, or were lately: one session each. */
 import type { Json, JsonObject } from "../../shared/json.ts";
 import type { TopicKind } from "../../shared/wire/messages.ts";
 import { AgentSession, away, type SessionFigures } from "./agent-session.ts";
