@@ -86,6 +86,11 @@ export const catalogue = {
   RULE_INVALID: { status: 400, exit: 2, text: "A rule's definition is wrong." },
   RULE_TRIGGER_UNKNOWN: { status: 400, exit: 2, text: "A rule names a trigger type that is not registered." },
   RULE_ACTION_UNKNOWN: { status: 400, exit: 2, text: "A rule names an action that is not registered." },
+  POLICY_ACTION_UNKNOWN: {
+    status: 400,
+    exit: 2,
+    text: "A policy names an action that its pack does not have.",
+  },
   RULE_TARGET: { status: 400, exit: 2, text: "A rule's action.target finds no agent." },
   CRITERIA_OPERATOR: { status: 400, exit: 2, text: "A criterion uses an operator that does not exist." },
   CRITERIA_TYPE: { status: 400, exit: 1, text: "A criterion compares values of types that do not compare." },

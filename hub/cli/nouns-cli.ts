@@ -79,6 +79,12 @@ const nouns: readonly Noun[] = [
     load: async () => (await import("./action/action-cli.ts")).actionCommands,
   },
   {
+    name: "policy",
+    description: "how many runs of an action at once, and when it runs again",
+    example: "petrel policy list --action mypack.deploy",
+    load: async () => (await import("./policy/policy-cli.ts")).policyCommands,
+  },
+  {
     name: "pack",
     description: "sensors, triggers, rules and actions that belong together",
     example: "petrel pack register packs/mypack",

@@ -4,6 +4,7 @@ import { PetrelError } from "../../shared/errors.ts";
 import type { JsonObject } from "../../shared/json.ts";
 import type { ActionDefinition } from "../../shared/model/action.ts";
 import type { BlobRef, Execution } from "../../shared/model/execution.ts";
+import type { PolicyDefinition } from "../../shared/model/policy.ts";
 import { runners } from "../../shared/packs/runners.ts";
 import type { ActionRequestEntry } from "../../shared/wire/messages.ts";
 import type { Dispatch } from "../store/store.ts";
@@ -12,6 +13,8 @@ import type { Dispatch } from "../store/store.ts";
 export interface RunnableAction {
   readonly definition: ActionDefinition;
   readonly pack_digest: string;
+  /** Those that are switched on, in the order of their refs; absent when there is none. */
+  readonly policies?: readonly PolicyDefinition[];
 }
 
 /** Parameters that were rendered, cast and validated. */

@@ -24,6 +24,7 @@ import { hubRoutes } from "./routes/hub-http.ts";
 import { openapiRoute } from "./routes/openapi-http.ts";
 import { packPlacementRoutes } from "./routes/pack-placement-http.ts";
 import { packRoutes } from "./routes/packs-http.ts";
+import { policyRoutes } from "./routes/policies-http.ts";
 import { ruleRoutes } from "./routes/rules-http.ts";
 import { sensorRoutes } from "./routes/sensors-http.ts";
 import { triggerInstanceRoutes } from "./routes/trigger-instances-http.ts";
@@ -154,6 +155,7 @@ export function createApi({ store, operations, readBlob, apiKeys, logger }: ApiO
   hubRoutes(api, parts);
   openapiRoute(api);
   actionRoutes(api, parts);
+  policyRoutes(api, parts);
   agentRoutes(api, parts);
   backupRoutes(api, parts);
   deadLetterRoutes(api, parts);

@@ -54,6 +54,7 @@ export interface PackView {
   readonly sensors: readonly string[];
   readonly trigger_types: readonly string[];
   readonly rules: readonly string[];
+  readonly policies: readonly string[];
   readonly rev: number;
 }
 
@@ -80,6 +81,7 @@ export function packView(record: PackRecord): PackView {
     sensors: refs(pack.sensors),
     trigger_types: refs(pack.trigger_types),
     rules: refs(pack.rules),
+    policies: refs(pack.policies ?? []),
     rev: record.rev,
   };
 }

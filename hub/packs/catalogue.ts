@@ -1,5 +1,6 @@
 /** What the registered packs define, by ref: one immutable value, replaced as a whole when a pack changes. */
 import type { PackRecord, ParameterSchemas } from "../../shared/model/pack.ts";
+import type { PolicyDefinition } from "../../shared/model/policy.ts";
 import type { RuleRecord } from "../../shared/model/rule.ts";
 import type { TriggerType } from "../../shared/model/trigger.ts";
 import { nearest } from "../../shared/nearest.ts";
@@ -16,6 +17,7 @@ export interface Catalogue {
   readonly packs: ReadonlyMap<string, PackRecord>;
   readonly actions: ReadonlyMap<string, RunnableAction>;
   readonly triggerTypes: ReadonlyMap<string, TriggerType>;
+  readonly policies: ReadonlyMap<string, PolicyDefinition>;
   /** Refs of sensors. */
   readonly sensors: ReadonlySet<string>;
 }
@@ -25,11 +27,26 @@ function sorted<T>(entries: readonly (readonly [ref: string, item: T])[]): Reado
 }
 
 export function buildCatalogue(packs: readonly PackRecord[]): Catalogue {
+  const policies = sorted(
+    packs.flatMap(({ pack }) => (pack.policies ?? []).map((policy) => [policy.ref, policy] as const)),
+  );
+  const byAction = Map.groupBy(
+    [...policies.values()].filter(({ enabled }) => enabled),
+    ({ resource_ref }) => resource_ref,
+  );
+  const withPolicies = (ref: string) => {
+    const own = byAction.get(ref);
+    return own === undefined ? {} : { policies: own };
+  };
   return {
     packs: sorted(packs.map((record) => [record.ref, record])),
+    policies,
     actions: sorted(
       packs.flatMap(({ pack, digest }) =>
-        pack.actions.map((definition) => [definition.ref, { definition, pack_digest: digest }] as const),
+        pack.actions.map(
+          (definition) =>
+            [definition.ref, { definition, pack_digest: digest, ...withPolicies(definition.ref) }] as const,
+        ),
       ),
     ),
     triggerTypes: sorted(

@@ -1,6 +1,7 @@
 /** What a pack contains, as parsed from StackStorm's files (st2 docs, Packs). */
 import type { Json, JsonObject } from "../json.ts";
 import type { ActionDefinition } from "./action.ts";
+import type { PolicyDefinition } from "./policy.ts";
 import type { RuleDefinition } from "./rule.ts";
 import type { TriggerType } from "./trigger.ts";
 
@@ -59,6 +60,8 @@ export interface Pack {
   readonly sensors: readonly SensorDefinition[];
   readonly actions: readonly ActionDefinition[];
   readonly rules: readonly RuleDefinition[];
+  /** Absent in records of before there were any: registering the pack again reads them. */
+  readonly policies?: readonly PolicyDefinition[];
   readonly config_schema: ParameterSchemas;
   /** A legacy pack-local config.yaml: the lowest layer of configuration. */
   readonly legacy_config: JsonObject;

@@ -1,9 +1,11 @@
 /** A pack's files become its definitions, or the list of everything that is wrong with them. */
 import { posix } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import type { ErrorCode } from "../errors.ts";
 import { isObject, type JsonObject } from "../json.ts";
 import type { ActionDefinition } from "../model/action.ts";
 import type { Pack, PackManifest, SensorDefinition } from "../model/pack.ts";
+import type { PolicyDefinition } from "../model/policy.ts";
 import type { RuleDefinition } from "../model/rule.ts";
 import type { TriggerType } from "../model/trigger.ts";
 import { suggestion } from "../nearest.ts";
@@ -16,6 +18,7 @@ import { type Metadata, type PackFile, type Report, readMetadata } from "./pack-
 import { parseAction } from "./parse-action.ts";
 import { parseConfigSchema } from "./parse-config-schema.ts";
 import { packRef, parseManifest } from "./parse-manifest.ts";
+import { parsePolicy } from "./parse-policy.ts";
 import { parseRule, ruleProblemsAt } from "./parse-rule.ts";
 import { parseSensor } from "./parse-sensor.ts";
 import { parseTriggerType } from "./parse-trigger-type.ts";
@@ -37,7 +40,6 @@ export interface ParsedPack {
 /** Parts of StackStorm's packs that Petrel does not read yet. */
 const unsupported: readonly (readonly [folder: string, what: string])[] = [
   ["aliases", "action aliases"],
-  ["policies", "policies"],
   ["actions/chains", "action chains"],
   ["actions/workflows", "workflows"],
 ];
@@ -48,6 +50,7 @@ interface Content {
   readonly sensors: Defined<SensorDefinition>;
   readonly actions: Defined<ActionDefinition>;
   readonly rules: Defined<RuleDefinition>;
+  readonly policies: Defined<PolicyDefinition>;
 }
 
 /** Definitions of one kind by ref; a second one of the same ref is reported. */
@@ -138,6 +141,7 @@ export function parsePack(files: readonly PackFile[], options: PackOptions = {})
       sensors: content.sensors.all,
       actions: content.actions.all,
       rules: content.rules.all,
+      ...(content.policies.all.length > 0 && { policies: content.policies.all }),
       ...configuration,
     },
     problems,
@@ -171,6 +175,7 @@ function readContent(files: Files, pack: string, known: PackOptions["actions"]):
     sensors: new Defined("sensor"),
     actions: new Defined("action"),
     rules: new Defined("rule"),
+    policies: new Defined("policy"),
   };
   const each = (folder: string, read: (metadata: Metadata) => void): void => {
     for (const file of files.sorted) {
@@ -196,6 +201,14 @@ function readContent(files: Files, pack: string, known: PackOptions["actions"]):
     if (rule !== null && action !== undefined) {
       ruleProblemsAt(metadata.at, checkParameters(rule.action, action)).forEach(files.report);
     }
+  });
+  each("policies", (metadata) => {
+    content.policies.add(parsePolicy(metadata), refIn(metadata, "name"), metadata, ["name"]);
+    refuseUnknown(metadata, ["resource_ref"], content.actions, [
+      "POLICY_ACTION_UNKNOWN",
+      "action",
+      "in actions/",
+    ]);
   });
   return content;
 }
@@ -246,18 +259,30 @@ function checkReferences(metadata: Metadata, content: Content): void {
     ],
     ["action", "ref", content.actions, "RULE_ACTION_UNKNOWN", "action", "in actions/"],
   ] as const;
-  for (const [section, field, defined, code, what, how] of places) {
-    const holder: unknown = isObject(metadata.value) ? metadata.value[section] : null;
-    const ref: unknown = isObject(holder) ? holder[field] : null;
-    if (typeof ref !== "string" || parseRef(ref)?.pack !== metadata.pack || defined.named.has(ref)) continue;
-    metadata.report({
-      code,
-      severity: "error",
-      message: `this pack has no ${what} ${ref}`,
-      where: metadata.at([section, field]),
-      hint: defined.named.size === 0 ? `define it: ${how}` : suggestion(ref, [...defined.named.keys()]),
-    });
+  for (const [section, field, defined, ...words] of places) {
+    refuseUnknown(metadata, [section, field], defined, words);
   }
+}
+
+/** Reports the ref at `path` when it is of this pack and nothing there is called so. */
+function refuseUnknown(
+  metadata: Metadata,
+  path: Path,
+  defined: { readonly named: ReadonlyMap<string, string> },
+  [code, what, how]: readonly [code: ErrorCode, what: string, how: string],
+): void {
+  const ref = path.reduce<unknown>(
+    (at, step) => (isObject(at) ? at[step as string] : null),
+    metadata.value as unknown,
+  );
+  if (typeof ref !== "string" || parseRef(ref)?.pack !== metadata.pack || defined.named.has(ref)) return;
+  metadata.report({
+    code,
+    severity: "error",
+    message: `this pack has no ${what} ${ref}`,
+    where: metadata.at(path),
+    hint: defined.named.size === 0 ? `define it: ${how}` : suggestion(ref, [...defined.named.keys()]),
+  });
 }
 
 function readLegacyConfig(metadata: Metadata): JsonObject {
