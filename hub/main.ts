@@ -33,6 +33,7 @@ import { openTransport } from "./broker/open-mqtt.ts";
 import type { TransportEvents } from "./broker/transport.ts";
 import { datastoreResponders } from "./datastore/key-answers.ts";
 import { openKeyBook } from "./datastore/key-book.ts";
+import { startCoordination } from "./executions/coordination.ts";
 import { hubAgentId } from "./executions/place.ts";
 import { fetchResultJob } from "./executions/result-blobs.ts";
 import { resultFetcher } from "./executions/result-fetcher.ts";
@@ -207,7 +208,10 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
         return fetchBlob({ ask: askIt, ref, store: blobs, withinMs: rangeWithinMs });
       },
     });
-    const jobs = startJobRunner({ ...base, work: { [fetchResultJob]: fetchResult } });
+    const { catalogue, settled } = rules;
+    const coordination = startCoordination({ ...base, catalogue, settled, shrink, kick: () => jobs.kick() });
+    teardown.add("slots, times and attempts", () => coordination.close());
+    const jobs = startJobRunner({ ...base, work: { [fetchResultJob]: fetchResult, ...coordination.work } });
     teardown.add("jobs", () => jobs.stop());
     const links: AgentLinks = new AgentLinks({
       ...base,
@@ -278,7 +282,6 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     teardown.add("agent links", () => links.close());
     teardown.add("broker", () => transport.stop());
 
-    const { catalogue } = rules;
     const history = new HistoryCap({ ...base, blobs, capBytes: options.retention.maxBytes });
     const health = () => ({
       history: history.figures(),
@@ -310,7 +313,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       watchers: new Watchers({ agents: registry, ask }),
       letters: new LetterDesk({ store, context: (agent) => contextOf(agent, now()) }),
       judge,
-      settled: rules.settled,
+      settled,
       facts: {
         version,
         hub,

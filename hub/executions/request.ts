@@ -5,8 +5,9 @@ import type { JsonObject } from "../../shared/json.ts";
 import type { ActionDefinition } from "../../shared/model/action.ts";
 import type { BlobRef, Execution } from "../../shared/model/execution.ts";
 import type { PolicyDefinition } from "../../shared/model/policy.ts";
-import { runners } from "../../shared/packs/runners.ts";
+import { runnerParameters, runners } from "../../shared/packs/runners.ts";
 import type { ActionRequestEntry } from "../../shared/wire/messages.ts";
+import { appliedPolicies } from "../policies/applied.ts";
 import type { Dispatch } from "../store/store.ts";
 
 /** An action as the hub can run it: its definition and the pack version it belongs to. */
@@ -37,6 +38,10 @@ export interface NewExecution {
   readonly trace_tag: string | null;
   readonly attempt: number;
   readonly rerun_of: string | null;
+  /** Milliseconds since the epoch; absent: at once. */
+  readonly startAtMs?: number | undefined;
+  /** The policy that asks for another attempt. */
+  readonly retriedBy?: string;
 }
 
 /** Seconds an action may take when neither the request nor its runner says. */
@@ -55,13 +60,14 @@ export function createExecution(wanted: NewExecution): { execution: Execution; d
   const { action, resolved } = wanted;
   const at = timestamp(wanted.nowMs);
   const expires = wanted.expiresAtMs === null ? null : timestamp(wanted.expiresAtMs);
+  const parameters = { ...resolved.runner_parameters, ...resolved.parameters };
   const execution: Execution = {
     id: wanted.id,
     action: action.definition.ref,
     runner: action.definition.runner_type,
     agent: wanted.agent,
     status: "scheduled",
-    parameters: { ...resolved.runner_parameters, ...resolved.parameters },
+    parameters,
     result: null,
     result_blob: null,
     rule: wanted.rule,
@@ -84,6 +90,9 @@ export function createExecution(wanted: NewExecution): { execution: Execution; d
     reason: null,
     late_result: null,
     rev: 1,
+    ...(action.policies !== undefined && { policies: appliedPolicies(action.policies, parameters) }),
+    ...(wanted.startAtMs !== undefined && { start_at: timestamp(wanted.startAtMs) }),
+    ...(wanted.retriedBy !== undefined && { retried_by: wanted.retriedBy }),
   };
   const timeout = resolved.runner_parameters.timeout;
   const positional = positionalNames(action.definition);
@@ -111,14 +120,27 @@ export function createExecution(wanted: NewExecution): { execution: Execution; d
   return { execution, dispatch: { agent: wanted.agent, entry } };
 }
 
+/** Parameters of an earlier execution for another of the same action: they are resolved already, and stay as they were. */
+export function sameParameters({ definition }: RunnableAction, before: JsonObject): ResolvedParameters {
+  const runner = runnerParameters[definition.runner_type] ?? {};
+  const entries = Object.entries(before);
+  return {
+    runner_parameters: Object.fromEntries(entries.filter(([name]) => Object.hasOwn(runner, name))),
+    parameters: Object.fromEntries(entries.filter(([name]) => !Object.hasOwn(runner, name))),
+  };
+}
+
 /** An execution that failed before it could be sent: its parameters did not resolve. */
 export function failedExecution(
   wanted: Omit<NewExecution, "resolved">,
   supplied: JsonObject,
   error: { code: string; message: string },
 ): Execution {
+  // Parameters that do not resolve will not the next time either: no policy is to try.
+  const { policies: _, ...action } = wanted.action;
   const { execution } = createExecution({
     ...wanted,
+    action,
     resolved: { runner_parameters: {}, parameters: supplied },
   });
   const at = timestamp(wanted.nowMs);

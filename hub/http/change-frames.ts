@@ -32,6 +32,7 @@ function payloadOf(change: Change, catalogue: Catalogue): unknown {
     case "pack":
       return { ref: change.ref, pack: change.pack === null ? null : packView(change.pack) };
     case "key":
+    case "gate":
     case "down":
     case "window":
     case "reopened":

@@ -1,6 +1,8 @@
 /** Writing an execution: its record, its rows, its blobs, and who names it. */
 import type { BlobRef, Execution } from "../../shared/model/execution.ts";
+import { isFinal } from "../executions/life.ts";
 import { resultBlobs } from "../executions/result-blobs.ts";
+import { settleEnd } from "./after-end.ts";
 import type { Draft } from "./draft.ts";
 import { executionRows, moveRows } from "./index-rows.ts";
 import { keys } from "./keys.ts";
@@ -14,6 +16,10 @@ export function putExecution(draft: Draft, before: Execution | null, execution: 
     if (!known.includes(blob.digest)) keepBlob(draft, execution.id, blob);
   }
   if (before === null && execution.rerun_of !== null) addName(draft, execution.rerun_of, execution.id);
+  const leavesTraces = execution.policies !== undefined || execution.start_at !== undefined;
+  if (leavesTraces && before !== null && isFinal(execution.status) && !isFinal(before.status)) {
+    settleEnd(draft, execution);
+  }
   draft.change({ type: "execution", execution });
 }
 

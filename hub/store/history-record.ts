@@ -1,15 +1,17 @@
 /** Writing history: instances, what they led to, and the family that ties them together. */
 import { parseTimestamp } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
-import type { Execution, Status } from "../../shared/model/execution.ts";
+import type { Execution } from "../../shared/model/execution.ts";
 import type { Enforcement } from "../../shared/model/rule.ts";
 import type { TriggerInstance, TriggerInstanceStatus } from "../../shared/model/trigger.ts";
 import { isFinal } from "../executions/life.ts";
-import { delayed, dispatch, dropOver, type LedgerRules } from "./down-ledger.ts";
+import { dropOver, type LedgerRules } from "./down-ledger.ts";
 import type { Draft } from "./draft.ts";
-import { addName, keepBlob, putExecution } from "./execution-record.ts";
+import { addName, putExecution } from "./execution-record.ts";
+import { heldBack } from "./held-requests.ts";
 import { enforcementRows, instanceRows, moveRows } from "./index-rows.ts";
 import { keys, placeOf, placeTime, placeTurn } from "./keys.ts";
+import { send } from "./send-request.ts";
 import type { DeadLetter, Dispatch, GapRecord, Outcome, StoreCounts } from "./store.ts";
 
 /** What belongs to one instance, and goes with it. */
@@ -28,8 +30,6 @@ export interface HistoryRules extends LedgerRules {
 }
 
 const noFamily: Family = { place: null, pending: false, enforcements: [], executions: [] };
-/** Statuses in which a request may still have to wait for room in its agent's ledger. */
-const unsent: ReadonlySet<Status> = new Set(["requested", "delayed", "scheduled"]);
 const judged: ReadonlySet<TriggerInstanceStatus> = new Set(["processed", "processing_failed"]);
 export const noCounts: StoreCounts = { instances: 0, pending: 0, dead_letters: 0 };
 
@@ -163,30 +163,13 @@ function putExecutions(
   for (const each of dispatches) {
     const id = "execution" in each.entry ? each.entry.execution : null;
     if (id !== null && given.has(id) && !fresh.has(id)) continue;
-    const waits = send(draft, rules, each, (id !== null && fresh.get(id)) || null);
+    const execution = (id !== null && fresh.get(id)) || null;
+    const held = execution === null ? null : heldBack(draft, rules, each, execution);
+    const waits = held ?? send(draft, rules, each, execution);
     if (waits !== null) fresh.set(waits.id, waits);
   }
   for (const execution of fresh.values()) putExecution(draft, null, execution);
   return [...fresh.values()];
-}
-
-/** Dispatches; answers the execution as it is when its request has to wait for room, `null` otherwise. */
-function send(
-  draft: Draft,
-  rules: HistoryRules,
-  each: Dispatch,
-  execution: Execution | null,
-): Execution | null {
-  if (each.entry.kind !== "action-request") {
-    dispatch(draft, rules, each, false);
-    return null;
-  }
-  if (each.entry.parameters_blob !== undefined) {
-    keepBlob(draft, each.entry.execution, each.entry.parameters_blob);
-  }
-  const isUnsent = execution !== null && unsent.has(execution.status);
-  const place = dispatch(draft, rules, each, isUnsent);
-  return isUnsent && place === "waiting" ? delayed(execution, rules) : null;
 }
 
 /** Replaces an execution that still has `expectRev`, and dispatches; false when it has changed. */

@@ -23,6 +23,8 @@
  * | `r/<ref>` `k/<ref>`          | rule, pack; `kd/<digest>` pack versions whose contents are kept           |
  * | `v/<scope>/<name>`           | datastore key                                                             |
  * | `p/<key>`                    | slots of a policy                                                         |
+ * | `pg/<key>` `pq/<key>/<n>`   | gate of a policy: who has a slot; who waits for one                       |
+ * | `t/<execution>`              | request that waits for its time, or at a gate                             |
  * | `j/<id>` `jd/<ms>/<id>`      | job, and when it is due                                                   |
  * | `x/<name>` `xs/<name>`       | the store's own counters; settings of the hub                             |
  */
@@ -88,6 +90,9 @@ export const keys = {
   // The name is the last part and stays as it is, so that a prefix of names is a prefix of keys.
   value: (scope: string, name: string) => `v/${part(scope)}/${name.toWellFormed()}`,
   slots: (policy: string) => `p/${part(policy)}`,
+  gate: (key: string) => `pg/${part(key)}`,
+  gateQueue: (key: string, n: number) => `pq/${part(key)}/${padded(n, 12)}`,
+  held: (execution: string) => `t/${part(execution)}`,
   job: (id: string) => `j/${part(id)}`,
   jobDue: (ms: number, id: string) => `jd/${time(ms)}/${part(id)}`,
   setting: (name: string) => `xs/${part(name)}`,

@@ -11,6 +11,7 @@ import { createContentStore } from "./content-store.ts";
 import { backupMark, type CopyProgress, copyDatabase } from "./copy-store.ts";
 import type { Draft } from "./draft.ts";
 import { createFileStore } from "./file-store.ts";
+import { createGatesStore } from "./gates-store.ts";
 import type { HistoryRules } from "./history-record.ts";
 import { createHistoryStore } from "./history-store.ts";
 import { createJobsStore, freeLeases } from "./jobs-store.ts";
@@ -138,6 +139,7 @@ async function buildStore(database: Database, options: LevelStoreOptions, newId:
     ...content,
     ...createLedgerStore({ database, writer, rules, now }),
     ...createHistoryStore({ database, writer, rules }),
+    ...createGatesStore({ database, writer, rules }),
     ...createFileStore({ database, writer }),
     ...createVerificationStore({ database, writer }),
     ...createJobsStore({ database, writer }),

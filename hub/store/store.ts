@@ -13,6 +13,7 @@ import type { PackRecord } from "../../shared/model/pack.ts";
 import type { Enforcement, RuleRecord } from "../../shared/model/rule.ts";
 import type { TriggerInstance, TriggerInstanceStatus } from "../../shared/model/trigger.ts";
 import type { DownEntry, EpochRange } from "../../shared/wire/messages.ts";
+import type { LimitOf } from "./gates.ts";
 
 /** Right to serve one agent; every intake names it, so that an owner that was replaced writes nothing more. */
 export interface Claim {
@@ -188,6 +189,8 @@ export type Change =
   | { readonly type: "key"; readonly scope: string; readonly name: string; readonly value: string | null }
   /** A window for expected changes is like this now; `null`: it is gone. */
   | { readonly type: "window"; readonly id: string; readonly window: ChangeWindow | null }
+  /** A gate has room while something waits there, or somebody waits there from now on. */
+  | { readonly type: "gate"; readonly gate: string }
   /** Entries were added to this agent's down ledger. */
   | { readonly type: "down"; readonly agent: string }
   /**
@@ -268,6 +271,19 @@ export interface Store {
     now: number,
   ): Promise<number>;
   release(key: string, holder: string): Promise<void>;
+  /**
+   * Requests of new executions whose `policies` name full gates wait on disk with their execution `delayed`, or end it as
+   * `canceled`; so do those whose `start_at` is to come, with a job of kind `start-held` due then. The end of an
+   * execution frees its slots, and puts a job of kind `retry-execution` on the clock where a policy asks for it: all in
+   * the batch that makes or ends it.
+   *
+   * Lets requests go on that wait at this gate, oldest first, while there is room by today's limits.
+   */
+  admit(gate: string, limitOf: LimitOf): Promise<void>;
+  /** Gates at which something waits. */
+  waitingGates(): Promise<readonly string[]>;
+  /** Sends a request whose `start_at` has come, or lets it wait at a gate. */
+  startHeld(execution: string, limitOf: LimitOf): Promise<void>;
   /** Puts `job` on the clock; the same id replaces it. */
   schedule(job: Job): Promise<void>;
   /**

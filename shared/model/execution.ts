@@ -26,6 +26,31 @@ export interface LogEntry {
   readonly reason?: string;
 }
 
+/** Where an execution may have to wait, since a concurrency policy counts it with others. */
+export interface Gate {
+  /** Names what is counted together. */
+  readonly key: string;
+  /** Ref of the policy. */
+  readonly policy: string;
+  readonly threshold: number;
+  readonly action: "delay" | "cancel";
+}
+
+export interface Retry {
+  readonly policy: string;
+  readonly on: "failure" | "timeout";
+  /** Attempts beyond the first. */
+  readonly most: number;
+  /** Seconds. */
+  readonly delay: number;
+}
+
+/** As the policies were when it was made. */
+export interface ExecutionPolicies {
+  readonly gates: readonly Gate[];
+  readonly retries: readonly Retry[];
+}
+
 export interface Execution {
   readonly id: string;
   /** Action ref. */
@@ -60,6 +85,12 @@ export interface Execution {
   /** A true result that came after the execution had been given up. */
   readonly late_result: Json;
   readonly rev: number;
+  /** Absent when no policy is for its action. */
+  readonly policies?: ExecutionPolicies;
+  /** RFC 3339, hub time; absent: it was to start at once. */
+  readonly start_at?: string;
+  /** The policy that made it of an execution that ended (`rerun_of`); absent: nobody repeats anything. */
+  readonly retried_by?: string;
 }
 
 /** Content named by its digest and kept apart from records. */

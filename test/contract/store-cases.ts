@@ -2,6 +2,7 @@
 import { describe } from "vitest";
 import { contentCases } from "./store/content-cases.ts";
 import { fileCases } from "./store/file-cases.ts";
+import { gatesCases } from "./store/gates-cases.ts";
 import { historyCases } from "./store/history-cases.ts";
 import { intakeCases } from "./store/intake-cases.ts";
 import { ledgerCases } from "./store/ledger-cases.ts";
@@ -14,6 +15,7 @@ export function storeCases(name: string, open: OpenStore): void {
     intakeCases(open);
     ledgerCases(open);
     historyCases(open);
+    gatesCases(open);
     fileCases(open);
     contentCases(open);
     purgeCases(open);

@@ -8,6 +8,7 @@ import { systemJitter, systemTimers } from "../../../shared/system-process.ts";
 import type { Timers } from "../../../shared/timers.ts";
 import { createContentStore } from "../content-store.ts";
 import { createFileStore } from "../file-store.ts";
+import { createGatesStore } from "../gates-store.ts";
 import type { HistoryRules } from "../history-record.ts";
 import { createHistoryStore } from "../history-store.ts";
 import { createJobsStore } from "../jobs-store.ts";
@@ -96,6 +97,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
       ...content,
       ...createLedgerStore({ database, writer, rules, now }),
       ...createHistoryStore({ database, writer, rules }),
+      ...createGatesStore({ database, writer, rules }),
       ...createFileStore({ database, writer }),
       ...createVerificationStore({ database, writer }),
       ...createJobsStore({ database, writer }),

@@ -1,0 +1,56 @@
+/** What goes on beyond one execution: slots of policies, times to start at, further attempts. */
+import type { Logger } from "../../shared/log.ts";
+import type { Timers } from "../../shared/timers.ts";
+import type { JobWork } from "../jobs/job-runner.ts";
+import type { Catalogue } from "../packs/catalogue.ts";
+import { Admission } from "../policies/admission.ts";
+import { retryOf } from "../policies/applied.ts";
+import { retryJob, startHeldJob } from "../policies/job-kinds.ts";
+import { limitNow } from "../policies/limits.ts";
+import { retryWork } from "../policies/retries.ts";
+import type { Dispatch, Store } from "../store/store.ts";
+import { isFinal } from "./life.ts";
+
+export interface CoordinationOptions {
+  readonly store: Store;
+  readonly catalogue: () => Catalogue;
+  /** Resolves when changed packs are in force. */
+  readonly settled: () => Promise<void>;
+  readonly shrink: (dispatches: readonly Dispatch[]) => Promise<readonly Dispatch[]>;
+  /** Has jobs that are due looked at now. */
+  readonly kick: () => void;
+  readonly now: () => number;
+  readonly timers: Timers;
+  readonly jitter: () => number;
+  readonly log: Logger;
+}
+
+export interface Coordination {
+  /** For the job runner. */
+  readonly work: Readonly<Record<string, JobWork>>;
+  close(): Promise<void>;
+}
+
+export function startCoordination(options: CoordinationOptions): Coordination {
+  const { store, catalogue, kick } = options;
+  const admission = new Admission(options);
+  const stopListening = store.subscribeChanges((changes) => {
+    for (const change of changes) {
+      if (change.type !== "execution" || change.execution.policies === undefined) continue;
+      if (isFinal(change.execution.status) && retryOf(change.execution) !== null) return kick();
+    }
+  });
+  return {
+    work: {
+      [startHeldJob]: async ({ execution }) => {
+        if (typeof execution !== "string") return;
+        await store.startHeld(execution, (gate) => limitNow(catalogue().policies, gate));
+      },
+      [retryJob]: retryWork(options),
+    },
+    async close() {
+      stopListening();
+      await admission.close();
+    },
+  };
+}

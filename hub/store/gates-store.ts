@@ -1,0 +1,47 @@
+/** Requests that wait on disk, let go when their turn has come. */
+import type { GateRecord } from "./gates.ts";
+import { hasQueue } from "./gates.ts";
+import { admit, startHeld } from "./held-requests.ts";
+import type { HistoryRules } from "./history-record.ts";
+import { keys, within } from "./keys.ts";
+import type { RecordWriter, Rows } from "./records.ts";
+import type { Store } from "./store.ts";
+
+export interface GatesParts {
+  readonly database: { readonly level: Rows };
+  readonly writer: RecordWriter;
+  readonly rules: HistoryRules;
+}
+
+type GatesStore = Pick<Store, "admit" | "waitingGates" | "startHeld">;
+
+export function createGatesStore({ database, writer, rules }: GatesParts): GatesStore {
+  return {
+    async admit(gate, limitOf) {
+      const some = () =>
+        writer.submit({
+          source: "",
+          reads: [keys.gate(gate)],
+          weight: 64,
+          plan: (draft) => admit(draft, rules, gate, limitOf),
+        });
+      while (await some());
+    },
+
+    async waitingGates() {
+      const waiting: string[] = [];
+      for await (const text of database.level.values(within("pg/"))) {
+        const record = JSON.parse(text) as GateRecord;
+        if (hasQueue(record)) waiting.push(record.key);
+      }
+      return waiting;
+    },
+
+    startHeld: (execution, limitOf) =>
+      writer.submit({
+        source: "",
+        reads: [keys.execution(execution), keys.held(execution)],
+        plan: (draft) => startHeld(draft, rules, execution, limitOf),
+      }),
+  };
+}
