@@ -23,3 +23,12 @@ export function peakBytes(pid: number): number {
   const line = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
   return Number(line?.[1] ?? 0) * 1024;
 }
+
+/** Seconds of CPU that all of the machine has taken. */
+export function busySeconds(): number {
+  const [, user = 0, nice = 0, system = 0, , , irq = 0, softIrq = 0] = readFileSync("/proc/stat", "utf8")
+    .slice(0, 400)
+    .split(/\s+/, 8)
+    .map(Number);
+  return (user + nice + system + irq + softIrq) / ticksPerSecond;
+}
