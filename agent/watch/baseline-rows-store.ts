@@ -1,29 +1,33 @@
 /** How the baseline lies in its LevelDB: the names of its rows, and looks at all of them. */
 import { Buffer } from "node:buffer";
 import type { ClassicLevel } from "classic-level";
-import { type BytePath, pathOfKey, walkKey } from "../../shared/watch/paths.ts";
+import { type BytePath, keysBelow, pathOfKey, walkKey } from "../../shared/watch/paths.ts";
 import { macBytes, type Seal } from "./integrity/seal.ts";
 import { openRow, rowHash, sealRow } from "./integrity/sealed-row.ts";
 import { noRows, type Summary } from "./integrity/summary.ts";
 import { Tally } from "./integrity/tally.ts";
+import type { Batches } from "./merge-join.ts";
+import { pathOfRow, rowKey, rowPrefix } from "./row-key.ts";
 
 export type Rows = ClassicLevel<Buffer, Buffer>;
 
-/** Before the walk key of a path. */
-export const rowPrefix = "b";
+export interface BaselineRow {
+  readonly key: string;
+  readonly path: BytePath;
+  /** The record, whoever wrote it. */
+  readonly bytes: Buffer;
+  /** With the seal behind it. */
+  readonly sealed: Buffer;
+}
+
+/** Has to be closed. */
+export type RowsWithin = Batches<BaselineRow> & { close(): Promise<void> };
+
 /** Before the name of a row that is no path. */
 export const metaPrefix = "m";
 export const summaryKey = Buffer.from("s");
 /** Rows read at once. */
 export const rowsOfBatch = 1_000;
-
-export function rowKey(path: BytePath): string {
-  return rowPrefix + walkKey(path);
-}
-
-export function pathOfRow(key: string): BytePath {
-  return pathOfKey(key.slice(rowPrefix.length));
-}
 
 export function bytesOf(key: string): Buffer {
   return Buffer.from(key, "latin1");
@@ -40,6 +44,30 @@ export function metaHash(seal: Seal, name: string, bytes: Buffer): string {
 /** All rows of paths, or those from a key on, as they are at the call; has to be closed. */
 export function allRows(level: Rows, from: string = rowPrefix) {
   return level.iterator({ gte: bytesOf(from), lt: Buffer.from("c") });
+}
+
+/** A path's own row and all below it, in the order of a walk, as they are at the call. */
+export function rowsWithin(level: Rows, path: BytePath): RowsWithin {
+  const own = level.getSync(bytesOf(rowKey(path)));
+  const { gt, lt } = keysBelow(path);
+  const iterator = level.iterator({ gt: bytesOf(rowPrefix + gt), lt: bytesOf(rowPrefix + lt) });
+  let first: readonly BaselineRow[] | null =
+    own === undefined ? null : [{ key: walkKey(path), path, bytes: openRow(own), sealed: own }];
+  return {
+    next: async () => {
+      if (first !== null) {
+        const rows = first;
+        first = null;
+        return rows;
+      }
+      const entries = await iterator.nextv(rowsOfBatch);
+      return entries.map(([keyBytes, bytes]) => {
+        const key = keyBytes.toString("latin1", rowPrefix.length);
+        return { key, path: pathOfKey(key), bytes: openRow(bytes), sealed: bytes };
+      });
+    },
+    close: () => iterator.close(),
+  };
 }
 
 /** The greatest of the keys of paths; empty when there is none. */

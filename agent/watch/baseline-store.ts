@@ -8,19 +8,19 @@
 import { Buffer } from "node:buffer";
 import { ClassicLevel } from "classic-level";
 import type { Json } from "../../shared/json.ts";
-import { type BytePath, keysBelow, pathOfKey, walkKey } from "../../shared/watch/paths.ts";
+import type { BytePath } from "../../shared/watch/paths.ts";
 import {
   adopted,
   allRows,
+  type BaselineRow,
   bytesOf,
   greatestKey,
   metaHash,
   metaKey,
-  pathOfRow,
   type Rows,
-  rowKey,
-  rowPrefix,
+  type RowsWithin,
   rowsOfBatch,
+  rowsWithin,
   summaryKey,
   tallied,
   wrongMeta,
@@ -33,7 +33,7 @@ import { openRow, rowHash, sealRow } from "./integrity/sealed-row.ts";
 import { type Anchor, decodeSummary, encodeSummary, noRows, type Summary } from "./integrity/summary.ts";
 import { Tally } from "./integrity/tally.ts";
 import { type Checked, judgeOpening, type Tampering } from "./integrity/tampering.ts";
-import type { Batches } from "./merge-join.ts";
+import { rowsOf, type SealedRows } from "./reading/sealing.ts";
 import {
   type BaselineChange,
   type BaselineRecord,
@@ -42,15 +42,9 @@ import {
   isVoidRecord,
   voidRecord,
 } from "./record.ts";
+import { pathOfRow, rowKey } from "./row-key.ts";
 
-export interface BaselineRow {
-  readonly key: string;
-  readonly path: BytePath;
-  /** The record, whoever wrote it. */
-  readonly bytes: Buffer;
-  /** With the seal behind it. */
-  readonly sealed: Buffer;
-}
+export type { BaselineRow };
 
 export interface BaselinePlaces {
   readonly folder: string;
@@ -78,6 +72,7 @@ export class BaselineStore {
   readonly #seen = new Map<string, Buffer | undefined>();
   /** Wrong rows that were written over since the last check. */
   readonly #overwritten = new Overwritten();
+  readonly #overwrites = (path: BytePath) => this.#overwritten.add(path);
   /** Each batch builds on the summary of the one before it. */
   #writing: Promise<unknown> = Promise.resolve();
 
@@ -155,27 +150,8 @@ export class BaselineStore {
   }
 
   /** `path` itself and everything below it, in the order of a walk, as it was at the call. */
-  within(path: BytePath): Batches<BaselineRow> & { close(): Promise<void> } {
-    const own = this.#level.getSync(bytesOf(rowKey(path)));
-    const { gt, lt } = keysBelow(path);
-    const iterator = this.#level.iterator({ gt: bytesOf(rowPrefix + gt), lt: bytesOf(rowPrefix + lt) });
-    let first: readonly BaselineRow[] | null =
-      own === undefined ? null : [{ key: walkKey(path), path, bytes: openRow(own), sealed: own }];
-    return {
-      next: async () => {
-        if (first !== null) {
-          const rows = first;
-          first = null;
-          return rows;
-        }
-        const entries = await iterator.nextv(rowsOfBatch);
-        return entries.map(([keyBytes, bytes]) => {
-          const key = keyBytes.toString("latin1", rowPrefix.length);
-          return { key, path: pathOfKey(key), bytes: openRow(bytes), sealed: bytes };
-        });
-      },
-      close: () => iterator.close(),
-    };
+  within(path: BytePath): RowsWithin {
+    return rowsWithin(this.#level, path);
   }
 
   /** Writes what was accepted. What a power cut takes of writes without `sync` is in the agent's notes. */
@@ -190,6 +166,35 @@ export class BaselineStore {
       }));
       return this.#put(puts, meta, sync);
     });
+  }
+
+  /** Writes rows that were sealed elsewhere, with the key of `sealKey`. Without `sync`, as `write`. */
+  take(sealed: SealedRows): Promise<void> {
+    return this.#alone(async () => {
+      const now = this.#summary;
+      const tally = new Tally(now);
+      const rows = rowsOf(sealed);
+      const greatest = rows.at(-1)?.key.toString("latin1") ?? "";
+      const isBehindAll = (rows[0]?.key.toString("latin1") ?? "") > this.#greatest;
+      for (const row of isBehindAll ? [] : rows) {
+        const key = row.key.toString("latin1");
+        this.#uncount(key, this.#rowBefore(key), tally, this.#overwrites);
+      }
+      tally.addAll({ count: rows.length, sum: sealed.sum });
+      const next = { ...now, ...tally.state(), generation: now.generation + 1 };
+      await this.#level.batch([
+        ...rows.map(({ key, row }) => ({ type: "put", key, value: row }) as const),
+        { type: "put", key: summaryKey, value: encodeSummary(next, this.#seal) },
+      ]);
+      if (greatest > this.#greatest) this.#greatest = greatest;
+      this.#seen.clear();
+      this.#summary = next;
+    });
+  }
+
+  /** For those who seal rows for `take`. */
+  sealKey(): Uint8Array {
+    return this.#seal.key();
   }
 
   /** Everything within `from` is now within `to`. */
@@ -342,18 +347,13 @@ export class BaselineStore {
     meta: Readonly<Record<string, Json>>,
     sync: boolean,
     summary: Partial<Summary> = {},
-    overwritten: (path: BytePath) => void = (path) => this.#overwritten.add(path),
+    overwritten: (path: BytePath) => void = this.#overwrites,
   ): Promise<void> {
     const now = { ...this.#summary, ...summary };
     const tally = new Tally(now);
     const written = new Map<string, Buffer | undefined>();
     for (const { key, record } of puts) {
-      const before = written.has(key) ? written.get(key) : this.#rowBefore(key);
-      if (before !== undefined) {
-        const hash = rowHash(this.#seal, key, before);
-        if (hash === null) overwritten(pathOfRow(key));
-        else tally.remove(hash);
-      }
+      this.#uncount(key, written.has(key) ? written.get(key) : this.#rowBefore(key), tally, overwritten);
       const sealed = record === null ? null : sealRow(this.#seal, key, record);
       if (sealed !== null) tally.add(sealed.hash);
       written.set(key, sealed?.row);
@@ -375,6 +375,14 @@ export class BaselineStore {
     // Not before: what was read while it was written may be what was there before.
     for (const key of written.keys()) this.#seen.delete(key);
     this.#summary = next;
+  }
+
+  /** What was in the place of a row counts no more. */
+  #uncount(key: string, before: Buffer | undefined, tally: Tally, overwritten: (path: BytePath) => void) {
+    if (before === undefined) return;
+    const hash = rowHash(this.#seal, key, before);
+    if (hash === null) overwritten(pathOfRow(key));
+    else tally.remove(hash);
   }
 
   #rowBefore(key: string): Buffer | undefined {

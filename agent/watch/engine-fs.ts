@@ -94,6 +94,7 @@ export class Engine implements ObserverListener {
       threads: options.readingThreads,
       now: () => clock.now(),
       warn: (message) => options.log.warn(message),
+      sealKey: () => options.baseline.sealKey(),
     });
     this.#asides = new Asides({
       ...options,
@@ -123,6 +124,8 @@ export class Engine implements ObserverListener {
       isStarted: () => this.#isStarted,
       isStopped: () => this.#isStopped,
       readers: this.#readers,
+      take: (rows) => options.baseline.take(rows),
+      isFirstLook: options.isFirstLook,
     });
     this.#unreadable = new UnreadablePaths((path, code) =>
       options.log.warn(`${shownPath(path).path} cannot be read (${code}): changes there are not seen`),

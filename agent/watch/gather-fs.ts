@@ -44,6 +44,8 @@ export interface JoinOptions {
   /** Files count as different whatever lstat(2) says, so that their digests are taken. */
   readonly full: boolean;
   readonly pace?: WalkOptions["pace"];
+  /** Files that somebody else looks at: nothing is known of them, and nothing of what is here. */
+  readonly takesFile?: WalkOptions["takesFile"];
   readonly scope?: Scope;
   /** Called with differences in the order of a walk, and waited for. */
   readonly found: (gathered: Gathered) => Promise<void>;
@@ -82,7 +84,7 @@ export function gatherOne(
 /** Looks at a path and everything below it. */
 export async function gatherDeep(parts: GatherParts, options: JoinOptions): Promise<void> {
   const { baseline, selection } = parts;
-  const { path, full, pace, scope, found, batch, newBatch = batch } = options;
+  const { path, full, pace, takesFile, scope, found, batch, newBatch = batch } = options;
   const only = scope?.only ?? (() => true);
   const looked = scope?.looked ?? (() => {});
   const blind: BytePath[] = [];
@@ -96,6 +98,7 @@ export async function gatherDeep(parts: GatherParts, options: JoinOptions): Prom
       if (only(at)) scope?.unreadable(at, code);
     },
     ...(pace !== undefined && { pace }),
+    ...(takesFile !== undefined && { takesFile }),
   });
   const forgetReadable = parts.unreadable.lookingWithin(path, only);
   try {

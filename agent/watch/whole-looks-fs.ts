@@ -6,10 +6,12 @@ import { type Pace, readAtOnce } from "./budget.ts";
 import type { DetectedBy, Finding } from "./change.ts";
 import { type Circumstances, inOrder, type LargeFile, unheard, unread } from "./circumstances.ts";
 import { isKnown, wantedOf } from "./content-fs.ts";
+import { firstRecord } from "./first-record-fs.ts";
 import { type Gathered, type GatherParts, gatherDeep, type Scope } from "./gather-fs.ts";
 import type { Stat } from "./look.ts";
 import type { FileToRead, FileWanted } from "./reading/batch.ts";
 import type { Batch, Readers } from "./reading/readers-process.ts";
+import type { SealedRows } from "./reading/sealing.ts";
 import { WorkLine } from "./reading/work-line.ts";
 
 export interface WholeLooksOptions {
@@ -25,6 +27,10 @@ export interface WholeLooksOptions {
   readonly isStarted: () => boolean;
   readonly isStopped: () => boolean;
   readonly readers: Readers;
+  /** Writes first rows; see `BaselineStore.take`. */
+  readonly take: (rows: SealedRows) => Promise<void>;
+  /** The path was never looked at: what is there is taken as it is. */
+  readonly isFirstLook: (path: BytePath) => boolean;
 }
 
 export interface WholeLook {
@@ -56,6 +62,26 @@ export class WholeLooks {
 
   /** How many changes it found and told. */
   async look(path: BytePath, by: DetectedBy, how: WholeLook): Promise<number> {
+    const { isStarted, readers } = this.#options;
+    const mayRecord =
+      !isStarted() && how.scope === undefined && readers.canSeal && (await this.#isUnknown(path));
+    if (!mayRecord) return this.#compare(path, by, how);
+    const { parts, take, isFirstLook } = this.#options;
+    const tell = (gathered: Gathered) => this.#tell(gathered, by, how);
+    return firstRecord(path, { gather: parts(), readers, take, isFirstLook, tell });
+  }
+
+  /** Nothing within it has a record. */
+  async #isUnknown(path: BytePath): Promise<boolean> {
+    const rows = this.#options.parts().baseline.within(path);
+    try {
+      return (await rows.next()).length === 0;
+    } finally {
+      await rows.close();
+    }
+  }
+
+  async #compare(path: BytePath, by: DetectedBy, how: WholeLook): Promise<number> {
     const { pace, scope, full } = how;
     const { parts, isStarted, readers } = this.#options;
     // Later there are hints to be looked at meanwhile, and nothing may run ahead of them.

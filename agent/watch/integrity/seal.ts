@@ -22,6 +22,11 @@ export class Seal {
     this.id = this.hash("id", Buffer.alloc(0)).slice(0, macBytes);
   }
 
+  /** For another thread of this process. */
+  key(): Uint8Array {
+    return Uint8Array.from(this.#scratch.subarray(0, keyBytes));
+  }
+
   /**
    * SHA-256 over key, both lengths, `name` (a character for each byte) and `content`, as 64 hexadecimal digits. The
    * lengths come first, so that no input begins another one: a hash of key and message is a sound MAC then, at a tenth

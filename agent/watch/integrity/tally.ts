@@ -19,6 +19,12 @@ export class Tally {
     this.#sum += termOf(hash);
   }
 
+  /** What another one has counted. */
+  addAll({ count, sum }: { readonly count: number; readonly sum: bigint }): void {
+    this.#count += count;
+    this.#sum += sum;
+  }
+
   remove(hash: string): void {
     this.#count--;
     this.#sum -= termOf(hash);

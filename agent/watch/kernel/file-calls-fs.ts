@@ -6,6 +6,7 @@ import { createHash, hash } from "node:crypto";
 import { constants } from "node:fs";
 import { createRequire } from "node:module";
 import type { FileWanted, Outcome, Xattrs } from "../reading/batch.ts";
+import { basicAndBirth, fileKind, Statx } from "./statx.ts";
 import { xattrsFrom } from "./xattrs-fs.ts";
 
 export interface FileRead {
@@ -23,6 +24,8 @@ export interface FileBytes {
   /** As `encodeStat` has it. */
   readonly stat: Buffer;
   statFrom: number;
+  /** Set: nobody has asked lstat(2) yet. `stat` takes what the opened file is, and what is no file has `changed`. */
+  readonly takes?: DataView;
   /** Takes the SHA-256. */
   readonly digest: Buffer;
   digestFrom: number;
@@ -41,7 +44,6 @@ const noAtime = 0o1000000;
 /** statx(2): of the descriptor itself; what stat(2) tells. */
 const ofDescriptor = 0x1000;
 const basicStats = 0x7ff;
-const statxBytes = 256;
 /** PATH_MAX; the byte behind it stays zero. */
 const maxPathBytes = 4_096;
 /** Read at once, and kept for it. */
@@ -67,7 +69,8 @@ export function fileReader(): ReadFile {
   const { ENOENT, ELOOP, ENOTDIR, EPERM, ERANGE } = koffi.os.errno;
   const scratch = Buffer.alloc(chunkBytes);
   const list = Buffer.alloc(listSizes[1]);
-  const now = Buffer.alloc(statxBytes);
+  const found = new Statx();
+  const now = found.bytes;
   const name = Buffer.alloc(maxPathBytes + 1);
   const noPath = Buffer.from("\0");
 
@@ -86,6 +89,11 @@ export function fileReader(): ReadFile {
       filled((size) => listXattr(fd, list, size)),
       (name) => filled((size) => getXattr(fd, name, list, size)),
     );
+  const takeStat = (fd: number, { stat, statFrom }: FileBytes, view: DataView): boolean => {
+    if (statx(fd, noPath, ofDescriptor, basicAndBirth, now) !== 0 || found.kind !== fileKind) return false;
+    found.pack(stat, view, statFrom);
+    return true;
+  };
   const isStill = (fd: number, { stat, statFrom }: FileBytes): boolean =>
     statx(fd, noPath, ofDescriptor, basicStats, now) === 0 && isSame(now, stat, statFrom);
   const digest = (fd: number, size: number, file: FileBytes): Outcome => {
@@ -123,6 +131,8 @@ export function fileReader(): ReadFile {
       return { outcome: isGone ? "changed" : "unreadable", xattrs: null };
     }
     try {
+      if (file.takes !== undefined && !takeStat(fd, file, file.takes))
+        return { outcome: "changed", xattrs: null };
       const size = Number(stat.readBigUInt64LE(statFrom + 8));
       const isTooLarge = size > wanted.digestMaxBytes;
       const read = wanted.digest && !isTooLarge ? digest(fd, size, file) : null;

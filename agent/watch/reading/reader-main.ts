@@ -1,19 +1,37 @@
 /** The program of a thread that reads files for the first record of many: a batch in, what was read of it out. */
-import { parentPort } from "node:worker_threads";
+import { parentPort, workerData } from "node:worker_threads";
+import { Seal } from "../integrity/seal.ts";
 import { type FileRead, fileReader, type ReadFile } from "../kernel/file-calls-fs.ts";
 import { xattrReader } from "../kernel/xattrs-fs.ts";
+import { isRacy } from "../look.ts";
 import { readExtras } from "../look-fs.ts";
-import { decodeStat, statBytes } from "../packed-stat.ts";
-import { digestBytes } from "../record.ts";
+import { decodeStat, PackedStat, statBytes } from "../packed-stat.ts";
+import { digestBytes, PackedRecord } from "../record.ts";
 import { type FileWanted, outcomes, type ReadAnswer, type ReadRequest, type Xattrs } from "./batch.ts";
+import { RowsBuilder, type SealAnswer, type SealRequest } from "./sealing.ts";
+
+/** What a thread is begun with. */
+export interface ReaderData {
+  /** Of the baseline's seals. */
+  readonly sealKey: Uint8Array;
+}
 
 const port = parentPort;
 if (port === null) throw new Error("this file runs as a worker thread only");
 
 const readFile = quickly() ?? throughNode();
+const seal = new Seal(bufferOf((workerData as ReaderData).sealKey));
+/** PATH_MAX. */
+const maxPathBytes = 4_096;
 const nothingWanted: FileWanted = { digest: false, digestMaxBytes: 0, xattrs: false };
 
-port.on("message", (request: ReadRequest) => {
+port.on("message", (request: ReadRequest | SealRequest) => {
+  if ("toSeal" in request) {
+    const sealed = sealAll(request);
+    // Handed over, and not copied.
+    port.postMessage(sealed, [sealed.bytes.buffer as ArrayBuffer, sealed.lengths.buffer as ArrayBuffer]);
+    return;
+  }
   // A rejection ends the thread, and its batch is read by others.
   void answer(request).then((read) => port.postMessage(read));
 });
@@ -46,6 +64,42 @@ async function answer({ id, paths, stats, wants, which }: ReadRequest): Promise<
     if (read.xattrs !== null) xattrs.push([n, read.xattrs]);
   }
   return { id, outcomes: codes, digests, xattrs };
+}
+
+/** Whoever looks by himself at what is left needs what he finds for more than its row: to try again, to tell why. */
+function sealAll({ id, toSeal, wants, which }: SealRequest): SealAnswer {
+  const paths = which.length === 0 ? [] : toSeal.split("\0");
+  const rows = new RowsBuilder(seal, paths.length);
+  const left: number[] = [];
+  const path = Buffer.alloc(maxPathBytes);
+  const [stats, digests] = [Buffer.from(new ArrayBuffer(statBytes)), Buffer.alloc(digestBytes)];
+  const file = {
+    path,
+    pathFrom: 0,
+    pathEnd: 0,
+    stat: stats,
+    statFrom: 0,
+    takes: new DataView(stats.buffer),
+    digest: digests,
+    digestFrom: 0,
+  };
+  const stat = new PackedStat(stats);
+  const plain = new PackedRecord(stat, digests, 0);
+  paths.forEach((at, n) => {
+    const at0 = Date.now();
+    const wanted = wants[which[n] ?? 0] ?? nothingWanted;
+    if (at.length >= maxPathBytes) {
+      left.push(n);
+      return;
+    }
+    file.pathEnd = path.write(at, "latin1");
+    path[file.pathEnd++] = 0;
+    const read = readFile(file, wanted);
+    if (read instanceof Promise || read.outcome !== "digest" || isRacy(stat, at0)) left.push(n);
+    else if (read.xattrs === null) rows.add(at, plain);
+    else rows.add(at, { stat, extras: { ...plain.extras, xattrs: read.xattrs }, version: plain.version });
+  });
+  return { id, ...rows.rows(), left: Uint32Array.from(left) };
 }
 
 function bufferOf(bytes: Uint8Array): Buffer {

@@ -6,6 +6,7 @@ import { getCompileCacheDir } from "node:module";
 import { dirname } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { BytePath } from "../../../shared/watch/paths.ts";
+import { quickLook } from "../kernel/stat-calls-fs.ts";
 import type { Extras, Stat } from "../look.ts";
 import { isSameFile } from "../look-fs.ts";
 import type { PackedRecord } from "../record.ts";
@@ -18,6 +19,8 @@ import {
   requestOf,
   type Xattrs,
 } from "./batch.ts";
+import type { ReaderData } from "./reader-main.ts";
+import { type FileToSeal, type SealAnswer, type SealRequest, sealRequestOf } from "./sealing.ts";
 
 export interface ReadersOptions {
   /** Threads at most; with 0 nothing is ever read ahead. */
@@ -25,6 +28,8 @@ export interface ReadersOptions {
   /** ms since the epoch. */
   readonly now: () => number;
   readonly warn: (message: string) => void;
+  /** Of the baseline's seals, which rows get in the threads. */
+  readonly sealKey: () => Uint8Array;
   /** What a thread runs, instead of `reader-main.ts`. */
   readonly program?: URL;
 }
@@ -51,8 +56,10 @@ const leastFiles = 128;
 
 interface Reader {
   readonly worker: Worker;
-  readonly waiting: Map<number, (answer: ReadAnswer | null) => void>;
+  readonly waiting: Map<number, (answer: Answer | null) => void>;
 }
+
+type Answer = ReadAnswer | SealAnswer;
 
 /** One batch that was read. */
 interface Ready {
@@ -74,13 +81,18 @@ export class Readers {
     this.#options = options;
   }
 
+  /** Whether there are threads, and system calls of our own, for `seal`. */
+  get canSeal(): boolean {
+    return this.#options.threads > 0 && !this.#isOver && quickLook() !== null;
+  }
+
   /** Begins reading. The batches of one caller may be many: what is not released is kept. */
   begin(files: readonly FileToRead[]): Batch {
     const reader = files.length < leastFiles ? null : this.#leastBusy();
     if (reader === null) return { read: Promise.resolve(), release: () => {} };
     const id = ++this.#ids;
     const at = this.#options.now();
-    const answered = ask(reader, requestOf(id, files));
+    const answered = ask<ReadAnswer>(reader, requestOf(id, files));
     let ready: Ready | null = null;
     return {
       read: answered.then((answer) => {
@@ -93,6 +105,15 @@ export class Readers {
         if (ready !== null) this.#ready.delete(ready);
       },
     };
+  }
+
+  /**
+   * The first rows of files of which nothing is known yet, each read as it is now. `null`: nothing was read. Never
+   * rejects. See `canSeal`.
+   */
+  async seal(files: readonly FileToSeal[]): Promise<SealAnswer | null> {
+    const reader = files.length < leastFiles ? null : this.#leastBusy();
+    return reader === null ? null : ask<SealAnswer>(reader, sealRequestOf(++this.#ids, files));
   }
 
   /** What was read of the path; `null` when nothing was. */
@@ -146,15 +167,16 @@ export class Readers {
       this.#options.warn(`a reading thread ended, what it read is read without it: ${String(error)}`);
       giveUp({ worker, waiting });
     };
-    const { program = new URL("./reader-main.ts", import.meta.url) } = this.#options;
+    const { program = new URL("./reader-main.ts", import.meta.url), sealKey } = this.#options;
     try {
-      worker = new Worker(program, { env: environment() });
+      const workerData: ReaderData = { sealKey: sealKey() };
+      worker = new Worker(program, { env: environment(), workerData });
     } catch (error) {
       this.#isOver = true;
       this.#options.warn(`no reading thread: ${String(error)}`);
       return;
     }
-    worker.on("message", (answer: ReadAnswer) => {
+    worker.on("message", (answer: Answer) => {
       waiting.get(answer.id)?.(answer);
       waiting.delete(answer.id);
     });
@@ -165,10 +187,14 @@ export class Readers {
   }
 }
 
-function ask({ worker, waiting }: Reader, request: ReadRequest): Promise<ReadAnswer | null> {
+/** The kind of the answer is that of the question. */
+function ask<A extends Answer>(
+  { worker, waiting }: Reader,
+  request: ReadRequest | SealRequest,
+): Promise<A | null> {
   return new Promise((resolve) => {
     worker.postMessage(request);
-    waiting.set(request.id, resolve);
+    waiting.set(request.id, (answer) => resolve(answer as A | null));
   });
 }
 

@@ -1,15 +1,20 @@
 /** What a thread reads is what the same look would have read itself, whatever happens to files and threads meanwhile. */
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { lstatSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { appendFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
+import { Seal } from "../../../../agent/watch/integrity/seal.ts";
+import { rowHash } from "../../../../agent/watch/integrity/sealed-row.ts";
+import { Tally } from "../../../../agent/watch/integrity/tally.ts";
 import { xattrReader } from "../../../../agent/watch/kernel/xattrs-fs.ts";
 import { lookStat, readExtras, statOf } from "../../../../agent/watch/look-fs.ts";
 import { encodeStat } from "../../../../agent/watch/packed-stat.ts";
 import type { FileToRead } from "../../../../agent/watch/reading/batch.ts";
 import { Readers } from "../../../../agent/watch/reading/readers-process.ts";
+import { rowsOf } from "../../../../agent/watch/reading/sealing.ts";
 import { bytePath } from "../../../../shared/watch/paths.ts";
 import { atEnd } from "../../../support/at-end.ts";
 import { tempFolder } from "../../../support/temp-folder.ts";
@@ -23,6 +28,7 @@ function readers(threads = 2, program?: URL): { readonly readers: Readers; reado
     threads,
     now: () => 5,
     warn: (message) => warnings.push(message),
+    sealKey: () => new Uint8Array(32),
     ...(program && { program }),
   });
   atEnd(() => made.stop());
@@ -144,6 +150,33 @@ describe("a reading thread", () => {
     expect(pool.of(files[0]?.path ?? "", files[0]?.stat ?? toRead(folder).stat)).toBe(null);
   });
 
+  test("seals rows of what is there, and leaves what it cannot say for sure", async () => {
+    const folder = await tempFolder();
+    const paths = manyFiles(folder);
+    const [gone = "", link = "", pipe = "", large = ""] = paths;
+    await rm(gone);
+    await rm(link);
+    await symlink(paths[9] ?? "", link);
+    await rm(pipe);
+    expect(spawnSync("mkfifo", [pipe]).status).toBe(0);
+    await writeFile(large, randomBytes(30_000));
+    // None of them is young.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await appendFile(paths[5] ?? "", "young");
+    const ahead = { ...wanted, digestMaxBytes: 20_000 };
+    const { readers: pool } = readers();
+    const answer = await pool.seal(paths.map((path) => ({ path: bytePath(path), wanted: ahead })));
+    if (answer === null) throw new Error("nothing was sealed");
+    const left = [...answer.left];
+    expect(left.slice(0, 4)).toEqual([0, 1, 2, 3]);
+    const rows = rowsOf(answer);
+    expect(rows.length + left.length).toBe(paths.length);
+    const seal = new Seal(Buffer.alloc(32));
+    const tally = new Tally();
+    for (const { key, row } of rows) tally.add(rowHash(seal, key.toString("latin1"), row) ?? "0");
+    expect(tally.state()).toEqual({ count: rows.length, sum: answer.sum });
+  });
+
   test("is not begun for few files", async () => {
     const folder = await tempFolder();
     const files = manyFiles(folder, 20).map(toRead);
@@ -187,22 +220,46 @@ test("the first record is the same with threads and without, and none is left be
     mkdirSync(join(root, `d${n}`));
     manyFiles(join(root, `d${n}`), 40);
   }
+  // What the threads have no row for, or another one than most.
+  const odd = join(root, "d3");
+  symlinkSync("f1", join(odd, "link"));
+  spawnSync("mkfifo", [join(odd, "pipe")]);
+  spawnSync("setfattr", ["-n", "user.a", "-v", "b", join(odd, "f2")]);
+  writeFileSync(join(odd, "large"), randomBytes(30_000));
+  writeFileSync(Buffer.concat([Buffer.from(`${odd}/`), Buffer.from([0x66, 0xff])]), "no UTF-8");
+  writeFileSync(join(odd, "f3.tmp"), "excluded");
+  mkdirSync(join(odd, "out"));
+  writeFileSync(join(odd, "out", "f"), "excluded");
+  mkdirSync(join(odd, "plain"));
+  writeFileSync(join(odd, "plain", "f"), "without a digest");
+  utimesSync(join(odd, "f4"), 2_000_000_000, 2_000_000_000);
+  const paths = [
+    { path: root, exclude: ["**/*.tmp", "d3/out"], digest_max_bytes: 20_000 },
+    { path: join(odd, "plain"), digest: "none" },
+  ];
+  // Nothing of it is young enough to be read twice.
+  await new Promise((resolve) => setTimeout(resolve, 50));
   const records = async (readingThreads: number) => {
-    const desk = await openWatchDesk(await tempFolder(), { paths: [{ path: root }] }, agentSide(), {
-      readingThreads,
-    });
+    const desk = await openWatchDesk(await tempFolder(), { paths }, agentSide(), { readingThreads });
     const rows = desk.baseline.within(bytePath(root));
     const found: string[] = [];
     for (let batch = await rows.next(); batch.length > 0; batch = await rows.next()) {
-      for (const { path } of batch) found.push(`${path} ${JSON.stringify(desk.baseline.get(path)?.extras)}`);
+      for (const { path } of batch) {
+        const record = desk.baseline.get(path);
+        found.push(
+          `${path} ${inspect(record?.extras)} ${inspect(record && encodeStat(record.stat).toString("hex"))}`,
+        );
+      }
     }
     await rows.close();
+    const { missing, missingSum, wrongCount } = await desk.baseline.check(async () => {});
+    expect({ missing, missingSum, wrongCount }).toEqual({ missing: 0, missingSum: 0n, wrongCount: 0 });
     await desk.close();
     return found;
   };
   const threadsBefore = readdirSync("/proc/self/task").length;
   const read = await records(2);
-  expect(read).toHaveLength(1 + 40 + 1_600);
+  expect(read).toHaveLength(1 + 40 + 1_600 + 4 + 2);
   expect(readdirSync("/proc/self/task").length).toBeLessThan(threadsBefore + 2);
   expect(await records(0)).toEqual(read);
 });
