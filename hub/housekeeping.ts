@@ -5,6 +5,7 @@ import { timestamp } from "../shared/clock.ts";
 import type { Logger } from "../shared/log.ts";
 import type { Timers } from "../shared/timers.ts";
 import type { AgentRegistry } from "./agents/agent-registry.ts";
+import { callLost } from "./agents/call-lost.ts";
 import { startDueEnds } from "./agents/due-ends.ts";
 import { abandonLost } from "./agents/lost-agents.ts";
 import type { KeyBook } from "./datastore/key-book.ts";
@@ -20,6 +21,8 @@ export interface HousekeepingOptions {
   readonly pinned: () => Iterable<string>;
   readonly retention: { readonly days: number; readonly maxInstances: number };
   readonly history: Pick<HistoryCap, "step">;
+  /** Seconds an agent may be away before `petrel.agent_lost` is told. */
+  readonly lostAfter: number;
   /** Hub time in ms. */
   readonly now: () => number;
   /** Milliseconds since the epoch by the host's clock, which files' times are from. */
@@ -39,7 +42,19 @@ const familiesPerStep = 500;
 
 export function startHousekeeping(options: HousekeepingOptions): { stop(): Promise<void> } {
   const { store, registry, keys, blobs, pinned, retention, history, now, hostNow, timers, log } = options;
+  const afterMs = options.lostAfter * 1_000;
+  const hubSinceMs = now();
+  const lookMs = Math.min(afterMs, 10_000);
   const chores: readonly Chore[] = [
+    {
+      name: "agents that stay away are called lost",
+      firstAfterMs: lookMs,
+      everyMs: lookMs,
+      work: async () => {
+        await callLost({ registry, now, afterMs, hubSinceMs, log });
+        return undefined;
+      },
+    },
     {
       // They end when they are due; this finds what could not be written then.
       name: "executions of lost agents are abandoned",

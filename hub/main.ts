@@ -4,8 +4,6 @@ import { BlobStore } from "../shared/blobs/blob-fs.ts";
 import { type BlobFetch, blobResponder, fetchBlob } from "../shared/blobs/blob-transfer.ts";
 import { createBreath } from "../shared/breath-process.ts";
 import { timestamp } from "../shared/clock.ts";
-import type { ListenAddress } from "../shared/config/listen.ts";
-import type { LogConfig } from "../shared/config/log-settings.ts";
 import { daemonLogger } from "../shared/daemon-log-process.ts";
 import { makeDataFolder } from "../shared/folder-fs.ts";
 import { ulidSource } from "../shared/ids.ts";
@@ -48,6 +46,7 @@ import { startHousekeeping } from "./housekeeping.ts";
 import { apiKeyOf, writeApiFile } from "./http/api-file-fs.ts";
 import { listenApi } from "./http/listen-http.ts";
 import { createApi } from "./http/server-http.ts";
+import type { HubOptions } from "./hub-options.ts";
 import { createAgentInbox } from "./intake/agent-inbox.ts";
 import { createIntakeBudget } from "./intake/credit.ts";
 import { createIntakeJournal } from "./intake/intake-journal.ts";
@@ -63,33 +62,12 @@ import { readBuiltInPacks } from "./packs/built-in-fs.ts";
 import { PackDesk } from "./packs/pack-desk.ts";
 import { Telling } from "./packs/telling.ts";
 import { openLiveRules } from "./rules/live-rules.ts";
+import { OwnTriggers } from "./rules/own-triggers.ts";
 import { RuleDesk } from "./rules/rule-desk.ts";
 import { createHubClock } from "./store/hub-clock.ts";
 import { openLevelStore } from "./store/level-store.ts";
 import { storeFormat } from "./store/migrations.ts";
 import type { Store } from "./store/store.ts";
-
-export interface HubOptions {
-  /** One machine, loopback only, no enrolment. */
-  readonly dev: boolean;
-  /** Starts an agent named `hub` beside it. */
-  readonly withAgent: boolean;
-  /** Absolute path of the data folder. */
-  readonly data: string;
-  readonly http: ListenAddress;
-  readonly mqtt: ListenAddress;
-  /** `null`: the embedded broker. */
-  readonly brokerUrl: string | null;
-  readonly retention: {
-    readonly days: number;
-    readonly maxInstances: number;
-    /** `null`: no cap. */
-    readonly maxBytes: number | null;
-  };
-  readonly log: LogConfig;
-  /** Where the agent beside the hub writes its log; its own standard error when not given. */
-  readonly agentLog?: string;
-}
 
 export interface RunningHub {
   readonly url: string;
@@ -120,9 +98,10 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     await makeDataFolder(options.data, 0o700);
     await refuseHalfRestored(options.data);
     const storeOptions = { folder: join(options.data, "store"), random: systemRandom, logger: log };
+    const own = new OwnTriggers();
     const store = points.store(
       await retryLocked(lockPatienceMs, { clock: systemClock, timers }, () =>
-        openLevelStore({ ...storeOptions, clock: systemClock }),
+        openLevelStore({ ...storeOptions, clock: systemClock, teller: own }),
       ),
     );
     teardown.add("store", () => store.close());
@@ -159,9 +138,11 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       slowRegex: (request) => slowRegex.ask(request),
       shrink,
       breathe: createBreath(clock),
+      loopDepth: options.loopDepth,
     });
     teardown.add("rules", () => rules.close());
     const { judge } = rules;
+    own.use({ rules, registry, now });
 
     const files = await openFileDesk(base);
     teardown.add("changes of files", () => files.close());
@@ -345,6 +326,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       blobs,
       pinned: () => backups.pinned,
       retention: options.retention,
+      lostAfter: options.lostAfter,
       history,
       hostNow: () => systemClock.now(),
       timers: points.choreTimers(timers),

@@ -111,6 +111,8 @@ async function start(): Promise<RunningHub> {
       mqtt: listen(flags.mqtt, "mqtt"),
       brokerUrl: null,
       retention: { days: 90, maxBytes: null, maxInstances: 1_000_000 },
+      lostAfter: 120,
+      loopDepth: 8,
       log: { level: "info", format: "text" },
       agentLog: logFile,
     },

@@ -115,6 +115,11 @@ export const catalogue = {
   },
   // triggers, actions, executions
   TRIGGER_UNKNOWN: { status: 400, exit: 1, text: "No such trigger type is registered." },
+  LOOP_GUARD: {
+    status: 409,
+    exit: 1,
+    text: "A rule was stopped: what it had set off itself called it again.",
+  },
   TRIGGER_PAYLOAD: { status: 400, exit: 1, text: "A payload does not fit its trigger type's schema." },
   ACTION_UNKNOWN: { status: 404, exit: 1, text: "No such action is registered." },
   ACTION_DISABLED: { status: 400, exit: 1, text: "The action is disabled." },

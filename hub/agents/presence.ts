@@ -33,7 +33,7 @@ export function arrived(
 ): AgentRecord {
   const at = timestamp(nowMs);
   const clock = parseTimestamp(hello.clock);
-  const base = known ?? { ...awaited(id, nowMs), rev: 0 };
+  const { lost: _, ...base } = known ?? { ...awaited(id, nowMs), rev: 0 };
   const isNewStore = base.incarnation !== hello.incarnation;
   return {
     ...base,
@@ -52,6 +52,12 @@ export function arrived(
 export function conditioned(known: AgentRecord | null, degraded: string | null): AgentRecord | null {
   if (known === null || (known.degraded ?? null) === degraded) return null;
   return { ...known, degraded, rev: known.rev + 1 };
+}
+
+/** The record of an agent that has been away for too long; `null` when nothing changes. */
+export function lost(known: AgentRecord | null, nowMs: number): AgentRecord | null {
+  if (known === null || known.online || known.lost !== undefined) return null;
+  return { ...known, lost: timestamp(nowMs), rev: known.rev + 1 };
 }
 
 /** The record after the connection ended; `null` when nothing changes. */

@@ -42,6 +42,8 @@ export interface NewExecution {
   readonly startAtMs?: number | undefined;
   /** The policy that asks for another attempt. */
   readonly retriedBy?: string;
+  /** Rules behind its trigger; see `Execution`. */
+  readonly lineage?: readonly string[];
 }
 
 /** Seconds an action may take when neither the request nor its runner says. */
@@ -89,6 +91,7 @@ export function createExecution(wanted: NewExecution): { execution: Execution; d
     ],
     reason: null,
     late_result: null,
+    ...(wanted.lineage !== undefined && { lineage: wanted.lineage }),
     rev: 1,
     ...(action.policies !== undefined && { policies: appliedPolicies(action.policies, parameters) }),
     ...(wanted.startAtMs !== undefined && { start_at: timestamp(wanted.startAtMs) }),

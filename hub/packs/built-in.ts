@@ -11,4 +11,7 @@ export interface BuiltInPack {
 export const builtIn: readonly BuiltInPack[] = [
   { name: "core", assignTo: [{}] },
   { name: "watch", assignTo: [] },
+  // Triggers that the hub tells itself: there is nothing in them to run.
+  { name: "petrel", assignTo: [] },
+  { name: "execution", assignTo: [] },
 ];

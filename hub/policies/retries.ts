@@ -62,6 +62,7 @@ export function retryWork({ store, catalogue, shrink, now, log }: RetriesOptions
       attempt: ended.attempt + 1,
       rerun_of: ended.id,
       retriedBy: retry.policy,
+      ...(ended.lineage !== undefined && { lineage: ended.lineage }),
     });
     await store.createExecutions([execution], await shrink([dispatch]));
   };

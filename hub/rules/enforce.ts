@@ -16,6 +16,7 @@ import {
   refuseUnrunnable,
 } from "../executions/request.ts";
 import type { Dispatch, Outcome } from "../store/store.ts";
+import { loopProblem } from "./lineage.ts";
 
 /** A rule that matched, or could not be judged; a clean mismatch leaves no trace. */
 export type Verdict =
@@ -36,6 +37,8 @@ export interface EnforceWith {
   readonly nowMs: number;
   /** The sending agent's clock minus the hub's; expiry counts in hub time. */
   readonly skewMs: number;
+  /** Rules that may stand behind one trigger. */
+  readonly loopDepth: number;
 }
 
 /** The user that rules act as, StackStorm's system user. */
@@ -113,6 +116,8 @@ function enforceOne(instance: TriggerInstance, verdict: Verdict, given: EnforceW
   });
 
   if (!verdict.matched) return refuse(verdict.error);
+  const loop = loopProblem(instance.lineage, rule.ref, given.loopDepth);
+  if (loop !== null) return refuse(loop);
   const action = given.action(rule.action.ref);
   if (action === null) {
     return refuse(`RULE_ACTION_UNKNOWN: action ${rule.action.ref} is not registered`);
@@ -139,6 +144,7 @@ function enforceOne(instance: TriggerInstance, verdict: Verdict, given: EnforceW
     trace_tag: instance.trace_tag,
     attempt: 1,
     rerun_of: null,
+    ...(instance.lineage !== undefined && { lineage: instance.lineage }),
   });
   let resolved: ResolvedParameters;
   try {

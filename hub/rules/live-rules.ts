@@ -27,6 +27,8 @@ import type { ResolvedParameters, RunnableAction } from "../executions/request.t
 import { buildCatalogue, type Catalogue } from "../packs/catalogue.ts";
 import type { Dispatch, Outcome, RuleSet, Store } from "../store/store.ts";
 import { enforce, systemUser, type Verdict } from "./enforce.ts";
+import { judgePending, startPendingJudge } from "./judge-pending.ts";
+import { causeOf, lineageOf } from "./lineage.ts";
 
 export interface LiveRulesOptions {
   readonly store: Store;
@@ -39,6 +41,8 @@ export interface LiveRulesOptions {
   /** Awaited before each instance and each rule: neither a backlog nor a large rule set may keep agents waiting. */
   readonly breathe: () => Promise<void> | undefined;
   readonly now: () => number;
+  /** Rules that may act one after the other on what the one before led to. */
+  readonly loopDepth: number;
   readonly timers: Timers;
   readonly jitter: () => number;
   readonly log: Logger;
@@ -46,6 +50,8 @@ export interface LiveRulesOptions {
 
 export interface LiveRules {
   readonly catalogue: () => Catalogue;
+  /** Whether an enabled rule waits for triggers of this type. */
+  listens(trigger: string): boolean;
   /**
    * Everything a fresh instance leads to. What a rule does wrong is an enforcement, no rejection. Rejects when the
    * disk refuses parameters that are too large for an entry, and after `close`: then nothing may be written.
@@ -55,7 +61,7 @@ export interface LiveRules {
   resolveRun(action: RunnableAction, supplied: JsonObject, user: string): Promise<ResolvedParameters>;
   /** Resolves when every change that is on disk is in force; at the latest when one attempt at it has failed. */
   settled(): Promise<void>;
-  /** Judges what a stop had left pending. */
+  /** Judges what is stored as pending: what a stop had left, and what the hub itself has to tell. */
   judgePending(): Promise<void>;
   close(): Promise<void>;
 }
@@ -63,7 +69,7 @@ export interface LiveRules {
 const problemsKept = 20;
 
 export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRules> {
-  const { store, registry, keys, slowRegex, shrink, breathe, now, timers, jitter, log } = options;
+  const { store, registry, keys, slowRegex, shrink, breathe, now, loopDepth, timers, jitter, log } = options;
   let catalogue = buildCatalogue(await store.packs());
   let rules = await compile(await store.ruleSet(), null, breathe);
   let isClosed = false;
@@ -151,6 +157,7 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
       resolve: (action, rule, cause) => resolve(action, rule, cause, regex),
       nowMs: now(),
       skewMs,
+      loopDepth,
     });
   };
 
@@ -174,8 +181,22 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
     }
   };
 
-  const judge = async (instance: TriggerInstance, skewMs: number): Promise<Outcome> => {
+  /** A file that an execution of ours changed has that execution's rules behind it. */
+  const traced = async (instance: TriggerInstance): Promise<TriggerInstance> => {
+    const cause = causeOf(instance);
+    if (cause === null || instance.lineage !== undefined || !rules.byTrigger.has(instance.trigger)) {
+      return instance;
+    }
+    const execution = await store.execution(cause);
+    // An agent can only speak of what it runs itself.
+    if (execution === null || execution.agent !== instance.origin.agent) return instance;
+    const lineage = lineageOf(execution);
+    return lineage.length === 0 ? instance : { ...instance, lineage };
+  };
+
+  const judge = async (given: TriggerInstance, skewMs: number): Promise<Outcome> => {
     await breathe();
+    const instance = causeOf(given) === null ? given : await traced(given);
     let outcome: Outcome;
     try {
       outcome = await withRegexAnswers(slowRegex, (regex) => judgeNow(instance, skewMs, regex));
@@ -194,8 +215,15 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
     return { ...outcome, dispatches: await shrink(outcome.dispatches) };
   };
 
+  const judgeStored = async (): Promise<void> => {
+    const settled = await judgePending(store, judge);
+    if (settled > 0) log.debug("pending instances were judged", { settled });
+  };
+  const pending = startPendingJudge({ store, judgePending: judgeStored, timers, jitter, log });
+
   return {
     catalogue: () => catalogue,
+    listens: (trigger) => rules.byTrigger.has(trigger),
     judge,
     settled: () => reading.settled(),
     resolveRun(action, supplied, user) {
@@ -217,20 +245,11 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
         }),
       );
     },
-    async judgePending() {
-      for (;;) {
-        const pending = await store.pendingInstances(200);
-        if (pending.length === 0) return;
-        let settled = 0;
-        for (const instance of pending) if (await store.process(await judge(instance, 0))) settled += 1;
-        log.info("instances left pending by the last stop were judged", { settled });
-        if (settled === 0) return;
-      }
-    },
+    judgePending: judgeStored,
     async close() {
       isClosed = true;
       stopListening();
-      await reading.stop();
+      await Promise.all([reading.stop(), pending.stop()]);
     },
   };
 }

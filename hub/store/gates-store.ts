@@ -1,8 +1,9 @@
 /** Requests that wait on disk, let go when their turn has come. */
+import type { Draft } from "./draft.ts";
 import type { GateRecord } from "./gates.ts";
 import { hasQueue } from "./gates.ts";
-import { admit, startHeld } from "./held-requests.ts";
-import type { HistoryRules } from "./history-record.ts";
+import { admit, startHeld, type TellEnd } from "./held-requests.ts";
+import { type HistoryRules, tellExecution } from "./history-record.ts";
 import { keys, within } from "./keys.ts";
 import type { RecordWriter, Rows } from "./records.ts";
 import type { Store } from "./store.ts";
@@ -16,6 +17,10 @@ export interface GatesParts {
 type GatesStore = Pick<Store, "admit" | "waitingGates" | "startHeld">;
 
 export function createGatesStore({ database, writer, rules }: GatesParts): GatesStore {
+  const tellIn =
+    (draft: Draft): TellEnd =>
+    (before, ended) =>
+      tellExecution(draft, rules, before, ended);
   return {
     async admit(gate, limitOf) {
       const some = () =>
@@ -23,7 +28,7 @@ export function createGatesStore({ database, writer, rules }: GatesParts): Gates
           source: "",
           reads: [keys.gate(gate)],
           weight: 64,
-          plan: (draft) => admit(draft, rules, gate, limitOf),
+          plan: (draft) => admit(draft, rules, gate, limitOf, tellIn(draft)),
         });
       while (await some());
     },
@@ -41,7 +46,7 @@ export function createGatesStore({ database, writer, rules }: GatesParts): Gates
       writer.submit({
         source: "",
         reads: [keys.execution(execution), keys.held(execution)],
-        plan: (draft) => startHeld(draft, rules, execution, limitOf),
+        plan: (draft) => startHeld(draft, rules, execution, limitOf, tellIn(draft)),
       }),
   };
 }

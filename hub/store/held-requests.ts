@@ -15,6 +15,9 @@ import type { Dispatch } from "./store.ts";
 /** Let through in one batch when a gate has room again. */
 const atOnce = 64;
 
+/** Told of an execution that ends while its request waits. */
+export type TellEnd = (before: Execution, ended: Execution) => void;
+
 const fullReason = ({ policy, threshold }: Gate) => `policy ${policy}: ${threshold} at once`;
 
 /**
@@ -68,13 +71,19 @@ function turned(
 }
 
 /** Sends a request whose time has come, unless a gate stops it. One that is not held any more is left alone. */
-export function startHeld(draft: Draft, rules: LedgerRules, id: string, limitOf: LimitOf): void {
+export function startHeld(
+  draft: Draft,
+  rules: LedgerRules,
+  id: string,
+  limitOf: LimitOf,
+  tell: TellEnd,
+): void {
   const found = waitingOne(draft, id);
   if (found === null) return;
   const { execution, request } = found;
   const gate = stoppedBy(draft, execution, limitOf, true);
   if (gate === null) letGo(draft, rules, execution, request);
-  else if (gate.action === "cancel") refuse(draft, rules, execution, gate);
+  else if (gate.action === "cancel") refuse(draft, rules, execution, gate, tell);
   else {
     queueUp(draft, gate, execution);
     sayWhy(draft, execution, gate);
@@ -86,7 +95,13 @@ export function startHeld(draft: Draft, rules: LedgerRules, id: string, limitOf:
  * from now on: nobody holds a slot while waiting for another, so that none can block each other. Answers whether to go
  * on at once.
  */
-export function admit(draft: Draft, rules: LedgerRules, key: string, limitOf: LimitOf): boolean {
+export function admit(
+  draft: Draft,
+  rules: LedgerRules,
+  key: string,
+  limitOf: LimitOf,
+  tell: TellEnd,
+): boolean {
   for (let n = 0; n < atOnce; n++) {
     const id = firstOf(draft, key);
     if (id === null) {
@@ -104,7 +119,7 @@ export function admit(draft: Draft, rules: LedgerRules, key: string, limitOf: Li
     if (gate?.key === key && gate.action === "delay") return false;
     dropFirst(draft, key);
     if (gate === null) letGo(draft, rules, execution, request);
-    else if (gate.action === "cancel") refuse(draft, rules, execution, gate);
+    else if (gate.action === "cancel") refuse(draft, rules, execution, gate, tell);
     else {
       queueUp(draft, gate, execution);
       sayWhy(draft, execution, gate);
@@ -133,9 +148,11 @@ function letGo(draft: Draft, rules: LedgerRules, execution: Execution, request: 
   putExecution(draft, execution, waits ?? scheduled.execution);
 }
 
-function refuse(draft: Draft, rules: LedgerRules, execution: Execution, gate: Gate): void {
+function refuse(draft: Draft, rules: LedgerRules, execution: Execution, gate: Gate, tell: TellEnd): void {
   const canceled = step(execution, { type: "cancel", at: rules.now(), reason: fullReason(gate) });
-  if (canceled.moved) putExecution(draft, execution, canceled.execution);
+  if (!canceled.moved) return;
+  putExecution(draft, execution, canceled.execution);
+  tell(execution, canceled.execution);
 }
 
 /** It goes on waiting, for something else. */

@@ -11,6 +11,7 @@ import { addName, putExecution } from "./execution-record.ts";
 import { heldBack } from "./held-requests.ts";
 import { enforcementRows, instanceRows, moveRows } from "./index-rows.ts";
 import { keys, placeOf, placeTime, placeTurn } from "./keys.ts";
+import type { Occurrence, Teller } from "./occurrence.ts";
 import { send } from "./send-request.ts";
 import type { DeadLetter, Dispatch, GapRecord, Outcome, StoreCounts } from "./store.ts";
 
@@ -27,6 +28,7 @@ export interface Family {
 export interface HistoryRules extends LedgerRules {
   /** Told of each hub time (milliseconds) that a record carries. */
   readonly saw: (ms: number) => void;
+  readonly teller: Teller;
 }
 
 const noFamily: Family = { place: null, pending: false, enforcements: [], executions: [] };
@@ -65,6 +67,26 @@ export function outcomeReads(outcome: Outcome): string[] {
     ...outcome.executions.map(({ id }) => keys.execution(id)),
     ...outcome.dispatches.map(({ agent }) => keys.head(agent)),
   ];
+}
+
+/** Writes the pending instances that this leads to; without a listener nothing is read or written. */
+export function occurred(draft: Draft, rules: HistoryRules, occurrence: Occurrence): void {
+  if (!rules.teller.wants(occurrence.type)) return;
+  for (const instance of rules.teller.tell(occurrence)) putInstance(draft, rules, instance);
+}
+
+/** An execution as it is from now on: its end, or a result that comes after it, may be news. */
+export function tellExecution(
+  draft: Draft,
+  rules: HistoryRules,
+  before: Execution | null,
+  execution: Execution,
+): void {
+  if (isFinal(execution.status) && (before === null || !isFinal(before.status))) {
+    occurred(draft, rules, { type: "ended", execution });
+  } else if (execution.late_result !== null && before !== null && before.late_result === null) {
+    occurred(draft, rules, { type: "late-result", execution });
+  }
 }
 
 /** Takes in a new instance; one that is known already stays as it is. */
@@ -168,7 +190,10 @@ function putExecutions(
     const waits = held ?? send(draft, rules, each, execution);
     if (waits !== null) fresh.set(waits.id, waits);
   }
-  for (const execution of fresh.values()) putExecution(draft, null, execution);
+  for (const execution of fresh.values()) {
+    putExecution(draft, null, execution);
+    tellExecution(draft, rules, null, execution);
+  }
   return [...fresh.values()];
 }
 
@@ -191,16 +216,18 @@ export function replaceExecution(
     next = send(draft, rules, each, isOwn ? next : null) ?? next;
   }
   putExecution(draft, before, next);
+  tellExecution(draft, rules, before, next);
   if (before.status === "delayed" && isFinal(next.status)) dropOver(draft, rules, next.agent);
   return true;
 }
 
 /** A letter that is there already stays as it is. */
-export function putLetter(draft: Draft, letter: DeadLetter): void {
+export function putLetter(draft: Draft, rules: HistoryRules, letter: DeadLetter): void {
   if (draft.get(keys.letter(letter.id)) !== null) return;
   draft.put(keys.letter(letter.id), letter);
   draft.row(keys.letterOrder(Date.parse(letter.received_at), letter.id));
   addCounts(draft, { dead_letters: 1 });
+  occurred(draft, rules, { type: "dead-letter", letter });
 }
 
 export function removeLetter(draft: Draft, letter: DeadLetter): void {

@@ -166,8 +166,8 @@ export function createLedgerStore({ database, writer, rules, now }: LedgerParts)
         plan: (draft) => {
           const parked = park(draft, agent, epoch, n, letter.reason);
           if (parked === null) return;
-          putLetter(draft, letter);
-          if (parked.kind === "action-request") failParked(draft, parked.execution, letter);
+          putLetter(draft, rules, letter);
+          if (parked.kind === "action-request") failParked(draft, rules, parked.execution, letter);
         },
       });
     },
@@ -176,7 +176,7 @@ export function createLedgerStore({ database, writer, rules, now }: LedgerParts)
       writer.submit({
         source: agent.id,
         reads: [keys.agent(agent.id)],
-        plan: (draft) => putAgent(draft, agent, expectRev),
+        plan: (draft) => putAgent(draft, rules, agent, expectRev),
       }),
   };
 }

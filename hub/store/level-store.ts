@@ -18,6 +18,7 @@ import { createJobsStore, freeLeases } from "./jobs-store.ts";
 import { keys } from "./keys.ts";
 import { createLedgerStore } from "./ledger-store.ts";
 import { migrations, storeFormat } from "./migrations.ts";
+import { silentTeller, type Teller } from "./occurrence.ts";
 import { createRetentionStore } from "./retention-store.ts";
 import type { Store } from "./store.ts";
 import { createVerificationStore } from "./verification-store.ts";
@@ -30,6 +31,8 @@ export interface LevelStoreOptions {
   readonly logger: Logger;
   /** Default: the system's. */
   readonly timers?: Timers;
+  /** Default: nobody is told anything. */
+  readonly teller?: Teller;
   /** Cap of one agent's down ledger; default 10,000 entries and 64 MiB. */
   readonly downCap?: { readonly entries: number; readonly bytes: number };
   /** Default: `openDatabase`. */
@@ -121,6 +124,7 @@ async function buildStore(database: Database, options: LevelStoreOptions, newId:
     newEpochId: newId,
     now: () => clock.now(),
     saw,
+    teller: options.teller ?? silentTeller,
     maxEntries: downCap.entries,
     maxBytes: downCap.bytes,
   };

@@ -9,12 +9,14 @@ import {
   createByHand,
   type HistoryRules,
   instanceReads,
+  occurred,
   outcomeReads,
   putGap,
   putInstance,
   putLetter,
   replaceExecution,
   takeInOutcome,
+  tellExecution,
 } from "./history-record.ts";
 import { putJob } from "./job-record.ts";
 import { keys } from "./keys.ts";
@@ -67,12 +69,12 @@ function apply(draft: Draft, rules: HistoryRules, effect: Effect): string | null
       return replaceExecution(draft, rules, execution, expectRev) ? null : execution.id;
     }
     case "agent":
-      return putAgent(draft, effect.agent, effect.expectRev) ? null : effect.agent.id;
+      return putAgent(draft, rules, effect.agent, effect.expectRev) ? null : effect.agent.id;
     case "sensor":
-      putSensor(draft, effect.sensor);
+      putSensor(draft, rules, effect.sensor);
       return null;
     case "dead-letter":
-      putLetter(draft, effect.letter);
+      putLetter(draft, rules, effect.letter);
       return null;
     case "gap":
       putGap(draft, effect.gap);
@@ -113,23 +115,40 @@ function effectReads(effect: Effect): string[] {
 }
 
 /** False when the record is no longer at `expectRev` (`null`: there is none). */
-export function putAgent(draft: Draft, agent: AgentRecord, expectRev: number | null): boolean {
+export function putAgent(
+  draft: Draft,
+  rules: HistoryRules,
+  agent: AgentRecord,
+  expectRev: number | null,
+): boolean {
   const before = draft.get<AgentRecord>(keys.agent(agent.id));
   if ((before?.rev ?? null) !== expectRev) return false;
   draft.put(keys.agent(agent.id), agent);
   draft.change({ type: "agent", agent });
+  const lost = before?.lost;
+  if (lost === undefined && agent.lost !== undefined) occurred(draft, rules, { type: "agent-lost", agent });
+  if (lost !== undefined && agent.lost === undefined) {
+    occurred(draft, rules, { type: "agent-back", agent, lost });
+  }
   return true;
 }
 
-function putSensor(draft: Draft, sensor: SensorRecord): void {
+function putSensor(draft: Draft, rules: HistoryRules, sensor: SensorRecord): void {
+  if (sensor.state === "failed" && rules.teller.wants("sensor-failed")) {
+    const before = draft.get<SensorRecord>(keys.sensor(sensor.agent, sensor.sensor));
+    // Said again after each restart of its agent, it is no news.
+    if (before?.state !== "failed") occurred(draft, rules, { type: "sensor-failed", sensor });
+  }
   draft.put(keys.sensor(sensor.agent, sensor.sensor), sensor);
   draft.change({ type: "sensor", sensor });
 }
 
 /** A request that its agent can never take has failed, in the same batch that sets it aside. */
-export function failParked(draft: Draft, id: string, letter: DeadLetter): void {
+export function failParked(draft: Draft, rules: HistoryRules, id: string, letter: DeadLetter): void {
   const execution = draft.get<Execution>(keys.execution(id));
   if (execution === null) return;
   const failed = step(execution, { type: "fail", at: Date.parse(letter.received_at), reason: letter.reason });
-  if (failed.moved) putExecution(draft, execution, failed.execution);
+  if (!failed.moved) return;
+  putExecution(draft, execution, failed.execution);
+  tellExecution(draft, rules, execution, failed.execution);
 }

@@ -17,6 +17,8 @@ export interface HubConfig {
     /** `null`: no cap. */
     readonly max_mib: number | null;
   };
+  readonly agents: { readonly lost_after: number };
+  readonly rules: { readonly loop_depth: number };
   readonly log: LogConfig;
 }
 
@@ -73,6 +75,20 @@ export const hubSettings: readonly Setting[] = [
     default: null,
     env: "PETREL_RETENTION_MAX_MIB",
     text: "MiB that history may take on disk, large results included; the oldest goes first, whatever its age.",
+  },
+  {
+    path: "agents.lost_after",
+    schema: { type: "integer", minimum: 1, maximum: 86_400 * 30 },
+    default: 120,
+    env: "PETREL_AGENTS_LOST_AFTER",
+    text: "Seconds an agent may be away before the trigger petrel.agent_lost tells of it.",
+  },
+  {
+    path: "rules.loop_depth",
+    schema: { type: "integer", minimum: 1, maximum: 100 },
+    default: 8,
+    env: "PETREL_RULES_LOOP_DEPTH",
+    text: "Rules that may act one after the other, each on what the one before led to; a longer chain is stopped.",
   },
   ...logSettings,
 ];

@@ -17,4 +17,19 @@ export interface ActionDefinition {
   /** Safe to run again after a crash: at least once instead of at most once. */
   readonly idempotent: boolean;
   readonly tags: readonly unknown[];
+  /** What `core.st2.generic.notifytrigger` tells of its ends; absent: nothing. */
+  readonly notify?: ActionNotify;
+}
+
+/** One thing to tell, on each of its routes. */
+export interface Notification {
+  readonly message: string | null;
+  readonly data: JsonObject;
+  readonly routes: readonly string[];
+}
+
+export interface ActionNotify {
+  readonly "on-complete"?: Notification;
+  readonly "on-success"?: Notification;
+  readonly "on-failure"?: Notification;
 }

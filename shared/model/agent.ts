@@ -32,6 +32,8 @@ export interface AgentRecord {
   readonly address: string | null;
   readonly first_seen: string;
   readonly last_seen: string;
+  /** Hub time at which it had been away for too long; absent when it has not, or is there again. */
+  readonly lost?: string;
   /** Its clock minus the hub's, in ms, as learnt at the last hello. */
   readonly skew_ms: number | null;
   /** Packs it holds: ref to digest. */

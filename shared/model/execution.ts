@@ -84,6 +84,8 @@ export interface Execution {
   readonly reason: string | null;
   /** A true result that came after the execution had been given up. */
   readonly late_result: Json;
+  /** Rules that led to the trigger behind it, the oldest first, without its own; absent when there are none. */
+  readonly lineage?: readonly string[];
   readonly rev: number;
   /** Absent when no policy is for its action. */
   readonly policies?: ExecutionPolicies;

@@ -48,4 +48,6 @@ export interface TriggerInstance {
   readonly re_emit_of: string | null;
   /** Version of the rule set that judged it; `null` while pending. */
   readonly rule_set_version: number | null;
+  /** Rules through which it came to this, the oldest first; absent when no rule's execution is behind it. */
+  readonly lineage?: readonly string[];
 }

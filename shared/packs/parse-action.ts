@@ -1,7 +1,7 @@
 /** actions/*.yaml: what can be run, by which runner, with which parameters (st2 docs, Actions). */
 import { isDeepStrictEqual } from "node:util";
 import { isObject, type Json, type JsonObject } from "../json.ts";
-import type { ActionDefinition } from "../model/action.ts";
+import type { ActionDefinition, ActionNotify } from "../model/action.ts";
 import type { ParameterSchemas } from "../model/pack.ts";
 import { formatRef } from "../ref.ts";
 import { checkFields, compileFields, withoutEmpty } from "./fields.ts";
@@ -11,6 +11,14 @@ import { readableSchemas, readParameterSchemas } from "./parameter-schema.ts";
 import { findRunner, type Runner, runners } from "./runners.ts";
 
 const text = { type: "string" };
+
+const names = { type: "array", items: text } as const;
+/** `channels` is StackStorm's old name of `routes`. */
+const notification = {
+  type: "object",
+  additionalProperties: false,
+  properties: { message: text, data: { type: "object" }, routes: names, channels: names },
+} as const;
 
 const check = compileFields({
   type: "object",
@@ -30,7 +38,15 @@ const check = compileFields({
     entry_point: text,
     parameters: { type: "object" },
     output_schema: { type: "object" },
-    notify: { type: "object" },
+    notify: {
+      type: "object",
+      additionalProperties: false,
+      properties: {
+        "on-complete": notification,
+        "on-success": notification,
+        "on-failure": notification,
+      },
+    },
     tags: { type: "array" },
     idempotent: { type: "boolean" },
     id: text,
@@ -117,6 +133,22 @@ function checkPositions(
   return ok;
 }
 
+interface GivenNotification {
+  readonly message?: string;
+  readonly data?: JsonObject;
+  readonly routes?: readonly string[];
+  readonly channels?: readonly string[];
+}
+
+function readNotify(given: Readonly<Record<string, GivenNotification>>): ActionNotify {
+  return Object.fromEntries(
+    Object.entries(given).map(([when, { message = null, data = {}, routes, channels }]) => [
+      when,
+      { message, data, routes: routes ?? channels ?? [] },
+    ]),
+  );
+}
+
 /** The action, or `null` after reporting what is wrong. */
 export function parseAction(
   metadata: Metadata,
@@ -147,6 +179,9 @@ export function parseAction(
     output_schema: (action.output_schema as JsonObject | undefined) ?? null,
     idempotent: (action.idempotent as boolean | undefined) ?? false,
     tags: (action.tags as Json[] | undefined) ?? [],
+    ...(isObject(action.notify) && {
+      notify: readNotify(action.notify as Record<string, GivenNotification>),
+    }),
   };
 }
 

@@ -6,6 +6,7 @@ import { gatesCases } from "./store/gates-cases.ts";
 import { historyCases } from "./store/history-cases.ts";
 import { intakeCases } from "./store/intake-cases.ts";
 import { ledgerCases } from "./store/ledger-cases.ts";
+import { newsCases } from "./store/news-cases.ts";
 import { purgeCases } from "./store/purge-cases.ts";
 import { verificationCases } from "./store/verification-cases.ts";
 import type { OpenStore } from "./store/world.ts";
@@ -14,6 +15,7 @@ export function storeCases(name: string, open: OpenStore): void {
   describe(`the store on ${name}`, () => {
     intakeCases(open);
     ledgerCases(open);
+    newsCases(open);
     historyCases(open);
     gatesCases(open);
     fileCases(open);

@@ -37,6 +37,8 @@ async function start({ io }: CliContext, options: StartOptions, self: Command): 
       maxInstances: values.retention.max_instances,
       maxBytes: values.retention.max_mib === null ? null : values.retention.max_mib * 1024 * 1024,
     },
+    lostAfter: values.agents.lost_after,
+    loopDepth: values.rules.loop_depth,
     log: values.log,
   };
   const { runHub } = await import("../../main.ts");

@@ -15,6 +15,7 @@ import { createJobsStore } from "../jobs-store.ts";
 import { keys } from "../keys.ts";
 import { createLedgerStore } from "../ledger-store.ts";
 import { migrations, storeFormat } from "../migrations.ts";
+import { silentTeller, type Teller } from "../occurrence.ts";
 import { createRetentionStore } from "../retention-store.ts";
 import type { Store } from "../store.ts";
 import { createVerificationStore } from "../verification-store.ts";
@@ -29,6 +30,8 @@ export interface SqliteStoreOptions {
   readonly logger: Logger;
   /** Default: the system's. */
   readonly timers?: Timers;
+  /** Default: nobody is told anything. */
+  readonly teller?: Teller;
   /** Cap of one agent's down ledger; default 10,000 entries and 64 MiB. The same for all who open the file. */
   readonly downCap?: { readonly entries: number; readonly bytes: number };
   /** Default: `new DatabaseSync`. */
@@ -88,6 +91,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
       newEpochId: newId,
       now,
       saw,
+      teller: options.teller ?? silentTeller,
       maxEntries: downCap.entries,
       maxBytes: downCap.bytes,
     };

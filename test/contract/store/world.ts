@@ -1,4 +1,5 @@
 /** What the store's cases work with: a store that can be reopened and made to fail, and records of every kind. */
+import type { Teller } from "../../../hub/store/occurrence.ts";
 import type { Claim, Dispatch, Effect, Outcome, Store, TakeIn } from "../../../hub/store/store.ts";
 import { timestamp } from "../../../shared/clock.ts";
 import { derivedId, encodeTime } from "../../../shared/ids.ts";
@@ -11,6 +12,7 @@ import { anExecution, anInstance, aRule, noon } from "../../support/records.ts";
 
 export interface OpenOptions {
   readonly downCap?: { readonly entries: number; readonly bytes: number };
+  readonly teller?: Teller;
 }
 
 export interface FailingWrite {

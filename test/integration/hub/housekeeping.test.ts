@@ -28,6 +28,7 @@ async function hub() {
   const blobs = new Set<string>();
   const start = () => {
     const rounds = startHousekeeping({
+      lostAfter: 120,
       ...parts,
       registry,
       keys,

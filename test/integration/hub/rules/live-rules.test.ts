@@ -9,7 +9,7 @@ import { silentLogger } from "../../../../shared/log.ts";
 import { systemJitter, systemTimers } from "../../../../shared/system-process.ts";
 import { packRecord } from "../../../contract/store/world.ts";
 import { failingStore } from "../../../support/failing-store.ts";
-import { anAction, anAgent, anInstance, aRule, aTriggerType } from "../../../support/records.ts";
+import { anAction, anAgent, anExecution, anInstance, aRule, aTriggerType } from "../../../support/records.ts";
 import { waitUntil } from "../../../support/wait-until.ts";
 
 async function start(
@@ -28,6 +28,7 @@ async function start(
   const registry = await openAgentRegistry(common);
   const keys = await openKeyBook(common);
   const rules = await openLiveRules({
+    loopDepth: 8,
     ...common,
     registry,
     keys,
@@ -147,4 +148,36 @@ it("what a stop had left pending is judged once, with all that it leads to", asy
     ["mypack.always"],
     ["mypack.always"],
   ]);
+});
+
+it("a rule is stopped at the change of a file that its own execution made, and at no other", async () => {
+  const { store } = await failingStore();
+  const { rules } = await start(store);
+  await store.changeRules([ruleRecord("always"), ruleRecord("other")], [], (await store.ruleSet()).version);
+  await rules.settled();
+  const own = anExecution({ rule: "mypack.always" });
+  const elsewhere = anExecution({ id: "01HQ0000000000000000000008", rule: "mypack.always", agent: "web-2" });
+  const byHand = anExecution({ id: "01HQ0000000000000000000007" });
+  await store.createExecutions([own, elsewhere, byHand], []);
+  const judged = async (execution_id: string) => {
+    const payload = { path: "/etc/hosts", actor: { pid: 7, execution_id } };
+    const { enforcements, executions } = await rules.judge(anInstance({ payload }), 0);
+    return {
+      stopped: enforcements
+        .filter(({ failure_reason }) => failure_reason?.startsWith("LOOP_GUARD"))
+        .map(({ rule }) => rule),
+      made: executions.map(({ rule, lineage }) => [rule, lineage]),
+    };
+  };
+  expect(await judged(own.id)).toEqual({
+    stopped: ["mypack.always"],
+    made: [["mypack.other", ["mypack.always"]]],
+  });
+  const both = [
+    ["mypack.always", undefined],
+    ["mypack.other", undefined],
+  ];
+  for (const { id } of [elsewhere, byHand, anExecution({ id: "01HQ0000000000000000000001" })]) {
+    expect(await judged(id)).toEqual({ stopped: [], made: both });
+  }
 });

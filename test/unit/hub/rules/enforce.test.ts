@@ -11,6 +11,7 @@ const given: EnforceWith = {
   resolve: (_, rule) => ({ runner_parameters: {}, parameters: rule.action.parameters }),
   nowMs: noon + 10,
   skewMs: 0,
+  loopDepth: 8,
 };
 const matched = (over = {}) => ({ rule: aRule(over), matched: true }) as const;
 

@@ -4,6 +4,7 @@ import { dispatch, dropOver, type LedgerRules } from "../../../../hub/store/down
 import type { Draft } from "../../../../hub/store/draft.ts";
 import { replaceExecution } from "../../../../hub/store/history-record.ts";
 import { keys } from "../../../../hub/store/keys.ts";
+import { silentTeller } from "../../../../hub/store/occurrence.ts";
 import type { Status } from "../../../../shared/model/execution.ts";
 import type { ActionRequestEntry } from "../../../../shared/wire/messages.ts";
 import { anExecution, noon } from "../../../support/records.ts";
@@ -56,7 +57,7 @@ test("a request is forgotten when its execution has ended, even though the ledge
 test("an execution that ends while its request waits takes it out of the queue", () => {
   const { draft, waiting } = fullLedger(["delayed", "delayed"]);
   const ended = anExecution({ id: "x1", status: "timeout", rev: 2 });
-  const history = { ...rules, saw: () => {} };
+  const history = { ...rules, saw: () => {}, teller: silentTeller };
   expect(replaceExecution(draft, history, ended, 1)).toBe(true);
   expect(waiting()).toEqual([keys.waiting("web-1", 2)]);
 });

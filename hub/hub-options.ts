@@ -1,0 +1,29 @@
+/** What a hub is started with. */
+import type { ListenAddress } from "../shared/config/listen.ts";
+import type { LogConfig } from "../shared/config/log-settings.ts";
+
+export interface HubOptions {
+  /** One machine, loopback only, no enrolment. */
+  readonly dev: boolean;
+  /** Starts an agent named `hub` beside it. */
+  readonly withAgent: boolean;
+  /** Absolute path of the data folder. */
+  readonly data: string;
+  readonly http: ListenAddress;
+  readonly mqtt: ListenAddress;
+  /** `null`: the embedded broker. */
+  readonly brokerUrl: string | null;
+  readonly retention: {
+    readonly days: number;
+    readonly maxInstances: number;
+    /** `null`: no cap. */
+    readonly maxBytes: number | null;
+  };
+  /** Seconds an agent may be away before it is called lost. */
+  readonly lostAfter: number;
+  /** Rules that may act one after the other on what the one before led to. */
+  readonly loopDepth: number;
+  readonly log: LogConfig;
+  /** Where the agent beside the hub writes its log; its own standard error when not given. */
+  readonly agentLog?: string;
+}

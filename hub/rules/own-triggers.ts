@@ -1,0 +1,203 @@
+/** What the hub itself has to tell, as trigger instances: ends of executions, agents and sensors in trouble. */
+import { timestamp } from "../../shared/clock.ts";
+import { derivedId } from "../../shared/ids.ts";
+import type { Json, JsonObject } from "../../shared/json.ts";
+import type { Notification } from "../../shared/model/action.ts";
+import type { Execution } from "../../shared/model/execution.ts";
+import type { TriggerInstance } from "../../shared/model/trigger.ts";
+import type { AgentRegistry } from "../agents/agent-registry.ts";
+import { maskParameters } from "../http/secrets.ts";
+import { schemasOf } from "../packs/catalogue.ts";
+import type { Occurrence, Teller } from "../store/occurrence.ts";
+import { lineageOf } from "./lineage.ts";
+import type { LiveRules } from "./live-rules.ts";
+
+export const ownTriggers = {
+  ended: "core.st2.generic.actiontrigger",
+  notify: "core.st2.generic.notifytrigger",
+  late: "execution.late",
+  agentLost: "petrel.agent_lost",
+  agentBack: "petrel.agent_back",
+  sensorFailed: "petrel.sensor_failed",
+  deadLetter: "petrel.dead_letter",
+} as const;
+
+/** Triggers that an occurrence may lead to. */
+const triggersOf: Readonly<Record<Occurrence["type"], readonly string[]>> = {
+  ended: [ownTriggers.ended, ownTriggers.notify],
+  "late-result": [ownTriggers.late],
+  "agent-lost": [ownTriggers.agentLost],
+  "agent-back": [ownTriggers.agentBack],
+  "sensor-failed": [ownTriggers.sensorFailed],
+  "dead-letter": [ownTriggers.deadLetter],
+};
+
+export interface OwnTriggersOptions {
+  readonly rules: Pick<LiveRules, "listens" | "catalogue">;
+  readonly registry: Pick<AgentRegistry, "get">;
+  /** Hub time in ms. */
+  readonly now: () => number;
+}
+
+/** Something to tell before it is an instance. */
+interface News {
+  readonly trigger: string;
+  /** Names the occurrence among those of its trigger. */
+  readonly key: readonly (string | number)[];
+  readonly agent: string;
+  readonly payload: Json;
+  readonly lineage?: readonly string[];
+  readonly trace_tag?: string | null;
+}
+
+/**
+ * The store is opened before there are rules: until `use` nothing is told. A rule that is enabled hears of what happens
+ * from then on.
+ */
+export class OwnTriggers implements Teller {
+  #options: OwnTriggersOptions | null = null;
+
+  use(options: OwnTriggersOptions): void {
+    this.#options = options;
+  }
+
+  wants(type: Occurrence["type"]): boolean {
+    const options = this.#options;
+    return options !== null && triggersOf[type].some(options.rules.listens);
+  }
+
+  tell(occurrence: Occurrence): readonly TriggerInstance[] {
+    const options = this.#options;
+    if (options === null) return [];
+    const at = timestamp(options.now());
+    return newsOf(occurrence, options)
+      .filter(({ trigger }) => options.rules.listens(trigger))
+      .map((news) => instanceOf(news, at, options));
+  }
+}
+
+function instanceOf(
+  { trigger, key, agent, payload, lineage = [], trace_tag = null }: News,
+  at: string,
+  { registry, now }: OwnTriggersOptions,
+): TriggerInstance {
+  return {
+    id: derivedId(now(), trigger, ...key),
+    trigger,
+    payload,
+    // The hub tells it. The labels are those of the agent it is about, so that rules can be for some agents only.
+    origin: { agent: null, host: null, labels: registry.get(agent)?.labels ?? {} },
+    occurrence_time: at,
+    received_at: at,
+    status: "pending",
+    reason: null,
+    late: false,
+    trace_tag,
+    validation: null,
+    re_emit_of: null,
+    rule_set_version: null,
+    ...(lineage.length > 0 && { lineage }),
+  };
+}
+
+function newsOf(occurrence: Occurrence, options: OwnTriggersOptions): readonly News[] {
+  switch (occurrence.type) {
+    case "ended":
+      return [endOf(occurrence.execution, options), ...notificationsOf(occurrence.execution, options)];
+    case "late-result": {
+      const { execution } = occurrence;
+      const { id, late_result } = execution;
+      const payload = { ...whatRan(execution, options), late_result };
+      return [{ ...about(execution), trigger: ownTriggers.late, key: [id], payload }];
+    }
+    case "agent-lost":
+    case "agent-back": {
+      const { id, host, labels, address, last_seen, rev, lost } = occurrence.agent;
+      const isLost = occurrence.type === "agent-lost";
+      const since = isLost ? (lost ?? null) : occurrence.lost;
+      const payload = { agent: id, host, labels: { ...labels }, address, last_seen, lost_at: since };
+      const trigger = isLost ? ownTriggers.agentLost : ownTriggers.agentBack;
+      return [{ trigger, key: [id, rev], agent: id, payload }];
+    }
+    case "sensor-failed": {
+      const { agent, sensor, last_error, restarts, since } = occurrence.sensor;
+      const host = options.registry.get(agent)?.host ?? null;
+      const payload = { agent, host, sensor, error: last_error, restarts, since };
+      return [{ trigger: ownTriggers.sensorFailed, key: [agent, sensor, since], agent, payload }];
+    }
+    case "dead-letter": {
+      const { id, agent, code, reason, received_at } = occurrence.letter;
+      const host = options.registry.get(agent)?.host ?? null;
+      const payload = { id, agent, host, code, reason, received_at };
+      return [{ trigger: ownTriggers.deadLetter, key: [id], agent, payload }];
+    }
+  }
+}
+
+const about = (execution: Execution) => ({
+  agent: execution.agent,
+  lineage: lineageOf(execution),
+  trace_tag: execution.trace_tag,
+});
+
+/** StackStorm's payload, and what a fleet wants to know besides. */
+function whatRan(execution: Execution, { rules, registry }: OwnTriggersOptions): JsonObject {
+  const { id, status, action, runner, agent, rule, start_timestamp, end_timestamp, reason } = execution;
+  return {
+    execution_id: id,
+    status,
+    start_timestamp: start_timestamp ?? execution.created_at,
+    end_timestamp,
+    action_name: action,
+    action_ref: action,
+    runner_ref: runner,
+    // As people may see them: what a rule is given may be told to anybody.
+    parameters: maskParameters(schemasOf(rules.catalogue(), action), execution.parameters),
+    agent,
+    host: registry.get(agent)?.host ?? null,
+    rule,
+    reason,
+  };
+}
+
+/** A result that is too large for an entry stays where it is: `result` is null, `result_blob` names it. */
+function endOf(execution: Execution, options: OwnTriggersOptions): News {
+  const { id, result, result_blob } = execution;
+  const blob = result_blob === null ? null : { ...result_blob };
+  const payload = { ...whatRan(execution, options), result, result_blob: blob };
+  return { ...about(execution), trigger: ownTriggers.ended, key: [id], payload };
+}
+
+const failures: ReadonlySet<string> = new Set(["failed", "timeout", "abandoned"]);
+
+function notificationsOf(execution: Execution, { rules, registry }: OwnTriggersOptions): readonly News[] {
+  const notify = rules.catalogue().actions.get(execution.action)?.definition.notify;
+  if (notify === undefined) return [];
+  const { id, status, start_timestamp, end_timestamp, runner, result, agent } = execution;
+  const told: readonly (readonly [string, Notification | undefined])[] = [
+    ["on-complete", notify["on-complete"]],
+    ["on-success", status === "succeeded" ? notify["on-success"] : undefined],
+    ["on-failure", failures.has(status) ? notify["on-failure"] : undefined],
+  ];
+  return told.flatMap(([when, notification]) =>
+    (notification?.routes ?? []).map((route) => ({
+      ...about(execution),
+      trigger: ownTriggers.notify,
+      key: [id, when, route],
+      payload: {
+        execution_id: id,
+        status,
+        start_timestamp: start_timestamp ?? execution.created_at,
+        end_timestamp,
+        action_ref: execution.action,
+        runner_ref: runner,
+        channel: route,
+        route,
+        message: notification?.message ?? null,
+        data: { ...notification?.data, result: JSON.stringify(result) },
+        agent,
+        host: registry.get(agent)?.host ?? null,
+      },
+    })),
+  );
+}

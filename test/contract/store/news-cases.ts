@@ -1,0 +1,131 @@
+/** What the store tells of itself: in the batch that makes it true, once, and only to who listens. */
+import { describe, expect, test } from "vitest";
+import type { Occurrence, Teller } from "../../../hub/store/occurrence.ts";
+import { timestamp } from "../../../shared/clock.ts";
+import { derivedId } from "../../../shared/ids.ts";
+import { anAgent, noon } from "../../support/records.ts";
+import { claimed, execution, instance, type OpenStore, outcome, take } from "./world.ts";
+
+const nameOf = (occurrence: Occurrence): string => {
+  switch (occurrence.type) {
+    case "ended":
+    case "late-result":
+      return occurrence.execution.id;
+    case "sensor-failed":
+      return occurrence.sensor.sensor;
+    case "dead-letter":
+      return occurrence.letter.id;
+    case "agent-lost":
+    case "agent-back":
+      return `${occurrence.agent.id}/${occurrence.agent.rev}`;
+  }
+};
+
+/** Tells all of these types. */
+function teller(...types: readonly Occurrence["type"][]): Teller {
+  return {
+    wants: (type) => types.includes(type),
+    tell: (occurrence) => [
+      instance(1, {
+        id: derivedId(noon + 1, occurrence.type, nameOf(occurrence)),
+        trigger: `told.${occurrence.type}`,
+        payload: nameOf(occurrence),
+      }),
+    ],
+  };
+}
+
+export function newsCases(open: OpenStore): void {
+  describe("news", () => {
+    const told = async (store: Awaited<ReturnType<OpenStore>>["store"], trigger: string) =>
+      (await store.instances({ trigger }, { limit: 100 })).items.map(({ payload, status }) => [
+        payload,
+        status,
+      ]);
+
+    test("the end of an execution is pending in the batch that ends it, and is told once", async () => {
+      const world = await open({ teller: teller("ended") });
+      const { store } = world;
+      const claim = await claimed(store);
+      await store.takeIn(take(claim, 0, [{ type: "outcome", outcome: outcome(5) }]));
+      const [run] = outcome(5).executions;
+      if (run === undefined) throw new Error("no execution");
+      const running = { ...run, status: "running" as const, rev: 2 };
+      await store.takeIn(take(claim, 1, [{ type: "execution", execution: running, expectRev: 1 }]));
+      expect(await told(store, "told.ended")).toEqual([]);
+      const ended = { ...run, status: "succeeded" as const, rev: 3 };
+      const last = take(claim, 2, [{ type: "execution", execution: ended, expectRev: 2 }]);
+      expect(await store.takeIn(last)).toEqual({ done: true });
+      expect(await store.takeIn(last)).toMatchObject({ done: false, why: "mark" });
+      // What comes to an execution that has ended is not its end.
+      await store.updateExecution({ ...ended, reason: "seen", rev: 4 }, 3);
+      expect(await told(store, "told.ended")).toEqual([[run.id, "pending"]]);
+      expect((await store.pendingInstances(10)).map(({ payload }) => payload)).toEqual([run.id]);
+      const again = await world.reopen();
+      expect((await again.pendingInstances(10)).map(({ payload }) => payload)).toEqual([run.id]);
+    });
+
+    test("a batch that fails tells nothing; made again it tells once", async () => {
+      const world = await open({ teller: teller("ended") });
+      const { store } = world;
+      const run = execution(7);
+      await store.createExecutions([run], []);
+      const ended = { ...run, status: "canceled" as const, rev: 2 };
+      world.failWrite();
+      await expect(store.updateExecution(ended, 1)).rejects.toMatchObject({ code: "STORE_WRITE" });
+      for (let done = false; !done; ) done = await store.updateExecution(ended, 1).catch(() => false);
+      expect(await told(store, "told.ended")).toEqual([[run.id, "pending"]]);
+    });
+
+    test("one that failed before it could be sent has ended, too; so has one whose late result comes", async () => {
+      const { store } = await open({ teller: teller("ended", "late-result") });
+      await store.createExecutions([execution(1, { status: "failed" }), execution(2)], []);
+      await store.updateExecution(execution(2, { status: "abandoned", rev: 2 }), 1);
+      const late = { status: "succeeded", result: 1 };
+      await store.updateExecution(execution(2, { status: "abandoned", late_result: late, rev: 3 }), 2);
+      await store.updateExecution(execution(2, { status: "abandoned", late_result: late, rev: 4 }), 3);
+      const ids = (await told(store, "told.ended")).map(([id]) => id).sort();
+      expect(ids).toEqual([execution(1).id, execution(2).id]);
+      expect(await told(store, "told.late-result")).toEqual([[execution(2).id, "pending"]]);
+    });
+
+    test("without a listener nothing is written", async () => {
+      const { store } = await open();
+      await store.createExecutions([execution(1, { status: "failed" })], []);
+      expect(await store.counts()).toMatchObject({ instances: 0, pending: 0 });
+    });
+
+    test("agents that are lost and come back, sensors that fail, and dead letters", async () => {
+      const { store } = await open({
+        teller: teller("agent-lost", "agent-back", "sensor-failed", "dead-letter"),
+      });
+      const claim = await claimed(store);
+      const away = anAgent({ online: false });
+      await store.putAgent(away, null);
+      await store.putAgent({ ...away, lost: timestamp(noon), rev: 2 }, 1);
+      await store.putAgent({ ...away, lost: timestamp(noon), labels: { a: "b" }, rev: 3 }, 2);
+      await store.putAgent({ ...away, online: true, rev: 4 }, 3);
+      expect(await told(store, "told.agent-lost")).toEqual([["web-1/2", "pending"]]);
+      expect(await told(store, "told.agent-back")).toEqual([["web-1/4", "pending"]]);
+
+      const sensor = (state: "running" | "failed") => ({
+        type: "sensor" as const,
+        sensor: {
+          ...{ agent: "web-1", sensor: "mypack.S", state, pid: null, restarts: 3, last_error: "gone" },
+          since: timestamp(noon),
+        },
+      });
+      await store.takeIn(take(claim, 0, [sensor("running"), sensor("failed"), sensor("failed")]));
+      await store.takeIn(take(claim, 3, [sensor("failed")]));
+      expect(await told(store, "told.sensor-failed")).toEqual([["mypack.S", "pending"]]);
+
+      const letter = {
+        ...{ id: "l1", agent: "web-1", received_at: timestamp(noon), code: "WIRE_PACKET", reason: "odd" },
+        entry: {},
+      };
+      await store.takeIn(take(claim, 4, [{ type: "dead-letter", letter }]));
+      await store.takeIn(take(claim, 5, [{ type: "dead-letter", letter }]));
+      expect(await told(store, "told.dead-letter")).toEqual([["l1", "pending"]]);
+    });
+  });
+}
