@@ -34,22 +34,33 @@ export interface AnswersOptions {
   readonly clock: Clock;
 }
 
-const ajv = new Ajv({ allErrors: true });
 const run = { type: "string", minLength: 1, maxLength: 64 } as const;
 const path = { type: "string", minLength: 1, maxLength: 4_096 } as const;
-const checks = {
-  verify: ajv.compile<VerifyRequest>({
-    type: "object",
-    required: ["run", "full", "path"],
-    properties: { run, full: { type: "boolean" }, path: { ...path, type: ["string", "null"] } },
-  } as object),
-  "verify-state": ajv.compile<{ run: string }>({ type: "object", required: ["run"], properties: { run } }),
-  look: ajv.compile<{ path: string }>({
-    type: "object",
-    required: ["path"],
-    properties: { path: { ...path, pattern: "^/" } },
-  }),
-};
+
+/** Made when the first question comes: no start waits for it. */
+function makeChecks() {
+  const ajv = new Ajv({ allErrors: true });
+  return {
+    ajv,
+    verify: ajv.compile<VerifyRequest>({
+      type: "object",
+      required: ["run", "full", "path"],
+      properties: { run, full: { type: "boolean" }, path: { ...path, type: ["string", "null"] } },
+    } as object),
+    "verify-state": ajv.compile<{ run: string }>({
+      type: "object",
+      required: ["run"],
+      properties: { run },
+    }),
+    look: ajv.compile<{ path: string }>({
+      type: "object",
+      required: ["path"],
+      properties: { path: { ...path, pattern: "^/" } },
+    }),
+  };
+}
+type Checks = ReturnType<typeof makeChecks>;
+let checks: Checks | null = null;
 
 const mostPaths = 1_000;
 const mostUnreadable = 50;
@@ -134,14 +145,13 @@ export class Answers {
   }
 }
 
-function checked<Q extends keyof typeof checks>(question: Q, args: JsonObject): Checked<Q> {
+function checked<Q extends Exclude<keyof Checks, "ajv">>(question: Q, args: JsonObject): Checked<Q> {
+  checks ??= makeChecks();
   const check = checks[question];
   if (check(args)) return args as unknown as Checked<Q>;
-  throw new PetrelError("SENSOR_ASK_FAILED", ajv.errorsText(check.errors, { dataVar: question }));
+  throw new PetrelError("SENSOR_ASK_FAILED", checks.ajv.errorsText(check.errors, { dataVar: question }));
 }
-type Checked<Q extends keyof typeof checks> = (typeof checks)[Q] extends (data: unknown) => data is infer T
-  ? T
-  : never;
+type Checked<Q extends keyof Checks> = Checks[Q] extends (data: unknown) => data is infer T ? T : never;
 
 function foundPath({ stat, extras }: BaselineRecord, isOff: boolean, names: AccountNames): FoundPath {
   const { kind, mode, uid, gid, size, mtimeNs } = stat;

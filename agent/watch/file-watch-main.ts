@@ -11,7 +11,7 @@ import { executionVariable } from "../actions/environment.ts";
 import type { Sensor, SensorLogger, SensorService } from "../sensors/sensor.ts";
 import { localAccounts } from "./accounts-fs.ts";
 import { silentWitness, type Witness } from "./actor.ts";
-import { Answers } from "./answers.ts";
+import type { Answers } from "./answers.ts";
 import { BaselineStore } from "./baseline-store.ts";
 import { pacer } from "./budget.ts";
 import type { AccountNames } from "./change.ts";
@@ -41,7 +41,6 @@ import { notePrefix, unapplied } from "./notes.ts";
 import { Selection } from "./selection.ts";
 import { Sweeps } from "./sweeps.ts";
 import { appliedSeqName, Teller } from "./teller.ts";
-import { AuditedWitness } from "./who/audited-witness-fs.ts";
 import { SystemWitness } from "./who/witness-fs.ts";
 
 /** ms between two signs of life: the window of what happened while nobody watched begins at the last one. */
@@ -224,6 +223,8 @@ export class FileWatch implements Sensor {
     const coverage = () => observer.coverage();
     const who = () => ({ asked: settings.who, missing: witness.missing() });
     const parts = { selection, baseline, sweeps, unreadable, coverage, who, lookStat, names, clock };
+    // Not before: until here nothing is answered, and changes are heard of sooner.
+    const { Answers } = await import("./answers.ts");
     const answers = new Answers(parts);
     this.#ends.push(() => answers.stop());
     this.#ends.push(() => sweeps.stop());
@@ -264,6 +265,8 @@ export class FileWatch implements Sensor {
     this.#ends.push(() => witness.stop());
     await witness.start();
     if (who !== "audit") return witness;
+    // Few ask for it, and each start would wait for its modules.
+    const { AuditedWitness } = await import("./who/audited-witness-fs.ts");
     const audited = new AuditedWitness({
       other: witness,
       roots,

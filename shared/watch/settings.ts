@@ -127,7 +127,13 @@ interface Config {
   readonly backend?: WatchSettings["backend"];
 }
 
-const validate = new Ajv({ allErrors: true, allowUnionTypes: true }).compile<Config>(settingsSchema);
+/** Each start waits for it. That the schema itself is sound says a test, so that no start has to find out. */
+const validate = new Ajv({
+  allErrors: true,
+  allowUnionTypes: true,
+  meta: false,
+  validateSchema: false,
+}).compile<Config>(settingsSchema);
 
 /** Bytes of the largest file that is digested unless a path says otherwise. */
 const defaultDigestMax = 1024 * 1024 * 1024;
