@@ -7,6 +7,7 @@ import type { LogConfig } from "../../shared/config/log-settings.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { Timers } from "../../shared/timers.ts";
 import { hubAgentId } from "../executions/place.ts";
+import { neighborLabels } from "../packs/built-in.ts";
 
 export interface NeighborOptions {
   /** The agent's data folder. */
@@ -98,14 +99,19 @@ export function startNeighbor(options: NeighborOptions): { stop(): Promise<void>
 
 function spawnAgent({ data, hub, log, logFile, program = agentProgram }: NeighborOptions): ChildProcess {
   const args = ["run", "--data", data, "--id", hubAgentId, "--exit-with-parent"];
+  const labels = Object.entries(neighborLabels).flatMap(([key, value]) => ["--label", `${key}=${value}`]);
   const flags = ["--log-level", log.level, "--log-format", log.format];
   const output = logFile === undefined ? "inherit" : openSync(logFile, "a", 0o600);
   try {
-    return spawn(process.execPath, ["--disable-warning=ExperimentalWarning", program, ...args, ...flags], {
-      detached: true,
-      stdio: ["pipe", output, output],
-      env: { ...process.env, PETREL_HUB: hub },
-    });
+    return spawn(
+      process.execPath,
+      ["--disable-warning=ExperimentalWarning", program, ...args, ...labels, ...flags],
+      {
+        detached: true,
+        stdio: ["pipe", output, output],
+        env: { ...process.env, PETREL_HUB: hub },
+      },
+    );
   } finally {
     if (typeof output === "number") closeSync(output);
   }

@@ -91,6 +91,12 @@ const nouns: readonly Noun[] = [
     load: async () => (await import("./pack/pack-cli.ts")).packCommands,
   },
   {
+    name: "alert",
+    description: "telling people, by webhook, Slack, mail or syslog",
+    example: "petrel alert test mail",
+    load: async () => (await import("./alert/alert-cli.ts")).alertCommands,
+  },
+  {
     name: "agent",
     description: "the hosts of the fleet",
     example: "petrel agent label web-1 role=web",

@@ -1,6 +1,9 @@
 /** The packs that belong to the program. */
 import type { LabelSelector } from "../../shared/model/pack.ts";
 
+/** Of the agent that the hub starts beside itself. */
+export const neighborLabels = { petrel: "hub" } as const;
+
 export interface BuiltInPack {
   readonly name: string;
   /** Which agents run it until an operator says otherwise. */
@@ -11,6 +14,8 @@ export interface BuiltInPack {
 export const builtIn: readonly BuiltInPack[] = [
   { name: "core", assignTo: [{}] },
   { name: "watch", assignTo: [] },
+  // Its configuration has secrets: they go where alerts are sent from, and nowhere else.
+  { name: "alert", assignTo: [neighborLabels] },
   // Triggers that the hub tells itself: there is nothing in them to run.
   { name: "petrel", assignTo: [] },
   { name: "execution", assignTo: [] },

@@ -65,6 +65,7 @@ export class PackDesk {
         rules,
         assignTo,
         mayStay: isBuiltIn && config === undefined,
+        keepsSwitches: isBuiltIn,
         nowMs: now(),
         findBefore,
       });

@@ -32,6 +32,8 @@ export interface RegistrationInput {
   readonly assignTo: readonly LabelSelector[];
   /** A configuration that this version refuses is kept as it is, and told among the warnings. */
   readonly mayStay?: boolean | undefined;
+  /** Rules that are there stay switched on or off as they are: the pack comes again at each start of the hub. */
+  readonly keepsSwitches?: boolean;
   readonly nowMs: number;
   /** How to find the version before, once the ref is known. */
   readonly findBefore: (ref: string) => PackRecord | null;
@@ -70,7 +72,8 @@ export function prepareRegistration(input: RegistrationInput): Registration {
   const existing = new Map(input.rules.map((rule) => [rule.rule.ref, rule]));
   const rules = pack.rules.map(
     (rule): RuleRecord => ({
-      rule,
+      rule:
+        input.keepsSwitches === true ? { ...rule, enabled: switchOf(existing.get(rule.ref), rule) } : rule,
       source: "pack",
       updated_at: at,
       rev: (existing.get(rule.ref)?.rev ?? 0) + 1,
@@ -82,6 +85,9 @@ export function prepareRegistration(input: RegistrationInput): Registration {
     .map(({ rule }) => rule.ref);
   return { record, contents: packed.bytes, rules, removeRules, warnings: [...parsed.problems, ...wrong] };
 }
+
+const switchOf = (before: RuleRecord | undefined, { enabled }: RuleRecord["rule"]) =>
+  before?.source === "pack" ? before.rule.enabled : enabled;
 
 /** One error for many problems: each with its place and its mend, as `petrel pack check` prints them. */
 export function invalidPack(
