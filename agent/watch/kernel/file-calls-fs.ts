@@ -69,8 +69,9 @@ export function fileReader(): ReadFile {
   const { ENOENT, ELOOP, ENOTDIR, EPERM, ERANGE } = koffi.os.errno;
   const scratch = Buffer.alloc(chunkBytes);
   const list = Buffer.alloc(listSizes[1]);
-  const found = new Statx();
-  const now = found.bytes;
+  const [found, still] = [new Statx(), new Statx()];
+  const now = still.bytes;
+  const nothing = Buffer.alloc(0);
   const name = Buffer.alloc(maxPathBytes + 1);
   const noPath = Buffer.from("\0");
 
@@ -79,7 +80,9 @@ export function fileReader(): ReadFile {
   const filled = (call: (size: number) => number): Buffer | null => {
     for (const size of listSizes) {
       const length = call(size);
-      if (length >= 0) return Buffer.from(list.subarray(0, length));
+      // Most files have no attributes.
+      if (length === 0) return nothing;
+      if (length > 0) return Buffer.from(list.subarray(0, length));
       if (koffi.errno() !== ERANGE) return null;
     }
     return null;
@@ -90,12 +93,14 @@ export function fileReader(): ReadFile {
       (name) => filled((size) => getXattr(fd, name, list, size)),
     );
   const takeStat = (fd: number, { stat, statFrom }: FileBytes, view: DataView): boolean => {
-    if (statx(fd, noPath, ofDescriptor, basicAndBirth, now) !== 0 || found.kind !== fileKind) return false;
+    if (statx(fd, noPath, ofDescriptor, basicAndBirth, found.bytes) !== 0 || found.kind !== fileKind)
+      return false;
     found.pack(stat, view, statFrom);
     return true;
   };
-  const isStill = (fd: number, { stat, statFrom }: FileBytes): boolean =>
-    statx(fd, noPath, ofDescriptor, basicStats, now) === 0 && isSame(now, stat, statFrom);
+  const isStill = (fd: number, { stat, statFrom, takes }: FileBytes): boolean =>
+    statx(fd, noPath, ofDescriptor, basicStats, now) === 0 &&
+    (takes === undefined ? isSame(now, stat, statFrom) : still.isStill(found));
   const digest = (fd: number, size: number, file: FileBytes): Outcome => {
     if (size <= chunkBytes) {
       const length = pread(fd, scratch, size, 0);

@@ -10,6 +10,9 @@ export const [fileKind, folderKind, linkKind, otherKind] = [0, 1, 2, 3] as const
 const structBytes = 256;
 const nsOfSecond = 1_000_000_000n;
 
+/** Words of inode, size, time of the last change and time of writing. */
+const ofContent = [8, 9, 10, 11, 24, 25, 26, 28, 29, 30] as const;
+
 /** Memory for one struct statx at a time; offsets are those of the struct. */
 export class Statx {
   /** What the call writes to. */
@@ -37,6 +40,13 @@ export class Statx {
   /** In bytes, also of a folder. */
   get size(): bigint {
     return this.bytes.readBigUInt64LE(40);
+  }
+
+  /** Whether both are of one file, with the same size and the same times of writing and of the last change. */
+  isStill(before: Statx): boolean {
+    const [now, then] = [this.#words, before.#words];
+    for (const at of ofContent) if (now[at] !== then[at]) return false;
+    return true;
   }
 
   /** Writes the 56 bytes of `encodeStat`; `view`: of the same memory as `into`. */
