@@ -52,7 +52,7 @@ const isWhole = (execution: Execution) =>
   hasEnded(execution) && (execution.result !== null || execution.result_blob === null);
 
 /** Looks until all have ended or the time is over; what has not ended is given as it was seen last. */
-export async function waitForAll(
+async function waitForAll(
   api: ApiClient,
   started: readonly Execution[],
   waitMs: number,
