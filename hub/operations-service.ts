@@ -8,6 +8,7 @@ import type { AgentRegistry } from "./agents/agent-registry.ts";
 import type { Conflicts } from "./agents/conflicts.ts";
 import { effectiveLabels } from "./agents/labels.ts";
 import type { BackupDesk } from "./backup/backup-desk.ts";
+import { ControlDesk } from "./executions/control-desk.ts";
 import type { RunDesk } from "./executions/run-desk.ts";
 import type { HubWatch } from "./figures/figures.ts";
 import { compare } from "./files/compare.ts";
@@ -71,6 +72,7 @@ export function createOperations(options: OperationsOptions): HubOperations {
     newId,
     log,
   } = options;
+  const control = new ControlDesk({ store, now, newId });
   const verifications = new VerifyDesk({ watchers, now, newId, store, log });
   const inForce = async <T>(change: Promise<T>): Promise<T> => {
     const result = await change;
@@ -93,7 +95,11 @@ export function createOperations(options: OperationsOptions): HubOperations {
       };
     },
     run: (request) => runs.run(request),
-    cancelExecution: (id, user) => runs.cancel(id, user),
+    previewRun: (request) => runs.preview(request),
+    rerun: (id, request) => runs.rerun(id, request),
+    cancelExecution: (id, user) => control.cancel(id, user),
+    pauseExecution: (id, user) => control.pause(id, user),
+    resumeExecution: (id, user) => control.resume(id, user),
     registerPack: ({ files, folder, config }) => inForce(packs.register(files, { folder, config })),
     configurePack: (ref, labels, edit) => inForce(packs.configure(ref, labels, edit)),
     assignPack: (ref, to, edit) => inForce(packs.assign(ref, to, edit)),

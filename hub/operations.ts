@@ -12,6 +12,8 @@ import type { TriggerInstance } from "../shared/model/trigger.ts";
 import type { WatchCoverage } from "../shared/watch/questions.ts";
 import type { BackupRecord } from "./backup/backup-desk.ts";
 import type { TransportStats } from "./broker/transport.ts";
+import type { RollOut } from "./executions/fan-out.ts";
+import type { RunPreview } from "./executions/preview.ts";
 import type { HubCounts, HubFigures, Top, TopQuery } from "./figures/figures.ts";
 import type { Comparison } from "./files/compare.ts";
 import type { AckRequest, WindowRequest } from "./files/file-desk.ts";
@@ -47,6 +49,19 @@ export interface RunRequest {
   readonly target?: ActionTarget | undefined;
   readonly user: string;
   readonly trace_tag?: string | undefined;
+  /** Seconds from now; or when: milliseconds since the epoch. Absent, and in the past: at once. */
+  readonly delay?: number | undefined;
+  readonly start_at_ms?: number | undefined;
+  /** One execution that goes from agent to agent, in place of one for each. */
+  readonly roll_out?: RollOut | undefined;
+}
+
+export interface RerunRequest {
+  /** In place of the old ones of these names. */
+  readonly parameters: JsonObject;
+  readonly user: string;
+  readonly delay?: number | undefined;
+  readonly start_at_ms?: number | undefined;
 }
 
 /** Contents of a pack as read from a folder: relative path to bytes. */
@@ -96,7 +111,12 @@ export interface HubOperations {
   top(query: TopQuery): Promise<Top>;
   /** Creates and dispatches one execution per target agent. */
   run(request: RunRequest): Promise<readonly Execution[]>;
+  /** What `run` would do. */
+  previewRun(request: RunRequest): Promise<RunPreview>;
+  rerun(id: string, request: RerunRequest): Promise<Execution>;
   cancelExecution(id: string, user: string): Promise<Execution>;
+  pauseExecution(id: string, user: string): Promise<Execution>;
+  resumeExecution(id: string, user: string): Promise<Execution>;
   registerPack(request: RegisterRequest): Promise<PackRecord>;
   /** Changes what is configured for the agents with these labels, or (`null`) for all, and sends it to them. */
   configurePack(ref: string, labels: LabelSelector | null, edit: ConfigEdit): Promise<PackRecord>;

@@ -126,6 +126,7 @@ export const catalogue = {
   ACTION_START: { status: 500, exit: 1, text: "An action's process could not be started." },
   RUNNER_UNKNOWN: { status: 400, exit: 1, text: "This agent has no such runner." },
   EXECUTION_FINAL: { status: 409, exit: 1, text: "The execution has already ended." },
+  EXECUTION_STATE: { status: 409, exit: 1, text: "An execution cannot do this as it is now." },
   EXECUTION_FAILED: { status: 500, exit: 1, text: "An execution ended, but not in success." },
   EXECUTION_WAIT: {
     status: 504,

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { wholeNumber, withExample } from "../../shared/cli/program-cli.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import { plainLines } from "../../shared/plain-text.ts";
+import type { ApiClient } from "./api-client-http.ts";
 import type { CliContext } from "./context-cli.ts";
 import { type Column, toJson, toTable } from "./output.ts";
 import { sinceInstant } from "./relative-time.ts";
@@ -108,6 +109,8 @@ export interface GetVerb<Item> {
   readonly argument: "ref" | "id";
   readonly description: string;
   readonly example: string;
+  /** What else has to be asked for to show it. */
+  readonly complete?: (api: ApiClient, item: Item) => Promise<Item>;
   /** What people see; without it, everything. */
   readonly short?: (item: Item) => unknown;
   /** What `--json` shows; without it, the item as the API gives it. */
@@ -118,7 +121,9 @@ export interface GetVerb<Item> {
 export function getVerb<Item>(noun: Command, context: CliContext, verb: GetVerb<Item>): void {
   const command = noun.command(`get <${verb.argument}>`).description(verb.description);
   withExample(command, verb.example).action(async (key: string, _options: object, self: Command) => {
-    const item = await context.api(self).ask<Item>("GET", `${verb.path}/${encodeURIComponent(key)}`);
+    const api = context.api(self);
+    const found = await api.ask<Item>("GET", `${verb.path}/${encodeURIComponent(key)}`);
+    const item = (await verb.complete?.(api, found)) ?? found;
     const full = verb.full?.(item) ?? item;
     await context.printRecord(self, full, verb.short?.(item) ?? full);
   });

@@ -9,7 +9,9 @@ import { retryJob, startHeldJob } from "../policies/job-kinds.ts";
 import { limitNow } from "../policies/limits.ts";
 import { retryWork } from "../policies/retries.ts";
 import type { Dispatch, Store } from "../store/store.ts";
-import { isFinal } from "./life.ts";
+import { ControlDesk } from "./control-desk.ts";
+import { FanOuts } from "./fan-outs.ts";
+import { isFinal, step } from "./life.ts";
 
 export interface CoordinationOptions {
   readonly store: Store;
@@ -20,6 +22,7 @@ export interface CoordinationOptions {
   /** Has jobs that are due looked at now. */
   readonly kick: () => void;
   readonly now: () => number;
+  readonly newId: () => string;
   readonly timers: Timers;
   readonly jitter: () => number;
   readonly log: Logger;
@@ -34,6 +37,8 @@ export interface Coordination {
 export function startCoordination(options: CoordinationOptions): Coordination {
   const { store, catalogue, kick } = options;
   const admission = new Admission(options);
+  const control = new ControlDesk(options);
+  const fanOuts = new FanOuts({ ...options, cancel: (id, user) => control.cancel(id, user) });
   const stopListening = store.subscribeChanges((changes) => {
     for (const change of changes) {
       if (change.type !== "execution" || change.execution.policies === undefined) continue;
@@ -44,13 +49,26 @@ export function startCoordination(options: CoordinationOptions): Coordination {
     work: {
       [startHeldJob]: async ({ execution }) => {
         if (typeof execution !== "string") return;
+        if (await beginFanOut(options, execution)) return;
         await store.startHeld(execution, (gate) => limitNow(catalogue().policies, gate));
       },
       [retryJob]: retryWork(options),
     },
     async close() {
       stopListening();
+      await fanOuts.close();
       await admission.close();
     },
   };
+}
+
+/** Its time has come. False when this is no fan-out. */
+async function beginFanOut({ store, now }: CoordinationOptions, id: string): Promise<boolean> {
+  const parent = await store.execution(id);
+  if (parent?.fan_out === undefined) return false;
+  const scheduled = step({ ...parent, reason: null }, { type: "schedule", at: now() });
+  const running = scheduled.moved ? step(scheduled.execution, { type: "start", at: now() }) : scheduled;
+  // One that was canceled meanwhile does not move.
+  if (running.moved) await store.updateExecution({ ...running.execution, rev: parent.rev + 1 }, parent.rev);
+  return true;
 }

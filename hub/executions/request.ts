@@ -44,6 +44,8 @@ export interface NewExecution {
   readonly retriedBy?: string;
   /** Rules behind its trigger; see `Execution`. */
   readonly lineage?: readonly string[];
+  /** The execution that runs this one among others. */
+  readonly parent?: string | undefined;
 }
 
 /** Seconds an action may take when neither the request nor its runner says. */
@@ -55,6 +57,11 @@ export function positionalNames(definition: ActionDefinition): readonly string[]
     .filter(([, schema]) => typeof schema.position === "number")
     .sort(([, a], [, b]) => (a.position ?? 0) - (b.position ?? 0))
     .map(([name]) => name);
+}
+
+/** Seconds. */
+export function timeoutOf({ runner_parameters: { timeout } }: ResolvedParameters): number {
+  return typeof timeout === "number" && timeout > 0 ? timeout : defaultTimeout;
 }
 
 /** A scheduled execution and its dispatch; both are to be written in one batch. */
@@ -95,9 +102,9 @@ export function createExecution(wanted: NewExecution): { execution: Execution; d
     rev: 1,
     ...(action.policies !== undefined && { policies: appliedPolicies(action.policies, parameters) }),
     ...(wanted.startAtMs !== undefined && { start_at: timestamp(wanted.startAtMs) }),
+    ...(wanted.parent !== undefined && { parent: wanted.parent }),
     ...(wanted.retriedBy !== undefined && { retried_by: wanted.retriedBy }),
   };
-  const timeout = resolved.runner_parameters.timeout;
   const positional = positionalNames(action.definition);
   const entry: ActionRequestEntry = {
     kind: "action-request",
@@ -113,7 +120,7 @@ export function createExecution(wanted: NewExecution): { execution: Execution; d
     runner_parameters: resolved.runner_parameters,
     parameters: resolved.parameters,
     ...(positional.length > 0 && { positional }),
-    timeout: typeof timeout === "number" && timeout > 0 ? timeout : defaultTimeout,
+    timeout: timeoutOf(resolved),
     idempotent: action.definition.idempotent,
     expires_at: expires,
     user: wanted.user,

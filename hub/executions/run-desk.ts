@@ -1,15 +1,18 @@
-/** Executions asked for by hand: run, cancel. */
+/** Executions asked for by hand: run, look at what a run would be, run again. */
 import { timestamp } from "../../shared/clock.ts";
 import { isPetrelError, PetrelError } from "../../shared/errors.ts";
 import type { JsonObject } from "../../shared/json.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import { suggestion } from "../../shared/nearest.ts";
+import { actionParameters } from "../../shared/packs/action-parameters.ts";
 import type { AgentRegistry } from "../agents/agent-registry.ts";
-import type { RunRequest } from "../operations.ts";
+import type { RerunRequest, RunRequest } from "../operations.ts";
 import type { Catalogue } from "../packs/catalogue.ts";
+import { startHeldJob } from "../policies/job-kinds.ts";
 import type { Dispatch, Store } from "../store/store.ts";
-import { step } from "./life.ts";
+import { rolloutExecution } from "./fan-out.ts";
 import { place } from "./place.ts";
+import { previewOf, type RunPreview } from "./preview.ts";
 import {
   createExecution,
   type ResolvedParameters,
@@ -32,9 +35,17 @@ export interface RunDeskOptions {
   readonly newId: () => string;
 }
 
-const attempts = 20;
-/** A run asked for by hand that has not reached its agent after an hour is not wanted any more. */
+/** A run asked for by hand that has not reached its agent an hour after its time is not wanted any more. */
 const expiresMs = 3_600_000;
+
+interface Prepared {
+  readonly action: RunnableAction;
+  readonly resolved: ResolvedParameters;
+  readonly agents: readonly string[];
+  readonly nowMs: number;
+  /** Absent: at once. */
+  readonly startAtMs: number | undefined;
+}
 
 export class RunDesk {
   readonly #options: RunDeskOptions;
@@ -43,9 +54,102 @@ export class RunDesk {
     this.#options = options;
   }
 
-  /** Everything is checked before the first execution is written; all of them are written in one batch. */
-  async run({ action: ref, parameters, target, user, trace_tag }: RunRequest): Promise<readonly Execution[]> {
-    const { store, registry, resolve, shrink, now, newId } = this.#options;
+  /**
+   * Everything is checked before the first execution is written; all of them are written in one batch. With `roll_out`
+   * it is one that starts the others.
+   */
+  async run(request: RunRequest): Promise<readonly Execution[]> {
+    const { store, shrink, newId } = this.#options;
+    const prepared = await this.#prepare(request);
+    const { user, trace_tag, roll_out } = request;
+    const wanted = { user, trace_tag: trace_tag ?? null, attempt: 1, rerun_of: null };
+    if (roll_out !== undefined) {
+      const { agents, startAtMs } = prepared;
+      const parent = rolloutExecution({ ...this.#base(prepared), ...wanted, id: newId(), agents }, roll_out);
+      if (startAtMs !== undefined) {
+        // Before the record: a job that finds none does nothing.
+        const data = { execution: parent.id };
+        await store.schedule({
+          id: `${startHeldJob}/${parent.id}`,
+          kind: startHeldJob,
+          dueAt: startAtMs,
+          data,
+        });
+      }
+      await store.createExecutions([parent], []);
+      return [parent];
+    }
+    const made = prepared.agents.map((agent) =>
+      createExecution({ ...this.#base(prepared), ...wanted, id: newId(), agent }),
+    );
+    const executions = made.map(({ execution }) => execution);
+    await store.createExecutions(executions, await shrink(made.map(({ dispatch }) => dispatch)));
+    return this.#asStored(executions);
+  }
+
+  /** Checks everything as `run` does, and writes nothing. */
+  async preview(request: RunRequest): Promise<RunPreview> {
+    const { action, resolved, agents, startAtMs } = await this.#prepare(request);
+    return previewOf(action, resolved, agents, startAtMs === undefined ? null : timestamp(startAtMs));
+  }
+
+  /** The same action on the same agent, with the old parameters but for those that are given. NOT_FOUND. */
+  async rerun(id: string, { parameters, ...request }: RerunRequest): Promise<Execution> {
+    const { store, shrink, newId } = this.#options;
+    const before = await store.execution(id);
+    if (before === null) {
+      throw new PetrelError("NOT_FOUND", `no execution has the id ${id}`, {
+        hint: "`petrel execution list` shows the latest",
+      });
+    }
+    if (before.fan_out !== undefined) {
+      throw new PetrelError("EXECUTION_STATE", `execution ${id} ran others; run its action again instead`);
+    }
+    const action = this.#action(before.action);
+    const schemas = actionParameters(action.definition);
+    // What is fixed by the action comes from its definition, and what nobody gave from its defaults.
+    const kept = Object.entries(before.parameters).filter(
+      ([name, value]) => value !== null && Object.hasOwn(schemas, name) && schemas[name]?.immutable !== true,
+    );
+    const supplied = { ...Object.fromEntries(kept), ...parameters };
+    const target = { host: before.agent };
+    const prepared = await this.#prepare({ ...request, action: before.action, parameters: supplied, target });
+    const { execution, dispatch } = createExecution({
+      ...this.#base(prepared),
+      id: newId(),
+      agent: prepared.agents[0] ?? before.agent,
+      user: request.user,
+      trace_tag: before.trace_tag,
+      attempt: 1,
+      rerun_of: before.id,
+    });
+    await store.createExecutions([execution], await shrink([dispatch]));
+    return (await this.#asStored([execution]))[0] ?? execution;
+  }
+
+  /** What a policy, a delay or a full ledger makes of them is decided where they are written. */
+  async #asStored(executions: readonly Execution[]): Promise<readonly Execution[]> {
+    const { store } = this.#options;
+    const isPlain = ({ policies, start_at }: Execution) => policies === undefined && start_at === undefined;
+    if (executions.every(isPlain)) return executions;
+    return Promise.all(executions.map(async (each) => (await store.execution(each.id)) ?? each));
+  }
+
+  #base({ action, resolved, nowMs, startAtMs }: Prepared) {
+    return {
+      action,
+      resolved,
+      nowMs,
+      startAtMs,
+      expiresAtMs: (startAtMs ?? nowMs) + expiresMs,
+      rule: null,
+      trigger_instance: null,
+      enforcement: null,
+    };
+  }
+
+  async #prepare({ action: ref, parameters, target, user, ...when }: RunRequest): Promise<Prepared> {
+    const { registry, resolve, now } = this.#options;
     const action = this.#action(ref);
     const resolved = await resolve(action, parameters, user).catch((error) => {
       throw withHint(error, `parameters of ${ref}`, `\`petrel action get ${ref}\` shows what it takes`);
@@ -58,60 +162,14 @@ export class RunDesk {
       });
     }
     const nowMs = now();
-    const made = placement.agents.map((agent) =>
-      createExecution({
-        id: newId(),
-        action,
-        agent,
-        resolved,
-        nowMs,
-        expiresAtMs: nowMs + expiresMs,
-        user,
-        rule: null,
-        trigger_instance: null,
-        enforcement: null,
-        trace_tag: trace_tag ?? null,
-        attempt: 1,
-        rerun_of: null,
-      }),
-    );
-    const executions = made.map(({ execution }) => execution);
-    await store.createExecutions(executions, await shrink(made.map(({ dispatch }) => dispatch)));
-    return executions;
-  }
-
-  /** Ends a waiting execution at once and asks the agent to end a running one. EXECUTION_FINAL when it has ended. */
-  async cancel(id: string, user: string): Promise<Execution> {
-    const { store, now, newId } = this.#options;
-    for (let attempt = 0; attempt < attempts; attempt++) {
-      const execution = await store.execution(id);
-      if (execution === null) {
-        throw new PetrelError("NOT_FOUND", `no execution has the id ${id}`, {
-          hint: "`petrel execution list` shows the latest",
-        });
-      }
-      if (execution.status === "canceling") return execution;
-      const reason = `canceled by ${user}`;
-      const canceled = step(execution, { type: "cancel", at: now(), reason });
-      if (!canceled.moved) {
-        throw new PetrelError("EXECUTION_FINAL", `execution ${id} is ${execution.status} already`);
-      }
-      const dispatches: Dispatch[] =
-        canceled.execution.status === "canceling"
-          ? [
-              {
-                agent: execution.agent,
-                entry: { kind: "cancel", id: newId(), at: timestamp(now()), execution: id, reason },
-              },
-            ]
-          : [];
-      if (await store.updateExecution(canceled.execution, execution.rev, dispatches))
-        return canceled.execution;
-    }
-    throw new PetrelError(
-      "STORE_WRITE",
-      `execution ${id} changed under this request again and again; try again`,
-    );
+    const startAtMs = when.delay === undefined ? when.start_at_ms : nowMs + when.delay * 1000;
+    return {
+      action,
+      resolved,
+      agents: placement.agents,
+      nowMs,
+      startAtMs: startAtMs !== undefined && startAtMs > nowMs ? startAtMs : undefined,
+    };
   }
 
   #action(ref: string): RunnableAction {

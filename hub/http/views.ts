@@ -7,16 +7,30 @@ import type { ConfigLayer, PackRecord } from "../../shared/model/pack.ts";
 import type { RuleDefinition, RuleRecord } from "../../shared/model/rule.ts";
 import { effectiveConfig } from "../../shared/packs/config.ts";
 import { problemError } from "../../shared/problem.ts";
+import type { RunPreview } from "../executions/preview.ts";
 import { type Catalogue, schemasOf } from "../packs/catalogue.ts";
 import { configFor } from "../packs/layers.ts";
 import type { WrittenRule } from "../rules/rule-desk.ts";
-import { maskConfig, maskParameters, maskRuleParameters } from "./secrets.ts";
+import { mask, maskConfig, maskParameters, maskRuleParameters } from "./secrets.ts";
 
 export function executionView(catalogue: Catalogue, execution: Execution): Execution {
   return {
     ...execution,
     parameters: maskParameters(schemasOf(catalogue, execution.action), execution.parameters),
   };
+}
+
+/** Secret values are masked in the command line too. */
+export function runPreviewView(catalogue: Catalogue, preview: RunPreview): RunPreview {
+  const schemas = schemasOf(catalogue, preview.action);
+  const parameters = maskParameters(schemas, preview.parameters);
+  let { command } = preview;
+  for (const [name, value] of Object.entries(preview.parameters)) {
+    if (command === null || parameters[name] === value) continue;
+    const shown = typeof value === "string" || typeof value === "number" ? String(value) : "";
+    if (shown !== "") command = command.replaceAll(shown, mask);
+  }
+  return { ...preview, parameters, command };
 }
 
 /** While its agent is away, a sensor's state is what was heard last. */

@@ -1,5 +1,6 @@
 /** What the policies of an action mean for one execution of it. Pure. */
 import { createHash } from "node:crypto";
+import { derivedId } from "../../shared/ids.ts";
 import type { Json, JsonObject } from "../../shared/json.ts";
 import type { Execution, ExecutionPolicies, Gate, Retry } from "../../shared/model/execution.ts";
 import type { PolicyDefinition } from "../../shared/model/policy.ts";
@@ -49,10 +50,22 @@ export function retryOf({
   policies,
   attempt,
   start_timestamp,
-}: Pick<Execution, "status" | "policies" | "attempt" | "start_timestamp">): Retry | null {
+}: Pick<Execution, "status" | "attempt" | "start_timestamp"> & {
+  readonly policies?: Execution["policies"];
+}): Retry | null {
   const cause = status === "failed" ? "failure" : status === "timeout" ? "timeout" : null;
   if (policies === undefined || cause === null) return null;
   if (cause === "timeout" && start_timestamp === null) return null;
   // `attempt` counts from 1: as many repeats have been made as it is beyond.
   return policies.retries.find(({ on, most }) => on === cause && attempt <= most) ?? null;
+}
+
+/** When it ended, by the hub's clock: milliseconds since the epoch. */
+export function endMs({ log, created_at }: Execution): number {
+  return Date.parse(log.at(-1)?.timestamp ?? created_at);
+}
+
+/** The id of the attempt that follows one that has ended: a job done twice makes one. */
+export function nextAttemptId(ended: Execution): string {
+  return derivedId(endMs(ended), ended.id, "retry", ended.attempt + 1);
 }

@@ -1,8 +1,6 @@
 /** Another attempt at what failed or took too long, where a policy asks for one. */
 import { isPetrelError } from "../../shared/errors.ts";
-import { derivedId } from "../../shared/ids.ts";
 import type { Logger } from "../../shared/log.ts";
-import type { Execution } from "../../shared/model/execution.ts";
 import {
   createExecution,
   type RunnableAction,
@@ -12,7 +10,7 @@ import {
 import type { JobWork } from "../jobs/job-runner.ts";
 import type { Catalogue } from "../packs/catalogue.ts";
 import type { Dispatch, Store } from "../store/store.ts";
-import { retryOf } from "./applied.ts";
+import { endMs, nextAttemptId, retryOf } from "./applied.ts";
 
 export interface RetriesOptions {
   readonly store: Pick<Store, "execution" | "createExecutions">;
@@ -24,9 +22,6 @@ export interface RetriesOptions {
 
 /** Milliseconds after its time at which an attempt is not wanted any more: as for a run asked for by hand. */
 const expiresMs = 3_600_000;
-
-/** When it ended, by the hub's clock. */
-const endMs = ({ log, created_at }: Execution) => Date.parse(log.at(-1)?.timestamp ?? created_at);
 
 /**
  * The next attempt is made at once, to start when the policy's delay is over: it can be seen and canceled. Its id follows
@@ -47,7 +42,7 @@ export function retryWork({ store, catalogue, shrink, now, log }: RetriesOptions
     }
     const startAtMs = endMs(ended) + retry.delay * 1000;
     const { execution, dispatch } = createExecution({
-      id: derivedId(endMs(ended), ended.id, "retry", ended.attempt + 1),
+      id: nextAttemptId(ended),
       action,
       agent: ended.agent,
       resolved: sameParameters(action, ended.parameters),
@@ -63,6 +58,7 @@ export function retryWork({ store, catalogue, shrink, now, log }: RetriesOptions
       rerun_of: ended.id,
       retriedBy: retry.policy,
       ...(ended.lineage !== undefined && { lineage: ended.lineage }),
+      parent: ended.parent,
     });
     await store.createExecutions([execution], await shrink([dispatch]));
   };

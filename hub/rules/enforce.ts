@@ -7,6 +7,7 @@ import type { JsonObject } from "../../shared/json.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import type { Enforcement, RuleDefinition } from "../../shared/model/rule.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
+import { manyAgents, type RollOut, rolloutExecution } from "../executions/fan-out.ts";
 import { type KnownAgents, place } from "../executions/place.ts";
 import {
   createExecution,
@@ -161,12 +162,27 @@ function enforceOne(instance: TriggerInstance, verdict: Verdict, given: EnforceW
     );
   }
   if (enforcement.shadow) return { enforcement, executions: [], dispatches: [] };
+  const rollOut = rollOutIn(rule);
+  if (rollOut !== null) {
+    // Its children are made when it is on disk: by `FanOuts`.
+    const { agents } = placement;
+    const parent = rolloutExecution({ ...base(manyAgents), resolved, agents }, rollOut);
+    return { enforcement: { ...enforcement, executions: [parent.id] }, executions: [parent], dispatches: [] };
+  }
   const made = placement.agents.map((agent) => createExecution({ ...base(agent), resolved }));
   return {
     enforcement: { ...enforcement, executions: made.map(({ execution }) => execution.id) },
     executions: made.map(({ execution }) => execution),
     dispatches: made.map(({ dispatch }) => dispatch),
   };
+}
+
+/** `null`: each agent has an execution for itself. A canary goes first wherever they go in batches. */
+function rollOutIn({ action: { target } }: RuleDefinition): RollOut | null {
+  if (typeof target !== "object" || !("labels" in target)) return null;
+  const { batch, canary, max_failures } = target;
+  if (batch === undefined && canary === undefined && max_failures === undefined) return null;
+  return { batch, max_failures, canary: canary ?? (batch === undefined ? 0 : 1) };
 }
 
 /** `expires` seconds after the occurrence in hub time; an agent's clock cannot move it past the intake's. */

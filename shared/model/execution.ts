@@ -51,6 +51,22 @@ export interface ExecutionPolicies {
   readonly retries: readonly Retry[];
 }
 
+/** One action on many agents. Its execution names the agent `*`; each agent has one of its own, the children. */
+export interface FanOut {
+  /** In the order in which they are started. */
+  readonly agents: readonly string[];
+  /** So many at once; `null`: all. */
+  readonly batch: number | null;
+  /** The first so many alone. */
+  readonly canary: number;
+  /** When more have failed, no more are started; `null`: however many fail. */
+  readonly max_failures: number | null;
+  /** How far it is. */
+  readonly started: number;
+  readonly succeeded: number;
+  readonly failed: number;
+}
+
 export interface Execution {
   readonly id: string;
   /** Action ref. */
@@ -93,6 +109,10 @@ export interface Execution {
   readonly start_at?: string;
   /** The policy that made it of an execution that ended (`rerun_of`); absent: nobody repeats anything. */
   readonly retried_by?: string;
+  /** The execution that runs this one among others. */
+  readonly parent?: string;
+  /** Only of one that runs others. */
+  readonly fan_out?: FanOut;
 }
 
 /** Content named by its digest and kept apart from records. */

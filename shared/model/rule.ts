@@ -18,6 +18,10 @@ export type ActionTarget =
       readonly labels: Readonly<Record<string, string>>;
       readonly mode?: "all" | "any";
       readonly limit?: number;
+      /** Any of these: one execution goes from agent to agent, instead of one for each. See `FanOut`. */
+      readonly batch?: number;
+      readonly canary?: number;
+      readonly max_failures?: number;
     };
 
 export interface RuleDefinition {

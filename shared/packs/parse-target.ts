@@ -22,6 +22,9 @@ const checkTarget = compileFields({
     labels: labelsSchema,
     mode: { type: "string", enum: ["all", "any"] },
     limit: { type: "integer", minimum: 1, fix: "write how many agents at most" },
+    batch: { type: "integer", minimum: 1, fix: "write how many agents at once" },
+    canary: { type: "integer", minimum: 0, fix: "write how many agents go first, alone" },
+    max_failures: { type: "integer", minimum: 0, fix: "write how many may fail before no more are started" },
   },
 });
 
@@ -47,19 +50,28 @@ export function readTarget(metadata: Metadata, target: Json | undefined): Action
     return null;
   }
   if (!checkFields(checkTarget, metadata, { code: "RULE_INVALID", base: path, value: target })) return null;
-  const { host, labels: wanted, mode, limit } = withoutEmpty(target) as Readonly<Record<string, Json>>;
+  const {
+    host,
+    labels: wanted,
+    mode,
+    limit,
+    ...rollOut
+  } = withoutEmpty(target) as Readonly<Record<string, Json>>;
   if ((host === undefined) === (wanted === undefined)) {
     refuseRule(metadata, path, "the target needs either 'host' or 'labels'", hint);
     return null;
   }
   if (host !== undefined) {
-    if (mode === undefined && limit === undefined) return { host: host as string };
-    refuseRule(metadata, path, "'mode' and 'limit' belong to 'labels'", "remove them: a host is one agent");
+    const isPlain = mode === undefined && limit === undefined && Object.keys(rollOut).length === 0;
+    if (isPlain) return { host: host as string };
+    const names = "'mode', 'limit', 'batch', 'canary' and 'max_failures'";
+    refuseRule(metadata, path, `${names} belong to 'labels'`, "remove them: a host is one agent");
     return null;
   }
   return {
     labels: wanted as Record<string, string>,
     ...(mode !== undefined && { mode: mode as "all" | "any" }),
     ...(limit !== undefined && { limit: limit as number }),
+    ...(rollOut as { batch?: number; canary?: number; max_failures?: number }),
   };
 }

@@ -134,3 +134,15 @@ export function findRunner(name: string): RunnerLookup {
   if (missing.has(name)) return { kind: "missing" };
   return { kind: "unknown", nearest: nearest(name, [...canonical.keys(), ...missing]) };
 }
+
+/** Runners whose process can be held and let go on. */
+const pausable: ReadonlySet<string> = new Set([
+  "local-shell-cmd",
+  "local-shell-script",
+  "python-script",
+  "node-script",
+]);
+
+export function mayPause(runner: string): boolean {
+  return pausable.has(runner);
+}

@@ -4,13 +4,14 @@ import { chmodSync, existsSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { PetrelError } from "../../../shared/errors.ts";
 import type { JsonObject } from "../../../shared/json.ts";
+import { quote, scriptArguments } from "../../../shared/script-arguments.ts";
 import type { ActionRequestEntry } from "../../../shared/wire/messages.ts";
 import { actionEnvironment } from "../environment.ts";
 import { type GatedProgram, runGated } from "../gated-process.ts";
 import { type CapturedOutput, type RunOutcome, shellOutcome } from "../outcome.ts";
 import { entryPointPath } from "./entry-point-fs.ts";
 import type { RunContext, Runner, RunnerSettings } from "./runner.ts";
-import { gateLine, gateScript, quote, scriptArguments } from "./shell-text.ts";
+import { gateLine, gateScript } from "./shell-text.ts";
 
 /** Runs `cmd` through bash, or through sh on hosts that have no bash. */
 export function shellCommandRunner(settings: RunnerSettings): Runner {

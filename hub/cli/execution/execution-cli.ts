@@ -1,13 +1,24 @@
-/** `petrel execution list | get | cancel` */
+/** `petrel execution list | get | cancel | pause | resume | re-run` */
 import type { Command } from "commander";
-import { withExample } from "../../../shared/cli/program-cli.ts";
+import { wholeNumber, withExample } from "../../../shared/cli/program-cli.ts";
+import type { ActionDefinition } from "../../../shared/model/action.ts";
 import type { Execution } from "../../../shared/model/execution.ts";
+import { actionParameters } from "../../../shared/packs/action-parameters.ts";
 import type { NounCommands } from "../context-cli.ts";
 import { ago } from "../relative-time.ts";
+import { showOutcome } from "../run/outcome-cli.ts";
+import { runParameters } from "../run/run-parameters.ts";
+import { type StartOptions, startOf } from "../run/start-options.ts";
+import { readTextFile } from "../text-file-fs.ts";
 import { asIs, getVerb, listVerb } from "../verbs-cli.ts";
-import { executionSummary } from "./execution-summary.ts";
+import { executionSummary, type WithChildren, withChildren } from "./execution-summary.ts";
 
 const path = "/v1/executions";
+
+interface RerunOptions extends StartOptions {
+  readonly async?: boolean;
+  readonly timeout?: number;
+}
 
 export const executionCommands: NounCommands = (noun, context) => {
   listVerb<Execution, Execution>(noun, context, {
@@ -33,11 +44,12 @@ export const executionCommands: NounCommands = (noun, context) => {
       { header: "REASON", value: (execution) => execution.reason, cut: true },
     ],
   });
-  getVerb<Execution>(noun, context, {
+  getVerb<WithChildren>(noun, context, {
     path,
     argument: "id",
     description: "show one with its result",
     example: "petrel execution get 01JQ8ZK4T6V8X0A2C4E6G8J0M2",
+    complete: withChildren,
     short: executionSummary,
   });
   withExample(
@@ -48,5 +60,41 @@ export const executionCommands: NounCommands = (noun, context) => {
       query: { user: context.io.user },
     });
     await context.say(self, `${execution.id} is ${execution.status}`, execution);
+  });
+  for (const [verb, text] of [
+    ["pause", "hold it where it is, and its timeout with it"],
+    ["resume", "let go on what was paused"],
+  ] as const) {
+    withExample(
+      noun.command(`${verb} <id>`).description(text),
+      `petrel execution ${verb} 01JQ8ZK4T6V8X0A2C4E6G8J0M2`,
+    ).action(async (id: string, _options: object, self: Command) => {
+      const execution = await context
+        .api(self)
+        .ask<Execution>("POST", `${path}/${encodeURIComponent(id)}/${verb}`, {
+          query: { user: context.io.user },
+        });
+      await context.say(self, `${execution.id} is ${execution.status}`, execution);
+    });
+  }
+  withExample(
+    noun
+      .command("re-run <id> [parameters...]")
+      .description("run it again on the same agent, with its parameters but for those that are given")
+      .option("--delay <seconds>", "start it so much later", wholeNumber(0, 366 * 86_400))
+      .option("--start-at <time>", "start it then: an RFC 3339 instant")
+      .option("-a, --async", "do not wait for the result")
+      .option("--timeout <seconds>", "how long to wait for the result (3600)", wholeNumber(0, 86_400 * 7)),
+    "petrel execution re-run 01JQ8ZK4T6V8X0A2C4E6G8J0M2 count=5",
+  ).action(async (id: string, words: readonly string[], options: RerunOptions, self: Command) => {
+    const api = context.api(self);
+    const before = await api.ask<Execution>("GET", `${path}/${encodeURIComponent(id)}`);
+    const action = await api.ask<ActionDefinition>("GET", `/v1/actions/${encodeURIComponent(before.action)}`);
+    const parameters = runParameters(words, actionParameters(action), (file) =>
+      readTextFile(context.io.cwd, file),
+    );
+    const body = { parameters, user: context.io.user, ...startOf(options) };
+    const made = await api.ask<Execution>("POST", `${path}/${encodeURIComponent(id)}/re-run`, { body });
+    await showOutcome(context, self, [made], { many: false, ...options });
   });
 };

@@ -1,35 +1,31 @@
 /** `petrel run`: runs an action and shows its result. */
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
-import { CommandEnded, collect, wholeNumber, withExample } from "../../../shared/cli/program-cli.ts";
+import { collect, wholeNumber, withExample } from "../../../shared/cli/program-cli.ts";
 import { PetrelError } from "../../../shared/errors.ts";
 import type { ActionDefinition } from "../../../shared/model/action.ts";
 import type { Execution } from "../../../shared/model/execution.ts";
 import type { ActionTarget } from "../../../shared/model/rule.ts";
 import { actionParameters } from "../../../shared/packs/action-parameters.ts";
-import type { ApiClient } from "../api-client-http.ts";
-import type { CliContext, NounCommands } from "../context-cli.ts";
-import { executionSummary } from "../execution/execution-summary.ts";
+import type { RollOut } from "../../executions/fan-out.ts";
+import type { NounCommands } from "../context-cli.ts";
 import { labelsOption } from "../labels-option.ts";
-import { toJson } from "../output.ts";
 import { readTextFile } from "../text-file-fs.ts";
+import { showOutcome } from "./outcome-cli.ts";
 import { runParameters } from "./run-parameters.ts";
+import { type StartOptions, startOf } from "./start-options.ts";
 
-interface RunOptions {
+interface RunOptions extends StartOptions {
   readonly host?: string;
   readonly labels?: readonly string[];
   readonly mode?: string;
+  readonly batch?: number;
+  readonly canary?: number;
+  readonly maxFailures?: number;
+  readonly dryRun?: boolean;
   readonly async?: boolean;
   readonly timeout?: number;
   readonly traceTag?: string;
 }
-
-const ended = new Set(["succeeded", "failed", "timeout", "canceled", "abandoned"]);
-/** Milliseconds between two looks at an execution: short at first, most actions are. */
-const firstLookMs = 30;
-const slowestLookMs = 1000;
-/** A large result follows its execution's end; it is waited for this long, since its agent may have gone. */
-const resultWaitMs = 30_000;
 
 function targetOf({ host, labels, mode }: RunOptions): ActionTarget | undefined {
   if (host !== undefined && labels !== undefined) {
@@ -47,45 +43,18 @@ function targetOf({ host, labels, mode }: RunOptions): ActionTarget | undefined 
   return { labels: pairs, ...(mode !== undefined && { mode }) };
 }
 
-const hasEnded = ({ status }: Execution) => ended.has(status);
-const isWhole = (execution: Execution) =>
-  hasEnded(execution) && (execution.result !== null || execution.result_blob === null);
-
-/** Looks until all have ended or the time is over; what has not ended is given as it was seen last. */
-async function waitForAll(
-  api: ApiClient,
-  started: readonly Execution[],
-  waitMs: number,
-): Promise<Execution[]> {
-  let deadline = performance.now() + waitMs;
-  let areEnded = false;
-  const seen = [...started];
-  for (let pauseMs = firstLookMs; ; pauseMs = Math.min(pauseMs * 1.5, slowestLookMs)) {
-    for (const [i, execution] of seen.entries()) {
-      if (isWhole(execution)) continue;
-      seen[i] = await api.ask<Execution>("GET", `/v1/executions/${execution.id}`);
-    }
-    if (!areEnded && seen.every(hasEnded)) {
-      areEnded = true;
-      deadline = Math.min(deadline, performance.now() + resultWaitMs);
-    }
-    const left = deadline - performance.now();
-    if (left <= 0 || seen.every(isWhole)) return seen;
-    await sleep(Math.min(pauseMs, left));
+/** `undefined`: each agent has an execution for itself. A canary goes first wherever they go in batches. */
+function rollOutOf({ batch, canary, maxFailures, labels }: RunOptions): RollOut | undefined {
+  if (batch === undefined && canary === undefined && maxFailures === undefined) return undefined;
+  if (labels === undefined) {
+    throw new PetrelError("CLI_USAGE", "--batch, --canary and --max-failures go with --labels");
   }
-}
-
-async function print(
-  context: CliContext,
-  command: Command,
-  executions: readonly Execution[],
-  many: boolean,
-): Promise<void> {
-  if (context.globals(command).json) return context.io.out(toJson(many ? executions : executions[0]));
-  for (const [i, execution] of executions.entries()) {
-    if (i > 0) await context.io.out("---\n");
-    await context.printRecord(command, execution, executionSummary(execution));
-  }
+  const first = canary ?? (batch === undefined ? undefined : 1);
+  return {
+    ...(batch !== undefined && { batch }),
+    ...(first !== undefined && { canary: first }),
+    ...(maxFailures !== undefined && { max_failures: maxFailures }),
+  };
 }
 
 export const runCommand: NounCommands = (noun, context) => {
@@ -96,6 +65,20 @@ export const runCommand: NounCommands = (noun, context) => {
     .option("--host <agent>", "run it on this agent; without it, on the agent beside the hub")
     .option("--labels <key=value,...>", "run it on agents with these labels", collect)
     .option("--mode <mode>", "with --labels: all of them (as without it), or any one that is online")
+    .option("--batch <n>", "with --labels: so many agents at once", wholeNumber(1, 1_000_000))
+    .option(
+      "--canary <n>",
+      "with --labels: the first so many alone (1 with --batch)",
+      wholeNumber(0, 1_000_000),
+    )
+    .option(
+      "--max-failures <n>",
+      "with --labels: start no more when more have failed",
+      wholeNumber(0, 1_000_000),
+    )
+    .option("--delay <seconds>", "start it so much later", wholeNumber(0, 366 * 86_400))
+    .option("--start-at <time>", "start it then: an RFC 3339 instant")
+    .option("--dry-run", "show the agents, the final parameters and the command line; run nothing")
     .option("-a, --async", "do not wait for the result")
     .option("--timeout <seconds>", "how long to wait for the result (3600)", wholeNumber(0, 86_400 * 7))
     .option("--trace-tag <tag>", "mark it, and what it leads to, with this tag");
@@ -103,6 +86,7 @@ export const runCommand: NounCommands = (noun, context) => {
     noun,
     'petrel run core.local "df -h /" --host web-1',
     "petrel run mypack.output_context @text=notes.txt count=3 --labels role=web",
+    "petrel run mypack.deploy --labels role=web --batch 10 --max-failures 2",
   ).action(async (action: string, words: readonly string[], options: RunOptions, self: Command) => {
     const target = targetOf(options);
     const api = context.api(self);
@@ -110,22 +94,18 @@ export const runCommand: NounCommands = (noun, context) => {
     const parameters = runParameters(words, actionParameters(definition), (path) =>
       readTextFile(io.cwd, path),
     );
-    const body = { action, parameters, target, user: io.user, trace_tag: options.traceTag };
-    const { items } = await api.ask<{ items: readonly Execution[] }>("POST", "/v1/executions", { body });
-    // One shape whatever the fleet is like today: a list exactly when labels were given.
-    const many = options.labels !== undefined;
-    if (options.async) return print(context, self, items, many);
-
-    const ids = items.map(({ id }) => id).join(" ");
-    io.exitOnInterrupt(`it goes on: petrel execution get ${ids}`);
-    const last = await waitForAll(api, items, (options.timeout ?? 3600) * 1000);
-    await print(context, self, last, many);
-    const open = last.filter((execution) => !hasEnded(execution));
-    if (open.length > 0) {
-      throw new PetrelError("EXECUTION_WAIT", `not ended yet: ${open.map(({ id }) => id).join(" ")}`, {
-        hint: "`petrel execution get ID` shows how it goes on, `petrel execution cancel ID` ends it",
-      });
+    const roll_out = rollOutOf(options);
+    const body = {
+      ...{ action, parameters, target, roll_out, user: io.user, trace_tag: options.traceTag },
+      ...startOf(options),
+    };
+    if (options.dryRun) {
+      const preview = await api.ask("POST", "/v1/executions", { body: { ...body, dry_run: true } });
+      return context.printRecord(self, preview, preview);
     }
-    if (last.some(({ status }) => status !== "succeeded")) throw new CommandEnded(1);
+    const { items } = await api.ask<{ items: readonly Execution[] }>("POST", "/v1/executions", { body });
+    // One shape whatever the fleet is like today: a list exactly when labels were given, but for one that goes over them.
+    const many = options.labels !== undefined && roll_out === undefined;
+    await showOutcome(context, self, items, { many, ...options });
   });
 };

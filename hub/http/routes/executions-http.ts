@@ -3,13 +3,15 @@
 import type { FastifyInstance } from "fastify";
 import { maxBlobBytes } from "../../../shared/blobs/blob-ref.ts";
 import type { JsonObject } from "../../../shared/json.ts";
-import { statuses } from "../../../shared/model/execution.ts";
+import { type Execution, statuses } from "../../../shared/model/execution.ts";
 import type { ActionTarget } from "../../../shared/model/rule.ts";
+import { childrenOf } from "../../executions/children.ts";
+import type { RollOut } from "../../executions/fan-out.ts";
 import { withWholeResult } from "../../executions/large-result.ts";
 import type { ExecutionFilter } from "../../store/store.ts";
 import { sendList } from "../list-http.ts";
 import { listQuerySchema, text } from "../list-query.ts";
-import { executionView } from "../views.ts";
+import { executionView, runPreviewView } from "../views.ts";
 import { found, pathSchema, type RouteParts } from "./parts.ts";
 
 /** The largest parameters, and some room: what is beyond them is refused with their size, not for being a large body. */
@@ -46,7 +48,32 @@ interface RunBody {
   readonly target?: ActionTarget;
   readonly user?: string;
   readonly trace_tag?: string;
+  readonly delay?: number;
+  readonly start_at?: string;
+  readonly roll_out?: RollOut;
+  readonly dry_run?: boolean;
 }
+
+interface RerunBody {
+  readonly parameters?: JsonObject;
+  readonly user?: string;
+  readonly delay?: number;
+  readonly start_at?: string;
+}
+
+/** When to start: seconds from now, or an instant. */
+const when = {
+  delay: { type: "number", minimum: 0, maximum: 366 * 86_400 },
+  start_at: { type: "string", format: "date-time" },
+} as const;
+const count = (minimum: number) => ({ type: "integer", minimum, maximum: 1_000_000 }) as const;
+const rollOut = {
+  type: "object",
+  additionalProperties: false,
+  properties: { batch: count(1), canary: count(0), max_failures: count(0) },
+} as const;
+
+const instantOf = (text: string | undefined) => (text === undefined ? undefined : Date.parse(text));
 
 export function executionRoutes(
   api: FastifyInstance,
@@ -90,23 +117,74 @@ export function executionRoutes(
           target,
           user,
           trace_tag: { type: "string", maxLength: 1024 },
+          ...when,
+          roll_out: rollOut,
+          dry_run: { type: "boolean" },
         },
       },
     },
     handler: async ({ body }, reply) => {
-      const executions = await operations.run({
+      const asked = {
         action: body.action,
         parameters: body.parameters ?? {},
         target: body.target,
         user: body.user ?? defaultUser,
         trace_tag: body.trace_tag,
-      });
+        delay: body.delay,
+        start_at_ms: instantOf(body.start_at),
+        roll_out: body.roll_out,
+      };
+      if (body.dry_run === true) {
+        return runPreviewView(await catalogues.current(), await operations.previewRun(asked));
+      }
+      const executions = await operations.run(asked);
       const catalogue = await catalogues.current();
       return reply
         .code(201)
         .send({ items: executions.map((execution) => executionView(catalogue, execution)) });
     },
   });
+  api.get<{ Params: { id: string } }>("/v1/executions/:id/children", {
+    schema: { params: pathSchema("id") },
+    handler: async ({ params: { id } }) => {
+      const parent = found(await store.execution(id), "execution", id);
+      const catalogue = await catalogues.current();
+      const items: Execution[] = [];
+      for await (const child of childrenOf(store, parent)) items.push(executionView(catalogue, child));
+      return { items };
+    },
+  });
+  api.post<{ Params: { id: string }; Body: RerunBody | null }>("/v1/executions/:id/re-run", {
+    bodyLimit: maxBodyBytes,
+    schema: {
+      params: pathSchema("id"),
+      body: {
+        type: ["object", "null"],
+        additionalProperties: false,
+        properties: { parameters: { type: "object" }, user, ...when },
+      },
+    },
+    handler: async ({ params: { id }, body }, reply) => {
+      const made = await operations.rerun(id, {
+        parameters: body?.parameters ?? {},
+        user: body?.user ?? defaultUser,
+        delay: body?.delay,
+        start_at_ms: instantOf(body?.start_at),
+      });
+      return reply.code(201).send(executionView(await catalogues.current(), made));
+    },
+  });
+  const wishes = { pause: operations.pauseExecution, resume: operations.resumeExecution };
+  for (const [name, ask] of Object.entries(wishes)) {
+    api.post<{ Params: { id: string }; Querystring: { user?: string } }>(`/v1/executions/:id/${name}`, {
+      schema: {
+        params: pathSchema("id"),
+        querystring: { type: "object", additionalProperties: false, properties: { user } },
+      },
+      handler: async ({ params: { id }, query }) =>
+        executionView(await catalogues.current(), await ask(id, query.user ?? defaultUser)),
+    });
+  }
   api.delete<{ Params: { id: string }; Querystring: { user?: string } }>("/v1/executions/:id", {
     schema: {
       params: pathSchema("id"),

@@ -64,6 +64,30 @@ describe("action.target", () => {
     }
   });
 
+  test("labels with a batch: one execution goes from agent to agent", async () => {
+    const { hub, user, one } = shared();
+    await user.rule(rule("batches", { target: "{labels: {role: web}, batch: 1}" }));
+    await tell(one, { kind: "batches" });
+    const all = await executionsOf(hub, "default.batches", 3);
+    expect(all.map(({ agent, status }) => [agent, status])).toEqual(
+      expect.arrayContaining([
+        ["*", "succeeded"],
+        ["web-1", "succeeded"],
+        ["web-2", "succeeded"],
+      ]),
+    );
+    const [parent] = all.filter(({ fan_out }) => fan_out !== undefined);
+    const [enforcement] = await enforcementsOf("default.batches");
+    expect(enforcement?.executions).toEqual([parent?.id]);
+    for (const child of all.filter((each) => each.parent !== undefined)) {
+      expect(child).toMatchObject({
+        parent: parent?.id,
+        trigger_instance: parent?.trigger_instance,
+        result: { result: { value: "web-1 berlin" } },
+      });
+    }
+  });
+
   test("labels that nobody has make a failed enforcement that says so, and no execution", async () => {
     const { hub, user, one } = shared();
     await user.rule(rule("nobody", { target: "{labels: {role: db}}" }));

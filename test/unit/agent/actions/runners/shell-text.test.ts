@@ -1,12 +1,8 @@
 import { spawnSync } from "node:child_process";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  gateLine,
-  gateScript,
-  quote,
-  scriptArguments,
-} from "../../../../../agent/actions/runners/shell-text.ts";
+import { gateLine, gateScript } from "../../../../../agent/actions/runners/shell-text.ts";
+import { quote, scriptArguments } from "../../../../../shared/script-arguments.ts";
 
 const shells = ["bash", "sh"] as const;
 const run = (shell: "bash" | "sh", input: string, marker?: string) =>
