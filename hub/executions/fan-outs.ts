@@ -116,17 +116,21 @@ export class FanOuts {
       return;
     }
     const children = this.#children.get(id) ?? (await this.#read(parent));
-    this.#children.set(id, children);
     if (parent.status === "canceling") await this.#cancelAll(parent, children);
     const refusal = await this.#start(parent, nextAgents(parent, children), children);
     await this.#update(parent, children, refusal);
   }
 
-  /** As they are on disk. */
+  /** As they are on disk; what is told while they are read is newer. */
   async #read(parent: Execution): Promise<Map<string, Child>> {
-    const { store } = this.#options;
     const children = new Map<string, Child>();
-    for await (const child of childrenOf(store, parent)) note(children, child);
+    this.#children.set(parent.id, children);
+    try {
+      for await (const child of childrenOf(this.#options.store, parent)) note(children, child);
+    } catch (error) {
+      this.#children.delete(parent.id);
+      throw error;
+    }
     return children;
   }
 

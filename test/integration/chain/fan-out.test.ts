@@ -61,6 +61,17 @@ describe("a run that goes from agent to agent", () => {
     for (const agent of agents) expect(shown).toContain(`agent: ${agent}`);
   });
 
+  test("starts later when it is to, or is canceled before", async () => {
+    const { hub, user } = shared();
+    const words = ["core.local", "cmd=echo later", ...labels, "--batch", "3"];
+    const later = await user.json<Execution>("run", ...words, "--delay", "2", "--async");
+    expect(later).toMatchObject({ status: "delayed", fan_out: { started: 0 } });
+    expect(await hub.api("GET", `/v1/executions/${later.id}/children`)).toEqual({ items: [] });
+    expect(await until(later.id, "succeeded")).toMatchObject({ fan_out: { succeeded: 3 } });
+    const never = await user.json<Execution>("run", ...words, "--delay", "3600", "--async");
+    expect(await user.json("execution", "cancel", never.id)).toMatchObject({ status: "canceled" });
+  });
+
   test("stops at a canary that fails", async () => {
     const { user } = shared();
     const ran = await user.run("run", "core.local", "cmd=exit 3", ...labels, "--batch", "2", "--json");
