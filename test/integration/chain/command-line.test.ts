@@ -126,6 +126,9 @@ describe("--json", () => {
       ["agent", "list"],
       ["agent", "get", "hub"],
       ["agent", "label", "hub", "a=b"],
+      // By UDP nobody says whether it arrived.
+      ["pack", "config", "alert", "--set", "syslog.address=udp://127.0.0.1:9"],
+      ["alert", "test", "syslog"],
       openWindow,
       ["change", "list"],
       ["change", "close", window],
@@ -154,6 +157,7 @@ describe("--json", () => {
       ["pack", "assign", "made", "--all"],
       ["pack", "status", "made"],
       ["pack", "remove", "made"],
+      ["policy", "list"],
       ["rule", "create", join(place, "rule.yaml")],
       ["rule", "list"],
       ["rule", "get", "default.made"],
@@ -178,8 +182,8 @@ describe("--json", () => {
     const untried = (await commandLines()).filter(
       (line) => !tried.has(line) && !lines.some(([noun]) => noun === line),
     );
-    // Refused here, and JSON on standard error: `agent resolve`, `dead-letter retry`; the others are tried below, for their fields.
-    expect(untried.sort()).toEqual(["agent resolve", "backup", "dead-letter retry", "restore"]);
+    // Refused here, and JSON on standard error: `agent resolve`, `dead-letter retry`, `policy get`; the others are tried below, for their fields.
+    expect(untried.sort()).toEqual(["agent resolve", "backup", "dead-letter retry", "policy get", "restore"]);
     for (const line of lines) {
       const ended = await user.run(...line, "--json");
       expect([line, ended.code, ended.stderr.replace(/^there are more: .*\n$/, "")]).toEqual([line, 0, ""]);

@@ -21,6 +21,8 @@ describe("petrel config show", () => {
       ["retention.days", 7, `${cwd}/hub.yaml:2 (retention.days)`],
       ["retention.max_instances", 5_000_000, "default"],
       ["retention.max_mib", null, "default"],
+      ["agents.lost_after", 120, "default"],
+      ["rules.loop_depth", 8, "default"],
       ["log.level", "debug", "PETREL_LOG_LEVEL"],
       ["log.format", "text", "default"],
     ]);
