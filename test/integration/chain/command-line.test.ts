@@ -118,6 +118,7 @@ describe("--json", () => {
     const [letter] = await user.json<{ id: string }[]>("dead-letter", "list");
     const [enforcement] = await user.json<{ id: string }[]>("rule-enforcement", "list");
     const { id } = await user.json<Execution>("run", "core.local", "sleep 300", "--async");
+    const { id: ended } = await user.json<Execution>("run", "core.noop");
     const [change] = await user.json<{ id: string }[]>("file", "changes");
     const { id: window } = await user.json<{ id: string }>(...openWindow);
     const lines: readonly (readonly string[])[] = [
@@ -138,6 +139,7 @@ describe("--json", () => {
       ["dead-letter", "drop", letter?.id ?? ""],
       ["execution", "list"],
       ["execution", "get", id],
+      ["execution", "re-run", ended],
       ["execution", "cancel", id],
       ["file", "changes"],
       ["file", "history", "/etc/hosts", "--agent", "stranger"],
@@ -182,12 +184,21 @@ describe("--json", () => {
     const untried = (await commandLines()).filter(
       (line) => !tried.has(line) && !lines.some(([noun]) => noun === line),
     );
-    // Refused here, and JSON on standard error: `agent resolve`, `dead-letter retry`, `policy get`; the others are tried below, for their fields.
-    expect(untried.sort()).toEqual(["agent resolve", "backup", "dead-letter retry", "policy get", "restore"]);
+    // Refused here, and JSON on standard error: `agent resolve`, `dead-letter retry`, `policy get`; what is paused and
+    // resumed has to run first (executions.test.ts); the others are tried below, for their fields.
+    expect(untried.sort()).toEqual([
+      "agent resolve",
+      "backup",
+      "dead-letter retry",
+      "execution pause",
+      "execution resume",
+      "policy get",
+      "restore",
+    ]);
     for (const line of lines) {
-      const ended = await user.run(...line, "--json");
-      expect([line, ended.code, ended.stderr.replace(/^there are more: .*\n$/, "")]).toEqual([line, 0, ""]);
-      expect(() => JSON.parse(ended.stdout), line.join(" ")).not.toThrow();
+      const answer = await user.run(...line, "--json");
+      expect([line, answer.code, answer.stderr.replace(/^there are more: .*\n$/, "")]).toEqual([line, 0, ""]);
+      expect(() => JSON.parse(answer.stdout), line.join(" ")).not.toThrow();
     }
     const refused = await user.run("dead-letter", "retry", "none", "--json");
     expect([refused.code, refused.stdout, JSON.parse(refused.stderr)]).toMatchObject([
