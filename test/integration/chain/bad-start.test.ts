@@ -113,7 +113,7 @@ describe("a hub", () => {
       expect.stringMatching(/^(HUB_ALREADY_RUNNING|STORE_LOCKED): .+\n {2}where: .+\n {2}fix: {3}.+\n$/),
     ]);
     expect(await readApiFile(hub.data)).toEqual(before);
-    expect(await userOf(hub).json("hub", "status")).toMatchObject({ packs: 2 });
+    expect(await userOf(hub).json("hub", "status")).toMatchObject({ packs: 5 });
   });
 
   test("takes its settings from file, environment and flags, in this order", async () => {

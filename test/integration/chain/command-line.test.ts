@@ -36,6 +36,7 @@ const shared = sharedByFile(async () => {
   await hub.start();
   const user = userOf(hub);
   await user.says("pack", "register", `${packsRunning}/chain`);
+  await user.says("pack", "register", `${packsRunning}/limited`);
   await user.rule(ruleText);
   await agentReady(hub, "hub", ["chain", "core"]);
   const watched = await tempFolder("watched");
