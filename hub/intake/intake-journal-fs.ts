@@ -45,7 +45,8 @@ export function openIntakeRecords(folder: string): IntakeRecords {
     waiting = new Map();
     for (const { first, last } of runsOf([...texts.keys()])) {
       const bytes = Buffer.alloc((last - first + 1) * slotBytes, 0x20);
-      for (let at = first; at <= last; at++) bytes.write(texts.get(at) ?? "", (at - first) * slotBytes, slotBytes);
+      for (let at = first; at <= last; at++)
+        bytes.write(texts.get(at) ?? "", (at - first) * slotBytes, slotBytes);
       writeSync(handle, bytes, 0, bytes.length, first * slotBytes);
     }
   };

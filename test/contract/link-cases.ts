@@ -54,7 +54,7 @@ async function openPair(makeNetwork: () => Promise<LinkNetwork>): Promise<Pair> 
 
 const ids = (entries: readonly { entry: Entry }[]) => entries.map(({ entry }) => entry.id);
 const drained = (end: LinkEnd) =>
-  waitUntil("every entry is receipted", () => end.outbox.figures().entries === 0, 30_000);
+  waitUntil("every entry is receipted", () => end.outbox.figures().entries === 0);
 
 async function expectTaken(end: LinkEnd, sent: readonly Entry[]): Promise<void> {
   expect(ids(await end.inbox.taken())).toEqual(sent.map(({ id }) => id));

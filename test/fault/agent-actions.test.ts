@@ -57,7 +57,7 @@ const finalOf = (updates: readonly ExecutionUpdateEntry[], execution: string) =>
   updates.filter((update) => update.execution === execution && finals.has(update.status));
 
 async function settledIn(life: Life, execution: string): Promise<ExecutionUpdateEntry> {
-  return waitUntil("a last word", () => finalOf(life.updates, execution)[0], 30_000);
+  return waitUntil("a last word", () => finalOf(life.updates, execution)[0]);
 }
 
 async function end(life: Life): Promise<void> {

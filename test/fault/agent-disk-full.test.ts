@@ -23,14 +23,10 @@ async function runNoop(hub: TestHub): Promise<Execution> {
     target: { host: "web-1" },
   });
   const id = items[0]?.id ?? "";
-  return waitUntil(
-    "the execution to end",
-    async () => {
-      const execution = await hub.api<Execution>("GET", `/v1/executions/${id}`);
-      return execution.end_timestamp !== null && execution;
-    },
-    60_000,
-  );
+  return waitUntil("the execution to end", async () => {
+    const execution = await hub.api<Execution>("GET", `/v1/executions/${id}`);
+    return execution.end_timestamp !== null && execution;
+  });
 }
 
 test("an agent on a full disk is degraded, not dead: no action is taken, none is lost, and all goes on by itself", async (context) => {
@@ -63,13 +59,13 @@ test("an agent on a full disk is degraded, not dead: no action is taken, none is
   stream.go();
   await stream.reached("append", 50);
   await fillDisk();
-  await waitUntil("the agent to be degraded", condition, 60_000);
+  await waitUntil("the agent to be degraded", condition);
   const refused = await runNoop(hub);
   expect(refused).toMatchObject({ status: "failed", result: { code: "AGENT_DEGRADED" } });
   expect(refused.reason).toMatch(/^AGENT_DEGRADED: the agent takes no action at present: its d/);
 
   await rm(filler);
-  await waitUntil("the agent to be well again", async () => (await condition()) === null, 60_000);
+  await waitUntil("the agent to be well again", async () => (await condition()) === null);
   expect((await runNoop(hub)).status).toBe("succeeded");
   const history = await settledHistory(hub, stream);
   const ofStream = {

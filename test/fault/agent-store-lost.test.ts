@@ -20,14 +20,10 @@ test("what was sent to a store that is lost is abandoned and never sent again; t
     return items[0]?.id ?? "";
   };
   const executionIs = (id: string, status: string) =>
-    waitUntil(
-      `${id} to be ${status}`,
-      async () => {
-        const execution = await hub.api<Execution>("GET", `/v1/executions/${id}`);
-        return execution.status === status ? execution : false;
-      },
-      20_000,
-    );
+    waitUntil(`${id} to be ${status}`, async () => {
+      const execution = await hub.api<Execution>("GET", `/v1/executions/${id}`);
+      return execution.status === status ? execution : false;
+    });
 
   const running = await run("sleep 600");
   await executionIs(running, "running");

@@ -1,7 +1,8 @@
-/** A stream of 2,000 triggers while the agent is killed again and again, for an action of each kind. */
+/** A stream of triggers while the agent is killed again and again, for an action of each kind. */
 import { expect, test } from "vitest";
 import { createAgent, createHub } from "../support/fleet.ts";
 import {
+  at,
   createStream,
   expectNoOrphans,
   expectNothingSetAside,
@@ -9,6 +10,7 @@ import {
   linesByExecution,
   settledHistory,
   shown,
+  streamLength,
 } from "../support/stream.ts";
 
 test("an agent that is killed four times runs nothing twice and names what it cannot know; what is idempotent runs again", async () => {
@@ -16,9 +18,9 @@ test("an agent that is killed four times runs nothing twice and names what it ca
   const agent = await createAgent(hub, "web-1");
   await hub.start();
   agent.start();
-  const stream = await createStream(hub, agent, { count: 2_000, actions: ["append", "append_again"] });
+  const stream = await createStream(hub, agent, { count: streamLength, actions: ["append", "append_again"] });
   stream.go();
-  for (const lines of [100, 500, 900, 1_400]) {
+  for (const lines of at(0.05, 0.25, 0.45, 0.7)) {
     await stream.reached("append", lines);
     await agent.kill();
     agent.start();

@@ -1,16 +1,16 @@
-/** A stream of 2,000 triggers whose sensor is killed again and again: a cursor and keys make each one trigger. */
+/** A stream of triggers whose sensor is killed again and again: a cursor and keys make each one trigger. */
 import { test } from "vitest";
 import { createAgent, createHub } from "../support/fleet.ts";
-import { createStream, expectExactlyOnce, expectNoOrphans } from "../support/stream.ts";
+import { at, createStream, expectExactlyOnce, expectNoOrphans, streamLength } from "../support/stream.ts";
 
 test("a sensor that is killed three times tells each trigger once", async () => {
   const hub = await createHub();
   const agent = await createAgent(hub, "web-1");
   await hub.start();
   agent.start();
-  const stream = await createStream(hub, agent, { count: 2_000 });
+  const stream = await createStream(hub, agent, { count: streamLength });
   stream.go();
-  for (const lines of [100, 700, 1_300]) {
+  for (const lines of at(0.05, 0.35, 0.65)) {
     await stream.reached("append", lines);
     await stream.killSensor(agent.daemon());
   }

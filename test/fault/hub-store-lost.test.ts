@@ -32,14 +32,10 @@ test("an agent tells a hub with a new store its labels and packs, and works for 
       target: { labels: { role: "web" } },
     })
   ).items;
-  const done = await waitUntil(
-    "the action to end",
-    async () => {
-      const execution = await hub.api<Execution>("GET", `/v1/executions/${made?.id}`);
-      return execution.status === "succeeded" ? execution : false;
-    },
-    20_000,
-  );
+  const done = await waitUntil("the action to end", async () => {
+    const execution = await hub.api<Execution>("GET", `/v1/executions/${made?.id}`);
+    return execution.status === "succeeded" ? execution : false;
+  });
   expect(done.result).toMatchObject({ stdout: "again" });
   expect([await agent.stop(), await hub.stop()]).toEqual([0, 0]);
 });

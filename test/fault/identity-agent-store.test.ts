@@ -27,15 +27,11 @@ async function fleetAtWork() {
   const lines = () => (existsSync(file) ? readFileSync(file, "utf8").split("\n").filter(Boolean) : []);
   const get = (id: string) => hub.api<Execution>("GET", `/v1/executions/${id}`);
   const reaches = (id: string, status: Execution["status"]) =>
-    waitUntil(
-      `execution ${id} ${status}`,
-      async () => {
-        const execution = await get(id);
-        if (execution.status !== status) throw new Error(`${execution.status}: ${execution.reason}`);
-        return execution;
-      },
-      25_000,
-    );
+    waitUntil(`execution ${id} ${status}`, async () => {
+      const execution = await get(id);
+      if (execution.status !== status) throw new Error(`${execution.status}: ${execution.reason}`);
+      return execution;
+    });
   return { hub, agent, run, lines, get, reaches };
 }
 

@@ -13,14 +13,10 @@ const missing = await mosquittoMissing();
 const recordOf = (hub: TestHub) => hub.api<AgentRecord>("GET", "/v1/agents/web-1");
 
 const inConflict = (hub: TestHub) =>
-  waitUntil(
-    "the conflict to be seen",
-    async () => {
-      const record = await recordOf(hub);
-      return record.conflict == null ? null : record;
-    },
-    40_000,
-  );
+  waitUntil("the conflict to be seen", async () => {
+    const record = await recordOf(hub);
+    return record.conflict == null ? null : record;
+  });
 
 async function run(hub: TestHub, cmd: string): Promise<Execution | undefined> {
   const { items } = await hub.api<{ items: readonly Execution[] }>("POST", "/v1/executions", {
@@ -32,15 +28,11 @@ async function run(hub: TestHub, cmd: string): Promise<Execution | undefined> {
 }
 
 const becomes = (hub: TestHub, id: string | undefined, status: Execution["status"]) =>
-  waitUntil(
-    `execution ${id} ${status}`,
-    async () => {
-      const execution = await hub.api<Execution>("GET", `/v1/executions/${id}`);
-      if (execution.status !== status) throw new Error(`${execution.status}: ${execution.reason}`);
-      return execution;
-    },
-    40_000,
-  );
+  waitUntil(`execution ${id} ${status}`, async () => {
+    const execution = await hub.api<Execution>("GET", `/v1/executions/${id}`);
+    if (execution.status !== status) throw new Error(`${execution.status}: ${execution.reason}`);
+    return execution;
+  });
 
 /** A hub with an agent that has worked, and a copy of that agent's folder under the same id, not yet started. */
 async function cloned(broker?: string) {
@@ -123,11 +115,7 @@ test("an agent whose connection died unseen gets its id back from the session th
   agent.daemon().child.kill("SIGSTOP");
   twin.start();
   const before = (await recordOf(hub)).incarnation;
-  await waitUntil(
-    "the newer one to be greeted",
-    async () => (await recordOf(hub)).incarnation !== before,
-    20_000,
-  );
+  await waitUntil("the newer one to be greeted", async () => (await recordOf(hub)).incarnation !== before);
   expect((await recordOf(hub)).conflict ?? null).toBeNull();
   // It wakes up, and finds that another has its id.
   agent.daemon().child.kill("SIGCONT");

@@ -55,14 +55,10 @@ test("a full outbox loses nothing: the sensor waits, results go by the reserve, 
   await hub.kill();
 
   stream.go();
-  const full = await waitUntil(
-    "the outbox to be full",
-    async () => {
-      const status = await statusOf(agent);
-      return status.degraded !== null && status;
-    },
-    60_000,
-  );
+  const full = await waitUntil("the outbox to be full", async () => {
+    const status = await statusOf(agent);
+    return status.degraded !== null && status;
+  });
   expect(full.degraded).toContain("outbox");
   // More than fits was to be told; it was not taken, and so not promised.
   expect(full.outbox.bytes).toBeGreaterThan(3 * mib);
@@ -70,17 +66,13 @@ test("a full outbox loses nothing: the sensor waits, results go by the reserve, 
   expect(full.outbox.bytes).toBeLessThan(count * padding);
 
   writeFileSync(go, "");
-  await waitUntil("the result is stored", async () => (await statusOf(agent)).actions.running === 0, 60_000);
+  await waitUntil("the result is stored", async () => (await statusOf(agent)).actions.running === 0);
   const kept = await statusOf(agent);
   expect(kept.outbox.entries).toBeGreaterThan(full.outbox.entries);
 
   await agent.kill();
   agent.start(env);
-  await waitUntil(
-    "the new life is full as well",
-    async () => (await statusOf(agent)).degraded !== null,
-    60_000,
-  );
+  await waitUntil("the new life is full as well", async () => (await statusOf(agent)).degraded !== null);
   expect((await statusOf(agent)).outbox.entries).toBeGreaterThanOrEqual(kept.outbox.entries);
 
   await hub.start();
@@ -98,5 +90,5 @@ test("a full outbox loses nothing: the sensor waits, results go by the reserve, 
       .toSorted((a, b) => a - b),
   ).toEqual(Array.from({ length: count }, (_, i) => i + 1));
   await expectNothingSetAside(hub);
-  await waitUntil("the agent is well again", async () => (await statusOf(agent)).degraded === null, 60_000);
+  await waitUntil("the agent is well again", async () => (await statusOf(agent)).degraded === null);
 });

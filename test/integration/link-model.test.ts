@@ -101,7 +101,6 @@ test("whatever the network and the crashes, each promised entry is taken exactly
             () =>
               ends[side].outbox.figures().entries === 0 &&
               ends[side].database.committer.figures().queued === 0,
-            15_000,
           );
         }
         for (const [from, to] of [

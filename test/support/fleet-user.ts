@@ -61,30 +61,20 @@ const ended = new Set(["succeeded", "failed", "timeout", "canceled", "abandoned"
 
 /** Every execution that this rule asked for, in their order, once there are `count` and all have ended. */
 export function executionsOf(hub: TestHub, rule: string, count = 1): Promise<readonly Execution[]> {
-  return waitUntil(
-    `${count} ended executions of rule ${rule}`,
-    async () => {
-      const found = await hub.all<Execution>(`/v1/executions?rule=${rule}`);
-      if (found.length < count || !found.every(({ status }) => ended.has(status)))
-        throw new Error(
-          JSON.stringify(found.map(({ agent, status, reason }) => ({ agent, status, reason }))),
-        );
-      return found;
-    },
-    30_000,
-  );
+  return waitUntil(`${count} ended executions of rule ${rule}`, async () => {
+    const found = await hub.all<Execution>(`/v1/executions?rule=${rule}`);
+    if (found.length < count || !found.every(({ status }) => ended.has(status)))
+      throw new Error(JSON.stringify(found.map(({ agent, status, reason }) => ({ agent, status, reason }))));
+    return found;
+  });
 }
 
 /** Waits until every sensor named runs, on whichever agent. */
 export function sensorsRun(hub: TestHub, ...names: readonly string[]): Promise<unknown> {
-  return waitUntil(
-    `${names.join(", ")} to run`,
-    async () => {
-      const sensors = await hub.all<SensorRecord>("/v1/sensors");
-      const running = sensors.filter(({ state }) => state === "running").map(({ sensor }) => sensor);
-      if (!names.every((name) => running.includes(name))) throw new Error(JSON.stringify(sensors));
-      return true;
-    },
-    30_000,
-  );
+  return waitUntil(`${names.join(", ")} to run`, async () => {
+    const sensors = await hub.all<SensorRecord>("/v1/sensors");
+    const running = sensors.filter(({ state }) => state === "running").map(({ sensor }) => sensor);
+    if (!names.every((name) => running.includes(name))) throw new Error(JSON.stringify(sensors));
+    return true;
+  });
 }

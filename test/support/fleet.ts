@@ -170,17 +170,13 @@ export async function createHub(
       ];
       const started = startDaemon("petrel", args, logFile, env);
       daemon = started;
-      await waitUntil(
-        "the hub to be ready",
-        async () => {
-          if (hasEnded(started)) return true;
-          // Written last, once it listens; before that the file is an earlier life's.
-          const file = await readApiFile(data);
-          key = file?.key ?? "";
-          return file?.pid === started.pid;
-        },
-        30_000,
-      );
+      await waitUntil("the hub to be ready", async () => {
+        if (hasEnded(started)) return true;
+        // Written last, once it listens; before that the file is an earlier life's.
+        const file = await readApiFile(data);
+        key = file?.key ?? "";
+        return file?.pid === started.pid;
+      });
       if (hasEnded(started)) throw new Error(`the hub ended: ${started.log().slice(-4_000)}`);
     },
     kill: () => running().kill(),
@@ -240,15 +236,11 @@ export async function createAgent(
 
 /** Waits until the agent is online and holds every pack in `packs`. */
 export function agentReady(hub: TestHub, id: string, packs: readonly string[] = ["core"]): Promise<unknown> {
-  return waitUntil(
-    `agent ${id} online with packs ${packs.join(", ")}`,
-    async () => {
-      const { items } = await hub.api<{ items: readonly unknown[] }>("GET", "/v1/agents");
-      const agent = items.find((candidate) => isObject(candidate) && candidate.id === id);
-      if (!isObject(agent) || agent.online !== true || !isObject(agent.packs)) return false;
-      const held = agent.packs;
-      return packs.every((pack) => Object.hasOwn(held, pack));
-    },
-    30_000,
-  );
+  return waitUntil(`agent ${id} online with packs ${packs.join(", ")}`, async () => {
+    const { items } = await hub.api<{ items: readonly unknown[] }>("GET", "/v1/agents");
+    const agent = items.find((candidate) => isObject(candidate) && candidate.id === id);
+    if (!isObject(agent) || agent.online !== true || !isObject(agent.packs)) return false;
+    const held = agent.packs;
+    return packs.every((pack) => Object.hasOwn(held, pack));
+  });
 }

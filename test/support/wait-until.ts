@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 export async function waitUntil<T>(
   what: string,
   predicate: () => T | Promise<T>,
-  timeoutMs = 60_000,
+  timeoutMs = 120_000,
   everyMs = 20,
 ): Promise<Exclude<NonNullable<T>, false>> {
   const deadline = performance.now() + timeoutMs;

@@ -71,14 +71,14 @@ describe.each(variants)("a sensor $how", ({ entryPoint, source }) => {
     const config = { file: join(folder, "cursor") };
     bench.host.apply([await writeSensor(join(folder, "pack"), { entryPoint, source, config })]);
     for (let seen = 0, kills = 0; kills < 6; kills++) {
-      await waitUntil("some progress", async () => (await numbers(bench)).length > seen, 20_000);
+      await waitUntil("some progress", async () => (await numbers(bench)).length > seen);
       seen = (await numbers(bench)).length;
       const pid = await waitUntil("a living process", () => bench.host.statuses()[0]?.pid);
       process.kill(pid, "SIGKILL");
       await waitUntil("the next life", () => (bench.host.statuses()[0]?.restarts ?? 0) > kills);
       if (seen === total) break;
     }
-    await waitUntil("all of them", async () => (await numbers(bench)).length >= total, 60_000);
+    await waitUntil("all of them", async () => (await numbers(bench)).length >= total);
     expect(await numbers(bench)).toEqual(expected);
   });
 
@@ -91,16 +91,16 @@ describe.each(variants)("a sensor $how", ({ entryPoint, source }) => {
     let progress = 0;
     for (let kills = 0; kills < 4; kills++) {
       const agent = startAgent(folder, desired);
-      const pid = await waitUntil("a running sensor", () => agent.sensorPid(), 20_000);
+      const pid = await waitUntil("a running sensor", () => agent.sensorPid());
       const wanted = progress + 100 * (kills + 1);
-      await waitUntil("some time to work", () => readProgress(folder, entryPoint, wanted), 20_000);
+      await waitUntil("some time to work", () => readProgress(folder, entryPoint, wanted));
       agent.child.kill("SIGKILL");
       await waitUntil("the sensor ends by itself", () => !isAlive(pid));
       progress = wanted;
     }
     const bench = await startSensorBench({ data: folder });
     bench.host.apply([sensor]);
-    await waitUntil("all of them", async () => (await numbers(bench)).length >= total, 60_000);
+    await waitUntil("all of them", async () => (await numbers(bench)).length >= total);
     expect(await numbers(bench)).toEqual(expected);
   });
 });
@@ -147,9 +147,9 @@ class TestSensor(Sensor):
   const desired = join(folder, "desired.json");
   await writeFile(desired, JSON.stringify([await writeSensor(join(folder, "pack"), { entryPoint, source })]));
   const agent = startAgent(folder, desired);
-  const pid = await waitUntil("a running sensor", () => agent.sensorPid(), 20_000);
+  const pid = await waitUntil("a running sensor", () => agent.sensorPid());
   agent.child.kill("SIGKILL");
-  await waitUntil("the sensor is gone", () => !isAlive(pid), 10_000);
+  await waitUntil("the sensor is gone", () => !isAlive(pid));
 });
 
 test("a program that does not notice the death of its agent is ended by the next one", async () => {
@@ -159,7 +159,7 @@ test("a program that does not notice the death of its agent is ended by the next
   const sensor = await writeSensor(join(folder, "pack"), { entryPoint: "test_sensor", source });
   await writeFile(desired, JSON.stringify([sensor]));
   const agent = startAgent(folder, desired);
-  const pid = await waitUntil("a running sensor", () => agent.sensorPid(), 20_000);
+  const pid = await waitUntil("a running sensor", () => agent.sensorPid());
   agent.child.kill("SIGKILL");
   await waitUntil("the agent is gone", () => agent.child.signalCode);
   expect(isAlive(pid)).toBe(true);

@@ -130,7 +130,7 @@ describe("a hub", () => {
       PETREL_LOG_LEVEL: "info",
     };
     const running = startPetrel(["hub", "--dev", "--config", config, "--mqtt", `127.0.0.1:${mqtt}`], { env });
-    await waitUntil("the ready line", () => running.stdout().includes("\n"), 20_000);
+    await waitUntil("the ready line", () => running.stdout().includes("\n"));
     expect(running.stdout()).toBe(`ready http=http://127.0.0.1:${http} mqtt=mqtt://127.0.0.1:${mqtt}\n`);
     expect((await readApiFile(join(folder, "from-env")))?.pid).toBe(running.child.pid);
     expect(existsSync(join(folder, "from-file"))).toBe(false);
@@ -200,16 +200,12 @@ describe("an agent", () => {
     );
     const args = ["run", "--config", config, "--label", "role=web"];
     const running = startPetrel(args, { command: "petrel-agent", env: { PETREL_AGENT_ID: "from-env" } });
-    await waitUntil("it to look for its hub", () => running.stderr().includes("BROKER_UNREACHABLE"), 20_000);
+    await waitUntil("it to look for its hub", () => running.stderr().includes("BROKER_UNREACHABLE"));
     await hub.start();
-    const agents = await waitUntil(
-      "it to be there",
-      async () => {
-        const found = await hub.all<{ host: string | null }>("/v1/agents");
-        return found.some(({ host }) => host !== null) ? found : null;
-      },
-      30_000,
-    );
+    const agents = await waitUntil("it to be there", async () => {
+      const found = await hub.all<{ host: string | null }>("/v1/agents");
+      return found.some(({ host }) => host !== null) ? found : null;
+    });
     expect(agents).toMatchObject([{ id: "from-env", labels: { role: "web" }, online: true }]);
     running.child.kill("SIGINT");
     expect((await running.ended).code).toBe(130);

@@ -167,7 +167,7 @@ describe("on the port", () => {
     await untouched(async () => {
       const noisy = await rawClient(port);
       noisy.bytes(bytes);
-      await waitUntil("the connection to be closed", noisy.closed, 30_000);
+      await waitUntil("the connection to be closed", noisy.closed);
       await dealtWith(stranger);
     });
   });

@@ -25,15 +25,11 @@ const labels = ["--labels", "role=web"];
 type WithChildren = Execution & { readonly children: readonly Execution[] };
 
 function until(id: string, wanted: string, { hub } = shared()): Promise<Execution> {
-  return waitUntil(
-    `execution ${id} to be ${wanted}`,
-    async () => {
-      const found = await hub.api<Execution>("GET", `/v1/executions/${id}`);
-      if (found.status !== wanted) throw new Error(JSON.stringify(found));
-      return found;
-    },
-    60_000,
-  );
+  return waitUntil(`execution ${id} to be ${wanted}`, async () => {
+    const found = await hub.api<Execution>("GET", `/v1/executions/${id}`);
+    if (found.status !== wanted) throw new Error(JSON.stringify(found));
+    return found;
+  });
 }
 
 const childrenOf = async (id: string, { hub } = shared()) =>

@@ -134,7 +134,7 @@ action: {ref: core.local, parameters: {cmd: "true"}}
 
 test("results pass an action that writes without end, whose own result comes with what was kept", async () => {
   const flood = await start("core.local", { cmd: "yes; true", timeout: 600 });
-  await waitUntil("the flood to run", async () => (await get(flood)).status === "running", 60_000);
+  await waitUntil("the flood to run", async () => (await get(flood)).status === "running");
   for (let i = 0; i < 3; i++) await expectResult(forResult(300 * KiB));
   expect((await get(flood)).status).toBe("running");
   await shared().hub.api("DELETE", `/v1/executions/${flood}`);

@@ -64,10 +64,10 @@ test("a file put into the watched folder adds a line, Ctrl-C ends everything, an
   const [watched, output] = [join(folder, ".petrel/watched"), join(folder, ".petrel/output")];
 
   const first = npmStart(folder, flags);
-  await waitUntil("the watched folder", () => existsSync(watched) || failed(first), 40_000);
+  await waitUntil("the watched folder", () => existsSync(watched) || failed(first));
   const names = ["one", "two with spaces", "drei-ü"];
   for (const name of names) await writeFile(join(watched, name), name);
-  await waitUntil("three lines", () => lines(output).length >= 3 || failed(first), 20_000);
+  await waitUntil("three lines", () => lines(output).length >= 3 || failed(first));
   expect(
     lines(output)
       .map((line) => line.replace(/^\[.*?\] /, ""))
@@ -103,9 +103,9 @@ test("a file put into the watched folder adds a line, Ctrl-C ends everything, an
   await rm(join(watched, "one"));
   await writeFile(join(watched, "drei-ü"), "changed while away");
   const second = npmStart(folder, flags);
-  await waitUntil("both changes", () => lines(output).length >= 5 || failed(second), 40_000);
+  await waitUntil("both changes", () => lines(output).length >= 5 || failed(second));
   await writeFile(join(watched, "four"), "");
-  await waitUntil("the new file", () => lines(output).length >= 6 || failed(second), 20_000);
+  await waitUntil("the new file", () => lines(output).length >= 6 || failed(second));
   expect(
     lines(output)
       .slice(3)
@@ -155,11 +155,7 @@ test("a taken port, a folder that cannot be used, and a wrong flag are said plai
 
   const PATH = await pathWithout("python");
   const bare = npmStart(folder, ["--http", "0", "--mqtt", "0"], { PATH });
-  await waitUntil(
-    "the watched folder",
-    () => existsSync(join(folder, ".petrel/watched")) || failed(bare),
-    40_000,
-  );
+  await waitUntil("the watched folder", () => existsSync(join(folder, ".petrel/watched")) || failed(bare));
   await waitUntil("what it has to say", () => bare.text().includes("Ctrl-C"));
   expect(bare.text()).toContain("PYTHON_MISSING");
   expect((await bare.interrupt()).code).toBe(130);

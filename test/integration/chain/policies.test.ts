@@ -35,15 +35,11 @@ async function start(
 const execution = (id: string, { hub } = shared()) => hub.api<Execution>("GET", `/v1/executions/${id}`);
 
 function until(id: string, wanted: string, whose = shared()): Promise<Execution> {
-  return waitUntil(
-    `execution ${id} to be ${wanted}`,
-    async () => {
-      const found = await execution(id, whose);
-      if (found.status !== wanted) throw new Error(JSON.stringify(found));
-      return found;
-    },
-    60_000,
-  );
+  return waitUntil(`execution ${id} to be ${wanted}`, async () => {
+    const found = await execution(id, whose);
+    if (found.status !== wanted) throw new Error(JSON.stringify(found));
+    return found;
+  });
 }
 
 test("policies are listed with what they say", async () => {
@@ -86,14 +82,10 @@ test("what waits is on disk: a slot and another attempt come after the hub was k
 
 /** The one that succeeds. */
 function lastAttempt({ hub } = shared()): Promise<Execution> {
-  return waitUntil(
-    "the third attempt to succeed",
-    async () => {
-      const all = await hub.all<Execution>("/v1/executions?action=limited.third");
-      return all.find(({ status }) => status === "succeeded") ?? null;
-    },
-    60_000,
-  );
+  return waitUntil("the third attempt to succeed", async () => {
+    const all = await hub.all<Execution>("/v1/executions?action=limited.third");
+    return all.find(({ status }) => status === "succeeded") ?? null;
+  });
 }
 
 describe("action.concurrency", () => {

@@ -16,17 +16,13 @@ async function found(
   hub: TestHub,
   life: string,
 ): Promise<ReadonlyMap<string, Found & { tag: string | null }>> {
-  return waitUntil(
-    `both sensors in their ${life} life`,
-    async () => {
-      const instances = await hub.all<TriggerInstance>("/v1/trigger-instances?trigger=sensor_keys.found");
-      const told = instances
-        .map(({ payload, trace_tag }) => ({ ...(payload as unknown as Found), tag: trace_tag }))
-        .filter((each) => each.life === life);
-      return told.length === 2 ? new Map(told.map((each) => [each.by, each])) : null;
-    },
-    30_000,
-  );
+  return waitUntil(`both sensors in their ${life} life`, async () => {
+    const instances = await hub.all<TriggerInstance>("/v1/trigger-instances?trigger=sensor_keys.found");
+    const told = instances
+      .map(({ payload, trace_tag }) => ({ ...(payload as unknown as Found), tag: trace_tag }))
+      .filter((each) => each.life === life);
+    return told.length === 2 ? new Map(told.map((each) => [each.by, each])) : null;
+  });
 }
 
 test("values outlive the sensor's process: local ones are its own, the others everybody's", async () => {

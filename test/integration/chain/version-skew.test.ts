@@ -88,7 +88,7 @@ async function handmadeHub(over: JsonObject) {
   const of = (kind: string) =>
     heard.filter((each) => each.kind === kind).map(({ text }) => JSON.parse(text) as JsonObject);
   agent.start();
-  const hello = await waitUntil("its hello", () => of("hello").find(({ type }) => type === "hello"), 30_000);
+  const hello = await waitUntil("its hello", () => of("hello").find(({ type }) => type === "hello"));
   const both = { from: "hub", clock: clock() };
   const epochs = [{ id: "d1", first: 1, last: 0 }];
   const credit = { entries: 1_024, bytes: 1_000_000 };

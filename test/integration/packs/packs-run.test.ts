@@ -88,14 +88,10 @@ describe("pack create", () => {
       const pack = await load(folder);
       const bench = await startSensorBench({ data: await tempFolder() });
       bench.host.apply([sensorOf(pack, folder, {})]);
-      const [trigger] = await waitUntil(
-        "the first tick",
-        async () => {
-          const triggers = await bench.triggers();
-          return triggers.length > 0 ? triggers : null;
-        },
-        20_000,
-      );
+      const [trigger] = await waitUntil("the first tick", async () => {
+        const triggers = await bench.triggers();
+        return triggers.length > 0 ? triggers : null;
+      });
       expect(trigger).toMatchObject({
         trigger: "made.tick",
         payload: { count: 1, time: expect.any(String) },

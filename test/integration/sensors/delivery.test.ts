@@ -110,7 +110,6 @@ test("a repeated key is accepted and stored once, in one life, across lives and 
   await waitUntil(
     "two more lives",
     async () => (await ids(second)).filter((id) => id === 5).length >= before + 2,
-    3000,
   ).catch(async (e) => {
     console.log(await ids(second), before, second.lines);
     throw e;
@@ -181,11 +180,7 @@ test("a full outbox holds the sensor back, and loses nothing once there is room"
   await waitUntil("the outbox refuses", () =>
     bench.lines.some(({ error }) => /LINK_OUTBOX_FULL/.test(String(error))),
   );
-  await waitUntil(
-    "all triggers, and the value after the last of them",
-    async () => (await receive()) > 1000,
-    20_000,
-  );
+  await waitUntil("all triggers, and the value after the last of them", async () => (await receive()) > 1000);
   expect(read).toEqual(Array.from({ length: 1001 }, (_, at) => at + 1));
 });
 
