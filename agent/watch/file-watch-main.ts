@@ -33,6 +33,7 @@ import { anchorName, BaselineGuard } from "./integrity/guard.ts";
 import { readAnchor } from "./integrity/summary.ts";
 import { Unrecorded } from "./integrity/unrecorded.ts";
 import { loadLibc } from "./kernel/libc-fs.ts";
+import { letGoOfTables } from "./kernel/mapped-tables-fs.ts";
 import { SystemObserver } from "./kernel/observe-fs.ts";
 import { aliasesOf, everyWay } from "./kernel/real-path-fs.ts";
 import { xattrReader } from "./kernel/xattrs-fs.ts";
@@ -145,6 +146,7 @@ export class FileWatch implements Sensor {
       look: (paths) => engine.hints(paths.map((path) => ({ path, deep: false, facts: noFacts, pid: 0 }))),
       withoutRecord: () => unrecorded.take(),
       toldSeq: () => teller.seq,
+      letGo: () => letGoOfTables(join(folder, "baseline")),
       newPace: () => {
         const pause = (ms: number) => new Promise<void>((resolve) => void timers.after(ms, resolve));
         return pacer({ budget: settings.budget, clock, pause });

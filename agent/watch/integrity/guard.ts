@@ -28,6 +28,8 @@ export interface GuardOptions {
   readonly withoutRecord: () => WithoutRecord;
   /** Number of the last change that was told. */
   readonly toldSeq: () => number;
+  /** Many rows have been read: what of them is in memory is not needed again soon. */
+  readonly letGo: () => void;
   /** For a check that stands behind no sweep; counts from the call. */
   readonly newPace: () => Pace;
   readonly clock: Clock;
@@ -42,6 +44,8 @@ const anchorTrigger = "watch.baseline_anchor";
 const tamperedTrigger = "watch.baseline_tampered";
 /** ms between two anchors when something has changed; one goes after each check, too. */
 const anchorEveryMs = 600_000;
+/** A turn is a thousand rows. */
+const turnsOfHold = 50;
 
 export class BaselineGuard {
   readonly #options: GuardOptions;
@@ -107,15 +111,18 @@ export class BaselineGuard {
   }
 
   async #check(pace: Pace): Promise<void> {
-    const { baseline, look, withoutRecord } = this.#options;
+    const { baseline, look, withoutRecord, letGo } = this.#options;
     if (this.#isStopped) return;
+    let turns = 0;
     const turn = async () => {
       await pace(0);
+      if (++turns % turnsOfHold === 0) letGo();
       if (this.#isStopped) throw new Error("the sensor stops");
     };
     const checked = await baseline.check(turn);
     await baseline.mend(checked, judgeRows(checked, withoutRecord()));
     if (checked.firstWrong !== null) await baseline.voidWrong(checked.firstWrong, turn, look);
+    letGo();
     await this.#tellFound();
     await this.#anchor();
   }
