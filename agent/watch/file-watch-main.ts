@@ -4,6 +4,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { makeDataFolder } from "../../shared/folder-fs.ts";
 import type { Json, JsonObject } from "../../shared/json.ts";
+import { giveBackMemory, giveBackNativeMemory } from "../../shared/spare-memory-process.ts";
 import { systemClock, systemTimers } from "../../shared/system-process.ts";
 import { type BytePath, bytePath, shownPath } from "../../shared/watch/paths.ts";
 import { readSettings, type WatchSettings } from "../../shared/watch/settings.ts";
@@ -146,7 +147,12 @@ export class FileWatch implements Sensor {
       look: (paths) => engine.hints(paths.map((path) => ({ path, deep: false, facts: noFacts, pid: 0 }))),
       withoutRecord: () => unrecorded.take(),
       toldSeq: () => teller.seq,
-      letGo: () => letGoOfTables(join(folder, "baseline")),
+      letGo(isOver) {
+        letGoOfTables(join(folder, "baseline"));
+        if (!isOver) return;
+        giveBackMemory();
+        giveBackNativeMemory();
+      },
       newPace: () => {
         const pause = (ms: number) => new Promise<void>((resolve) => void timers.after(ms, resolve));
         return pacer({ budget: settings.budget, clock, pause });

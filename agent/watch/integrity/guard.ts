@@ -28,8 +28,8 @@ export interface GuardOptions {
   readonly withoutRecord: () => WithoutRecord;
   /** Number of the last change that was told. */
   readonly toldSeq: () => number;
-  /** Many rows have been read: what of them is in memory is not needed again soon. */
-  readonly letGo: () => void;
+  /** Many rows have been read: what of them is in memory is not needed again soon. `isOver`: nor is anything else. */
+  readonly letGo: (isOver: boolean) => void;
   /** For a check that stands behind no sweep; counts from the call. */
   readonly newPace: () => Pace;
   readonly clock: Clock;
@@ -116,15 +116,15 @@ export class BaselineGuard {
     let turns = 0;
     const turn = async () => {
       await pace(0);
-      if (++turns % turnsOfHold === 0) letGo();
+      if (++turns % turnsOfHold === 0) letGo(false);
       if (this.#isStopped) throw new Error("the sensor stops");
     };
     const checked = await baseline.check(turn);
     await baseline.mend(checked, judgeRows(checked, withoutRecord()));
     if (checked.firstWrong !== null) await baseline.voidWrong(checked.firstWrong, turn, look);
-    letGo();
     await this.#tellFound();
     await this.#anchor();
+    letGo(true);
   }
 
   async #tellFound(): Promise<void> {

@@ -1,0 +1,13 @@
+import { expect, test } from "vitest";
+import { giveBackMemory, giveBackNativeMemory } from "../../../shared/spare-memory-process.ts";
+
+test("garbage that nothing would collect is collected", () => {
+  const kept = new WeakRef(new Array(1_000_000).fill(0).map((_, i) => ({ i })));
+  // A WeakRef keeps what it names until the end of the turn that made it.
+  return new Promise<void>((done) => setImmediate(done)).then(() => {
+    giveBackMemory();
+    giveBackNativeMemory();
+    expect(kept.deref()).toBeUndefined();
+    expect("gc" in globalThis).toBe(false);
+  });
+});
