@@ -1,9 +1,12 @@
 /** Kills an agent's action side with SIGKILL at each place that matters, and looks at what the next life makes of it. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, describe, expect, it, onTestFinished } from "vitest";
 import { groupAlive } from "../../agent/actions/group-process.ts";
 import type { ActionPoint } from "../../agent/kill-points.ts";
 import type { DownEntry, ExecutionUpdateEntry } from "../../shared/wire/messages.ts";
@@ -77,10 +80,22 @@ const places: readonly [ActionPoint, once: [string, number], idempotent: [string
   ["after-result", ["succeeded", 1], ["succeeded", 1]],
 ];
 
+/** What a request does here is done in another process, as with any request. */
+const effects = createServer((request, response) => {
+  appendFileSync(decodeURIComponent((request.url ?? "").slice(2)), "ran\n");
+  response.end();
+}).listen(0, "127.0.0.1");
+await once(effects, "listening");
+afterAll(() => void effects.close());
+const { port } = effects.address() as AddressInfo;
+
 const runners = {
   "local-shell-cmd": (file: string) => ({ runner_parameters: { cmd: `echo ran >> ${file}` } }),
   "python-script": (file: string) => ({ entry_point: "act.py", parameters: { file } }),
   "node-script": (file: string) => ({ entry_point: "act.ts", parameters: { file } }),
+  "http-request": (file: string) => ({
+    runner_parameters: { url: `http://127.0.0.1:${port}/?${encodeURIComponent(file)}` },
+  }),
 };
 
 function writePack(folder: string): void {

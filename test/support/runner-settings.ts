@@ -2,17 +2,14 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { baseEnvironment } from "../../agent/actions/environment.ts";
-import { nodeScriptRunner } from "../../agent/actions/runners/node-process.ts";
-import { noopRunner } from "../../agent/actions/runners/noop.ts";
-import { pythonScriptRunner } from "../../agent/actions/runners/python-process.ts";
+import { builtInRunners } from "../../agent/actions/runners/built-in-process.ts";
 import type { Runner, RunnerSettings } from "../../agent/actions/runners/runner.ts";
-import { shellCommandRunner, shellScriptRunner } from "../../agent/actions/runners/shell-process.ts";
 import type { ActionRequestEntry } from "../../shared/wire/messages.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
 export function allRunners(workFolder: string, changes: Partial<RunnerSettings> = {}): readonly Runner[] {
-  const settings = {
+  return builtInRunners({
     env: baseEnvironment(process.env),
     workFolder,
     termGraceMs: 2_000,
@@ -21,14 +18,7 @@ export function allRunners(workFolder: string, changes: Partial<RunnerSettings> 
     nodeEntry: join(root, "agent/actions/runners/node-action-main.ts"),
     pythonFolder: join(root, "agent/python"),
     ...changes,
-  };
-  return [
-    shellCommandRunner(settings),
-    shellScriptRunner(settings),
-    nodeScriptRunner(settings),
-    pythonScriptRunner(settings),
-    noopRunner,
-  ];
+  });
 }
 
 let requests = 0;

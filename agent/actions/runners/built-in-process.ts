@@ -2,6 +2,7 @@
 import { type NodeSettings, nodeScriptRunner } from "./node-process.ts";
 import { noopRunner } from "./noop.ts";
 import { type PythonSettings, pythonScriptRunner } from "./python-process.ts";
+import { httpRequestRunner } from "./request-http.ts";
 import type { Runner } from "./runner.ts";
 import { shellCommandRunner, shellScriptRunner } from "./shell-process.ts";
 
@@ -11,6 +12,7 @@ export function builtInRunners(settings: NodeSettings & PythonSettings): readonl
     shellScriptRunner(settings),
     nodeScriptRunner(settings),
     pythonScriptRunner(settings),
+    httpRequestRunner(settings),
     noopRunner,
   ];
 }

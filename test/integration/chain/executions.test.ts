@@ -47,6 +47,18 @@ function status(id: string, ...wanted: readonly string[]): Promise<Execution> {
   });
 }
 
+test("core.http asks from the agent's host, and its result is what StackStorm's is", async () => {
+  const { hub, result } = shared();
+  const asked = await result("core.http", `url=${hub.url}/healthz`, "timeout=30", "headers=x-one=1");
+  expect(asked).toMatchObject({
+    status: "succeeded",
+    agent: "web-1",
+    result: { status_code: 200, parsed: true, headers: { "content-type": expect.stringContaining("json") } },
+  });
+  const refused = await result("core.http", `url=${hub.url}/v1/agents`, "method=POST", "body=x");
+  expect(refused).toMatchObject({ status: "failed", result: { status_code: expect.any(Number) } });
+});
+
 describe("an action that does not end", () => {
   test("is ended when its timeout is over, with all it started", async () => {
     const { run } = shared();
