@@ -32,6 +32,7 @@ import type { TransportEvents } from "./broker/transport.ts";
 import { datastoreResponders } from "./datastore/key-answers.ts";
 import { openKeyBook } from "./datastore/key-book.ts";
 import { startCoordination } from "./executions/coordination.ts";
+import { LiveOutput } from "./executions/live-output.ts";
 import { hubAgentId } from "./executions/place.ts";
 import { fetchResultJob } from "./executions/result-blobs.ts";
 import { resultFetcher } from "./executions/result-fetcher.ts";
@@ -194,6 +195,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     teardown.add("slots, times and attempts", () => coordination.close());
     const jobs = startJobRunner({ ...base, work: { [fetchResultJob]: fetchResult, ...coordination.work } });
     teardown.add("jobs", () => jobs.stop());
+    const output = new LiveOutput();
     const links: AgentLinks = new AgentLinks({
       ...base,
       hub,
@@ -219,6 +221,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
         }),
       journal: (agent, claim) => createIntakeJournal({ ...base, agent, claim, records }),
       counters,
+      output: (agent, chunk) => output.take(agent, chunk),
       responders: (agent) => ({
         blob: blobResponder(blobs),
         condition: (args) => greet.condition(agent, args),
@@ -312,6 +315,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       store,
       operations,
       readBlob: (digest) => blobs.readAll(digest),
+      output,
       apiKeys: [key],
       logger: log,
     });

@@ -11,6 +11,7 @@ import type { ActionRequestEntry } from "../../shared/wire/messages.ts";
 import type { ActionPoint } from "../kill-points.ts";
 import { expiredOutcome, isExpired } from "./admit.ts";
 import type { Component } from "./component.ts";
+import { EarlyOutput } from "./early-output.ts";
 import { signalGroup } from "./group-process.ts";
 import type { ResultRecord } from "./journal.ts";
 import type { JournalStore } from "./journal-store.ts";
@@ -54,11 +55,13 @@ export class Worker implements Component {
   readonly #options: WorkerOptions;
   readonly #runs = new Map<string, Run>();
   readonly #settling = new Set<Promise<void>>();
+  readonly #output: EarlyOutput;
   #whenIdle: (() => void)[] = [];
   #stopping = false;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
+    this.#output = new EarlyOutput(options.timers, options.onOutput);
   }
 
   start(): void {
@@ -98,6 +101,7 @@ export class Worker implements Component {
       if (outcome !== null) await this.settle(execution, outcome, run.startedAt);
     } finally {
       this.#runs.delete(execution);
+      this.#output.ended(execution);
       if (this.#runs.size === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
     }
   }
@@ -161,7 +165,7 @@ export class Worker implements Component {
   }
 
   async #attempt(run: Run): Promise<RunOutcome> {
-    const { journal, runners, packs, datastore, onOutput, hubNow, passPoint, log } = this.#options;
+    const { journal, runners, packs, datastore, hubNow, passPoint, log } = this.#options;
     const { execution } = run;
     const stored = await journal.request(execution);
     if (isExpired(stored, hubNow())) return expiredOutcome(stored);
@@ -192,7 +196,7 @@ export class Worker implements Component {
           passPoint("after-started");
           run.startClock(request.timeout);
         },
-        onOutput: (stream, offset, text) => onOutput(execution, stream, offset, text),
+        onOutput: (...piece) => this.#output.write(execution, ...piece),
         packs: {
           ensurePack: (ref, digest) => unlessStopped(packs.ensurePack(ref, digest), run.stop),
           packConfig: (ref, digest) => unlessStopped(packs.packConfig(ref, digest), run.stop),

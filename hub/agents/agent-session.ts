@@ -279,6 +279,7 @@ export class AgentSession {
       log: log.child({ agent: id }),
       journal: options.journal(id, claim),
       counters: options.counters,
+      chunk: (chunk) => options.output(id, chunk),
       packetCame: (packet) => this.#packetCame(packet),
       peerHello: (hello) => this.#greet(hello),
       ready: () => ready(id),

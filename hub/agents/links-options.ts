@@ -7,7 +7,7 @@ import type { Inbox, LinkTransport } from "../../shared/link/ports.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { Timers } from "../../shared/timers.ts";
 import type { Authenticator } from "../../shared/wire/authenticator.ts";
-import type { Hello, UpEntry } from "../../shared/wire/messages.ts";
+import type { Hello, StreamChunk, UpEntry } from "../../shared/wire/messages.ts";
 import type { Claim, Store } from "../store/store.ts";
 
 export interface AgentLinksOptions {
@@ -38,6 +38,8 @@ export interface AgentLinksOptions {
     hello: Hello,
     address: string | null,
   ) => Promise<{ readonly isNewStore: boolean }>;
+  /** A piece of what an action of this agent writes. */
+  readonly output: (agent: string, chunk: StreamChunk) => void;
   /** Counted up by all links. */
   readonly counters: LinkCounters;
   /** While true the agent is sent no entries. */

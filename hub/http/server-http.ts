@@ -5,6 +5,7 @@ import { PetrelError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
 import { nearest } from "../../shared/nearest.ts";
 import type { ReadBlob } from "../executions/large-result.ts";
+import type { LiveOutput } from "../executions/live-output.ts";
 import type { HubOperations } from "../operations.ts";
 import { catalogueSource } from "../packs/catalogue.ts";
 import type { Store } from "../store/store.ts";
@@ -46,6 +47,7 @@ export interface ApiOptions {
   readonly store: Store;
   readonly operations: HubOperations;
   readonly readBlob: ReadBlob;
+  readonly output: Pick<LiveOutput, "since">;
   /** Any of them opens every route. */
   readonly apiKeys: readonly string[];
   readonly logger: Logger;
@@ -76,7 +78,14 @@ function isInstant(text: string): boolean {
  * Builds the API without listening. Every route but `GET /healthz` needs a key.
  * Whoever listens must keep to loopback until agents and people enrol (`listenApi` does).
  */
-export function createApi({ store, operations, readBlob, apiKeys, logger }: ApiOptions): FastifyInstance {
+export function createApi({
+  store,
+  operations,
+  readBlob,
+  output,
+  apiKeys,
+  logger,
+}: ApiOptions): FastifyInstance {
   const mayAsk = keyChecker(apiKeys);
   const compile = validators();
   const catalogues = catalogueSource(store);
@@ -151,7 +160,7 @@ export function createApi({ store, operations, readBlob, apiKeys, logger }: ApiO
     api.addContentTypeParser(type, { parseAs: "string" }, (_request, body, done) => done(null, body));
   }
 
-  const parts = { store, operations, catalogues, readBlob };
+  const parts = { store, operations, catalogues, readBlob, output };
   hubRoutes(api, parts);
   openapiRoute(api);
   actionRoutes(api, parts);

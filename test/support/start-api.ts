@@ -1,6 +1,7 @@
 /** The HTTP API over a real store in a temp folder; both are closed when the test ends. */
 import type { FastifyInstance } from "fastify";
 import { onTestFinished } from "vitest";
+import { LiveOutput } from "../../hub/executions/live-output.ts";
 import type { HubFigures } from "../../hub/figures/figures.ts";
 import { apiKeyOf, writeApiFile } from "../../hub/http/api-file-fs.ts";
 import { listenApi } from "../../hub/http/listen-http.ts";
@@ -82,7 +83,14 @@ export async function startApi(answers: Partial<HubOperations> = {}): Promise<St
   onTestFinished(() => store.close());
   const operations = recordingOperations({ health: () => wellHub, ...answers });
   const key = await apiKeyOf(folder, systemRandom);
-  const api = createApi({ store, operations, readBlob: noBlobs, apiKeys: [key], logger });
+  const api = createApi({
+    store,
+    operations,
+    readBlob: noBlobs,
+    output: new LiveOutput(),
+    apiKeys: [key],
+    logger,
+  });
   onTestFinished(() => api.close());
   const listen = async () => {
     const url = await listenApi(api, { host: "127.0.0.1", port: 0 });

@@ -1,6 +1,6 @@
-/** `petrel execution list | get | cancel | pause | resume | re-run` */
+/** `petrel execution list | get | tail | cancel | pause | resume | re-run` */
 import type { Command } from "commander";
-import { wholeNumber, withExample } from "../../../shared/cli/program-cli.ts";
+import { CommandEnded, wholeNumber, withExample } from "../../../shared/cli/program-cli.ts";
 import type { ActionDefinition } from "../../../shared/model/action.ts";
 import type { Execution } from "../../../shared/model/execution.ts";
 import { actionParameters } from "../../../shared/packs/action-parameters.ts";
@@ -12,6 +12,7 @@ import { type StartOptions, startOf } from "../run/start-options.ts";
 import { readTextFile } from "../text-file-fs.ts";
 import { asIs, getVerb, listVerb } from "../verbs-cli.ts";
 import { executionSummary, type WithChildren, withChildren } from "./execution-summary.ts";
+import { tailOutput } from "./tail-cli.ts";
 
 const path = "/v1/executions";
 
@@ -51,6 +52,18 @@ export const executionCommands: NounCommands = (noun, context) => {
     example: "petrel execution get 01JQ8ZK4T6V8X0A2C4E6G8J0M2",
     complete: withChildren,
     short: executionSummary,
+  });
+  withExample(
+    noun
+      .command("tail <id>")
+      .description("print what it writes, as it comes, until it ends; exits with 0 when it succeeds, else 1"),
+    "petrel execution tail 01JQ8ZK4T6V8X0A2C4E6G8J0M2",
+  ).action(async (id: string, _options: object, self: Command) => {
+    const { io } = context;
+    io.exitOnInterrupt(`it goes on: petrel execution get ${id}`);
+    const { json } = context.globals(self);
+    const status = await tailOutput(context.api(self), id, { io, json: json === true });
+    if (status !== "succeeded") throw new CommandEnded(1);
   });
   withExample(
     noun.command("cancel <id>").description("cancel it; what runs is stopped"),

@@ -1,6 +1,6 @@
 /** `petrel run`: runs an action and shows its result. */
 import type { Command } from "commander";
-import { collect, wholeNumber, withExample } from "../../../shared/cli/program-cli.ts";
+import { CommandEnded, collect, wholeNumber, withExample } from "../../../shared/cli/program-cli.ts";
 import { PetrelError } from "../../../shared/errors.ts";
 import type { ActionDefinition } from "../../../shared/model/action.ts";
 import type { Execution } from "../../../shared/model/execution.ts";
@@ -8,6 +8,7 @@ import type { ActionTarget } from "../../../shared/model/rule.ts";
 import { actionParameters } from "../../../shared/packs/action-parameters.ts";
 import type { RollOut } from "../../executions/fan-out.ts";
 import type { NounCommands } from "../context-cli.ts";
+import { tailOutput } from "../execution/tail-cli.ts";
 import { labelsOption } from "../labels-option.ts";
 import { readTextFile } from "../text-file-fs.ts";
 import { showOutcome } from "./outcome-cli.ts";
@@ -23,6 +24,7 @@ interface RunOptions extends StartOptions {
   readonly maxFailures?: number;
   readonly dryRun?: boolean;
   readonly async?: boolean;
+  readonly tail?: boolean;
   readonly timeout?: number;
   readonly traceTag?: string;
 }
@@ -80,12 +82,14 @@ export const runCommand: NounCommands = (noun, context) => {
     .option("--start-at <time>", "start it then: an RFC 3339 instant")
     .option("--dry-run", "show the agents, the final parameters and the command line; run nothing")
     .option("-a, --async", "do not wait for the result")
+    .option("--tail", "print what it writes as it comes, in place of its result")
     .option("--timeout <seconds>", "how long to wait for the result (3600)", wholeNumber(0, 86_400 * 7))
     .option("--trace-tag <tag>", "mark it, and what it leads to, with this tag");
   withExample(
     noun,
     'petrel run core.local "df -h /" --host web-1',
     "petrel run mypack.output_context @text=notes.txt count=3 --labels role=web",
+    "petrel run mypack.deploy --host web-1 --tail",
     "petrel run mypack.deploy --labels role=web --batch 10 --max-failures 2",
   ).action(async (action: string, words: readonly string[], options: RunOptions, self: Command) => {
     const target = targetOf(options);
@@ -103,9 +107,23 @@ export const runCommand: NounCommands = (noun, context) => {
       const preview = await api.ask("POST", "/v1/executions", { body: { ...body, dry_run: true } });
       return context.printRecord(self, preview, preview);
     }
+    if (options.tail && (options.async || roll_out !== undefined)) {
+      throw new PetrelError(
+        "CLI_USAGE",
+        "--tail goes neither with --async nor with --batch, --canary, --max-failures",
+      );
+    }
     const { items } = await api.ask<{ items: readonly Execution[] }>("POST", "/v1/executions", { body });
     // One shape whatever the fleet is like today: a list exactly when labels were given, but for one that goes over them.
     const many = options.labels !== undefined && roll_out === undefined;
-    await showOutcome(context, self, items, { many, ...options });
+    if (!options.tail) return showOutcome(context, self, items, { many, ...options });
+    io.exitOnInterrupt(`it goes on: petrel execution get ${items.map(({ id }) => id).join(" ")}`);
+    const json = context.globals(self).json === true;
+    const ends = await Promise.all(
+      items.map(({ id, agent }) =>
+        tailOutput(api, id, { io, json, ...(items.length > 1 && { name: agent }) }),
+      ),
+    );
+    if (ends.some((status) => status !== "succeeded")) throw new CommandEnded(1);
   });
 };

@@ -8,6 +8,8 @@ import type { ActionTarget } from "../../../shared/model/rule.ts";
 import { childrenOf } from "../../executions/children.ts";
 import type { RollOut } from "../../executions/fan-out.ts";
 import { withWholeResult } from "../../executions/large-result.ts";
+import { isFinal } from "../../executions/life.ts";
+import { endedOutput, type Offsets } from "../../executions/live-output.ts";
 import type { ExecutionFilter } from "../../store/store.ts";
 import { sendList } from "../list-http.ts";
 import { listQuerySchema, text } from "../list-query.ts";
@@ -66,6 +68,8 @@ const when = {
   delay: { type: "number", minimum: 0, maximum: 366 * 86_400 },
   start_at: { type: "string", format: "date-time" },
 } as const;
+/** Bytes of a stream that the client has already. */
+const offset = { type: "integer", minimum: 0, default: 0 } as const;
 const count = (minimum: number) => ({ type: "integer", minimum, maximum: 1_000_000 }) as const;
 const rollOut = {
   type: "object",
@@ -77,7 +81,7 @@ const instantOf = (text: string | undefined) => (text === undefined ? undefined 
 
 export function executionRoutes(
   api: FastifyInstance,
-  { store, operations, catalogues, readBlob }: RouteParts,
+  { store, operations, catalogues, readBlob, output }: RouteParts,
 ): void {
   const filters = {
     action: text,
@@ -102,6 +106,24 @@ export function executionRoutes(
     handler: async ({ params: { id } }) => {
       const execution = found(await store.execution(id), "execution", id);
       return executionView(await catalogues.current(), await withWholeResult(execution, readBlob));
+    },
+  });
+  api.get<{ Params: { id: string }; Querystring: Offsets }>("/v1/executions/:id/output", {
+    schema: {
+      params: pathSchema("id"),
+      querystring: {
+        type: "object",
+        additionalProperties: false,
+        properties: { stdout: offset, stderr: offset },
+      },
+    },
+    handler: async ({ params: { id }, query }) => {
+      const execution = found(await store.execution(id), "execution", id);
+      const live = output.since(execution.agent, id, query);
+      const { status, result, result_blob: large } = await withWholeResult(execution, readBlob);
+      // A large result comes after its execution's end.
+      const ended = isFinal(status) && (result !== null || large === null);
+      return { status, ended, pieces: ended ? endedOutput(live, result, query) : live };
     },
   });
   api.post<{ Body: RunBody }>("/v1/executions", {

@@ -2,6 +2,7 @@
 import { PetrelError } from "../../../shared/errors.ts";
 import { labelPairs } from "../../agents/label-pairs.ts";
 import type { ReadBlob } from "../../executions/large-result.ts";
+import type { LiveOutput } from "../../executions/live-output.ts";
 import type { HubOperations } from "../../operations.ts";
 import type { CatalogueSource } from "../../packs/catalogue.ts";
 import type { Store } from "../../store/store.ts";
@@ -12,6 +13,8 @@ export interface RouteParts {
   readonly catalogues: CatalogueSource;
   /** For results that were too large for an entry. */
   readonly readBlob: ReadBlob;
+  /** What running actions have written so far. */
+  readonly output: Pick<LiveOutput, "since">;
 }
 
 /** The record, or NOT_FOUND that says which `noun` was asked for and where the others are listed. */

@@ -59,6 +59,78 @@ test("core.http asks from the agent's host, and its result is what StackStorm's 
   expect(refused).toMatchObject({ status: "failed", result: { status_code: expect.any(Number) } });
 });
 
+describe("output", () => {
+  test("is seen while the action runs, by those who come late, and whole at the end", async () => {
+    // Of its own: it is killed.
+    const hub = await createHub();
+    await hub.start();
+    const agent = await createAgent(hub, "web-1");
+    agent.start();
+    await agentReady(hub, "web-1");
+    const user = userOf(hub);
+    const folder = await tempFolder();
+    const gate = join(folder, "go");
+    const cmd = `echo first; echo oops >&2; until [ -e ${gate} ]; do sleep 0.1; done; printf 'ü last'; exit 3`;
+    const begun = await user.run("run", "core.local", `cmd=${cmd}`, "--host", "web-1", "--async", "--json");
+    const { id } = JSON.parse(begun.stdout) as Execution;
+    const tail = startPetrel(["execution", "tail", id, "--data", hub.data]);
+    await waitUntil("its first lines", () => tail.stdout() === "first\n" && tail.stderr() === "oops\n");
+    const late = await user.run("execution", "get", id, "--json");
+    expect(JSON.parse(late.stdout)).toMatchObject({ status: "running" });
+    // The hub is not what it was, and the lines before are gone with it.
+    await hub.kill();
+    await hub.start();
+    await writeFile(gate, "");
+    expect(await tail.ended).toEqual({ code: 1, stdout: "first\nü last\n", stderr: "oops\n" });
+    expect(await user.run("execution", "tail", id)).toEqual({
+      code: 1,
+      stdout: "first\nü last\n",
+      stderr: "oops\n",
+    });
+    const { stdout } = await user.run("execution", "tail", id, "--json");
+    const pieces = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(
+      pieces
+        .filter(({ stream }) => stream === "stdout")
+        .map(({ text }) => text)
+        .join(""),
+    ).toBe("first\nü last");
+  });
+
+  test("of a short action, and of several agents, is printed by run --tail", async () => {
+    const { hub, user } = shared();
+    const one = ["run", "core.local", "echo short", "--tail"];
+    expect(await user.run(...one, "--host", "web-1")).toEqual({ code: 0, stdout: "short\n", stderr: "" });
+    expect(
+      await user.run("run", "core.local", "cmd=echo '{\"a\": 1}'", "--tail", "--host", "web-1"),
+    ).toMatchObject({
+      stdout: '{\n  "a": 1\n}\n',
+    });
+    const second = await createAgent(hub, "web-2", ["role=web"]);
+    second.start();
+    await agentReady(hub, "web-2");
+    const both = await user.run("run", "core.local", "echo $$; echo on", "--tail", "--labels", "role=web");
+    expect(
+      both.stdout
+        .split("\n")
+        .filter((line) => line.endsWith("| on"))
+        .sort(),
+    ).toEqual(["web-1 | on", "web-2 | on"]);
+    expect(await second.stop()).toBe(0);
+    expect(await user.run(...one, "--async")).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("--tail"),
+    });
+    expect(await user.run("execution", "tail", "nothing")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("NOT_FOUND"),
+    });
+  });
+});
+
 describe("an action that does not end", () => {
   test("is ended when its timeout is over, with all it started", async () => {
     const { run } = shared();

@@ -78,6 +78,7 @@ async function startLinks(
     responders: () => ({}),
     isPaused: () => false,
     counters: linkCounters(),
+    output: () => {},
     greeted: greet.arrived,
     ready: () => {},
     gone: greet.departed,

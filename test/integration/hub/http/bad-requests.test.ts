@@ -1,5 +1,6 @@
 import { connect } from "node:net";
 import { describe, expect, test } from "vitest";
+import { LiveOutput } from "../../../../hub/executions/live-output.ts";
 import { listenApi } from "../../../../hub/http/listen-http.ts";
 import { createApi } from "../../../../hub/http/server-http.ts";
 import { silentLogger } from "../../../../shared/log.ts";
@@ -171,7 +172,14 @@ describe("listening", () => {
   test("on a port that is taken says so, and how to choose another", async () => {
     const { listen, store, operations } = await startApi();
     const port = Number(new URL(await listen()).port);
-    const second = createApi({ store, operations, readBlob: noBlobs, apiKeys: ["k"], logger: silentLogger });
+    const second = createApi({
+      store,
+      operations,
+      readBlob: noBlobs,
+      output: new LiveOutput(),
+      apiKeys: ["k"],
+      logger: silentLogger,
+    });
     await expect(listenApi(second, { host: "127.0.0.1", port })).rejects.toMatchObject({
       code: "HUB_PORT_IN_USE",
       message: expect.stringContaining(String(port)),

@@ -1,0 +1,61 @@
+import { expect, test } from "vitest";
+import { endedOutput, LiveOutput, type OutputPiece } from "../../../../hub/executions/live-output.ts";
+
+const from0 = { stdout: 0, stderr: 0 };
+const piece = (offset: number, text: string, stream: "stdout" | "stderr" = "stdout"): OutputPiece => ({
+  stream,
+  offset,
+  text,
+});
+const textsOf = (pieces: readonly OutputPiece[]) => pieces.map(({ text }) => text).join("");
+
+test("pieces come back in order, from where they are not known yet", () => {
+  const live = new LiveOutput();
+  for (const each of [piece(0, "ü"), piece(0, "e", "stderr"), piece(2, "b")])
+    live.take("a", { execution: "x", ...each });
+  expect(live.since("a", "x", from0)).toEqual([piece(0, "ü"), piece(0, "e", "stderr"), piece(2, "b")]);
+  expect(live.since("a", "x", { stdout: 2, stderr: 1 })).toEqual([piece(2, "b")]);
+});
+
+test("no agent writes into what another one runs, and nothing is written twice", () => {
+  const live = new LiveOutput();
+  live.take("a", { execution: "x", ...piece(0, "abc") });
+  live.take("b", { execution: "x", ...piece(3, "forged") });
+  live.take("a", { execution: "x", ...piece(1, "bc") });
+  expect(textsOf(live.since("a", "x", from0))).toBe("abc");
+});
+
+test("memory is bounded, by execution and in all; the one that was silent for the longest goes", () => {
+  const live = new LiveOutput({ perExecution: 1_000, total: 2_000 });
+  const write = (execution: string, offset: number) =>
+    live.take("a", { execution, ...piece(offset, "x".repeat(500)) });
+  for (const execution of ["one", "two", "three"]) write(execution, 0);
+  write("one", 500);
+  expect(live.since("a", "one", from0)).toHaveLength(1);
+  write("four", 0);
+  expect(["one", "two", "three", "four"].filter((each) => live.since("a", each, from0).length > 0)).toEqual([
+    "two",
+    "three",
+    "four",
+  ]);
+});
+
+test.each([
+  ["all of a result that nothing came of before", [], { stdout: "out", stderr: "err" }, from0, "outerr"],
+  ["the rest", [piece(0, "ü")], { stdout: "üb" }, from0, "üb"],
+  ["nothing twice", [piece(0, "out\n")], { stdout: "out" }, from0, "out\n"],
+  ["what is behind the known", [], { stdout: "abc" }, { stdout: 2, stderr: 0 }, "c"],
+  [
+    "the result, where pieces are missing",
+    [piece(3, "def")],
+    { stdout: "abcdef", stderr: "e" },
+    from0,
+    "abcdefe",
+  ],
+  ["a value that was read as JSON", [], { stdout: [1] }, from0, "[\n  1\n]"],
+  ["the text of such a value, where it came", [piece(0, "[1]\n")], { stdout: [1] }, from0, "[1]\n"],
+  ["no result at all", [piece(0, "a")], null, from0, "a"],
+  ["a result of another shape", [], { body: "x" }, from0, ""],
+])("at the end there is %s", (_, live, result, known, text) => {
+  expect(textsOf(endedOutput(live, result, known))).toBe(text);
+});
