@@ -186,13 +186,14 @@ describe("--json", () => {
       (line) => !tried.has(line) && !lines.some(([noun]) => noun === line),
     );
     // Refused here, and JSON on standard error: `agent resolve`, `dead-letter retry`, `policy get`; what is paused and
-    // resumed has to run first (fan-out.test.ts); the others are tried below, for their fields.
+    // resumed has to run first (fan-out.test.ts); a tail prints lines (executions.test.ts); the others are tried below, for their fields.
     expect(untried.sort()).toEqual([
       "agent resolve",
       "backup",
       "dead-letter retry",
       "execution pause",
       "execution resume",
+      "execution tail",
       "policy get",
       "restore",
     ]);
