@@ -253,10 +253,15 @@ describe("redirects", () => {
   test("to another host go without what names the sender", async () => {
     const other = await serving(ok);
     const server = await serving((_, response) => response.writeHead(302, { location: other.url }).end());
-    await run({ url: server.url, allow_redirects: true, username: "a", password: "b", cookies: { c: "d" } });
-    expect(server.heard[0]?.headers).toMatchObject({ authorization: expect.any(String), cookie: "c=d" });
+    await run(
+      { url: server.url, allow_redirects: true, username: "a", password: "b", cookies: { c: "d" } },
+      { auth: "X-Api-Key=secret" },
+    );
+    const identity = { authorization: expect.any(String), cookie: "c=d", "x-api-key": "secret" };
+    expect(server.heard[0]?.headers).toMatchObject(identity);
     expect(other.heard[0]?.headers.authorization).toBeUndefined();
     expect(other.heard[0]?.headers.cookie).toBeUndefined();
+    expect(other.heard[0]?.headers["x-api-key"]).toBeUndefined();
   });
 
   test("without an end are given up", async () => {
@@ -280,6 +285,19 @@ describe("redirects", () => {
 describe("what is refused before anything is sent", () => {
   test.each<[string, JsonObject, JsonObject, string]>([
     ["no URL", {}, {}, "url"],
+    [
+      "a name in other letters",
+      { url: "http://bücher.example/", url_hosts_blacklist: ["bücher.example."] },
+      {},
+      "host xn--",
+    ],
+    [
+      "an address in other digits",
+      { url: "http://127.0.0.1/", url_hosts_blacklist: ["127.1"] },
+      {},
+      "127.0.0.1",
+    ],
+    ["a wrong % before the host", { url: "http://a%zz@h/" }, {}, "wrong %"],
     ["another scheme", { url: "file:///etc/passwd" }, {}, "http://"],
     [
       "a host on the list",

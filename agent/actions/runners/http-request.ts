@@ -21,6 +21,8 @@ export interface HttpPlan {
   readonly url: URL;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Headers that say who asks: they are for no other host. */
+  readonly identity: readonly string[];
   readonly body: Buffer | null;
   readonly file: HttpFile | null;
   readonly followsRedirects: boolean;
@@ -79,6 +81,7 @@ export function planRequest(runner: JsonObject, action: JsonObject): HttpPlan {
     method: method.toUpperCase(),
     url,
     headers,
+    identity: ["authorization", "cookie", (authOf(action)?.[0] ?? "authorization").toLowerCase()],
     body: file === null ? bodyOf(body, headers) : null,
     file,
     followsRedirects: runner.allow_redirects === true,
@@ -107,7 +110,7 @@ export function redirected(plan: HttpPlan, { status, rawHeaders }: HttpAnswer): 
     url.host === plan.url.host && (url.protocol === plan.url.protocol || url.protocol === "https:");
   const dropped = new Set([
     ...(becomesGet ? ["content-type", "content-length", "transfer-encoding"] : []),
-    ...(keepsIdentity ? [] : ["authorization", "cookie"]),
+    ...(keepsIdentity ? [] : plan.identity),
   ]);
   url.username = "";
   url.password = "";
@@ -173,15 +176,18 @@ function listOf(runner: JsonObject, name: string): readonly string[] | null {
   const value = runner[name];
   if (value === undefined || value === null || (Array.isArray(value) && value.length === 0)) return null;
   if (!Array.isArray(value)) throw new PetrelError("PARAMETER_INVALID", `parameter '${name}' is no array`);
-  return value.map((host) =>
-    String(host)
-      .replace(/^\[|\]$/g, "")
-      .toLowerCase(),
-  );
+  return value.map((host) => plainHost(String(host)));
+}
+
+/** As a URL has it: one host has many spellings. */
+function plainHost(text: string): string {
+  const host = text.includes(":") && !text.startsWith("[") ? `[${text}]` : text;
+  const url = URL.canParse(`http://${host}/`) ? new URL(`http://${host}/`) : null;
+  return (url?.hostname ?? text.toLowerCase()).replace(/^\[|\]$/g, "").replace(/\.$/, "");
 }
 
 function checkHost(url: URL, { refused, allowed }: HostLists): void {
-  const host = url.hostname.replace(/^\[|\]$/g, "").replace(/\.$/, "");
+  const host = plainHost(url.hostname);
   if (refused?.includes(host))
     throw new PetrelError("PARAMETER_INVALID", `host ${host} is in 'url_hosts_blacklist'`);
   if (allowed !== null && !allowed.includes(host))
@@ -203,18 +209,30 @@ function headersOf(runner: JsonObject, action: JsonObject, url: URL): Record<str
   if (cookies.length > 0) add("cookie", cookies.join("; "));
   const [user, password] =
     textOf(runner.username) === null && textOf(runner.password) === null
-      ? [decodeURIComponent(url.username), decodeURIComponent(url.password)]
+      ? [unescaped(url.username), unescaped(url.password)]
       : [textOf(runner.username) ?? "", textOf(runner.password) ?? ""];
   if (user !== "" || password !== "")
     add("authorization", `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`);
-  const auth = textOf(action.auth);
-  if (auth !== null) {
-    const at = auth.indexOf("=");
-    if (at < 1)
-      throw new PetrelError("PARAMETER_INVALID", "parameter 'auth' is not of the form header=value");
-    add(auth.slice(0, at), auth.slice(at + 1));
-  }
+  const auth = authOf(action);
+  if (auth !== null) add(...auth);
   return headers;
+}
+
+/** Name and value of the header for authentication. */
+function authOf(action: JsonObject): readonly [string, string] | null {
+  const auth = textOf(action.auth);
+  if (auth === null) return null;
+  const at = auth.indexOf("=");
+  if (at < 1) throw new PetrelError("PARAMETER_INVALID", "parameter 'auth' is not of the form header=value");
+  return [auth.slice(0, at), auth.slice(at + 1)];
+}
+
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new PetrelError("PARAMETER_INVALID", "user name or password in the URL have a wrong % in them");
+  }
 }
 
 function pairsOf(runner: JsonObject, name: string): readonly (readonly [string, string])[] {
