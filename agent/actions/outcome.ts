@@ -123,13 +123,18 @@ function dropped(output: CapturedOutput): JsonObject {
  */
 export function shellValue({ text, droppedBytes }: CapturedText): Json {
   const stripped = text.replace(/\r?\n$/, "");
-  if (droppedBytes > 0) return stripped;
+  // Most output is no JSON: then it is its text.
+  const value = droppedBytes > 0 ? undefined : jsonValue(stripped);
+  return value === undefined ? stripped : value;
+}
+
+/** `undefined` for what is no JSON, or is nested more deeply than can be carried on. */
+export function jsonValue(text: string): Json | undefined {
   try {
-    const value = parseExact(stripped) as Json;
-    return isNestedDeeper(value, maxNesting) ? stripped : value;
+    const value = parseExact(text) as Json;
+    return isNestedDeeper(value, maxNesting) ? undefined : value;
   } catch {
-    // Most output is no JSON: then it is its text.
-    return stripped;
+    return undefined;
   }
 }
 

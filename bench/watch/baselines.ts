@@ -108,7 +108,7 @@ async function idleness(pid: number): Promise<Idleness> {
 }
 
 /** A start ends with a check of all records, at the pace of a sweep; behind it the sensor says what it holds. */
-function endOfCheck(sensor: WatchingSensor): Promise<void> {
+export function endOfCheck(sensor: WatchingSensor): Promise<void> {
   const ended = Promise.withResolvers<void>();
   const timer = setTimeout(
     () => ended.reject(new Error(`the records were not checked in ${checkSeconds} s`)),

@@ -15,11 +15,17 @@ export type Offsets = Readonly<Record<OutputName, number>>;
 export interface LiveOutputLimits {
   /** Bytes of one execution; an agent sends no more than 1 MiB of each stream. */
   readonly perExecution: number;
-  /** Bytes of all; those that have been silent for the longest go first. */
+  /** Bytes of one agent's: one that floods has its own go, and not those of others. */
+  readonly perAgent: number;
+  /** Bytes of all; the agent that has been silent for the longest loses its oldest first. */
   readonly total: number;
 }
 
-const usualLimits: LiveOutputLimits = { perExecution: 2 * 1024 * 1024, total: 32 * 1024 * 1024 };
+const usualLimits: LiveOutputLimits = {
+  perExecution: 2 * 1024 * 1024,
+  perAgent: 8 * 1024 * 1024,
+  total: 32 * 1024 * 1024,
+};
 /** Bytes that a piece costs beside its text. */
 const pieceBytes = 100;
 
@@ -29,45 +35,73 @@ interface Kept {
   bytes: number;
 }
 
+/** Of one agent, by execution, in the order of their last piece. */
+interface OfAgent {
+  readonly kept: Map<string, Kept>;
+  bytes: number;
+}
+
 export class LiveOutput {
   readonly #limits: LiveOutputLimits;
-  /** In the order of their last piece. */
-  readonly #kept = new Map<string, Kept>();
+  /** In the order of their last piece. By agent, so that none can write into what another one runs. */
+  readonly #agents = new Map<string, OfAgent>();
   #bytes = 0;
 
   constructor(limits: LiveOutputLimits = usualLimits) {
     this.#limits = limits;
   }
 
-  /** A piece that overlaps what is there already is dropped. */
+  /** A piece that overlaps what is there already is dropped; the first one again is that of another run (idempotent). */
   take(
     agent: string,
     { execution, stream, offset, text }: OutputPiece & { readonly execution: string },
   ): void {
-    // Named by its agent, too: none can write into what another one runs.
-    const key = `${agent} ${execution}`;
-    const kept = this.#kept.get(key) ?? { pieces: [], ends: { stdout: 0, stderr: 0 }, bytes: 0 };
+    const own = this.#agents.get(agent) ?? { kept: new Map<string, Kept>(), bytes: 0 };
+    let kept = own.kept.get(execution) ?? null;
+    if (kept !== null && offset === 0 && kept.ends[stream] > 0) {
+      this.#forget(own, execution, kept);
+      kept = null;
+    }
+    kept ??= { pieces: [], ends: { stdout: 0, stderr: 0 }, bytes: 0 };
     const size = Buffer.byteLength(text);
     const cost = size + pieceBytes;
     if (offset < kept.ends[stream] || kept.bytes + cost > this.#limits.perExecution) return;
     kept.pieces.push({ stream, offset, text });
     kept.ends[stream] = offset + size;
     kept.bytes += cost;
+    own.bytes += cost;
     this.#bytes += cost;
-    this.#kept.delete(key);
-    this.#kept.set(key, kept);
-    for (const [oldest, { bytes }] of this.#kept) {
-      if (this.#bytes <= this.#limits.total) break;
-      this.#kept.delete(oldest);
-      this.#bytes -= bytes;
+    toEnd(own.kept, execution, kept);
+    toEnd(this.#agents, agent, own);
+    while (own.bytes > this.#limits.perAgent) this.#forgetOldest(own);
+    for (const [silent, others] of this.#agents) {
+      while (this.#bytes > this.#limits.total && others.kept.size > 0) this.#forgetOldest(others);
+      if (others.kept.size > 0) break;
+      this.#agents.delete(silent);
     }
   }
 
   /** In the order they came. */
   since(agent: string, execution: string, known: Offsets): readonly OutputPiece[] {
-    const kept = this.#kept.get(`${agent} ${execution}`);
+    const kept = this.#agents.get(agent)?.kept.get(execution);
     return kept?.pieces.filter(({ stream, offset }) => offset >= known[stream]) ?? [];
   }
+
+  #forgetOldest(own: OfAgent): void {
+    const [oldest] = own.kept;
+    if (oldest !== undefined) this.#forget(own, ...oldest);
+  }
+
+  #forget(own: OfAgent, execution: string, { bytes }: Kept): void {
+    own.kept.delete(execution);
+    own.bytes -= bytes;
+    this.#bytes -= bytes;
+  }
+}
+
+function toEnd<T>(map: Map<string, T>, key: string, value: T): void {
+  map.delete(key);
+  map.set(key, value);
 }
 
 /**

@@ -58,6 +58,7 @@ const http: ParameterSchemas = {
   },
   url_hosts_blacklist: { type: "array", description: "Hosts that may not be asked." },
   url_hosts_whitelist: { type: "array", description: "The only hosts that may be asked." },
+  timeout: timeout(60),
 };
 
 const table: readonly Runner[] = [

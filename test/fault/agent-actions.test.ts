@@ -80,7 +80,7 @@ const places: readonly [ActionPoint, once: [string, number], idempotent: [string
   ["after-result", ["succeeded", 1], ["succeeded", 1]],
 ];
 
-/** What a request does here is done in another process, as with any request. */
+/** What a request does here is done in another process than the agent, as with any request. */
 const effects = createServer((request, response) => {
   appendFileSync(decodeURIComponent((request.url ?? "").slice(2)), "ran\n");
   response.end();

@@ -2,11 +2,11 @@
 import { expect, test } from "vitest";
 import { createAgent, createHub } from "../support/fleet.ts";
 import {
-  at,
   createStream,
   expectNoOrphans,
   expectNothingSetAside,
   expectOneFamilyEach,
+  linesAt,
   linesByExecution,
   settledHistory,
   shown,
@@ -20,8 +20,8 @@ test("an agent that is killed four times runs nothing twice and names what it ca
   agent.start();
   const stream = await createStream(hub, agent, { count: streamLength, actions: ["append", "append_again"] });
   stream.go();
-  for (const lines of at(0.05, 0.25, 0.45, 0.7)) {
-    await stream.reached("append", lines);
+  for (const share of [0.05, 0.25, 0.45, 0.7]) {
+    await stream.reached("append", linesAt(share));
     await agent.kill();
     agent.start();
   }

@@ -2,7 +2,13 @@
 import { expect, test } from "vitest";
 import { createAgent, createHub } from "../support/fleet.ts";
 import { mosquittoMissing, startMosquitto } from "../support/mosquitto-process.ts";
-import { at, createStream, expectExactlyOnce, expectNoOrphans, streamLength } from "../support/stream.ts";
+import {
+  createStream,
+  expectExactlyOnce,
+  expectNoOrphans,
+  linesAt,
+  streamLength,
+} from "../support/stream.ts";
 
 const missing = await mosquittoMissing();
 if (missing !== null) console.warn(`NOT TESTED: a killed external broker: ${missing}`);
@@ -17,13 +23,13 @@ test.skipIf(missing !== null)(
     agent.start();
     const stream = await createStream(hub, agent, { count: streamLength });
     stream.go();
-    for (const lines of at(0.05, 0.35, 0.65)) {
-      await stream.reached("append", lines);
+    for (const share of [0.05, 0.35, 0.65]) {
+      await stream.reached("append", linesAt(share));
       await broker.kill();
       await broker.start();
     }
     // Its agents stay connected to the broker, and hear nothing of it.
-    for (const lines of at(0.8)) await stream.reached("append", lines);
+    await stream.reached("append", linesAt(0.8));
     await hub.kill();
     await hub.start();
     await expectExactlyOnce(hub, stream);

@@ -1,7 +1,13 @@
 /** A stream of triggers while the hub, with its broker, is killed again and again. */
 import { test } from "vitest";
 import { createAgent, createHub } from "../support/fleet.ts";
-import { at, createStream, expectExactlyOnce, expectNoOrphans, streamLength } from "../support/stream.ts";
+import {
+  createStream,
+  expectExactlyOnce,
+  expectNoOrphans,
+  linesAt,
+  streamLength,
+} from "../support/stream.ts";
 
 test("a hub that is killed three times holds each trigger once, and each ran once", async () => {
   const hub = await createHub();
@@ -10,8 +16,8 @@ test("a hub that is killed three times holds each trigger once, and each ran onc
   agent.start();
   const stream = await createStream(hub, agent, { count: streamLength });
   stream.go();
-  for (const lines of at(0.05, 0.35, 0.65)) {
-    await stream.reached("append", lines);
+  for (const share of [0.05, 0.35, 0.65]) {
+    await stream.reached("append", linesAt(share));
     await hub.kill();
     await hub.start();
   }

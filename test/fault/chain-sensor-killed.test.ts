@@ -1,7 +1,13 @@
 /** A stream of triggers whose sensor is killed again and again: a cursor and keys make each one trigger. */
 import { test } from "vitest";
 import { createAgent, createHub } from "../support/fleet.ts";
-import { at, createStream, expectExactlyOnce, expectNoOrphans, streamLength } from "../support/stream.ts";
+import {
+  createStream,
+  expectExactlyOnce,
+  expectNoOrphans,
+  linesAt,
+  streamLength,
+} from "../support/stream.ts";
 
 test("a sensor that is killed three times tells each trigger once", async () => {
   const hub = await createHub();
@@ -10,8 +16,8 @@ test("a sensor that is killed three times tells each trigger once", async () => 
   agent.start();
   const stream = await createStream(hub, agent, { count: streamLength });
   stream.go();
-  for (const lines of at(0.05, 0.35, 0.65)) {
-    await stream.reached("append", lines);
+  for (const share of [0.05, 0.35, 0.65]) {
+    await stream.reached("append", linesAt(share));
     await stream.killSensor(agent.daemon());
   }
   await expectExactlyOnce(hub, stream);

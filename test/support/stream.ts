@@ -51,9 +51,8 @@ export interface Stream {
  */
 export const streamLength = Number(process.env.PETREL_STREAM_LENGTH ?? 600);
 
-/** Where in a stream something happens. */
-export const at = (...shares: readonly number[]): readonly number[] =>
-  shares.map((share) => Math.round(share * streamLength));
+/** How many lines that share of a stream is. */
+export const linesAt = (share: number): number => Math.round(share * streamLength);
 
 /** Generous, since a loaded machine of one core still has to pass. */
 const longMs = 120_000;

@@ -4,10 +4,9 @@
  */
 import { Buffer } from "node:buffer";
 import { PetrelError } from "../../../shared/errors.ts";
-import { parseExact } from "../../../shared/exact-json.ts";
+import { str } from "../../../shared/expressions/python/text.ts";
 import { isObject, type Json, type JsonObject } from "../../../shared/json.ts";
-import { isNestedDeeper, maxNesting } from "../../../shared/wire/plain-json.ts";
-import type { RunOutcome } from "../outcome.ts";
+import { jsonValue, type RunOutcome } from "../outcome.ts";
 
 /** A file that is sent as a form. */
 export interface HttpFile {
@@ -71,7 +70,8 @@ export function planRequest(runner: JsonObject, action: JsonObject): HttpPlan {
     fileName === null || fileContent === null
       ? null
       : { name: fileName, content: fileContent, contentType: textOf(action.file_content_type) };
-  const headers = headersOf(runner, action, url);
+  const auth = authOf(action);
+  const headers = headersOf(runner, auth, url);
   const method = textOf(action.method) ?? (body !== null || file !== null ? "POST" : "GET");
   if (!/^[A-Za-z]+$/.test(method))
     throw new PetrelError("PARAMETER_INVALID", "parameter 'method' is no method");
@@ -81,7 +81,7 @@ export function planRequest(runner: JsonObject, action: JsonObject): HttpPlan {
     method: method.toUpperCase(),
     url,
     headers,
-    identity: ["authorization", "cookie", (authOf(action)?.[0] ?? "authorization").toLowerCase()],
+    identity: ["authorization", "cookie", ...(auth === null ? [] : [auth[0].toLowerCase()])],
     body: file === null ? bodyOf(body, headers) : null,
     file,
     followsRedirects: runner.allow_redirects === true,
@@ -102,9 +102,7 @@ export function redirected(plan: HttpPlan, { status, rawHeaders }: HttpAnswer): 
   checkHost(url, plan.hosts);
   // RFC 9110, section 15.4, and what browsers have made of it.
   const becomesGet =
-    (status === 303 && plan.method !== "HEAD") ||
-    (status === 302 && plan.method !== "HEAD") ||
-    (status === 301 && plan.method === "POST");
+    status === 302 || status === 303 ? plan.method !== "HEAD" : status === 301 && plan.method === "POST";
   // Who the other host is was not the sender's choice.
   const keepsIdentity =
     url.host === plan.url.host && (url.protocol === plan.url.protocol || url.protocol === "https:");
@@ -127,7 +125,7 @@ export function answered(answer: HttpAnswer): RunOutcome {
   const { status, rawHeaders, body, isCut } = answer;
   const type = headerOf(rawHeaders, "content-type") ?? "";
   const text = decoded(body, type);
-  const value = isJson(type) && !isCut ? parsedOf(text) : undefined;
+  const value = isJson(type) && !isCut ? jsonValue(text) : undefined;
   const succeeded = successes.has(status);
   return {
     status: succeeded ? "succeeded" : "failed",
@@ -154,10 +152,13 @@ function urlOf(text: string, base?: URL): URL {
 function addQuery(url: URL, params: Json | undefined): void {
   if (params === undefined || params === null) return;
   if (!isObject(params)) throw new PetrelError("PARAMETER_INVALID", "parameter 'params' is no object");
-  for (const [name, value] of Object.entries(params)) {
-    for (const one of Array.isArray(value) ? value : [value]) {
-      if (one !== null) url.searchParams.append(name, spelled(one));
-    }
+  addAll(url.searchParams, params);
+}
+
+/** Of an array each value by itself; null is left out. */
+function addAll(form: URLSearchParams, values: JsonObject): void {
+  for (const [name, value] of Object.entries(values)) {
+    for (const one of Array.isArray(value) ? value : [value]) if (one !== null) form.append(name, str(one));
   }
 }
 
@@ -194,7 +195,11 @@ function checkHost(url: URL, { refused, allowed }: HostLists): void {
     throw new PetrelError("PARAMETER_INVALID", `host ${host} is not in 'url_hosts_whitelist'`);
 }
 
-function headersOf(runner: JsonObject, action: JsonObject, url: URL): Record<string, string> {
+function headersOf(
+  runner: JsonObject,
+  auth: readonly [string, string] | null,
+  url: URL,
+): Record<string, string> {
   const headers: Record<string, string> = { accept: "*/*", "user-agent": "petrel" };
   const add = (name: string, value: string) => {
     if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) || /[\r\n\0]/.test(value) || /[^\t\x20-\xff]/.test(value))
@@ -213,7 +218,6 @@ function headersOf(runner: JsonObject, action: JsonObject, url: URL): Record<str
       : [textOf(runner.username) ?? "", textOf(runner.password) ?? ""];
   if (user !== "" || password !== "")
     add("authorization", `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`);
-  const auth = authOf(action);
   if (auth !== null) add(...auth);
   return headers;
 }
@@ -241,24 +245,20 @@ function pairsOf(runner: JsonObject, name: string): readonly (readonly [string, 
   if (!isObject(value)) throw new PetrelError("PARAMETER_INVALID", `parameter '${name}' is no object`);
   return Object.entries(value)
     .filter(([, each]) => each !== null)
-    .map(([key, each]) => [key, spelled(each as Json)] as const);
+    .map(([key, each]) => [key, str(each)] as const);
 }
 
 function bodyOf(body: Json, headers: Record<string, string>): Buffer | null {
   if (body === null) return null;
   if (isJson(headers["content-type"] ?? "")) {
     // Text that is no JSON goes as a JSON string, as there.
-    const isText = typeof body === "string" && parsedOf(body) !== undefined;
+    const isText = typeof body === "string" && jsonValue(body) !== undefined;
     return Buffer.from(isText ? body : JSON.stringify(body));
   }
-  if (typeof body !== "object") return Buffer.from(spelled(body));
+  if (!isObject(body)) return Buffer.from(str(body));
   headers["content-type"] ??= "application/x-www-form-urlencoded";
   const form = new URLSearchParams();
-  for (const [name, value] of Object.entries(body)) {
-    for (const one of Array.isArray(value) ? value : [value]) {
-      if (one !== null) form.append(name, spelled(one as Json));
-    }
-  }
+  addAll(form, body);
   return Buffer.from(form.toString());
 }
 
@@ -273,30 +273,14 @@ function proxyOf(runner: JsonObject, name: string): string | null {
   return text;
 }
 
-/** Empty is as if nothing had been given. */
+/** As Python spells it, since that is what StackStorm sends. Empty is as if nothing had been given. */
 function textOf(value: Json | undefined): string | null {
   if (value === undefined || value === null || value === "") return null;
-  return typeof value === "string" ? value : spelled(value);
-}
-
-/** As Python has it: what StackStorm sends. */
-function spelled(value: Json): string {
-  if (typeof value === "boolean") return value ? "True" : "False";
-  return typeof value === "string" ? value : JSON.stringify(value);
+  return str(value);
 }
 
 function isJson(contentType: string): boolean {
   return contentType.split(";", 1)[0]?.trim().toLowerCase() === "application/json";
-}
-
-/** `undefined` for what is no JSON, or is nested more deeply than can be carried on. */
-function parsedOf(text: string): Json | undefined {
-  try {
-    const value = parseExact(text) as Json;
-    return isNestedDeeper(value, maxNesting) ? undefined : value;
-  } catch {
-    return undefined;
-  }
 }
 
 function decoded(body: Buffer, contentType: string): string {

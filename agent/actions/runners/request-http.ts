@@ -2,8 +2,7 @@
 import { Buffer } from "node:buffer";
 import { Agent, type IncomingMessage, request as requestHttp } from "node:http";
 import { request as requestHttps, Agent as TlsAgent } from "node:https";
-import type { Readable } from "node:stream";
-import { pipeline } from "node:stream";
+import { pipeline, type Readable } from "node:stream";
 import { createBrotliDecompress, createUnzip } from "node:zlib";
 import { PetrelError } from "../../../shared/errors.ts";
 import { type RunOutcome, type StopReason, unstartedOutcome } from "../outcome.ts";
@@ -23,8 +22,8 @@ export interface HttpSettings {
 }
 
 /**
- * The request has its effect elsewhere: its start is on disk before it goes out, and it is never sent twice. Ends with its
- * connection at a timeout or cancel.
+ * The request has its effect elsewhere: its start is on disk before it goes out, so that after a crash it is sent again
+ * only for an action that is idempotent. Ends with its connection at a timeout or cancel.
  */
 export function httpRequestRunner(settings: HttpSettings): Runner {
   return {

@@ -1,6 +1,6 @@
 /** `petrel execution list | get | tail | cancel | pause | resume | re-run` */
 import type { Command } from "commander";
-import { CommandEnded, wholeNumber, withExample } from "../../../shared/cli/program-cli.ts";
+import { wholeNumber, withExample } from "../../../shared/cli/program-cli.ts";
 import type { ActionDefinition } from "../../../shared/model/action.ts";
 import type { Execution } from "../../../shared/model/execution.ts";
 import { actionParameters } from "../../../shared/packs/action-parameters.ts";
@@ -12,7 +12,7 @@ import { type StartOptions, startOf } from "../run/start-options.ts";
 import { readTextFile } from "../text-file-fs.ts";
 import { asIs, getVerb, listVerb } from "../verbs-cli.ts";
 import { executionSummary, type WithChildren, withChildren } from "./execution-summary.ts";
-import { tailOutput } from "./tail-cli.ts";
+import { showTail } from "./tail-cli.ts";
 
 const path = "/v1/executions";
 
@@ -59,11 +59,8 @@ export const executionCommands: NounCommands = (noun, context) => {
       .description("print what it writes, as it comes, until it ends; exits with 0 when it succeeds, else 1"),
     "petrel execution tail 01JQ8ZK4T6V8X0A2C4E6G8J0M2",
   ).action(async (id: string, _options: object, self: Command) => {
-    const { io } = context;
-    io.exitOnInterrupt(`it goes on: petrel execution get ${id}`);
-    const { json } = context.globals(self);
-    const status = await tailOutput(context.api(self), id, { io, json: json === true });
-    if (status !== "succeeded") throw new CommandEnded(1);
+    const execution = await context.api(self).ask<Execution>("GET", `${path}/${encodeURIComponent(id)}`);
+    await showTail(context, self, [execution]);
   });
   withExample(
     noun.command("cancel <id>").description("cancel it; what runs is stopped"),

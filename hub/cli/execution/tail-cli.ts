@@ -1,19 +1,22 @@
 /** Prints what a running action writes, as it comes. */
 import { Buffer } from "node:buffer";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Command } from "commander";
 import type { CliIo } from "../../../shared/cli/cli-io.ts";
-import type { Status } from "../../../shared/model/execution.ts";
+import { CommandEnded } from "../../../shared/cli/program-cli.ts";
+import type { Execution, Status } from "../../../shared/model/execution.ts";
 import { plainLines } from "../../../shared/plain-text.ts";
 import type { OutputName, OutputPiece } from "../../executions/live-output.ts";
 import type { ApiClient } from "../api-client-http.ts";
+import type { CliContext } from "../context-cli.ts";
 
-export interface OutputAnswer {
+interface OutputAnswer {
   readonly status: Status;
   readonly ended: boolean;
   readonly pieces: readonly OutputPiece[];
 }
 
-export interface TailPrint {
+interface TailPrint {
   readonly io: Pick<CliIo, "out" | "err" | "columns">;
   /** A piece as a line of JSON, in place of its text. */
   readonly json: boolean;
@@ -24,7 +27,7 @@ export interface TailPrint {
 const lookEveryMs = 250;
 
 /** Resolves with how it ended once all of its output is printed. A hub that is restarted meanwhile is waited for. */
-export async function tailOutput(api: ApiClient, id: string, print: TailPrint): Promise<Status> {
+async function tailOutput(api: ApiClient, id: string, print: TailPrint): Promise<Status> {
   const known = { stdout: 0, stderr: 0 };
   const { io, json, name } = print;
   // A terminal would obey what a host writes.
@@ -53,6 +56,24 @@ export async function tailOutput(api: ApiClient, id: string, print: TailPrint): 
     }
     await sleep(lookEveryMs);
   }
+}
+
+/** Tails them beside each other. Ends with 1 when one did not succeed; Ctrl-C leaves them running. */
+export async function showTail(
+  context: CliContext,
+  command: Command,
+  executions: readonly Pick<Execution, "id" | "agent">[],
+): Promise<void> {
+  const { io } = context;
+  io.exitOnInterrupt(`it goes on: petrel execution get ${executions.map(({ id }) => id).join(" ")}`);
+  const api = context.api(command);
+  const json = context.globals(command).json === true;
+  const ends = await Promise.all(
+    executions.map(({ id, agent }) =>
+      tailOutput(api, id, { io, json, ...(executions.length > 1 && { name: agent }) }),
+    ),
+  );
+  if (ends.some((status) => status !== "succeeded")) throw new CommandEnded(1);
 }
 
 /** With a name before them, lines go out whole: those of several stand beside each other. */

@@ -1,6 +1,6 @@
 /** `petrel run`: runs an action and shows its result. */
 import type { Command } from "commander";
-import { CommandEnded, collect, wholeNumber, withExample } from "../../../shared/cli/program-cli.ts";
+import { collect, wholeNumber, withExample } from "../../../shared/cli/program-cli.ts";
 import { PetrelError } from "../../../shared/errors.ts";
 import type { ActionDefinition } from "../../../shared/model/action.ts";
 import type { Execution } from "../../../shared/model/execution.ts";
@@ -8,7 +8,7 @@ import type { ActionTarget } from "../../../shared/model/rule.ts";
 import { actionParameters } from "../../../shared/packs/action-parameters.ts";
 import type { RollOut } from "../../executions/fan-out.ts";
 import type { NounCommands } from "../context-cli.ts";
-import { tailOutput } from "../execution/tail-cli.ts";
+import { showTail } from "../execution/tail-cli.ts";
 import { labelsOption } from "../labels-option.ts";
 import { readTextFile } from "../text-file-fs.ts";
 import { showOutcome } from "./outcome-cli.ts";
@@ -93,12 +93,18 @@ export const runCommand: NounCommands = (noun, context) => {
     "petrel run mypack.deploy --labels role=web --batch 10 --max-failures 2",
   ).action(async (action: string, words: readonly string[], options: RunOptions, self: Command) => {
     const target = targetOf(options);
+    const roll_out = rollOutOf(options);
+    if (options.tail && (options.async || options.timeout !== undefined || roll_out !== undefined)) {
+      throw new PetrelError(
+        "CLI_USAGE",
+        "--tail goes with none of --async, --timeout, --batch, --canary and --max-failures",
+      );
+    }
     const api = context.api(self);
     const definition = await api.ask<ActionDefinition>("GET", `/v1/actions/${encodeURIComponent(action)}`);
     const parameters = runParameters(words, actionParameters(definition), (path) =>
       readTextFile(io.cwd, path),
     );
-    const roll_out = rollOutOf(options);
     const body = {
       ...{ action, parameters, target, roll_out, user: io.user, trace_tag: options.traceTag },
       ...startOf(options),
@@ -107,23 +113,10 @@ export const runCommand: NounCommands = (noun, context) => {
       const preview = await api.ask("POST", "/v1/executions", { body: { ...body, dry_run: true } });
       return context.printRecord(self, preview, preview);
     }
-    if (options.tail && (options.async || roll_out !== undefined)) {
-      throw new PetrelError(
-        "CLI_USAGE",
-        "--tail goes neither with --async nor with --batch, --canary, --max-failures",
-      );
-    }
     const { items } = await api.ask<{ items: readonly Execution[] }>("POST", "/v1/executions", { body });
     // One shape whatever the fleet is like today: a list exactly when labels were given, but for one that goes over them.
     const many = options.labels !== undefined && roll_out === undefined;
-    if (!options.tail) return showOutcome(context, self, items, { many, ...options });
-    io.exitOnInterrupt(`it goes on: petrel execution get ${items.map(({ id }) => id).join(" ")}`);
-    const json = context.globals(self).json === true;
-    const ends = await Promise.all(
-      items.map(({ id, agent }) =>
-        tailOutput(api, id, { io, json, ...(items.length > 1 && { name: agent }) }),
-      ),
-    );
-    if (ends.some((status) => status !== "succeeded")) throw new CommandEnded(1);
+    if (options.tail) return showTail(context, self, items);
+    await showOutcome(context, self, items, { many, ...options });
   });
 };

@@ -1,9 +1,11 @@
 /** What actions are given, what comes back, and how they end: by themselves, in time, or not. */
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import type { SensorRecord } from "../../../shared/model/agent.ts";
 import type { Execution } from "../../../shared/model/execution.ts";
 import { sharedByFile } from "../../support/at-end.ts";
@@ -57,6 +59,15 @@ test("core.http asks from the agent's host, and its result is what StackStorm's 
   });
   const refused = await result("core.http", `url=${hub.url}/v1/agents`, "method=POST", "body=x");
   expect(refused).toMatchObject({ status: "failed", result: { status_code: expect.any(Number) } });
+});
+
+test("core.http waits no longer than it is told to", async () => {
+  const silent = createServer().listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  onTestFinished(() => void silent.close());
+  const { port } = silent.address() as AddressInfo;
+  const asked = await shared().result("core.http", `url=http://127.0.0.1:${port}/`, "timeout=1");
+  expect(asked).toMatchObject({ status: "timeout", reason: expect.stringContaining("1 s") });
 });
 
 describe("output", () => {

@@ -7,7 +7,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ClassicLevel } from "classic-level";
 import { describe, expect, test } from "vitest";
 import { BaselineStore } from "../../../../agent/watch/baseline-store.ts";
+import { BaselineGuard } from "../../../../agent/watch/integrity/guard.ts";
+import { Unrecorded } from "../../../../agent/watch/integrity/unrecorded.ts";
 import type { JsonObject } from "../../../../shared/json.ts";
+import { systemClock, systemTimers } from "../../../../shared/system-process.ts";
 import { bytePath } from "../../../../shared/watch/paths.ts";
 import { fileWatch } from "../../../support/file-watch.ts";
 import { tempFolder } from "../../../support/temp-folder.ts";
@@ -49,6 +52,32 @@ async function bench(names: readonly string[] = ["a", "b", "c"]) {
     key: (name: string) => Buffer.from(`b${bytePath(at(name)).replaceAll("/", "\0")}`, "latin1"),
   };
 }
+
+test("a check ends with what it has read let go of, and behind the word to the hub", async () => {
+  const folder = await tempFolder("guard");
+  const baseline = await BaselineStore.open({
+    folder: join(folder, "baseline"),
+    key: join(folder, "key"),
+    anchor: null,
+  });
+  const done: string[] = [];
+  const guard = new BaselineGuard({
+    baseline,
+    dispatch: async (trigger) => void done.push(trigger),
+    look: () => {},
+    withoutRecord: () => new Unrecorded().take(),
+    toldSeq: () => 0,
+    letGo: (isOver) => void done.push(isOver ? "let go of all" : "let go of rows"),
+    newPace: () => async () => {},
+    clock: systemClock,
+    timers: systemTimers,
+    log: { info: () => {}, warn: () => {}, error: () => {}, debug: () => {} },
+  });
+  await guard.check();
+  expect(done).toEqual(["watch.baseline_anchor", "let go of all"]);
+  await guard.stop();
+  await baseline.close();
+});
 
 type Bench = Awaited<ReturnType<typeof bench>>;
 const brief = (found: readonly JsonObject[]) =>

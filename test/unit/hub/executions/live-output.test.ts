@@ -25,19 +25,43 @@ test("no agent writes into what another one runs, and nothing is written twice",
   expect(textsOf(live.since("a", "x", from0))).toBe("abc");
 });
 
-test("memory is bounded, by execution and in all; the one that was silent for the longest goes", () => {
-  const live = new LiveOutput({ perExecution: 1_000, total: 2_000 });
-  const write = (execution: string, offset: number) =>
-    live.take("a", { execution, ...piece(offset, "x".repeat(500)) });
-  for (const execution of ["one", "two", "three"]) write(execution, 0);
-  write("one", 500);
+test("memory is bounded, by execution, by agent and in all; what was silent for the longest goes", () => {
+  const live = new LiveOutput({ perExecution: 1_000, perAgent: 1_900, total: 2_500 });
+  const write = (agent: string, execution: string, offset = 0) =>
+    live.take(agent, { execution, ...piece(offset, "x".repeat(500)) });
+  const left = (agent: string) =>
+    ["one", "two", "three", "four"].filter((each) => live.since(agent, each, from0).length > 0);
+  for (const execution of ["one", "two", "three"]) write("a", execution);
+  write("a", "one", 500);
   expect(live.since("a", "one", from0)).toHaveLength(1);
-  write("four", 0);
-  expect(["one", "two", "three", "four"].filter((each) => live.since("a", each, from0).length > 0)).toEqual([
-    "two",
-    "three",
-    "four",
+  write("a", "four");
+  expect(left("a")).toEqual(["two", "three", "four"]);
+  write("b", "one");
+  write("b", "two");
+  expect([left("a"), left("b")]).toEqual([
+    ["three", "four"],
+    ["one", "two"],
   ]);
+  for (const execution of ["three", "four", "one", "two"]) write("c", execution);
+  expect([left("a"), left("b"), left("c")]).toEqual([[], ["two"], ["one", "two", "four"]]);
+});
+
+test("an agent that floods crowds out only itself", () => {
+  const live = new LiveOutput({ perExecution: 1_000, perAgent: 1_300, total: 10_000 });
+  live.take("quiet", { execution: "x", ...piece(0, "x".repeat(500)) });
+  for (let n = 0; n < 50; n++) live.take("loud", { execution: `${n}`, ...piece(0, "x".repeat(500)) });
+  expect(live.since("quiet", "x", from0)).toHaveLength(1);
+  const left = Array.from({ length: 50 }, (_, n) => n).filter(
+    (n) => live.since("loud", `${n}`, from0).length > 0,
+  );
+  expect(left).toEqual([48, 49]);
+});
+
+test("an action that runs again after a crash of its agent begins anew", () => {
+  const live = new LiveOutput();
+  for (const each of [piece(0, "first"), piece(5, " try"), piece(0, "again")])
+    live.take("a", { execution: "x", ...each });
+  expect(live.since("a", "x", from0)).toEqual([piece(0, "again")]);
 });
 
 test.each([
