@@ -12,6 +12,8 @@ import { PetrelError } from "../shared/errors.ts";
 import { isAgentId } from "../shared/ref.ts";
 import { version } from "../shared/version.ts";
 import { coverageText } from "../shared/watch/coverage-text.ts";
+import { userRules } from "./actions/action-user.ts";
+import { ownUser } from "./actions/action-users-process.ts";
 import { agentFolder, socketOf } from "./agent-folder-fs.ts";
 import { askCoverage, askStatus } from "./status/ask-http.ts";
 import { statusText } from "./status/status-text.ts";
@@ -20,6 +22,7 @@ interface RunOptions {
   readonly label?: readonly string[];
   readonly config?: string;
   readonly exitWithParent?: boolean;
+  readonly dev?: boolean;
   readonly [flag: string]: unknown;
 }
 
@@ -59,6 +62,7 @@ async function run(io: CliIo, options: RunOptions): Promise<void> {
     labels: values.labels,
     outboxMib: values.outbox.max_mib,
     readySeconds: values.sensors.ready_seconds,
+    actionUsers: userRules(values.actions, options.dev === true, ownUser()),
     log: values.log,
     exitWithParent: options.exitWithParent === true,
   };
@@ -108,6 +112,7 @@ export function createPetrelAgent(io: CliIo): Command {
     .option("--id <name>", "its name, unique in the fleet; without it the host's name")
     .option("--label <key=value>", "a label that rules choose agents by (repeatable)", collect)
     .option("--config <agent.yaml>", `settings; without it ${systemConfig} is read if it exists`)
+    .option("--dev", "for one machine: without actions.user, actions run as whoever runs the agent")
     .option("--exit-with-parent", "end when standard input does: its parent has gone")
     .option("--log-level <level>", "debug, info, warn or error")
     .option("--log-format <format>", "text or json");

@@ -6,7 +6,6 @@ import { BlobStore } from "../shared/blobs/blob-fs.ts";
 import { blobResponder, blobSize, fetchBlob } from "../shared/blobs/blob-transfer.ts";
 import { startChores } from "../shared/chores.ts";
 import { timestamp } from "../shared/clock.ts";
-import type { LogConfig } from "../shared/config/log-settings.ts";
 import { daemonLogger } from "../shared/daemon-log-process.ts";
 import { PetrelError } from "../shared/errors.ts";
 import { makeDataFolder } from "../shared/folder-fs.ts";
@@ -27,11 +26,13 @@ import { watchSensor } from "../shared/watch/questions.ts";
 import { devAuthenticator } from "../shared/wire/authenticator.ts";
 import { encode } from "../shared/wire/codec.ts";
 import { wireVersion } from "../shared/wire/messages.ts";
+import { ActionUsers, ownUser } from "./actions/action-users-process.ts";
 import { Actions } from "./actions/actions-process.ts";
 import { baseEnvironment } from "./actions/environment.ts";
 import { defaultQueueLimits } from "./actions/queue.ts";
 import { builtInRunners } from "./actions/runners/built-in-process.ts";
 import { socketOf } from "./agent-folder-fs.ts";
+import type { AgentOptions } from "./agent-options.ts";
 import { reserveBytes } from "./condition/condition.ts";
 import { ConditionWatch } from "./condition/condition-watch.ts";
 import { freeBytes, makeReserve, releaseReserve } from "./condition/disk-room-fs.ts";
@@ -58,22 +59,6 @@ import { serveStatus } from "./status/status-http.ts";
 import { openAgentStore } from "./store/agent-store.ts";
 import { isDamage, setAside } from "./store/set-aside-fs.ts";
 import { tidying } from "./store/tidying.ts";
-
-export interface AgentOptions {
-  /** Absolute path of its data folder. */
-  readonly data: string;
-  /** `mqtt://HOST:PORT` */
-  readonly hub: string;
-  readonly id: string;
-  readonly labels: Readonly<Record<string, string>>;
-  /** Of entries that wait for the hub. */
-  readonly outboxMib: number;
-  /** Seconds of silence that a sensor of a new version or configuration has until it is ready. */
-  readonly readySeconds: number;
-  readonly log: LogConfig;
-  /** Ends when standard input does: its parent has gone. */
-  readonly exitWithParent?: boolean;
-}
 
 export interface RunningAgent {
   /** Resolves to false when a part did not stop cleanly. */
@@ -211,9 +196,17 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
       monotonic: () => clock.monotonic(),
       log,
     });
+    const users = new ActionUsers({
+      rules: options.actionUsers,
+      own: ownUser(),
+      workFolder,
+      monotonic: () => clock.monotonic(),
+    });
+    await users.announce(log);
     const runners = builtInRunners({
       env,
       workFolder,
+      userOf: (request) => users.of(request),
       termGraceMs,
       outputCapBytes: 1024 * 1024,
       nodeCommand: process.execPath,

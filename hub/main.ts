@@ -339,6 +339,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     if (options.withAgent) {
       const neighbor = startNeighbor({
         data: join(options.data, "agent"),
+        dev: options.dev,
         hub: brokerUrl,
         log: options.log,
         logger: log,

@@ -121,6 +121,12 @@ export const catalogue = {
     text: "A rule was stopped: what it had set off itself called it again.",
   },
   TRIGGER_PAYLOAD: { status: 400, exit: 1, text: "A payload does not fit its trigger type's schema." },
+  ACTION_USER: {
+    status: 500,
+    exit: 1,
+    text: "The user that an action is to run as is not on the agent's host, or cannot be become.",
+  },
+  RUN_AS_REFUSED: { status: 403, exit: 4, text: "The agent's host lets no action run as this user." },
   ACTION_UNKNOWN: { status: 404, exit: 1, text: "No such action is registered." },
   ACTION_DISABLED: { status: 400, exit: 1, text: "The action is disabled." },
   ACTION_START: { status: 500, exit: 1, text: "An action's process could not be started." },

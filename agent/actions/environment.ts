@@ -8,7 +8,7 @@ export const executionVariable = "ST2_ACTION_EXECUTION_ID";
 
 /** What a program may need of the agent's environment. Everything else stays behind: it may hold secrets. */
 const inherited = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "LC_ALL", "TZ", "TMPDIR"];
-const fallbackPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+export const fallbackPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** The agent's variables that actions see. */
 export function baseEnvironment(agentEnv: Readonly<Record<string, string | undefined>>) {

@@ -42,6 +42,8 @@ export interface GatedProgram {
   /** What opens the gate: on standard input, or on descriptor 3 when there is a channel. Never in arguments. */
   readonly gate: string;
   readonly channel?: ScriptChannel;
+  /** Another user to run as, with no groups but this one; left out, the agent's own. */
+  readonly ids?: { readonly uid: number; readonly gid: number };
 }
 
 /** How programs are run here, the same for all of them. */
@@ -50,8 +52,6 @@ export interface GatedSettings {
   readonly termGraceMs: number;
   /** Bytes kept of each of standard output and standard error. */
   readonly outputCapBytes: number;
-  /** Another user to run as; left out, the agent's own. */
-  readonly runAs?: { readonly uid: number; readonly gid: number };
 }
 
 export interface GatedContext {
@@ -71,7 +71,7 @@ export async function runGated(
   settings: GatedSettings,
   context: GatedContext,
 ): Promise<GatedRun> {
-  const { child, group } = await startChild(program, settings);
+  const { child, group } = await startChild(program);
   const ended = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
   const gate = (program.channel === undefined ? child.stdin : child.stdio[3]) as Writable;
   // A program that ends without reading breaks the pipe; its exit says all there is to say.
@@ -108,10 +108,14 @@ export async function runGated(
 }
 
 /** Starts it as leader of a new session, out of reach of a terminal's Ctrl-C, and names its group. */
-async function startChild(
-  { command, args, cwd, env, channel }: GatedProgram,
-  { runAs }: GatedSettings,
-): Promise<{ child: ChildProcess; group: ProcessGroup }> {
+async function startChild({
+  command,
+  args,
+  cwd,
+  env,
+  channel,
+  ids,
+}: GatedProgram): Promise<{ child: ChildProcess; group: ProcessGroup }> {
   // spawn(2) would blame the program for a missing working directory.
   if (!statSync(cwd, { throwIfNoEntry: false })?.isDirectory())
     throw new PetrelError("ACTION_START", `the working directory '${cwd}' does not exist`, {
@@ -124,7 +128,7 @@ async function startChild(
       env,
       detached: true,
       stdio: [channel === undefined ? "pipe" : "ignore", "pipe", "pipe", ...scriptPipes],
-      ...runAs,
+      ...ids,
     });
     // Read in the same turn as the spawn: until the event loop reaps it, even an ended child can be seen.
     const startTicks = child.pid === undefined ? null : (statOf(child.pid)?.startTicks ?? null);

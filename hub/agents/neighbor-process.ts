@@ -12,6 +12,8 @@ import { neighborLabels } from "../packs/built-in.ts";
 export interface NeighborOptions {
   /** The agent's data folder. */
   readonly data: string;
+  /** Lets it run actions as the user that runs the hub. */
+  readonly dev: boolean;
   /** The broker that both use. It may hold a password: other users see a command line, but not the environment. */
   readonly hub: string;
   readonly log: LogConfig;
@@ -97,8 +99,8 @@ export function startNeighbor(options: NeighborOptions): { stop(): Promise<void>
   };
 }
 
-function spawnAgent({ data, hub, log, logFile, program = agentProgram }: NeighborOptions): ChildProcess {
-  const args = ["run", "--data", data, "--id", hubAgentId, "--exit-with-parent"];
+function spawnAgent({ data, dev, hub, log, logFile, program = agentProgram }: NeighborOptions): ChildProcess {
+  const args = ["run", "--data", data, "--id", hubAgentId, "--exit-with-parent", ...(dev ? ["--dev"] : [])];
   const labels = Object.entries(neighborLabels).flatMap(([key, value]) => ["--label", `${key}=${value}`]);
   const flags = ["--log-level", log.level, "--log-format", log.format];
   const output = logFile === undefined ? "inherit" : openSync(logFile, "a", 0o600);

@@ -11,9 +11,18 @@ export interface AgentConfig {
   readonly id: string | null;
   readonly labels: Readonly<Record<string, string>>;
   readonly outbox: { readonly max_mib: number };
+  readonly actions: {
+    /** User that actions run as; `null`: `petrel` for a root agent, else the agent's own. */
+    readonly user: string | null;
+    readonly run_as: readonly string[];
+    readonly sudo: boolean;
+  };
   readonly sensors: { readonly ready_seconds: number };
   readonly log: LogConfig;
 }
+
+/** What useradd(8) takes. */
+const userName = "^[a-z_][a-z0-9_.-]{0,31}$";
 
 export const agentSettings: readonly Setting[] = [
   {
@@ -55,6 +64,27 @@ export const agentSettings: readonly Setting[] = [
     default: 256,
     env: "PETREL_AGENT_OUTBOX_MIB",
     text: "MiB of what waits for the hub; then sensors wait, and results and gaps have 4 MiB of it to themselves.",
+  },
+  {
+    path: "actions.user",
+    schema: { type: "string", pattern: userName },
+    default: null,
+    env: "PETREL_AGENT_ACTIONS_USER",
+    text: "User of this host that actions run as when the agent runs as root; `root` gives them all rights.",
+  },
+  {
+    path: "actions.run_as",
+    schema: { type: "array", items: { type: "string", pattern: userName }, maxItems: 64 },
+    default: [],
+    env: "PETREL_AGENT_ACTIONS_RUN_AS",
+    text: "Other users of this host that an action may ask for with `run_as`.",
+  },
+  {
+    path: "actions.sudo",
+    schema: { type: "boolean" },
+    default: false,
+    env: "PETREL_AGENT_ACTIONS_SUDO",
+    text: "Whether actions with `sudo` get the rights of a root agent; without it this host's sudo decides.",
   },
   {
     path: "sensors.ready_seconds",

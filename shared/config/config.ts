@@ -11,7 +11,7 @@ export interface Setting {
   readonly path: string;
   /** JSON schema of its value. */
   readonly schema: {
-    readonly type: "string" | "integer" | "boolean" | "object";
+    readonly type: "string" | "integer" | "boolean" | "object" | "array";
     readonly [keyword: string]: unknown;
   };
   /** `null`: there is none, and none is needed. */
@@ -48,6 +48,7 @@ function fromText(value: Json, type: Setting["schema"]["type"]): Json {
   if (typeof value !== "string") return value;
   if (type === "integer" && /^-?\d{1,15}$/.test(value)) return Number(value);
   if (type === "boolean" && /^(true|false)$/i.test(value)) return value.toLowerCase() === "true";
+  if (type === "array") return value.split(",").map((item) => item.trim());
   if (type === "object") {
     const pairs = value.split(",").map((pair) => /^([^=]+)=(.*)$/s.exec(pair.trim()));
     if (pairs.every((pair) => pair !== null)) {

@@ -18,6 +18,11 @@ const env = { type: "object", description: "Environment variables of the process
 const timeout = (seconds: number) =>
   ({ type: "integer", default: seconds, description: "Seconds after which the action is ended." }) as const;
 
+const run_as = {
+  type: "string",
+  description: "User of the host to run as; the agent's own settings have to allow it.",
+} as const;
+
 const shell: ParameterSchemas = {
   cwd: { type: "string", description: "Working folder." },
   env,
@@ -26,6 +31,7 @@ const shell: ParameterSchemas = {
     default: "--",
     description: "What stands before the name of a named argument.",
   },
+  run_as,
   sudo: { type: "boolean", default: false, description: "Run as root by sudo." },
   sudo_password: { type: "string", secret: true, description: "Password for sudo, when it asks for one." },
   timeout: timeout(60),
@@ -33,6 +39,7 @@ const shell: ParameterSchemas = {
 
 const script: ParameterSchemas = {
   env,
+  run_as,
   timeout: timeout(600),
   log_level: {
     type: "string",

@@ -3,8 +3,10 @@
 import { chmod, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import type { Account } from "../../agent/actions/action-user.ts";
 import type { JsonObject } from "../../shared/json.ts";
 import { type BenchOptions, startRun } from "../support/runner-bench.ts";
+import { nobody } from "../support/runner-settings.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 
 async function shell(runner_parameters: JsonObject, options: BenchOptions = {}): Promise<JsonObject> {
@@ -123,15 +125,18 @@ exec "$@"
 `;
 
 describe.runIf(process.getuid?.() === 0)("sudo", () => {
-  const nobody = { uid: 65_534, gid: 65_534 };
-  const withSudo = async (needsPassword: boolean, parameters: JsonObject, runAs?: typeof nobody) => {
+  const withSudo = async (needsPassword: boolean, parameters: JsonObject, account?: Account) => {
     const folder = await tempFolder("sudo");
     await chmod(folder, 0o777);
     await writeFile(join(folder, "sudo"), fakeSudo(needsPassword));
     await chmod(join(folder, "sudo"), 0o755);
     const log = join(folder, "log");
     const env = { PATH: `${folder}:${process.env.PATH}`, SUDO_LOG: log };
-    const settings = { env, workFolder: "/", ...(runAs && { runAs }) };
+    const settings = {
+      env,
+      workFolder: "/",
+      ...(account && { userOf: async () => ({ account, workFolder: "/", setpriv: null }) }),
+    };
     const ran = await shell({ cmd: "id -u; cat", sudo: true, ...parameters }, { settings });
     return { ran, log: await readFile(log, "utf8").catch(() => "not called") };
   };

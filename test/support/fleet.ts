@@ -222,6 +222,8 @@ export async function createAgent(
     daemon: running,
     start(env = {}) {
       const flags = labels.flatMap((label) => ["--label", label]);
+      // An older version knows no such flag.
+      if (env[checkoutOf] === undefined) flags.push("--dev");
       daemon = startDaemon(
         "petrel-agent",
         ["run", "--data", data, "--hub", hub.mqtt, "--id", id, ...flags],

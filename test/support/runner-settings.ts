@@ -1,6 +1,7 @@
 /** All runners of an agent and a request for them, for tests and for the programs that tests start. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Account } from "../../agent/actions/action-user.ts";
 import { baseEnvironment } from "../../agent/actions/environment.ts";
 import { builtInRunners } from "../../agent/actions/runners/built-in-process.ts";
 import type { Runner, RunnerSettings } from "../../agent/actions/runners/runner.ts";
@@ -12,6 +13,7 @@ export function allRunners(workFolder: string, changes: Partial<RunnerSettings> 
   return builtInRunners({
     env: baseEnvironment(process.env),
     workFolder,
+    userOf: async () => null,
     termGraceMs: 2_000,
     outputCapBytes: 1024 * 1024,
     nodeCommand: process.execPath,
@@ -20,6 +22,16 @@ export function allRunners(workFolder: string, changes: Partial<RunnerSettings> 
     ...changes,
   });
 }
+
+/** A user of one group that every Linux has. */
+export const nobody: Account = {
+  name: "nobody",
+  uid: 65_534,
+  gid: 65_534,
+  groups: [],
+  home: "/nonexistent",
+  shell: "/usr/sbin/nologin",
+};
 
 let requests = 0;
 

@@ -3,6 +3,7 @@ import type { Json, JsonObject } from "../../../shared/json.ts";
 import type { Logger } from "../../../shared/log.ts";
 import type { ActionRequestEntry } from "../../../shared/wire/messages.ts";
 import type { DatastoreMessage } from "../../sensors/messages.ts";
+import type { ActionUser } from "../action-users-process.ts";
 import type { GatedSettings } from "../gated-process.ts";
 import type { ProcessGroup } from "../journal.ts";
 import type { RunOutcome } from "../outcome.ts";
@@ -23,8 +24,10 @@ export interface PackSource {
 export interface RunnerSettings extends GatedSettings {
   /** From `baseEnvironment`. */
   readonly env: Readonly<Record<string, string>>;
-  /** Where actions run that name no `cwd`; has to exist. */
+  /** Where actions of the agent's own user run that name no `cwd`; has to exist. */
   readonly workFolder: string;
+  /** `null`: the agent's own user. Rejects with RUN_AS_REFUSED and ACTION_USER. */
+  readonly userOf: (request: ActionRequestEntry) => Promise<ActionUser | null>;
 }
 
 /** Everything a run needs besides its request. */

@@ -4,11 +4,12 @@ import type { ActionRequestEntry } from "../../../shared/wire/messages.ts";
 import { isNestedDeeper, maxNesting } from "../../../shared/wire/plain-json.ts";
 import type { DatastoreMessage, ValueMessage } from "../../sensors/messages.ts";
 import { actionEnvironment } from "../environment.ts";
-import { runGated, type ScriptChannel } from "../gated-process.ts";
+import { type GatedProgram, runGated, type ScriptChannel } from "../gated-process.ts";
 import { type RunOutcome, type ScriptReport, scriptOutcome } from "../outcome.ts";
 import { entryPointPath } from "./entry-point-fs.ts";
 import type { RunContext, RunnerSettings } from "./runner.ts";
 import { parseScriptMessage, type ScriptStart } from "./script-protocol.ts";
+import { placeOf, programFor } from "./user-place.ts";
 
 /** How a language starts, given the pack's folder. */
 export interface ScriptLanguage {
@@ -41,18 +42,17 @@ export async function runScript(
   };
   const language = languageFor(packFolder);
   const talk = new ScriptTalk(request, context);
-  const { exit, output } = await runGated(
-    {
-      command: language.command,
-      args: language.args,
-      cwd: settings.workFolder,
-      env: actionEnvironment(settings.env, request, language.env, language.reserved),
-      gate: `${JSON.stringify(start)}\n`,
-      channel: talk,
-    },
-    settings,
-    context,
-  );
+  const user = await settings.userOf(request);
+  const { cwd, env } = placeOf(user, settings);
+  const program: GatedProgram = {
+    command: language.command,
+    args: language.args,
+    cwd,
+    env: actionEnvironment(env, request, language.env, language.reserved),
+    gate: `${JSON.stringify(start)}\n`,
+    channel: talk,
+  };
+  const { exit, output } = await runGated(programFor(user, program), settings, context);
   return scriptOutcome(exit, output, talk.report);
 }
 

@@ -12,6 +12,7 @@ import { type CapturedOutput, type RunOutcome, shellOutcome } from "../outcome.t
 import { entryPointPath } from "./entry-point-fs.ts";
 import type { RunContext, Runner, RunnerSettings } from "./runner.ts";
 import { gateLine, gateScript } from "./shell-text.ts";
+import { placeOf, programFor } from "./user-place.ts";
 
 /** Runs `cmd` through bash, or through sh on hosts that have no bash. */
 export function shellCommandRunner(settings: RunnerSettings): Runner {
@@ -54,15 +55,16 @@ async function runShell(
   if (command.includes("\0"))
     throw new PetrelError("PARAMETER_INVALID", `the command of ${request.action} holds a NUL character`);
   const parameters = request.runner_parameters;
-  const uid = settings.runAs?.uid ?? process.getuid?.();
+  const user = await settings.userOf(request);
+  const uid = user?.account.uid ?? process.getuid?.();
   const sudo = parameters.sudo === true && uid !== 0;
-  const env = actionEnvironment(settings.env, request);
+  const { cwd, env } = placeOf(user, settings);
   const program: GatedProgram = {
-    ...(sudo ? sudoShell(command, parameters) : plainShell(command, settings.env.PATH)),
-    cwd: typeof parameters.cwd === "string" && parameters.cwd !== "" ? parameters.cwd : settings.workFolder,
-    env,
+    ...(sudo ? sudoShell(command, parameters) : plainShell(command, env.PATH)),
+    cwd: typeof parameters.cwd === "string" && parameters.cwd !== "" ? parameters.cwd : cwd,
+    env: actionEnvironment(env, request),
   };
-  const { exit, output } = await runGated(program, settings, context);
+  const { exit, output } = await runGated(programFor(user, program), settings, context);
   const outcome = shellOutcome(exit, output);
   return sudo && exit.code === 1 && passwordRefused(output) ? refusedOutcome(outcome) : outcome;
 }

@@ -23,6 +23,7 @@ async function start(mode: "stays" | "ends" | "stubborn", logFile?: string) {
     now: () => 0,
   });
   const neighbor = startNeighbor({
+    dev: true,
     data,
     hub: "mqtt://me:hunter2@127.0.0.1:1",
     log: { level: "info", format: "text" },

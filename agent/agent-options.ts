@@ -1,0 +1,20 @@
+/** What an agent is started with. */
+import type { LogConfig } from "../shared/config/log-settings.ts";
+import type { UserRules } from "./actions/action-user.ts";
+
+export interface AgentOptions {
+  /** Absolute path of its data folder. */
+  readonly data: string;
+  /** `mqtt://HOST:PORT` */
+  readonly hub: string;
+  readonly id: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Of entries that wait for the hub. */
+  readonly outboxMib: number;
+  /** Seconds of silence that a sensor of a new version or configuration has until it is ready. */
+  readonly readySeconds: number;
+  readonly actionUsers: UserRules;
+  readonly log: LogConfig;
+  /** Ends when standard input does: its parent has gone. */
+  readonly exitWithParent?: boolean;
+}

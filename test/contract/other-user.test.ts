@@ -1,0 +1,170 @@
+/** Actions as another user of the host, with each runner that starts a process, with real processes. */
+import { existsSync } from "node:fs";
+import { chmod, chown, mkdir, readdir, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { accountFinder, closedFolder } from "../../agent/actions/account-fs.ts";
+import type { Account } from "../../agent/actions/action-user.ts";
+import { ActionUsers } from "../../agent/actions/action-users-process.ts";
+import { groupAlive } from "../../agent/actions/group-process.ts";
+import { asUser } from "../../agent/actions/other-user.ts";
+import type { JsonObject } from "../../shared/json.ts";
+import type { ActionRequestEntry } from "../../shared/wire/messages.ts";
+import { type BenchOptions, startRun } from "../support/runner-bench.ts";
+import { nobody } from "../support/runner-settings.ts";
+import { tempFolder } from "../support/temp-folder.ts";
+import { waitUntil } from "../support/wait-until.ts";
+
+const member: Account = { ...nobody, groups: [4, 24] };
+const command = 'id -u; id -g; id -G; pwd; printf "%s|" "$HOME" "$USER" "$ODD"; touch made; sleep "$LONG"';
+type Work = Partial<ActionRequestEntry> & { readonly files?: NonNullable<BenchOptions["files"]> };
+const runners: readonly [string, Work][] = [
+  ["local-shell-cmd", { runner_parameters: { cmd: command } }],
+  ["local-shell-script", { entry_point: "act.sh", files: { "actions/act.sh": `#!/bin/sh\n${command}\n` } }],
+  [
+    "python-script",
+    {
+      entry_point: "act.py",
+      files: {
+        "actions/act.py": `import subprocess
+from st2common.runners.base_action import Action
+
+class Act(Action):
+    def run(self):
+        print(subprocess.run(["sh", "-c", ${JSON.stringify(command)}], capture_output=True, text=True).stdout)
+`,
+      },
+    },
+  ],
+  [
+    "node-script",
+    {
+      entry_point: "act.ts",
+      files: {
+        "actions/act.ts": `import { spawnSync } from "node:child_process";
+export class Act { run() { spawnSync("sh", ["-c", ${JSON.stringify(command)}], { stdio: "inherit" }); } }
+`,
+      },
+    },
+  ],
+];
+
+async function runAs(
+  account: Account,
+  runner: string,
+  work: Work,
+  env: JsonObject,
+  setpriv = "/usr/bin/setpriv",
+) {
+  const workFolder = await tempFolder("user");
+  await chown(workFolder, account.uid, account.gid);
+  const started = await startRun(
+    runner,
+    { ...work, runner_parameters: { ...work.runner_parameters, env } },
+    { files: work.files ?? {}, settings: { userOf: async () => ({ account, workFolder, setpriv }) } },
+  );
+  // The pack's folder; mkdtemp(3) closes it to others.
+  await chmod(started.folder, 0o755);
+  return { started, workFolder };
+}
+
+const isRoot = process.getuid?.() === 0;
+describe.runIf(isRoot).each(runners)("%s as another user", (runner, work) => {
+  it.each([
+    ["of one group", nobody, "65534"],
+    ["of several groups", member, "65534 4 24"],
+  ])(
+    "%s is that user alone, with its own folder and its variables to the letter",
+    async (_of, account, groups) => {
+      const odd = "a 'quoted' \\n \"line\"\nand $another; ";
+      const { started, workFolder } = await runAs(account, runner, work, { ODD: odd, LONG: "0" });
+      const { status, result } = await started.outcome;
+      const { stdout } = result as { stdout: string };
+      expect(status).toBe("succeeded");
+      const [uid, gid, all, folder, ...rest] = stdout.trimEnd().split("\n");
+      expect([uid, gid, folder]).toEqual(["65534", "65534", workFolder]);
+      expect(all).toBe(groups);
+      expect(rest.join("\n")).toBe(`/nonexistent|nobody|${odd}|`);
+      expect((await stat(join(workFolder, "made"))).uid).toBe(65_534);
+    },
+  );
+
+  it("is ended with all of its processes", async () => {
+    const { started, workFolder } = await runAs(member, runner, work, { ODD: "", LONG: "600" });
+    await waitUntil("it runs", () => existsSync(join(workFolder, "made")));
+    started.stop({ kind: "cancel", reason: "enough" });
+    expect(await started.outcome).toMatchObject({ status: "canceled" });
+    expect(groupAlive(started.groups[0]?.pgid ?? 0)).toBe(false);
+  });
+});
+
+describe.runIf(isRoot)("an action as a user of several groups", () => {
+  it("brings none of its own programs and libraries to a process of root", async () => {
+    const evil = await tempFolder("evil");
+    await chmod(evil, 0o777);
+    for (const name of ["setpriv", "sh", "printf", "bash"]) {
+      await writeFile(join(evil, name), `#!/bin/bash\nid -u > ${evil}/ran-$(id -u)\n`);
+      await chmod(join(evil, name), 0o755);
+    }
+    const env = {
+      PATH: `${evil}:/usr/bin:/bin`,
+      LD_PRELOAD: `${evil}/none.so`,
+      ENV: `${evil}/sh`,
+      BASH_ENV: `${evil}/sh`,
+    };
+    const { started } = await runAs(member, "local-shell-cmd", { runner_parameters: { cmd: "id -u" } }, env);
+    await started.outcome;
+    expect(await readdir(evil)).not.toContain("ran-0");
+    const program = { command: "x", args: [], cwd: "/", env, gate: "go\n" };
+    expect(Object.keys(asUser(program, member, "/usr/bin/setpriv").env).sort()).toEqual([
+      "PATH",
+      "ST2_ACTION_EXECUTION_ID",
+    ]);
+  });
+
+  it.each([
+    ["without setpriv", null, {}, "ACTION_USER"],
+    ["with a variable that a shell cannot export", "/usr/bin/setpriv", { "a.b": "1" }, "PARAMETER_INVALID"],
+  ])("is refused %s", (_name, setpriv, env, code) => {
+    const program = { command: "x", args: [], cwd: "/", env, gate: "go\n" };
+    expect(() => asUser(program, member, setpriv)).toThrow(expect.objectContaining({ code }));
+  });
+});
+
+describe("accounts", () => {
+  const find = accountFinder(() => performance.now());
+  it("are found with their groups, home and shell", async () => {
+    expect(await find("nobody")).toMatchObject({ name: "nobody", uid: 65_534, home: "/nonexistent" });
+    expect(await find("root")).toMatchObject({ uid: 0, gid: 0, home: "/root" });
+  });
+
+  it("are not found by the beginning of a name, or by what is none", async () => {
+    expect(await find("nobod")).toBeNull();
+    expect(await find("no-such-user-here")).toBeNull();
+  });
+
+  it("that may not enter a folder on the way are told which", async () => {
+    const outer = await tempFolder("outer");
+    await mkdir(join(outer, "inner"), { mode: 0o755 });
+    await chmod(outer, 0o700);
+    expect(await closedFolder(join(outer, "inner"), nobody)).toBe(outer);
+    await chmod(outer, 0o711);
+    expect(await closedFolder(join(outer, "inner"), nobody)).toBeNull();
+  });
+
+  it.runIf(isRoot)("get a folder of their own", async () => {
+    const workFolder = await tempFolder("work");
+    const rules = { user: "nobody", runAs: [], sudo: false };
+    const users = new ActionUsers({
+      rules,
+      own: { name: "root", isRoot: true },
+      workFolder,
+      monotonic: () => performance.now(),
+    });
+    const user = await users.of({ action: "core.local", runner_parameters: {} });
+    expect(user?.workFolder).toBe(join(workFolder, "nobody"));
+    const { uid, mode } = await stat(user?.workFolder ?? "");
+    expect([uid, mode & 0o777]).toEqual([65_534, 0o700]);
+    expect(dirname(user?.workFolder ?? "")).toBe(workFolder);
+  });
+});
