@@ -1,7 +1,7 @@
 /** Kills an agent's action side with SIGKILL at each place that matters, and looks at what the next life makes of it. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -91,6 +91,11 @@ const { port } = effects.address() as AddressInfo;
 
 const runners = {
   "local-shell-cmd": (file: string) => ({ runner_parameters: { cmd: `echo ran >> ${file}` } }),
+  "local-shell-script": (file: string) => ({
+    entry_point: "act.sh",
+    parameters: { file },
+    positional: ["file"],
+  }),
   "python-script": (file: string) => ({ entry_point: "act.py", parameters: { file } }),
   "node-script": (file: string) => ({ entry_point: "act.ts", parameters: { file } }),
   "http-request": (file: string) => ({
@@ -110,6 +115,7 @@ class Act(Action):
             out.write("ran\\n")
 `,
   );
+  writeFileSync(join(actions, "act.sh"), '#!/bin/sh\necho ran >> "$1"\n');
   writeFileSync(
     join(actions, "act.ts"),
     `import { appendFileSync } from "node:fs";
@@ -206,6 +212,63 @@ describe("an agent killed while an action runs", () => {
     expect(groupAlive(pgid)).toBe(false);
     await end(second);
   });
+});
+
+/** What starts `command` in a shell and waits for it, for each runner with processes. */
+const waiting: readonly [string, string, (command: string) => string][] = [
+  ["local-shell-script", "act.sh", (command) => `#!/bin/sh\n${command}\n:\n`],
+  [
+    "python-script",
+    "act.py",
+    (command) => `import subprocess
+from st2common.runners.base_action import Action
+class Act(Action):
+    def run(self):
+        subprocess.run(["sh", "-c", ${JSON.stringify(command)}])
+`,
+  ],
+  [
+    "node-script",
+    "act.ts",
+    (command) => `import { spawnSync } from "node:child_process";
+export default () => { spawnSync("sh", ["-c", ${JSON.stringify(command)}]); };
+`,
+  ],
+];
+
+describe("an agent killed while a grandchild of an action ignores SIGTERM", () => {
+  const isRoot = process.getuid?.() === 0;
+  const users = isRoot ? [undefined, "nobody"] : [undefined];
+  const rows = waiting.flatMap((each) =>
+    users.map((user) => [each[0], user ?? "its own user", each, user] as const),
+  );
+  it.each(rows)(
+    "kills it before it calls the execution abandoned: %s as %s",
+    async (runner, _as, each, user) => {
+      const folder = await tempFolder("actions");
+      chmodSync(folder, 0o755);
+      writePack(folder);
+      const home = join(folder, "open");
+      mkdirSync(home);
+      chmodSync(home, 0o777);
+      const file = join(home, "pid");
+      const [, entry_point, text] = each;
+      const command = `trap "" TERM HUP; echo $$ > ${file}; while :; do sleep 1; done`;
+      writeFileSync(join(folder, "pack", "actions", entry_point), text(`sh -c '${command}'`));
+      const request = actionRequest({ runner, entry_point });
+      const env = user === undefined ? {} : { TEST_USER: user };
+      const first = live(folder, [request], env);
+      await waitUntil("it runs", () => linesOf(file).length > 0);
+      const pid = Number(linesOf(file)[0]);
+      first.child.kill("SIGKILL");
+      await first.exited;
+      expect(existsSync(`/proc/${pid}/exe`)).toBe(true);
+      const second = live(folder, [request], env);
+      expect((await settledIn(second, request.execution)).status).toBe("abandoned");
+      expect(existsSync(`/proc/${pid}/exe`)).toBe(false);
+      await end(second);
+    },
+  );
 });
 
 describe("an agent killed while an action has processes in sessions of their own", () => {
