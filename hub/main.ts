@@ -62,6 +62,7 @@ import { createOperations } from "./operations-service.ts";
 import { readBuiltInPacks } from "./packs/built-in-fs.ts";
 import { PackDesk } from "./packs/pack-desk.ts";
 import { Telling } from "./packs/telling.ts";
+import { Hindsight } from "./rules/hindsight.ts";
 import { openLiveRules } from "./rules/live-rules.ts";
 import { OwnTriggers } from "./rules/own-triggers.ts";
 import { RuleDesk } from "./rules/rule-desk.ts";
@@ -284,6 +285,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       residentBytes: () => process.memoryUsage.rss(),
       monotonic: () => clock.monotonic(),
     });
+    const ruleDesk = new RuleDesk({ ...base, catalogue });
     const operations = createOperations({
       ...base,
       registry,
@@ -291,7 +293,8 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       packs,
       telling,
       runs: new RunDesk({ ...base, registry, catalogue, resolve: rules.resolveRun, shrink }),
-      rules: new RuleDesk({ ...base, catalogue }),
+      rules: ruleDesk,
+      hindsight: new Hindsight({ store, rules, desk: ruleDesk }),
       backups,
       files,
       watchers: new Watchers({ agents: registry, ask }),

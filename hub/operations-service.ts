@@ -21,6 +21,7 @@ import type { LetterDesk } from "./intake/letter-desk.ts";
 import type { HubHealth, HubOperations, HubStatus } from "./operations.ts";
 import type { PackDesk } from "./packs/pack-desk.ts";
 import type { Telling } from "./packs/telling.ts";
+import type { Hindsight } from "./rules/hindsight.ts";
 import type { RuleDesk } from "./rules/rule-desk.ts";
 import type { Outcome, Store } from "./store/store.ts";
 
@@ -31,6 +32,7 @@ export interface OperationsOptions {
   readonly packs: PackDesk;
   readonly telling: Pick<Telling, "tell">;
   readonly rules: RuleDesk;
+  readonly hindsight: Hindsight;
   readonly runs: RunDesk;
   readonly letters: LetterDesk;
   readonly backups: BackupDesk;
@@ -60,6 +62,7 @@ export function createOperations(options: OperationsOptions): HubOperations {
     packs,
     telling,
     rules,
+    hindsight,
     runs,
     letters,
     backups,
@@ -107,6 +110,8 @@ export function createOperations(options: OperationsOptions): HubOperations {
     createRule: (text) => inForce(rules.create(text)),
     updateRule: (ref, text) => inForce(rules.update(ref, text)),
     deleteRule: (ref) => inForce(rules.delete(ref)),
+    whyRule: (ref, instance) => hindsight.why(ref, instance),
+    replayRule: (request) => hindsight.replay(request),
     setRuleEnabled: (ref, enabled) => inForce(rules.setEnabled(ref, enabled)),
 
     async reEmit(id) {

@@ -23,6 +23,7 @@ import type { AgentChoice } from "./files/watchers.ts";
 import type { HistoryFigures } from "./history-cap.ts";
 import type { AssignTo } from "./packs/layers.ts";
 import type { ConfigEdit } from "./packs/pack-desk.ts";
+import type { Replay, ReplayRequest, RuleWhy } from "./rules/hindsight.ts";
 import type { WrittenRule } from "./rules/rule-desk.ts";
 
 export interface HubStatus {
@@ -128,6 +129,10 @@ export interface HubOperations {
   updateRule(ref: string, text: string): Promise<WrittenRule>;
   deleteRule(ref: string): Promise<void>;
   setRuleEnabled(ref: string, enabled: boolean): Promise<RuleRecord>;
+  /** Why a rule, as it is now, acted on a stored trigger instance or did not. */
+  whyRule(ref: string, instance: string): Promise<RuleWhy>;
+  /** What a rule, or one that is only a text yet, would have done with stored instances; runs nothing. */
+  replayRule(request: ReplayRequest): Promise<Replay>;
   reEmit(instance: string): Promise<TriggerInstance>;
   /** `null` removes a label. */
   labelAgent(id: string, labels: Readonly<Record<string, string | null>>): Promise<AgentRecord>;

@@ -85,6 +85,11 @@ export const catalogue = {
   // rules and expressions
   RULE_INVALID: { status: 400, exit: 2, text: "A rule's definition is wrong." },
   RULE_TRIGGER_UNKNOWN: { status: 400, exit: 2, text: "A rule names a trigger type that is not registered." },
+  RULE_TRIGGER_OTHER: {
+    status: 400,
+    exit: 2,
+    text: "A rule waits for another trigger type than the instance has.",
+  },
   RULE_ACTION_UNKNOWN: { status: 400, exit: 2, text: "A rule names an action that is not registered." },
   POLICY_ACTION_UNKNOWN: {
     status: 400,

@@ -10,6 +10,7 @@ import { problemError } from "../../shared/problem.ts";
 import type { RunPreview } from "../executions/preview.ts";
 import { type Catalogue, schemasOf } from "../packs/catalogue.ts";
 import { configFor } from "../packs/layers.ts";
+import type { Replay, RuleWhy } from "../rules/hindsight.ts";
 import type { WrittenRule } from "../rules/rule-desk.ts";
 import { mask, maskConfig, maskParameters, maskRuleParameters } from "./secrets.ts";
 
@@ -51,6 +52,21 @@ export interface WrittenRuleView extends RuleView {
 
 export function writtenRuleView(catalogue: Catalogue, { warnings, ...record }: WrittenRule): WrittenRuleView {
   return { ...ruleView(catalogue, record), warnings: warnings.map(problemError).map(errorReport) };
+}
+
+export function ruleWhyView(catalogue: Catalogue, why: RuleWhy): RuleWhy {
+  const { action } = why;
+  if (action === null) return why;
+  const parameters = maskParameters(schemasOf(catalogue, action.ref), action.parameters);
+  return { ...why, action: { ...action, parameters } };
+}
+
+export function replayView(catalogue: Catalogue, replay: Replay): Replay {
+  const schemas = schemasOf(catalogue, replay.action);
+  const items = replay.items.map((item) =>
+    item.parameters === null ? item : { ...item, parameters: maskParameters(schemas, item.parameters) },
+  );
+  return { ...replay, items };
 }
 
 /** A pack without the bodies of what it contains: those have their own routes. */

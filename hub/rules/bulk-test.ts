@@ -53,7 +53,7 @@ export interface TestAction {
 }
 
 export interface TestSurroundings {
-  readonly actions: ReadonlyMap<string, TestAction>;
+  readonly actions: { get(ref: string): TestAction | undefined };
   readonly keys: KeySource;
   /** Milliseconds since the epoch. */
   readonly now: number;
@@ -83,9 +83,20 @@ export function prepareRule(document: RuleDocument, fallbackRef: string): TestRu
       found === undefined ? "RULE_INVALID: the rule cannot be read" : `${found.code}: ${found.message}`;
     return { ref, triggerType, compiled: null, bad, lineHead: lineHead(ref), criterionHeads: [] };
   }
-  const compiled = compileRule(rule);
+  return testRuleOf(compileRule(rule));
+}
+
+export function testRuleOf(compiled: CompiledRule): TestRule {
+  const { ref, trigger } = compiled.rule;
   const criterionHeads = compiled.criteria.map(criterionHead);
-  return { ref, triggerType, compiled, bad: compiled.broken, lineHead: lineHead(ref), criterionHeads };
+  return {
+    ref,
+    triggerType: trigger.type,
+    compiled,
+    bad: compiled.broken,
+    lineHead: lineHead(ref),
+    criterionHeads,
+  };
 }
 
 /** Rules by the trigger type they wait for, in the order of the files. */

@@ -1,4 +1,5 @@
 /** The rules and packs of now: compiled once per version, swapped as a whole, asked for each trigger instance. */
+import { parseTimestamp } from "../../shared/clock.ts";
 import { errorReport, PetrelError } from "../../shared/errors.ts";
 import type { KeySource } from "../../shared/expressions/datastore-lookup.ts";
 import { RegexNeeded, type RegexOracle } from "../../shared/expressions/regex/answer.ts";
@@ -23,9 +24,11 @@ import { renderTarget, ruleActionInput } from "../../shared/rules/rule-action.ts
 import type { Timers } from "../../shared/timers.ts";
 import type { AgentRegistry } from "../agents/agent-registry.ts";
 import type { KeyBook } from "../datastore/key-book.ts";
+import { type Placement, place } from "../executions/place.ts";
 import type { ResolvedParameters, RunnableAction } from "../executions/request.ts";
 import { buildCatalogue, type Catalogue } from "../packs/catalogue.ts";
 import type { Dispatch, Outcome, RuleSet, Store } from "../store/store.ts";
+import { judgePair, prepareTrigger, type TestAction, type TestOutcome, testRuleOf } from "./bulk-test.ts";
 import { enforce, systemUser, type Verdict } from "./enforce.ts";
 import { judgePending, startPendingJudge } from "./judge-pending.ts";
 import { causeOf, lineageOf } from "./lineage.ts";
@@ -48,6 +51,13 @@ export interface LiveRulesOptions {
   readonly log: Logger;
 }
 
+/** What a rule would have done. */
+export interface InHindsight {
+  readonly outcome: TestOutcome;
+  /** Where its action would run; `null` when it does not match. */
+  readonly placement: Placement | null;
+}
+
 export interface LiveRules {
   readonly catalogue: () => Catalogue;
   /** Whether an enabled rule waits for triggers of this type. */
@@ -57,6 +67,11 @@ export interface LiveRules {
    * disk refuses parameters that are too large for an entry, and after `close`: then nothing may be written.
    */
   judge(instance: TriggerInstance, skewMs: number): Promise<Outcome>;
+  /**
+   * What a rule says of a stored instance, judged alone, at the time the instance came in; writes nothing. The rule may be
+   * one that is not in force.
+   */
+  explain(rule: RuleDefinition, instance: TriggerInstance): Promise<InHindsight>;
   /** For a run by hand: values are data, only templates of defaults are rendered. Throws PARAMETER_*. */
   resolveRun(action: RunnableAction, supplied: JsonObject, user: string): Promise<ResolvedParameters>;
   /** Resolves when every change that is on disk is in force; at the latest when one attempt at it has failed. */
@@ -161,6 +176,11 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
     });
   };
 
+  const testAction = (ref: string): TestAction | undefined => {
+    const action = catalogue.actions.get(ref);
+    return action && { definition: action.definition, config: configOf(action.definition.pack) };
+  };
+
   /** The target's templates are rendered here: placing needs a plain target. */
   const verdictOf = (
     rule: RuleDefinition,
@@ -226,6 +246,25 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
     listens: (trigger) => rules.byTrigger.has(trigger),
     judge,
     settled: () => reading.settled(),
+    async explain(rule, instance) {
+      await breathe();
+      const known = rules.byRef.get(rule.ref);
+      const ready = testRuleOf(known?.rule === rule ? known : compileRule(rule));
+      const view = viewOf(instance);
+      const surroundings = {
+        actions: { get: testAction },
+        keys: keySource,
+        now: parseTimestamp(instance.received_at) ?? now(),
+      };
+      const trigger = prepareTrigger(view, surroundings);
+      const { outcome } = await withRegexAnswers(slowRegex, (regex) =>
+        judgePair(ready, trigger, surroundings, regex),
+      );
+      if (!outcome.matched) return { outcome, placement: null };
+      const verdict = await withRegexAnswers(slowRegex, (regex) => verdictOf(rule, null, view, regex));
+      if (!verdict.matched) return { outcome, placement: { found: false, reason: verdict.error } };
+      return { outcome, placement: place(verdict.rule.action.target, instance.origin, registry) };
+    },
     resolveRun(action, supplied, user) {
       const { definition } = action;
       const context = {

@@ -45,6 +45,11 @@ export class RuleDesk {
     return { ...record, warnings };
   }
 
+  /** The one rule of a text, checked as for `create`, and made nowhere. */
+  read(text: string): RuleDefinition {
+    return this.#parse(text).rule;
+  }
+
   /** Replaces the rule `ref`; the text may leave its name and pack out of account only if they are the same. */
   async update(ref: string, text: string): Promise<WrittenRule> {
     const { rule, warnings } = this.#parse(text);
@@ -54,7 +59,7 @@ export class RuleDesk {
       });
     }
     const record = await this.#change((set) => {
-      const before = known(set, ref);
+      const before = findRule(set, ref);
       return this.#record(rule, before.source, before.rev + 1);
     });
     return { ...record, warnings };
@@ -62,7 +67,7 @@ export class RuleDesk {
 
   setEnabled(ref: string, enabled: boolean): Promise<RuleRecord> {
     return this.#change((set) => {
-      const before = known(set, ref);
+      const before = findRule(set, ref);
       return this.#record({ ...before.rule, enabled }, before.source, before.rev + 1);
     });
   }
@@ -71,7 +76,7 @@ export class RuleDesk {
     const { store } = this.#options;
     for (let attempt = 0; attempt < attempts; attempt++) {
       const set = await store.ruleSet();
-      known(set, ref);
+      findRule(set, ref);
       if ((await store.changeRules([], [ref], set.version)) !== null) return;
     }
     throw busy();
@@ -145,7 +150,8 @@ export class RuleDesk {
 
 const find = (set: RuleSet, ref: string) => set.rules.find(({ rule }) => rule.ref === ref);
 
-function known(set: RuleSet, ref: string): RuleRecord {
+/** NOT_FOUND, with the nearest name that there is. */
+export function findRule(set: RuleSet, ref: string): RuleRecord {
   const record = find(set, ref);
   if (record !== undefined) return record;
   const near = nearest(

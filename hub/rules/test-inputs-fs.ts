@@ -14,7 +14,7 @@ import { readPackFolder } from "../../shared/packs/read-pack-fs.ts";
 import { formatProblem } from "../../shared/problem.ts";
 import { checkParameters } from "../../shared/rules/check-parameters.ts";
 import { readBuiltInPacks } from "../packs/built-in-fs.ts";
-import { prepareRule, type TestAction, type TestRule } from "./bulk-test.ts";
+import { prepareRule, type TestAction, type TestRule, type TestSurroundings } from "./bulk-test.ts";
 
 /** Warnings and what could not be used, for people. */
 export type Tell = (text: string) => void;
@@ -68,7 +68,7 @@ async function ruleFiles(path: string): Promise<readonly string[]> {
  */
 export async function readRules(
   path: string,
-  actions: ReadonlyMap<string, TestAction>,
+  actions: TestSurroundings["actions"],
   tell: Tell,
 ): Promise<readonly TestRule[]> {
   const rules: TestRule[] = [];

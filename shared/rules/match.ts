@@ -127,7 +127,9 @@ export function explainIn(
         ? "part of a burst"
         : isAnother(rule, trigger)
           ? "the trigger has other parameters"
-          : null;
+          : isElsewhere(rule, trigger)
+            ? "its agent is none of the rule's origins"
+            : null;
     const possible = skipped === null && mayMatch(rule, trigger);
     return {
       done: true,
@@ -155,14 +157,17 @@ function isAnother({ rule }: Pick<CompiledRule, "rule">, { parameters }: Trigger
   return parameters !== undefined && !isDeepStrictEqual(rule.trigger.parameters, parameters);
 }
 
+/** From an agent without the labels that the rule wants. */
+function isElsewhere({ rule }: Pick<CompiledRule, "rule">, { origin }: TriggerView): boolean {
+  const labels = origin?.labels ?? {};
+  return Object.entries(rule.origins ?? {}).some(
+    ([name, value]) => !Object.hasOwn(labels, name) || labels[name] !== value,
+  );
+}
+
 /** Before any criterion: the trigger's parameters and origin, and a payload if there are criteria. */
 function mayMatch({ rule, criteria }: CompiledRule, trigger: TriggerView): boolean {
-  if (isAnother({ rule }, trigger)) return false;
-  if (rule.origins !== null) {
-    const labels = trigger.origin?.labels ?? {};
-    const wanted = Object.entries(rule.origins);
-    if (!wanted.every(([name, value]) => Object.hasOwn(labels, name) && labels[name] === value)) return false;
-  }
+  if (isAnother({ rule }, trigger) || isElsewhere({ rule }, trigger)) return false;
   return criteria.length === 0 || truth(trigger.payload);
 }
 

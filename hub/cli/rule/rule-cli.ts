@@ -1,4 +1,4 @@
-/** `petrel rule list | get | create | update | delete | enable | disable | test` */
+/** `petrel rule list | get | create | update | delete | enable | disable | test | why | replay` */
 import { text as readAll } from "node:stream/consumers";
 import type { Command } from "commander";
 import { CommandEnded, withExample } from "../../../shared/cli/program-cli.ts";
@@ -8,6 +8,7 @@ import { plainLines } from "../../../shared/plain-text.ts";
 import type { CliContext, NounCommands } from "../context-cli.ts";
 import { readTextFile } from "../text-file-fs.ts";
 import { asIs, getVerb, listVerb } from "../verbs-cli.ts";
+import { hindsightVerbs } from "./hindsight-cli.ts";
 import type { RuleTestOptions } from "./rule-test-cli.ts";
 
 type Rule = RuleDefinition & Pick<RuleRecord, "source" | "updated_at" | "rev">;
@@ -136,4 +137,5 @@ export const ruleCommands: NounCommands = (noun, context) => {
   });
   changeVerbs(noun, context);
   testVerb(noun, context);
+  hindsightVerbs(noun, context, ruleText);
 };

@@ -28,12 +28,13 @@ export function found<T>(
   throw new PetrelError("NOT_FOUND", `no ${noun} '${key}'`, { hint: `\`${list}\` shows what there is` });
 }
 
-/** JSON schema of one required path parameter. */
-export function pathSchema(name: "id" | "ref"): object {
+/** JSON schema of required path parameters. */
+export function pathSchema(...names: readonly ("id" | "ref" | "instance")[]): object {
+  const one = { type: "string", minLength: 1, maxLength: 300 };
   return {
     type: "object",
-    required: [name],
-    properties: { [name]: { type: "string", minLength: 1, maxLength: 300 } },
+    required: names,
+    properties: Object.fromEntries(names.map((name) => [name, one])),
   };
 }
 

@@ -1,8 +1,9 @@
 /** Routes of rules. */
 import type { FastifyInstance } from "fastify";
+import type { ReplayRequest } from "../../rules/hindsight.ts";
 import { sendList } from "../list-http.ts";
-import { listQuerySchema, pageOf, text } from "../list-query.ts";
-import { ruleView, writtenRuleView } from "../views.ts";
+import { listQuerySchema, maxLimit, pageOf, text } from "../list-query.ts";
+import { replayView, ruleView, ruleWhyView, writtenRuleView } from "../views.ts";
 import { found, pathSchema, type RouteParts } from "./parts.ts";
 
 interface RuleFilter {
@@ -18,6 +19,29 @@ const ruleBody = {
     { type: "object", minProperties: 1 },
   ],
 } as const;
+
+interface ReplayBody extends Omit<ReplayRequest, "limit" | "text"> {
+  readonly text?: string | object;
+  readonly limit?: number;
+}
+
+const instant = { type: "string", format: "date-time" } as const;
+const replayBody = {
+  type: "object",
+  additionalProperties: false,
+  properties: {
+    rule: text,
+    text: ruleBody,
+    since: instant,
+    until: instant,
+    cursor: { type: "string", minLength: 1, maxLength: 4096 },
+    limit: { type: "integer", minimum: 1, maximum: maxLimit },
+  },
+  oneOf: [{ required: ["rule"] }, { required: ["text"] }],
+} as const;
+
+/** Instances that one call looks at: rules are judged between what agents send. */
+const defaultReplay = 200;
 
 const textOf = (body: string | object): string =>
   typeof body === "string" ? body : JSON.stringify(body, null, 2);
@@ -63,6 +87,18 @@ export function ruleRoutes(api: FastifyInstance, { store, operations, catalogues
     handler: async ({ params: { ref } }, reply) => {
       await operations.deleteRule(ref);
       return reply.code(204).send();
+    },
+  });
+  api.get<{ Params: { ref: string; instance: string } }>("/v1/rules/:ref/why/:instance", {
+    schema: { params: pathSchema("ref", "instance") },
+    handler: async ({ params: { ref, instance } }) =>
+      ruleWhyView(await catalogues.current(), await operations.whyRule(ref, instance)),
+  });
+  api.post<{ Body: ReplayBody }>("/v1/rules/replay", {
+    schema: { body: replayBody },
+    handler: async ({ body: { limit = defaultReplay, text: given, ...rest } }) => {
+      const text = given === undefined ? undefined : textOf(given);
+      return replayView(await catalogues.current(), await operations.replayRule({ ...rest, text, limit }));
     },
   });
   for (const [verb, enabled] of [

@@ -115,7 +115,12 @@ describe("--json", () => {
       "name: made\ntrigger: {type: chain.event}\naction: {ref: core.noop}\n",
     );
     await writeFile(join(place, "trigger.json"), '{"trigger": "chain.event", "payload": {}}');
-    const [instance] = await user.json<{ id: string }[]>("trigger-instance", "list");
+    const [instance] = await user.json<{ id: string }[]>(
+      "trigger-instance",
+      "list",
+      "--trigger",
+      "chain.event",
+    );
     const [letter] = await user.json<{ id: string }[]>("dead-letter", "list");
     const [enforcement] = await user.json<{ id: string }[]>("rule-enforcement", "list");
     const { id } = await user.json<Execution>("run", "core.local", "sleep 300", "--async");
@@ -168,6 +173,8 @@ describe("--json", () => {
       ["rule", "enable", "default.made"],
       ["rule", "disable", "default.made"],
       ["rule", "test", join(place, "rule.yaml"), "--trigger", join(place, "trigger.json")],
+      ["rule", "why", "default.on_event", instance?.id ?? ""],
+      ["rule", "replay", "default.on_event"],
       ["rule", "delete", "default.made"],
       ["rule-enforcement", "list"],
       ["rule-enforcement", "get", enforcement?.id ?? ""],

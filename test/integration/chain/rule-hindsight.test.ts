@@ -1,0 +1,153 @@
+/** `petrel rule why` and `rule replay`: what a rule made of what occurred, and what a changed one would have made of it. */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import type { Replay, RuleWhy } from "../../../hub/rules/hindsight.ts";
+import type { Execution } from "../../../shared/model/execution.ts";
+import { sharedByFile } from "../../support/at-end.ts";
+import { createHub } from "../../support/fleet.ts";
+import { packsRunning, userOf } from "../../support/fleet-user.ts";
+import { handmadeAgent } from "../../support/handmade-agent.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
+
+const rule = (name: string, ...more: readonly string[]) =>
+  [
+    `name: ${name}`,
+    "enabled: true",
+    "trigger: {type: chain.event}",
+    "criteria:",
+    "  trigger.size: {type: greaterthan, pattern: 10}",
+    "  trigger.name: {type: startswith, pattern: a}",
+    "action: {ref: core.echo, parameters: {message: 'it is {{ trigger.name }}'}}",
+    ...more,
+  ].join("\n");
+
+const idOf = (n: number) => `01K${String(n).padStart(23, "0")}`;
+
+/** A hub with a rule, and eight triggers of which two match. */
+const shared = sharedByFile(async () => {
+  const hub = await createHub();
+  await hub.start();
+  const user = userOf(hub);
+  await user.says("pack", "register", `${packsRunning}/chain`);
+  await user.rule(rule("big"));
+  await user.rule(rule("elsewhere", "origins: {labels: {role: web}}"));
+  await user.rule(rule("rest", "type: backstop"));
+  await user.rule(rule("nowhere").replace("parameters:", "target: {labels: {role: none}}, parameters:"));
+  const agent = await handmadeAgent(hub, "web-1");
+  const payloads = [5, 20, 30, 40].flatMap((size) => ["ab", "ba"].map((name) => ({ size, name })));
+  await agent.send(
+    ...[...payloads.slice(0, 3), { size: "x", name: "ab" }, ...payloads.slice(3)].map((payload, n) => ({
+      id: idOf(n),
+      at: new Date().toISOString(),
+      kind: "trigger",
+      trigger: "chain.event",
+      payload,
+      sensor: null,
+    })),
+  );
+  const why = (ref: string, n: number) => user.json<RuleWhy>("rule", "why", `default.${ref}`, idOf(n));
+  return { user, why };
+});
+
+test("why: every criterion with what it found, and the action as it was called", async () => {
+  const { user, why } = shared();
+  const [execution] = await user.json<Execution[]>(
+    "execution",
+    "list",
+    "--rule",
+    "default.big",
+    "--limit",
+    "1",
+  );
+  expect(execution?.parameters).toMatchObject({ message: "it is ab" });
+  expect(await why("big", 2)).toMatchObject({
+    rule: "default.big",
+    trigger_instance: idOf(2),
+    matched: true,
+    skipped: null,
+    error: null,
+    criteria: [
+      { key: "trigger.size", operator: "greaterthan", pattern: 10, value: 20, result: true },
+      { key: "trigger.name", operator: "startswith", pattern: "a", value: "ab", result: true },
+    ],
+    action: { ref: "core.echo", parameters: { message: "it is ab" } },
+    agents: ["web-1"],
+    enforcement: { rule: "default.big", trigger_instance: idOf(2), status: "succeeded" },
+    notes: [],
+  });
+  expect(await user.says("rule", "why", "default.big", idOf(2))).toContain("runs core.echo on web-1");
+  expect(await why("big", 1)).toMatchObject({
+    matched: false,
+    action: null,
+    enforcement: null,
+    criteria: [{ result: false }, { result: false }],
+  });
+});
+
+test("why: what counts besides the criteria is named", async () => {
+  const { user, why } = shared();
+  expect(await why("elsewhere", 2)).toMatchObject({
+    matched: false,
+    skipped: "its agent is none of the rule's origins",
+    criteria: [{ result: true }, { result: true }],
+  });
+  expect(await why("rest", 2)).toMatchObject({
+    matched: true,
+    enforcement: null,
+    notes: ["it is a backstop rule, and default.big matches"],
+  });
+  expect((await why("nowhere", 2)).error).toMatch(/^RULE_TARGET: /);
+  expect(await why("big", 3)).toMatchObject({
+    matched: false,
+    error: expect.stringMatching(/^CRITERIA_TYPE: /),
+    criteria: [{ result: null }, { result: true }],
+    enforcement: { status: "failed" },
+    notes: [expect.stringMatching(/^it failed then: CRITERIA_TYPE/)],
+  });
+  await user.says("rule", "disable", "default.elsewhere");
+  expect((await why("elsewhere", 2)).notes).toEqual([
+    "the rule is disabled",
+    expect.stringMatching(/^the rule has changed since/),
+  ]);
+});
+
+test("why: asks for what is there", async () => {
+  const { user } = shared();
+  for (const [ref, id, code] of [
+    ["default.bog", idOf(1), "NOT_FOUND: no rule is called default.bog"],
+    ["default.big", "none", "NOT_FOUND: no trigger instance 'none'"],
+  ] as const) {
+    const { code: exit, stderr } = await user.run("rule", "why", ref, id);
+    expect([exit, stderr]).toEqual([1, expect.stringContaining(code)]);
+  }
+});
+
+test("replay: counts what a rule, or a text, would have done, and does nothing", async () => {
+  const { user } = shared();
+  const before = await user.json<Execution[]>("execution", "list", "--limit", "100");
+  const replay = (...words: readonly string[]) => user.json<Replay>("rule", "replay", ...words);
+  expect(await replay("default.big", "--since", "1h")).toMatchObject({
+    rule: "default.big",
+    looked: 9,
+    matched: 3,
+    failed: 1,
+    items: [
+      { trigger_instance: idOf(2), matched: true, agents: ["web-1"], parameters: { message: "it is ab" } },
+      { trigger_instance: idOf(3), matched: false, error: expect.stringContaining("CRITERIA_TYPE") },
+      { trigger_instance: idOf(5) },
+      { trigger_instance: idOf(7) },
+    ],
+  });
+  const file = join(await tempFolder("rule"), "changed.yaml");
+  await writeFile(file, rule("big").replace("pattern: 10", "pattern: 35"));
+  expect(await replay(file)).toMatchObject({ looked: 9, matched: 1, failed: 1 });
+  expect(await replay(file, "--since", "2020-01-01T00:00:00Z", "--until", "1h")).toMatchObject({ looked: 0 });
+  const text = await user.says("rule", "replay", "default.big", "-n", "1");
+  expect(text).toContain("default.big: 3 of 9 triggers");
+  expect(text).toContain("1 could not be judged (the first 1 are shown; -n shows more); nothing was run");
+  await writeFile(file, rule("big").replace("chain.event", "chain.evend"));
+  const { code, stderr } = await user.run("rule", "replay", file);
+  expect([code, stderr]).toEqual([2, expect.stringContaining("write 'chain.event'")]);
+  expect(await user.json<Execution[]>("execution", "list", "--limit", "100")).toHaveLength(before.length);
+});
