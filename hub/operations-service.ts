@@ -110,6 +110,8 @@ export function createOperations(options: OperationsOptions): HubOperations {
     createRule: (text) => inForce(rules.create(text)),
     updateRule: (ref, text) => inForce(rules.update(ref, text)),
     deleteRule: (ref) => inForce(rules.delete(ref)),
+    ruleHistory: (ref) => rules.history(ref),
+    rollbackRule: (ref, rev) => inForce(rules.rollback(ref, rev)),
     whyRule: (ref, instance) => hindsight.why(ref, instance),
     replayRule: (request) => hindsight.replay(request),
     setRuleEnabled: (ref, enabled) => inForce(rules.setEnabled(ref, enabled)),

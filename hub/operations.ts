@@ -7,7 +7,7 @@ import type { Execution } from "../shared/model/execution.ts";
 import type { FileAck } from "../shared/model/file-change.ts";
 import type { Verification } from "../shared/model/file-verification.ts";
 import type { LabelSelector, PackRecord } from "../shared/model/pack.ts";
-import type { ActionTarget, RuleRecord } from "../shared/model/rule.ts";
+import type { ActionTarget, RuleRecord, RuleVersion } from "../shared/model/rule.ts";
 import type { TriggerInstance } from "../shared/model/trigger.ts";
 import type { WatchCoverage } from "../shared/watch/questions.ts";
 import type { BackupRecord } from "./backup/backup-desk.ts";
@@ -129,6 +129,9 @@ export interface HubOperations {
   updateRule(ref: string, text: string): Promise<WrittenRule>;
   deleteRule(ref: string): Promise<void>;
   setRuleEnabled(ref: string, enabled: boolean): Promise<RuleRecord>;
+  /** What a rule was, newest first; see `RuleDesk.history`. */
+  ruleHistory(ref: string): Promise<readonly RuleVersion[]>;
+  rollbackRule(ref: string, rev: number | null): Promise<RuleRecord>;
   /** Why a rule, as it is now, acted on a stored trigger instance or did not. */
   whyRule(ref: string, instance: string): Promise<RuleWhy>;
   /** What a rule, or one that is only a text yet, would have done with stored instances; runs nothing. */

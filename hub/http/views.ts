@@ -4,7 +4,7 @@ import type { JsonObject } from "../../shared/json.ts";
 import type { AgentRecord, SensorRecord } from "../../shared/model/agent.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import type { ConfigLayer, PackRecord } from "../../shared/model/pack.ts";
-import type { RuleDefinition, RuleRecord } from "../../shared/model/rule.ts";
+import type { RuleDefinition, RuleRecord, RuleVersion } from "../../shared/model/rule.ts";
 import { effectiveConfig } from "../../shared/packs/config.ts";
 import { problemError } from "../../shared/problem.ts";
 import type { RunPreview } from "../executions/preview.ts";
@@ -43,6 +43,13 @@ export function ruleView(catalogue: Catalogue, record: RuleRecord): RuleView {
   const { rule, source, updated_at, rev } = record;
   const parameters = maskRuleParameters(schemasOf(catalogue, rule.action.ref), rule.action.parameters);
   return { ...rule, action: { ...rule.action, parameters }, source, updated_at, rev };
+}
+
+export function ruleVersionView(catalogue: Catalogue, version: RuleVersion): RuleVersion {
+  const { rule } = version;
+  if (rule === null) return version;
+  const parameters = maskRuleParameters(schemasOf(catalogue, rule.action.ref), rule.action.parameters);
+  return { ...version, rule: { ...rule, action: { ...rule.action, parameters } } };
 }
 
 /** The answer to a change of a rule: what it is now, and what in it is surely not meant. */

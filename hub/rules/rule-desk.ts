@@ -1,7 +1,7 @@
 /** Rules made, changed and removed by hand. */
 import { timestamp } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
-import type { RuleDefinition, RuleRecord } from "../../shared/model/rule.ts";
+import type { RuleDefinition, RuleRecord, RuleVersion } from "../../shared/model/rule.ts";
 import { nearest, suggestion } from "../../shared/nearest.ts";
 import { parseRuleDocuments, type RuleDocument, ruleProblemsAt } from "../../shared/packs/parse-rule.ts";
 import type { Problem } from "../../shared/problem.ts";
@@ -34,13 +34,15 @@ export class RuleDesk {
   /** `text` is one rule as YAML or JSON. ALREADY_EXISTS, or what is wrong with it. */
   async create(text: string): Promise<WrittenRule> {
     const { rule, warnings } = this.#parse(text);
+    // One that is made again goes on with the numbers of the one that was deleted.
+    const [last] = await this.#options.store.ruleHistory(rule.ref);
     const record = await this.#change((set) => {
       if (find(set, rule.ref) !== undefined) {
         throw new PetrelError("ALREADY_EXISTS", `rule ${rule.ref} exists`, {
           hint: `\`petrel rule update ${rule.ref} FILE\` replaces it`,
         });
       }
-      return this.#record(rule, "api", 1);
+      return this.#record(rule, "api", (last?.rev ?? 0) + 1);
     });
     return { ...record, warnings };
   }
@@ -69,6 +71,38 @@ export class RuleDesk {
     return this.#change((set) => {
       const before = findRule(set, ref);
       return this.#record({ ...before.rule, enabled }, before.source, before.rev + 1);
+    });
+  }
+
+  /** Newest first. NOT_FOUND for one that has never been there. */
+  async history(ref: string): Promise<readonly RuleVersion[]> {
+    const { store } = this.#options;
+    const versions = await store.ruleHistory(ref);
+    if (versions.length === 0) findRule(await store.ruleSet(), ref);
+    return versions;
+  }
+
+  /**
+   * Makes the rule again what it was at `rev`, or (`null`) before its last change, as a new version; also one that is
+   * deleted. It stays enabled or disabled as it is. NOT_FOUND, or what is wrong with the old one today.
+   */
+  async rollback(ref: string, rev: number | null): Promise<RuleRecord> {
+    const versions = await this.history(ref);
+    const [last] = versions;
+    const old = rev === null ? versions[1] : versions.find((version) => version.rev === rev && version.rule);
+    if (last === undefined || old === undefined || old.rule === null)
+      throw new PetrelError(
+        "NOT_FOUND",
+        rev === null ? `rule ${ref} has no version before this one` : `rule ${ref} has no version ${rev}`,
+        { hint: `\`petrel rule history ${ref}\` shows those that are kept` },
+      );
+    const { rule, source } = old;
+    const unknown = this.#unknownReferences(rule, () => "rule");
+    if (unknown.length > 0) throw invalidPack(unknown, "rule");
+    return this.#change((set) => {
+      const now = find(set, ref);
+      const enabled = now === undefined ? rule.enabled : now.rule.enabled;
+      return this.#record({ ...rule, enabled }, now?.source ?? source, (now?.rev ?? last.rev) + 1);
     });
   }
 

@@ -1,8 +1,10 @@
 /** Rules, packs, agents, sensors, datastore keys and settings. Rules and packs are held in memory as well. */
+import { isDeepStrictEqual } from "node:util";
+import { timestamp } from "../../shared/clock.ts";
 import type { Json } from "../../shared/json.ts";
 import type { AgentRecord, SensorRecord } from "../../shared/model/agent.ts";
 import type { PackRecord } from "../../shared/model/pack.ts";
-import type { RuleRecord } from "../../shared/model/rule.ts";
+import type { RuleRecord, RuleVersion } from "../../shared/model/rule.ts";
 import type { Draft } from "./draft.ts";
 import { keys, part, within } from "./keys.ts";
 import type { RecordWriter, Rows } from "./records.ts";
@@ -25,6 +27,7 @@ type ContentStore = Pick<
   Store,
   | "ruleSet"
   | "changeRules"
+  | "ruleHistory"
   | "packs"
   | "pack"
   | "putPack"
@@ -51,6 +54,8 @@ interface PackChange {
 }
 
 const maxKeys = 1000;
+/** Of one rule, in one record. */
+const versionsKept = 20;
 
 const versionOf = (draft: Draft) => draft.get<number>(keys.ruleVersion()) ?? 0;
 
@@ -98,6 +103,7 @@ export async function createContentStore({
     writer.submit({ source: "", reads: [keys.ruleVersion(), ...reads], weight: 1, plan });
 
   const writeRules = (draft: Draft, { put, remove }: RuleChange, pack?: PackChange): void => {
+    remember(draft, { put, remove }, timestamp(now()));
     for (const record of put) draft.put(keys.rule(record.rule.ref), record);
     for (const ref of remove) draft.remove(keys.rule(ref));
     const version = versionOf(draft) + 1;
@@ -140,6 +146,14 @@ export async function createContentStore({
         writeRules(draft, { put, remove: without(remove, put) });
         return expectVersion + 1;
       }),
+
+    async ruleHistory(ref) {
+      const versions = await writer.read<readonly RuleVersion[]>(keys.ruleHistory(ref));
+      if (versions !== null) return versions;
+      // Not changed since there is a history.
+      const record = await writer.read<RuleRecord>(keys.rule(ref));
+      return record === null ? [] : [versionOfRecord(record)];
+    },
 
     async packs() {
       await refresh();
@@ -211,6 +225,32 @@ export async function createContentStore({
     putSetting: (name, value) =>
       writer.submit({ source: "", plan: (draft) => draft.put(keys.setting(name), value) }),
   };
+}
+
+const versionOfRecord = ({ rule, rev, updated_at, source }: RuleRecord): RuleVersion => ({
+  rev,
+  updated_at,
+  source,
+  rule,
+});
+
+/** Writes down what rules become, beside what they were. */
+function remember(draft: Draft, { put, remove }: RuleChange, at: string): void {
+  const refs = [...put.map(({ rule }) => rule.ref), ...remove];
+  draft.need(refs.flatMap((ref) => [keys.rule(ref), keys.ruleHistory(ref)]));
+  const add = (ref: string, next: (before: RuleRecord | null) => RuleVersion | null) => {
+    const before = draft.get<RuleRecord>(keys.rule(ref));
+    const first = before === null ? [] : [versionOfRecord(before)];
+    const known = draft.get<readonly RuleVersion[]>(keys.ruleHistory(ref)) ?? first;
+    const version = next(before);
+    // A pack that is registered again brings most of its rules as they were.
+    if (version === null || (known[0] && isDeepStrictEqual(known[0].rule, version.rule))) return;
+    draft.put(keys.ruleHistory(ref), [version, ...known].slice(0, versionsKept));
+  };
+  for (const record of put) add(record.rule.ref, () => versionOfRecord(record));
+  for (const ref of remove) {
+    add(ref, (before) => before && { ...versionOfRecord(before), rule: null, updated_at: at });
+  }
 }
 
 /** A rule that is removed and put in one change (moved between packs, say) is put. */

@@ -21,6 +21,7 @@
  * | `l/<id>` `lr/<ms>/<id>`      | dead letter, and its order of receipt; `g/<ms>/<id>` gap                  |
  * | `a/<id>` `s/<agent>/<ref>`   | agent, sensor                                                             |
  * | `r/<ref>` `k/<ref>`          | rule, pack; `kd/<digest>` pack versions whose contents are kept           |
+ * | `rh/<ref>`                   | what a rule was before, also one that is deleted                          |
  * | `v/<scope>/<name>`           | datastore key                                                             |
  * | `p/<key>`                    | slots of a policy                                                         |
  * | `pg/<key>` `pq/<key>/<n>`   | gate of a policy: who has a slot; who waits for one                       |
@@ -82,6 +83,7 @@ export const keys = {
   agent: (id: string) => `a/${part(id)}`,
   sensor: (agent: string, sensor: string) => `s/${part(agent)}/${part(sensor)}`,
   rule: (ref: string) => `r/${part(ref)}`,
+  ruleHistory: (ref: string) => `rh/${part(ref)}`,
   ruleVersion: () => "x/rules",
   counts: () => "x/counts",
   lastPlace: () => "x/place",

@@ -10,7 +10,7 @@ import type { Execution } from "../../shared/model/execution.ts";
 import type { FileAck, FileChange } from "../../shared/model/file-change.ts";
 import type { AgentVerification, VerificationHead } from "../../shared/model/file-verification.ts";
 import type { PackRecord } from "../../shared/model/pack.ts";
-import type { Enforcement, RuleRecord } from "../../shared/model/rule.ts";
+import type { Enforcement, RuleRecord, RuleVersion } from "../../shared/model/rule.ts";
 import type { TriggerInstance, TriggerInstanceStatus } from "../../shared/model/trigger.ts";
 import type { DownEntry, EpochRange } from "../../shared/wire/messages.ts";
 import type { LimitOf } from "./gates.ts";
@@ -357,6 +357,8 @@ export interface Store {
     remove: readonly string[],
     expectVersion: number,
   ): Promise<number | null>;
+  /** The last 20 versions of a rule that differ, newest first: the present one, and the end of one that is deleted. */
+  ruleHistory(ref: string): Promise<readonly RuleVersion[]>;
   packs(): Promise<readonly PackRecord[]>;
   pack(ref: string): Promise<PackRecord | null>;
   /** A pack and its rules change together: a rule never refers to an action of another version. */

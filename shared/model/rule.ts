@@ -58,6 +58,15 @@ export interface RuleRecord {
   readonly rev: number;
 }
 
+/** A rule as it once was. */
+export interface RuleVersion {
+  readonly rev: number;
+  readonly updated_at: string;
+  readonly source: RuleRecord["source"];
+  /** `null`: it was deleted then. */
+  readonly rule: RuleDefinition | null;
+}
+
 /** The record that a rule fired, or that it could not be judged. */
 export interface Enforcement {
   readonly id: string;

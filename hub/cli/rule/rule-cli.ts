@@ -1,4 +1,7 @@
-/** `petrel rule list | get | create | update | delete | enable | disable | test | why | replay` */
+/**
+ * `petrel rule list | get | create | update | delete | enable | disable | test | why | replay |
+ * history | rollback`
+ */
 import { text as readAll } from "node:stream/consumers";
 import type { Command } from "commander";
 import { CommandEnded, withExample } from "../../../shared/cli/program-cli.ts";
@@ -9,6 +12,7 @@ import type { CliContext, NounCommands } from "../context-cli.ts";
 import { readTextFile } from "../text-file-fs.ts";
 import { asIs, getVerb, listVerb } from "../verbs-cli.ts";
 import { hindsightVerbs } from "./hindsight-cli.ts";
+import { historyVerbs } from "./history-cli.ts";
 import type { RuleTestOptions } from "./rule-test-cli.ts";
 
 type Rule = RuleDefinition & Pick<RuleRecord, "source" | "updated_at" | "rev">;
@@ -138,4 +142,5 @@ export const ruleCommands: NounCommands = (noun, context) => {
   changeVerbs(noun, context);
   testVerb(noun, context);
   hindsightVerbs(noun, context, ruleText);
+  historyVerbs(noun, context);
 };

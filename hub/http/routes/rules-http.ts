@@ -3,7 +3,7 @@ import type { FastifyInstance } from "fastify";
 import type { ReplayRequest } from "../../rules/hindsight.ts";
 import { sendList } from "../list-http.ts";
 import { listQuerySchema, maxLimit, pageOf, text } from "../list-query.ts";
-import { replayView, ruleView, ruleWhyView, writtenRuleView } from "../views.ts";
+import { replayView, ruleVersionView, ruleView, ruleWhyView, writtenRuleView } from "../views.ts";
 import { found, pathSchema, type RouteParts } from "./parts.ts";
 
 interface RuleFilter {
@@ -88,6 +88,25 @@ export function ruleRoutes(api: FastifyInstance, { store, operations, catalogues
       await operations.deleteRule(ref);
       return reply.code(204).send();
     },
+  });
+  api.get<{ Params: { ref: string } }>("/v1/rules/:ref/history", {
+    schema: { params: pathSchema("ref") },
+    handler: async ({ params: { ref } }) => {
+      const [versions, catalogue] = await Promise.all([operations.ruleHistory(ref), catalogues.current()]);
+      return { items: versions.map((version) => ruleVersionView(catalogue, version)) };
+    },
+  });
+  api.post<{ Params: { ref: string }; Body: { rev?: number } | null }>("/v1/rules/:ref/rollback", {
+    schema: {
+      params: pathSchema("ref"),
+      body: {
+        type: ["object", "null"],
+        additionalProperties: false,
+        properties: { rev: { type: "integer", minimum: 1 } },
+      },
+    },
+    handler: async ({ params: { ref }, body }) =>
+      ruleView(await catalogues.current(), await operations.rollbackRule(ref, body?.rev ?? null)),
   });
   api.get<{ Params: { ref: string; instance: string } }>("/v1/rules/:ref/why/:instance", {
     schema: { params: pathSchema("ref", "instance") },

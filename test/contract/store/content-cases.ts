@@ -34,6 +34,36 @@ export function contentCases(open: OpenStore): void {
       }
     });
 
+    it("keeps what rules were: changes that change something, with the end of one that is deleted", async () => {
+      const world = await open();
+      const { store } = world;
+      expect(await store.ruleHistory("mypack.a")).toEqual([]);
+      const version = (n: number, description: string) => {
+        const record = ruleRecord("a");
+        return { ...record, rev: n, rule: { ...record.rule, description } };
+      };
+      expect(await store.changeRules([version(1, "one"), ruleRecord("b")], [], 0)).toBe(1);
+      expect(await store.putPack(packRecord(), null, [version(2, "one")], [])).toBe(true);
+      expect(await store.changeRules([version(3, "two")], [], 1)).toBeNull();
+      expect(await store.changeRules([version(3, "two")], [], 2)).toBe(3);
+      expect(await store.changeRules([], ["mypack.a"], 3)).toBe(4);
+      let last = store;
+      for await (const reopened of nowAndReopened(world)) {
+        last = reopened;
+        const kept = await reopened.ruleHistory("mypack.a");
+        expect(kept.map(({ rev, rule }) => [rev, rule?.description])).toEqual([
+          [3, undefined],
+          [3, "two"],
+          [1, "one"],
+        ]);
+        expect(await reopened.ruleHistory("mypack.b")).toMatchObject([{ rule: { ref: "mypack.b" } }]);
+      }
+      for (let n = 4; n < 30; n++) await last.changeRules([version(n, `${n}`)], [], n);
+      expect((await last.ruleHistory("mypack.a")).map(({ rev }) => rev)).toEqual(
+        Array.from({ length: 20 }, (_, n) => 29 - n),
+      );
+    });
+
     it("lets one of many changes at the same version win", async () => {
       const { store } = await open();
       const results = await Promise.all(

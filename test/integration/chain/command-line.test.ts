@@ -173,6 +173,8 @@ describe("--json", () => {
       ["rule", "enable", "default.made"],
       ["rule", "disable", "default.made"],
       ["rule", "test", join(place, "rule.yaml"), "--trigger", join(place, "trigger.json")],
+      ["rule", "history", "default.made"],
+      ["rule", "rollback", "default.made"],
       ["rule", "why", "default.on_event", instance?.id ?? ""],
       ["rule", "replay", "default.on_event"],
       ["rule", "delete", "default.made"],

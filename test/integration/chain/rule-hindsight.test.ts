@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Replay, RuleWhy } from "../../../hub/rules/hindsight.ts";
 import type { Execution } from "../../../shared/model/execution.ts";
+import type { RuleVersion } from "../../../shared/model/rule.ts";
 import { sharedByFile } from "../../support/at-end.ts";
 import { createHub } from "../../support/fleet.ts";
 import { packsRunning, userOf } from "../../support/fleet-user.ts";
@@ -150,4 +151,48 @@ test("replay: counts what a rule, or a text, would have done, and does nothing",
   const { code, stderr } = await user.run("rule", "replay", file);
   expect([code, stderr]).toEqual([2, expect.stringContaining("write 'chain.event'")]);
   expect(await user.json<Execution[]>("execution", "list", "--limit", "100")).toHaveLength(before.length);
+});
+
+test("history and rollback: a rule is again what it was, and stays disabled if it is", async () => {
+  const { user } = shared();
+  const ref = "default.versions";
+  const file = join(await tempFolder("rule"), "versions.yaml");
+  await user.rule(rule("versions"));
+  await writeFile(file, rule("versions").replace("pattern: 10", "pattern: 50"));
+  await user.says("rule", "update", ref, file);
+  await user.says("rule", "disable", ref);
+  const history = () => user.json<RuleVersion[]>("rule", "history", ref);
+  const revs = async () => (await history()).map(({ rev, rule: then }) => [rev, then?.enabled ?? null]);
+  expect(await revs()).toEqual([
+    [3, false],
+    [2, true],
+    [1, true],
+  ]);
+  const table = await user.says("rule", "history", ref);
+  expect(table).toMatch(/^3 .* false +enabled$/m);
+  expect(table).toMatch(/^2 .* true +criteria\.trigger\.size\.pattern$/m);
+  expect(table).toMatch(/^1 .* true +made$/m);
+  expect(await user.says("rule", "history", ref, "--rev", "2")).toContain("pattern: 50");
+  expect(await user.says("rule", "rollback", ref, "--to", "1")).toContain("version 1 again, as version 4");
+  expect(await user.json("rule", "get", ref)).toMatchObject({
+    enabled: false,
+    rev: 4,
+    criteria: { "trigger.size": { pattern: 10 } },
+  });
+  await user.says("rule", "rollback", ref);
+  expect(await user.json("rule", "get", ref)).toMatchObject({
+    criteria: { "trigger.size": { pattern: 50 } },
+  });
+  await user.says("rule", "delete", ref);
+  expect((await revs())[0]).toEqual([5, null]);
+  await user.says("rule", "rollback", ref, "--to", "1");
+  expect(await user.json("rule", "get", ref)).toMatchObject({ enabled: true, rev: 6 });
+  await user.says("rule", "delete", ref);
+  await user.rule(rule("versions"));
+  expect((await revs())[0]).toEqual([7, true]);
+  const { code, stderr } = await user.run("rule", "rollback", ref, "--to", "99");
+  expect([code, stderr]).toEqual([
+    1,
+    expect.stringContaining("NOT_FOUND: rule default.versions has no version 99"),
+  ]);
 });
