@@ -1,10 +1,10 @@
 /** One agent's down ledger in the hub's store, as the link's sender wants it. */
 import { type Clock, timestamp } from "../../shared/clock.ts";
-import type { Outbox } from "../../shared/link/ports.ts";
+import type { Outbox, OutboxEpoch } from "../../shared/link/ports.ts";
 import type { Logger } from "../../shared/log.ts";
 import { Rounds } from "../../shared/rounds.ts";
 import type { Timers } from "../../shared/timers.ts";
-import type { DownEntry, EpochRange } from "../../shared/wire/messages.ts";
+import type { DownEntry } from "../../shared/wire/messages.ts";
 import type { Store } from "../store/store.ts";
 
 export interface DownOutbox extends Outbox<DownEntry> {
@@ -29,7 +29,7 @@ export interface DownOutboxOptions {
 /** The sender asks for epochs at once, the store answers later: what it last said is kept here. */
 export async function openDownOutbox(options: DownOutboxOptions): Promise<DownOutbox> {
   const { store, agent, timers, jitter, clock, newId, log } = options;
-  let epochs: readonly EpochRange[] = await store.downEpochs(agent);
+  let epochs: readonly OutboxEpoch[] = await store.downEpochs(agent);
   const listeners = new Set<() => void>();
   const reading = new Rounds({
     timers,

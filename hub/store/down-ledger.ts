@@ -1,5 +1,6 @@
 /** The down ledger's rules: numbering, cap, receipts, and what waits for room. */
 import { PetrelError } from "../../shared/errors.ts";
+import { isControlKind } from "../../shared/link/control.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import { type DownEntry, maxEntryBytes, type VoidEntry } from "../../shared/wire/messages.ts";
 import { nextStatus, step } from "../executions/life.ts";
@@ -12,6 +13,8 @@ export interface DownEpoch {
   readonly id: string;
   /** The run of the store that opened it; a later run numbers nothing in it. */
   readonly run: string;
+  /** It holds control entries, which pass everything else and need no room. */
+  readonly isControl?: true;
   /** Oldest number still held; `last + 1` when there is none. */
   readonly first: number;
   readonly last: number;
@@ -22,6 +25,7 @@ export interface DownEpoch {
 
 /** One record an agent: where its down ledger stands. */
 export interface DownHead {
+  /** Oldest first. */
   readonly epochs: readonly DownEpoch[];
   /** Numbers of the rows that wait for room: `first` to `last`. */
   readonly waiting: { readonly first: number; readonly last: number };
@@ -58,10 +62,12 @@ const empty: DownHead = { epochs: [], waiting: { first: 1, last: 0 } };
 export const headOf = (draft: Draft, agent: string) => draft.get<DownHead>(keys.head(agent)) ?? empty;
 export const waitingCount = ({ waiting }: DownHead) => waiting.last - waiting.first + 1;
 
+/** Control entries do not count: there are no more of them than executions to stop and packs to run. */
 function fill(head: DownHead): { entries: number; bytes: number } {
   let entries = 0;
   let bytes = 0;
   for (const epoch of head.epochs) {
+    if (epoch.isControl) continue;
     entries += epoch.last - epoch.first + 1;
     bytes += epoch.written - epoch.freed;
   }
@@ -82,9 +88,17 @@ export function delayed(execution: Execution, rules: LedgerRules): Execution {
   return waits.moved ? { ...waits.execution, rev: execution.rev } : execution;
 }
 
+const isOfKind = (isControl: boolean) => (epoch: DownEpoch) => (epoch.isControl ?? false) === isControl;
+
 /** Adds an epoch with a random id; older ones that hold nothing are forgotten. */
-export function openEpoch(head: DownHead, rules: LedgerRules): DownHead & { epoch: DownEpoch } {
-  const epoch = { id: rules.newEpochId(), run: rules.run, first: 1, last: 0, written: 0, freed: 0 };
+export function openEpoch(
+  head: DownHead,
+  rules: LedgerRules,
+  isControl = false,
+): DownHead & { epoch: DownEpoch } {
+  const { newEpochId, run } = rules;
+  const kind = isControl ? { isControl } : {};
+  const epoch: DownEpoch = { id: newEpochId(), run, ...kind, first: 1, last: 0, written: 0, freed: 0 };
   return {
     epochs: [...head.epochs.filter(({ first, last }) => first <= last), epoch],
     waiting: head.waiting,
@@ -93,7 +107,8 @@ export function openEpoch(head: DownHead, rules: LedgerRules): DownHead & { epoc
 }
 
 /**
- * Numbers an entry in the agent's current epoch, or lets it wait when the ledger is full.
+ * Numbers an entry in the agent's current epoch of its kind, or lets it wait when the ledger is full. A control entry
+ * never waits: it may be what empties an agent that is full.
  * LINK_ENTRY_TOO_LARGE beyond 128 KiB: the agent could never take it.
  */
 export function dispatch(
@@ -111,8 +126,8 @@ export function dispatch(
     });
   }
   const head = headOf(draft, agent);
-  // Whoever waits goes first: entries of one agent are never reordered.
-  if (waitingCount(head) > 0 || !hasRoom(head, rules, size)) {
+  // Whoever waits goes first: requests of one agent are never reordered.
+  if (!isControlKind(entry.kind) && (waitingCount(head) > 0 || !hasRoom(head, rules, size))) {
     const last = head.waiting.last + 1;
     draft.put(keys.waiting(agent, last), { entry, delays } satisfies WaitingRow);
     draft.put(keys.head(agent), { ...head, waiting: { ...head.waiting, last } } satisfies DownHead);
@@ -131,9 +146,11 @@ function append(
 ): void {
   // An epoch of an earlier run is never continued: had the store been rolled back (a restored backup, a snapshot),
   // the agent might have seen other entries under the same numbers.
-  const current = head.epochs.at(-1);
-  const { epochs, waiting } = current?.run === rules.run ? head : openEpoch(head, rules);
-  const epoch = epochs.at(-1);
+  const isControl = isControlKind(entry.kind);
+  const current = head.epochs.findLast(isOfKind(isControl));
+  const opened = current?.run === rules.run ? null : openEpoch(head, rules, isControl);
+  const { epochs, waiting } = opened ?? head;
+  const epoch = opened?.epoch ?? current;
   if (epoch === undefined) throw new Error("a ledger without an epoch");
   const n = epoch.last + 1;
   const written = epoch.written + size;
@@ -143,7 +160,8 @@ function append(
     `{"upTo":${written},"size":${size},"entry":${text}}`,
   );
   const grown: DownEpoch = { ...epoch, last: n, written };
-  draft.put(keys.head(agent), { epochs: [...epochs.slice(0, -1), grown], waiting } satisfies DownHead);
+  const all = epochs.map((each) => (each === epoch ? grown : each));
+  draft.put(keys.head(agent), { epochs: all, waiting } satisfies DownHead);
   draft.change({ type: "down", agent });
 }
 
@@ -157,7 +175,7 @@ export function receipt(draft: Draft, agent: string, epochId: string, upTo: numb
   const row = draft.get<DownRow>(keys.down(agent, epoch.id, last));
   for (let n = epoch.first; n <= last; n++) draft.remove(keys.down(agent, epoch.id, n));
   const shrunk: DownEpoch = { ...epoch, first: last + 1, freed: row?.upTo ?? epoch.freed };
-  const isCurrent = epoch === head.epochs.at(-1);
+  const isCurrent = epoch === head.epochs.findLast(isOfKind(epoch.isControl ?? false));
   const epochs = head.epochs
     .map((each) => (each === epoch ? shrunk : each))
     .filter((each) => each !== shrunk || isCurrent || shrunk.first <= shrunk.last);
@@ -185,7 +203,9 @@ export function refill(draft: Draft, rules: LedgerRules, agent: string): boolean
     if (row !== null) {
       const text = JSON.stringify(row.entry);
       const size = Buffer.byteLength(text);
-      if (!isOver(draft, row) && !hasRoom(head, rules, size)) return false;
+      // An older version let control entries wait as well.
+      const needsRoom = !isControlKind(row.entry.kind) && !isOver(draft, row);
+      if (needsRoom && !hasRoom(head, rules, size)) return false;
       if (mayGo(draft, rules, row)) append(draft, rules, agent, head, { entry: row.entry, text, size });
     }
     draft.remove(keys.waiting(agent, n));

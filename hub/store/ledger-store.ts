@@ -118,7 +118,12 @@ export function createLedgerStore({ database, writer, rules, now }: LedgerParts)
 
     async downEpochs(agent) {
       const head = await writer.read<DownHead>(keys.head(agent));
-      return (head?.epochs ?? []).map(({ id, first, last }) => ({ id, first, last }));
+      return (head?.epochs ?? []).map(({ id, first, last, isControl }) => ({
+        id,
+        first,
+        last,
+        ...(isControl && { isControl }),
+      }));
     },
 
     async readDown(agent, epochId, from, maxEntries, maxBytes) {

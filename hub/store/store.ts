@@ -3,7 +3,7 @@
  * Nothing above this port may assume that it is the only process: every change names what it expects to find.
  */
 import type { Json, JsonObject } from "../../shared/json.ts";
-import type { NumberedEntry } from "../../shared/link/ports.ts";
+import type { NumberedEntry, OutboxEpoch } from "../../shared/link/ports.ts";
 import type { AgentRecord, SensorRecord } from "../../shared/model/agent.ts";
 import type { ChangeWindow } from "../../shared/model/change-window.ts";
 import type { Execution } from "../../shared/model/execution.ts";
@@ -12,7 +12,7 @@ import type { AgentVerification, VerificationHead } from "../../shared/model/fil
 import type { PackRecord } from "../../shared/model/pack.ts";
 import type { Enforcement, RuleRecord, RuleVersion } from "../../shared/model/rule.ts";
 import type { TriggerInstance, TriggerInstanceStatus } from "../../shared/model/trigger.ts";
-import type { DownEntry, EpochRange } from "../../shared/wire/messages.ts";
+import type { DownEntry } from "../../shared/wire/messages.ts";
 import type { LimitOf } from "./gates.ts";
 
 /** Right to serve one agent; every intake names it, so that an owner that was replaced writes nothing more. */
@@ -296,13 +296,13 @@ export interface Store {
 
   // --- the down ledger -------------------------------------------------------------------------------------
   /**
-   * Numbers entries in the agent's current down epoch and stores them; resolves once on disk. This, and every other
-   * dispatch: LINK_ENTRY_TOO_LARGE beyond 128 KiB (nothing is written); when the ledger has reached its cap the entry
-   * waits behind it, its execution is stored as `delayed` instead of `requested` or `scheduled`, and receipts bring
-   * both on again (with a new `rev`). A waiting request whose execution is `delayed` no longer is left out.
+   * Numbers entries in the agent's current down epochs (control entries have one of their own) and stores them; resolves
+   * once on disk. This, and every other dispatch: LINK_ENTRY_TOO_LARGE beyond 128 KiB (nothing is written); when the
+   * ledger has reached its cap a request waits behind it, its execution is stored as `delayed` instead of `requested` or
+   * `scheduled`, and receipts bring both on again (with a new `rev`), unless the execution is `delayed` no longer.
    */
   appendDown(dispatches: readonly Dispatch[]): Promise<void>;
-  downEpochs(agent: string): Promise<readonly EpochRange[]>;
+  downEpochs(agent: string): Promise<readonly OutboxEpoch[]>;
   readDown(
     agent: string,
     epoch: string,

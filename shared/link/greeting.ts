@@ -4,14 +4,15 @@ import { type Clock, timestamp } from "../clock.ts";
 import type { Logger } from "../log.ts";
 import type { Timers } from "../timers.ts";
 import type { Unsigned } from "../wire/codec.ts";
-import type { AgentProcess, Credit, EpochRange, Hello, Marks, Side } from "../wire/messages.ts";
+import type { AgentProcess, Credit, Hello, Marks, Side } from "../wire/messages.ts";
 import { maxHelloEpochs } from "../wire/schemas.ts";
+import type { OutboxEpoch } from "./ports.ts";
 import type { SendingSession } from "./sender.ts";
 
 export interface GreetingOptions {
   readonly side: Side;
   /** The own ledger, oldest first. */
-  readonly epochs: () => readonly EpochRange[];
+  readonly epochs: () => readonly OutboxEpoch[];
   readonly incarnation: string;
   readonly version: string;
   readonly capabilities: readonly string[];
@@ -168,7 +169,7 @@ export class Greeting {
       version,
       capabilities,
       clock: timestamp(clock.now()),
-      epochs: session.offer.listed,
+      epochs: session.offer.listed.map(({ id, first, last }) => ({ id, first, last })),
       ...(process !== undefined && { process: process() }),
     });
     this.again();
@@ -186,12 +187,18 @@ export class Greeting {
   }
 }
 
-/** The oldest epochs drain first, the newest is where fresh entries go; what is between waits for a later hello. */
-function offerOf(epochs: readonly EpochRange[]): Pick<SendingSession, "listed" | "unlisted"> {
+/**
+ * Control entries go first, then the oldest epochs drain, and the newest is where fresh entries go; what is between
+ * waits for a later hello.
+ */
+function offerOf(epochs: readonly OutboxEpoch[]): Pick<SendingSession, "listed" | "unlisted"> {
   if (epochs.length <= maxHelloEpochs) return { listed: epochs, unlisted: new Set() };
-  const cut = maxHelloEpochs - 1;
+  const control = epochs.filter(({ isControl }) => isControl);
+  const others = epochs.filter(({ isControl }) => !isControl);
+  const oldest = [...control, ...others.slice(0, -1)].slice(0, maxHelloEpochs - 1);
+  const chosen = new Set([...oldest, ...others.slice(-1)]);
   return {
-    listed: [...epochs.slice(0, cut), ...epochs.slice(-1)],
-    unlisted: new Set(epochs.slice(cut, -1).map(({ id }) => id)),
+    listed: epochs.filter((epoch) => chosen.has(epoch)),
+    unlisted: new Set(epochs.filter((epoch) => !chosen.has(epoch)).map(({ id }) => id)),
   };
 }

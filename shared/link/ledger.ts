@@ -1,8 +1,10 @@
 /** The sender's bookkeeping of one ledger: what was sent, what is receipted, what may go next. Pure. */
 import { type Backoff, backoffMs } from "../backoff.ts";
-import type { Credit, EpochRange, Receipt } from "../wire/messages.ts";
+import type { Credit, Receipt } from "../wire/messages.ts";
+import { controlWindow } from "./control.ts";
 import { type DrainLimits, DrainPace, drainLimits, drainShare, nextEpoch } from "./drain.ts";
-import type { NumberedEntry } from "./ports.ts";
+import type { NumberedEntry, OutboxEpoch } from "./ports.ts";
+import { type Refused, SentEpoch } from "./sent-epoch.ts";
 
 /** At most this much without a receipt; one entry is always admitted. */
 export interface Window {
@@ -31,35 +33,12 @@ export interface Probe {
 export interface ReceiptOutcome {
   /** The peer has everything up to here. */
   readonly progress?: { readonly epoch: string; readonly upTo: number };
-  /** An entry that the peer cannot decode, alone in its packet; nothing of its epoch goes out until `parked`. */
-  readonly park?: { readonly epoch: string; readonly n: number; readonly reason: string };
+  /** Nothing of its epoch goes out until `parked`. */
+  readonly park?: Refused;
   /** The peer fell behind what it had receipted: only a new hello tells where it stands. */
   readonly hello?: true;
   /** Nothing to act on, and why. */
   readonly ignored?: "unknown epoch" | "stale" | "never sent";
-}
-
-interface Flight {
-  readonly first: number;
-  readonly last: number;
-  readonly entries: number;
-  readonly bytes: number;
-  /** Bytes of the packet. */
-  readonly size: number;
-  readonly onlyVoids: boolean;
-}
-
-interface EpochState {
-  readonly id: string;
-  last: number;
-  acked: number;
-  /** Sent up to here, and not asked for again. */
-  cursor: number;
-  flights: Flight[];
-  /** While a refused packet is narrowed down: entries per packet, until this number has passed. */
-  halving: { readonly until: number; readonly most: number } | null;
-  /** Numbers on their way aside: the epoch waits for `parked`. A refused void is never parked: it waits for good. */
-  readonly parking: Set<number>;
 }
 
 export interface SenderLedgerOptions {
@@ -75,13 +54,18 @@ export interface SenderLedgerOptions {
   readonly gather?: number;
 }
 
-/** Times are those of a monotonic clock, in ms. Between sessions it sends nothing. */
+/**
+ * Times are those of a monotonic clock, in ms. Between sessions it sends nothing. An epoch for control entries goes
+ * before all others: control entries pass what was written before them, while nothing passes a control entry.
+ */
 export class SenderLedger {
   readonly #options: SenderLedgerOptions;
   /** Oldest first. */
-  #epochs = new Map<string, EpochState>();
+  #epochs = new Map<string, SentEpoch>();
   #credit: Credit = { entries: 0, bytes: 0 };
   #open = false;
+  /** The peer takes control entries whatever its credit. */
+  #passesCredit = false;
   #servedLast: string | null = null;
   #attempt = 0;
   #probeAt: number | null = null;
@@ -98,25 +82,28 @@ export class SenderLedger {
 
   /**
    * The peer answered the hello: everything is sent from its marks. Returns what it has already, as progress.
-   * `ahead` names epochs of which it claims more than was ever numbered: this store was rolled back.
+   * `ahead` names epochs of which it claims more than was ever numbered: this store was rolled back. `passesCredit`:
+   * it takes control entries without credit.
    */
   begin(
-    epochs: readonly EpochRange[],
+    epochs: readonly OutboxEpoch[],
     marks: ReadonlyMap<string, number>,
     credit: Credit,
+    passesCredit = false,
   ): { readonly progress: readonly { epoch: string; upTo: number }[]; readonly ahead: readonly string[] } {
     this.#epochs = new Map();
     this.#open = true;
     this.#credit = credit;
+    this.#passesCredit = passesCredit;
     this.#attempt = 0;
     this.#probeAt = null;
     this.#drainFull = false;
     const progress: { epoch: string; upTo: number }[] = [];
     const ahead: string[] = [];
-    for (const { id, first, last } of epochs) {
+    for (const { id, first, last, isControl = false } of epochs) {
       const mark = marks.get(id) ?? 0;
       const acked = Math.min(Math.max(mark, first - 1), last);
-      this.#epochs.set(id, fresh(id, acked, last));
+      this.#epochs.set(id, new SentEpoch(id, isControl, acked, last));
       if (mark > last) ahead.push(id);
       if (acked > 0) progress.push({ epoch: id, upTo: acked });
     }
@@ -131,18 +118,18 @@ export class SenderLedger {
   }
 
   /** Entries were appended; epochs the ledger does not know and that are not `unlisted` are new. */
-  grown(epochs: readonly EpochRange[], unlisted: ReadonlySet<string>): void {
+  grown(epochs: readonly OutboxEpoch[], unlisted: ReadonlySet<string>): void {
     if (!this.#open) return;
-    for (const { id, first, last } of epochs) {
+    for (const { id, first, last, isControl = false } of epochs) {
       const known = this.#epochs.get(id);
       if (known !== undefined) known.last = Math.max(known.last, last);
-      else if (!unlisted.has(id)) this.#epochs.set(id, fresh(id, first - 1, last));
+      else if (!unlisted.has(id)) this.#epochs.set(id, new SentEpoch(id, isControl, first - 1, last));
     }
   }
 
   /** True when everything it knows of is receipted. */
   get drained(): boolean {
-    return this.#open && [...this.#epochs.values()].every((epoch) => epoch.acked >= epoch.last);
+    return this.#open && [...this.#epochs.values()].every(({ isReceipted }) => isReceipted);
   }
 
   /** Entries of the epochs it knows that are not on their way. */
@@ -160,30 +147,20 @@ export class SenderLedger {
   /** What to send next; `null` while window, credit, pace or backlog allow nothing. */
   next(now: number): Fetch | null {
     this.#pacedUntil = null;
-    if (!this.#open || this.#paused()) return null;
+    if (!this.#open) return null;
+    const control = this.#control();
+    if (control !== undefined) return this.#nextControl(control);
+    if (this.#paused()) return null;
     const { window } = this.#options;
-    const flying = this.#flying();
-    const room = {
-      entries: Math.min(window.entries, this.#credit.entries) - flying.entries,
-      bytes: Math.min(window.bytes, this.#credit.bytes) - flying.bytes,
-    };
-    if (flying.entries > 0 && (room.entries < 1 || room.bytes < 1)) return null;
+    const room = this.#room(window, this.#flying());
+    if (room === null) return null;
     const current = this.#current();
     const waiting = this.#waiting().filter((epoch) => epoch !== current || !this.#gathers(epoch));
     if (waiting.length === 0) return null;
     const old = waiting[0] === current ? null : this.#drainRoom(now);
     const epoch = this.#choose(waiting, old !== null);
     if (epoch === null) return null;
-    const most = epoch === current || old === null ? room : old;
-    const halving = epoch.halving?.most ?? Number.MAX_SAFE_INTEGER;
-    // Half a window at a time: while one packet is being taken the next is on its way.
-    const entries = Math.min(room.entries, most.entries, Math.ceil(window.entries / 2), halving);
-    return {
-      epoch: epoch.id,
-      from: epoch.cursor + 1,
-      maxEntries: Math.max(1, entries),
-      maxBytes: Math.max(1, Math.min(room.bytes, most.bytes, window.bytes / 2)),
-    };
+    return fetchOf(epoch, room, epoch === current || old === null ? room : old, window);
   }
 
   /** How many of the fetched entries go now: those that fit, and one in any case when nothing is in flight. */
@@ -198,36 +175,29 @@ export class SenderLedger {
       if (fits >= fetch.maxEntries || bytes > fetch.maxBytes) break;
       fits++;
     }
-    if (fits === 0 && this.#flying().entries === 0) fits = 1;
+    if (fits === 0 && this.#flyingWith(epoch).entries === 0) fits = 1;
     const current = this.#current();
     // Alone it will go once nothing is in flight; behind others of its kind it need not hold up fresh entries.
-    if (fits === 0 && epoch !== current)
+    if (fits === 0 && epoch !== current && !epoch.isControl)
       this.#drainFull = this.#flying((each) => each !== current).entries > 0;
     return entries.slice(0, fits);
   }
 
   /** Whether it is worth asking again after `admit` let nothing of this fetch go: the current epoch has its turn. */
   passes(fetch: Fetch): boolean {
-    return this.#drainFull && fetch.epoch !== this.#current()?.id;
+    const epoch = this.#epochs.get(fetch.epoch);
+    return this.#drainFull && epoch !== this.#current() && epoch?.isControl === false;
   }
 
   /** The packet went out. `size` is its bytes on the wire. */
   sent(epochId: string, entries: readonly NumberedEntry[], size: number, now: number): void {
     const epoch = this.#epochs.get(epochId);
-    const [first] = entries;
-    const last = entries.at(-1);
-    if (epoch === undefined || first === undefined || last === undefined) return;
-    epoch.flights.push({
-      first: first.n,
-      last: last.last,
-      entries: entries.length,
-      bytes: entries.reduce((sum, entry) => sum + entry.size, 0),
-      size,
-      onlyVoids: entries.every(({ entry }) => entry.kind === "void"),
-    });
-    epoch.cursor = last.last;
-    this.#servedLast = epochId;
-    if (epoch !== this.#current()) this.#pace.spend(entries.length, epoch.flights.at(-1)?.bytes ?? 0);
+    if (epoch === undefined || entries.length === 0) return;
+    const bytes = epoch.sent(entries, size);
+    if (!epoch.isControl) {
+      this.#servedLast = epochId;
+      if (epoch !== this.#current()) this.#pace.spend(entries.length, bytes);
+    }
     this.#probeAt ??= now + this.#delay();
   }
 
@@ -240,18 +210,12 @@ export class SenderLedger {
     this.#credit = receipt.credit;
     const progressed = receipt.upTo > epoch.acked;
     if (progressed) {
-      epoch.acked = receipt.upTo;
-      epoch.cursor = Math.max(epoch.cursor, receipt.upTo);
-      epoch.flights = epoch.flights.filter((flight) => flight.last > receipt.upTo);
-      if (epoch.halving !== null && receipt.upTo >= epoch.halving.until) epoch.halving = null;
+      epoch.receipted(receipt.upTo);
       this.#attempt = 0;
       this.#probeAt = null;
     }
-    const park = this.#refused(epoch, receipt);
-    if (receipt.resend && receipt.refused === undefined) {
-      epoch.flights = [];
-      epoch.cursor = receipt.upTo;
-    }
+    const park = receipt.refused === undefined ? null : epoch.refused(receipt.refused);
+    if (receipt.resend && receipt.refused === undefined) epoch.again(receipt.upTo);
     this.#arm(now);
     return {
       ...(progressed && { progress: { epoch: epoch.id, upTo: receipt.upTo } }),
@@ -285,56 +249,48 @@ export class SenderLedger {
     if (!this.#open || this.#probeAt === null || now < this.#probeAt) return [];
     this.#attempt++;
     this.#probeAt = now + this.#delay();
-    const flying = [...this.#epochs.values()].filter((epoch) => epoch.flights.length > 0);
+    const flying = [...this.#epochs.values()].filter(({ isFlying }) => isFlying);
     const asked = flying.length > 0 ? flying : this.#waiting().slice(0, 1);
     return asked.map((epoch) => ({ epoch: epoch.id, first: epoch.cursor + 1 }));
-  }
-
-  /** Narrows a refused packet down; the entry to park when it stood alone. */
-  #refused(epoch: EpochState, receipt: Receipt): NonNullable<ReceiptOutcome["park"]> | null {
-    const { refused } = receipt;
-    if (refused === undefined) return null;
-    const index = epoch.flights.findIndex(
-      ({ first, size }) => first === refused.first && size === refused.size,
-    );
-    const flight = epoch.flights[index];
-    // Not in flight as such: an answer that came late or twice, to a packet that was narrowed down already.
-    if (flight === undefined) return null;
-    epoch.flights = epoch.flights.slice(0, index);
-    epoch.cursor = flight.first - 1;
-    if (flight.entries > 1) {
-      const until = Math.max(flight.last, epoch.halving?.until ?? 0);
-      epoch.halving = { until, most: Math.floor(flight.entries / 2) };
-      return null;
-    }
-    epoch.parking.add(flight.first);
-    // A void has nothing in it to set aside. Whoever refuses it refuses all; the next session tries again.
-    if (flight.onlyVoids) return null;
-    return { epoch: epoch.id, n: flight.first, reason: `${refused.code}: ${refused.message}` };
   }
 
   #paused(): boolean {
     return this.#credit.entries < 1 || this.#credit.bytes < 1;
   }
 
+  /** The oldest epoch of control entries that is not receipted to its end: the next one begins only then. */
+  #control(): SentEpoch | undefined {
+    for (const epoch of this.#epochs.values()) if (epoch.isControl && !epoch.isReceipted) return epoch;
+    return undefined;
+  }
+
+  #nextControl(epoch: SentEpoch): Fetch | null {
+    if (!epoch.isWaiting || (!this.#passesCredit && this.#paused())) return null;
+    const room = this.#room(controlWindow, this.#flyingWith(epoch), this.#passesCredit);
+    return room === null ? null : fetchOf(epoch, room, room, controlWindow);
+  }
+
+  /** `null` when there is none; something is always admitted when nothing is on its way. */
+  #room(window: Window, flying: Window, passesCredit = false): Window | null {
+    const most = passesCredit ? window : smaller(window, this.#credit);
+    const room = { entries: most.entries - flying.entries, bytes: most.bytes - flying.bytes };
+    return flying.entries > 0 && (room.entries < 1 || room.bytes < 1) ? null : room;
+  }
+
   /** Oldest first. */
-  #waiting(): EpochState[] {
-    const waiting: EpochState[] = [];
-    for (const epoch of this.#epochs.values()) {
-      if (epoch.cursor < epoch.last && epoch.parking.size === 0) waiting.push(epoch);
-    }
-    return waiting;
+  #waiting(): SentEpoch[] {
+    return [...this.#epochs.values()].filter(({ isWaiting }) => isWaiting);
   }
 
   /** No longer than until the first probe: who waits so long for receipts does not count on them. */
-  #gathers({ flights, last, cursor }: EpochState): boolean {
-    return this.#attempt === 0 && flights.length > 0 && last - cursor < (this.#options.gather ?? 1);
+  #gathers({ isFlying, last, cursor }: SentEpoch): boolean {
+    return this.#attempt === 0 && isFlying && last - cursor < (this.#options.gather ?? 1);
   }
 
-  /** Where fresh entries go. */
-  #current(): EpochState | undefined {
-    let newest: EpochState | undefined;
-    for (const epoch of this.#epochs.values()) newest = epoch;
+  /** Where fresh entries go that are not for control. */
+  #current(): SentEpoch | undefined {
+    let newest: SentEpoch | undefined;
+    for (const epoch of this.#epochs.values()) if (!epoch.isControl) newest = epoch;
     return newest;
   }
 
@@ -354,7 +310,7 @@ export class SenderLedger {
       : { entries: Math.min(entries, pace.entries), bytes: Math.min(bytes, pace.bytes) };
   }
 
-  #choose(all: readonly EpochState[], mayDrain: boolean): EpochState | null {
+  #choose(all: readonly SentEpoch[], mayDrain: boolean): SentEpoch | null {
     const current = this.#current();
     const waiting = all.filter((epoch) => mayDrain || epoch === current);
     const states = waiting.map((epoch) => ({ id: epoch.id, current: epoch === current }));
@@ -362,17 +318,22 @@ export class SenderLedger {
     return id === null ? null : (this.#epochs.get(id) ?? null);
   }
 
-  #flying(of: (epoch: EpochState) => boolean = () => true): { entries: number; bytes: number } {
+  #flying(of: (epoch: SentEpoch) => boolean = () => true): Window {
     let entries = 0;
     let bytes = 0;
     for (const epoch of this.#epochs.values()) {
       if (!of(epoch)) continue;
-      for (const flight of epoch.flights) {
-        entries += flight.entries;
-        bytes += flight.bytes;
-      }
+      const flying = epoch.flying();
+      entries += flying.entries;
+      bytes += flying.bytes;
     }
     return { entries, bytes };
+  }
+
+  /** What is on its way in the window that this epoch has a part of. */
+  #flyingWith(epoch: SentEpoch): Window {
+    const isApart = epoch.isControl && this.#passesCredit;
+    return this.#flying(({ isControl }) => !isApart || isControl);
   }
 
   /** Waits for a receipt while something is in flight, and for credit while paused with a backlog. */
@@ -388,6 +349,18 @@ export class SenderLedger {
   }
 }
 
-function fresh(id: string, acked: number, last: number): EpochState {
-  return { id, last, acked, cursor: acked, flights: [], halving: null, parking: new Set() };
+function smaller(a: Window, b: Window): Window {
+  return { entries: Math.min(a.entries, b.entries), bytes: Math.min(a.bytes, b.bytes) };
+}
+
+/** Half a window at a time: while one packet is being taken the next is on its way. */
+function fetchOf(epoch: SentEpoch, room: Window, most: Window, window: Window): Fetch {
+  const halving = epoch.halving?.most ?? Number.MAX_SAFE_INTEGER;
+  const entries = Math.min(room.entries, most.entries, Math.ceil(window.entries / 2), halving);
+  return {
+    epoch: epoch.id,
+    from: epoch.cursor + 1,
+    maxEntries: Math.max(1, entries),
+    maxBytes: Math.max(1, Math.min(room.bytes, most.bytes, window.bytes / 2)),
+  };
 }

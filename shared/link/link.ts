@@ -29,6 +29,7 @@ import type {
 } from "../wire/messages.ts";
 import { mayPublish } from "../wire/topics.ts";
 import { Answerer, Asker, type Responder } from "./ask.ts";
+import { controlCapability, controlWindow } from "./control.ts";
 import { type LinkCounters, linkCounters } from "./counters.ts";
 import { Greeting } from "./greeting.ts";
 import { downWindow, upWindow } from "./ledger.ts";
@@ -141,6 +142,7 @@ export class Link<S extends Side = Side> {
     this.#receiver = new LedgerReceiver({
       inbox,
       window: side === "agent" ? downWindow : upWindow,
+      ...(side === "agent" && { beyond: controlWindow }),
       log,
       counters,
       sendReceipt: (receipt) => this.#send(`${this.#takes}-receipt`, { v: 1, ...receipt }),
@@ -165,6 +167,7 @@ export class Link<S extends Side = Side> {
       capabilities: [
         ...entryKinds[this.#takes],
         ...Object.keys(options.responders),
+        ...(side === "agent" ? [controlCapability] : []),
         ...(options.isBroker === true ? [brokerCapability] : []),
       ],
       send: (message) => this.#send("hello", message),

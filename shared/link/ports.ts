@@ -12,10 +12,15 @@ export interface NumberedEntry<E extends Entry = Entry> {
   readonly text?: string;
 }
 
+/** An epoch of the sender's; `isControl` says that it holds nothing but control entries (`control.ts`). */
+export interface OutboxEpoch extends EpochRange {
+  readonly isControl?: true;
+}
+
 /** The sender's storage: entries stay until the peer's receipt covers them. Never numbers two entries alike. */
 export interface Outbox<E extends Entry = Entry> {
   /** Epochs that still hold entries, and the current one; oldest first. */
-  epochs(): readonly EpochRange[];
+  epochs(): readonly OutboxEpoch[];
   /** Before a hello: lets fresh entries pass what has gathered, by a new epoch. */
   passBacklog?(): void;
   /** Entries of `epoch` from number `from` on, in order, at most these many; at least one if there is one. */

@@ -26,6 +26,8 @@ export interface ReceiverOptions<E extends Entry> {
   readonly inbox: Inbox<E>;
   /** More than this is never queued, whatever the credit: a sender that ignores it is cut short. */
   readonly window: Credit;
+  /** What the peer may have on its way beyond that, and without credit. */
+  readonly beyond?: Credit;
   readonly sendReceipt: (receipt: Omit<Receipt, "v" | "auth">) => void;
   /**
    * Of a side whose peer waits for no receipt: one that says nothing but how far it has come may wait so long (ms) for
@@ -91,10 +93,10 @@ export class LedgerReceiver<E extends Entry = Entry> {
   packet(packet: ReceivedPacket<E>): boolean {
     const { entries, bytes } = this.#queued;
     const more = sizeOf(packet.entries);
-    const { window } = this.#options;
+    const { window, beyond = { entries: 0, bytes: 0 } } = this.#options;
     const over =
-      entries + packet.entries.length > Math.min(window.entries, this.#granted.entries) ||
-      bytes + more > Math.min(window.bytes, this.#granted.bytes);
+      entries + packet.entries.length > Math.min(window.entries, this.#granted.entries) + beyond.entries ||
+      bytes + more > Math.min(window.bytes, this.#granted.bytes) + beyond.bytes;
     // Beyond the credit: it will be asked for again when there is room. One packet is always admitted.
     if (this.#closed || this.#queue.length >= maxJobs) return false;
     const cut = over && entries > 0;

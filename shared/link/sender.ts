@@ -3,10 +3,11 @@ import { backoffMs, linkBackoff } from "../backoff.ts";
 import { type Clock, timestamp } from "../clock.ts";
 import type { Logger } from "../log.ts";
 import type { Timers } from "../timers.ts";
-import type { Credit, Entry, EpochRange, Receipt } from "../wire/messages.ts";
+import type { Credit, Entry, Receipt } from "../wire/messages.ts";
+import { controlCapability } from "./control.ts";
 import { type LinkCounters, linkCounters } from "./counters.ts";
 import { SenderLedger, type Window } from "./ledger.ts";
-import type { NumberedEntry, Outbox } from "./ports.ts";
+import type { NumberedEntry, Outbox, OutboxEpoch } from "./ports.ts";
 
 /** How long entries that can wait do so (ms). */
 const companyMs = 200;
@@ -39,7 +40,7 @@ export interface SenderOptions<E extends Entry> {
 /** A session as agreed by hello and marks. */
 export interface SendingSession {
   /** The epochs of our hello, and those it had no room for. */
-  readonly listed: readonly EpochRange[];
+  readonly listed: readonly OutboxEpoch[];
   readonly unlisted: ReadonlySet<string>;
   readonly marks: ReadonlyMap<string, number>;
   readonly credit: Credit;
@@ -76,7 +77,9 @@ export class LedgerSender<E extends Entry = Entry> {
     this.#session = session;
     const known = new Set([...session.listed.map(({ id }) => id), ...session.unlisted]);
     this.#highest = new Map([...this.#highest].filter(([epoch]) => known.has(epoch)));
-    const { progress, ahead } = this.#ledger.begin(session.listed, session.marks, session.credit);
+    const { listed, marks, credit, capabilities } = session;
+    const passesCredit = capabilities.has(controlCapability);
+    const { progress, ahead } = this.#ledger.begin(listed, marks, credit, passesCredit);
     for (const { epoch, upTo } of progress) this.#receipted(epoch, upTo);
     if (ahead.length > 0) {
       this.#options.log.error("the peer has entries that this store does not: it was rolled back", {

@@ -17,6 +17,7 @@ import { anAgent, noon } from "../support/records.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import {
+  asked,
   assignment,
   claimed,
   id,
@@ -204,10 +205,10 @@ test("a hub that comes to the others makes them open new epochs: had it been res
   const open = await sharedFile();
   const a = await open();
   const { epoch } = await claimed(a);
-  await a.appendDown([assignment(1)]);
+  await a.appendDown([asked(1)]);
   const b = await open();
-  await a.appendDown([assignment(2)]);
-  await b.appendDown([assignment(3)]);
+  await a.appendDown([asked(2)]);
+  await b.appendDown([asked(3)]);
   const epochs = await a.downEpochs("web-1");
   expect(epochs).toMatchObject([
     { id: epoch, first: 1, last: 1 },

@@ -1,8 +1,10 @@
 /** The down ledger: numbers without holes, receipts, the cap, and what waits behind it. */
 import { describe, expect, it } from "vitest";
+import type { Execution } from "../../../shared/model/execution.ts";
 import { maxEntryBytes } from "../../../shared/wire/messages.ts";
 import { noon } from "../../support/records.ts";
 import {
+  asked,
   assignment,
   cancel,
   claimed,
@@ -24,10 +26,10 @@ export function ledgerCases(open: OpenStore): void {
     it("opens a new epoch with a higher fence at every claim of the same hub", async () => {
       const { store } = await open();
       const first = await claimed(store);
-      await store.appendDown([assignment(1)]);
+      await store.appendDown([asked(1)]);
       const second = await claimed(store);
       expect(second.fence).toBe(first.fence + 1);
-      await store.appendDown([assignment(2)]);
+      await store.appendDown([asked(2)]);
       expect(await store.downEpochs("web-1")).toEqual([
         { id: first.epoch, first: 1, last: 1 },
         { id: second.epoch, first: 1, last: 1 },
@@ -49,14 +51,12 @@ export function ledgerCases(open: OpenStore): void {
       const world = await open();
       const claim = await claimed(world.store);
       await Promise.all(
-        Array.from({ length: 50 }, (_, n) =>
-          world.store.appendDown([assignment(2 * n), assignment(2 * n + 1)]),
-        ),
+        Array.from({ length: 50 }, (_, n) => world.store.appendDown([asked(2 * n), asked(2 * n + 1)])),
       );
       const expected = Array.from({ length: 100 }, (_, n) => [n + 1, id(n)]);
       for await (const store of nowAndReopened(world)) {
         const entries = await store.readDown("web-1", claim.epoch, 1, 1000, 1e9);
-        expect(entries.map(({ n, entry }) => [n, entry.id])).toEqual(expected);
+        expect(entries.map(({ n, entry }) => [n, "execution" in entry && entry.execution])).toEqual(expected);
         expect(entries.every(({ n, last }) => n === last)).toBe(true);
         expect(entries[0]?.size).toBe(Buffer.byteLength(JSON.stringify(entries[0]?.entry)));
       }
@@ -65,8 +65,8 @@ export function ledgerCases(open: OpenStore): void {
     it("reads from a number on, within both limits, and at least one entry", async () => {
       const world = await open();
       const { epoch } = await claimed(world.store);
-      await world.store.appendDown([1, 2, 3, 4].map((n) => assignment(n)));
-      const size = Buffer.byteLength(JSON.stringify(assignment(1).entry));
+      await world.store.appendDown([1, 2, 3, 4].map((n) => asked(n)));
+      const size = Buffer.byteLength(JSON.stringify(asked(1).entry));
       const cases: [from: number, entries: number, bytes: number, expected: number[]][] = [
         [1, 10, 1e6, [1, 2, 3, 4]],
         [3, 10, 1e6, [3, 4]],
@@ -89,7 +89,7 @@ export function ledgerCases(open: OpenStore): void {
     it("deletes what a receipt covers, whatever number the receipt claims", async () => {
       const world = await open();
       const { epoch } = await claimed(world.store);
-      await world.store.appendDown([1, 2, 3].map((n) => assignment(n)));
+      await world.store.appendDown([1, 2, 3].map((n) => asked(n)));
       await world.store.receiptDown("web-1", "unknown", 9);
       await world.store.receiptDown("web-1", epoch, 2);
       await world.store.receiptDown("web-1", epoch, 1);
@@ -98,7 +98,7 @@ export function ledgerCases(open: OpenStore): void {
       await world.store.receiptDown("web-1", epoch, Number.MAX_SAFE_INTEGER);
       await world.store.receiptDown("web-1", epoch, Number.NaN);
       expect(await world.store.downEpochs("web-1")).toEqual([{ id: epoch, first: 4, last: 3 }]);
-      await world.store.appendDown([assignment(4)]);
+      await world.store.appendDown([asked(4)]);
       expect(await ledger(world.store)).toEqual([`4 ${id(4)}`]);
       expect(await ledger(await world.reopen())).toEqual([`4 ${id(4)}`]);
     });
@@ -107,7 +107,7 @@ export function ledgerCases(open: OpenStore): void {
       const world = await open();
       const { epoch } = await claimed(world.store);
       const count = 300;
-      await world.store.appendDown(Array.from({ length: count }, (_, n) => assignment(n + 1)));
+      await world.store.appendDown(Array.from({ length: count }, (_, n) => asked(n + 1)));
       // Nothing of it is in memory any more.
       const store = await world.reopen();
       let isOver = false;
@@ -118,7 +118,7 @@ export function ledgerCases(open: OpenStore): void {
       const reader = async () => {
         while (!isOver) {
           const read = await store.readDown("web-1", epoch, 1, 3, 1e6);
-          for (const { n, last, entry } of read) expect([n, last, entry.id]).toEqual([n, n, id(n)]);
+          for (const { n, last, entry } of read) expect([n, last, entry]).toEqual([n, n, asked(n).entry]);
           await new Promise((resolve) => setImmediate(resolve));
         }
       };
@@ -129,7 +129,7 @@ export function ledgerCases(open: OpenStore): void {
     it("forgets an older epoch once it is receipted", async () => {
       const { store } = await open();
       const first = await claimed(store);
-      await store.appendDown([assignment(1)]);
+      await store.appendDown([asked(1)]);
       const second = await claimed(store);
       await store.receiptDown("web-1", first.epoch, 1);
       expect(await store.downEpochs("web-1")).toEqual([{ id: second.epoch, first: 1, last: 0 }]);
@@ -138,10 +138,10 @@ export function ledgerCases(open: OpenStore): void {
     it("never goes on numbering in an epoch of an earlier run", async () => {
       const world = await open();
       const { epoch } = await claimed(world.store);
-      await world.store.appendDown([assignment(1)]);
+      await world.store.appendDown([asked(1)]);
       const store = await world.reopen();
       // Not claimed again yet, and already something to send.
-      await store.appendDown([assignment(2), assignment(3)]);
+      await store.appendDown([asked(2), asked(3)]);
       const epochs = await store.downEpochs("web-1");
       expect(epochs).toMatchObject([
         { id: epoch, first: 1, last: 1 },
@@ -152,7 +152,7 @@ export function ledgerCases(open: OpenStore): void {
 
     it("holds entries for an agent that nobody has claimed yet", async () => {
       const { store } = await open();
-      await store.appendDown([assignment(1, "new-1")]);
+      await store.appendDown([asked(1, {}, "new-1")]);
       await claimed(store, "new-1");
       expect(await ledger(store, "new-1")).toEqual([`1 ${id(1)}`]);
     });
@@ -163,7 +163,7 @@ export function ledgerCases(open: OpenStore): void {
       const run = execution(1);
       const large = request(run, { parameters: { text: "x".repeat(maxEntryBytes) } });
       const refused = { code: "LINK_ENTRY_TOO_LARGE" };
-      await expect(store.appendDown([assignment(1), large])).rejects.toMatchObject(refused);
+      await expect(store.appendDown([asked(1), large])).rejects.toMatchObject(refused);
       await expect(store.createExecutions([run], [large])).rejects.toMatchObject(refused);
       const effect = { type: "outcome", outcome: { ...outcome(1), dispatches: [large] } } as const;
       await expect(store.takeIn(take(claim, 0, [effect]))).rejects.toMatchObject(refused);
@@ -239,7 +239,7 @@ export function ledgerCases(open: OpenStore): void {
     it("goes on after a restart even if every receipt had come before it", async () => {
       const world = await open({ downCap: { entries: 1, bytes: 1e6 } });
       const { epoch } = await claimed(world.store);
-      await world.store.appendDown([1, 2].map((n) => assignment(n)));
+      await world.store.appendDown([1, 2].map((n) => asked(n)));
       // The receipt is written, what should follow it is not.
       world.failWrite({ after: 1 });
       await expect(world.store.receiptDown("web-1", epoch, 1)).rejects.toMatchObject({ code: "STORE_WRITE" });
@@ -250,37 +250,37 @@ export function ledgerCases(open: OpenStore): void {
     });
 
     it("counts bytes too, and always has room for one entry", async () => {
-      const size = Buffer.byteLength(JSON.stringify(assignment(1).entry));
+      const size = Buffer.byteLength(JSON.stringify(asked(1).entry));
       const { store } = await open({ downCap: { entries: 10, bytes: size + 1 } });
       const { epoch } = await claimed(store);
-      await store.appendDown([1, 2, 3].map((n) => assignment(n)));
+      await store.appendDown([1, 2, 3].map((n) => asked(n)));
       expect(await ledger(store)).toEqual([`1 ${id(1)}`]);
       await store.receiptDown("web-1", epoch, 1);
       expect(await ledger(store)).toEqual([`2 ${id(2)}`]);
       await store.receiptDown("web-1", epoch, 2);
-      const large = { ...assignment(4), entry: { ...assignment(4).entry, pack: "p".repeat(size * 2) } };
+      const large = asked(4, { user: "u".repeat(size * 2) });
       await store.appendDown([large]);
       await store.receiptDown("web-1", epoch, 3);
       expect(await ledger(store)).toEqual([`4 ${id(4)}`]);
     });
 
     it("has as many bytes of room again as receipts have freed", async () => {
-      const size = (n: number) => Buffer.byteLength(JSON.stringify(assignment(n).entry));
+      const size = (n: number) => Buffer.byteLength(JSON.stringify(asked(n).entry));
       const world = await open({ downCap: { entries: 10, bytes: size(1) * 3 } });
       const { epoch } = await claimed(world.store);
-      await world.store.appendDown([1, 2, 3, 4, 5].map((n) => assignment(n)));
+      await world.store.appendDown([1, 2, 3, 4, 5].map((n) => asked(n)));
       expect(await ledger(world.store)).toHaveLength(3);
       await world.store.receiptDown("web-1", epoch, 2);
       expect(await ledger(world.store)).toEqual([3, 4, 5].map((n) => `${n} ${id(n)}`));
-      await world.store.appendDown([assignment(6)]);
+      await world.store.appendDown([asked(6)]);
       expect(await ledger(world.store)).toHaveLength(3);
     });
 
     it("never lets a later entry overtake one that waits", async () => {
       const { store } = await open({ downCap });
       const { epoch } = await claimed(store);
-      await store.appendDown([1, 2, 3, 4].map((n) => assignment(n)));
-      await Promise.all([store.receiptDown("web-1", epoch, 2), store.appendDown([assignment(5)])]);
+      await store.appendDown([1, 2, 3, 4].map((n) => asked(n)));
+      await Promise.all([store.receiptDown("web-1", epoch, 2), store.appendDown([asked(5)])]);
       await store.receiptDown("web-1", epoch, 3);
       expect(await ledger(store)).toEqual([`4 ${id(4)}`, `5 ${id(5)}`]);
     });
@@ -301,20 +301,77 @@ export function ledgerCases(open: OpenStore): void {
       expect(await store.execution(id(4))).toMatchObject({ status: "canceled", rev: 2 });
     });
 
-    it("keeps a control entry behind the request it is about", async () => {
-      const { store } = await open({ downCap });
-      const claim = await claimed(store);
-      const runs = [1, 2, 3, 4].map((n) => execution(n));
-      await store.createExecutions(
+    it("has room for control entries, whatever waits", async () => {
+      const world = await open({ downCap: { entries: 1, bytes: 1e6 } });
+      const claim = await claimed(world.store);
+      const runs = [1, 2].map((n) => execution(n));
+      await world.store.createExecutions(
         runs,
         runs.map((run) => request(run)),
       );
-      const third = await store.execution(id(3));
-      if (third === null) throw new Error("the execution is gone");
-      await store.updateExecution({ ...third, status: "canceling", rev: 2 }, 1, [cancel(third)]);
-      expect(await store.execution(id(3))).toMatchObject({ status: "canceling" });
-      await store.receiptDown("web-1", claim.epoch, 3);
-      expect(await ledger(store)).toEqual([`4 ${id(4)}`, `5 ${id(3)}`]);
+      const first = await world.store.execution(id(1));
+      if (first === null) throw new Error("the execution is gone");
+      const canceling: Execution = { ...first, status: "canceling", rev: 2 };
+      await world.store.updateExecution(canceling, 1, [cancel(first)]);
+      await world.store.appendDown([assignment(9)]);
+      for await (const store of nowAndReopened(world)) {
+        expect(await ledger(store)).toEqual([`1 ${id(1)}`, `1 ${id(1)}`, `2 ${id(9)}`]);
+        expect(await store.execution(id(2))).toMatchObject({ status: "delayed" });
+        expect(await store.downEpochs("web-1")).toMatchObject([
+          { id: claim.epoch, first: 1, last: 1 },
+          { first: 1, last: 2, isControl: true },
+        ]);
+      }
+    });
+
+    it("is no less full after the receipt of control entries", async () => {
+      const { store } = await open({ downCap: { entries: 1, bytes: 1e6 } });
+      await claimed(store);
+      await store.appendDown([asked(1), assignment(8), asked(2)]);
+      const control = (await store.downEpochs("web-1")).find(({ isControl }) => isControl);
+      await store.receiptDown("web-1", control?.id ?? "", 1);
+      expect(await ledger(store)).toEqual([`1 ${id(1)}`]);
+    });
+  });
+
+  describe("control entries", () => {
+    it("are numbered in an epoch of their own, of each run of the store", async () => {
+      const world = await open();
+      const claim = await claimed(world.store);
+      await world.store.appendDown([asked(1), assignment(2), asked(3), cancel(execution(1))]);
+      expect(await world.store.downEpochs("web-1")).toEqual([
+        { id: claim.epoch, first: 1, last: 2 },
+        { id: expect.any(String), first: 1, last: 2, isControl: true },
+      ]);
+      const store = await world.reopen();
+      await store.appendDown([assignment(4), asked(5)]);
+      expect(await ledger(store)).toEqual([
+        `1 ${id(1)}`,
+        `2 ${id(3)}`,
+        `1 ${id(2)}`,
+        `2 ${id(1)}`,
+        `1 ${id(4)}`,
+        `1 ${id(5)}`,
+      ]);
+    });
+
+    it("go on in their epoch once it is receipted, and in another once it is forgotten", async () => {
+      const { store } = await open();
+      await claimed(store);
+      await store.appendDown([assignment(1)]);
+      const own = async () => (await store.downEpochs("web-1")).filter(({ isControl }) => isControl);
+      const [epoch] = await own();
+      await store.receiptDown("web-1", epoch?.id ?? "", 1);
+      await store.appendDown([assignment(2)]);
+      expect(await own()).toEqual([{ ...epoch, first: 2, last: 2 }]);
+      await store.receiptDown("web-1", epoch?.id ?? "", 2);
+      await claimed(store);
+      expect(await own()).toEqual([]);
+      await store.appendDown([assignment(3)]);
+      const [other, ...more] = await own();
+      expect(more).toEqual([]);
+      expect(other).toMatchObject({ first: 1, last: 1 });
+      expect(other?.id).not.toBe(epoch?.id);
     });
   });
 

@@ -97,6 +97,11 @@ export function request(of: Execution, over: Partial<ActionRequestEntry> = {}): 
   return { agent: of.agent, entry };
 }
 
+/** A request of an execution that nobody has stored; in the ledger it goes by the execution's id. */
+export function asked(n: number, over: Partial<ActionRequestEntry> = {}, agent = "web-1"): Dispatch {
+  return request(execution(n, { agent }), over);
+}
+
 export function cancel(of: Execution): Dispatch {
   const entry: ControlEntry = {
     id: derivedId(Date.parse(of.created_at), of.id, "cancel"),
