@@ -1,12 +1,19 @@
 /** What waits for room in a down ledger whose agent never comes back. */
 import { expect, test } from "vitest";
-import { dispatch, dropOver, type LedgerRules } from "../../../../hub/store/down-ledger.ts";
+import {
+  type DownHead,
+  dispatch,
+  dropOver,
+  headOf,
+  type LedgerRules,
+  refill,
+} from "../../../../hub/store/down-ledger.ts";
 import type { Draft } from "../../../../hub/store/draft.ts";
 import { replaceExecution } from "../../../../hub/store/history-record.ts";
 import { keys } from "../../../../hub/store/keys.ts";
 import { silentTeller } from "../../../../hub/store/occurrence.ts";
 import type { Status } from "../../../../shared/model/execution.ts";
-import type { ActionRequestEntry } from "../../../../shared/wire/messages.ts";
+import type { ActionRequestEntry, ControlEntry } from "../../../../shared/wire/messages.ts";
 import { anExecution, noon } from "../../../support/records.ts";
 
 const rules: LedgerRules = {
@@ -66,4 +73,15 @@ test("a request that still waits keeps those behind it waiting", () => {
   const { draft, waiting } = fullLedger(["delayed", "timeout"]);
   dropOver(draft, rules, "web-1");
   expect(waiting()).toHaveLength(2);
+});
+
+test("a control entry that an older version let wait goes on, though there is no room for the request behind it", () => {
+  const { draft, waiting } = fullLedger(["delayed"]);
+  const entry: ControlEntry = { id: "c", at: "2026-01-01T00:00:00Z", kind: "cancel", execution: "x0" };
+  draft.put(keys.waiting("web-1", 0), { entry, delays: false });
+  const head = headOf(draft, "web-1");
+  draft.put(keys.head("web-1"), { ...head, waiting: { ...head.waiting, first: 0 } } satisfies DownHead);
+  expect(refill(draft, rules, "web-1")).toBe(false);
+  expect(waiting()).toEqual([keys.waiting("web-1", 1)]);
+  expect(headOf(draft, "web-1").epochs).toMatchObject([{ last: 1 }, { last: 1, isControl: true }]);
 });

@@ -187,8 +187,9 @@ class Model {
 
   append(isControl: boolean, count: number) {
     const id = `${isControl ? "c" : "r"}${this.life}`;
-    let epoch = this.epochs.find((each) => each.id === id);
-    if (epoch === undefined) this.epochs.push((epoch = { id, isControl, written: [] }));
+    const found = this.epochs.find((each) => each.id === id);
+    const epoch = found ?? { id, isControl, written: [] };
+    if (found === undefined) this.epochs.push(epoch);
     for (let i = 0; i < count; i++) epoch.written.push(this.written++);
     this.ledger.grown(this.ranges(), new Set());
     this.pump();

@@ -219,6 +219,24 @@ test("a hello of more epochs than it holds names the oldest and the newest", asy
   expect(begun[0]?.unlisted.size).toBe(76);
 });
 
+test("epochs for control go into a hello before all others, and look like them", async () => {
+  const epochs = Array.from({ length: 1_100 }, (_, i) => ({
+    id: `e${i}`,
+    first: 1,
+    last: 1,
+    ...(i % 100 === 99 && { isControl: true as const }),
+  }));
+  const { part, hellos, hello, marks, begun } = greeting(epochs);
+  part.connected();
+  const said = hellos[0]?.epochs ?? [];
+  expect(said).toHaveLength(1_024);
+  const named = (id: string) => ({ id, first: 1, last: 1 });
+  expect(said.slice(-3)).toEqual([named("e1021"), named("e1098"), named("e1099")]);
+  await hello("peer1");
+  marks("own1", "peer1");
+  expect(begun[0]?.listed.filter(({ isControl }) => isControl)).toHaveLength(11);
+});
+
 test("a new hello is asked for once, however often", () => {
   const { part, time, hellos } = greeting();
   part.connected();

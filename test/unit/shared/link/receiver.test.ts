@@ -5,7 +5,7 @@ import type { Inbox, NumberedEntry, SharedRoom } from "../../../../shared/link/p
 import { LedgerReceiver } from "../../../../shared/link/receiver.ts";
 import { silentLogger } from "../../../../shared/log.ts";
 import type { Timers } from "../../../../shared/timers.ts";
-import type { Hello, Receipt } from "../../../../shared/wire/messages.ts";
+import type { Credit, Hello, Receipt } from "../../../../shared/wire/messages.ts";
 import { manualTime } from "../../../support/manual-time.ts";
 
 const entry = (n: number): NumberedEntry => ({
@@ -44,6 +44,7 @@ function receiver(
     journal?: boolean;
     room?: SharedRoom;
     patience?: { ms: number; timers: Timers };
+    beyond?: Credit;
   } = {},
 ) {
   const receipts: Omit<Receipt, "v" | "auth">[] = [];
@@ -90,6 +91,7 @@ function receiver(
     log: silentLogger,
     ...(options.journal && { journal }),
     ...(options.patience && { patience: options.patience }),
+    ...(options.beyond && { beyond: options.beyond }),
   });
   const hello = (epochs: Hello["epochs"]): Hello => ({
     v: 1,
@@ -335,6 +337,22 @@ describe("what is queued", () => {
     part.packet(packet(7, 50));
     await idle();
     expect(disk.taken).toHaveLength(56);
+  });
+  test("may be so much more when the peer sends some without credit", async () => {
+    const { part, disk, idle, state, hello } = receiver(emptyDisk(), {
+      beyond: { entries: 4, bytes: 100_000 },
+    });
+    state.credit = { entries: 0, bytes: 0 };
+    await part.answer(hello([]));
+    for (let first = 1; first <= 30; first += 2) part.packet(packet(first, 2));
+    await idle();
+    expect(disk.taken).toEqual([1, 2, 3, 4]);
+    state.credit = { entries: 6, bytes: 100_000 };
+    part.grant();
+    await idle();
+    for (let first = 5; first <= 30; first += 2) part.packet(packet(first, 2));
+    await idle();
+    expect(disk.taken).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
   });
   test("holds a bounded number of probes, however many epochs they name", async () => {
     const { part, receipts, idle } = receiver();

@@ -6,7 +6,7 @@ import type { NumberedEntry, Outbox } from "../../../../shared/link/ports.ts";
 import { LedgerSender } from "../../../../shared/link/sender.ts";
 import { silentLogger } from "../../../../shared/log.ts";
 import type { Timers } from "../../../../shared/timers.ts";
-import type { VoidEntry } from "../../../../shared/wire/messages.ts";
+import type { ControlEntry, VoidEntry } from "../../../../shared/wire/messages.ts";
 import { manualTime } from "../../../support/manual-time.ts";
 import { waitUntil } from "../../../support/wait-until.ts";
 
@@ -106,6 +106,47 @@ it("entries that can wait are sent with the next, and after a moment by themselv
   advance(300);
   await waitUntil("another packet", () => sent.length === 2);
   expect(sent).toEqual([2, 1]);
+});
+
+it.each([
+  ["a peer that takes control without credit", ["control", "cancel"], ["C cancel"]],
+  ["an older peer", ["cancel"], []],
+])("%s gets what it said it takes", async (_who, capabilities, expected) => {
+  const { clock, timers } = manualTime();
+  const entry = { id: "e", at: "2026-01-01T00:00:00Z", kind: "cancel", execution: "x" } as const;
+  const read = vi.fn(async () => [{ n: 1, last: 1, entry, size: 10 }]);
+  const epochs = [{ id: "C", first: 1, last: 1, isControl: true as const }];
+  const sent: string[] = [];
+  const sender = new LedgerSender<ControlEntry>({
+    outbox: {
+      epochs: () => epochs,
+      read,
+      receipted: async () => {},
+      park: async () => {},
+      onAppend: () => () => {},
+    },
+    window: upWindow,
+    sendPacket: (epoch, _first, entries) => {
+      sent.push(...entries.map(({ entry: { kind } }) => `${epoch} ${kind}`));
+      return 1;
+    },
+    needsHello: () => {},
+    onProgress: () => {},
+    clock,
+    timers,
+    jitter: () => 0.5,
+    newId: () => "id",
+    log: silentLogger,
+  });
+  sender.begin({
+    listed: epochs,
+    unlisted: new Set(),
+    marks: new Map(),
+    credit: { entries: 0, bytes: 0 },
+    capabilities: new Set(capabilities),
+  });
+  for (let turn = 0; turn < 10; turn++) await setImmediate();
+  expect(sent).toEqual(expected);
 });
 
 it("what was read for a session that has ended is not sent in the next one", async () => {
