@@ -27,7 +27,12 @@ test("this hub works with older and newer agents, each as far as it goes", async
   const kinds: unknown[] = [];
   const entriesOf = ({ entries }: JsonObject) => (Array.isArray(entries) ? entries.filter(isObject) : []);
   await old.hear("down", (packet) => {
-    kinds.push(...entriesOf(packet).map(({ kind }) => kind));
+    const entries = entriesOf(packet);
+    kinds.push(...entries.map(({ kind }) => kind));
+    // What is told of packs comes first, in an epoch of its own; the request waits for its receipt.
+    const upTo = Number(packet.first) + entries.length - 1;
+    const credit = { entries: 1_024, bytes: 1_000_000 };
+    void old.say("down-receipt", { v: 1, epoch: packet.epoch, upTo, credit });
     return kinds.includes("action-request");
   });
   expect(kinds).not.toContain("assignment");
