@@ -1,6 +1,7 @@
 /** What an agent is started with. */
 import type { LogConfig } from "../shared/config/log-settings.ts";
 import type { UserRules } from "./actions/action-user.ts";
+import type { QueueLimits } from "./actions/queue.ts";
 
 export interface AgentOptions {
   /** Absolute path of its data folder. */
@@ -14,6 +15,10 @@ export interface AgentOptions {
   /** Seconds of silence that a sensor of a new version or configuration has until it is ready. */
   readonly readySeconds: number;
   readonly actionUsers: UserRules;
+  /** How many actions run at once, and how many wait. */
+  readonly queue: QueueLimits;
+  /** That running actions have to end by themselves when the agent stops. */
+  readonly drainSeconds: number;
   readonly log: LogConfig;
   /** Ends when standard input does: its parent has gone. */
   readonly exitWithParent?: boolean;

@@ -14,6 +14,7 @@ import { version } from "../shared/version.ts";
 import { coverageText } from "../shared/watch/coverage-text.ts";
 import { userRules } from "./actions/action-user.ts";
 import { ownUser } from "./actions/action-users-process.ts";
+import { defaultQueueLimits } from "./actions/queue.ts";
 import { agentFolder, socketOf } from "./agent-folder-fs.ts";
 import { askCoverage, askStatus } from "./status/ask-http.ts";
 import { statusText } from "./status/status-text.ts";
@@ -63,6 +64,12 @@ async function run(io: CliIo, options: RunOptions): Promise<void> {
     outboxMib: values.outbox.max_mib,
     readySeconds: values.sensors.ready_seconds,
     actionUsers: userRules(values.actions, options.dev === true, ownUser()),
+    queue: {
+      ...defaultQueueLimits,
+      concurrency: values.actions.concurrency,
+      actions: values.actions.limits,
+    },
+    drainSeconds: values.actions.drain_seconds,
     log: values.log,
     exitWithParent: options.exitWithParent === true,
   };

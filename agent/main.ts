@@ -29,7 +29,6 @@ import { wireVersion } from "../shared/wire/messages.ts";
 import { ActionUsers, ownUser } from "./actions/action-users-process.ts";
 import { Actions } from "./actions/actions-process.ts";
 import { baseEnvironment } from "./actions/environment.ts";
-import { defaultQueueLimits } from "./actions/queue.ts";
 import { builtInRunners } from "./actions/runners/built-in-process.ts";
 import { socketOf } from "./agent-folder-fs.ts";
 import type { AgentOptions } from "./agent-options.ts";
@@ -59,24 +58,18 @@ import { serveStatus } from "./status/status-http.ts";
 import { openAgentStore } from "./store/agent-store.ts";
 import { isDamage, setAside } from "./store/set-aside-fs.ts";
 import { tidying } from "./store/tidying.ts";
+import { termGraceMs, WorkEnd } from "./work-end.ts";
 
 export interface RunningAgent {
   /** Resolves to false when a part did not stop cleanly. */
   stop(): Promise<boolean>;
+  /** Actions that the stopping agent waits for are ended at once. */
+  hurry(): void;
 }
 
 const topicPrefix = "petrel";
-/** Milliseconds that running actions are given to end by themselves when the agent stops. */
-const drainMs = 4_000;
-/** Milliseconds between TERM and KILL of an action's process group. */
-const termGraceMs = 2_000;
-const sensorPatienceMs = 3_000;
 /** Milliseconds for a sensor to answer what a program on this host asks. */
 const sensorAnswersMs = 10_000;
-/** Milliseconds that all of this may take before it is left behind. */
-const stopWorkMs = drainMs + termGraceMs + 4_000;
-/** Milliseconds that the hub is given to receipt what was said last. */
-const tellMs = 1_000;
 /** Milliseconds for one range of a blob to come from the hub. */
 const rangeWithinMs = 15_000;
 /** How long another process may still hold the folder: one that is just ending. */
@@ -255,7 +248,7 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
       marks,
       newId,
       runners,
-      limits: defaultQueueLimits,
+      limits: options.queue,
       refusing: () => (watch.condition.diskFull ? watch.condition.degraded : null),
       onAssignments: () => applier.changed(),
       onRoom: () => link?.grant(),
@@ -266,21 +259,17 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
       fetchBlob: points.fetching("parameters-fetched", fetched),
       onOutput: (execution, stream, offset, text) => link?.output.write(execution, stream, offset, text),
       hubNow: () => hubTime.now(),
-      drainMs,
+      drainMs: options.drainSeconds * 1_000,
       passPoint: points.passAction,
     });
     await actions.start();
-    // Both may take seconds to end what does not want to; together they stay within what Ctrl-C may take.
-    let stopping: Promise<void> | null = null;
-    const stopWork = () => {
-      stopping ??= (async () => {
-        await applier.close();
-        await Promise.all([actions.stop(), sensors.close(sensorPatienceMs)]);
-        await reports.close();
-      })();
-      return stopping;
-    };
-    teardown.add("actions and sensors", stopWork, stopWorkMs);
+    const parts = { applier, actions, sensors, reports, outbox, timers, log };
+    const work = new WorkEnd({
+      ...parts,
+      drainMs: options.drainSeconds * 1_000,
+      monotonic: () => clock.monotonic(),
+    });
+    teardown.add("work", () => work.stop(), work.stopMs);
     await applier.start();
 
     const presence = (state: "online" | "offline") =>
@@ -342,16 +331,8 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
     const made = link;
     receive = (kind, bytes) => made.receive(kind, bytes);
     teardown.add("link", () => made.close());
-    // First of all, while there is still a link: what became of the work is told before the agent goes. A hub that
-    // does not answer is not waited for; it is told at the next start.
-    const stopAndTell = async () => {
-      await stopWork();
-      const until = clock.monotonic() + tellMs;
-      while (made.running && outbox.figures().entries > 0 && clock.monotonic() < until) {
-        await new Promise<void>((resolve) => timers.after(20, resolve));
-      }
-    };
-    teardown.add("work", stopAndTell, stopWorkMs + tellMs);
+    // First of all, while there is still a link.
+    teardown.add("work, and telling of it", () => work.stopAndTell(made), work.tellMs);
     const status = ownStatus({
       facts: { id: options.id, version, incarnation: database.incarnation, hub: shownBrokerUrl(options.hub) },
       link: made,
@@ -370,7 +351,7 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
     const door = { path: socketOf(options.data), status, coverage, log };
     teardown.add("status socket", await serveStatus(door));
     log.info("agent started", { id: options.id, hub: shownBrokerUrl(options.hub), data: options.data });
-    return { stop: () => teardown.run() };
+    return { stop: () => teardown.run(), hurry: () => actions.hurry() };
   } catch (error) {
     await teardown.run();
     throw error;
@@ -380,11 +361,15 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
 /** Runs until a signal, or until its parent has gone. Resolves to the exit code. */
 export async function runAgent(options: AgentOptions): Promise<number> {
   const log = daemonLogger(options.log);
-  const watch = watchForEnd({ withParent: options.exitWithParent === true });
+  const watch = watchForEnd({ withParent: options.exitWithParent === true, mayHurry: true });
   try {
     const agent = await startAgent(options, log);
     const { code, why } = await watch.ended;
     log.info("agent stops", { why });
+    void watch.hurried.then((again) => {
+      log.info("agent stops at once", { why: again });
+      agent.hurry();
+    });
     return (await agent.stop()) ? code : 1;
   } finally {
     watch.release();

@@ -8,6 +8,7 @@ import type { Committer } from "../../shared/storage/committer-store.ts";
 import { type Component, startAll, stopAll } from "./component.ts";
 import { createDispatcher, type DispatchMessage } from "./dispatcher.ts";
 import { ActionInbox } from "./inbox-store.ts";
+import { queuedRequest } from "./journal.ts";
 import { type AppendUp, JournalStore } from "./journal-store.ts";
 import type { RunOutcome } from "./outcome.ts";
 import type { QueueLimits } from "./queue.ts";
@@ -76,7 +77,7 @@ export class Actions {
       onAssignments: options.onAssignments,
       dispatch: createDispatcher(
         {
-          run: ({ execution, size = 0 }) => this.#scheduler.add({ execution, size }),
+          run: ({ request }) => request !== undefined && this.#scheduler.add(request),
           cancel: (message) => this.#cancel(message),
           pause: ({ execution }) => this.#worker.pause(execution),
           resume: ({ execution }) => this.#worker.resume(execution),
@@ -106,7 +107,7 @@ export class Actions {
     const waiting = await recover({ journal: this.#journal, hubNow, settle, log });
     for (const request of waiting) this.#scheduler.add(request);
     this.#forgetResume = committer.onResume(() => this.#reread());
-    await startAll(this.#components);
+    await startAll(this.#components, log);
     this.#prune();
   }
 
@@ -115,7 +116,12 @@ export class Actions {
     this.#cancelPrune();
     this.#forgetResume();
     this.#scheduler.hold();
-    await stopAll(this.#components);
+    await stopAll(this.#components, this.#options.log);
+  }
+
+  /** While it stops, or before it will: running actions are ended at once. */
+  hurry(): void {
+    this.#worker.hurry();
   }
 
   figures(): { readonly waiting: number; readonly running: number } {
@@ -148,8 +154,8 @@ export class Actions {
   /** What a failed batch held may be on disk nevertheless, and then it is a promise. */
   async #reread(): Promise<void> {
     await this.#journal.load();
-    for (const { execution, size } of this.#journal.openExecutions()) {
-      if (!this.#worker.has(execution)) this.#scheduler.add({ execution, size });
+    for (const open of this.#journal.openExecutions()) {
+      if (!this.#worker.has(open.execution)) this.#scheduler.add(queuedRequest(open));
     }
   }
 

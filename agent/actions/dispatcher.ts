@@ -1,14 +1,15 @@
 /** Routes an execution by its status, as StackStorm's action runner does (st2 docs, Architecture: st2actionrunner). */
 import type { Logger } from "../../shared/log.ts";
 import type { Status } from "../../shared/model/execution.ts";
+import type { QueuedRequest } from "./queue.ts";
 
 /** An execution that has come into a status the agent may have to act on. */
 export interface DispatchMessage {
   readonly execution: string;
   readonly status: Status;
   readonly reason?: string;
-  /** Bytes of the stored request, for a scheduled one. */
-  readonly size?: number;
+  /** What the queue has to know of a scheduled one. */
+  readonly request?: QueuedRequest;
 }
 
 /** What can be done with an execution here. Each returns false when it is not in a state to be done. */

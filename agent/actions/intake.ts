@@ -14,7 +14,7 @@ import type {
 import { agentKey, agentKeys } from "../store/keys.ts";
 import { type AdmitContext, admit } from "./admit.ts";
 import type { DispatchMessage } from "./dispatcher.ts";
-import type { JournalState, ResultRecord } from "./journal.ts";
+import { type JournalState, queuedRequest, type ResultRecord } from "./journal.ts";
 import type { JournalStore } from "./journal-store.ts";
 import type { RunOutcome } from "./outcome.ts";
 
@@ -143,7 +143,7 @@ function takeRequest(request: ActionRequestEntry, context: IntakeContext, plan: 
       const { action, trigger_instance } = request;
       plan.updates.push(journal.announcement(execution, { status: "accepted", action, trigger_instance }));
       plan.notes.push(() => journal.noteAccepted(open, request));
-      plan.messages.push({ execution, status: "scheduled", size: open.size });
+      plan.messages.push({ execution, status: "scheduled", request: queuedRequest(open) });
       states.set(execution, { phase: "accepted", cancel: null });
       return;
     }

@@ -9,14 +9,15 @@ import type { Committer, StoreOp } from "../../shared/storage/committer-store.ts
 import { readNow } from "../../shared/storage/read-now-store.ts";
 import type { ActionRequestEntry, ExecutionUpdateEntry } from "../../shared/wire/messages.ts";
 import { agentKey, agentKeys, agentRange, sortableTime } from "../store/keys.ts";
-import type {
-  AcceptedRecord,
-  CancelRecord,
-  JournalState,
-  OpenExecution,
-  ProcessGroup,
-  ResultRecord,
-  StartedRecord,
+import {
+  type AcceptedRecord,
+  type CancelRecord,
+  isByHand,
+  type JournalState,
+  type OpenExecution,
+  type ProcessGroup,
+  type ResultRecord,
+  type StartedRecord,
 } from "./journal.ts";
 
 /** Entries for the hub and further operations in one synced batch, all or none. */
@@ -33,7 +34,9 @@ export interface JournalOptions {
 }
 
 /** Values of open rows. */
-type OpenRow = Pick<OpenExecution, "size" | "packDigest">;
+type OpenRow = Pick<OpenExecution, "size" | "packDigest" | "action" | "byHand">;
+/** Earlier versions wrote these alone; what they left is read with its request. */
+type OldOpenRow = Pick<OpenRow, "size" | "packDigest"> & Partial<OpenRow>;
 
 /** What is kept of settled executions, to answer repeats. */
 export interface JournalRetention {
@@ -79,7 +82,7 @@ export class JournalStore {
     const range = agentRange(agentKeys.open);
     for await (const [key, value] of level.iterator(range)) {
       const execution = key.slice(range.gt.length);
-      const row = JSON.parse(value) as OpenRow;
+      const row = await this.#completed(execution, JSON.parse(value) as OldOpenRow);
       open.set(execution, { execution, ...row, started: null, cancel: null });
     }
     const ids = [...open.keys()];
@@ -99,6 +102,18 @@ export class JournalStore {
       this.#settledBytes += Number(size);
     }
     this.#open = open;
+  }
+
+  async #completed(execution: string, { size, packDigest, action, byHand }: OldOpenRow): Promise<OpenRow> {
+    if (action !== undefined && byHand !== undefined) return { size, packDigest, action, byHand };
+    const { level } = this.#options;
+    const request = parse<AcceptedRecord>(await level.get(agentKey(agentKeys.accepted, execution)))?.request;
+    return {
+      size,
+      packDigest,
+      action: request?.action ?? "",
+      byHand: request !== undefined && isByHand(request),
+    };
   }
 
   /** Promised and not settled. */
@@ -175,8 +190,8 @@ export class JournalStore {
   acceptOps(request: ActionRequestEntry): { readonly ops: readonly StoreOp[]; readonly open: OpenExecution } {
     const record: AcceptedRecord = { request, at: this.#at() };
     const value = JSON.stringify(record);
-    const { execution } = request;
-    const row: OpenRow = { size: Buffer.byteLength(value), packDigest: request.pack_digest };
+    const { execution, action, pack_digest: packDigest } = request;
+    const row: OpenRow = { size: Buffer.byteLength(value), packDigest, action, byHand: isByHand(request) };
     const ops: StoreOp[] = [
       { type: "put", key: agentKey(agentKeys.accepted, execution), value },
       { type: "put", key: agentKey(agentKeys.open, execution), value: JSON.stringify(row) },

@@ -2,6 +2,7 @@
 import type { Json } from "../../shared/json.ts";
 import type { BlobRef } from "../../shared/model/execution.ts";
 import type { ActionRequestEntry, ExecutionUpdateEntry } from "../../shared/wire/messages.ts";
+import type { QueuedRequest } from "./queue.ts";
 
 /** Names a group of processes beyond doubt, also after a restart of the agent or the host. */
 export interface ProcessGroup {
@@ -66,6 +67,20 @@ export interface OpenExecution {
   readonly size: number;
   /** The pack version it needs, which must be kept until it is settled. */
   readonly packDigest: string;
+  /** Ref of its action. */
+  readonly action: string;
+  /** Somebody asked for it; no rule did. */
+  readonly byHand: boolean;
+}
+
+/** What the queue has to know of it, the same before and after a restart. */
+export function queuedRequest({ execution, size, action, byHand }: OpenExecution): QueuedRequest {
+  return { execution, size, action, byHand };
+}
+
+/** A run that neither a rule nor a trigger led to: a person waits for it, or a program in a person's place. */
+export function isByHand({ rule, trigger_instance }: ActionRequestEntry): boolean {
+  return rule === null && trigger_instance === null;
 }
 
 export type RecoveryStep =

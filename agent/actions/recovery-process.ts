@@ -1,7 +1,7 @@
 /** After a restart: finds out about executions that have no result, and ends what is left of them. */
 import type { Logger } from "../../shared/log.ts";
 import { endSurvivors } from "./family-process.ts";
-import { type OpenExecution, recoveryStep } from "./journal.ts";
+import { type OpenExecution, queuedRequest, recoveryStep } from "./journal.ts";
 import type { JournalStore } from "./journal-store.ts";
 import type { RunOutcome } from "./outcome.ts";
 import type { QueuedRequest } from "./queue.ts";
@@ -29,15 +29,15 @@ async function recoverOne(
   open: OpenExecution,
   { journal, hubNow, settle, log }: RecoveryOptions,
 ): Promise<QueuedRequest | null> {
-  const { execution, size, started } = open;
-  if (started === null && open.cancel === null) return { execution, size };
+  const { execution, started } = open;
+  if (started === null && open.cancel === null) return queuedRequest(open);
   const step = recoveryStep(open, await journal.request(execution), hubNow());
   const gone = started === null || (await endAll(open, log));
   switch (step.kind) {
     case "queue":
-      return { execution, size };
+      return queuedRequest(open);
     case "again":
-      if (gone) return { execution, size };
+      if (gone) return queuedRequest(open);
       // Two of them at once would be worse than none.
       settle(execution, lost("abandoned", "its processes from before would not go"));
       return null;

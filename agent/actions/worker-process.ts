@@ -58,6 +58,8 @@ export class Worker implements Component {
   readonly #output: EarlyOutput;
   #whenIdle: (() => void)[] = [];
   #stopping = false;
+  /** Nobody waits for running actions any more. */
+  #hurried = false;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
@@ -79,12 +81,22 @@ export class Worker implements Component {
       if (this.#runs.size === 0) resolve();
       else this.#whenIdle.push(resolve);
     });
-    const cancelDrain = this.#options.timers.after(this.#options.drainMs, () => {
-      for (const run of this.#runs.values()) run.end({ kind: "shutdown" });
-    });
+    const cancelDrain = this.#options.timers.after(this.#hurried ? 0 : this.#options.drainMs, () =>
+      this.#endAll(),
+    );
     await idle;
     cancelDrain();
     await Promise.allSettled(this.#settling);
+  }
+
+  /** A worker that stops, now or later, lets running actions go on no longer. */
+  hurry(): void {
+    this.#hurried = true;
+    if (this.#stopping) this.#endAll();
+  }
+
+  #endAll(): void {
+    for (const run of this.#runs.values()) run.end({ kind: "shutdown" });
   }
 
   /** The whole life of one execution here. Resolves when it is settled, or left for the next start. */

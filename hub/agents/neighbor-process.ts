@@ -29,7 +29,11 @@ export interface NeighborOptions {
 /** An agent that lived this long did not end because of how it was started. */
 const healthyMs = 60_000;
 const backoff: Backoff = { firstMs: 500, mostMs: 30_000 };
-/** An agent needs up to 8 s to end its actions and sensors; Ctrl-C has to be over within 10. */
+/**
+ * An agent needs up to 8 s to end its actions and sensors; Ctrl-C has to be over within 10. One that was told to let
+ * its actions go on for longer is asked once more: then it ends them at once.
+ */
+const hurryAfterMs = 5_000;
 const stopWithinMs = 9_000;
 const agentProgram = fileURLToPath(new URL("../../agent/agent-cli.ts", import.meta.url));
 
@@ -85,11 +89,13 @@ export function startNeighbor(options: NeighborOptions): { stop(): Promise<void>
       const running = child;
       if (running === null) return Promise.resolve();
       return new Promise((resolve) => {
+        const cancelHurry = timers.after(hurryAfterMs, () => running.kill("SIGTERM"));
         const cancelKill = timers.after(stopWithinMs, () => {
           logger.error("the agent beside the hub does not end; it is killed", { withinMs: stopWithinMs });
           running.kill("SIGKILL");
         });
         whenGone = () => {
+          cancelHurry();
           cancelKill();
           resolve();
         };

@@ -16,6 +16,10 @@ export interface AgentConfig {
     readonly user: string | null;
     readonly run_as: readonly string[];
     readonly sudo: boolean;
+    readonly concurrency: number;
+    /** By an action's ref or a pattern of refs. */
+    readonly limits: Readonly<Record<string, number>>;
+    readonly drain_seconds: number;
   };
   readonly sensors: { readonly ready_seconds: number };
   readonly log: LogConfig;
@@ -92,6 +96,31 @@ export const agentSettings: readonly Setting[] = [
     default: 600,
     env: "PETREL_AGENT_READY_SECONDS",
     text: "Seconds of silence after which a sensor of a new version or configuration that is not ready is given up.",
+  },
+  {
+    path: "actions.concurrency",
+    schema: { type: "integer", minimum: 1, maximum: 4_096 },
+    default: 32,
+    env: "PETREL_AGENT_ACTIONS_CONCURRENCY",
+    text: "How many actions run at once; further ones wait.",
+  },
+  {
+    path: "actions.limits",
+    schema: {
+      type: "object",
+      maxProperties: 256,
+      propertyNames: { pattern: "^(\\*|[a-z0-9_*]+\\.\\S+)$", maxLength: 256 },
+      additionalProperties: { type: "integer", minimum: 1 },
+    },
+    default: {},
+    text: "How many at once of one action, by its ref, or of several together, by a pattern such as backup.*.",
+  },
+  {
+    path: "actions.drain_seconds",
+    schema: { type: "integer", minimum: 0, maximum: 3_600 },
+    default: 4,
+    env: "PETREL_AGENT_ACTIONS_DRAIN_SECONDS",
+    text: "Seconds that running actions have to end by themselves when the agent stops.",
   },
   ...logSettings,
 ];

@@ -33,7 +33,7 @@ async function takeRequests(
     ...{ level: database.level, committer: database.committer, marks, newId, log },
     append: outbox.append.bind(outbox),
     runners: [{ name: "noop", mayPause: false, run }],
-    limits: { concurrency: 1, maxOpen: 100, maxOpenBytes: 1e6 },
+    limits: { concurrency: 1, actions: {}, maxOpen: 100, maxOpenBytes: 1e6 },
     refusing: () => null,
     onAssignments: () => {},
     onRoom: () => {},

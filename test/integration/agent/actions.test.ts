@@ -52,7 +52,7 @@ async function agent(changes: Partial<ActionsOptions> = {}, folder?: string) {
     marks: store.marks,
     newId,
     runners: allRunners(home, { termGraceMs: 300 }),
-    limits: { concurrency: 2, maxOpen: 100, maxOpenBytes: 1_000_000 },
+    limits: { concurrency: 2, actions: {}, maxOpen: 100, maxOpenBytes: 1_000_000 },
     refusing: () => null,
     onAssignments: () => {},
     onRoom: () => {},
@@ -418,7 +418,7 @@ describe("a request", () => {
 describe("cancel", () => {
   it("of what waits settles it at once, and it never runs", async () => {
     const { actions, take, final, of, home } = await agent({
-      limits: { concurrency: 0, maxOpen: 9, maxOpenBytes: 9_999 },
+      limits: { concurrency: 0, actions: {}, maxOpen: 9, maxOpenBytes: 9_999 },
     });
     await actions.start();
     const request = shell("touch ran");
@@ -567,6 +567,36 @@ describe("an agent that stops while a start is being written", () => {
     expect(readFileSync(join(home, "ran"), "utf8")).toBe("x\n");
   });
 
+  it.each([
+    [
+      "while it waits for its actions",
+      async (stop: () => Promise<void>, hurry: () => void) => {
+        const stopped = stop();
+        hurry();
+        await stopped;
+      },
+    ],
+    [
+      "before it does",
+      (stop: () => Promise<void>, hurry: () => void) => {
+        hurry();
+        return stop();
+      },
+    ],
+  ])("ends its actions at once when it is hurried %s", async (_when, end) => {
+    const { actions, take, of, home } = await agent({ drainMs: 2 ** 31 - 1 });
+    const request = shell("echo $$ > pid; sleep 600");
+    await take(request);
+    await actions.start();
+    const pgid = await pidIn(home);
+    await end(
+      () => actions.stop(),
+      () => actions.hurry(),
+    );
+    expect(of(request.execution).at(-1)).toMatchObject({ status: "abandoned", reason: "agent stopped" });
+    expect(groupAlive(pgid)).toBe(false);
+  });
+
   it("leaves what was stopped just before for the next start", async () => {
     const { promise: spawned, resolve } = Promise.withResolvers<void>();
     const first = await agent();
@@ -692,7 +722,7 @@ describe("assignments", () => {
 describe("the journal", () => {
   it("names the packs that open executions need", async () => {
     const { actions, take, final } = await agent({
-      limits: { concurrency: 0, maxOpen: 9, maxOpenBytes: 9_999 },
+      limits: { concurrency: 0, actions: {}, maxOpen: 9, maxOpenBytes: 9_999 },
     });
     await actions.start();
     const request = shell("true", { pack_digest: "sha256:77" });

@@ -52,6 +52,23 @@ it.each([
   expect(await ended).toBe(code);
 });
 
+it("a second signal hurries what can be hurried, and a third one ends it", async () => {
+  const { child, ended, says, said } = await start("--stuck", "--may-hurry");
+  child.kill("SIGTERM");
+  await says("SIGTERM");
+  child.kill("SIGINT");
+  await waitUntil("the second wish to count", () => {
+    child.kill("SIGTERM");
+    return said().includes("hurried by SIGTERM");
+  });
+  expect(child.exitCode).toBeNull();
+  await waitUntil("the third wish to count", () => {
+    child.kill("SIGINT");
+    return child.exitCode !== null;
+  });
+  expect(await ended).toBe(130);
+});
+
 it("ends when its parent has gone, if it was told to, and only then", async () => {
   const child = await start("--with-parent");
   child.child.stdin?.end();

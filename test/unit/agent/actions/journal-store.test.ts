@@ -1,7 +1,9 @@
+/** The journal on a real database: what it gives back after a restart, what it forgets. */
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { ResultRecord } from "../../../../agent/actions/journal.ts";
 import { JournalStore } from "../../../../agent/actions/journal-store.ts";
 import { openAgentStore } from "../../../../agent/store/agent-store.ts";
+import { agentKey, agentKeys } from "../../../../agent/store/keys.ts";
 import { timestamp } from "../../../../shared/clock.ts";
 import { silentLogger } from "../../../../shared/log.ts";
 import { actionRequest } from "../../../support/runner-settings.ts";
@@ -71,7 +73,7 @@ describe("the journal", () => {
   it("gives back after a restart what was promised and not settled", async () => {
     const kept = await journal();
     const waiting = await kept.accept();
-    const running = await kept.accept({ pack_digest: "sha256:77" });
+    const running = await kept.accept({ pack_digest: "sha256:77", rule: "p.r", trigger_instance: "T" });
     const group = { pgid: 7, start_ticks: 8, boot_id: "b" };
     await kept.journal.started(running.execution, group);
     const { ops } = kept.journal.cancelOps(running.execution, "enough", false);
@@ -83,6 +85,8 @@ describe("the journal", () => {
         execution: waiting.execution,
         size: expect.any(Number),
         packDigest: "sha256:00",
+        action: "bench.act",
+        byHand: true,
         started: null,
         cancel: null,
       },
@@ -90,11 +94,25 @@ describe("the journal", () => {
         execution: running.execution,
         size: expect.any(Number),
         packDigest: "sha256:77",
+        action: "bench.act",
+        byHand: false,
         started: { at: "2026-01-01T00:00:00.000Z", group, attempt: 1 },
         cancel: { at: "2026-01-01T00:00:00.000Z", reason: "enough" },
       },
     ]);
     expect(await kept.journal.request(running.execution)).toEqual(running);
+  });
+
+  it("knows the class and the action of what an earlier version has promised", async () => {
+    const kept = await journal();
+    const { execution } = await kept.accept({ action: "backup.full", rule: "p.r", trigger_instance: "T" });
+    const key = agentKey(agentKeys.open, execution);
+    const { size, packDigest } = JSON.parse((await kept.level.get(key)) ?? "");
+    await kept.level.put(key, JSON.stringify({ size, packDigest }));
+    await kept.reopen();
+    expect(kept.journal.openExecutions()).toMatchObject([
+      { execution, size, packDigest, action: "backup.full", byHand: false },
+    ]);
   });
 
   it("counts the starts of an idempotent action across restarts", async () => {

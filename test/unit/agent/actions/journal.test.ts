@@ -12,6 +12,8 @@ const open = (changes: Partial<OpenExecution>): OpenExecution => ({
   cancel: null,
   size: 1,
   packDigest: "sha256:00",
+  action: "bench.act",
+  byHand: true,
   ...changes,
 });
 

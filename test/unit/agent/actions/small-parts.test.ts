@@ -9,9 +9,16 @@ import { parseStat } from "../../../../agent/actions/proc-fs.ts";
 import { maxInlineResultBytes, storableResult } from "../../../../agent/actions/result.ts";
 import { parseScriptMessage } from "../../../../agent/actions/runners/script-protocol.ts";
 import { maxBlobBytes } from "../../../../shared/blobs/blob-ref.ts";
-import { silentLogger } from "../../../../shared/log.ts";
-import { statuses } from "../../../../shared/model/execution.ts";
+import { createLogger, silentLogger } from "../../../../shared/log.ts";
+import { type Status, statuses } from "../../../../shared/model/execution.ts";
 import { actionRequest } from "../../../support/runner-settings.ts";
+
+/** A log whose lines can be looked at. */
+function keptLog() {
+  const lines: string[] = [];
+  const write = (line: string) => void lines.push(line);
+  return { lines, logger: createLogger({ level: "info", format: "text", write, now: () => 0 }) };
+}
 
 describe("the dispatcher", () => {
   const routes: Record<string, string> = {
@@ -29,15 +36,20 @@ describe("the dispatcher", () => {
       pause: note("pause"),
       resume: note("resume"),
     };
-    const routed = createDispatcher(targets, silentLogger)({ execution: "E", status });
+    const { lines, logger } = keptLog();
+    const routed = createDispatcher(targets, logger)({ execution: "E", status });
     expect(routed).toBe(routes[status] ?? "ignored");
     expect(called).toEqual(routes[status] === undefined ? [] : [routes[status]]);
+    const ignored = new RegExp(`not dispatching.*execution=E status=${status}`);
+    expect(lines).toEqual(routes[status] === undefined ? [expect.stringMatching(ignored)] : []);
   });
 
-  it("ignores what has moved on", () => {
+  it.each(Object.entries(routes))("ignores and logs %s when there is nothing to %s", (status, route) => {
     const no = () => false;
-    const dispatch = createDispatcher({ run: no, cancel: no, pause: no, resume: no }, silentLogger);
-    expect(dispatch({ execution: "E", status: "scheduled" })).toBe("ignored");
+    const { lines, logger } = keptLog();
+    const dispatch = createDispatcher({ run: no, cancel: no, pause: no, resume: no }, logger);
+    expect(dispatch({ execution: "E", status: status as Status })).toBe("ignored");
+    expect(lines).toEqual([expect.stringMatching(new RegExp(`nothing to ${route}.*execution=E`))]);
   });
 });
 
@@ -57,23 +69,34 @@ describe("components", () => {
   it("start in order and stop in reverse", async () => {
     const log: string[] = [];
     const both = [recording("scheduler", log), recording("worker", log)];
-    await startAll(both);
-    await stopAll(both);
+    await startAll(both, silentLogger);
+    await stopAll(both, silentLogger);
     expect(log).toEqual(["start scheduler", "start worker", "stop worker", "stop scheduler"]);
   });
 
   it("are taken down again when one does not start", async () => {
     const log: string[] = [];
     const both = [recording("scheduler", log), recording("worker", log, "start")];
-    await expect(startAll(both)).rejects.toThrow("worker does not start");
+    await expect(startAll(both, silentLogger)).rejects.toThrow("worker does not start");
     expect(log).toEqual(["start scheduler", "stop scheduler"]);
+  });
+
+  it("fail by the first reason, whatever more goes wrong while they are taken down", async () => {
+    const { lines, logger } = keptLog();
+    const both = [recording("scheduler", [], "stop"), recording("worker", [], "start")];
+    await expect(startAll(both, logger)).rejects.toThrow("worker does not start");
+    expect(lines).toEqual([expect.stringContaining("part=scheduler")]);
   });
 
   it("all stop, also when one fails to", async () => {
     const log: string[] = [];
     const both = [recording("scheduler", log), recording("worker", log, "stop")];
-    await expect(stopAll(both)).rejects.toThrow("worker does not stop");
+    const { lines, logger } = keptLog();
+    await expect(stopAll(both, logger)).rejects.toThrow("not all parts");
     expect(log).toEqual(["stop worker", "stop scheduler"]);
+    expect(lines).toEqual([
+      expect.stringMatching(/could not be stopped cleanly.*part=worker.*worker does not stop/s),
+    ]);
   });
 });
 

@@ -86,6 +86,21 @@ describe("the hub's settings", () => {
   });
 });
 
+test("an agent's limits name actions by refs and patterns, and are whole numbers", () => {
+  const read = (limits: string) => () =>
+    resolveConfig<AgentConfig>(agentSettings, {
+      ...nothing,
+      file: file(`actions: {limits: ${limits}}\n`, "agent.yaml"),
+    }).values.actions.limits;
+  expect(read('{backup.full: 1, "reports.*": 4, "*": 20}')()).toEqual({
+    "backup.full": 1,
+    "reports.*": 4,
+    "*": 20,
+  });
+  expect(read("{backup: 1}")).toThrow(/actions\.limits.*property name/);
+  expect(read("{backup.full: 0}")).toThrow(/must be >= 1/);
+});
+
 test("an agent's labels can be given as text, and hold only text", () => {
   const { values } = resolveConfig<AgentConfig>(agentSettings, {
     env: { PETREL_AGENT_LABELS: "role=web, site=a=b" },
