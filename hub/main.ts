@@ -213,11 +213,12 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
           lost,
           budget: budget.of(agent),
           context: async (nowMs) => requireContext(agent, await contextOf(agent, nowMs)),
-          taken: (effects) => {
+          taken: (effects, idle) => {
             // Its labels may be others now.
             if (effects.some(({ type }) => type === "agent")) void telling.tell(agent);
             if (effects.some(({ type }) => type === "job")) jobs.kick();
             tally.gaps(effects.filter(({ type }) => type === "gap").length);
+            tally.idleReports(idle);
           },
         }),
       journal: (agent, claim) => createIntakeJournal({ ...base, agent, claim, records }),

@@ -16,10 +16,15 @@ const events: Record<Exclude<ExecutionUpdateEntry["status"], "accepted">, EventT
   paused: "paused",
 };
 
+/** Why a report changes nothing: said before; its execution has ended otherwise; it does not fit where that stands. */
+export const idleKinds = ["duplicate", "late", "unfit"] as const;
+
+export type IdleKind = (typeof idleKinds)[number];
+
 export type Updated =
   | { readonly changed: true; readonly execution: Execution }
-  /** A repeat, or news that come too late to matter; counted, never an error. */
-  | { readonly changed: false; readonly reason: string };
+  /** Counted by its kind, never an error; `null` is an acceptance, which never changes anything. */
+  | { readonly changed: false; readonly reason: string; readonly kind: IdleKind | null };
 
 /**
  * Applies an update. `skewMs` is the agent's clock minus the hub's: its times are recorded in hub time.
@@ -31,7 +36,7 @@ export function applyUpdate(
   nowMs: number,
   skewMs: number,
 ): Updated {
-  if (update.status === "accepted") return { changed: false, reason: "accepted" };
+  if (update.status === "accepted") return { changed: false, reason: "accepted", kind: null };
   const event = events[update.status];
   const reason = reasonOf(execution, update);
   const moved = step(execution, { type: event, at: nowMs, reason });
@@ -85,8 +90,14 @@ function lateResult(execution: Execution, update: ExecutionUpdateEntry, reason: 
   const isTrueResult =
     update.status === "succeeded" || update.status === "failed" || update.status === "timeout";
   const mayComeLate = execution.status === "abandoned" || isReportSetAside(execution);
-  if (!mayComeLate || !isTrueResult || execution.late_result !== null) return { changed: false, reason };
+  if (!mayComeLate || !isTrueResult || execution.late_result !== null)
+    return { changed: false, reason, kind: idleKind(execution, update) };
   const { status, result = null, result_blob, at } = update;
   const late = { status, result, at, ...(result_blob !== undefined && { result_blob: { ...result_blob } }) };
   return { changed: true, execution: { ...execution, late_result: late, rev: execution.rev + 1 } };
+}
+
+function idleKind(execution: Execution, { status }: ExecutionUpdateEntry): IdleKind {
+  if (execution.status === status) return "duplicate";
+  return isFinal(execution.status) ? "late" : "unfit";
 }

@@ -1,6 +1,7 @@
 /** What the hub has done since it started, counted from the changes of its store; and its last chains. */
 import { parseTimestamp } from "../../shared/clock.ts";
 import type { Execution, Status } from "../../shared/model/execution.ts";
+import { type IdleKind, idleKinds } from "../executions/update.ts";
 import type { Change } from "../store/store.ts";
 import { Rate } from "./rate.ts";
 
@@ -47,6 +48,7 @@ export class Tally {
   #triggerCount = 0;
   #executionCount = 0;
   #gaps = 0;
+  readonly #idle = new Map<IdleKind, number>(idleKinds.map((kind) => [kind, 0]));
 
   /** To be told every change of the store. */
   note(changes: readonly Change[], nowMs: number): void {
@@ -61,6 +63,11 @@ export class Tally {
 
   gaps(count: number): void {
     this.#gaps += count;
+  }
+
+  /** Reports of agents that have changed nothing. */
+  idleReports(kinds: readonly IdleKind[]): void {
+    for (const kind of kinds) this.#idle.set(kind, (this.#idle.get(kind) ?? 0) + 1);
   }
 
   rates(agent: string, nowMs: number): AgentRates {
@@ -78,6 +85,7 @@ export class Tally {
       executions: this.#executionCount,
       ended: Object.fromEntries(this.#ended),
       gaps: this.#gaps,
+      reports_without_effect: Object.fromEntries(this.#idle),
       triggers_per_s: this.#triggers.at(nowMs),
       executions_per_s: this.#executions.at(nowMs),
     };

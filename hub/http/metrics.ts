@@ -53,6 +53,13 @@ export const hubMetrics: readonly Metric<HubFigures>[] = [
   ["petrel_dead_letters", "gauge", "Entries that nothing could be made of.", (f) => f.dead_letters],
   ["petrel_gaps_total", "counter", "Gaps recorded: entries that were lost.", ({ totals }) => totals.gaps],
   [
+    "petrel_reports_without_effect_total",
+    "counter",
+    "Agents' reports about executions that changed nothing, by why.",
+    ({ totals }) =>
+      Object.entries(totals.reports_without_effect).map(([kind, count]): Sample => [{ kind }, count]),
+  ],
+  [
     "petrel_credit_entries",
     "gauge",
     "Entries that an agent may have on its way now; 0 pauses all agents.",

@@ -3,6 +3,7 @@ import { timestamp } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import type { Inbox, NumberedEntry, TakeOutcome } from "../../shared/link/ports.ts";
 import type { UpEntry } from "../../shared/wire/messages.ts";
+import type { IdleKind } from "../executions/update.ts";
 import type { Claim, Effect, Store } from "../store/store.ts";
 import type { AgentBudget } from "./credit.ts";
 import { type TakeContext, takeEntries } from "./take-entries.ts";
@@ -19,8 +20,8 @@ export interface AgentInboxOptions {
   readonly newId: () => string;
   /** The agent's share of the hub's memory budget. */
   readonly budget: AgentBudget;
-  /** Told after a take is on disk. */
-  readonly taken: (effects: readonly Effect[]) => void;
+  /** Told after a take is on disk: what it changed, and of reports in it that changed nothing. */
+  readonly taken: (effects: readonly Effect[], idle: readonly IdleKind[]) => void;
 }
 
 /** How often a take is decided again when a record changed under it. */
@@ -33,10 +34,12 @@ export function createAgentInbox(options: AgentInboxOptions): Inbox<UpEntry> {
     epoch: string,
     mark: number,
     newMark: number,
-    decide: (nowMs: number) => Promise<readonly Effect[]>,
+    decide: (nowMs: number, idleReport: TakeContext["idleReport"]) => Promise<readonly Effect[]>,
   ): Promise<TakeOutcome> => {
     for (let attempt = 0; attempt < attempts; attempt++) {
-      const effects = await decide(options.now());
+      // Of this attempt: one that is decided again has counted nothing.
+      const idle: IdleKind[] = [];
+      const effects = await decide(options.now(), (kind) => idle.push(kind));
       const result = await store.takeIn({
         claim: options.claim(),
         epoch,
@@ -45,7 +48,7 @@ export function createAgentInbox(options: AgentInboxOptions): Inbox<UpEntry> {
         effects,
       });
       if (result.done) {
-        options.taken(effects);
+        options.taken(effects, idle);
         return { taken: true, upTo: newMark };
       }
       if (result.why === "mark") return { taken: false, upTo: result.mark };
@@ -61,7 +64,9 @@ export function createAgentInbox(options: AgentInboxOptions): Inbox<UpEntry> {
     marks: (epochs) => store.marks(agent(), epochs),
     take(epoch: string, mark: number, entries: readonly NumberedEntry<UpEntry>[]) {
       const newMark = entries.at(-1)?.last ?? mark;
-      return write(epoch, mark, newMark, async (nowMs) => takeEntries(entries, await options.context(nowMs)));
+      return write(epoch, mark, newMark, async (nowMs, idleReport) =>
+        takeEntries(entries, { ...(await options.context(nowMs)), idleReport }),
+      );
     },
     async gap(epoch, from, to, reason) {
       const id = options.newId();

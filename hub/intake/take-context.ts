@@ -33,7 +33,19 @@ export function takeContexts({ store, expect, judge, newId, log, restoredAtMs }:
       const { items } = await store.fileChanges({ agent }, { limit: mostChanges });
       return lastSeq(items.map(({ instance }) => instance.payload));
     };
-    const taking = { agent: record, nowMs, newId, execution, expect, judge, count, lastSeq: latest };
+    // Whoever takes is told, since only there it is known whether the take has come to anything.
+    const idleReport = () => {};
+    const taking = {
+      agent: record,
+      nowMs,
+      newId,
+      execution,
+      expect,
+      judge,
+      count,
+      idleReport,
+      lastSeq: latest,
+    };
     if (restoredAtMs === null) return taking;
     let open: Promise<readonly Execution[]> | null = null;
     return {

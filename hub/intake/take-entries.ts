@@ -14,7 +14,7 @@ import type {
 } from "../../shared/wire/messages.ts";
 import { effectiveLabels } from "../agents/labels.ts";
 import { fetchJobs } from "../executions/result-blobs.ts";
-import { applyUpdate } from "../executions/update.ts";
+import { applyUpdate, type IdleKind } from "../executions/update.ts";
 import { anchorIn, anchorTrigger, setBack, tamperedTrigger } from "../files/baseline-anchors.ts";
 import type { DeadLetter, Effect, Outcome } from "../store/store.ts";
 import { mayBeLost, type Recovery, recoveredExecution, remade } from "./recover.ts";
@@ -36,6 +36,8 @@ export interface TakeContext {
   readonly recovery?: Recovery;
   /** Counts what is normal and needs no record: repeats, late news. */
   readonly count: (what: string) => void;
+  /** Told of each report about an execution that changes nothing. */
+  readonly idleReport: (kind: IdleKind) => void;
 }
 
 /** A trigger older than this when it arrives is marked late (ms). */
@@ -73,7 +75,10 @@ export async function takeEntries(
         }
         const applied = applyUpdate(known.now, entry, context.nowMs, agent.skew_ms ?? 0);
         if (applied.changed) executions.set(known.start.id, { start: known.start, now: applied.execution });
-        else context.count(applied.reason);
+        else {
+          context.count(applied.reason);
+          if (applied.kind !== null) context.idleReport(applied.kind);
+        }
         break;
       }
       case "sensor-event":

@@ -35,6 +35,7 @@ describe("an agent's report", () => {
     expect(applyUpdate(first.execution, update({ result: 2 }), noon, 0)).toEqual({
       changed: false,
       reason: "succeed while succeeded",
+      kind: "duplicate",
     });
   });
 
@@ -126,6 +127,7 @@ describe("an agent's report", () => {
     expect(applyUpdate(anExecution(), update({ status: "accepted" }), noon, 0)).toEqual({
       changed: false,
       reason: "accepted",
+      kind: null,
     });
   });
 });

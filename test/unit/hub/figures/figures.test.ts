@@ -69,6 +69,12 @@ describe("a tally", () => {
     expect(tally.rates("web-3", 1_000)).toEqual({ triggers_per_s: 0, executions_per_s: 0, failed: 0 });
   });
 
+  test("counts reports that changed nothing by why, from 0", () => {
+    const tally = new Tally();
+    tally.idleReports(["late", "duplicate", "late"]);
+    expect(tally.totals(0).reports_without_effect).toEqual({ duplicate: 1, late: 2, unfit: 0 });
+  });
+
   test("counts an execution when it is made and when it ends, by how", () => {
     const tally = new Tally();
     tally.note([execution("a", "scheduled", 1), execution("a", "running", 2)], 0);

@@ -6,7 +6,7 @@ import { PetrelError } from "../../../../shared/errors.ts";
 import type { NumberedEntry } from "../../../../shared/link/ports.ts";
 import type { TriggerInstance } from "../../../../shared/model/trigger.ts";
 import type { UpEntry } from "../../../../shared/wire/messages.ts";
-import { anAgent, noon } from "../../../support/records.ts";
+import { anAgent, anExecution, noon } from "../../../support/records.ts";
 
 const claim = { agent: "web-1", hub: "hub-1", fence: 1, epoch: "down-1", until: noon };
 const trigger = (n: number): NumberedEntry<UpEntry> => ({
@@ -20,6 +20,20 @@ const trigger = (n: number): NumberedEntry<UpEntry> => ({
     trigger: "a.b",
     payload: null,
     sensor: null,
+  },
+});
+
+const ended = anExecution({ status: "succeeded", agent: "web-1" });
+const report = (n: number, status: "succeeded" | "failed" | "accepted"): NumberedEntry<UpEntry> => ({
+  n,
+  last: n,
+  size: 1,
+  entry: {
+    id: `u${n}`,
+    at: new Date(noon).toISOString(),
+    kind: "execution-update",
+    execution: ended.id,
+    status,
   },
 });
 
@@ -42,10 +56,11 @@ function inbox(answers: readonly (TakeInResult | Error)[]) {
       agent: anAgent(),
       nowMs,
       newId: () => "made",
-      execution: async () => null,
+      execution: async (id) => (id === ended.id ? ended : null),
       expect: (instance: TriggerInstance) => instance,
       judge: async (instance) => ({ instance, enforcements: [], executions: [], dispatches: [] }),
       count: () => {},
+      idleReport: () => {},
       lastSeq: async () => 0,
     }),
     now: () => noon,
@@ -54,7 +69,7 @@ function inbox(answers: readonly (TakeInResult | Error)[]) {
       credit: () => ({ entries: 1, bytes: 1 }),
       room: { enter: () => true, leave: () => {} },
     },
-    taken: (effects) => events.push(`told of ${effects.length}`),
+    taken: (effects, idle) => events.push(["told of", effects.length, ...idle].join(" ")),
   });
   return { inbox: made, events, takes };
 }
@@ -89,4 +104,11 @@ test("a batch that could not be written is told to nobody", async () => {
   const { inbox: made, events } = inbox([new PetrelError("STORE_WRITE", "a batch could not be written")]);
   await expect(made.take("E1", 4, [trigger(5)])).rejects.toMatchObject({ code: "STORE_WRITE" });
   expect(events).toEqual([]);
+});
+
+test("reports that change nothing are told once their take is on disk, however often it was decided", async () => {
+  const conflict = { done: false, why: "conflict", id: "x" } as const;
+  const { inbox: made, events } = inbox([conflict, { done: true }]);
+  await made.take("E1", 0, [report(1, "succeeded"), report(2, "failed"), report(3, "accepted")]);
+  expect(events).toEqual(["conflict", "on disk", "told of 0 duplicate late"]);
 });

@@ -26,6 +26,7 @@ function context(known: readonly Execution[] = [execution], counted: string[] = 
       dispatches: [],
     }),
     count: (what) => counted.push(what),
+    idleReport: () => {},
     lastSeq: async () => 0,
   };
 }
