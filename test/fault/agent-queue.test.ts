@@ -1,0 +1,169 @@
+/** A real agent with a long queue: stopped in the middle of it, hurried, and asked to cancel what is just ending. */
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { groupAlive } from "../../agent/actions/group-process.ts";
+import { socketOf } from "../../agent/agent-folder-fs.ts";
+import { askStatus } from "../../agent/status/ask-http.ts";
+import { type EventType, isFinal, nextStatus } from "../../hub/executions/life.ts";
+import type { Execution, Status } from "../../shared/model/execution.ts";
+import { agentReady, createAgent, createHub, type TestAgent, type TestHub } from "../support/fleet.ts";
+import { tempFolder } from "../support/temp-folder.ts";
+import { waitUntil } from "../support/wait-until.ts";
+
+const count = 1_000;
+/** Requests under way at once while the queue is filled. */
+const asking = 16;
+
+interface Fleet {
+  readonly hub: TestHub;
+  readonly agent: TestAgent;
+  /** What actions have written down: the ids of their executions. */
+  readonly begun: string;
+}
+
+async function fleet(env: Record<string, string>): Promise<Fleet> {
+  const hub = await createHub();
+  const agent = await createAgent(hub, "web-1");
+  await hub.start();
+  agent.start(env);
+  await agentReady(hub, "web-1");
+  return { hub, agent, begun: join(await tempFolder("queue"), "begun") };
+}
+
+const run = async (hub: TestHub, cmd: string): Promise<string> => {
+  const target = { host: "web-1" };
+  const body = { action: "core.local", target, parameters: { cmd, timeout: 900 } };
+  const { items } = await hub.api<{ items: readonly Execution[] }>("POST", "/v1/executions", body);
+  return items[0]?.id ?? "";
+};
+
+/** `work` for each number, so many at once. */
+async function each(numbers: number, work: (n: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  const worker = async () => {
+    while (next < numbers) await work(next++);
+  };
+  await Promise.all(Array.from({ length: asking }, worker));
+}
+
+const linesOf = (file: string): readonly string[] =>
+  existsSync(file) ? readFileSync(file, "utf8").split("\n").filter(Boolean) : [];
+
+/** Looks at the agent's own figures while much is under way: the hub's records are fetched once, at the end. */
+const idle = (agent: TestAgent) =>
+  waitUntil(
+    "the agent has nothing to do",
+    async () => {
+      const { actions, outbox } = await askStatus(socketOf(agent.data));
+      if (actions.waiting + actions.running + outbox.entries > 0) throw new Error(JSON.stringify(actions));
+      return true;
+    },
+    undefined,
+    200,
+  );
+
+const times = (values: readonly string[], value: string) => values.filter((each) => each === value).length;
+
+test("a thousand that wait while the agent is stopped: each runs, or is abandoned, or runs in the next life, none twice", async () => {
+  const long = 6;
+  const { hub, agent, begun } = await fleet({
+    PETREL_AGENT_CONCURRENCY: "16",
+    PETREL_AGENT_DRAIN_SECONDS: "1",
+  });
+  const write = `echo $ST2_ACTION_EXECUTION_ID >> ${begun}`;
+  // The first ones hold all places until everything waits, and some of them outlast any drain.
+  const gate = `${begun}.gate`;
+  execFileSync("mkfifo", [gate]);
+  const held = `${write}; : < ${gate}`;
+  const ids = new Map<string, number>();
+  await each(count, async (n) => {
+    const id = await run(hub, n < long ? `${held}; sleep 600` : n < 16 ? held : write);
+    ids.set(id, n);
+  });
+  await waitUntil("all to wait, but for those that have begun", async () => {
+    if (linesOf(begun).length < 16) return false;
+    const { actions } = await askStatus(socketOf(agent.data));
+    return actions.waiting === count - 16 && actions.running === 16;
+  });
+  writeFileSync(gate, "");
+  await waitUntil("some to have run", () => linesOf(begun).length > 200);
+  expect(await agent.stop()).toBe(0);
+
+  // It has said so before it went.
+  const abandoned = await hub.all<Execution>("/v1/executions?status=abandoned");
+  expect(abandoned.length).toBeGreaterThanOrEqual(long);
+  expect(abandoned.map(({ reason }) => reason)).toEqual(abandoned.map(() => "agent stopped"));
+  const before = linesOf(begun);
+  expect(before.length).toBeLessThan(count);
+
+  agent.start({ PETREL_AGENT_CONCURRENCY: "16" });
+  await waitUntil("the agent to be back", async () => (await askStatus(socketOf(agent.data))).link_up);
+  await idle(agent);
+  const lines = linesOf(begun);
+  const executions = await hub.all<Execution>("/v1/executions");
+  expect(executions.map(({ id }) => id).sort()).toEqual([...ids.keys()].sort());
+  const odd = executions.filter(({ id, status }) => {
+    const runs = times(lines, id);
+    return status === "succeeded" ? runs !== 1 : status !== "abandoned" || runs > 1;
+  });
+  expect(odd).toEqual([]);
+  expect(executions.filter(({ status }) => status === "abandoned")).toHaveLength(abandoned.length);
+});
+
+test("a second signal to an agent that waits for its actions ends them at once, and the hub is told", async () => {
+  const { hub, agent, begun } = await fleet({ PETREL_AGENT_DRAIN_SECONDS: "3600" });
+  const id = await run(hub, `echo $$ >> ${begun}; sleep 600`);
+  const [group = ""] = await waitUntil("it runs", () => linesOf(begun).length > 0 && linesOf(begun));
+  const daemon = agent.daemon();
+  daemon.child.kill("SIGTERM");
+  await waitUntil("the agent stops", () => daemon.log().includes("agent stops"));
+  await waitUntil("the agent hurries", () => {
+    daemon.child.kill("SIGTERM");
+    return daemon.log().includes("agent stops at once");
+  });
+  expect(await daemon.ended()).toEqual({ code: 0, signal: null });
+  expect(groupAlive(Number(group))).toBe(false);
+  expect(await hub.api<Execution>("GET", `/v1/executions/${id}`)).toMatchObject({
+    status: "abandoned",
+    reason: "agent stopped",
+  });
+});
+
+const events: readonly EventType[] = [
+  ...(["delay", "schedule", "start", "succeed", "fail", "expire", "cancel"] as const),
+  ...(["stopped", "lose", "pause", "paused", "resume", "wait", "answer"] as const),
+];
+const mayFollow = (from: Status, to: Status) => events.some((event) => nextStatus(from, event) === to);
+
+test("a thousand cancels that race with the end of their action: each is settled, and by a way that exists", async () => {
+  const { hub, agent, begun } = await fleet({});
+  const write = `echo $ST2_ACTION_EXECUTION_ID >> ${begun}`;
+  const refused: string[] = [];
+  await each(count, async (n) => {
+    // Some end at once, some in a while; some cancels come before the start, some at the end, some after it.
+    const id = await run(hub, n % 3 === 0 ? `${write}; sleep 0.0${n % 10}` : write);
+    await sleep((n * 37) % 120);
+    await hub.api("DELETE", `/v1/executions/${id}`).catch((error: Error) => refused.push(error.message));
+  });
+  await idle(agent);
+  const lines = linesOf(begun);
+  const executions = await hub.all<Execution>("/v1/executions");
+  expect(executions).toHaveLength(count);
+  const odd = executions.filter(({ id, status, log }) => {
+    const isWay = log.every(
+      (entry, at) => at === 0 || mayFollow(log[at - 1]?.status ?? "failed", entry.status),
+    );
+    const runs = times(lines, id);
+    const fits = status === "succeeded" ? runs === 1 : status === "canceled" && runs <= 1;
+    return !isFinal(status) || !isWay || !fits || log.at(-1)?.status !== status;
+  });
+  expect(odd).toEqual([]);
+  const { succeeded = [], canceled = [] } = Object.groupBy(executions, ({ status }) => status);
+  expect(succeeded.length, "ended before their cancel").toBeGreaterThan(0);
+  expect(canceled.length, "canceled in time").toBeGreaterThan(0);
+  // Whoever came too late was told so, and nothing else went wrong.
+  expect(refused.filter((message) => !/: 409 /.test(message))).toEqual([]);
+});
