@@ -12,6 +12,10 @@ import { fleetPack } from "./fleet-pack.ts";
 export interface BenchHub {
   readonly pid: number;
   readonly mqtt: string;
+  readonly url: string;
+  readonly key: string;
+  /** A GET, or with a body a POST; throws when it is refused. */
+  ask(path: string, body?: object): Promise<Response>;
   /**
    * Throws, with what was found, when not each of `chains` left all its records. With `of`, only those of these agents
    * are looked at.
@@ -94,6 +98,9 @@ export async function startHub(options: BenchHubOptions): Promise<BenchHub> {
   return {
     pid: child.pid ?? 0,
     mqtt,
+    url,
+    key,
+    ask,
     async verify(chains, of) {
       const counted = (agent: string | null | undefined) => of === undefined || of(agent ?? "");
       const instances = await check(

@@ -1,4 +1,5 @@
 /** `npm run bench -- NAME …`: measures, and prints ratios; never a test. */
+import { actions, actionsUsage } from "./actions.ts";
 import { chain, chainUsage } from "./chain.ts";
 import { connections, connectionsUsage } from "./connections.ts";
 import { overload, overloadUsage } from "./overload.ts";
@@ -11,11 +12,13 @@ if (name === "chain") {
   process.exitCode = await overload(args);
 } else if (name === "connections") {
   process.exitCode = await connections(args);
+} else if (name === "actions") {
+  process.exitCode = await actions(args);
 } else if (name === "watch") {
   process.exitCode = await watch(args);
 } else {
   console.error(
-    `usage: npm run bench -- chain ${chainUsage}\n       npm run bench -- overload ${overloadUsage}\n       npm run bench -- connections ${connectionsUsage}\n       npm run bench -- watch ${watchUsage}`,
+    `usage: npm run bench -- chain ${chainUsage}\n       npm run bench -- overload ${overloadUsage}\n       npm run bench -- connections ${connectionsUsage}\n       npm run bench -- actions ${actionsUsage}\n       npm run bench -- watch ${watchUsage}`,
   );
   process.exitCode = 2;
 }
