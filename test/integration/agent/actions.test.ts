@@ -546,6 +546,53 @@ describe("a disk that refuses for a while", () => {
   });
 });
 
+describe("requests that wait", () => {
+  const none = { concurrency: 0, actions: {}, maxOpen: 100, maxOpenBytes: 1_000_000 };
+  const ofRule = { rule: "p.r", trigger_instance: "T" };
+
+  it("run after a restart in the order of their class: what somebody has started first", async () => {
+    const first = await agent({ limits: none });
+    const requests = ["r0", "r1", "h0", "h1"].map((name) =>
+      shell(`echo ${name} >> ran`, name.startsWith("r") ? ofRule : {}),
+    );
+    await first.actions.start();
+    await first.take(...requests);
+    await first.stop();
+    const second = await agent({ limits: { ...none, concurrency: 1 } }, first.home);
+    await second.actions.start();
+    for (const { execution } of requests) await second.final(execution);
+    expect(readFileSync(join(second.home, "ran"), "utf8")).toBe("h0\nh1\nr0\nr1\n");
+  });
+
+  it("for a place of their action let others pass, before and after a restart", async () => {
+    const limits = { ...none, concurrency: 8, actions: { "backup.*": 1 } };
+    const held = (name: string) => `echo ${name} >> ran; until [ -e go ]; do sleep 0.05; done`;
+    const requests = [
+      shell(held("one"), { action: "backup.full" }),
+      shell("echo two >> ran", { action: "backup.log" }),
+      shell("echo three >> ran"),
+    ];
+    const [one, two, three] = requests.map(({ execution }) => execution);
+    const first = await agent({ limits });
+    await first.actions.start();
+    await first.take(...requests);
+    expect(await first.final(three ?? "")).toMatchObject({ status: "succeeded" });
+    await waitUntil("the first runs", () => readFileSync(join(first.home, "ran"), "utf8").includes("one"));
+    expect(first.actions.figures()).toEqual({ waiting: 1, running: 1 });
+    await first.stop();
+    expect(await first.final(one ?? "")).toMatchObject({ status: "abandoned" });
+    const second = await agent({ limits }, first.home);
+    await second.actions.start();
+    expect(await second.final(two ?? "")).toMatchObject({ status: "succeeded" });
+    expect(readFileSync(join(second.home, "ran"), "utf8").split("\n").sort()).toEqual([
+      "",
+      "one",
+      "three",
+      "two",
+    ]);
+  });
+});
+
 describe("an agent that stops while a start is being written", () => {
   it("lets the action run: it is not called abandoned before its grace time", async () => {
     const { actions, take, final, of, faults, home } = await agent({ drainMs: 20_000 });
