@@ -25,11 +25,12 @@ export function startAgentProcess({ folder, hub, id, concurrency, execArgv }: Be
       ...execArgv,
       cli,
       "run",
+      "--dev",
       ...["--data", join(folder, "agent"), "--hub", hub, "--id", id],
     ],
     {
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, PETREL_AGENT_CONCURRENCY: String(concurrency) },
+      env: { ...process.env, PETREL_AGENT_ACTIONS_CONCURRENCY: String(concurrency) },
     },
   );
   const log = createWriteStream(join(folder, "agent-log"));

@@ -70,8 +70,8 @@ const times = (values: readonly string[], value: string) => values.filter((each)
 test("a thousand that wait while the agent is stopped: each runs, or is abandoned, or runs in the next life, none twice", async () => {
   const long = 6;
   const { hub, agent, begun } = await fleet({
-    PETREL_AGENT_CONCURRENCY: "16",
-    PETREL_AGENT_DRAIN_SECONDS: "1",
+    PETREL_AGENT_ACTIONS_CONCURRENCY: "16",
+    PETREL_AGENT_ACTIONS_DRAIN_SECONDS: "1",
   });
   const write = `echo $ST2_ACTION_EXECUTION_ID >> ${begun}`;
   // The first ones hold all places until everything waits, and some of them outlast any drain.
@@ -99,7 +99,7 @@ test("a thousand that wait while the agent is stopped: each runs, or is abandone
   const before = linesOf(begun);
   expect(before.length).toBeLessThan(count);
 
-  agent.start({ PETREL_AGENT_CONCURRENCY: "16" });
+  agent.start({ PETREL_AGENT_ACTIONS_CONCURRENCY: "16" });
   await waitUntil("the agent to be back", async () => (await askStatus(socketOf(agent.data))).link_up);
   await idle(agent);
   const lines = linesOf(begun);
@@ -114,7 +114,7 @@ test("a thousand that wait while the agent is stopped: each runs, or is abandone
 });
 
 test("a second signal to an agent that waits for its actions ends them at once, and the hub is told", async () => {
-  const { hub, agent, begun } = await fleet({ PETREL_AGENT_DRAIN_SECONDS: "3600" });
+  const { hub, agent, begun } = await fleet({ PETREL_AGENT_ACTIONS_DRAIN_SECONDS: "3600" });
   const id = await run(hub, `echo $$ >> ${begun}; sleep 600`);
   const [group = ""] = await waitUntil("it runs", () => linesOf(begun).length > 0 && linesOf(begun));
   const daemon = agent.daemon();

@@ -11,7 +11,7 @@ import { waitUntil } from "../../../support/wait-until.ts";
 
 const program = fileURLToPath(new URL("../../../fixtures/programs/neighbor-main.ts", import.meta.url));
 
-async function start(mode: "stays" | "ends" | "stubborn", logFile?: string) {
+async function start(mode: "stays" | "ends" | "stubborn" | "patient", logFile?: string) {
   const data = await tempFolder("neighbor");
   await writeFile(join(data, "mode"), mode);
   const time = manualTime();
@@ -45,7 +45,7 @@ async function start(mode: "stays" | "ends" | "stubborn", logFile?: string) {
     time.advance(60_000);
     await stopping;
   });
-  return { time, lines, neighbor, begun, pids };
+  return { data, time, lines, neighbor, begun, pids };
 }
 
 const isThere = (pid: number) => {
@@ -98,6 +98,16 @@ it("ends when it is told to, and is killed when it does not", async () => {
   stubborn.time.advance(9_000);
   await stopped;
   expect(isThere(other)).toBe(false);
+});
+
+it("is asked once more when it would let its actions go on for longer than Ctrl-C may take", async () => {
+  const { data, time, begun, neighbor, lines } = await start("patient");
+  await begun(1);
+  const stopped = neighbor.stop();
+  await waitUntil("it to have been asked", () => readFile(join(data, "asked"), "utf8").catch(() => ""));
+  time.advance(5_000);
+  await stopped;
+  expect(lines).toEqual([]);
 });
 
 it("a stop between two starts is the end", async () => {
