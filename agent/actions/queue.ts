@@ -43,13 +43,10 @@ interface LimitedLane {
 
 type Lanes = Map<string, LimitedLane>;
 
+/** Somebody who waits, and in which line. */
 interface Candidate {
   readonly limited: LimitedLane;
   readonly place: LanePlace<QueuedRequest>;
-}
-
-interface Waiting extends Candidate {
-  readonly lanes: Lanes;
 }
 
 /**
@@ -59,9 +56,8 @@ interface Waiting extends Candidate {
 export class RunQueue {
   readonly #limits: QueueLimits;
   readonly #actionLimits: ActionLimits;
-  readonly #waiting = new Map<string, Waiting>();
+  readonly #waiting = new Map<string, Candidate>();
   readonly #running = new Map<string, { readonly request: QueuedRequest; readonly set: LimitSet }>();
-  /** Without those in which nobody waits. */
   readonly #byHand: Lanes = new Map();
   readonly #ofRules: Lanes = new Map();
   #openBytes = 0;
@@ -83,7 +79,7 @@ export class RunQueue {
     const limited = lanes.get(set.key) ?? { set, lane: new Lane<QueuedRequest>() };
     lanes.set(set.key, limited);
     const place = limited.lane.append(request, this.#sequence++);
-    this.#waiting.set(execution, { lanes, limited, place });
+    this.#waiting.set(execution, { limited, place });
     this.#openBytes += size;
     return true;
   }
@@ -142,11 +138,9 @@ export class RunQueue {
   #takeOut(execution: string): QueuedRequest | null {
     const waiting = this.#waiting.get(execution);
     if (waiting === undefined) return null;
-    const { lanes, limited, place } = waiting;
     this.#waiting.delete(execution);
-    limited.lane.remove(place);
-    if (limited.lane.first === null) lanes.delete(limited.set.key);
-    return place.holder;
+    waiting.limited.lane.remove(waiting.place);
+    return waiting.place.holder;
   }
 }
 
