@@ -67,6 +67,7 @@ async function run(io: CliIo, options: RunOptions): Promise<void> {
     queue: {
       ...defaultQueueLimits,
       concurrency: values.actions.concurrency,
+      maxOpen: values.actions.max_open,
       actions: values.actions.limits,
     },
     drainSeconds: values.actions.drain_seconds,

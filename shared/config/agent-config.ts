@@ -17,6 +17,7 @@ export interface AgentConfig {
     readonly run_as: readonly string[];
     readonly sudo: boolean;
     readonly concurrency: number;
+    readonly max_open: number;
     /** By an action's ref or a pattern of refs. */
     readonly limits: Readonly<Record<string, number>>;
     readonly drain_seconds: number;
@@ -103,6 +104,13 @@ export const agentSettings: readonly Setting[] = [
     default: 32,
     env: "PETREL_AGENT_ACTIONS_CONCURRENCY",
     text: "How many actions run at once; further ones wait.",
+  },
+  {
+    path: "actions.max_open",
+    schema: { type: "integer", minimum: 8, maximum: 100_000 },
+    default: 10_000,
+    env: "PETREL_AGENT_ACTIONS_MAX_OPEN",
+    text: "How many requests wait and run here at most; further ones stay with the hub.",
   },
   {
     path: "actions.limits",

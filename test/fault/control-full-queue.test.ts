@@ -7,12 +7,9 @@ import { runPetrel } from "../support/run-petrel.ts";
 import { expectNothingSetAside } from "../support/stream.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
-/** Of each request; the agent takes 64 MiB of them, and few of these are enough. */
-const padding = 90_000;
-const queueBytes = 64 * 1024 * 1024;
-/** What a stored request has besides; rather more than it is. */
-const besides = 2_000;
-const count = 820;
+const maxOpen = 40;
+const small = { PETREL_AGENT_ACTIONS_MAX_OPEN: String(maxOpen), PETREL_AGENT_ACTIONS_CONCURRENCY: "4" };
+const count = 80;
 /** Requests on their way to the hub at once. */
 const posters = 8;
 
@@ -40,7 +37,7 @@ async function eachOf<T>(items: readonly T[], work: (item: T) => Promise<void>):
 async function flood(hub: TestHub): Promise<readonly string[]> {
   const ids: string[] = [];
   await eachOf([...Array(count).keys()], async (n) => {
-    const cmd = `exec sleep 1000 # ${n} ${"x".repeat(padding)}`;
+    const cmd = `exec sleep 1000 # ${n}`;
     const { items } = await hub.api<{ items: readonly Execution[] }>("POST", "/v1/executions", {
       action: "core.local",
       parameters: { cmd, timeout: 2_000 },
@@ -51,12 +48,11 @@ async function flood(hub: TestHub): Promise<readonly string[]> {
   return ids.toSorted();
 }
 
-/** Resolves with what the agent holds once it has no room for more, and more is to be had. */
-function full(agent: TestAgent, open: number): Promise<Figures> {
+/** Resolves once the agent has no room for more, while more is to be had. */
+function full(agent: TestAgent): Promise<unknown> {
   return waitUntil("the agent's queue to be full", async () => {
     const now = await figures(agent);
-    const held = now.waiting + now.running;
-    return held < open && held * (padding + besides) >= queueBytes && now;
+    return now.waiting + now.running === maxOpen;
   });
 }
 
@@ -86,10 +82,10 @@ test("a full agent is told to cancel and which packs to run, past kill -9 of bot
   const hub = await createHub();
   const agent = await createAgent(hub, "web-1");
   await hub.start();
-  agent.start();
+  agent.start(small);
   await agentReady(hub, "web-1");
   const ids = await flood(hub);
-  await full(agent, count);
+  await full(agent);
 
   // A version of a pack comes, although nothing in the queue moves.
   const first = await registerPack(hub, "later", "1.0.0");
@@ -103,7 +99,7 @@ test("a full agent is told to cancel and which packs to run, past kill -9 of bot
     return items[0]?.id;
   });
   // What the agent holds is the oldest: one in the middle waits there, the last one has not got so far.
-  const waits = ids[count / 2] ?? "";
+  const waits = ids[maxOpen / 2] ?? "";
   const unsent = ids.at(-1) ?? "";
   expect(await status(hub, waits)).toBe("scheduled");
   for (const id of [runs, waits, unsent]) await hub.api("DELETE", `/v1/executions/${id}`);
@@ -112,9 +108,9 @@ test("a full agent is told to cancel and which packs to run, past kill -9 of bot
   for (const id of [runs, waits])
     await waitUntil("a cancel to arrive", async () => (await status(hub, id)) === "canceled");
 
-  await full(agent, count - 2);
+  await full(agent);
   await agent.kill();
-  agent.start();
+  agent.start(small);
   const second = await registerPack(hub, "later", "1.0.1");
   await waitUntil("the next version", async () => (await heldBy(hub)).later === second);
 
