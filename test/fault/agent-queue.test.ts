@@ -13,7 +13,8 @@ import { agentReady, createAgent, createHub, type TestAgent, type TestHub } from
 import { tempFolder } from "../support/temp-folder.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
-const count = 1_000;
+/** `npm run test:long` has a thousand. */
+const count = Number(process.env.PETREL_QUEUE_LENGTH ?? 300);
 /** Requests under way at once while the queue is filled. */
 const asking = 16;
 
@@ -67,7 +68,7 @@ const idle = (agent: TestAgent) =>
 
 const times = (values: readonly string[], value: string) => values.filter((each) => each === value).length;
 
-test("a thousand that wait while the agent is stopped: each runs, or is abandoned, or runs in the next life, none twice", async () => {
+test("many that wait while the agent is stopped: each runs, or is abandoned, or runs in the next life, none twice", async () => {
   const places = 16;
   const long = 6;
   const { hub, agent, begun } = await fleet({
@@ -90,7 +91,7 @@ test("a thousand that wait while the agent is stopped: each runs, or is abandone
     return true;
   });
   writeFileSync(gate, "");
-  await waitUntil("some to have run", () => linesOf(begun).length > 200);
+  await waitUntil("some to have run", () => linesOf(begun).length > count / 5);
   expect(await agent.stop()).toBe(0);
 
   // It has said so before it went.
@@ -139,7 +140,7 @@ const events: readonly EventType[] = [
 ];
 const mayFollow = (from: Status, to: Status) => events.some((event) => nextStatus(from, event) === to);
 
-test("a thousand cancels that race with the end of their action: each is settled, and by a way that exists", async () => {
+test("many cancels that race with the end of their action: each is settled, and by a way that exists", async () => {
   const { hub, agent, begun } = await fleet({});
   const write = `echo $ST2_ACTION_EXECUTION_ID >> ${begun}`;
   const refused: string[] = [];
