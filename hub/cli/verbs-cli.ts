@@ -6,7 +6,7 @@ import { plainLines } from "../../shared/plain-text.ts";
 import type { ApiClient } from "./api-client-http.ts";
 import type { CliContext } from "./context-cli.ts";
 import { type Column, toJson, toTable } from "./output.ts";
-import { sinceInstant } from "./relative-time.ts";
+import { sinceInstant, spanMs } from "./relative-time.ts";
 
 export interface ListVerb<Item, Row> {
   /** Default: `list`. */
@@ -32,6 +32,8 @@ interface ListOptions {
   readonly limit?: number;
   readonly cursor?: string;
   readonly since?: string;
+  readonly until?: string;
+  readonly last?: string;
   readonly ndjson?: boolean;
   readonly [filter: string]: unknown;
 }
@@ -41,18 +43,35 @@ const defaultLimit = 50;
 
 const queryName = (option: string) => option.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
-function queryOf(options: ListOptions, nowMs: number): Record<string, string | number | undefined> {
-  const { ndjson: _, since, ...rest } = options;
-  const query: Record<string, string | number | undefined> = {};
-  for (const [name, value] of Object.entries(rest)) query[queryName(name)] = value as string | number;
-  if (since === undefined) return query;
-  const instant = sinceInstant(since, nowMs);
-  if (instant === null) {
-    throw new PetrelError("CLI_USAGE", `--since '${since}' is no time`, {
-      hint: "write 30m, 24h, 7d, or an instant such as 2026-01-31T12:00:00Z",
+/** What `--since`, `--until` and `--last` cut a history to. CLI_USAGE for what is no time. */
+function timesOf({ since, until, last }: ListOptions, nowMs: number): Readonly<Record<string, string>> {
+  if (since !== undefined && last !== undefined) {
+    throw new PetrelError("CLI_USAGE", "--since and --last exclude each other");
+  }
+  if (last !== undefined && spanMs(last) === null) {
+    throw new PetrelError("CLI_USAGE", `--last '${last}' is no length of time`, {
+      hint: "write 45s, 30m, 24h, 7d or 2w",
     });
   }
-  return { ...query, since: instant };
+  const times: Record<string, string> = {};
+  for (const [name, text] of Object.entries({ since: since ?? last, until })) {
+    if (text === undefined) continue;
+    const instant = sinceInstant(text, nowMs);
+    if (instant === null) {
+      throw new PetrelError("CLI_USAGE", `--${name} '${text}' is no time`, {
+        hint: "write 30m, 24h, 7d, or an instant such as 2026-01-31T12:00:00Z",
+      });
+    }
+    times[name] = instant;
+  }
+  return times;
+}
+
+function queryOf(options: ListOptions, nowMs: number): Record<string, string | number | undefined> {
+  const { ndjson: _, since: _since, until: _until, last: _last, ...rest } = options;
+  const query: Record<string, string | number | undefined> = {};
+  for (const [name, value] of Object.entries(rest)) query[queryName(name)] = value as string | number;
+  return { ...query, ...timesOf(options, nowMs) };
 }
 
 /** Adds `list` to a noun: a page as a table or a JSON array, or with --ndjson everything, oldest first. */
@@ -66,8 +85,12 @@ export function listVerb<Item, Row>(noun: Command, context: CliContext, verb: Li
     .option("--cursor <cursor>", "continue where the last page ended");
   if (argument !== undefined) command.argument(`<${argument.name}>`);
   for (const [flag, text] of verb.required ?? []) command.requiredOption(flag, text);
-  if (verb.history)
-    command.option("--since <time>", "only what is newer: 30m, 24h, 7d, or an RFC 3339 instant");
+  if (verb.history) {
+    command
+      .option("--since <time>", "only what is newer: 30m, 24h, 7d, or an RFC 3339 instant")
+      .option("--until <time>", "only what is older: 30m, 24h, 7d, or an RFC 3339 instant")
+      .option("--last <duration>", "only that of the last 30m, 24h, 7d: as --since");
+  }
   command.option("--ndjson", "all of them, one JSON text a line, oldest first");
   for (const [flag, text] of verb.filters ?? []) command.option(flag, text);
   withExample(command, verb.example).action(async (...given: unknown[]) => {

@@ -19,11 +19,12 @@ export interface ListSource<T> {
   view(item: T): unknown;
 }
 
-/** As stores want it: `since` in the one spelling that they compare as text, and the cursor as the place it stands for. */
+/** As stores want it: times in the one spelling that they compare as text, and the cursor as the place it stands for. */
 function normalized(list: string, query: ListQuery): ListQuery {
-  const { since, cursor } = query;
+  const { since, until, cursor } = query;
   return {
     ...query,
+    ...(until !== undefined && { until: timestamp(Date.parse(until)) }),
     ...(since !== undefined && { since: timestamp(Date.parse(since)) }),
     ...(cursor !== undefined && { cursor: placeOfCursor(list, cursor) }),
   };
@@ -38,6 +39,7 @@ async function* lines<T>(source: ListSource<T>, query: ListQuery): AsyncGenerato
       limit: Math.min(streamPage, left),
       cursor,
       since: query.since,
+      until: query.until,
       ascending: true,
     });
     for (const item of page.items) {
@@ -69,8 +71,8 @@ export async function sendList<T>(
   if (query.format === "ndjson" || wantsLines) {
     return reply.type(ndjsonType).send(Readable.from(lines(source, query), { objectMode: false }));
   }
-  const { limit = defaultLimit, cursor, since } = query;
-  const page = await source.page({ limit, cursor, since });
+  const { limit = defaultLimit, cursor, since, until } = query;
+  const page = await source.page({ limit, cursor, since, until });
   return {
     items: page.items.map((item) => source.view(item)),
     ...(page.cursor !== undefined && { cursor: cursorOf(list, page.cursor) }),

@@ -10,13 +10,15 @@ export interface ListQuery {
   readonly cursor?: string;
   /** RFC 3339. */
   readonly since?: string;
+  /** RFC 3339. */
+  readonly until?: string;
   readonly format?: "json" | "ndjson";
 }
 
 /** Schema of a filter that any text will do for. */
 export const text = { type: "string", minLength: 1, maxLength: 512 } as const;
 
-/** JSON schema of a list's query: paging, and `filters` with their schemas. */
+/** JSON schema of a list's query: paging, and `filters` with their schemas. `since`: it can be cut by time. */
 export function listQuerySchema(
   filters: Readonly<Record<string, object>>,
   options: { since: boolean },
@@ -28,7 +30,10 @@ export function listQuerySchema(
       limit: { type: "integer", minimum: 1, maximum: maxLimit },
       cursor: { type: "string", minLength: 1, maxLength: 4096 },
       format: { enum: ["json", "ndjson"] },
-      ...(options.since && { since: { type: "string", format: "date-time" } }),
+      ...(options.since && {
+        since: { type: "string", format: "date-time" },
+        until: { type: "string", format: "date-time" },
+      }),
       ...filters,
     },
   };

@@ -20,6 +20,7 @@ export const indexes = {
   executionsByAgent: (agent: string) => `eg/${part(agent)}/`,
   executionsByRule: (rule: string) => `er/${part(rule)}/`,
   executionsByStatus: (status: string) => `es/${part(status)}/`,
+  executionsByParent: (parent: string) => `ef/${part(parent)}/`,
   openExecutions: (agent: string) => `eo/${part(agent)}/`,
 } as const;
 
@@ -60,6 +61,7 @@ export function executionRows(execution: Execution): string[] {
     indexes.executionsByStatus(execution.status) + id,
   ];
   if (execution.rule !== null) rows.push(indexes.executionsByRule(execution.rule) + id);
+  if (execution.parent !== undefined) rows.push(indexes.executionsByParent(execution.parent) + id);
   if (!isFinal(execution.status)) rows.push(indexes.openExecutions(execution.agent) + id);
   return rows;
 }

@@ -13,6 +13,7 @@
  * | `n/<id>`                     | enforcement; `nr ns/<value>/<id>` by rule, status                         |
  * | `e/<id>`                     | execution; `ea eg er es/<value>/<id>` by action, agent, rule, status      |
  * | `eo/<agent>/<id>`            | executions that have not ended                                            |
+ * | `ef/<parent>/<id>`           | executions that a fan-out has started                                     |
  * | `b/<id>`                     | ids of the records that name this one (re-run, re-emit)                   |
  * | `q/<execution>`              | digests of the blobs that an execution needs                              |
  * | `c/<agent>`                  | claim; `m/<agent>/<epoch>` mark of an up epoch                            |

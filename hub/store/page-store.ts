@@ -51,11 +51,13 @@ export async function listPage<T>(level: Rows, listing: Listing<T>, page: Page):
 function range<T>({ prefix, placeOfTime }: Listing<T>, page: Page) {
   const { gte: start, lt: end } = within(prefix);
   const since = page.since === undefined ? Number.NaN : Date.parse(page.since);
+  const until = page.until === undefined ? Number.NaN : Date.parse(page.until);
   const first = Number.isNaN(since) ? start : prefix + placeOfTime(since);
-  if (page.cursor === undefined) return { gte: first, lt: end };
+  const last = Number.isNaN(until) ? end : prefix + placeOfTime(until);
+  if (page.cursor === undefined) return { gte: first, lt: last };
   const at = prefix + page.cursor;
-  if (page.ascending !== true) return { gte: first, lt: at };
-  return at >= first ? { gt: at, lt: end } : { gte: first, lt: end };
+  if (page.ascending !== true) return { gte: first, lt: at < last ? at : last };
+  return at >= first ? { gt: at, lt: last } : { gte: first, lt: last };
 }
 
 /** A page of records whose places are all known and few: an instance's family. */
@@ -66,8 +68,9 @@ export async function pageOfFamily<T>(
 ): Promise<PageOf<T>> {
   const { cursor, ascending = false } = page;
   const since = page.since === undefined ? "" : listing.placeOfTime(Date.parse(page.since));
+  const until = page.until === undefined ? null : listing.placeOfTime(Date.parse(page.until));
   const sorted = places
-    .filter((place) => place >= since)
+    .filter((place) => place >= since && (until === null || place < until))
     .filter((place) => cursor === undefined || (ascending ? place > cursor : place < cursor))
     .sort((a, b) => (a < b === ascending ? -1 : 1));
   const limit = pageLimit(page.limit);

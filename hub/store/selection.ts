@@ -33,7 +33,8 @@ function byStatus(
   return { rare: [isWide ? undefined : status, index], wide: [isWide ? status : undefined, index] };
 }
 
-const fits = (wanted: string | undefined, value: string | null) => wanted === undefined || wanted === value;
+const fits = (wanted: string | undefined, value: string | null | undefined) =>
+  wanted === undefined || wanted === value;
 
 export function selectInstances({ trigger, status, agent }: InstanceFilter): Selection<TriggerInstance> {
   const { rare, wide } = byStatus(status, indexes.instancesByStatus);
@@ -45,13 +46,17 @@ export function selectInstances({ trigger, status, agent }: InstanceFilter): Sel
   );
 }
 
-/** `trigger_instance` is answered by the instance's family, not by an index. */
+/**
+ * `trigger_instance` is answered by the instance's family, not by an index; of one user are often nearly all or few, and
+ * an index of them would cost every execution a row.
+ */
 export function selectExecutions(filter: ExecutionFilter): Selection<Execution> {
-  const { action, status, agent, rule, trigger_instance: instance } = filter;
+  const { action, status, agent, rule, user, parent, trigger_instance: instance } = filter;
   const { rare, wide } = byStatus(status, indexes.executionsByStatus);
   return choose(
     "e/",
     [
+      [parent, indexes.executionsByParent],
       rare,
       [rule, indexes.executionsByRule],
       [agent, indexes.executionsByAgent],
@@ -63,6 +68,8 @@ export function selectExecutions(filter: ExecutionFilter): Selection<Execution> 
       fits(status, execution.status) &&
       fits(agent, execution.agent) &&
       fits(rule, execution.rule) &&
+      fits(user, execution.user) &&
+      fits(parent, execution.parent) &&
       fits(instance, execution.trigger_instance),
   );
 }

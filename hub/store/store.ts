@@ -120,6 +120,8 @@ export interface Page {
    * the hub's first intake.
    */
   readonly since?: string | undefined;
+  /** RFC 3339: only what was received before it; the time is that of `since`. */
+  readonly until?: string | undefined;
 }
 
 /**
@@ -145,6 +147,9 @@ export interface ExecutionFilter {
   readonly agent?: string | undefined;
   readonly rule?: string | undefined;
   readonly trigger_instance?: string | undefined;
+  readonly user?: string | undefined;
+  /** The fan-out that has started it; every attempt counts. */
+  readonly parent?: string | undefined;
 }
 
 export interface EnforcementFilter {

@@ -26,13 +26,15 @@ export const executionCommands: NounCommands = (noun, context) => {
     path,
     description: "list runs of actions, newest first",
     history: true,
-    example: "petrel execution list --action core.local --status failed --since 24h",
+    example: "petrel execution list --action core.local --status failed --last 24h",
     filters: [
       ["--action <ref>", "only of this action"],
       ["--status <status>", "only in this status, such as running, succeeded or failed"],
       ["--agent <id>", "only on this agent"],
       ["--rule <ref>", "only those this rule asked for"],
       ["--trigger-instance <id>", "only those this trigger instance led to"],
+      ["--user <name>", "only those this user asked for"],
+      ["--parent <id>", "only those that this one has started, every attempt"],
     ],
     row: asIs,
     columns: [

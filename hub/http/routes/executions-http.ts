@@ -89,14 +89,17 @@ export function executionRoutes(
     agent: text,
     rule: text,
     trigger_instance: text,
+    user: text,
+    parent: text,
   };
   api.get<{ Querystring: ExecutionFilter }>("/v1/executions", {
     schema: { querystring: listQuerySchema(filters, { since: true }) },
     handler: async (request, reply) => {
-      const { action, status, agent, rule, trigger_instance } = request.query;
+      const { action, status, agent, rule, trigger_instance, user, parent } = request.query;
+      const filter = { action, status, agent, rule, trigger_instance, user, parent };
       const catalogue = await catalogues.current();
       return sendList(request, reply, {
-        page: (page) => store.executions({ action, status, agent, rule, trigger_instance }, page),
+        page: (page) => store.executions(filter, page),
         view: (execution) => executionView(catalogue, execution),
       });
     },

@@ -100,6 +100,12 @@ describe("records from the store", () => {
     expect(await ids("?agent=web-1")).toEqual([idOf(1)]);
     expect(await ids("?agent=web-2&status=failed")).toEqual([idOf(2)]);
     expect(await ids("?rule=mypack.on_change")).toEqual([idOf(3)]);
+    await store.createExecutions([anExecution({ id: idOf(4), user: "ann", parent: idOf(9) })], []);
+    expect(await ids("?user=ann")).toEqual([idOf(4)]);
+    expect(await ids("?parent=01HQ")).toEqual([]);
+    expect(await ids(`?parent=${idOf(9)}&user=ann`)).toEqual([idOf(4)]);
+    expect(await ids("?until=2020-01-01T00:00:00%2B02:00")).toEqual([]);
+    expect(await ids("?until=2100-01-01T00:00:00Z")).toHaveLength(4);
   });
 
   test("rules are flat, sorted, and found by trigger", async () => {
