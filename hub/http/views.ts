@@ -10,15 +10,25 @@ import { problemError } from "../../shared/problem.ts";
 import type { RunPreview } from "../executions/preview.ts";
 import { type Catalogue, schemasOf } from "../packs/catalogue.ts";
 import { configFor } from "../packs/layers.ts";
+import { nextAttemptId, retryOf } from "../policies/applied.ts";
 import type { Replay, RuleWhy } from "../rules/hindsight.ts";
 import type { WrittenRule } from "../rules/rule-desk.ts";
 import { mask, maskConfig, maskParameters, maskRuleParameters } from "./secrets.ts";
 
-export function executionView(catalogue: Catalogue, execution: Execution): Execution {
+/** `next_attempt`: the id of the execution by which a policy repeats this one; it is made at once, when it is due. */
+export type ExecutionView = Execution & { readonly next_attempt?: string };
+
+export function executionView(catalogue: Catalogue, execution: Execution): ExecutionView {
   return {
     ...execution,
     parameters: maskParameters(schemasOf(catalogue, execution.action), execution.parameters),
+    ...nextAttempt(execution),
   };
+}
+
+/** Empty when no policy repeats it. */
+export function nextAttempt(execution: Execution): Pick<ExecutionView, "next_attempt"> {
+  return retryOf(execution) === null ? {} : { next_attempt: nextAttemptId(execution) };
 }
 
 /** Secret values are masked in the command line too. */

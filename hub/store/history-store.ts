@@ -108,9 +108,10 @@ export function createHistoryStore({ database, writer, rules }: HistoryParts): H
 
     async executions(filter, page) {
       const listing = { ...selectExecutions(filter), load: loadExecutions, placeOfTime: encodeTime };
-      if (filter.trigger_instance === undefined) return listPage(level, listing, page);
-      const family = await familyOf(filter.trigger_instance);
-      return pageOfFamily(family?.executions.map(part) ?? [], listing, page);
+      const { ids, trigger_instance: instance } = filter;
+      if (ids !== undefined) return pageOfFamily([...new Set(ids)].map(part), listing, page);
+      if (instance === undefined) return listPage(level, listing, page);
+      return pageOfFamily((await familyOf(instance))?.executions.map(part) ?? [], listing, page);
     },
 
     async openExecutions(agent) {

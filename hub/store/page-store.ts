@@ -56,11 +56,11 @@ function range<T>({ prefix, placeOfTime }: Listing<T>, page: Page) {
   const last = Number.isNaN(until) ? end : prefix + placeOfTime(until);
   if (page.cursor === undefined) return { gte: first, lt: last };
   const at = prefix + page.cursor;
-  if (page.ascending !== true) return { gte: first, lt: at < last ? at : last };
+  if (page.ascending !== true) return at <= last ? { gte: first, lt: at } : { gte: first, lt: last };
   return at >= first ? { gt: at, lt: last } : { gte: first, lt: last };
 }
 
-/** A page of records whose places are all known and few: an instance's family. */
+/** A page of records whose places are all known and few: an instance's family, those that somebody names. */
 export async function pageOfFamily<T>(
   places: readonly string[],
   listing: Pick<Listing<T>, "load" | "keep" | "placeOfTime">,

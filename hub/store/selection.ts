@@ -47,7 +47,7 @@ export function selectInstances({ trigger, status, agent }: InstanceFilter): Sel
 }
 
 /**
- * `trigger_instance` is answered by the instance's family, not by an index; of one user are often nearly all or few, and
+ * `ids` and the family of a `trigger_instance` need no index; of one user are often nearly all or few, and
  * an index of them would cost every execution a row.
  */
 export function selectExecutions(filter: ExecutionFilter): Selection<Execution> {

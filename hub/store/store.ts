@@ -150,6 +150,8 @@ export interface ExecutionFilter {
   readonly user?: string | undefined;
   /** The fan-out that has started it; every attempt counts. */
   readonly parent?: string | undefined;
+  /** Only these; those that are not there are left out. */
+  readonly ids?: readonly string[] | undefined;
 }
 
 export interface EnforcementFilter {

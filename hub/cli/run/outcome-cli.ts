@@ -1,64 +1,28 @@
-/** Waiting for executions, and showing what came of them. */
-import { setTimeout as sleep } from "node:timers/promises";
+/** Showing what came of executions: at once, or when they have ended. */
 import type { Command } from "commander";
 import { CommandEnded } from "../../../shared/cli/program-cli.ts";
 import { PetrelError } from "../../../shared/errors.ts";
-import type { Execution } from "../../../shared/model/execution.ts";
-import type { ApiClient } from "../api-client-http.ts";
+import type { ExecutionView } from "../../http/views.ts";
 import type { CliContext } from "../context-cli.ts";
 import { executionSummary, withChildren } from "../execution/execution-summary.ts";
-import { toJson } from "../output.ts";
-
-const ended = new Set(["succeeded", "failed", "timeout", "canceled", "abandoned"]);
-/** Milliseconds between two looks at an execution: short at first, most actions are. */
-const firstLookMs = 30;
-const slowestLookMs = 1000;
-/** A large result follows its execution's end; it is waited for this long, since its agent may have gone. */
-const resultWaitMs = 30_000;
-
-const hasEnded = ({ status }: Execution) => ended.has(status);
-const isWhole = (execution: Execution) =>
-  hasEnded(execution) && (execution.result !== null || execution.result_blob === null);
-
-/** Looks until all have ended or the time is over; what has not ended is given as it was seen last. */
-async function waitForAll(
-  api: ApiClient,
-  started: readonly Execution[],
-  waitMs: number,
-  look: (seen: readonly Execution[]) => void,
-): Promise<Execution[]> {
-  let deadline = performance.now() + waitMs;
-  let areEnded = false;
-  const seen = [...started];
-  for (let pauseMs = firstLookMs; ; pauseMs = Math.min(pauseMs * 1.5, slowestLookMs)) {
-    for (const [i, execution] of seen.entries()) {
-      if (isWhole(execution)) continue;
-      seen[i] = await api.ask<Execution>("GET", `/v1/executions/${execution.id}`);
-    }
-    look(seen);
-    if (!areEnded && seen.every(hasEnded)) {
-      areEnded = true;
-      deadline = Math.min(deadline, performance.now() + resultWaitMs);
-    }
-    const left = deadline - performance.now();
-    if (left <= 0 || seen.every(isWhole)) return seen;
-    await sleep(Math.min(pauseMs, left));
-  }
-}
+import { toJson, toTable } from "../output.ts";
+import { waitForAll } from "./wait-cli.ts";
 
 async function print(
   context: CliContext,
   command: Command,
-  executions: readonly Execution[],
+  executions: readonly ExecutionView[],
   many: boolean,
 ): Promise<void> {
+  const api = context.api(command);
   if (context.globals(command).json) {
-    const full = await Promise.all(executions.map((each) => withChildren(context.api(command), each)));
+    const full: ExecutionView[] = [];
+    for (const each of executions) full.push(await withChildren(api, each));
     return context.io.out(toJson(many ? full : full[0]));
   }
   for (const [i, execution] of executions.entries()) {
     if (i > 0) await context.io.out("---\n");
-    const full = await withChildren(context.api(command), execution);
+    const full = await withChildren(api, execution);
     await context.printRecord(command, full, executionSummary(full));
   }
 }
@@ -71,8 +35,41 @@ export interface Waiting {
   readonly timeout?: number | undefined;
 }
 
+/** Commands that show how these go on. */
+export function howToLook(executions: readonly Pick<ExecutionView, "id" | "action">[]): string {
+  const [first] = executions;
+  if (first === undefined) return "petrel execution list";
+  return executions.length === 1
+    ? `petrel execution get ${first.id}`
+    : `petrel execution list --action ${first.action}`;
+}
+
+/** What has begun: its ids, and how to look after it. */
+async function printStarted(
+  context: CliContext,
+  command: Command,
+  executions: readonly ExecutionView[],
+  many: boolean,
+): Promise<void> {
+  if (context.globals(command).json) return print(context, command, executions, many);
+  const { io } = context;
+  const columns = [
+    { header: "ID", value: ({ id }: ExecutionView) => id },
+    {
+      header: "AGENT",
+      value: ({ agent, fan_out: plan }: ExecutionView) =>
+        plan === undefined ? agent : `${plan.agents.length} agents`,
+    },
+    { header: "STATUS", value: ({ status }: ExecutionView) => status },
+    { header: "REASON", value: ({ reason }: ExecutionView) => reason, cut: true },
+  ];
+  await io.out(toTable(executions, columns, { columns: io.columns, nowMs: io.now() }));
+  const tail = executions.length === 1 ? `, petrel execution tail ${executions[0]?.id}` : "";
+  io.err(`how it goes on: ${howToLook(executions)}${tail}\n`);
+}
+
 /** Tells how far a fan-out is, in a line each time that is news. */
-function progressTeller(context: CliContext): (seen: readonly Execution[]) => void {
+function progressTeller(context: CliContext): (seen: readonly ExecutionView[]) => void {
   let told = "";
   return ([first]) => {
     const plan = first?.fan_out;
@@ -87,22 +84,43 @@ function progressTeller(context: CliContext): (seen: readonly Execution[]) => vo
   };
 }
 
-/** Waits unless told not to, prints, and ends with 1 when one did not succeed. EXECUTION_WAIT when the wait is over. */
+/** Said when a policy tries again: it is waited for, and the ids change. */
+export function attemptNote(before: ExecutionView, next: ExecutionView): string {
+  const { id, attempt, agent, status, retried_by: policy } = next;
+  const when = status === "delayed" && next.start_at !== undefined ? `, at ${next.start_at}` : "";
+  const end = `attempt ${before.attempt} on ${agent}: ${before.status}`;
+  return `${end}; ${policy ?? "a policy"} tries again${when}: attempt ${attempt} is ${id}\n`;
+}
+
+/**
+ * Waits unless told not to, prints, and ends with 1 when one did not succeed. What is tried again is followed to its last
+ * attempt. EXECUTION_WAIT when the wait is over.
+ */
 export async function showOutcome(
   context: CliContext,
   command: Command,
-  items: readonly Execution[],
+  items: readonly ExecutionView[],
   { many, async, timeout }: Waiting,
 ): Promise<void> {
-  if (async) return print(context, command, items, many);
+  if (async) return printStarted(context, command, items, many);
+  const { io } = context;
   const api = context.api(command);
-  const ids = items.map(({ id }) => id).join(" ");
-  context.io.exitOnInterrupt(`it goes on: petrel execution get ${ids}`);
-  const last = await waitForAll(api, items, (timeout ?? 3600) * 1000, progressTeller(context));
+  io.exitOnInterrupt(`it goes on: ${howToLook(items)}`);
+  const waited = await waitForAll(items, {
+    api,
+    waitMs: (timeout ?? 3600) * 1000,
+    look: progressTeller(context),
+    again: (before, next) => {
+      io.err(attemptNote(before, next));
+      if (items.length === 1) io.exitOnInterrupt(`it goes on: ${howToLook([next])}`);
+    },
+  });
+  const last = waited.map(({ execution }) => execution);
   await print(context, command, last, many);
-  const open = last.filter((execution) => !hasEnded(execution));
+  const open = waited.filter(({ isOver }) => !isOver).map(({ execution }) => execution.id);
   if (open.length > 0) {
-    throw new PetrelError("EXECUTION_WAIT", `not ended yet: ${open.map(({ id }) => id).join(" ")}`, {
+    const rest = open.length > 10 ? ` and ${open.length - 10} more` : "";
+    throw new PetrelError("EXECUTION_WAIT", `not ended yet: ${open.slice(0, 10).join(" ")}${rest}`, {
       hint: "`petrel execution get ID` shows how it goes on, `petrel execution cancel ID` ends it",
     });
   }

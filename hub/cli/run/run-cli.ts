@@ -94,11 +94,8 @@ export const runCommand: NounCommands = (noun, context) => {
   ).action(async (action: string, words: readonly string[], options: RunOptions, self: Command) => {
     const target = targetOf(options);
     const roll_out = rollOutOf(options);
-    if (options.tail && (options.async || options.timeout !== undefined || roll_out !== undefined)) {
-      throw new PetrelError(
-        "CLI_USAGE",
-        "--tail goes with none of --async, --timeout, --batch, --canary and --max-failures",
-      );
+    if (options.tail && (options.async || options.timeout !== undefined)) {
+      throw new PetrelError("CLI_USAGE", "--tail goes with neither --async nor --timeout");
     }
     const api = context.api(self);
     const definition = await api.ask<ActionDefinition>("GET", `/v1/actions/${encodeURIComponent(action)}`);

@@ -3,9 +3,9 @@
 import type { FastifyInstance } from "fastify";
 import { maxBlobBytes } from "../../../shared/blobs/blob-ref.ts";
 import type { JsonObject } from "../../../shared/json.ts";
-import { type Execution, statuses } from "../../../shared/model/execution.ts";
+import { statuses } from "../../../shared/model/execution.ts";
 import type { ActionTarget } from "../../../shared/model/rule.ts";
-import { childrenOf } from "../../executions/children.ts";
+import { childrenPage } from "../../executions/children.ts";
 import type { RollOut } from "../../executions/fan-out.ts";
 import { withWholeResult } from "../../executions/large-result.ts";
 import { isFinal } from "../../executions/life.ts";
@@ -13,11 +13,18 @@ import { endedOutput, type Offsets } from "../../executions/live-output.ts";
 import type { ExecutionFilter } from "../../store/store.ts";
 import { sendList } from "../list-http.ts";
 import { listQuerySchema, text } from "../list-query.ts";
-import { executionView, runPreviewView } from "../views.ts";
+import { executionView, nextAttempt, runPreviewView } from "../views.ts";
 import { found, pathSchema, type RouteParts } from "./parts.ts";
 
 /** The largest parameters, and some room: what is beyond them is refused with their size, not for being a large body. */
 const maxBodyBytes = maxBlobBytes + 1024 * 1024;
+
+/** About a hundred, with commas between. */
+const idList = { type: "string", pattern: "^[^,]+(,[^,]+)*$", maxLength: 2_700 } as const;
+
+interface ListedBy extends Omit<ExecutionFilter, "ids"> {
+  readonly ids?: string;
+}
 
 /** Who acts, when the client does not say: StackStorm's name for its system user is not ours to use. */
 const defaultUser = "api";
@@ -91,12 +98,14 @@ export function executionRoutes(
     trigger_instance: text,
     user: text,
     parent: text,
+    ids: idList,
   };
-  api.get<{ Querystring: ExecutionFilter }>("/v1/executions", {
+  api.get<{ Querystring: ListedBy }>("/v1/executions", {
     schema: { querystring: listQuerySchema(filters, { since: true }) },
     handler: async (request, reply) => {
       const { action, status, agent, rule, trigger_instance, user, parent } = request.query;
-      const filter = { action, status, agent, rule, trigger_instance, user, parent };
+      const ids = request.query.ids?.split(",");
+      const filter = { action, status, agent, rule, trigger_instance, user, parent, ids };
       const catalogue = await catalogues.current();
       return sendList(request, reply, {
         page: (page) => store.executions(filter, page),
@@ -126,7 +135,8 @@ export function executionRoutes(
       const { status, result, result_blob: large } = await withWholeResult(execution, readBlob);
       // A large result comes after its execution's end.
       const ended = isFinal(status) && (result !== null || large === null);
-      return { status, ended, pieces: ended ? endedOutput(live, result, query) : live };
+      const pieces = ended ? endedOutput(live, result, query) : live;
+      return { status, ended, pieces, ...nextAttempt(execution) };
     },
   });
   api.post<{ Body: RunBody }>("/v1/executions", {
@@ -170,13 +180,15 @@ export function executionRoutes(
     },
   });
   api.get<{ Params: { id: string } }>("/v1/executions/:id/children", {
-    schema: { params: pathSchema("id") },
-    handler: async ({ params: { id } }) => {
+    schema: { params: pathSchema("id"), querystring: listQuerySchema({}, { since: false }) },
+    handler: async (request, reply) => {
+      const { id } = request.params;
       const parent = found(await store.execution(id), "execution", id);
       const catalogue = await catalogues.current();
-      const items: Execution[] = [];
-      for await (const child of childrenOf(store, parent)) items.push(executionView(catalogue, child));
-      return { items };
+      return sendList(request, reply, {
+        page: (page) => childrenPage(store, parent, page),
+        view: (child) => executionView(catalogue, child),
+      });
     },
   });
   api.post<{ Params: { id: string }; Body: RerunBody | null }>("/v1/executions/:id/re-run", {

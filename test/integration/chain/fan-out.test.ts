@@ -90,6 +90,17 @@ describe("a run that goes from agent to agent", () => {
     });
   });
 
+  test("is tailed with the agents' names before the lines", async () => {
+    const { user } = shared();
+    const ran = await user.run("run", "core.local", "cmd=echo on", ...labels, "--batch", "1", "--tail");
+    expect(ran).toEqual({ code: 0, stdout: agents.map((agent) => `${agent} | on\n`).join(""), stderr: "" });
+    const [parent] = await user.json<Execution[]>("execution", "list", "--agent", "*", "-n", "1");
+    const again = await user.says("execution", "tail", parent?.id ?? "");
+    expect(again.split("\n").sort()).toEqual(["", ...agents.map((agent) => `${agent} | on`)]);
+    const failed = await user.run("run", "core.local", "exit 3", ...labels, "--batch", "1", "--tail");
+    expect(failed).toMatchObject({ code: 1, stdout: "" });
+  });
+
   test("is canceled with all that it has started", async () => {
     const { user } = shared();
     const started = await user.json<Execution>(
