@@ -322,7 +322,7 @@ describe("run", () => {
     const { code, stderr } = await runPetrel(["run", "mypack.login", "count=x", "--data", started.folder]);
     expect([code, stderr.split("\n")[0]]).toEqual([
       2,
-      "PARAMETER_INVALID: count must be an integer, not 'x'",
+      "PARAMETER_INVALID: count must be an integer, not 'x': write for example count=3",
     ]);
     expect(started.operations.calls).toEqual([]);
   });
