@@ -51,7 +51,7 @@ export function selectInstances({ trigger, status, agent }: InstanceFilter): Sel
  * an index of them would cost every execution a row.
  */
 export function selectExecutions(filter: ExecutionFilter): Selection<Execution> {
-  const { action, status, agent, rule, user, parent, trigger_instance: instance } = filter;
+  const { action, status, agent, rule, user, trace_tag: tag, parent } = filter;
   const { rare, wide } = byStatus(status, indexes.executionsByStatus);
   return choose(
     "e/",
@@ -69,8 +69,9 @@ export function selectExecutions(filter: ExecutionFilter): Selection<Execution> 
       fits(agent, execution.agent) &&
       fits(rule, execution.rule) &&
       fits(user, execution.user) &&
+      fits(tag, execution.trace_tag) &&
       fits(parent, execution.parent) &&
-      fits(instance, execution.trigger_instance),
+      fits(filter.trigger_instance, execution.trigger_instance),
   );
 }
 

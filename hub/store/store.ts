@@ -148,6 +148,7 @@ export interface ExecutionFilter {
   readonly rule?: string | undefined;
   readonly trigger_instance?: string | undefined;
   readonly user?: string | undefined;
+  readonly trace_tag?: string | undefined;
   /** The fan-out that has started it; every attempt counts. */
   readonly parent?: string | undefined;
   /** Only these; those that are not there are left out. */

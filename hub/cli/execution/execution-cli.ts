@@ -34,6 +34,7 @@ export const executionCommands: NounCommands = (noun, context) => {
       ["--rule <ref>", "only those this rule asked for"],
       ["--trigger-instance <id>", "only those this trigger instance led to"],
       ["--user <name>", "only those this user asked for"],
+      ["--trace-tag <tag>", "only those that are marked with this tag"],
       ["--parent <id>", "only those that this one has started, every attempt"],
     ],
     row: asIs,

@@ -97,15 +97,16 @@ export function executionRoutes(
     rule: text,
     trigger_instance: text,
     user: text,
+    trace_tag: { ...text, maxLength: 1024 },
     parent: text,
     ids: idList,
   };
   api.get<{ Querystring: ListedBy }>("/v1/executions", {
     schema: { querystring: listQuerySchema(filters, { since: true }) },
     handler: async (request, reply) => {
-      const { action, status, agent, rule, trigger_instance, user, parent } = request.query;
+      const { action, status, agent, rule, trigger_instance, user, trace_tag, parent } = request.query;
       const ids = request.query.ids?.split(",");
-      const filter = { action, status, agent, rule, trigger_instance, user, parent, ids };
+      const filter = { action, status, agent, rule, trigger_instance, user, trace_tag, parent, ids };
       const catalogue = await catalogues.current();
       return sendList(request, reply, {
         page: (page) => store.executions(filter, page),

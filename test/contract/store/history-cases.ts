@@ -273,7 +273,7 @@ export function historyCases(open: OpenStore): void {
       const by = (n: number, over: Partial<Execution>) => execution(n, { trigger_instance: null, ...over });
       const parent = by(1, { user: "ann", agent: "*" });
       const children = [2, 3].map((n) => by(n, { user: "ann", parent: parent.id }));
-      const others = [by(4, { user: "bob" }), by(5, { user: "bob", parent: id(9) })];
+      const others = [by(4, { user: "bob", trace_tag: "cr-7" }), by(5, { user: "bob", parent: id(9) })];
       await world.store.createExecutions([parent, ...children, ...others], []);
       const [first] = children;
       if (first === undefined) throw new Error("no child");
@@ -284,6 +284,7 @@ export function historyCases(open: OpenStore): void {
           (await store.executions(filter, { limit: 100, ascending: true })).items.map((found) => found.id);
         expect(await ids({ user: "ann" })).toEqual([parent, ...children].map((found) => found.id));
         expect(await ids({ user: "an" })).toEqual([]);
+        expect(await ids({ trace_tag: "cr-7" })).toEqual([id(4)]);
         expect(await ids({ parent: parent.id })).toEqual(children.map((found) => found.id));
         expect(await ids({ parent: parent.id, status: "failed" })).toEqual([first.id]);
         expect(await ids({ parent: parent.id, user: "bob" })).toEqual([]);

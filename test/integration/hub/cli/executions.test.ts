@@ -4,7 +4,7 @@ import type { Execution } from "../../../../shared/model/execution.ts";
 import { aFanOut, anAttemptAfter, retryOnce } from "../../../support/fan-out-records.ts";
 import { anExecution } from "../../../support/records.ts";
 import { runPetrel, startPetrel } from "../../../support/run-petrel.ts";
-import { aPackRecord, idOf, type StartedApi, startApi } from "../../../support/start-api.ts";
+import { aPackRecord, idOf, type StartedApi, startApi, takeInstances } from "../../../support/start-api.ts";
 import { waitUntil } from "../../../support/wait-until.ts";
 
 /** An API whose `run` makes these executions, and which knows what it was asked. */
@@ -118,6 +118,73 @@ describe("run", () => {
     const json = await two.petrel(...options, "--json").ended;
     expect(json.stderr).toBe("");
     expect(JSON.parse(json.stdout)).toMatchObject([{ id: idOf(1) }, { id: idOf(2) }]);
+  });
+});
+
+describe("run REF --help", () => {
+  test("shows what the action takes; without a ref, or with --json, what there is else", async () => {
+    const { petrel } = await hub([]);
+    const { code, stdout, stderr } = await petrel("run", "mypack.login", "--help").ended;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/^Usage: petrel run mypack\.login /);
+    expect(stdout).toContain("  token (string, secret)\n  count (integer)\n  hosts (array)\n");
+    expect(stdout).toContain("  timeout (integer, default 60)\n      Seconds after");
+    const json = JSON.parse((await petrel("run", "mypack.login", "-h", "--json").ended).stdout);
+    expect(json).toMatchObject({ ref: "mypack.login", effective_parameters: { timeout: { default: 60 } } });
+    expect(json.parameters).not.toHaveProperty("timeout");
+    expect((await petrel("action", "get", "mypack.login").ended).stdout).toContain(
+      "  timeout:\n    type: integer",
+    );
+    const general = await petrel("run", "--help").ended;
+    expect(general).toMatchObject({ code: 0, stderr: "" });
+    expect(general.stdout).toMatch(/^Usage: petrel run \[options\] <action>/);
+    expect(general.stdout).toContain("--canary");
+    expect(await petrel("run").ended).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("CLI_USAGE: missing required argument 'action'"),
+    });
+    expect(await petrel("run", "mypack.logout", "--help").ended).toMatchObject({ code: 1, stdout: "" });
+  });
+});
+
+describe("run with marks and variables", () => {
+  test("passes on the environment that it is told to, and the tag of what is named", async () => {
+    const other = anExecution({ id: idOf(5), trace_tag: "cr-7" });
+    const plain = anExecution({ id: idOf(6) });
+    const started = await hub([anExecution({ id: idOf(1), status: "succeeded" })], [other, plain]);
+    const run = async (...args: readonly string[]) => {
+      const env = { REGION: "eu", PETREL_API_KEY: "wrong" };
+      const ended = await runPetrel(["run", "mypack.login", ...args, "--data", started.folder], { env });
+      return { ...ended, request: started.operations.calls.at(-1)?.args[0] };
+    };
+    const words = ["env=A=1,B=2", "-e", "B=3", "--inherit-env", "--trace-id", other.id];
+    const { request } = await run(...words);
+    expect(request).toMatchObject({
+      trace_tag: "cr-7",
+      parameters: { env: { REGION: "eu", A: "1", B: "3" } },
+    });
+    const parameters = (request as { parameters: { env: object } }).parameters;
+    for (const name of ["PATH", "HOME", "PETREL_API_KEY"]) expect(parameters.env).not.toHaveProperty(name);
+    await takeInstances(started.store, [{ id: idOf(7), trace_tag: "seen" }]);
+    expect((await run("--trace-id", idOf(7))).request).toMatchObject({ trace_tag: "seen", parameters: {} });
+    for (const [args, stderr] of [
+      [["--trace-id", plain.id], `--trace-id: ${plain.id} has no trace tag`],
+      [["--trace-id", idOf(8)], "NOT_FOUND"],
+      [["--trace-id", other.id, "--trace-tag", "x"], "exclude each other"],
+      [["-e", "A"], "--env 'A' sets no variable"],
+    ] as const) {
+      expect(await run(...args)).toMatchObject({ stdout: "", stderr: expect.stringContaining(stderr) });
+    }
+    const found = await runPetrel([
+      "execution",
+      "list",
+      "--trace-tag",
+      "cr-7",
+      "--json",
+      "--data",
+      started.folder,
+    ]);
+    expect(JSON.parse(found.stdout).map(({ id }: Execution) => id)).toEqual([other.id]);
   });
 });
 

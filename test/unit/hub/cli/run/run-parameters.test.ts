@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { exampleOf } from "../../../../hub/cli/run/parameter-text.ts";
-import { runParameters } from "../../../../hub/cli/run/run-parameters.ts";
+import { exampleOf } from "../../../../../hub/cli/run/parameter-text.ts";
+import { runParameters } from "../../../../../hub/cli/run/run-parameters.ts";
 
 const schemas = {
   cmd: { type: "string" },
