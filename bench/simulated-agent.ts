@@ -36,6 +36,7 @@ export interface SimulatedAgentOptions {
   /** `mqtt://HOST:PORT` */
   readonly hub: string;
   readonly log: Logger;
+  readonly labels?: Readonly<Record<string, string>>;
   /** The hub's receipt covers the result of the action that trigger `seq` led to. */
   readonly ended: (seq: number) => void;
 }
@@ -110,7 +111,8 @@ export async function startSimulatedAgent(options: SimulatedAgentOptions): Promi
     passPoint: () => {},
   });
   await actions.start();
-  const facts = { host: hostname(), version, platform: "bench", labels: {}, runners: ["noop"], packs: {} };
+  const { labels = {} } = options;
+  const facts = { host: hostname(), version, platform: "bench", labels, runners: ["noop"], packs: {} };
   await append([{ ...facts, id: newId(), at: timestamp(now()), kind: "inventory" }], []);
 
   let receive: Link<"agent">["receive"] = () => true;

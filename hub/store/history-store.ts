@@ -93,7 +93,11 @@ export function createHistoryStore({ database, writer, rules }: HistoryParts): H
       writer.submit({
         source: "",
         weight: executions.length,
-        reads: executions.map(({ id }) => keys.execution(id)),
+        // Each one that is missing has the plan run again from its start: of a thousand agents, a thousand times.
+        reads: [
+          ...executions.map(({ id }) => keys.execution(id)),
+          ...dispatches.map(({ agent }) => keys.head(agent)),
+        ],
         plan: (draft) => createByHand(draft, rules, executions, dispatches),
       }),
 

@@ -1,6 +1,7 @@
 /** The definition of the `Store` port: run against every implementation. */
 import { describe } from "vitest";
 import { contentCases } from "./store/content-cases.ts";
+import { executionCases } from "./store/execution-cases.ts";
 import { fileCases } from "./store/file-cases.ts";
 import { gatesCases } from "./store/gates-cases.ts";
 import { historyCases } from "./store/history-cases.ts";
@@ -17,6 +18,7 @@ export function storeCases(name: string, open: OpenStore): void {
     ledgerCases(open);
     newsCases(open);
     historyCases(open);
+    executionCases(open);
     gatesCases(open);
     fileCases(open);
     contentCases(open);

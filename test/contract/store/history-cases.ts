@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Effect, Store } from "../../../hub/store/store.ts";
 import { timestamp } from "../../../shared/clock.ts";
-import type { Execution, Status } from "../../../shared/model/execution.ts";
+import type { Status } from "../../../shared/model/execution.ts";
 import { noon } from "../../support/records.ts";
 import {
   allPages,
@@ -265,30 +265,6 @@ export function historyCases(open: OpenStore): void {
         // A cursor of a list that ended later.
         const { cursor } = await store.instances({}, { limit: 5, ascending });
         expect((await store.instances({}, { ...page, cursor })).items[0]?.id).toBe(id(19));
-      }
-    });
-
-    it("know whose executions they are, and which fan-out started them", async () => {
-      const world = await open();
-      const by = (n: number, over: Partial<Execution>) => execution(n, { trigger_instance: null, ...over });
-      const parent = by(1, { user: "ann", agent: "*" });
-      const children = [2, 3].map((n) => by(n, { user: "ann", parent: parent.id }));
-      const others = [by(4, { user: "bob", trace_tag: "cr-7" }), by(5, { user: "bob", parent: id(9) })];
-      await world.store.createExecutions([parent, ...children, ...others], []);
-      const [first] = children;
-      if (first === undefined) throw new Error("no child");
-      const ended = { ...first, status: "failed" as const, rev: first.rev + 1 };
-      expect(await world.store.updateExecution(ended, first.rev)).toBeTruthy();
-      for await (const store of nowAndReopened(world)) {
-        const ids = async (filter: Parameters<Store["executions"]>[0]) =>
-          (await store.executions(filter, { limit: 100, ascending: true })).items.map((found) => found.id);
-        expect(await ids({ user: "ann" })).toEqual([parent, ...children].map((found) => found.id));
-        expect(await ids({ user: "an" })).toEqual([]);
-        expect(await ids({ trace_tag: "cr-7" })).toEqual([id(4)]);
-        expect(await ids({ parent: parent.id })).toEqual(children.map((found) => found.id));
-        expect(await ids({ parent: parent.id, status: "failed" })).toEqual([first.id]);
-        expect(await ids({ parent: parent.id, user: "bob" })).toEqual([]);
-        expect(await ids({ parent: id(8) })).toEqual([]);
       }
     });
 
