@@ -1,6 +1,8 @@
 /** Another attempt at what failed or took too long, where a policy asks for one. */
+import { timestamp } from "../../shared/clock.ts";
 import { isPetrelError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
+import type { Execution, Retry } from "../../shared/model/execution.ts";
 import {
   createExecution,
   type RunnableAction,
@@ -32,12 +34,11 @@ export function retryWork({ store, catalogue, shrink, now, log }: RetriesOptions
     const ended = typeof id === "string" ? await store.execution(id) : null;
     const retry = ended === null ? null : retryOf(ended);
     if (ended === null || retry === null) return;
-    const action = runnable(catalogue().actions.get(ended.action));
-    if (action === null) {
-      log.warn("an execution is not tried again: its action is gone, or switched off", {
-        execution: ended.id,
-        action: ended.action,
-      });
+    const action = catalogue().actions.get(ended.action);
+    const refusal = refusalOf(action);
+    if (action === undefined || refusal !== null) {
+      log.warn("an execution cannot be tried again", { execution: ended.id, action: ended.action, refusal });
+      await store.createExecutions([refusedAttempt(ended, retry, refusal ?? "", now())], []);
       return;
     }
     const startAtMs = endMs(ended) + retry.delay * 1000;
@@ -64,13 +65,40 @@ export function retryWork({ store, catalogue, shrink, now, log }: RetriesOptions
   };
 }
 
-function runnable(action: RunnableAction | undefined): RunnableAction | null {
-  if (action === undefined) return null;
+/** `CODE: text`; `null` when it may run. */
+function refusalOf(action: RunnableAction | undefined): string | null {
+  if (action === undefined) return "ACTION_UNKNOWN: the action is no longer registered";
   try {
     refuseUnrunnable(action);
-    return action;
+    return null;
   } catch (error) {
     if (!isPetrelError(error)) throw error;
-    return null;
+    return `${error.code}: ${error.message}`;
   }
+}
+
+/** Whoever waits for the attempt that a policy has promised (a fan-out, `petrel run`) sees that there will be none. */
+function refusedAttempt(ended: Execution, { policy }: Retry, reason: string, nowMs: number): Execution {
+  const { policies: _, start_at: __, ...same } = ended;
+  const at = timestamp(nowMs);
+  return {
+    ...same,
+    id: nextAttemptId(ended),
+    status: "failed",
+    result: { error: reason, traceback: "" },
+    result_blob: null,
+    created_at: at,
+    start_timestamp: null,
+    end_timestamp: at,
+    attempt: ended.attempt + 1,
+    rerun_of: ended.id,
+    retried_by: policy,
+    log: [
+      { status: "requested", timestamp: at },
+      { status: "failed", timestamp: at, reason },
+    ],
+    reason,
+    late_result: null,
+    rev: 1,
+  };
 }

@@ -1,4 +1,4 @@
-/** One action on a hundred simulated agents: one execution for each, once, however it is asked for. */
+/** One action on fifty simulated agents: one execution for each, once, however it is asked for. */
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { fleetPack } from "../../../bench/fleet-pack.ts";
@@ -10,7 +10,7 @@ import { createHub } from "../../support/fleet.ts";
 import { userOf } from "../../support/fleet-user.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
-const count = 100;
+const count = 50;
 const agents = Array.from({ length: count }, (_, n) => `load-${String(n).padStart(3, "0")}`);
 const words = ["load.touch", "seq=1", "--labels", "fleet=load"];
 
@@ -34,7 +34,7 @@ async function fleet() {
 const shared = sharedByFile(fleet);
 const agentsOf = (executions: readonly Execution[]) => executions.map(({ agent }) => agent).sort();
 
-describe("one action on a hundred agents", () => {
+describe("one action on fifty agents", () => {
   test.each([
     [["--batch", "7"], 1],
     [["--max-failures", "0"], 0],
@@ -55,7 +55,7 @@ describe("one action on a hundred agents", () => {
     );
     const all = await hub.all<Execution>(`/v1/executions?parent=${parent.id}`);
     expect(agentsOf(all)).toEqual(agents);
-    const page = await user.run("execution", "list", "--parent", parent.id, "--json", "-n", "60");
+    const page = await user.run("execution", "list", "--parent", parent.id, "--json", "-n", "30");
     const [, cursor = ""] = /--cursor '(.+)'/.exec(page.stderr) ?? [];
     const rest = await user.json<Execution[]>("execution", "list", "--parent", parent.id, "--cursor", cursor);
     expect(agentsOf([...JSON.parse(page.stdout), ...rest])).toEqual(agents);
