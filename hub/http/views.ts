@@ -1,10 +1,12 @@
 /** Records as the API shows them: flat where StackStorm's are flat, secrets masked. */
 import { type ErrorReport, errorReport } from "../../shared/errors.ts";
 import type { JsonObject } from "../../shared/json.ts";
+import type { ActionDefinition } from "../../shared/model/action.ts";
 import type { AgentRecord, SensorRecord } from "../../shared/model/agent.ts";
 import type { Execution } from "../../shared/model/execution.ts";
-import type { ConfigLayer, PackRecord } from "../../shared/model/pack.ts";
+import type { ConfigLayer, PackRecord, ParameterSchema } from "../../shared/model/pack.ts";
 import type { RuleDefinition, RuleRecord, RuleVersion } from "../../shared/model/rule.ts";
+import { actionParameters } from "../../shared/packs/action-parameters.ts";
 import { effectiveConfig } from "../../shared/packs/config.ts";
 import { problemError } from "../../shared/problem.ts";
 import type { RunPreview } from "../executions/preview.ts";
@@ -29,6 +31,17 @@ export function executionView(catalogue: Catalogue, execution: Execution): Execu
 /** Empty when no policy repeats it. */
 export function nextAttempt(execution: Execution): Pick<ExecutionView, "next_attempt"> {
   return retryOf(execution) === null ? {} : { next_attempt: nextAttemptId(execution) };
+}
+
+/** A secret may stand in an action's file as its default. */
+export function actionView(action: ActionDefinition): ActionDefinition {
+  const schemas = actionParameters(action);
+  const parameters = Object.entries(action.parameters).map(([name, schema]): [string, ParameterSchema] => {
+    if (schema.default === undefined) return [name, schema];
+    const { [name]: shown } = maskRuleParameters(schemas, { [name]: schema.default });
+    return [name, shown === undefined ? schema : { ...schema, default: shown }];
+  });
+  return { ...action, parameters: Object.fromEntries(parameters) };
 }
 
 /** Secret values are masked in the command line too. */

@@ -126,24 +126,21 @@ export class Hindsight {
     const rule = text === undefined ? findRule(await store.ruleSet(), ref ?? "").rule : desk.read(text);
     const page = await store.instances(
       { trigger: rule.trigger.type },
-      { limit, cursor, since, ascending: true },
+      { limit, cursor, since, until, ascending: true },
     );
-    const untilMs = until === undefined ? Number.POSITIVE_INFINITY : (parseTimestamp(until) ?? 0);
-    const wanted = page.items.filter(({ received_at: at }) => (parseTimestamp(at) ?? 0) < untilMs);
     const items: ReplayItem[] = [];
-    for (const instance of wanted) {
+    for (const instance of page.items) {
       const item = replayItem(await rules.explain(rule, instance), instance);
       if (item.matched || item.error !== null) items.push(item);
     }
-    const isPast = wanted.length < page.items.length;
     return {
       rule: rule.ref,
       action: rule.action.ref,
-      looked: wanted.length,
+      looked: page.items.length,
       matched: items.filter(({ matched }) => matched).length,
       failed: items.filter(({ error }) => error !== null).length,
       items,
-      ...(page.cursor !== undefined && !isPast && { cursor: page.cursor }),
+      ...(page.cursor !== undefined && { cursor: page.cursor }),
     };
   }
 }

@@ -2,6 +2,7 @@
 import type { FastifyInstance } from "fastify";
 import { sendList } from "../list-http.ts";
 import { listQuerySchema, pageOf, text } from "../list-query.ts";
+import { actionView } from "../views.ts";
 import { found, pathSchema, type RouteParts } from "./parts.ts";
 
 export function actionRoutes(api: FastifyInstance, { catalogues }: RouteParts): void {
@@ -13,13 +14,13 @@ export function actionRoutes(api: FastifyInstance, { catalogues }: RouteParts): 
       const actions = all.filter((action) => pack === undefined || action.pack === pack);
       return sendList(request, reply, {
         page: async (page) => pageOf(actions, (action) => action.ref, page),
-        view: (action) => action,
+        view: actionView,
       });
     },
   });
   api.get<{ Params: { ref: string } }>("/v1/actions/:ref", {
     schema: { params: pathSchema("ref") },
     handler: async ({ params: { ref } }) =>
-      found((await catalogues.current()).actions.get(ref)?.definition, "action", ref),
+      actionView(found((await catalogues.current()).actions.get(ref)?.definition, "action", ref)),
   });
 }

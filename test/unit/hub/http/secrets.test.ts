@@ -6,7 +6,9 @@ import {
   maskParameters,
   maskRuleParameters,
 } from "../../../../hub/http/secrets.ts";
+import { actionView } from "../../../../hub/http/views.ts";
 import { actionParameters } from "../../../../shared/packs/action-parameters.ts";
+import { anAction } from "../../../support/records.ts";
 
 const schemas = {
   user: { type: "string" },
@@ -83,5 +85,23 @@ describe("a masked value that is written back", () => {
       user: mask,
     });
     expect(keepMasked(schemas, { token: mask }, {})).toEqual({ token: mask });
+  });
+});
+
+test("an action's file may have a secret as a default, which nobody is shown; a template is", () => {
+  const action = anAction({
+    parameters: {
+      token: { type: "string", secret: true, default: "hunter2" },
+      key: { type: "string", secret: true, default: "{{ st2kv.system.key }}" },
+      count: { type: "integer", default: 3 },
+      // Its runner calls it secret.
+      sudo_password: { default: "hunter2" },
+    },
+  });
+  expect(actionView({ ...action, runner_type: "local-shell-cmd" }).parameters).toMatchObject({
+    token: { default: mask },
+    key: { default: "{{ st2kv.system.key }}" },
+    count: { default: 3 },
+    sudo_password: { default: mask },
   });
 });
