@@ -10,9 +10,13 @@ import {
 } from "./datetime-words.ts";
 
 /** Milliseconds since the epoch. A text without a zone is UTC; missing date parts are today's, in UTC. */
-export function parseDateTime(text: string, now: number): number {
+export const parseDateTime = (text: string, now: number): number => readDateTime(text, now).ms;
+
+/** As `parseDateTime`, and whether the text says its zone. */
+export function readDateTime(text: string, now: number): { readonly ms: number; readonly isZoned: boolean } {
   if (text.length > 200) return fail("the text is too long for a date");
-  return new DateReader(text, now).read();
+  const reader = new DateReader(text, now);
+  return { ms: reader.read(), isZoned: reader.isZoned };
 }
 
 class DateReader {
@@ -46,6 +50,10 @@ class DateReader {
 
   #has(offset: number): boolean {
     return this.#at + offset < this.#tokens.length;
+  }
+
+  get isZoned(): boolean {
+    return this.#offsetSeconds !== null;
   }
 
   read(): number {
