@@ -1,6 +1,7 @@
 /** What a hub is started with. */
 import type { ListenAddress } from "../shared/config/listen.ts";
 import type { LogConfig } from "../shared/config/log-settings.ts";
+import type { CatchUp } from "../shared/schedules/missed.ts";
 
 export interface HubOptions {
   /** One machine, loopback only, no enrolment. */
@@ -23,6 +24,10 @@ export interface HubOptions {
   readonly lostAfter: number;
   /** Rules that may act one after the other on what the one before led to. */
   readonly loopDepth: number;
+  readonly timers: {
+    /** What happens to occurrences that passed while no hub ran. */
+    readonly catchUp: CatchUp;
+  };
   readonly log: LogConfig;
   /** Where the agent beside the hub writes its log; its own standard error when not given. */
   readonly agentLog?: string;

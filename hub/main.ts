@@ -70,6 +70,7 @@ import { createHubClock } from "./store/hub-clock.ts";
 import { openLevelStore } from "./store/level-store.ts";
 import { storeFormat } from "./store/migrations.ts";
 import type { Store } from "./store/store.ts";
+import { Timekeeper } from "./timers/timekeeper.ts";
 
 export interface RunningHub {
   readonly url: string;
@@ -243,6 +244,8 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       await packs.register(files, { assignTo: pack.assignTo, isBuiltIn: true });
     }
     await rules.judgePending();
+    const timekeeper = new Timekeeper({ ...base, judge, settled, catchUp: options.timers.catchUp });
+    teardown.add("timers", () => timekeeper.stop());
 
     const events: TransportEvents = {
       onConnect: (agent, { address }) => links.connected(agent, address),
@@ -298,6 +301,8 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       hindsight: new Hindsight({ store, rules, desk: ruleDesk }),
       backups,
       files,
+      timekeeper,
+      catalogue,
       watchers: new Watchers({ agents: registry, ask }),
       letters: new LetterDesk({ store, context: (agent) => contextOf(agent, now()) }),
       judge,
@@ -340,6 +345,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       timers: points.choreTimers(timers),
     });
     teardown.add("housekeeping", () => housekeeping.stop());
+    timekeeper.start();
     if (options.withAgent) {
       const neighbor = startNeighbor({
         data: join(options.data, "agent"),

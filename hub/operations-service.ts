@@ -19,11 +19,14 @@ import { readCoverage, readPathLook } from "./files/watch-answers.ts";
 import type { Watchers } from "./files/watchers.ts";
 import type { LetterDesk } from "./intake/letter-desk.ts";
 import type { HubHealth, HubOperations, HubStatus } from "./operations.ts";
+import type { Catalogue } from "./packs/catalogue.ts";
 import type { PackDesk } from "./packs/pack-desk.ts";
 import type { Telling } from "./packs/telling.ts";
 import type { Hindsight } from "./rules/hindsight.ts";
 import type { RuleDesk } from "./rules/rule-desk.ts";
 import type { Outcome, Store } from "./store/store.ts";
+import type { Timekeeper } from "./timers/timekeeper.ts";
+import { WebhookDesk } from "./webhooks/webhook-desk.ts";
 
 export interface OperationsOptions {
   readonly store: Store;
@@ -38,6 +41,8 @@ export interface OperationsOptions {
   readonly backups: BackupDesk;
   readonly files: FileDesk;
   readonly watchers: Watchers;
+  readonly timekeeper: Pick<Timekeeper, "list" | "settled">;
+  readonly catalogue: () => Catalogue;
   /** Resolves when changed rules and packs are in force: what comes after an answer meets them. */
   readonly settled: () => Promise<void>;
   readonly judge: (instance: TriggerInstance, skewMs: number) => Promise<Outcome>;
@@ -68,6 +73,7 @@ export function createOperations(options: OperationsOptions): HubOperations {
     backups,
     files,
     watchers,
+    timekeeper,
     judge,
     facts,
     watch,
@@ -76,6 +82,7 @@ export function createOperations(options: OperationsOptions): HubOperations {
     log,
   } = options;
   const control = new ControlDesk({ store, now, newId });
+  const webhooks = new WebhookDesk(options);
   const verifications = new VerifyDesk({ watchers, now, newId, store, log });
   const inForce = async <T>(change: Promise<T>): Promise<T> => {
     const result = await change;
@@ -115,6 +122,14 @@ export function createOperations(options: OperationsOptions): HubOperations {
     whyRule: (ref, instance) => hindsight.why(ref, instance),
     replayRule: (request) => hindsight.replay(request),
     setRuleEnabled: (ref, enabled) => inForce(rules.setEnabled(ref, enabled)),
+
+    async timers() {
+      await timekeeper.settled();
+      return timekeeper.list();
+    },
+    webhooks: () => webhooks.list(),
+    takeWebhook: (url, request) => webhooks.take(url, request),
+    injectTrigger: (request) => webhooks.inject(request),
 
     async reEmit(id) {
       const original = await store.instance(id);

@@ -25,6 +25,8 @@ import type { AssignTo } from "./packs/layers.ts";
 import type { ConfigEdit } from "./packs/pack-desk.ts";
 import type { Replay, ReplayRequest, RuleWhy } from "./rules/hindsight.ts";
 import type { WrittenRule } from "./rules/rule-desk.ts";
+import type { TimerView } from "./timers/timer-book.ts";
+import type { HookRequest, InjectRequest, Received, WebhookView } from "./webhooks/webhook-desk.ts";
 
 export interface HubStatus {
   readonly version: string;
@@ -136,6 +138,13 @@ export interface HubOperations {
   whyRule(ref: string, instance: string): Promise<RuleWhy>;
   /** What a rule, or one that is only a text yet, would have done with stored instances; runs nothing. */
   replayRule(request: ReplayRequest): Promise<Replay>;
+  /** In the order of their ids, those of disabled rules too. */
+  timers(): Promise<readonly TimerView[]>;
+  webhooks(): Promise<readonly WebhookView[]>;
+  /** Resolves once it is on disk; NOT_FOUND when no enabled rule waits for it. */
+  takeWebhook(url: string, request: HookRequest): Promise<Received>;
+  /** Tells any registered trigger as if it had happened. */
+  injectTrigger(request: InjectRequest): Promise<Received>;
   reEmit(instance: string): Promise<TriggerInstance>;
   /** `null` removes a label. */
   labelAgent(id: string, labels: Readonly<Record<string, string | null>>): Promise<AgentRecord>;

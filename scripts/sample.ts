@@ -113,6 +113,7 @@ async function start(): Promise<RunningHub> {
       retention: { days: 90, maxBytes: null, maxInstances: 1_000_000 },
       lostAfter: 120,
       loopDepth: 8,
+      timers: { catchUp: "last" },
       log: { level: "info", format: "text" },
       agentLog: logFile,
     },

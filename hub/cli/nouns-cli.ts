@@ -55,6 +55,18 @@ const nouns: readonly Noun[] = [
     load: async () => (await import("./trigger-instance/trigger-instance-cli.ts")).triggerInstanceCommands,
   },
   {
+    name: "timer",
+    description: "rules that come at a time, and when they come next",
+    example: "petrel timer list",
+    load: async () => (await import("./timer/timer-cli.ts")).timerCommands,
+  },
+  {
+    name: "webhook",
+    description: "where rules wait for requests from outside",
+    example: "petrel webhook list",
+    load: async () => (await import("./webhook/webhook-cli.ts")).webhookCommands,
+  },
+  {
     name: "file",
     description: "what changed in watched files, and who did it",
     example: "petrel file changes --path '/etc/**' --since 24h",

@@ -11,6 +11,7 @@ import { catalogueSource } from "../packs/catalogue.ts";
 import type { Store } from "../store/store.ts";
 import { keyChecker, presentedKey } from "./auth.ts";
 import { errorReply } from "./error-reply.ts";
+import { formBody, loggedUrl } from "./hook-request.ts";
 import { actionRoutes } from "./routes/actions-http.ts";
 import { agentRoutes } from "./routes/agents-http.ts";
 import { backupRoutes } from "./routes/backups-http.ts";
@@ -28,14 +29,18 @@ import { packRoutes } from "./routes/packs-http.ts";
 import { policyRoutes } from "./routes/policies-http.ts";
 import { ruleRoutes } from "./routes/rules-http.ts";
 import { sensorRoutes } from "./routes/sensors-http.ts";
+import { timerRoutes } from "./routes/timers-http.ts";
 import { triggerInstanceRoutes } from "./routes/trigger-instances-http.ts";
 import { triggerTypeRoutes } from "./routes/trigger-types-http.ts";
+import { webhookRoutes } from "./routes/webhooks-http.ts";
 import { streamRoute } from "./stream-http.ts";
 
 declare module "fastify" {
   interface FastifyContextConfig {
     /** True for a route that needs no key. */
     readonly public?: boolean;
+    /** True for a route that also takes its key from the query. */
+    readonly keyInQuery?: boolean;
   }
   interface FastifyInstance {
     /** `METHOD path` of every route. */
@@ -122,7 +127,7 @@ export function createApi({
       logger.error("request failed", {
         request: request.id,
         method: request.method,
-        url: request.url,
+        url: loggedUrl(request.url),
         error,
       });
     // Closed with a body still under way, the connection is reset, and the sender never reads why it was refused.
@@ -132,7 +137,9 @@ export function createApi({
   const routeNames: string[] = [];
   api.decorate("routeNames", routeNames);
   api.addHook("onRoute", ({ method, url }) => {
-    routeNames.push(...[method].flat().map((name) => `${name} ${url}`));
+    // With a slash at its end it is the same route, for those who cannot leave it out.
+    if (url.endsWith("/")) return;
+    routeNames.push(...[method].flat().map((name) => `${name} ${url.replace("*", ":url")}`));
   });
   api.setNotFoundHandler((request) => {
     const asked = `${request.method} ${request.url.split("?")[0] ?? ""}`;
@@ -143,7 +150,9 @@ export function createApi({
   });
   api.addHook("onRequest", async (request: FastifyRequest, reply) => {
     reply.header("x-content-type-options", "nosniff").header("cache-control", "no-store");
-    if (request.routeOptions.config.public === true || mayAsk(presentedKey(request.headers))) return;
+    const { config } = request.routeOptions;
+    const query = config.keyInQuery === true ? request.query : null;
+    if (config.public === true || mayAsk(presentedKey(request.headers, query))) return;
     throw new PetrelError("API_UNAUTHORIZED", "this needs an API key", {
       hint: "send `Authorization: Bearer KEY`; the key is in api.json in the hub's data folder",
     });
@@ -151,7 +160,7 @@ export function createApi({
   api.addHook("onResponse", async (request, reply) => {
     logger.debug("request", {
       method: request.method,
-      url: request.url,
+      url: loggedUrl(request.url),
       status: reply.statusCode,
       ms: Math.round(reply.elapsedTime),
     });
@@ -159,6 +168,12 @@ export function createApi({
   for (const type of ["application/yaml", "application/x-yaml", "text/yaml", "text/plain"]) {
     api.addContentTypeParser(type, { parseAs: "string" }, (_request, body, done) => done(null, body));
   }
+
+  api.addContentTypeParser(
+    "application/x-www-form-urlencoded",
+    { parseAs: "string" },
+    (_request, body, done) => done(null, formBody(String(body))),
+  );
 
   const parts = { store, operations, catalogues, readBlob, output };
   hubRoutes(api, parts);
@@ -180,6 +195,8 @@ export function createApi({
   sensorRoutes(api, parts);
   triggerInstanceRoutes(api, parts);
   triggerTypeRoutes(api, parts);
+  timerRoutes(api, parts);
+  webhookRoutes(api, parts);
   streamRoute(api, { store, catalogues, logger });
   api.addHook("onClose", async () => catalogues.close());
   return api;

@@ -1,5 +1,4 @@
 /** What the hub itself has to tell, as trigger instances: ends of executions, agents and sensors in trouble. */
-import { timestamp } from "../../shared/clock.ts";
 import { derivedId } from "../../shared/ids.ts";
 import type { Json, JsonObject } from "../../shared/json.ts";
 import type { Notification } from "../../shared/model/action.ts";
@@ -11,6 +10,7 @@ import { schemasOf } from "../packs/catalogue.ts";
 import type { Occurrence, Teller } from "../store/occurrence.ts";
 import { lineageOf } from "./lineage.ts";
 import type { LiveRules } from "./live-rules.ts";
+import { ownInstance } from "./own-instance.ts";
 
 export const ownTriggers = {
   ended: "core.st2.generic.actiontrigger",
@@ -69,35 +69,17 @@ export class OwnTriggers implements Teller {
   tell(occurrence: Occurrence): readonly TriggerInstance[] {
     const options = this.#options;
     if (options === null) return [];
-    const at = timestamp(options.now());
     return newsOf(occurrence, options)
       .filter(({ trigger }) => options.rules.listens(trigger))
-      .map((news) => instanceOf(news, at, options));
+      .map((news) => instanceOf(news, options));
   }
 }
 
-function instanceOf(
-  { trigger, key, agent, payload, lineage = [], trace_tag = null }: News,
-  at: string,
-  { registry, now }: OwnTriggersOptions,
-): TriggerInstance {
-  return {
-    id: derivedId(now(), trigger, ...key),
-    trigger,
-    payload,
-    // The hub tells it. The labels are those of the agent it is about, so that rules can be for some agents only.
-    origin: { agent: null, host: null, labels: registry.get(agent)?.labels ?? {} },
-    occurrence_time: at,
-    received_at: at,
-    status: "pending",
-    reason: null,
-    late: false,
-    trace_tag,
-    validation: null,
-    re_emit_of: null,
-    rule_set_version: null,
-    ...(lineage.length > 0 && { lineage }),
-  };
+function instanceOf(news: News, { registry, now }: OwnTriggersOptions): TriggerInstance {
+  const { trigger, key, agent, payload, lineage = [], trace_tag = null } = news;
+  const id = derivedId(now(), trigger, ...key);
+  const labels = registry.get(agent)?.labels ?? {};
+  return ownInstance({ id, trigger, payload, labels, lineage, trace_tag }, now());
 }
 
 function newsOf(occurrence: Occurrence, options: OwnTriggersOptions): readonly News[] {

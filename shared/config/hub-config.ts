@@ -1,5 +1,6 @@
 /** What can be set in `hub.yaml`. */
 import { shownBrokerUrl } from "../mqtt/broker-url.ts";
+import type { CatchUp } from "../schedules/missed.ts";
 import type { Setting } from "./config.ts";
 import { type LogConfig, logSettings } from "./log-settings.ts";
 
@@ -19,6 +20,7 @@ export interface HubConfig {
   };
   readonly agents: { readonly lost_after: number };
   readonly rules: { readonly loop_depth: number };
+  readonly timers: { readonly catch_up: CatchUp };
   readonly log: LogConfig;
 }
 
@@ -89,6 +91,13 @@ export const hubSettings: readonly Setting[] = [
     default: 8,
     env: "PETREL_RULES_LOOP_DEPTH",
     text: "Rules that may act one after the other, each on what the one before led to; a longer chain is stopped.",
+  },
+  {
+    path: "timers.catch_up",
+    schema: { type: "string", enum: ["none", "last", "all"] },
+    default: "last",
+    env: "PETREL_TIMERS_CATCH_UP",
+    text: "What timers make up for that passed while no hub ran: none, the last time of each, or all (100 at most).",
   },
   ...logSettings,
 ];

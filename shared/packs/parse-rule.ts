@@ -83,15 +83,19 @@ function checkMeaning(
   metadata: Metadata,
   rule: {
     readonly triggerType: string | null;
+    readonly triggerParameters: Json | undefined;
     readonly actionRef: string | null;
     readonly criteria: RuleDefinition["criteria"];
     readonly parameters: Json | undefined;
     readonly target: ActionTarget | null | undefined;
   },
 ): boolean {
-  const { triggerType, actionRef, criteria, parameters, target } = rule;
+  const { triggerType, triggerParameters, actionRef, criteria, parameters, target } = rule;
   const found = checkRule({
-    trigger: { type: triggerType ?? ANY_REF },
+    trigger: {
+      type: triggerType ?? ANY_REF,
+      parameters: isObject(triggerParameters) ? triggerParameters : {},
+    },
     criteria,
     action: {
       ref: actionRef ?? ANY_REF,
@@ -165,6 +169,7 @@ export function parseRule(metadata: Metadata): RuleDefinition | null {
   const owned = belongsToPack(metadata, [], rule.pack);
   const meaningOk = checkMeaning(metadata, {
     triggerType: triggerOk ? (trigger.type as string) : null,
+    triggerParameters: trigger.parameters,
     actionRef: actionOk ? (action.ref as string) : null,
     criteria: criteria.read,
     parameters: action.parameters,

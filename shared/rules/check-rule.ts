@@ -4,6 +4,7 @@ import { parsePath } from "../expressions/jsonpath.ts";
 import { dictEntries, isDict } from "../expressions/python/values.ts";
 import { compileTemplate, isTemplate } from "../expressions/template.ts";
 import { parseRef } from "../ref.ts";
+import { checkBuiltIn } from "./check-built-in.ts";
 import { compileCriterion, keyPath, unknownOperator, type WrittenCriterion } from "./criterion.ts";
 import { findOperator, SEARCH } from "./operators.ts";
 
@@ -19,7 +20,7 @@ export interface RuleProblem {
 
 /** The parts of a rule that hold criteria and templates; the rest is a matter of the file's schema. */
 export interface CheckableRule {
-  readonly trigger: { readonly type: string };
+  readonly trigger: { readonly type: string; readonly parameters?: { readonly [name: string]: unknown } };
   readonly criteria: { readonly [key: string]: unknown };
   readonly action: {
     readonly ref: string;
@@ -48,6 +49,7 @@ export function checkRule(rule: CheckableRule): readonly RuleProblem[] {
       }),
     );
   }
+  problems.push(...checkBuiltIn(rule.trigger));
   checkCriteria(rule.criteria, ["criteria"], "trigger", add);
   checkTemplates(rule.action.parameters, ["action", "parameters"], add);
   if (rule.action.target !== undefined) checkTemplates(rule.action.target, ["action", "target"], add);

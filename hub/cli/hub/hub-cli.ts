@@ -39,6 +39,7 @@ async function start({ io }: CliContext, options: StartOptions, self: Command): 
     },
     lostAfter: values.agents.lost_after,
     loopDepth: values.rules.loop_depth,
+    timers: { catchUp: values.timers.catch_up },
     log: values.log,
   };
   const { runHub } = await import("../../main.ts");

@@ -23,6 +23,7 @@ describe("petrel config show", () => {
       ["retention.max_mib", null, "default"],
       ["agents.lost_after", 120, "default"],
       ["rules.loop_depth", 8, "default"],
+      ["timers.catch_up", "last", "default"],
       ["log.level", "debug", "PETREL_LOG_LEVEL"],
       ["log.format", "text", "default"],
     ]);

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { packOfRuleFile, parseRuleDocuments } from "../../../../shared/packs/parse-rule.ts";
 
 const rule = (name: string, more = "") =>
-  `---\nname: ${name}\ntrigger:\n  type: core.st2.webhook\naction:\n  ref: core.noop\n${more}`;
+  `---\nname: ${name}\ntrigger:\n  type: core.st2.sensor.process_exit\naction:\n  ref: core.noop\n${more}`;
 
 describe("a file of rules", () => {
   test("gives one rule a document, and leaves empty documents out", () => {
@@ -18,7 +18,7 @@ describe("a file of rules", () => {
     expect(documents.map((document) => document.rule?.name ?? null)).toEqual(["a", null, "c"]);
     expect(documents[1]).toMatchObject({
       ref: "default.bad",
-      triggerType: "core.st2.webhook",
+      triggerType: "core.st2.sensor.process_exit",
       problems: [{ code: "RULE_INVALID", where: "rules.yaml:13 (enabled)" }],
     });
   });
@@ -36,8 +36,10 @@ describe("a file of rules", () => {
 
   test("a rule may ask for each change of a burst; where no bursts come, that is a warning", () => {
     const of = (type: string, bursts: string) =>
-      parseRuleDocuments(rule("a", `bursts: ${bursts}\n`).replace("core.st2.webhook", type), "rules.yaml")
-        .documents[0];
+      parseRuleDocuments(
+        rule("a", `bursts: ${bursts}\n`).replace("core.st2.sensor.process_exit", type),
+        "rules.yaml",
+      ).documents[0];
     expect(of("watch.file_changed", "each")).toMatchObject({ rule: { bursts: "each" }, problems: [] });
     expect(of("watch.file_changed", "skip")?.rule).not.toHaveProperty("bursts");
     expect(of("watch.file_changed", "some")).toMatchObject({
@@ -79,7 +81,7 @@ describe("what a rule does not say", () => {
       description: "",
       enabled: false,
       type: "standard",
-      trigger: { type: "core.st2.webhook", parameters: {} },
+      trigger: { type: "core.st2.sensor.process_exit", parameters: {} },
       criteria: {},
       action: { ref: "core.noop", parameters: {} },
       mode: "live",

@@ -136,3 +136,31 @@ test("all problems come at once", () => {
     "EXPRESSION_SYNTAX",
   ]);
 });
+
+test.each<[string, Record<string, unknown>, readonly string[]]>([
+  ["core.st2.webhook", { url: "github/push" }, []],
+  ["core.st2.webhook", { url: "/deployed/" }, []],
+  ["core.st2.webhook", {}, ["trigger / parameters"]],
+  ["core.st2.webhook", { url: "//" }, ["trigger / parameters / url"]],
+  ["core.st2.webhook", { url: "st2/" }, ["trigger / parameters / url"]],
+  ["core.st2.webhook", { url: "a?b" }, ["trigger / parameters / url"]],
+  ["core.st2.webhook", { url: "a/../b" }, ["trigger / parameters / url"]],
+  ["core.st2.webhook", { url: "a", method: "PUT" }, ["trigger / parameters / method"]],
+  ["core.st2.IntervalTimer", { unit: "minutes", delta: 5 }, []],
+  ["core.st2.IntervalTimer", { unit: "minute", delta: 5 }, ["trigger / parameters / unit"]],
+  [
+    "core.st2.CronTimer",
+    { hour: "25", zone: "UTC" },
+    ["trigger / parameters / zone", "trigger / parameters / hour"],
+  ],
+  ["core.st2.CronTimer", {}, ["trigger / parameters"]],
+  ["mypack.timer", { hour: 25 }, []],
+])("%s with %j is refused at %j", (type, parameters, places) => {
+  const found = checkRule({
+    trigger: { type, parameters },
+    criteria: {},
+    action: { ref: "core.noop", parameters: {} },
+  });
+  expect(found.map(({ path }) => path.join(" / "))).toEqual(places);
+  for (const { severity, hint } of found) expect([severity, typeof hint]).toEqual(["error", "string"]);
+});
