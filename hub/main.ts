@@ -345,7 +345,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       timers: points.choreTimers(timers),
     });
     teardown.add("housekeeping", () => housekeeping.stop());
-    timekeeper.start();
+    void timekeeper.start();
     if (options.withAgent) {
       const neighbor = startNeighbor({
         data: join(options.data, "agent"),

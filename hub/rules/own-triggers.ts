@@ -2,8 +2,10 @@
 import { derivedId } from "../../shared/ids.ts";
 import type { Json, JsonObject } from "../../shared/json.ts";
 import type { Notification } from "../../shared/model/action.ts";
+import type { SensorRecord } from "../../shared/model/agent.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
+import { parseRef } from "../../shared/ref.ts";
 import type { AgentRegistry } from "../agents/agent-registry.ts";
 import { maskParameters } from "../http/secrets.ts";
 import { schemasOf } from "../packs/catalogue.ts";
@@ -19,6 +21,8 @@ export const ownTriggers = {
   agentLost: "petrel.agent_lost",
   agentBack: "petrel.agent_back",
   sensorFailed: "petrel.sensor_failed",
+  sensorSpawned: "core.st2.sensor.process_spawn",
+  sensorExited: "core.st2.sensor.process_exit",
   deadLetter: "petrel.dead_letter",
 } as const;
 
@@ -29,6 +33,8 @@ const triggersOf: Readonly<Record<Occurrence["type"], readonly string[]>> = {
   "agent-lost": [ownTriggers.agentLost],
   "agent-back": [ownTriggers.agentBack],
   "sensor-failed": [ownTriggers.sensorFailed],
+  "sensor-spawned": [ownTriggers.sensorSpawned],
+  "sensor-exited": [ownTriggers.sensorExited],
   "dead-letter": [ownTriggers.deadLetter],
 };
 
@@ -107,6 +113,17 @@ function newsOf(occurrence: Occurrence, options: OwnTriggersOptions): readonly N
       const payload = { agent, host, sensor, error: last_error, restarts, since };
       return [{ trigger: ownTriggers.sensorFailed, key: [agent, sensor, since], agent, payload }];
     }
+    case "sensor-spawned": {
+      const { agent, sensor, pid, since } = occurrence.sensor;
+      const payload = { ...whichSensor(occurrence.sensor, options), timestamp: since, pid };
+      return [{ trigger: ownTriggers.sensorSpawned, key: [agent, sensor, pid ?? 0, since], agent, payload }];
+    }
+    case "sensor-exited": {
+      const { agent, sensor, state, last_error: error, since } = occurrence.sensor;
+      const { pid } = occurrence;
+      const payload = { ...whichSensor(occurrence.sensor, options), timestamp: since, pid, state, error };
+      return [{ trigger: ownTriggers.sensorExited, key: [agent, sensor, pid, since], agent, payload }];
+    }
     case "dead-letter": {
       const { id, agent, code, reason, received_at } = occurrence.letter;
       const host = options.registry.get(agent)?.host ?? null;
@@ -114,6 +131,12 @@ function newsOf(occurrence: Occurrence, options: OwnTriggersOptions): readonly N
       return [{ trigger: ownTriggers.deadLetter, key: [id], agent, payload }];
     }
   }
+}
+
+/** `id` is the name of its class, as in StackStorm. */
+function whichSensor({ agent, sensor }: SensorRecord, { registry }: OwnTriggersOptions): JsonObject {
+  const id = parseRef(sensor)?.name ?? sensor;
+  return { id, sensor, agent, host: registry.get(agent)?.host ?? null };
 }
 
 const about = (execution: Execution) => ({

@@ -10,6 +10,10 @@ export type Occurrence =
   /** A true result came after its execution had been given up. */
   | { readonly type: "late-result"; readonly execution: Execution }
   | { readonly type: "sensor-failed"; readonly sensor: SensorRecord }
+  /** A sensor runs in a process of its own. */
+  | { readonly type: "sensor-spawned"; readonly sensor: SensorRecord }
+  /** The process that it ran in has gone; `sensor` is how it is from then on. */
+  | { readonly type: "sensor-exited"; readonly sensor: SensorRecord; readonly pid: number }
   | { readonly type: "dead-letter"; readonly letter: DeadLetter }
   /** An agent stayed away for too long; it is there again. */
   | { readonly type: "agent-lost"; readonly agent: AgentRecord }

@@ -133,11 +133,18 @@ export function putAgent(
   return true;
 }
 
+const sensorNews = ["sensor-failed", "sensor-spawned", "sensor-exited"] as const;
+
 function putSensor(draft: Draft, rules: HistoryRules, sensor: SensorRecord): void {
-  if (sensor.state === "failed" && rules.teller.wants("sensor-failed")) {
+  if (sensorNews.some((type) => rules.teller.wants(type))) {
     const before = draft.get<SensorRecord>(keys.sensor(sensor.agent, sensor.sensor));
     // Said again after each restart of its agent, it is no news.
-    if (before?.state !== "failed") occurred(draft, rules, { type: "sensor-failed", sensor });
+    if (sensor.state === "failed" && before?.state !== "failed") {
+      occurred(draft, rules, { type: "sensor-failed", sensor });
+    }
+    const pid = before?.pid ?? null;
+    if (pid !== null && sensor.pid !== pid) occurred(draft, rules, { type: "sensor-exited", sensor, pid });
+    if (sensor.pid !== null && sensor.pid !== pid) occurred(draft, rules, { type: "sensor-spawned", sensor });
   }
   draft.put(keys.sensor(sensor.agent, sensor.sensor), sensor);
   draft.change({ type: "sensor", sensor });

@@ -70,14 +70,14 @@ export class Timekeeper {
     });
   }
 
-  /** Fires what is due, from now on. */
-  start(): void {
-    void this.#rounds.ask();
+  /** Fires what is due, from now on; resolves when that has been tried with what is due already. */
+  start(): Promise<void> {
+    return this.#rounds.ask();
   }
 
   /** Resolves when rules that were changed have their timers. */
   settled(): Promise<void> {
-    return this.#isStale ? this.#rounds.ask() : Promise.resolve();
+    return this.#isStale ? this.#rounds.ask() : this.#rounds.settled();
   }
 
   /** All of them, those of disabled rules too. */

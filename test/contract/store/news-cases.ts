@@ -12,7 +12,10 @@ const nameOf = (occurrence: Occurrence): string => {
     case "late-result":
       return occurrence.execution.id;
     case "sensor-failed":
+    case "sensor-spawned":
       return occurrence.sensor.sensor;
+    case "sensor-exited":
+      return `${occurrence.sensor.sensor}/${occurrence.pid}`;
     case "dead-letter":
       return occurrence.letter.id;
     case "agent-lost":
@@ -126,6 +129,29 @@ export function newsCases(open: OpenStore): void {
       await store.takeIn(take(claim, 4, [{ type: "dead-letter", letter }]));
       await store.takeIn(take(claim, 5, [{ type: "dead-letter", letter }]));
       expect(await told(store, "told.dead-letter")).toEqual([["l1", "pending"]]);
+    });
+
+    test("a sensor's process is told when it runs and when it has gone, once each", async () => {
+      const { store } = await open({ teller: teller("sensor-spawned", "sensor-exited") });
+      const claim = await claimed(store);
+      const says = (state: "running" | "backing-off", pid: number | null) => ({
+        type: "sensor" as const,
+        sensor: {
+          ...{ agent: "web-1", sensor: "mypack.S", state, pid, restarts: 0, last_error: null },
+          since: timestamp(noon),
+        },
+      });
+      await store.takeIn(take(claim, 0, [says("running", 7), says("running", 7)]));
+      expect(await told(store, "told.sensor-spawned")).toEqual([["mypack.S", "pending"]]);
+      expect(await told(store, "told.sensor-exited")).toEqual([]);
+      await store.takeIn(take(claim, 2, [says("backing-off", null), says("backing-off", null)]));
+      expect(await told(store, "told.sensor-exited")).toEqual([["mypack.S/7", "pending"]]);
+      // What was between two states that an agent tells may be left out.
+      await store.takeIn(take(claim, 4, [says("running", 8), says("running", 9)]));
+      expect((await told(store, "told.sensor-exited")).map(([name]) => name).sort()).toEqual([
+        "mypack.S/7",
+        "mypack.S/8",
+      ]);
     });
   });
 }
