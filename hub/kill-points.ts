@@ -41,6 +41,9 @@ export const hubPoints = [
 
 export type HubPoint = (typeof hubPoints)[number];
 
+/** Only where something is told that no agent sent: the occurrence of a timer or a webhook, before and after it is on disk. */
+export const tellingPoints = ["emit.before", "emit.after"] as const;
+
 /** How many times faster the hours of housekeeping pass: its first chores come after a minute, lives are shorter. */
 const hurry = 30;
 
@@ -74,6 +77,7 @@ function storeBehindPoints(store: LevelStore, pass: PassPoint): LevelStore {
       updateExecution: "execution-changed",
       createExecutions: "execution-made",
       finishJob: "job-finished",
+      emit: "emit",
       purge: "purge",
       purgeOldest: "purge",
       changeRules: "rules-changed",

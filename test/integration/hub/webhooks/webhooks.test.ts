@@ -82,7 +82,7 @@ test("a request is a trigger instance by the time it is answered, without what o
     trace_tag: "t1",
     status: "processed",
   });
-  const { headers, headers_lower, body } = instance?.payload as Record<string, JsonObject>;
+  const { headers, headers_lower, body } = (instance?.payload ?? {}) as Record<string, JsonObject>;
   expect(body).toEqual({ ref: "main" });
   expect(headers_lower).toMatchObject({ "x-github-event": "push", "content-type": "application/json" });
   for (const secret of ["authorization", "cookie", "st2-trace-tag"])
