@@ -99,7 +99,7 @@ function range(name: FieldName, first: number, last: number, step: number | null
   const [least, most] = fieldBounds[name];
   if (first < least || last > most) throw new Unreadable(`the field ${name} goes from ${least} to ${most}`);
   if (first > last) throw new Unreadable(`a range begins with the smaller value, not ${first}-${last}`);
-  if (step !== null && step > last - first)
+  if (step !== null && step > Math.max(1, last - first))
     throw new Unreadable(`the step ${step} is longer than its range, ${first} to ${last}`);
   return (value) => value >= first && value <= last && (value - first) % (step ?? 1) === 0;
 }
