@@ -5,6 +5,7 @@ import type { RuleDefinition, RuleRecord, RuleVersion } from "../../shared/model
 import { nearest, suggestion } from "../../shared/nearest.ts";
 import { parseRuleDocuments, type RuleDocument, ruleProblemsAt } from "../../shared/packs/parse-rule.ts";
 import type { Problem } from "../../shared/problem.ts";
+import { checkNotOver } from "../../shared/rules/check-built-in.ts";
 import { checkParameters, checkTriggerParameters } from "../../shared/rules/check-parameters.ts";
 import type { Catalogue } from "../packs/catalogue.ts";
 import { invalidPack } from "../packs/registration.ts";
@@ -148,6 +149,7 @@ export class RuleDesk {
     const [type, action] = [triggerTypes.get(rule.trigger.type), actions.get(rule.action.ref)];
     const misfits = [
       ...(type === undefined ? [] : checkTriggerParameters(rule.trigger, type)),
+      ...checkNotOver(rule.trigger, this.#options.now()),
       ...(action === undefined ? [] : checkParameters(rule.action, action.definition)),
     ];
     return { rule, warnings: [...wrong, ...ruleProblemsAt(document.at, misfits)] };

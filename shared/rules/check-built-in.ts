@@ -20,6 +20,19 @@ export function checkBuiltIn({
   );
 }
 
+/** A warning for a timer that would have fired, but not from now on: next year's date is easily written as this year's. */
+export function checkNotOver(
+  { type, parameters }: { readonly type: string; readonly parameters: JsonObject },
+  nowMs: number,
+): readonly RuleProblem[] {
+  const schedule = isTimerType(type) ? readSchedule(type, parameters, nowMs).schedule : null;
+  if (schedule === null || schedule.next(nowMs) !== null) return [];
+  const hint = "change it, or delete the rule";
+  return [
+    { ...problem([], "all of the timer's times have passed: it never fires", hint), severity: "warning" },
+  ];
+}
+
 function checkWebhook(given: JsonObject): readonly RuleProblem[] {
   const path = hookPathOf(given);
   if (path === null) {

@@ -100,5 +100,9 @@ action: {ref: core.echo, parameters: {message: "{{ trigger.agent }} {{ trigger.i
   expect(answered.code).toBe(2);
   expect(answered.stderr).toContain("the field hour goes from 0 to 23");
   expect(answered.stderr).toContain("where: rule:2");
+  const past =
+    "name: y\ntrigger: {type: core.st2.DateTimer, parameters: {date: '2001-01-01'}}\naction: {ref: core.noop}\n";
+  const warned = await runPetrel(["rule", "create", "-", "--data", hub.data], { input: past });
+  expect(warned).toMatchObject({ code: 0, stderr: expect.stringContaining("have passed: it never fires") });
   expect(await hub.all("/v1/trigger-instances?trigger=core.st2.DateTimer")).toHaveLength(1);
 }, 240_000);

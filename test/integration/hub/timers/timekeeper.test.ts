@@ -226,6 +226,29 @@ test("a store that refuses for a while delays a timer, and the others of the sam
   expect((await scheduled()).slice(0, 2)).toEqual(["00:01:00", "00:01:00"]);
 });
 
+test("two hubs on one store fire each occurrence once between them", async () => {
+  const { store } = await failingStore();
+  const one = await world("last", store);
+  const two = await world("last", store);
+  await one.begin();
+  await one.rule("often", every(1));
+  // Its clock is a little ahead.
+  two.time.advance(3);
+  await two.begin();
+  for (let n = 0; n < 5; n++) await Promise.all([one.pass(minute), two.pass(minute)]);
+  // One of them is late, and finds all of it done.
+  await one.pass(minute);
+  await two.pass(minute);
+  expect(await one.scheduled()).toEqual([
+    "00:01:00",
+    "00:02:00",
+    "00:03:00",
+    "00:04:00",
+    "00:05:00",
+    "00:06:00",
+  ]);
+});
+
 test("whatever write it dies at, and however often, each occurrence is one instance", async () => {
   const { store: shared } = await failingStore();
   let n = 0;
