@@ -72,6 +72,8 @@ export interface LifeOptions {
 export interface LifeEnd {
   readonly ending: Ending;
   readonly error: string;
+  /** Of its process; absent when there was none, or a signal ended it. */
+  readonly exitCode?: number;
 }
 
 /** Characters of one line of output, and of the last output told as the reason of an exit. */
@@ -148,6 +150,7 @@ export class SensorLife implements ChildListeners {
     return {
       ending: unstartable ? { kind: "unstartable" } : { kind: "exited", livedMs },
       error: this.#describe(exit),
+      ...(exit.code !== null && { exitCode: exit.code }),
     };
   }
 

@@ -56,6 +56,8 @@ export class SensorProcess {
   #isStopping = false;
   #isReplaced = false;
   #wasReady = false;
+  /** Of the life that ended last. */
+  #exitCode: number | undefined;
   #cancelRetry: () => void = () => {};
   #wake: () => void = () => {};
   #loop: Promise<void> = Promise.resolve();
@@ -132,7 +134,8 @@ export class SensorProcess {
 
   async #run(): Promise<void> {
     while (!this.#isStopping) {
-      const { ending, error } = await this.#liveOnce();
+      const { ending, error, exitCode } = await this.#liveOnce();
+      this.#exitCode = exitCode;
       if (this.#isStopping) break;
       if (this.#isReplaced) this.#crashes = 0;
       else if (this.#wasReady || this.#rollback.failed(this.#present, error) === "rest")
@@ -293,6 +296,8 @@ export class SensorProcess {
     const since = timestamp(this.#options.clock.now());
     const { assigned, problem } = this.#rollback;
     const { fingerprint } = assigned;
-    return { sensor: this.#sensor, state, pid, restarts, last_error: error, since, fingerprint, problem };
+    const exit = state !== "running" && this.#exitCode !== undefined && { exit_code: this.#exitCode };
+    const status = { sensor: this.#sensor, state, pid, restarts, last_error: error, since };
+    return { ...status, ...exit, fingerprint, problem };
   }
 }

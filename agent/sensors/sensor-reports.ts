@@ -16,6 +16,8 @@ export interface SensorStatus {
   /** Starts after the first, since the agent started. */
   readonly restarts: number;
   readonly last_error: string | null;
+  /** Of its process that ended last, while none runs; absent when a signal ended it. */
+  readonly exit_code?: number;
   /** RFC 3339: since when it is in this state. */
   readonly since: string;
   /** Of the assignment that its present life, or the next one, is under. */

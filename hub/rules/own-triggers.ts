@@ -121,7 +121,9 @@ function newsOf(occurrence: Occurrence, options: OwnTriggersOptions): readonly N
     case "sensor-exited": {
       const { agent, sensor, state, last_error: error, since } = occurrence.sensor;
       const { pid } = occurrence;
-      const payload = { ...whichSensor(occurrence.sensor, options), timestamp: since, pid, state, error };
+      const exit_code = occurrence.sensor.exit_code ?? null;
+      const exit = { timestamp: since, exit_code, pid, state, error };
+      const payload = { ...whichSensor(occurrence.sensor, options), ...exit };
       return [{ trigger: ownTriggers.sensorExited, key: [agent, sensor, pid, since], agent, payload }];
     }
     case "dead-letter": {

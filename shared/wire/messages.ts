@@ -61,6 +61,8 @@ export interface SensorEventEntry extends EntryBase {
   readonly pid: number | null;
   readonly restarts: number;
   readonly last_error: string | null;
+  /** Of its process that has ended, if no signal ended it. */
+  readonly exit_code?: number;
   /** Of the assignment that this life of the sensor was started with, or goes on under. */
   readonly fingerprint?: string | null;
   /** It runs, and not as configured: why. */

@@ -101,10 +101,11 @@ export const upEntrySchemas: SchemasOf = {
       pid: nullable(count),
       restarts: count,
       last_error: nullable(reason),
+      exit_code: count,
       fingerprint: nullable(text(128)),
       problem: nullable(reason),
     },
-    ["fingerprint", "problem"],
+    ["exit_code", "fingerprint", "problem"],
   ),
   "link-gap": entry({ direction: { enum: ["up", "down"] }, epoch: id, from: count, to: count, reason }, [
     "direction",

@@ -75,7 +75,7 @@ action: {ref: core.echo, parameters: {message: "version {{ trigger.body.version 
 name: sensor_${what}
 enabled: true
 trigger: {type: core.st2.sensor.process_${what}}
-action: {ref: core.echo, parameters: {message: "{{ trigger.agent }} {{ trigger.id }}"}}
+action: {ref: core.echo, parameters: {message: "{{ trigger.agent }} {{ trigger.id }}${what === "exit" ? " {{ trigger.exit_code }}" : ""}"}}
 `);
   }
   await user.says("pack", "register", `${packsRunning}/chain`);
@@ -90,7 +90,7 @@ action: {ref: core.echo, parameters: {message: "{{ trigger.agent }} {{ trigger.i
   );
   await agent.stop();
   await waitUntil("its end to be told", async () =>
-    (await said("default.sensor_exit")).includes("web-1 Spool"),
+    (await said("default.sensor_exit")).includes("web-1 Spool 0"),
   );
 
   // A rule that could never fire is refused, with the place.
