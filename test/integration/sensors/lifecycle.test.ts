@@ -55,6 +55,7 @@ class TestSensor(Sensor):
       entryPoint: "test_sensor",
       source: `#!/bin/sh\necho '{"op":"ready"}'\necho so long >&2\n`,
       error: "SENSOR_EXITED: exit code 0; last output: so long",
+      exitCode: 0,
     },
     {
       how: "by a signal",
@@ -62,20 +63,27 @@ class TestSensor(Sensor):
       source: `#!/bin/sh\necho '{"op":"ready"}'\nkill -9 $$\n`,
       error: "SENSOR_EXITED: killed by SIGKILL",
     },
-  ])("$how is started again and again, with its last error shown", async ({ entryPoint, source, error }) => {
-    const folder = await tempFolder();
-    const bench = await startSensorBench({ data: folder });
-    bench.host.apply([await writeSensor(join(folder, "pack"), { entryPoint, source, pollInterval: 4 })]);
-    const status = await waitUntil("the fourth start", () => {
-      const now = stateOf(bench);
-      return now !== undefined && now.restarts >= 3 ? now : null;
-    });
-    expect(status.last_error).toBe(error);
-    await waitUntil("the hub is told", async () => {
-      const told = await bench.events();
-      return told.some((event) => event.state === "backing-off" && event.last_error === error);
-    });
-  });
+  ])(
+    "$how is started again and again, with its last error shown",
+    async ({ entryPoint, source, error, ...exit }) => {
+      const folder = await tempFolder();
+      const bench = await startSensorBench({ data: folder });
+      bench.host.apply([await writeSensor(join(folder, "pack"), { entryPoint, source, pollInterval: 4 })]);
+      const status = await waitUntil("the fourth start", () => {
+        const now = stateOf(bench);
+        return now !== undefined && now.restarts >= 3 ? now : null;
+      });
+      expect(status.last_error).toBe(error);
+      await waitUntil("the hub is told", async () => {
+        const told = await bench.events();
+        const ended = told.find((event) => event.state === "backing-off" && event.last_error === error);
+        // A signal leaves no code; our runtimes end with 1.
+        const code = error.includes("SIGKILL") ? undefined : (exit.exitCode ?? 1);
+        if (ended !== undefined) expect(ended.exit_code).toBe(code);
+        return ended !== undefined;
+      });
+    },
+  );
 
   test("never disturbs another one", async () => {
     const folder = await tempFolder();
