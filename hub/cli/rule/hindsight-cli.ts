@@ -7,6 +7,7 @@ import type { Replay, ReplayItem, RuleWhy } from "../../rules/hindsight.ts";
 import type { CliContext } from "../context-cli.ts";
 import { toJson, toTable } from "../output.ts";
 import { sinceInstant } from "../relative-time.ts";
+import { criteriaTable } from "./criteria-table.ts";
 
 interface ReplayOptions {
   readonly since: string;
@@ -92,21 +93,7 @@ const shown = (value: unknown): string => JSON.stringify(value);
 
 function whyText(why: RuleWhy, io: Screen): string {
   const parts = [`${why.rule} ${why.matched ? "matches" : "does not match"} ${why.trigger_instance}\n`];
-  if (why.criteria.length > 0) {
-    parts.push(
-      toTable(
-        why.criteria,
-        [
-          { header: "CRITERION", value: ({ key }) => key },
-          { header: "OPERATOR", value: ({ operator }) => operator },
-          { header: "PATTERN", value: ({ pattern }) => shown(pattern), cut: true },
-          { header: "VALUE", value: ({ value }) => shown(value), cut: true },
-          { header: "RESULT", value: ({ result }) => (result === null ? "error" : result ? "yes" : "no") },
-        ],
-        { columns: io.columns, nowMs: io.now() },
-      ),
-    );
-  }
+  parts.push(criteriaTable(why.criteria, shown, { columns: io.columns, nowMs: io.now() }));
   if (why.skipped !== null) parts.push(`skipped: ${why.skipped}\n`);
   if (why.error !== null) parts.push(`error: ${why.error}\n`);
   for (const note of why.notes) parts.push(`note: ${note}\n`);

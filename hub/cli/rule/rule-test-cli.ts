@@ -17,7 +17,7 @@ import {
   type TestTrigger,
 } from "../../rules/bulk-test.ts";
 import { readActions, readKeys, readLines, readRules, readText } from "../../rules/test-inputs-fs.ts";
-import { toTable } from "../output.ts";
+import { criteriaTable } from "./criteria-table.ts";
 
 export interface RuleTestOptions {
   /** One rule's file, with `trigger`. */
@@ -151,24 +151,7 @@ function otherType(rule: TestRule, type: string): TestOutcome {
 function forPeople(outcome: TestOutcome, io: RuleTestIo): string {
   const verdict = outcome.matched ? "matches" : "does not match";
   const parts = [`${outcome.rule} ${verdict}\n`];
-  if (outcome.criteria.length > 0) {
-    parts.push(
-      toTable(
-        outcome.criteria,
-        [
-          { header: "CRITERION", value: ({ key }) => key },
-          { header: "OPERATOR", value: ({ operator }) => operator },
-          { header: "PATTERN", value: ({ pattern }) => encodeJson(pattern), cut: true },
-          { header: "VALUE", value: ({ value }) => encodeJson(value), cut: true },
-          {
-            header: "RESULT",
-            value: ({ result, error }) => (result === null ? error : result ? "yes" : "no"),
-          },
-        ],
-        { columns: io.columns, nowMs: io.now() },
-      ),
-    );
-  }
+  parts.push(criteriaTable(outcome.criteria, encodeJson, { columns: io.columns, nowMs: io.now() }));
   if (outcome.skipped !== undefined) parts.push(`skipped: ${outcome.skipped}\n`);
   if (outcome.error !== null) parts.push(`error: ${outcome.error}\n`);
   if (outcome.action !== null) {
