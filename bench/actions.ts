@@ -8,7 +8,7 @@ import { actionPack, type BenchAction, benchActions } from "./action-pack.ts";
 import { startAgentProcess } from "./agent-process.ts";
 import { type LoadProcess, startLoadProcess } from "./child-process.ts";
 import { type BenchHub, startHub } from "./hub-process.ts";
-import { type Load, type Measured, median } from "./pace.ts";
+import { type Load, type Measured, median, spread } from "./pace.ts";
 import { cpuSeconds } from "./proc-fs.ts";
 
 export const actionsUsage =
@@ -136,12 +136,6 @@ const header = line([
   "of bare (rate)",
   "us CPU: agent, hub, bare",
 ]);
-
-/** Median over the repetitions, and from least to most. */
-function spread(values: readonly number[], digits = 0): string {
-  const show = (value: number) => value.toFixed(digits);
-  return `${show(median(values))} (${show(Math.min(...values))}-${show(Math.max(...values))})`;
-}
 
 /** Milliseconds. */
 function latency(of: readonly Measured[]): string {

@@ -6,7 +6,7 @@ import { parseArgs } from "node:util";
 import { startLoadProcess } from "./child-process.ts";
 import { startHub } from "./hub-process.ts";
 import { startMosquitto } from "./mosquitto-process.ts";
-import { type Load, type Measured, median } from "./pace.ts";
+import { type Load, type Measured, median, spread } from "./pace.ts";
 import { residentBytes } from "./proc-fs.ts";
 import { slowFsync } from "./slow-fsync-process.ts";
 
@@ -178,12 +178,6 @@ const header = line([
   "us CPU",
   "messages, agents' batches",
 ]);
-
-/** Median over the repetitions, and from least to most. */
-function spread(values: readonly number[], digits = 0): string {
-  const show = (value: number) => value.toFixed(digits);
-  return `${show(median(values))} (${show(Math.min(...values))}-${show(Math.max(...values))})`;
-}
 
 function row(name: string, rounds: readonly { readonly raw: Round; readonly chain: Round }[]): string {
   const chains = rounds.map(({ chain }) => chain);

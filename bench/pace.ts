@@ -104,3 +104,9 @@ export function median(values: readonly number[]): number {
     0.5,
   );
 }
+
+/** Median over the repetitions, and from least to most. */
+export function spread(values: readonly number[], digits = 0): string {
+  const show = (value: number) => value.toFixed(digits);
+  return `${show(median(values))} (${show(Math.min(...values))}-${show(Math.max(...values))})`;
+}
