@@ -29,8 +29,7 @@ import { refuseHalfRestored, refuseTarget, writeBackup } from "./backup/backup-f
 import { restoredAt, restoredSetting } from "./backup/restored.ts";
 import { openTransport } from "./broker/open-mqtt.ts";
 import type { TransportEvents } from "./broker/transport.ts";
-import { datastoreResponders } from "./datastore/key-answers.ts";
-import { openKeyBook } from "./datastore/key-book.ts";
+import { openDatastore } from "./datastore/open-datastore-fs.ts";
 import { startCoordination } from "./executions/coordination.ts";
 import { LiveOutput } from "./executions/live-output.ts";
 import { hubAgentId } from "./executions/place.ts";
@@ -129,7 +128,8 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     teardown.add("backups", () => backups.close());
     const registry = await openAgentRegistry(base);
     teardown.add("agent registry", () => registry.close());
-    const keys = await openKeyBook(base);
+    const datastore = await openDatastore({ ...base, data: options.data, random: systemRandom });
+    const { keys } = datastore;
     teardown.add("datastore", () => keys.close());
     const slowRegex = new SlowRegex();
     teardown.add("slow patterns", () => slowRegex.close());
@@ -228,7 +228,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       responders: (agent) => ({
         blob: blobResponder(blobs),
         condition: (args) => greet.condition(agent, args),
-        ...datastoreResponders(keys),
+        ...datastore.responders(agent),
       }),
       greeted: greet.arrived,
       isPaused: (agent) => registry.get(agent)?.conflict != null,
@@ -300,6 +300,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       rules: ruleDesk,
       hindsight: new Hindsight({ store, rules, desk: ruleDesk }),
       backups,
+      datastore: datastore.desk,
       files,
       timekeeper,
       catalogue,

@@ -8,6 +8,7 @@ import type { AgentRegistry } from "./agents/agent-registry.ts";
 import type { Conflicts } from "./agents/conflicts.ts";
 import { effectiveLabels } from "./agents/labels.ts";
 import type { BackupDesk } from "./backup/backup-desk.ts";
+import type { KeyDesk } from "./datastore/key-desk.ts";
 import { ControlDesk } from "./executions/control-desk.ts";
 import type { RunDesk } from "./executions/run-desk.ts";
 import type { HubWatch } from "./figures/figures.ts";
@@ -39,6 +40,7 @@ export interface OperationsOptions {
   readonly runs: RunDesk;
   readonly letters: LetterDesk;
   readonly backups: BackupDesk;
+  readonly datastore: KeyDesk;
   readonly files: FileDesk;
   readonly watchers: Watchers;
   readonly timekeeper: Pick<Timekeeper, "list" | "settled">;
@@ -71,6 +73,7 @@ export function createOperations(options: OperationsOptions): HubOperations {
     runs,
     letters,
     backups,
+    datastore,
     files,
     watchers,
     timekeeper,
@@ -193,6 +196,10 @@ export function createOperations(options: OperationsOptions): HubOperations {
       const [id = agent] = watchers.choose({ agents: [agent] });
       return watchers.ask(id, "coverage", {}, readCoverage);
     },
+    keys: (query, page) => datastore.list(query, page),
+    key: (address, decrypt) => datastore.get(address, decrypt),
+    setKey: (address, request) => datastore.set(address, request),
+    deleteKey: (address) => datastore.delete(address),
     startBackup: (folder) => backups.start(folder),
     async backup(id) {
       const record = backups.get(id);

@@ -12,6 +12,9 @@ import type { TriggerInstance } from "../shared/model/trigger.ts";
 import type { WatchCoverage } from "../shared/watch/questions.ts";
 import type { BackupRecord } from "./backup/backup-desk.ts";
 import type { TransportStats } from "./broker/transport.ts";
+import type { KeyAddress } from "./datastore/key-address.ts";
+import type { KeyQuery, KeyRequest } from "./datastore/key-desk.ts";
+import type { KeyView } from "./datastore/key-view.ts";
 import type { RollOut } from "./executions/fan-out.ts";
 import type { RunPreview } from "./executions/preview.ts";
 import type { HubCounts, HubFigures, Top, TopQuery } from "./figures/figures.ts";
@@ -25,6 +28,7 @@ import type { AssignTo } from "./packs/layers.ts";
 import type { ConfigEdit } from "./packs/pack-desk.ts";
 import type { Replay, ReplayRequest, RuleWhy } from "./rules/hindsight.ts";
 import type { WrittenRule } from "./rules/rule-desk.ts";
+import type { Page, PageOf } from "./store/store.ts";
 import type { TimerView } from "./timers/timer-book.ts";
 import type { HookRequest, InjectRequest, Received, WebhookView } from "./webhooks/webhook-desk.ts";
 
@@ -169,6 +173,11 @@ export interface HubOperations {
   fleetCoverage(choice: AgentChoice): Promise<FleetCoverage>;
   /** How an agent watches; rejects when it cannot be asked. */
   watchCoverage(agent: string): Promise<WatchCoverage>;
+  /** Keys of the datastore; secrets are shown only when asked for. See `KeyDesk`. */
+  keys(query: KeyQuery, page: Page): PageOf<KeyView>;
+  key(address: KeyAddress, decrypt: boolean): KeyView;
+  setKey(address: KeyAddress, request: KeyRequest): Promise<KeyView>;
+  deleteKey(address: KeyAddress): Promise<void>;
   /** Begins a backup into a folder on the hub's host; resolves once it is under way. */
   startBackup(folder: string): Promise<BackupRecord>;
   /** How far it is; NOT_FOUND. */

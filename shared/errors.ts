@@ -186,6 +186,16 @@ export const catalogue = {
   // datastore
   KEY_INVALID: { status: 400, exit: 2, text: "A datastore key's name, value or option is not allowed." },
   KEY_LIMIT: { status: 507, exit: 1, text: "A sensor or action has as many datastore keys as it may have." },
+  KEY_FILE: {
+    status: 500,
+    exit: 1,
+    text: "The file with the datastore's key (`datastore.key`) is missing, damaged, or cannot be written.",
+  },
+  KEY_UNREADABLE: {
+    status: 409,
+    exit: 1,
+    text: "A datastore value cannot be decrypted: it is plain, was encrypted with another key, or was changed.",
+  },
   // wire and link
   WIRE_TOPIC: { status: 400, exit: 1, text: "A topic is none of ours, or not the sender's." },
   WIRE_PACKET: { status: 400, exit: 1, text: "A packet cannot be decoded." },

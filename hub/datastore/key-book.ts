@@ -1,24 +1,44 @@
-/** The shared datastore's system keys: in memory for templates, on disk for good. */
+/** The shared datastore's keys: in memory for templates, on disk for good. Secrets are sealed in both. */
+import { Buffer } from "node:buffer";
 import { PetrelError } from "../../shared/errors.ts";
-import { isObject } from "../../shared/json.ts";
 import type { Logger } from "../../shared/log.ts";
 import { Rounds } from "../../shared/rounds.ts";
 import type { Timers } from "../../shared/timers.ts";
 import type { Store } from "../store/store.ts";
+import { isCurrent, type KeptKey, keptText, parseKept } from "./kept-key.ts";
+import type { KeyScope } from "./key-address.ts";
+import { KeyShelf, room } from "./key-shelf.ts";
+import type { Vault } from "./vault.ts";
 
+/** Who writes, for those who are told of the change. */
+export interface KeyAuthor {
+  /** Rules behind the write, the oldest first. */
+  readonly lineage?: readonly string[];
+}
+
+export interface NewValue extends KeyAuthor {
+  readonly value: string;
+  /** `null` keeps it for good. */
+  readonly ttlSeconds: number | null;
+  readonly secret?: boolean;
+  /** `value` is a secret that this hub has sealed before. */
+  readonly isSealed?: boolean;
+}
+
+/** Names are those within the scope: of a user's key `user:name`. */
 export interface KeyBook {
-  /** `null` when there is none, or its time is over. */
-  get(name: string): string | null;
-  /** Resolves once on disk. `ttlSeconds: null` keeps it for good. KEY_LIMIT when there is no room. */
-  set(name: string, value: string, ttlSeconds: number | null): Promise<void>;
+  /** `null` when there is none, or its time is over. The value of a secret is sealed. */
+  find(scope: KeyScope, name: string): KeptKey | null;
+  /** Resolves once on disk. KEY_LIMIT when there is no room, KEY_INVALID, KEY_FILE, KEY_UNREADABLE. */
+  set(scope: KeyScope, name: string, value: NewValue): Promise<void>;
   /** False when there was none. */
-  delete(name: string): Promise<boolean>;
-  /** Sorted by name. */
-  list(
-    prefix: string,
-    offset: number,
-    limit: number,
-  ): readonly { readonly name: string; readonly value: string }[];
+  delete(scope: KeyScope, name: string, author?: KeyAuthor): Promise<boolean>;
+  /** Sorted by name; those behind `after` if given. */
+  walk(scope: KeyScope, prefix: string, after?: string): Iterable<readonly [name: string, key: KeptKey]>;
+  /** `text` as somebody else may keep it. KEY_INVALID, KEY_FILE. */
+  seal(text: string): Promise<string>;
+  /** The plain text of a sealed value. Throws KEY_FILE, KEY_UNREADABLE. */
+  unseal(sealed: string): string;
   /** Removes those whose time is over; resolves to how many. */
   sweep(): Promise<number>;
   close(): Promise<void>;
@@ -26,8 +46,10 @@ export interface KeyBook {
 
 export interface KeyBookOptions {
   readonly store: Store;
+  readonly vault: Pick<Vault, "seal" | "unseal">;
   /** Hub time in ms. */
   readonly now: () => number;
+  readonly newId: () => string;
   readonly timers: Timers;
   readonly jitter: () => number;
   readonly log: Logger;
@@ -41,34 +63,27 @@ export interface KeyLimits {
   readonly characters: number;
 }
 
-interface Kept {
-  readonly value: string;
-  /** Milliseconds since the epoch. */
-  readonly expires: number | null;
-}
-
-const scope = "system";
+const scopes: readonly KeyScope[] = ["system", "user"];
 const pageOfKeys = 1_000;
 const defaultLimits: KeyLimits = { keys: 100_000, characters: 32 * 1024 * 1024 };
+/** UTF-8 bytes of a secret: sealed it is a third longer, and an answer has to fit a packet. */
+const maxSecretBytes = 64 * 1024;
+
+type Shelves = Readonly<Record<KeyScope, KeyShelf>>;
 
 export async function openKeyBook(options: KeyBookOptions): Promise<KeyBook> {
-  const { store, now, timers, jitter, log, limits = defaultLimits } = options;
-  let kept = await readAll(store);
-  let characters = sizeOf(kept);
-  /** `null` after a name came or went. */
-  let sorted: readonly string[] | null = null;
+  const { store, vault, now, newId, timers, jitter, log, limits = defaultLimits } = options;
+  let shelves = await readAll(store);
   /** What is written while everything is read again: the reading may have passed it already. */
-  let written: Map<string, Kept | null> | null = null;
+  let written: [scope: KeyScope, name: string, key: KeptKey | null][] | null = null;
   const reading = new Rounds({
     timers,
     jitter,
     work: async () => {
-      written = new Map();
+      written = [];
       try {
-        kept = await readAll(store);
-        characters = sizeOf(kept);
-        sorted = null;
-        for (const [name, record] of written) note(name, record);
+        shelves = await readAll(store);
+        for (const [scope, name, key] of written) shelves[scope].put(name, key);
       } finally {
         written = null;
       }
@@ -80,69 +95,90 @@ export async function openKeyBook(options: KeyBookOptions): Promise<KeyBook> {
   const stopListening = store.subscribeChanges((changes) => {
     for (const change of changes) {
       if (change.type === "reopened") void reading.ask();
-      else if (change.type === "key" && change.scope === scope) {
-        note(change.name, change.value === null ? null : parseKept(change.value));
-      }
+      if (change.type !== "key" || !isScope(change.scope)) continue;
+      const key = change.value === null ? null : parseKept(change.value);
+      written?.push([change.scope, change.name, key]);
+      shelves[change.scope].put(change.name, key);
     }
   });
 
-  const isCurrent = ({ expires }: Kept): boolean => expires === null || expires > now();
-  const current = (name: string): Kept | null => {
-    const record = kept.get(name);
-    return record !== undefined && isCurrent(record) ? record : null;
+  const find = (scope: KeyScope, name: string): KeptKey | null => {
+    const key = shelves[scope].get(name);
+    return key !== null && isCurrent(key, now()) ? key : null;
   };
-  const note = (name: string, record: Kept | null): void => {
-    written?.set(name, record);
-    const before = kept.get(name);
-    characters += room(name, record) - room(name, before ?? null);
-    if (record === null) kept.delete(name);
-    else kept.set(name, record);
-    if ((before === undefined) !== (record === null)) sorted = null;
+  const told = ({ lineage = [] }: KeyAuthor = {}) => ({ id: newId(), lineage });
+  const total = (of: "size" | "characters") => shelves.system[of] + shelves.user[of];
+  const hasSecrets = () =>
+    scopes.some((scope) => [...shelves[scope].entries()].some(([, key]) => key.secret));
+
+  const fits = (scope: KeyScope, name: string, key: KeptKey): boolean => {
+    const before = shelves[scope].get(name);
+    const grown = total("characters") + room(name, key) - room(name, before);
+    return grown <= limits.characters && (before !== null || total("size") < limits.keys);
   };
-  const write = (name: string, record: Kept | null): Promise<void> =>
-    store.setKey(scope, name, record === null ? null : JSON.stringify(record));
   const sweep = async (): Promise<number> => {
-    const over = [...kept].filter(([, record]) => !isCurrent(record)).map(([name]) => name);
-    await Promise.all(over.map((name) => write(name, null)));
-    return over.length;
+    const removed = await Promise.all(
+      scopes.flatMap((scope) =>
+        [...shelves[scope].entries()]
+          .filter(([, key]) => !isCurrent(key, now()))
+          // Somebody may be setting it anew at this moment.
+          .map(([name, key]) => store.setKey(scope, name, null, { expect: keptText(key), told: told() })),
+      ),
+    );
+    return removed.filter(Boolean).length;
   };
-  const fits = (name: string, record: Kept): boolean => {
-    const before = kept.get(name);
-    const grown = characters + room(name, record) - room(name, before ?? null);
-    return grown <= limits.characters && (before !== undefined || kept.size < limits.keys);
+
+  /** A secret that stays the same keeps its text, so that nobody is told that its value has changed. */
+  const sealedText = async (
+    scope: KeyScope,
+    name: string,
+    { value, isSealed }: NewValue,
+  ): Promise<string> => {
+    const plain = isSealed === true ? vault.unseal(value) : value;
+    checkSecret(plain, name);
+    const before = shelves[scope].get(name);
+    if (before?.secret === true && opens(before.value, plain)) return before.value;
+    return isSealed === true ? value : vault.seal(plain, hasSecrets());
+  };
+  const opens = (sealed: string, plain: string): boolean => {
+    try {
+      return vault.unseal(sealed) === plain;
+    } catch {
+      // It is replaced, whatever it was.
+      return false;
+    }
   };
 
   return {
-    get: (name) => current(name)?.value ?? null,
-    async set(name, value, ttlSeconds) {
-      const record: Kept = { value, expires: ttlSeconds === null ? null : now() + ttlSeconds * 1000 };
-      if (!fits(name, record)) await sweep();
-      if (!fits(name, record)) {
+    find,
+    async set(scope, name, given) {
+      const { ttlSeconds } = given;
+      const secret = given.secret === true || given.isSealed === true;
+      const value = secret ? await sealedText(scope, name, given) : given.value;
+      const key: KeptKey = { value, secret, expires: ttlSeconds === null ? null : now() + ttlSeconds * 1000 };
+      if (!fits(scope, name, key)) await sweep();
+      if (!fits(scope, name, key)) {
         throw new PetrelError(
           "KEY_LIMIT",
-          `the datastore has ${kept.size} keys of ${characters} characters; there is no room for more`,
+          `the datastore has ${total("size")} keys of ${total("characters")} characters; there is no room for more`,
           { where: name, hint: "delete keys that are no longer needed, or give them a ttl" },
         );
       }
-      await write(name, record);
+      await store.setKey(scope, name, keptText(key), { told: told(given) });
     },
-    async delete(name) {
-      const isThere = current(name) !== null;
-      if (kept.has(name)) await write(name, null);
+    async delete(scope, name, author) {
+      const isThere = find(scope, name) !== null;
+      if (shelves[scope].get(name) !== null) await store.setKey(scope, name, null, { told: told(author) });
       return isThere;
     },
-    list(prefix, offset, limit) {
-      sorted ??= [...kept.keys()].sort();
-      const found: { name: string; value: string }[] = [];
-      let skip = offset;
-      for (let i = firstAtLeast(sorted, prefix); i < sorted.length && found.length < limit; i++) {
-        const name = sorted[i] ?? "";
-        if (!name.startsWith(prefix)) break;
-        const record = current(name);
-        if (record !== null && skip-- <= 0) found.push({ name, value: record.value });
-      }
-      return found;
+    *walk(scope, prefix, after) {
+      for (const entry of shelves[scope].from(prefix, after)) if (isCurrent(entry[1], now())) yield entry;
     },
+    async seal(text) {
+      checkSecret(text);
+      return vault.seal(text, hasSecrets());
+    },
+    unseal: (sealed) => vault.unseal(sealed),
     sweep,
     async close() {
       stopListening();
@@ -151,42 +187,25 @@ export async function openKeyBook(options: KeyBookOptions): Promise<KeyBook> {
   };
 }
 
-async function readAll(store: Store): Promise<Map<string, Kept>> {
-  const kept = new Map<string, Kept>();
-  for (let after: string | undefined; ; ) {
-    const page = await store.keys(scope, "", pageOfKeys, after);
-    for (const { name, value } of page) {
-      const record = parseKept(value);
-      if (record !== null) kept.set(name, record);
+function checkSecret(plain: string, name?: string): void {
+  if (Buffer.byteLength(plain) <= maxSecretBytes) return;
+  throw new PetrelError("KEY_INVALID", `a secret has at most ${maxSecretBytes} bytes`, { where: name });
+}
+
+const isScope = (text: string): text is KeyScope => text === "system" || text === "user";
+
+async function readAll(store: Store): Promise<Shelves> {
+  const shelves = { system: new KeyShelf(), user: new KeyShelf() };
+  for (const scope of scopes) {
+    for (let after: string | undefined; ; ) {
+      const page = await store.keys(scope, "", pageOfKeys, after);
+      for (const { name, value } of page) {
+        const key = parseKept(value);
+        if (key !== null) shelves[scope].put(name, key);
+      }
+      if (page.length < pageOfKeys) break;
+      after = page.at(-1)?.name;
     }
-    if (page.length < pageOfKeys) return kept;
-    after = page.at(-1)?.name;
   }
-}
-
-const room = (name: string, record: Kept | null): number =>
-  record === null ? 0 : name.length + record.value.length;
-
-function sizeOf(kept: ReadonlyMap<string, Kept>): number {
-  let characters = 0;
-  for (const [name, record] of kept) characters += room(name, record);
-  return characters;
-}
-
-/** Index of the first name that is not before `prefix`. */
-function firstAtLeast(names: readonly string[], prefix: string): number {
-  let from = 0;
-  let to = names.length;
-  while (from < to) {
-    const middle = (from + to) >> 1;
-    if ((names[middle] ?? "") < prefix) from = middle + 1;
-    else to = middle;
-  }
-  return from;
-}
-
-function parseKept(text: string): Kept | null {
-  const value: unknown = JSON.parse(text);
-  if (!isObject(value) || typeof value.value !== "string") return null;
-  return { value: value.value, expires: typeof value.expires === "number" ? value.expires : null };
+  return shelves;
 }

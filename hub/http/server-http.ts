@@ -23,6 +23,7 @@ import { fileChangeRoutes } from "./routes/file-changes-http.ts";
 import { fileWatchingRoutes } from "./routes/file-watching-http.ts";
 import { gapRoutes } from "./routes/gaps-http.ts";
 import { hubRoutes } from "./routes/hub-http.ts";
+import { keyRoutes } from "./routes/keys-http.ts";
 import { openapiRoute } from "./routes/openapi-http.ts";
 import { packPlacementRoutes } from "./routes/pack-placement-http.ts";
 import { packRoutes } from "./routes/packs-http.ts";
@@ -58,6 +59,8 @@ export interface ApiOptions {
   readonly logger: Logger;
 }
 
+/** Characters of one part of a path: a datastore key's name has up to 512, each escaped as up to three bytes. */
+const maxParamLength = 512 * 9;
 /** Bytes of a request's body, where a route does not say otherwise. */
 const maxBodyBytes = 1024 * 1024;
 /** Milliseconds for a whole request to arrive: one that dribbles in does not hold a connection for ever. */
@@ -102,7 +105,7 @@ export function createApi({
     forceCloseConnections: true,
     // A HEAD of a stream would be one that nobody can read.
     exposeHeadRoutes: false,
-    routerOptions: { maxParamLength: 300, caseSensitive: true },
+    routerOptions: { maxParamLength, caseSensitive: true },
     frameworkErrors: (error, request, reply) => {
       // A path that is no URL: it reaches neither hooks nor routes.
       const { status, body } = errorReply(error, request.id);
@@ -189,6 +192,7 @@ export function createApi({
   fileChangeRoutes(api, parts);
   fileWatchingRoutes(api, parts);
   gapRoutes(api, parts);
+  keyRoutes(api, parts);
   packRoutes(api, parts);
   packPlacementRoutes(api, parts);
   ruleRoutes(api, parts);

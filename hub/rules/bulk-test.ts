@@ -1,6 +1,6 @@
 /** Judges rules against recorded triggers, offline: one JSON line for every pair of the same trigger type. */
 import { type ErrorCode, errorReport, isPetrelError, PetrelError } from "../../shared/errors.ts";
-import type { KeySource } from "../../shared/expressions/datastore-lookup.ts";
+import type { TemplateKeys } from "../../shared/expressions/datastore-lookup.ts";
 import { encodeJson, parseJson, plainJson } from "../../shared/expressions/python/json-text.ts";
 import { dictGet, isDict } from "../../shared/expressions/python/values.ts";
 import type { RegexOracle } from "../../shared/expressions/regex/answer.ts";
@@ -54,7 +54,7 @@ export interface TestAction {
 
 export interface TestSurroundings {
   readonly actions: { get(ref: string): TestAction | undefined };
-  readonly keys: KeySource;
+  readonly keys: TemplateKeys;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }

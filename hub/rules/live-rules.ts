@@ -1,7 +1,7 @@
 /** The rules and packs of now: compiled once per version, swapped as a whole, asked for each trigger instance. */
 import { parseTimestamp } from "../../shared/clock.ts";
 import { errorReport, PetrelError } from "../../shared/errors.ts";
-import type { KeySource } from "../../shared/expressions/datastore-lookup.ts";
+import type { TemplateKeys } from "../../shared/expressions/datastore-lookup.ts";
 import { RegexNeeded, type RegexOracle } from "../../shared/expressions/regex/answer.ts";
 import type { JsonObject } from "../../shared/json.ts";
 import type { Logger } from "../../shared/log.ts";
@@ -24,6 +24,7 @@ import { renderTarget, ruleActionInput } from "../../shared/rules/rule-action.ts
 import type { Timers } from "../../shared/timers.ts";
 import type { AgentRegistry } from "../agents/agent-registry.ts";
 import type { KeyBook } from "../datastore/key-book.ts";
+import { templateKeys } from "../datastore/template-keys.ts";
 import { type Placement, place } from "../executions/place.ts";
 import type { ResolvedParameters, RunnableAction } from "../executions/request.ts";
 import { buildCatalogue, type Catalogue } from "../packs/catalogue.ts";
@@ -98,7 +99,7 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
     configs.set(name, config);
     return config;
   };
-  const keySource: KeySource = (name) => keys.get(name) ?? undefined;
+  const ruleKeys = templateKeys(keys, systemUser);
 
   const reading = new Rounds({
     timers,
@@ -134,7 +135,7 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
         rule,
         action: action.definition,
         trigger: viewOf(instance),
-        keys: keySource,
+        keys: ruleKeys,
         config: configOf(action.definition.pack),
         actionContext: {
           user: systemUser,
@@ -162,7 +163,7 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
     const checked =
       problems.length === 0 ? instance : { ...instance, validation: problems.slice(0, problemsKept) };
     const view = viewOf(checked);
-    const matched = matchTrigger(set, view, { now: now(), keys: keySource, regex });
+    const matched = matchTrigger(set, view, { now: now(), keys: ruleKeys, regex });
     if (!matched.done) throw new RegexNeeded(matched.needs);
     const verdicts = matched.hits.map(({ rule: { rule }, error }) => verdictOf(rule, error, view, regex));
     return enforce(checked, verdicts, {
@@ -192,7 +193,7 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
     const { target } = rule.action;
     if (target === undefined) return { rule, matched: true };
     try {
-      const rendered = renderTarget(target, triggerScope(view, keySource), regex);
+      const rendered = renderTarget(target, triggerScope(view, ruleKeys), regex);
       return { rule: { ...rule, action: { ...rule.action, target: rendered } }, matched: true };
     } catch (cause) {
       if (!(cause instanceof PetrelError)) throw cause;
@@ -253,7 +254,7 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
       const view = viewOf(instance);
       const surroundings = {
         actions: { get: testAction },
-        keys: keySource,
+        keys: ruleKeys,
         now: parseTimestamp(instance.received_at) ?? now(),
       };
       const trigger = prepareTrigger(view, surroundings);
@@ -268,7 +269,7 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
     resolveRun(action, supplied, user) {
       const { definition } = action;
       const context = {
-        ...triggerlessScope(keySource),
+        ...triggerlessScope(templateKeys(keys, user)),
         action_context: { pack: definition.pack, user },
         config_context: configOf(definition.pack),
       };
@@ -303,7 +304,7 @@ const viewOf = ({ trigger, parameters, payload, origin, late }: TriggerInstance)
   late,
 });
 
-function triggerlessScope(keys: KeySource) {
+function triggerlessScope(keys: TemplateKeys) {
   const { st2kv } = triggerScope({ trigger: "", payload: null, origin: null, late: false }, keys);
   return { st2kv };
 }

@@ -1,4 +1,4 @@
-/** What the hub itself has to tell, as trigger instances: ends of executions, agents and sensors in trouble. */
+/** What the hub itself has to tell, as trigger instances: ends of executions, agents in trouble, changes of keys. */
 import { derivedId } from "../../shared/ids.ts";
 import type { Json, JsonObject } from "../../shared/json.ts";
 import type { Notification } from "../../shared/model/action.ts";
@@ -10,6 +10,7 @@ import type { AgentRegistry } from "../agents/agent-registry.ts";
 import { maskParameters } from "../http/secrets.ts";
 import { schemasOf } from "../packs/catalogue.ts";
 import type { Occurrence, Teller } from "../store/occurrence.ts";
+import { keyNews, keyTriggers } from "./key-news.ts";
 import { lineageOf } from "./lineage.ts";
 import type { LiveRules } from "./live-rules.ts";
 import { ownInstance } from "./own-instance.ts";
@@ -36,6 +37,7 @@ const triggersOf: Readonly<Record<Occurrence["type"], readonly string[]>> = {
   "sensor-spawned": [ownTriggers.sensorSpawned],
   "sensor-exited": [ownTriggers.sensorExited],
   "dead-letter": [ownTriggers.deadLetter],
+  key: Object.values(keyTriggers),
 };
 
 export interface OwnTriggersOptions {
@@ -50,7 +52,8 @@ interface News {
   readonly trigger: string;
   /** Names the occurrence among those of its trigger. */
   readonly key: readonly (string | number)[];
-  readonly agent: string;
+  /** It is about; `null`: about none. */
+  readonly agent: string | null;
   readonly payload: Json;
   readonly lineage?: readonly string[];
   readonly trace_tag?: string | null;
@@ -84,7 +87,7 @@ export class OwnTriggers implements Teller {
 function instanceOf(news: News, { registry, now }: OwnTriggersOptions): TriggerInstance {
   const { trigger, key, agent, payload, lineage = [], trace_tag = null } = news;
   const id = derivedId(now(), trigger, ...key);
-  const labels = registry.get(agent)?.labels ?? {};
+  const labels = (agent === null ? null : registry.get(agent)?.labels) ?? {};
   return ownInstance({ id, trigger, payload, labels, lineage, trace_tag }, now());
 }
 
@@ -131,6 +134,10 @@ function newsOf(occurrence: Occurrence, options: OwnTriggersOptions): readonly N
       const host = options.registry.get(agent)?.host ?? null;
       const payload = { id, agent, host, code, reason, received_at };
       return [{ trigger: ownTriggers.deadLetter, key: [id], agent, payload }];
+    }
+    case "key": {
+      const { id, lineage } = occurrence;
+      return keyNews(occurrence, options.now()).map((news) => ({ ...news, key: [id], agent: null, lineage }));
     }
   }
 }

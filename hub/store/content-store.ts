@@ -6,6 +6,7 @@ import type { AgentRecord, SensorRecord } from "../../shared/model/agent.ts";
 import type { PackRecord } from "../../shared/model/pack.ts";
 import type { RuleRecord, RuleVersion } from "../../shared/model/rule.ts";
 import type { Draft } from "./draft.ts";
+import { type HistoryRules, occurred } from "./history-record.ts";
 import { keys, part, within } from "./keys.ts";
 import type { RecordWriter, Rows } from "./records.ts";
 import type { RuleSet, Store } from "./store.ts";
@@ -20,6 +21,7 @@ export interface PackVersion {
 export interface ContentParts {
   readonly database: { readonly level: Rows };
   readonly writer: RecordWriter;
+  readonly rules: HistoryRules;
   readonly now: () => number;
 }
 
@@ -63,6 +65,7 @@ const versionOf = (draft: Draft) => draft.get<number>(keys.ruleVersion()) ?? 0;
 export async function createContentStore({
   database,
   writer,
+  rules: history,
   now,
 }: ContentParts): Promise<ContentStore & { reload(): Promise<void> }> {
   const { level } = database;
@@ -210,15 +213,23 @@ export async function createContentStore({
       return found;
     },
 
-    setKey: (scope, name, value) =>
-      writer.submit({
+    setKey: (scope, name, value, { expect, told } = {}) => {
+      const key = keys.value(scope, name);
+      return writer.submit({
         source: "",
         plan: (draft) => {
-          if (value === null) draft.remove(keys.value(scope, name));
-          else draft.put(keys.value(scope, name), value);
+          if (expect !== undefined && draft.get<string>(key) !== expect) return false;
+          if (told !== undefined && history.teller.wants("key")) {
+            const before = draft.get<string>(key);
+            occurred(draft, history, { type: "key", scope, name, before, after: value, ...told });
+          }
+          if (value === null) draft.remove(key);
+          else draft.put(key, value);
           draft.change({ type: "key", scope, name, value });
+          return true;
         },
-      }),
+      });
+    },
 
     setting: (name) => writer.read<Json>(keys.setting(name)),
 

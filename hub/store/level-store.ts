@@ -130,7 +130,7 @@ async function buildStore(database: Database, options: LevelStoreOptions, newId:
   };
   await freeLeases({ database, writer });
   const now = () => clock.now();
-  const { reload, ...content } = await createContentStore({ database, writer, now });
+  const { reload, ...content } = await createContentStore({ database, writer, rules, now });
   database.committer.onResume(async () => {
     writer.forget();
     await reload();

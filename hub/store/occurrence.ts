@@ -17,7 +17,22 @@ export type Occurrence =
   | { readonly type: "dead-letter"; readonly letter: DeadLetter }
   /** An agent stayed away for too long; it is there again. */
   | { readonly type: "agent-lost"; readonly agent: AgentRecord }
-  | { readonly type: "agent-back"; readonly agent: AgentRecord; readonly lost: string };
+  | { readonly type: "agent-back"; readonly agent: AgentRecord; readonly lost: string }
+  /** A datastore key was written: its texts as they are stored; `null`: there is none. */
+  | ({
+      readonly type: "key";
+      readonly scope: string;
+      readonly name: string;
+      readonly before: string | null;
+      readonly after: string | null;
+    } & KeyNews);
+
+/** Names one change of a key for those who are told of it. */
+export interface KeyNews {
+  readonly id: string;
+  /** Rules behind it, the oldest first. */
+  readonly lineage: readonly string[];
+}
 
 /** Turns what happens into trigger instances. Asked within a plan: pure, quick, and the same for a plan that is run again. */
 export interface Teller {

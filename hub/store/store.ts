@@ -14,6 +14,7 @@ import type { Enforcement, RuleRecord, RuleVersion } from "../../shared/model/ru
 import type { TriggerInstance, TriggerInstanceStatus } from "../../shared/model/trigger.ts";
 import type { DownEntry } from "../../shared/wire/messages.ts";
 import type { LimitOf } from "./gates.ts";
+import type { KeyNews } from "./occurrence.ts";
 
 /** Right to serve one agent; every intake names it, so that an owner that was replaced writes nothing more. */
 export interface Claim {
@@ -389,7 +390,16 @@ export interface Store {
     limit: number,
     after?: string,
   ): Promise<readonly { name: string; value: string }[]>;
-  setKey(scope: string, name: string, value: string | null): Promise<void>;
+  /**
+   * `expect`: only if this is its value now. `told` makes the change known to who listens for changes of keys, in the
+   * same batch.
+   */
+  setKey(
+    scope: string,
+    name: string,
+    value: string | null,
+    options?: { readonly expect?: string; readonly told?: KeyNews },
+  ): Promise<Written>;
   /**
    * Small records of the hub itself (API keys …); `null` when there is none. `clock_high_water` (milliseconds) is kept
    * by the store: no record in it is later, and every batch moves it on.

@@ -45,6 +45,8 @@ export interface ResolvedParameters {
 interface TemplateNode {
   readonly render: (scope: Scope) => unknown;
   readonly names: ReadonlySet<string>;
+  /** It opens a secret of the datastore. */
+  readonly unseals: boolean;
 }
 type Node = TemplateNode | { readonly value: unknown };
 
@@ -130,8 +132,10 @@ class Graph {
   /** A text, or one inside a list or object, that has a template makes the whole value a template. */
   process(name: string, value: unknown): void {
     const names = new Set<string>();
-    const render = withWhere(name, () => compileLeaf(value, true, names, this.#regex));
-    this.#nodes.set(name, render === null ? { value } : { render, names });
+    const sources: string[] = [];
+    const render = withWhere(name, () => compileLeaf(value, true, { names, sources }, this.#regex));
+    const unseals = sources.some((source) => source.includes("decrypt_kv"));
+    this.#nodes.set(name, render === null ? { value } : { render, names, unseals });
   }
 
   /** Where a name is absent, null or immutable its default counts; the action's before the runner's. */
@@ -169,7 +173,8 @@ class Graph {
     try {
       return withWhere(name, () => node.render(scope));
     } catch (error) {
-      throw [name, ...node.names].some(this.#isSecret) ? withoutQuotes(name, error) : error;
+      const isSecret = node.unseals || [name, ...node.names].some(this.#isSecret);
+      throw isSecret ? withoutQuotes(name, error) : error;
     }
   }
 }
@@ -206,6 +211,13 @@ function withWhere<T>(name: string, body: () => T): T {
   }
 }
 
+/** What was met on the way through a value. */
+interface SeenTemplates {
+  /** That its templates need. */
+  readonly names: Set<string>;
+  readonly sources: string[];
+}
+
 /**
  * A function that renders every template inside `value`; `null` when there is none. At the top a template gives text,
  * which casting reads by the declared type; inside a list or object an expression keeps its type.
@@ -213,19 +225,20 @@ function withWhere<T>(name: string, body: () => T): T {
 function compileLeaf(
   value: unknown,
   top: boolean,
-  names: Set<string>,
+  seen: SeenTemplates,
   regex: RegexOracle,
 ): ((scope: Scope) => unknown) | null {
   if (typeof value === "string") {
     if (!isTemplate(value)) return null;
     const template = compileTemplate(value);
-    for (const name of template.names) names.add(name);
+    for (const name of template.names) seen.names.add(name);
+    seen.sources.push(value);
     return top
       ? (scope) => template.render(scope, regex)
       : (scope) => jsonData(template.evaluate(scope, regex));
   }
   if (Array.isArray(value)) {
-    const items = value.map((item) => compileLeaf(item, false, names, regex));
+    const items = value.map((item) => compileLeaf(item, false, seen, regex));
     if (items.every((item) => item === null)) return null;
     return (scope) =>
       value.map((item, i) => {
@@ -237,8 +250,8 @@ function compileLeaf(
   const entries = dictEntries(value).map(([key, item]) => ({
     key,
     item,
-    renderKey: compileLeaf(key, true, names, regex),
-    render: compileLeaf(item, false, names, regex),
+    renderKey: compileLeaf(key, true, seen, regex),
+    render: compileLeaf(item, false, seen, regex),
   }));
   if (entries.every((entry) => entry.renderKey === null && entry.render === null)) return null;
   return (scope) => {

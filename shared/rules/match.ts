@@ -1,6 +1,6 @@
 /** Which rules a trigger fires, and why (st2 docs, Rules). Pure: time, keys and slow patterns come as arguments. */
 import { isDeepStrictEqual } from "node:util";
-import { datastoreContext, type KeySource } from "../expressions/datastore-lookup.ts";
+import { datastoreContext, type TemplateKeys } from "../expressions/datastore-lookup.ts";
 import { compilePath } from "../expressions/jsonpath.ts";
 import { truth } from "../expressions/python/compare.ts";
 import { hashKey } from "../expressions/python/values.ts";
@@ -26,8 +26,7 @@ export interface TriggerView {
 export interface RuleEnvironment {
   /** Milliseconds since the epoch, for `timediff`. */
   readonly now: number;
-  /** `st2kv.system` keys. */
-  readonly keys: KeySource;
+  readonly keys: TemplateKeys;
   readonly regex: RegexOracle;
 }
 
@@ -59,7 +58,7 @@ export interface Explanation {
 export type ExplainResult = { readonly done: true; readonly explanation: Explanation } | Needs;
 
 /** The names that criteria and action parameters see of a trigger. */
-export function triggerScope(trigger: TriggerView, keys: KeySource): Scope {
+export function triggerScope(trigger: TriggerView, keys: TemplateKeys): Scope {
   const { agent, host, labels } = trigger.origin ?? { agent: null, host: null, labels: {} };
   const st2kv = datastoreContext(keys);
   return {

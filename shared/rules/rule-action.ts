@@ -1,5 +1,5 @@
 /** What a matched rule asks for: the parameters of its action, and where it is to run. */
-import type { KeySource } from "../expressions/datastore-lookup.ts";
+import type { TemplateKeys } from "../expressions/datastore-lookup.ts";
 import { noSlowRegex, type RegexOracle } from "../expressions/regex/answer.ts";
 import type { Scope } from "../expressions/run.ts";
 import { compileTemplate, isTemplate } from "../expressions/template.ts";
@@ -13,7 +13,7 @@ export interface RuleActionInput {
   readonly rule: RuleDefinition;
   readonly action: Pick<ActionDefinition, "pack" | "runner_type" | "parameters">;
   readonly trigger: TriggerView;
-  readonly keys: KeySource;
+  readonly keys: TemplateKeys;
   /** Effective configuration of the action's pack: `config_context`. */
   readonly config: { readonly [name: string]: unknown };
   /** `action_context` beyond pack and rule: user, trigger_instance, trace_context … */

@@ -6,12 +6,11 @@ import { readdirSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
-import { openKeyBook } from "../../hub/datastore/key-book.ts";
 import { openSqliteStore, type SqliteStore } from "../../hub/store/sqlite/sqlite-store.ts";
 import type { Change, Store } from "../../hub/store/store.ts";
 import { silentLogger } from "../../shared/log.ts";
-import { systemTimers } from "../../shared/system-process.ts";
 import type { Timers } from "../../shared/timers.ts";
+import { openTestKeys, plainValue } from "../support/key-book.ts";
 import { manualTime } from "../support/manual-time.ts";
 import { anAgent, noon } from "../support/records.ts";
 import { tempFolder } from "../support/temp-folder.ts";
@@ -239,16 +238,15 @@ test("a process that finds the file locked waits, even if it has nothing else to
 
 test("a datastore key that one hub sets is what the other's templates see", async () => {
   const [a, b] = await twoHubs();
-  const book = (store: Store) =>
-    openKeyBook({ store, now: () => noon, timers: systemTimers, jitter: () => 0, log: silentLogger });
+  const book = (store: Store) => openTestKeys({ store, now: () => noon, jitter: () => 0 });
   const [keysOfA, keysOfB] = [await book(a), await book(b)];
   onTestFinished(() => keysOfA.close());
   onTestFinished(() => keysOfB.close());
-  await keysOfA.set("threshold", "3", null);
-  expect(keysOfA.get("threshold")).toBe("3");
-  await waitUntil("the other hub has heard of it", () => keysOfB.get("threshold") === "3");
-  expect(await keysOfB.delete("threshold")).toBe(true);
-  await waitUntil("it is gone at the first one too", () => keysOfA.get("threshold") === null);
+  await keysOfA.set("system", "threshold", plainValue("3"));
+  expect(keysOfA.find("system", "threshold")?.value).toBe("3");
+  await waitUntil("the other hub has heard of it", () => keysOfB.find("system", "threshold")?.value === "3");
+  expect(await keysOfB.delete("system", "threshold")).toBe(true);
+  await waitUntil("it is gone at the first one too", () => keysOfA.find("system", "threshold") === null);
 });
 
 test("a file of another version, a damaged one and a folder that is none are refused by name", async () => {

@@ -96,7 +96,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
       maxBytes: downCap.bytes,
     };
     const database = { level: rows };
-    const { reload: _, ...content } = await createContentStore({ database, writer, now });
+    const { reload: _, ...content } = await createContentStore({ database, writer, rules, now });
     return {
       ...content,
       ...createLedgerStore({ database, writer, rules, now }),

@@ -1,4 +1,5 @@
 /** StackStorm's own filters (st2 docs, Jinja: Custom Jinja Filters). */
+import { unsealed } from "../datastore-lookup.ts";
 import type { Filter } from "../filter-table.ts";
 import { findValues } from "../jsonpath.ts";
 import { bind } from "../python/arguments.ts";
@@ -112,7 +113,10 @@ export const stackstormFilters: readonly (readonly [string, Filter])[] = [
   filter("version_bump_patch", [], (input) => version.bump(text(input), "patch")),
   filter("version_strip_patch", [], (input) => version.stripPatch(text(input))),
   ["use_none", (_run, input) => input ?? NONE_TEXT],
-  filter("decrypt_kv", [], () => fail("decrypt_kv is not available: the hub keeps no encrypted keys yet")),
+  filter("decrypt_kv", [], (input, _args, { context }) => {
+    const sealed = text(input);
+    return sealed === "" ? fail("there is nothing to decrypt: no such key") : unsealed(context, sealed);
+  }),
   filter("basename", [], (input) => text(input).slice(text(input).lastIndexOf("/") + 1)),
   filter("dirname", [], (input) => {
     const head = text(input).slice(0, text(input).lastIndexOf("/") + 1);

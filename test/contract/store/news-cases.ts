@@ -21,6 +21,8 @@ const nameOf = (occurrence: Occurrence): string => {
     case "agent-lost":
     case "agent-back":
       return `${occurrence.agent.id}/${occurrence.agent.rev}`;
+    case "key":
+      return `${occurrence.id}: ${occurrence.before} ${occurrence.after}`;
   }
 };
 
@@ -152,6 +154,36 @@ export function newsCases(open: OpenStore): void {
         "mypack.S/7",
         "mypack.S/8",
       ]);
+    });
+
+    test("a key is told in the batch that writes it, with what it was before; to who asks for it only", async () => {
+      const world = await open({ teller: teller("key") });
+      const { store } = world;
+      const by = (id: string) => ({ told: { id, lineage: ["mypack.rule"] } });
+      await store.setKey("system", "a", "1", by("c1"));
+      await store.setKey("system", "a", "2", by("c2"));
+      await store.setKey("system", "untold", "1");
+      expect(await store.setKey("system", "a", "3", { expect: "1", ...by("c3") })).toBe(false);
+      expect(await store.setKey("system", "a", null, { expect: "2", ...by("c4") })).toBe(true);
+      expect(await store.key("system", "a")).toBeNull();
+      const all = [
+        ["c1: null 1", "pending"],
+        ["c2: 1 2", "pending"],
+        ["c4: 2 null", "pending"],
+      ];
+      const inOrder = async (from: typeof store) => (await told(from, "told.key")).sort();
+      expect(await inOrder(store)).toEqual(all);
+      expect(await inOrder(await world.reopen())).toEqual(all);
+    });
+
+    test("a key whose batch fails is told once when it is written", async () => {
+      const world = await open({ teller: teller("key") });
+      const { store } = world;
+      const set = () => store.setKey("system", "a", "1", { told: { id: "c1", lineage: [] } });
+      world.failWrite();
+      await expect(set()).rejects.toMatchObject({ code: "STORE_WRITE" });
+      for (let done = false; !done; ) done = await set().catch(() => false);
+      expect(await told(store, "told.key")).toEqual([["c1: null 1", "pending"]]);
     });
   });
 }

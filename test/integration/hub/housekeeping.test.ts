@@ -3,13 +3,13 @@ import { expect, onTestFinished, test } from "vitest";
 import { openAgentRegistry } from "../../../hub/agents/agent-registry.ts";
 import { awayReason } from "../../../hub/agents/lost-agents.ts";
 import { departed } from "../../../hub/agents/presence.ts";
-import { openKeyBook } from "../../../hub/datastore/key-book.ts";
 import { startHousekeeping } from "../../../hub/housekeeping.ts";
 import { timestamp } from "../../../shared/clock.ts";
 import { derivedId } from "../../../shared/ids.ts";
 import { silentLogger } from "../../../shared/log.ts";
 import type { Execution } from "../../../shared/model/execution.ts";
 import { failingStore } from "../../support/failing-store.ts";
+import { openTestKeys, plainValue } from "../../support/key-book.ts";
 import { manualTime } from "../../support/manual-time.ts";
 import { anAgent, anExecution, anInstance } from "../../support/records.ts";
 import { waitUntil } from "../../support/wait-until.ts";
@@ -24,7 +24,7 @@ async function hub() {
   const now = () => time.clock.now();
   const parts = { store, timers: time.timers, jitter: () => 0.5, log: silentLogger };
   const registry = await openAgentRegistry(parts);
-  const keys = await openKeyBook({ ...parts, now });
+  const keys = await openTestKeys({ ...parts, now });
   const blobs = new Set<string>();
   const start = () => {
     const rounds = startHousekeeping({
@@ -156,8 +156,8 @@ test("what expires ends on time: at once what was never sent, once its agent sta
 
 test("keys whose time is over and blobs that nothing names go", async () => {
   const { store, time, keys, blobs, start } = await hub();
-  await keys.set("short", "1", 30);
-  await keys.set("long", "1", null);
+  await keys.set("system", "short", plainValue("1", 30));
+  await keys.set("system", "long", plainValue("1"));
   for (const digest of ["pinned", "loose"]) blobs.add(digest);
   const onDisk = async () => (await store.keys("system", "", 10)).map(({ name }) => name);
   expect(await onDisk()).toEqual(["long", "short"]);
@@ -167,5 +167,5 @@ test("keys whose time is over and blobs that nothing names go", async () => {
   time.advance(minuteMs);
   await waitUntil("the loose blob to be gone", () => !blobs.has("loose"));
   expect([...blobs]).toEqual(["pinned"]);
-  expect(keys.get("long")).toBe("1");
+  expect(keys.find("system", "long")?.value).toBe("1");
 });

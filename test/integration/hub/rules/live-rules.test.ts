@@ -1,7 +1,6 @@
 /** The rules in force follow those on disk, also past a store that refuses to be read for a while. */
 import { expect, it, onTestFinished } from "vitest";
 import { openAgentRegistry } from "../../../../hub/agents/agent-registry.ts";
-import { openKeyBook } from "../../../../hub/datastore/key-book.ts";
 import { openLiveRules } from "../../../../hub/rules/live-rules.ts";
 import type { RuleSet, Store } from "../../../../hub/store/store.ts";
 import type { RegexAnswer } from "../../../../shared/expressions/regex/answer.ts";
@@ -9,6 +8,7 @@ import { silentLogger } from "../../../../shared/log.ts";
 import { systemJitter, systemTimers } from "../../../../shared/system-process.ts";
 import { packRecord } from "../../../contract/store/world.ts";
 import { failingStore } from "../../../support/failing-store.ts";
+import { openTestKeys } from "../../../support/key-book.ts";
 import { anAction, anAgent, anExecution, anInstance, aRule, aTriggerType } from "../../../support/records.ts";
 import { waitUntil } from "../../../support/wait-until.ts";
 
@@ -26,7 +26,7 @@ async function start(
   await store.putPack({ ...pack, pack: { ...pack.pack, ...known } }, null, [], []);
   await store.putAgent(anAgent(), null);
   const registry = await openAgentRegistry(common);
-  const keys = await openKeyBook(common);
+  const keys = await openTestKeys(common);
   const rules = await openLiveRules({
     loopDepth: 8,
     ...common,

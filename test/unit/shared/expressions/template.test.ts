@@ -71,7 +71,7 @@ describe("datastore keys", () => {
     "a.b.c": "deeper",
     name: "web",
   };
-  const scope = { st2kv: datastoreContext((name) => keys[name]) };
+  const scope = { st2kv: datastoreContext({ system: (name) => keys[name] }) };
   const render = (template: string) => compileTemplate(template).render(scope);
   test.each([
     ["{{ st2kv.system.limit }}", "250"],

@@ -20,7 +20,7 @@ const trigger = {
 };
 const context = {
   trigger,
-  st2kv: datastoreContext((name) => ({ limit: "7" })[name]),
+  st2kv: datastoreContext({ system: (name) => ({ limit: "7" })[name] }),
   action_context: { user: "stanley" },
   config_context: { region: "eu" },
 };

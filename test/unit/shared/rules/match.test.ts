@@ -32,7 +32,7 @@ function rule(criteria: Record<string, unknown>, more: Partial<RuleDefinition> =
 }
 const environment: RuleEnvironment = {
   now: Date.UTC(2024, 4, 15, 12),
-  keys: (name) => ({ limit: "5", "a.b": "deep" })[name],
+  keys: { system: (name) => ({ limit: "5", "a.b": "deep" })[name] },
   regex: (request) => ({ matches: runNative(request) }),
 };
 const seen = (payload: unknown, more: Partial<TriggerView> = {}): TriggerView => ({

@@ -1,0 +1,30 @@
+/** Opens the datastore: the key file, the keys, and who answers for them. */
+import { datastoreResponders, type KeyAnswersOptions } from "./key-answers.ts";
+import { type KeyBook, type KeyBookOptions, openKeyBook } from "./key-book.ts";
+import { KeyDesk } from "./key-desk.ts";
+import { keyFileIn } from "./key-file-fs.ts";
+import { Vault, type VaultOptions } from "./vault.ts";
+
+export interface DatastoreOptions extends Omit<KeyBookOptions, "vault">, Pick<VaultOptions, "random"> {
+  /** The hub's data folder. */
+  readonly data: string;
+}
+
+export interface Datastore {
+  readonly keys: KeyBook;
+  readonly desk: KeyDesk;
+  /** For what sensors and actions of one agent ask. */
+  readonly responders: (agent: string) => ReturnType<typeof datastoreResponders>;
+}
+
+export async function openDatastore({ data, random, ...options }: DatastoreOptions): Promise<Datastore> {
+  const { store, log } = options;
+  const vault = await Vault.open({ file: keyFileIn(data), random, log });
+  const keys = await openKeyBook({ ...options, vault });
+  const execution: KeyAnswersOptions["execution"] = (id) => store.execution(id);
+  return {
+    keys,
+    desk: new KeyDesk(keys),
+    responders: (agent) => datastoreResponders({ keys, agent, execution }),
+  };
+}
