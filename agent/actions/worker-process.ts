@@ -9,6 +9,7 @@ import type { BlobRef } from "../../shared/model/execution.ts";
 import type { Timers } from "../../shared/timers.ts";
 import type { ActionRequestEntry } from "../../shared/wire/messages.ts";
 import type { ActionPoint } from "../kill-points.ts";
+import type { Datastore } from "../sensors/datastore.ts";
 import { expiredOutcome, isExpired } from "./admit.ts";
 import type { Component } from "./component.ts";
 import { EarlyOutput } from "./early-output.ts";
@@ -19,13 +20,13 @@ import { brokenOutcome, type RunOutcome, unstartedOutcome } from "./outcome.ts";
 import type { OnOutput } from "./output-capture.ts";
 import { type ResultBlobs, storableResult } from "./result.ts";
 import { Run } from "./run.ts";
-import type { DatastoreCall, PackSource, Runner } from "./runners/runner.ts";
+import type { PackSource, Runner } from "./runners/runner.ts";
 
 export interface WorkerOptions {
   readonly journal: JournalStore;
   readonly runners: ReadonlyMap<string, Runner>;
   readonly packs: PackSource;
-  readonly datastore: DatastoreCall;
+  readonly datastore: Datastore;
   readonly blobs: ResultBlobs;
   /** Parameters that were too large for an entry; fetched from the hub if need be. */
   readonly fetchBlob: (ref: BlobRef, signal: AbortSignal) => Promise<Uint8Array>;
@@ -213,7 +214,7 @@ export class Worker implements Component {
           ensurePack: (ref, digest) => unlessStopped(packs.ensurePack(ref, digest), run.stop),
           packConfig: (ref, digest) => unlessStopped(packs.packConfig(ref, digest), run.stop),
         },
-        datastore,
+        datastore: (owner, call) => datastore(owner, call, execution),
         log: log.child({ execution, action: request.action }),
       });
     } finally {

@@ -66,6 +66,10 @@ class Channel(object):
         return answer.get("value")
 
 
+# The hub's key is lost or another one, or the value was changed.
+UNREADABLE = ("KEY_FILE", "KEY_UNREADABLE")
+
+
 class DatastoreError(Exception):
     """The agent could not do what a datastore call asked for."""
 
@@ -77,14 +81,18 @@ class DatastoreError(Exception):
 class KeyValuePair(object):
     """One value of the datastore."""
 
-    def __init__(self, name, value):
+    def __init__(self, name, value, secret=False):
         self.id = name
         self.name = name
         self.value = value
         self.scope = "st2kv.system"
-        self.secret = False
-        self.encrypted = False
+        self.secret = secret
+        self.encrypted = secret
         self.ttl = None
+
+
+def key_value_pair(owner, pair):
+    return KeyValuePair(owner + pair["name"], pair["value"], bool(pair.get("secret")))
 
 
 class ActionService(object):
@@ -109,11 +117,16 @@ class ActionService(object):
         return self._logger.getChild(name)
 
     def get_value(self, name, local=True, scope="system", decrypt=False):
-        """The value as text, or None; any error reads as None, as in StackStorm."""
+        """
+        The value as text, or None; any error reads as None, as in StackStorm, but one: a secret that cannot be
+        decrypted is not one that is missing.
+        """
         check_scope(scope)
         try:
             return self._channel.ask({"op": "get_value", "name": name, "local": local, "decrypt": decrypt})
         except DatastoreError as error:
+            if error.code in UNREADABLE:
+                raise
             self._logger.warning("get_value(%s): %s", name, error)
             return None
 
@@ -128,7 +141,7 @@ class ActionService(object):
         call = {"op": "list_values", "local": local, "prefix": prefix, "limit": limit, "offset": offset}
         # StackStorm's names of local values carry their owner.
         owner = "%s:" % self._owner if local else ""
-        return [KeyValuePair(owner + pair["name"], pair["value"]) for pair in self._channel.ask(call) or []]
+        return [key_value_pair(owner, pair) for pair in self._channel.ask(call) or []]
 
     def delete_value(self, name, local=True, scope="system"):
         """True when there was such a value."""

@@ -211,7 +211,10 @@ export class SensorIntake {
     );
   }
 
-  /** Local calls are settled before the next line; questions to the hub begin in order and run beside. */
+  /**
+   * Local calls are settled before the next line; questions to the hub begin in order and run beside. A local secret is
+   * sealed by the hub, and yet has its turn: what comes after it must not be on disk before it.
+   */
   async #answer(call: DatastoreMessage): Promise<void> {
     const answered = this.#options.answerValue(call).then(
       (value) => this.#options.send({ op: "value", request: call.request, value }),
@@ -220,7 +223,8 @@ export class SensorIntake {
         this.#options.send({ op: "value", request: call.request, error: { code, message } });
       },
     );
-    if (call.local !== false) return answered;
+    const isUnsealed = call.op === "get_value" && call.decrypt === true;
+    if (call.local !== false && !isUnsealed) return answered;
     const tracked = answered.finally(() => this.#asked.delete(tracked));
     this.#asked.add(tracked);
     if (this.#asked.size >= mostAsked) await Promise.race(this.#asked);

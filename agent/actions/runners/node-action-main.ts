@@ -86,11 +86,19 @@ function datastoreService() {
     });
   };
   return {
-    getValue: (name: string, { local = true } = {}) => ask({ op: "get_value", name, local }),
-    setValue: (name: string, value: string, { local = true, ttl = null as number | null } = {}) =>
-      ask({ op: "set_value", name, value, local, ttl }),
-    listValues: ({ local = true, prefix = null as string | null } = {}) =>
-      ask({ op: "list_values", local, prefix }),
+    getValue: (name: string, { local = true, decrypt = false } = {}) =>
+      ask({ op: "get_value", name, local, decrypt }),
+    setValue: (
+      name: string,
+      value: string,
+      { local = true, ttl = null as number | null, encrypt = false } = {},
+    ) => ask({ op: "set_value", name, value, local, ttl, encrypt }),
+    listValues: ({
+      local = true,
+      prefix = null as string | null,
+      limit = null as number | null,
+      offset = null as number | null,
+    } = {}) => ask({ op: "list_values", local, prefix, limit, offset }),
     deleteValue: (name: string, { local = true } = {}) => ask({ op: "delete_value", name, local }),
   };
 }

@@ -10,6 +10,7 @@ interface Found {
   readonly life: string;
   readonly own: string | null;
   readonly shared: Readonly<Record<string, string>>;
+  readonly secrets: readonly (readonly [sealed: string, plain: string])[];
 }
 
 async function found(
@@ -37,6 +38,16 @@ test("values outlive the sensor's process: local ones are its own, the others ev
     shared: { "sensor_keys.python": "first" },
     tag: "of first",
   });
+  for (const [by, local, shared] of [
+    ["node", "true", "false"],
+    ["python", "True", "False"],
+  ] as const) {
+    const sealed = expect.stringMatching(/^petrel-sealed:1:/);
+    expect(first.get(by)?.secrets).toEqual([
+      [sealed, `hidden by ${by} ${local}`],
+      [sealed, `hidden by ${by} ${shared}`],
+    ]);
+  }
 
   await user.says("pack", "config", "sensor_keys", "--set", "life=second");
   const second = await found(hub, "second");

@@ -212,6 +212,7 @@ test("keys of the hub's datastore are asked for over the link, and an absent hub
     ask: async (op, args) => {
       asked.push([op, args]);
       if (op === "datastore.delete") throw new Error("away");
+      if (op === "datastore.seal") return `petrel-sealed:1:${"0".repeat(16)}:${"A".repeat(40)}`;
       return op === "datastore.get" ? "forty-two" : true;
     },
   });
@@ -236,12 +237,13 @@ test("keys of the hub's datastore are asked for over the link, and an absent hub
     ["datastore.get", { by, name: "answer", decrypt: false }],
     ["datastore.set", { by, name: "answer", value: "43", ttl: 5, encrypt: true }],
     ["datastore.delete", { by, name: "answer" }],
+    ["datastore.seal", { by, value: "43" }],
   ]);
   const answers = trigger?.payload as { request: number }[];
   expect(answers.toSorted((a, b) => a.request - b.request)).toMatchObject([
     { request: 1, value: "forty-two" },
     { request: 2, value: true },
     { request: 3, error: { message: "away" } },
-    { request: 4, error: { code: "KEY_INVALID" } },
+    { request: 4, value: true },
   ]);
 });

@@ -5,6 +5,9 @@ import threading
 
 from st2reactor.container.encoding import encode
 
+# The hub's key is lost or another one, or the value was changed.
+UNREADABLE = ("KEY_FILE", "KEY_UNREADABLE")
+
 
 class SensorRefused(Exception):
     """The agent answered a datastore call with an error."""
@@ -17,13 +20,13 @@ class SensorRefused(Exception):
 class KeyValuePair(object):
     """One value of the datastore."""
 
-    def __init__(self, name, value):
+    def __init__(self, name, value, secret=False):
         self.id = name
         self.name = name
         self.value = value
         self.scope = "st2kv.system"
-        self.secret = False
-        self.encrypted = False
+        self.secret = secret
+        self.encrypted = secret
         self.ttl = None
 
 
@@ -119,16 +122,23 @@ class SensorService(object):
         )
         # StackStorm's names of local values carry their owner.
         owner = "%s:" % self._sensor if local else ""
-        return [KeyValuePair(owner + pair["name"], pair["value"]) for pair in found or []]
+        return [
+            KeyValuePair(owner + pair["name"], pair["value"], bool(pair.get("secret"))) for pair in found or []
+        ]
 
     def get_value(self, name, local=True, scope="system", decrypt=False):
-        """The value's text, or None; StackStorm's sensors expect None for every failure."""
+        """
+        The value's text, or None; StackStorm's sensors expect None for every failure. But a secret that cannot be
+        decrypted is not one that is missing.
+        """
         self._only_system(scope)
         try:
             return self._ask(
                 {"op": "get_value", "name": name, "local": bool(local), "decrypt": bool(decrypt)}
             )
         except SensorRefused as error:
+            if error.code in UNREADABLE:
+                raise
             logging.getLogger("petrel").warning("get_value(%r): %s", name, error)
             return None
 

@@ -21,14 +21,25 @@ export interface ValueOptions {
 
 /** Names and texts that outlive the process. A name has at most 512 characters, a value 64 KiB. */
 export interface ValueStore {
-  /** `null` when there is none. */
-  getValue(name: string, options?: ValueOptions): Promise<string | null>;
-  /** Resolves once on disk. `ttl`: seconds after which the value is gone. */
-  setValue(name: string, value: string, options?: ValueOptions & { readonly ttl?: number }): Promise<void>;
+  /** `null` when there is none. A secret is an encrypted text, unless `decrypt` asks the hub for what it says. */
+  getValue(name: string, options?: ValueOptions & { readonly decrypt?: boolean }): Promise<string | null>;
+  /** Resolves once on disk. `ttl`: seconds after which the value is gone. `encrypt`: a secret, sealed by the hub. */
+  setValue(
+    name: string,
+    value: string,
+    options?: ValueOptions & { readonly ttl?: number; readonly encrypt?: boolean },
+  ): Promise<void>;
   /** Values whose name begins with `prefix`, by name; 100 at once unless `limit` says more. */
-  listValues(options?: ListOptions): Promise<readonly { readonly name: string; readonly value: string }[]>;
+  listValues(options?: ListOptions): Promise<readonly ListedValue[]>;
   /** True if there was such a value. */
   deleteValue(name: string, options?: ValueOptions): Promise<boolean>;
+}
+
+export interface ListedValue {
+  readonly name: string;
+  readonly value: string;
+  /** `value` is encrypted. */
+  readonly secret?: true;
 }
 
 export interface ListOptions extends ValueOptions {

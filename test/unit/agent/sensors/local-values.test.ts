@@ -89,16 +89,55 @@ test("an owner may have only so many values, and may still change those it has",
 });
 
 test.each<[string, DatastoreMessage]>([
-  [
-    "a secret, which only the hub can keep",
-    { op: "set_value", request: 1, name: "n", value: "v", encrypt: true },
-  ],
   ["an empty name", { op: "get_value", request: 1, name: "" }],
   ["a value without end", { op: "set_value", request: 1, name: "n", value: "x".repeat(100_000) }],
 ])("the datastore refuses %s", async (_, call) => {
   const { store, close } = await openValues(await tempFolder());
   const datastore = createDatastore({ local: store, ask: async () => null });
   await expect(datastore("pack.A", call)).rejects.toMatchObject({ code: "KEY_INVALID" });
+  await close();
+});
+
+const sealedBy = (value: string) =>
+  `petrel-sealed:1:${"0".repeat(16)}:${Buffer.from(value).toString("base64url")}`;
+
+test("a local secret is on the agent's disk as the hub has sealed it, and only the hub opens it", async () => {
+  const { store, close } = await openValues(await tempFolder());
+  const plain = "s3cret that is long enough to look sealed";
+  const sealed = sealedBy(plain);
+  const asked: unknown[] = [];
+  const datastore = createDatastore({
+    local: store,
+    ask: async (op, args) => {
+      asked.push([op, args]);
+      return op === "datastore.seal" ? sealed : plain;
+    },
+  });
+  const set = { op: "set_value", request: 1, name: "n", value: plain, encrypt: true } as const;
+  expect(await datastore("pack.A", set, "an execution")).toBe(true);
+  expect(await (await store.of("pack.A")).get("n")).toBe(sealed);
+  const get = { op: "get_value", request: 2, name: "n" } as const;
+  expect(await datastore("pack.A", get)).toBe(sealed);
+  expect(await datastore("pack.A", { ...get, decrypt: true })).toBe(plain);
+  expect(await datastore("pack.A", { op: "list_values", request: 3 })).toEqual([
+    { name: "n", value: sealed, secret: true },
+  ]);
+  // What is no secret needs no hub.
+  await datastore("pack.A", { op: "set_value", request: 4, name: "m", value: "plain" });
+  expect(await datastore("pack.A", { ...get, name: "m", decrypt: true })).toBe("plain");
+  expect(asked).toEqual([
+    ["datastore.seal", { by: "pack.A", execution: "an execution", value: plain }],
+    ["datastore.unseal", { by: "pack.A", sealed }],
+  ]);
+  await close();
+});
+
+test("what the hub did not seal is not kept in plain", async () => {
+  const { store, close } = await openValues(await tempFolder());
+  const datastore = createDatastore({ local: store, ask: async () => "plain" });
+  const set = { op: "set_value", request: 1, name: "n", value: "plain", encrypt: true } as const;
+  await expect(datastore("pack.A", set)).rejects.toMatchObject({ code: "WIRE_PACKET" });
+  expect(await (await store.of("pack.A")).get("n")).toBeNull();
   await close();
 });
 
