@@ -91,6 +91,12 @@ const nouns: readonly Noun[] = [
     load: async () => (await import("./action/action-cli.ts")).actionCommands,
   },
   {
+    name: "key",
+    description: "the datastore: values and secrets for rules, sensors and actions",
+    example: "petrel key set web.threshold 5",
+    load: async () => (await import("./key/key-cli.ts")).keyCommands,
+  },
+  {
     name: "policy",
     description: "how many runs of an action at once, and when it runs again",
     example: "petrel policy list --action mypack.deploy",

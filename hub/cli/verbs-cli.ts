@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { wholeNumber, withExample } from "../../shared/cli/program-cli.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import { plainLines } from "../../shared/plain-text.ts";
-import type { ApiClient } from "./api-client-http.ts";
+import type { ApiClient, Query } from "./api-client-http.ts";
 import type { CliContext } from "./context-cli.ts";
 import { type Column, toJson, toTable } from "./output.ts";
 import { sinceInstant, spanMs } from "./relative-time.ts";
@@ -22,6 +22,8 @@ export interface ListVerb<Item, Row> {
   readonly filters?: readonly (readonly [flag: string, text: string])[];
   /** As `filters`, but must be given. */
   readonly required?: readonly (readonly [flag: string, text: string])[];
+  /** The last word on what is asked of the hub. */
+  readonly query?: (query: Query) => Query;
   /** The list is a history: it can be cut by time. */
   readonly history?: boolean;
   /** An item as `--json`, `--ndjson` and the table show it; without it, the item itself. */
@@ -96,10 +98,11 @@ export function listVerb<Item, Row>(noun: Command, context: CliContext, verb: Li
   withExample(command, verb.example).action(async (...given: unknown[]) => {
     const [options, self] = given.slice(-2) as [ListOptions, Command];
     const api = context.api(self);
-    const query = {
+    const asked: Query = {
       ...queryOf(options, io.now()),
       ...(argument !== undefined && { [argument.field]: String(given[0]) }),
     };
+    const query = verb.query?.(asked) ?? asked;
     if (options.ndjson) {
       for await (const lines of api.lines(verb.path, query)) {
         const rows = lines.map((line) => JSON.stringify(verb.row(JSON.parse(line) as Item)));

@@ -36,7 +36,7 @@ export function keyCipher(key: Uint8Array): KeyCipher {
     },
     open(sealed) {
       const parts = sealedParts(sealed);
-      if (parts === null) throw unreadable("it is not encrypted", "leave decrypting out");
+      if (parts === null) throw notSealed();
       const { by, body } = parts;
       if (by !== id) {
         throw unreadable(
@@ -57,6 +57,9 @@ export function keyCipher(key: Uint8Array): KeyCipher {
     },
   };
 }
+
+/** For a value that is plain. */
+export const notSealed = () => unreadable("it is not encrypted", "leave decrypting out");
 
 const unreadable = (why: string, hint: string, cause?: unknown) =>
   new PetrelError("KEY_UNREADABLE", `a datastore value cannot be decrypted: ${why}`, { hint, cause });

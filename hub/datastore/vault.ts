@@ -2,7 +2,8 @@
 import type { RandomBytes } from "../../shared/clock.ts";
 import { errorReport, isPetrelError, PetrelError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
-import { type KeyCipher, keyBytes, keyCipher } from "./key-cipher.ts";
+import { sealedParts } from "../../shared/sealed-text.ts";
+import { type KeyCipher, keyBytes, keyCipher, notSealed } from "./key-cipher.ts";
 
 export interface VaultOptions {
   /** Where the key is; `null` from `read`: it is not there. */
@@ -36,6 +37,7 @@ export class Vault {
   /** Throws KEY_FILE (the key is missing or damaged) and KEY_UNREADABLE. */
   unseal(sealed: string): string {
     if (this.#cipher !== null) return this.#cipher.open(sealed);
+    if (sealedParts(sealed) === null) throw notSealed();
     // An operator may have put it back meanwhile: the next one who asks finds it.
     void this.#read();
     throw this.#problem ?? missing();
