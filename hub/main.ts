@@ -30,6 +30,7 @@ import { restoredAt, restoredSetting } from "./backup/restored.ts";
 import { openTransport } from "./broker/open-mqtt.ts";
 import type { TransportEvents } from "./broker/transport.ts";
 import { openDatastore } from "./datastore/open-datastore-fs.ts";
+import { templateKeys } from "./datastore/template-keys.ts";
 import { startCoordination } from "./executions/coordination.ts";
 import { LiveOutput } from "./executions/live-output.ts";
 import { hubAgentId } from "./executions/place.ts";
@@ -58,9 +59,11 @@ import { hubPointsOf } from "./kill-points.ts";
 import { requireOneMachine } from "./one-machine-mqtt.ts";
 import type { HubOperations } from "./operations.ts";
 import { createOperations } from "./operations-service.ts";
+import { AgentConfigs } from "./packs/agent-config.ts";
 import { readBuiltInPacks } from "./packs/built-in-fs.ts";
 import { PackDesk } from "./packs/pack-desk.ts";
 import { Telling } from "./packs/telling.ts";
+import { systemUser } from "./rules/enforce.ts";
 import { Hindsight } from "./rules/hindsight.ts";
 import { openLiveRules } from "./rules/live-rules.ts";
 import { OwnTriggers } from "./rules/own-triggers.ts";
@@ -130,6 +133,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     teardown.add("agent registry", () => registry.close());
     const datastore = await openDatastore({ ...base, data: options.data, random: systemRandom });
     const { keys } = datastore;
+    const configs = new AgentConfigs(templateKeys(keys, systemUser), systemUser);
     teardown.add("datastore", () => keys.close());
     const slowRegex = new SlowRegex();
     teardown.add("slow patterns", () => slowRegex.close());
@@ -138,6 +142,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       ...base,
       registry,
       keys,
+      agentConfigs: configs,
       slowRegex: (request) => slowRegex.ask(request),
       shrink,
       breathe: createBreath(clock),
@@ -162,7 +167,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       wake: (agent) => links.grant(agent),
     });
     store.subscribeChanges(() => budget.goOn());
-    const telling = new Telling({ ...base, registry });
+    const telling = new Telling({ ...base, registry, configs });
     teardown.add("telling agents their packs", () => telling.close());
     const ask: AgentLinks["ask"] = (...question) => links.ask(...question);
     const openWork = new OpenWork({
@@ -301,6 +306,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       hindsight: new Hindsight({ store, rules, desk: ruleDesk }),
       backups,
       datastore: datastore.desk,
+      configs,
       files,
       timekeeper,
       catalogue,

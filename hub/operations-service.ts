@@ -20,6 +20,7 @@ import { readCoverage, readPathLook } from "./files/watch-answers.ts";
 import type { Watchers } from "./files/watchers.ts";
 import type { LetterDesk } from "./intake/letter-desk.ts";
 import type { HubHealth, HubOperations, HubStatus } from "./operations.ts";
+import type { AgentConfigs } from "./packs/agent-config.ts";
 import type { Catalogue } from "./packs/catalogue.ts";
 import type { PackDesk } from "./packs/pack-desk.ts";
 import type { Telling } from "./packs/telling.ts";
@@ -34,6 +35,7 @@ export interface OperationsOptions {
   readonly registry: AgentRegistry;
   readonly conflicts: Pick<Conflicts, "resolve">;
   readonly packs: PackDesk;
+  readonly configs: Pick<AgentConfigs, "of">;
   readonly telling: Pick<Telling, "tell">;
   readonly rules: RuleDesk;
   readonly hindsight: Hindsight;
@@ -200,6 +202,7 @@ export function createOperations(options: OperationsOptions): HubOperations {
     key: (address, decrypt) => datastore.get(address, decrypt),
     setKey: (address, request) => datastore.set(address, request),
     deleteKey: (address) => datastore.delete(address),
+    agentConfig: (pack, labels) => options.configs.of(pack, labels),
     startBackup: (folder) => backups.start(folder),
     async backup(id) {
       const record = backups.get(id);

@@ -178,6 +178,8 @@ export interface HubOperations {
   key(address: KeyAddress, decrypt: boolean): KeyView;
   setKey(address: KeyAddress, request: KeyRequest): Promise<KeyView>;
   deleteKey(address: KeyAddress): Promise<void>;
+  /** What an agent with these labels is sent of a pack's configuration. Throws PACK_CONFIG when it cannot be made. */
+  agentConfig(pack: PackRecord, labels: LabelSelector): JsonObject;
   /** Begins a backup into a folder on the hub's host; resolves once it is under way. */
   startBackup(folder: string): Promise<BackupRecord>;
   /** How far it is; NOT_FOUND. */

@@ -5,6 +5,7 @@ import type { AgentRecord } from "../../shared/model/agent.ts";
 import type { LabelSelector, PackRecord } from "../../shared/model/pack.ts";
 import { canonicalText, type RuleTrigger } from "../../shared/model/rule-trigger.ts";
 import { hasLabels } from "../executions/place.ts";
+import type { ConfigOf } from "./agent-config.ts";
 import { configFor } from "./layers.ts";
 
 /** One thing to tell an agent: run this version with this configuration, or (`digest: null`) no longer. */
@@ -31,8 +32,16 @@ export const nothingTold: Told = { incarnation: null, packs: {} };
 const takenAway = "-";
 
 /** Names what an agent with these labels is to run: the pack's version, and its own configuration of it. */
-export function fingerprintFor(pack: PackRecord, labels: LabelSelector): string {
-  const named = { digest: pack.digest, config: configFor(pack, labels) };
+export function fingerprintFor(
+  pack: PackRecord,
+  labels: LabelSelector,
+  configOf: ConfigOf = configFor,
+): string {
+  return fingerprintOf(pack, configOf(pack, labels));
+}
+
+function fingerprintOf({ digest }: PackRecord, config: JsonObject): string {
+  const named = { digest, config };
   return createHash("sha256").update(JSON.stringify(named)).digest("hex");
 }
 
@@ -48,36 +57,55 @@ export function isAssigned(
   return pack.assigned_to.some((selector) => hasLabels(labels, selector));
 }
 
+export interface Saying {
+  readonly triggersOf?: (pack: PackRecord) => readonly RuleTrigger[];
+  readonly configOf?: ConfigOf;
+}
+
 /**
  * What still has to be said. An agent whose store is new is told everything again. Saying a thing twice is
- * harmless: on the agent the newest assignment of a pack counts.
+ * harmless: on the agent the newest assignment of a pack counts. A pack whose configuration cannot be made stays as
+ * the agent has it, and is among `broken`.
  */
 export function untold(
   agent: Pick<AgentRecord, "labels" | "incarnation" | "packs">,
   packs: readonly PackRecord[],
   told: Told,
-  triggersOf: (pack: PackRecord) => readonly RuleTrigger[] = () => [],
-): { readonly say: readonly Assigned[]; readonly told: Told } {
+  { triggersOf = () => [], configOf = configFor }: Saying = {},
+): {
+  readonly say: readonly Assigned[];
+  readonly told: Told;
+  readonly broken: readonly { readonly pack: string; readonly error: unknown }[];
+} {
   const before = new Map(told.incarnation === agent.incarnation ? Object.entries(told.packs) : []);
   const after = new Map<string, string>();
   const say: Assigned[] = [];
+  const broken: { pack: string; error: unknown }[] = [];
   for (const pack of packs) {
     if (!isAssigned(pack, agent)) continue;
-    const fingerprint = fingerprintFor(pack, agent.labels);
+    let config: JsonObject;
+    try {
+      config = configOf(pack, agent.labels);
+    } catch (error) {
+      broken.push({ pack: pack.ref, error });
+      const known = before.get(pack.ref);
+      if (known !== undefined) after.set(pack.ref, known);
+      continue;
+    }
+    const fingerprint = fingerprintOf(pack, config);
     const triggers = triggersOf(pack);
     const name = triggers.length === 0 ? fingerprint : `${fingerprint} ${digestOf(triggers)}`;
     after.set(pack.ref, name);
     if (before.get(pack.ref) !== name) {
-      const config = configFor(pack, agent.labels);
       const { ref, digest, size } = pack;
       say.push({ pack: ref, digest, size, config, fingerprint, ...(triggers.length > 0 && { triggers }) });
     }
   }
   // Also what it was told by somebody that this hub does not remember: itself, before it was restored from a backup.
   for (const ref of new Set([...before.keys(), ...Object.keys(agent.packs)])) {
-    if (after.has(ref)) continue;
+    if (after.has(ref) || broken.some(({ pack }) => pack === ref)) continue;
     if (before.get(ref) !== takenAway) say.push({ pack: ref, digest: null, size: 0, config: {} });
     if (Object.hasOwn(agent.packs, ref)) after.set(ref, takenAway);
   }
-  return { say, told: { incarnation: agent.incarnation, packs: Object.fromEntries(after) } };
+  return { say, told: { incarnation: agent.incarnation, packs: Object.fromEntries(after) }, broken };
 }

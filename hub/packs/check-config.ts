@@ -7,6 +7,7 @@ import { effectiveConfig, overlaid } from "../../shared/packs/config.ts";
 import { configProblems } from "../../shared/packs/config-problems.ts";
 import type { Problem } from "../../shared/problem.ts";
 import { jsonProblem } from "../../shared/wire/plain-json.ts";
+import { templateProblems } from "./dynamic-config.ts";
 import { ownProblems } from "./own-checks.ts";
 
 export interface LayeredConfig {
@@ -52,13 +53,24 @@ function problemsOf(
   complete: boolean,
 ): readonly Problem[] {
   const effective = effectiveConfig(pack, config);
+  const at = (path: readonly (string | number)[]) =>
+    path.length === 0 ? where : `${where} (${path.join(".")})`;
   const problems = [
     ...assignableProblems(config, where),
+    ...templateProblems(config).map(
+      ([path, message]): Problem => ({
+        code: "PACK_CONFIG",
+        severity: "error",
+        message,
+        where: at(path),
+        hint: 'name a datastore key: "{{ st2kv.system.NAME }}"',
+      }),
+    ),
     ...configProblems({
       schema: pack.config_schema,
       config: effective,
       complete,
-      at: (path) => (path.length === 0 ? where : `${where} (${path.join(".")})`),
+      at,
     }),
   ];
   return problems.length > 0 ? problems : ownProblems(pack.manifest.ref, effective, where);

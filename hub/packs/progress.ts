@@ -1,7 +1,10 @@
 /** How far agents are with what they were assigned: told by what they say of themselves. Pure. */
+import { errorReport } from "../../shared/errors.ts";
 import type { AgentRecord, SensorRecord } from "../../shared/model/agent.ts";
 import type { PackRecord } from "../../shared/model/pack.ts";
+import type { ConfigOf } from "./agent-config.ts";
 import { fingerprintFor, isAssigned } from "./assign.ts";
+import { configFor } from "./layers.ts";
 
 /**
  * `applied`: it has this version with this configuration, and the pack's sensors run with them. `pending`: not yet.
@@ -23,13 +26,14 @@ export function packOnAgents(
   pack: PackRecord,
   agents: readonly AgentRecord[],
   sensors: readonly SensorRecord[],
+  configOf: ConfigOf = configFor,
 ): readonly PackOnAgent[] {
   return agents
     .filter((agent) => isAssigned(pack, agent) || Object.hasOwn(agent.packs, pack.ref))
     .toSorted((a, b) => (a.id < b.id ? -1 : 1))
     .map((agent) => {
       const own = sensors.filter((sensor) => sensor.agent === agent.id);
-      const { state, detail } = stateOf(pack, agent, own);
+      const { state, detail } = stateOf(pack, agent, own, configOf);
       const isAway = state === "pending" && !agent.online;
       return { agent: agent.id, online: agent.online, state: isAway ? "away" : state, detail };
     });
@@ -37,9 +41,19 @@ export function packOnAgents(
 
 type Told = Pick<PackOnAgent, "state" | "detail">;
 
-function stateOf(pack: PackRecord, agent: AgentRecord, sensors: readonly SensorRecord[]): Told {
+function stateOf(
+  pack: PackRecord,
+  agent: AgentRecord,
+  sensors: readonly SensorRecord[],
+  configOf: ConfigOf,
+): Told {
   if (!isAssigned(pack, agent)) return { state: "pending", detail: "it is to let the pack go" };
-  const wanted = fingerprintFor(pack, agent.labels);
+  let wanted: string;
+  try {
+    wanted = fingerprintFor(pack, agent.labels, configOf);
+  } catch (error) {
+    return { state: "failed", detail: `its configuration cannot be made: ${errorReport(error).message}` };
+  }
   if (agent.fingerprints === undefined) {
     return agent.packs[pack.ref] === pack.digest
       ? { state: "unknown", detail: "this agent's version does not tell which configuration it runs" }

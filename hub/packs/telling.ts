@@ -1,17 +1,20 @@
 /** Tells each agent which packs it is to run: what it has not been told yet goes into its ledger. */
 import { timestamp } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/log.ts";
+import type { PackRecord } from "../../shared/model/pack.ts";
 import type { RuleDefinition } from "../../shared/model/rule.ts";
 import { Rounds } from "../../shared/rounds.ts";
 import type { Timers } from "../../shared/timers.ts";
 import type { AgentRegistry } from "../agents/agent-registry.ts";
 import type { Dispatch, Store } from "../store/store.ts";
+import type { AgentConfigs } from "./agent-config.ts";
 import { nothingTold, type Told, untold } from "./assign.ts";
 import { rulesWithParameters, triggersFor } from "./rule-triggers.ts";
 
 export interface TellingOptions {
   readonly store: Store;
   readonly registry: AgentRegistry;
+  readonly configs: Pick<AgentConfigs, "of" | "uses">;
   /** Hub time in ms. */
   readonly now: () => number;
   readonly newId: () => string;
@@ -41,6 +44,8 @@ export class Telling {
     this.#options = options;
     this.#stopListening = options.store.subscribeChanges((changes) => {
       if (changes.some(({ type }) => type === "rules" || type === "reopened")) void this.#rulesChanged();
+      if (changes.some((change) => change.type === "key" && options.configs.uses(change.scope, change.name)))
+        void this.tellAll();
     });
   }
 
@@ -98,17 +103,25 @@ export class Telling {
   }
 
   async #tell(id: string): Promise<void> {
-    const { store, now, newId, log } = this.#options;
+    const { store, configs, now, newId, log } = this.#options;
     const agent = await store.agent(id);
     if (agent === null) return;
     const name = `told/${id}`;
     const before = ((await store.setting(name)) as Told | null) ?? nothingTold;
     const { rules } = await this.#rulesWithParameters();
-    const { say, told } = untold(agent, await store.packs(), before, (pack) => {
+    const triggersOf = (pack: PackRecord) => {
       const { triggers, left } = triggersFor(rules, pack, agent.labels);
       if (left > 0) log.error("rules want more triggers than an agent can be told", { pack: pack.ref, left });
       return triggers;
-    });
+    };
+    const saying = { triggersOf, configOf: configs.of };
+    const { say, told, broken } = untold(agent, await store.packs(), before, saying);
+    for (const { pack, error } of broken)
+      log.error("an agent keeps a pack as it is: its configuration cannot be made", {
+        agent: id,
+        pack,
+        error,
+      });
     if (say.length === 0) return;
     const dispatches = say.map(
       (assigned): Dispatch => ({

@@ -27,7 +27,9 @@ import type { KeyBook } from "../datastore/key-book.ts";
 import { templateKeys } from "../datastore/template-keys.ts";
 import { type Placement, place } from "../executions/place.ts";
 import type { ResolvedParameters, RunnableAction } from "../executions/request.ts";
+import type { AgentConfigs } from "../packs/agent-config.ts";
 import { buildCatalogue, type Catalogue } from "../packs/catalogue.ts";
+import { isDynamic } from "../packs/dynamic-config.ts";
 import type { Dispatch, Outcome, RuleSet, Store } from "../store/store.ts";
 import { judgePair, prepareTrigger, type TestAction, type TestOutcome, testRuleOf } from "./bulk-test.ts";
 import { enforce, systemUser, type Verdict } from "./enforce.ts";
@@ -38,6 +40,7 @@ export interface LiveRulesOptions {
   readonly store: Store;
   readonly registry: AgentRegistry;
   readonly keys: KeyBook;
+  readonly agentConfigs: Pick<AgentConfigs, "rendered">;
   /** Runs patterns that the linear-time engine cannot take, within a bound. */
   readonly slowRegex: AskRegex;
   /** Moves parameters that are too large for an entry to a blob. */
@@ -85,7 +88,20 @@ export interface LiveRules {
 const problemsKept = 20;
 
 export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRules> {
-  const { store, registry, keys, slowRegex, shrink, breathe, now, loopDepth, timers, jitter, log } = options;
+  const {
+    store,
+    registry,
+    keys,
+    agentConfigs,
+    slowRegex,
+    shrink,
+    breathe,
+    now,
+    loopDepth,
+    timers,
+    jitter,
+    log,
+  } = options;
   let catalogue = buildCatalogue(await store.packs());
   let rules = await compile(await store.ruleSet(), null, breathe);
   let isClosed = false;
@@ -95,8 +111,10 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
     const known = configs.get(name);
     if (known !== undefined) return known;
     const pack = catalogue.packs.get(name);
-    const config = pack === undefined ? {} : effectiveConfig(pack.pack, pack.config);
-    configs.set(name, config);
+    if (pack === undefined) return {};
+    const config = effectiveConfig(pack.pack, agentConfigs.rendered(pack, pack.config));
+    // What names datastore keys is made anew each time.
+    if (!isDynamic(pack.config)) configs.set(name, config);
     return config;
   };
   const ruleKeys = templateKeys(keys, systemUser);

@@ -136,7 +136,7 @@ export function packPlacementRoutes(api: FastifyInstance, { store, operations }:
       const pack = found(await store.pack(ref), "pack", ref);
       const selector = selectorOf(labels) ?? {};
       const agents = (await store.agents()).filter((agent) => hasLabels(agent.labels, selector));
-      return { items: packOnAgents(pack, agents, await store.sensors()) };
+      return { items: packOnAgents(pack, agents, await store.sensors(), operations.agentConfig) };
     },
   });
 }

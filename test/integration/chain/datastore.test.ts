@@ -58,7 +58,7 @@ action:
   expect(failed).toMatchObject({ status: "failed" });
   expect(failed?.failure_reason).toContain("parameter 'message'");
   expect(JSON.stringify(failed)).not.toContain("hunter3");
-}, 60_000);
+}, 120_000);
 
 test("an action that sets the key which its rule waits for is not called again by that", async () => {
   const { hub, user } = await hubWithAgent();
@@ -81,7 +81,7 @@ action:
   expect(enforcements.map(({ status }) => status).sort()).toEqual(["failed", "succeeded"]);
   expect(enforcements.find(({ status }) => status === "failed")?.failure_reason).toContain("LOOP_GUARD");
   expect(await user.json<KeyView>("key", "get", "chain.shared")).toMatchObject({ value: "2 again" });
-}, 60_000);
+}, 120_000);
 
 test("keys are loaded from what was listed, deleted by prefix, and refused all together", async () => {
   const { user } = await hubWithAgent();
@@ -102,4 +102,42 @@ test("keys are loaded from what was listed, deleted by prefix, and refused all t
   const refused = await user.run("key", "load", `${folder}/bad.yaml`);
   expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("key 2 (number)") });
   expect((await user.run("key", "get", "new")).code).not.toBe(0);
-}, 60_000);
+}, 120_000);
+
+test("a pack's configuration names keys: its sensors start again with the value of now", async () => {
+  const { hub, user } = await hubWithAgent();
+  await user.says("key", "set", "sensors.life", "first", "--encrypt");
+  const refused = await user.run(
+    "pack",
+    "register",
+    `${packsRunning}/sensor_keys`,
+    "--set",
+    "life={{ st2kv. }}",
+  );
+  expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("config (life)") });
+  const config = "life={{ st2kv.system.sensors.life | decrypt_kv }}";
+  await user.says("pack", "register", `${packsRunning}/sensor_keys`, "--set", config);
+  const lives = async (life: string) =>
+    waitUntil(`both sensors in their ${life} life`, async () => {
+      const all = await hub.all<TriggerInstance>("/v1/trigger-instances?trigger=sensor_keys.found");
+      return all.filter(({ payload }) => (payload as { life?: string }).life === life).length === 2;
+    });
+  await lives("first");
+  await user.says("key", "set", "sensors.life", "second", "--encrypt");
+  await lives("second");
+  // What people see is the template.
+  expect(await user.says("pack", "config", "sensor_keys")).toContain("decrypt_kv");
+  await user.says("key", "delete", "sensors.life");
+  const told = await waitUntil("it to be said why", async () => {
+    const { items } = await user.json<{ items: readonly { detail: string | null }[] }>(
+      "pack",
+      "agents",
+      "sensor_keys",
+    );
+    return items.find(({ detail }) => detail?.includes("life"));
+  });
+  expect(told.detail).toContain("attribute 'life'");
+  expect((await user.json<readonly { state: string }[]>("sensor", "list")).map(({ state }) => state)).toEqual(
+    ["running", "running"],
+  );
+}, 120_000);

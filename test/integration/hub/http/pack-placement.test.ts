@@ -1,6 +1,7 @@
 /** Which agents run a pack and with what, over HTTP, with the real pack desk and store behind it. */
 import { describe, expect, test } from "vitest";
 import { fingerprintFor } from "../../../../hub/packs/assign.ts";
+import { configFor } from "../../../../hub/packs/layers.ts";
 import { PackDesk } from "../../../../hub/packs/pack-desk.ts";
 import { silentLogger } from "../../../../shared/log.ts";
 import { anAgent } from "../../../support/records.ts";
@@ -12,6 +13,7 @@ const web = { role: "web" };
 async function start() {
   let told = 0;
   const started = await startApi({
+    agentConfig: configFor,
     configurePack: (...args) => desk.configure(...args),
     assignPack: (...args) => desk.assign(...args),
   });

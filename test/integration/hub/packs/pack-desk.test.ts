@@ -2,6 +2,7 @@
 import { Buffer } from "node:buffer";
 import { expect, it, onTestFinished } from "vitest";
 import { openAgentRegistry } from "../../../../hub/agents/agent-registry.ts";
+import { configFor } from "../../../../hub/packs/layers.ts";
 import { PackDesk } from "../../../../hub/packs/pack-desk.ts";
 import { Telling } from "../../../../hub/packs/telling.ts";
 import type { Store } from "../../../../hub/store/store.ts";
@@ -25,7 +26,12 @@ const packFiles = (ref: string, version = "1.0.0") => [
 async function start(store: Store) {
   const common = { store, timers: systemTimers, jitter: systemJitter, log: silentLogger, now: Date.now };
   const registry = await openAgentRegistry(common);
-  const telling = new Telling({ ...common, registry, newId: ulidSource(systemClock, systemRandom) });
+  const telling = new Telling({
+    ...common,
+    registry,
+    configs: { of: configFor, uses: () => false },
+    newId: ulidSource(systemClock, systemRandom),
+  });
   const packs = new PackDesk({ ...common, telling, keepContents: async () => {}, assignTo: [{}] });
   onTestFinished(async () => {
     await telling.close();

@@ -32,6 +32,7 @@ async function start(
     ...common,
     registry,
     keys,
+    agentConfigs: { rendered: (_pack, config) => config },
     slowRegex,
     shrink: async (dispatches) => dispatches,
     breathe,

@@ -83,4 +83,20 @@ describe("assigning packs to an agent", () => {
     expect(untold(anAgent({ labels: { role: "db" } }), [pack], nothingTold).say).toEqual([]);
     expect(untold(anAgent({ labels: { role: "web", zone: "a" } }), [pack], nothingTold).say).toHaveLength(1);
   });
+
+  test("a pack whose configuration cannot be made stays as the agent has it, and keeps no other back", () => {
+    const first = untold(anAgent(), [aPack()], nothingTold);
+    const configOf = ({ ref }: PackRecord) => {
+      if (ref === "other") return { key: "rendered" };
+      throw new Error("no such key");
+    };
+    const agent = anAgent({ packs: { mypack: "sha256:aa" } });
+    const packs = [aPack({ digest: "sha256:bb" }), aPack({ ref: "other" })];
+    const next = untold(agent, packs, first.told, { configOf });
+    expect(next.say).toMatchObject([{ pack: "other", config: { key: "rendered" } }]);
+    expect(next.broken).toMatchObject([{ pack: "mypack", error: { message: "no such key" } }]);
+    // Said as soon as it can be made.
+    expect(untold(agent, packs, next.told).say.map(({ pack }) => pack)).toEqual(["mypack", "other"]);
+    expect(untold(agent, packs, nothingTold, { configOf }).say.map(({ pack }) => pack)).toEqual(["other"]);
+  });
 });

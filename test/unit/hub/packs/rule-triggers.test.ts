@@ -53,7 +53,7 @@ test("what does not fit into an entry is left out and counted", () => {
 
 test("an agent is told its pack again when other triggers are wanted, and only then", () => {
   const say = (rules: readonly RuleRecord[], told = nothingTold) =>
-    untold(anAgent(), [pack], told, () => wanted(rules).triggers);
+    untold(anAgent(), [pack], told, { triggersOf: () => wanted(rules).triggers });
   const none = say([]);
   expect(none.say[0]).not.toHaveProperty("triggers");
   const one = say([record("a", { path: "/a" })], none.told);
