@@ -194,7 +194,7 @@ export const catalogue = {
   KEY_UNREADABLE: {
     status: 409,
     exit: 1,
-    text: "A datastore value cannot be decrypted: it is plain, was encrypted with another key, or was changed.",
+    text: "A datastore value cannot be decrypted: it is missing or plain, was encrypted with another key, or was changed.",
   },
   // wire and link
   WIRE_TOPIC: { status: 400, exit: 1, text: "A topic is none of ours, or not the sender's." },

@@ -173,11 +173,15 @@ class Graph {
     try {
       return withWhere(name, () => node.render(scope));
     } catch (error) {
+      // Of a secret that cannot be read there is nothing to tell but why.
+      if (isPetrelError(error) && unreadable.has(error.code)) throw error;
       const isSecret = node.unseals || [name, ...node.names].some(this.#isSecret);
       throw isSecret ? withoutQuotes(name, error) : error;
     }
   }
 }
+
+const unreadable: ReadonlySet<ErrorCode> = new Set(["KEY_FILE", "KEY_UNREADABLE"]);
 
 /** What went wrong with a secret is told without what it is: messages of evaluations quote values. */
 function withoutQuotes(name: string, error: unknown): unknown {

@@ -1,4 +1,5 @@
 /** StackStorm's own filters (st2 docs, Jinja: Custom Jinja Filters). */
+import { PetrelError } from "../../errors.ts";
 import { unsealed } from "../datastore-lookup.ts";
 import type { Filter } from "../filter-table.ts";
 import { findValues } from "../jsonpath.ts";
@@ -115,7 +116,8 @@ export const stackstormFilters: readonly (readonly [string, Filter])[] = [
   ["use_none", (_run, input) => input ?? NONE_TEXT],
   filter("decrypt_kv", [], (input, _args, { context }) => {
     const sealed = text(input);
-    return sealed === "" ? fail("there is nothing to decrypt: no such key") : unsealed(context, sealed);
+    if (sealed !== "") return unsealed(context, sealed);
+    throw new PetrelError("KEY_UNREADABLE", "there is nothing to decrypt: no such key");
   }),
   filter("basename", [], (input) => text(input).slice(text(input).lastIndexOf("/") + 1)),
   filter("dirname", [], (input) => {

@@ -129,10 +129,9 @@ test("a pack's configuration names keys: its sensors start again with the value 
   expect(await user.says("pack", "config", "sensor_keys")).toContain("decrypt_kv");
   await user.says("key", "delete", "sensors.life");
   const told = await waitUntil("it to be said why", async () => {
-    const { items } = await user.json<{ items: readonly { detail: string | null }[] }>(
-      "pack",
-      "agents",
-      "sensor_keys",
+    const { items } = await hub.api<{ items: readonly { detail: string | null }[] }>(
+      "GET",
+      "/v1/packs/sensor_keys/agents",
     );
     return items.find(({ detail }) => detail?.includes("life"));
   });

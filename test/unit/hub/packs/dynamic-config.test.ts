@@ -67,7 +67,9 @@ describe("what cannot be rendered", () => {
         expect((error as Error).message).not.toContain("hunter2");
       }
     }
-    expect(() => render({ a: "{{ st2kv.system.host | decrypt_kv }}" })).toThrow("KEY_UNREADABLE");
+    for (const name of ["host", "none"]) {
+      expect(() => render({ a: `{{ st2kv.system.${name} | decrypt_kv }}` })).toThrow("KEY_UNREADABLE");
+    }
   });
 
   test.each<[string, JsonObject, readonly unknown[]]>([
