@@ -5,6 +5,7 @@ import { BlobStore } from "../../shared/blobs/blob-fs.ts";
 import { timestamp } from "../../shared/clock.ts";
 import { isPetrelError, PetrelError } from "../../shared/errors.ts";
 import { makeFolder, namesIn, syncFiles, syncFolder, unusable } from "../../shared/folder-fs.ts";
+import { copyKeyFile } from "../datastore/key-file-fs.ts";
 import type { CopyProgress } from "../store/copy-store.ts";
 import { type BackupManifest, backupKind, manifestName } from "./manifest.ts";
 
@@ -93,7 +94,7 @@ export async function writeBackup(
 }
 
 async function fill(source: BackupSource, folder: string, progress: BackupProgress): Promise<BackupManifest> {
-  const { copy, blobs, format, version, hub, now } = source;
+  const { copy, blobs, format, version, hub, data, now } = source;
   const made_at = timestamp(now());
   const store = join(folder, "store");
   const copied = await copy(store, made_at, progress);
@@ -108,6 +109,8 @@ async function fill(source: BackupSource, folder: string, progress: BackupProgre
     if (content !== null) count++;
     progress.copiedBlobs(count);
   }
+  // After the database: the key is made before the first value that needs it is kept.
+  const datastore_key = await copyKeyFile(data, folder);
   const manifest: BackupManifest = {
     kind: backupKind,
     format,
@@ -117,6 +120,7 @@ async function fill(source: BackupSource, folder: string, progress: BackupProgre
     records: copied.records,
     blobs: count,
     blobs_missing: missing,
+    datastore_key,
   };
   const file = await open(join(folder, manifestName), "wx", 0o600);
   try {

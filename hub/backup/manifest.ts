@@ -17,6 +17,8 @@ export interface BackupManifest {
   readonly blobs: number;
   /** Digests that records name and that were not there: results still on their way from an agent. */
   readonly blobs_missing: readonly string[];
+  /** It has the datastore's key; absent in older ones, which have none. */
+  readonly datastore_key?: boolean;
 }
 
 export const backupKind = "petrel-backup";
@@ -34,6 +36,7 @@ const check = new Ajv({ allErrors: true }).compile<BackupManifest>({
     records: { type: "integer", minimum: 0 },
     blobs: { type: "integer", minimum: 0 },
     blobs_missing: { type: "array", items: { type: "string" } },
+    datastore_key: { type: "boolean" },
   },
 });
 

@@ -9,6 +9,7 @@ import { PetrelError } from "../../shared/errors.ts";
 import { makeFolder, namesIn, syncFiles, syncFolder, unusable } from "../../shared/folder-fs.ts";
 import type { StoreOp } from "../../shared/storage/committer-store.ts";
 import { incarnationKey } from "../../shared/storage/database-store.ts";
+import { copyKeyFile, keyFileName } from "../datastore/key-file-fs.ts";
 import { backupMark } from "../store/copy-store.ts";
 import { keys } from "../store/keys.ts";
 import { storeFormat } from "../store/migrations.ts";
@@ -53,6 +54,9 @@ export async function restoreBackup(options: RestoreOptions): Promise<RestoreDon
         hint: "give another --data, or --force to move the database that is there aside",
       });
     }
+    if (manifest.datastore_key === true && !(await namesIn(backup)).includes(keyFileName)) {
+      throw invalid(`it has no ${keyFileName}`, backup);
+    }
     const fresh = join(data, restoringName);
     await prepare(data, fresh);
     await copyStore(join(backup, "store"), fresh, manifest, options);
@@ -60,8 +64,11 @@ export async function restoreBackup(options: RestoreOptions): Promise<RestoreDon
     // What was being taken in when the old hub died says nothing about this database.
     await rm(join(data, "intake"), { force: true });
     await old?.close();
-    const aside = old === null ? null : `${store}.before-${timestamp(now()).replaceAll(/[:.]/g, "-")}`;
+    const before = `before-${timestamp(now()).replaceAll(/[:.]/g, "-")}`;
+    const aside = old === null ? null : `${store}.${before}`;
     if (aside !== null) await rename(store, aside);
+    // While there is no database: whatever happens now, none meets the key of another.
+    await copyKeyFile(backup, data, `${keyFileName}.${before}`);
     await rename(fresh, store);
     await syncFolder(data);
     return { manifest, aside };

@@ -32,33 +32,57 @@ export function keyFileIn(folder: string): KeyFile {
   const path = join(folder, keyFileName);
   return {
     async read() {
-      let text: string;
-      try {
-        text = await readFile(path, "utf8");
-      } catch (cause) {
-        if ((cause as NodeJS.ErrnoException).code === "ENOENT") return null;
-        throw unusable(path, "cannot be read", cause);
-      }
+      const text = await textOf(path);
+      if (text === null) return null;
       const content = parsed(text);
       if (content === null) throw unusable(path, "holds no key");
       return Buffer.from(content.key, "base64url").subarray(0, keyBytes);
     },
     async write(key) {
-      const fresh = `${path}.new`;
       const content: Content = { kind, key: Buffer.from(key).toString("base64url") };
-      // What a crash left here may have another mode.
-      await rm(fresh, { force: true });
-      const handle = await open(fresh, "wx", 0o600);
-      try {
-        await handle.writeFile(`${JSON.stringify(content, null, 2)}\n`);
-        await handle.sync();
-      } finally {
-        await handle.close();
-      }
-      await rename(fresh, path);
-      await syncFolder(folder);
+      await put(folder, `${JSON.stringify(content, null, 2)}\n`);
     },
   };
+}
+
+/**
+ * Copies it as it is, into a folder that has none or the same. False when there is none to copy. `aside`: what the other
+ * one is to be called that is there, since the database it belongs to may still need it.
+ */
+export async function copyKeyFile(from: string, to: string, aside?: string): Promise<boolean> {
+  const text = await textOf(join(from, keyFileName));
+  if (text === null) return false;
+  const before = await textOf(join(to, keyFileName));
+  if (before === text) return true;
+  if (before !== null && aside !== undefined) await rename(join(to, keyFileName), join(to, aside));
+  await put(to, text);
+  return true;
+}
+
+async function put(folder: string, text: string): Promise<void> {
+  const path = join(folder, keyFileName);
+  const fresh = `${path}.new`;
+  // What a crash left here may have another mode.
+  await rm(fresh, { force: true });
+  const handle = await open(fresh, "wx", 0o600);
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(fresh, path);
+  await syncFolder(folder);
+}
+
+/** `null` when there is no such file. */
+async function textOf(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw unusable(path, "cannot be read", cause);
+  }
 }
 
 function parsed(text: string): Content | null {

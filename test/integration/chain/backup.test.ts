@@ -72,6 +72,50 @@ test("a backup made while triggers stream in is whole, private, and restores to 
   expect(JSON.stringify(result)).toContain("x".repeat(300_000));
 });
 
+test("secrets of the datastore are restored with their key, and another hub's key is kept", async () => {
+  const hub = await createHub();
+  await hub.start();
+  const petrel = (...args: readonly string[]) => runPetrel([...args, "--data", hub.data]);
+  const keyFile = (folder: string) => join(folder, "datastore.key");
+  await petrel("key", "set", "pw", "hunter2", "--encrypt");
+  const folder = join(await tempFolder("backup"), "monday");
+  const made = await petrel("backup", folder, "--json");
+  expect(JSON.parse(made.stdout).manifest).toMatchObject({ datastore_key: true });
+  expect(statSync(keyFile(folder)).mode & 0o777).toBe(0o600);
+  await hub.stop();
+
+  // A hub that has lost everything, and has secrets of its own since then.
+  const other = await createHub();
+  const there = (...args: readonly string[]) => runPetrel([...args, "--data", other.data]);
+  await other.start();
+  await there("key", "set", "other", "hunter3", "--encrypt");
+  await other.stop();
+  const own = readFileSync(keyFile(other.data), "utf8");
+  expect(await there("restore", folder, "--force")).toMatchObject({ code: 0, stderr: "" });
+  const aside = readdirSync(other.data).filter((name) => name.startsWith("datastore.key.before-"));
+  expect(aside.map((name) => readFileSync(join(other.data, name), "utf8"))).toEqual([own]);
+  expect(statSync(keyFile(other.data)).mode & 0o777).toBe(0o600);
+  await other.start();
+  expect((await there("key", "get", "pw", "--decrypt")).stdout).toContain("value: hunter2");
+  await other.stop();
+
+  // Without its key, a database with secrets is not whole.
+  rmSync(keyFile(folder));
+  expect(await there("restore", folder, "--force")).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/BACKUP_INVALID.*datastore\.key/s),
+  });
+  // A hub without it starts, says so, and goes on with everything else.
+  rmSync(keyFile(other.data));
+  await other.start();
+  expect(await there("key", "get", "pw", "--decrypt")).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("KEY_FILE"),
+  });
+  expect((await there("key", "set", "plain", "1")).code).toBe(0);
+  expect(existsSync(keyFile(other.data))).toBe(false);
+}, 120_000);
+
 test("what a backup or a restore may not touch is refused by name, and stays as it was", async () => {
   const hub = await createHub();
   await hub.start();
