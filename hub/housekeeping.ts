@@ -87,7 +87,8 @@ export function startHousekeeping(options: HousekeepingOptions): { stop(): Promi
     {
       name: "datastore keys whose time is over are removed",
       firstAfterMs: minuteMs,
-      everyMs: hourMs,
+      // A rule may wait for the end of one.
+      everyMs: minuteMs,
       work: async () => {
         const count = await keys.sweep();
         if (count > 0) log.info("datastore keys removed: their time is over", { count });
