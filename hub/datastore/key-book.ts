@@ -29,8 +29,8 @@ export interface NewValue extends KeyAuthor {
 export interface KeyBook {
   /** `null` when there is none, or its time is over. The value of a secret is sealed. */
   find(scope: KeyScope, name: string): KeptKey | null;
-  /** Resolves once on disk. KEY_LIMIT when there is no room, KEY_INVALID, KEY_FILE, KEY_UNREADABLE. */
-  set(scope: KeyScope, name: string, value: NewValue): Promise<void>;
+  /** Resolves once on disk, to what is there. KEY_LIMIT when there is no room, KEY_INVALID, KEY_FILE, KEY_UNREADABLE. */
+  set(scope: KeyScope, name: string, value: NewValue): Promise<KeptKey>;
   /** False when there was none. */
   delete(scope: KeyScope, name: string, author?: KeyAuthor): Promise<boolean>;
   /** Sorted by name; those behind `after` if given. */
@@ -165,6 +165,7 @@ export async function openKeyBook(options: KeyBookOptions): Promise<KeyBook> {
         );
       }
       await store.setKey(scope, name, keptText(key), { told: told(given) });
+      return key;
     },
     async delete(scope, name, author) {
       const isThere = find(scope, name) !== null;

@@ -68,13 +68,13 @@ export class KeyDesk {
         where: storedName(address),
       });
     }
-    await this.#keys.set(address.scope, storedName(address), {
+    const kept = await this.#keys.set(address.scope, storedName(address), {
       value,
       ttlSeconds: ttl ?? null,
       secret: secret === true,
       isSealed: encrypted === true,
     });
-    return this.get(address, false);
+    return keyView(address, kept);
   }
 
   /** NOT_FOUND. */

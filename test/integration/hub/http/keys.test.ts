@@ -109,6 +109,8 @@ test("a key with a time goes when it is over", async () => {
   time.at += 1_500;
   expect((await ask("GET", "/v1/keys/short")).status).toBe(404);
   expect(await names("")).toEqual([]);
+  // Over before it could be read again.
+  expect((await ask("PUT", "/v1/keys/short", { value: "1", ttl: 1e-9 })).status).toBe(200);
 });
 
 test.each<[string, string, object | undefined, number, string]>([
