@@ -3,8 +3,9 @@ import { parseTimestamp } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import { plainJson } from "../../shared/expressions/python/json-text.ts";
 import type { Json, JsonObject } from "../../shared/json.ts";
-import type { Enforcement, RuleRecord } from "../../shared/model/rule.ts";
+import type { Enforcement, RuleDefinition, RuleRecord } from "../../shared/model/rule.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
+import { mask } from "../http/secrets.ts";
 import type { Store } from "../store/store.ts";
 import type { InHindsight, LiveRules } from "./live-rules.ts";
 import { findRule, type RuleDesk } from "./rule-desk.ts";
@@ -108,7 +109,7 @@ export class Hindsight {
       const first = await this.#standardMatch(set.rules, instance);
       if (first !== null) notes.push(`it is a backstop rule, and ${first} matches`);
     }
-    return { ...whyOf(found, instance), enforcement: items[0] ?? null, notes };
+    return { ...whyOf(found, record.rule, instance), enforcement: items[0] ?? null, notes };
   }
 
   /** A standard rule that matches the instance; `null` when there is none. */
@@ -130,7 +131,7 @@ export class Hindsight {
     );
     const items: ReplayItem[] = [];
     for (const instance of page.items) {
-      const item = replayItem(await rules.explain(rule, instance), instance);
+      const item = replayItem(await rules.explain(rule, instance), rule, instance);
       if (item.matched || item.error !== null) items.push(item);
     }
     return {
@@ -147,6 +148,7 @@ export class Hindsight {
 
 function whyOf(
   { outcome, placement }: InHindsight,
+  definition: RuleDefinition,
   instance: TriggerInstance,
 ): Omit<RuleWhy, "enforcement" | "notes"> {
   const { rule, matched, skipped = null, error, criteria, action } = outcome;
@@ -160,7 +162,7 @@ function whyOf(
     criteria: criteria.map(({ key, operator, pattern, value, result }) => ({
       key,
       operator,
-      pattern: json(pattern),
+      pattern: holdsSecret(definition, key) ? mask : json(pattern),
       value: json(value),
       result,
     })),
@@ -169,8 +171,13 @@ function whyOf(
   };
 }
 
-function replayItem(found: InHindsight, instance: TriggerInstance): ReplayItem {
-  const { matched, error, action, agents } = whyOf(found, instance);
+/** What it compares with is kept encrypted: it is used, and shown to nobody. */
+function holdsSecret({ criteria }: RuleDefinition, key: string): boolean {
+  return JSON.stringify(criteria[key]?.pattern ?? "").includes("decrypt_kv");
+}
+
+function replayItem(found: InHindsight, rule: RuleDefinition, instance: TriggerInstance): ReplayItem {
+  const { matched, error, action, agents } = whyOf(found, rule, instance);
   return {
     trigger_instance: instance.id,
     occurrence_time: instance.occurrence_time,

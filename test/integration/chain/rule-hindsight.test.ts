@@ -113,6 +113,17 @@ test("why: what counts besides the criteria is named", async () => {
   ]);
 });
 
+test("why: a secret that a criterion compares with is not shown", async () => {
+  const { user, why } = shared();
+  await user.says("key", "set", "token", "ab", "--encrypt");
+  await user.rule(rule("secret").replace("pattern: a", 'pattern: "{{ st2kv.system.token | decrypt_kv }}"'));
+  expect((await why("secret", 2)).criteria[1]).toMatchObject({
+    pattern: "********",
+    value: "ab",
+    result: true,
+  });
+});
+
 test("why: asks for what is there", async () => {
   const { user } = shared();
   for (const [ref, id, code] of [
