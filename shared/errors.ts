@@ -42,6 +42,12 @@ export const catalogue = {
   INTERNAL: { status: 500, exit: 1, text: "A fault of Petrel's own; please report it." },
   // packs
   PACK_INVALID: { status: 400, exit: 2, text: "A pack has errors; each is listed with file and line." },
+  PACK_SOURCE: {
+    status: 400,
+    exit: 1,
+    text: "A pack cannot be had from where it was said to lie; what git says of it is in the message.",
+  },
+  GIT_MISSING: { status: 500, exit: 1, text: "A pack in a git repository needs git on this host." },
   PACK_MISSING: {
     status: 404,
     exit: 1,

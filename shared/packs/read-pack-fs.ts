@@ -4,23 +4,8 @@ import { readdir, readFile, realpath, stat } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
 import { PetrelError } from "../errors.ts";
 import { isSafePath, packLimits } from "./contents.ts";
+import { isLeftOut } from "./left-out.ts";
 import type { PackFile } from "./pack-file.ts";
-
-/** What a pack carries around but never runs. */
-const skippedFolders = new Set([
-  ".git",
-  ".hg",
-  ".svn",
-  "__pycache__",
-  ".venv",
-  ".pytest_cache",
-  ".idea",
-  ".vscode",
-]);
-
-function isSkipped(name: string, isFolder: boolean): boolean {
-  return isFolder ? skippedFolders.has(name) : /\.py[co]$|^\.DS_Store$/.test(name);
-}
 
 function unreadable(path: string, cause: unknown): PetrelError {
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : "error";
@@ -77,7 +62,7 @@ async function readFolder(
   });
   // Sorted, so that of several errors the same one is told on every machine.
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    if (isSkipped(entry.name, entry.isDirectory())) continue;
+    if (isLeftOut(entry.name, entry.isDirectory())) continue;
     await readEntry(walk, join(folder, entry.name), join(shownAs, entry.name), [...above, entry.name]);
   }
 }

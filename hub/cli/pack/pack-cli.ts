@@ -1,17 +1,19 @@
-/** `petrel pack create | check | register | list | get | remove`; what agents run of it: `pack-placement-cli.ts`. */
+/**
+ * `petrel pack create | check | register | list | get | remove`; what agents run of it: `pack-placement-cli.ts`; packs
+ * from elsewhere: `pack-install-cli.ts`.
+ */
 import { basename, resolve } from "node:path";
 import type { Command } from "commander";
 import { CommandEnded, collect, withExample } from "../../../shared/cli/program-cli.ts";
-import { formatError, PetrelError } from "../../../shared/errors.ts";
-import { plainLines } from "../../../shared/plain-text.ts";
-import type { PackView, RegisteredPack } from "../../http/views.ts";
+import type { PackView } from "../../http/views.ts";
 import type { CliContext, NounCommands } from "../context-cli.ts";
-
 import { ago } from "../relative-time.ts";
 import { asIs, getVerb, listVerb } from "../verbs-cli.ts";
 import { readConfigFile } from "./config-file-fs.ts";
 import { nested, readSettings } from "./config-words.ts";
+import { installVerbs } from "./pack-install-cli.ts";
 import { assignedText, placementVerbs } from "./pack-placement-cli.ts";
+import { contentsText, sendPack } from "./send-pack-cli.ts";
 
 const path = "/v1/packs";
 const at = (ref: string) => `${path}/${encodeURIComponent(ref)}`;
@@ -61,26 +63,12 @@ function registerVerb(noun: Command, context: CliContext): void {
     const base = options.config === undefined ? undefined : readConfigFile(context.io.cwd, options.config);
     const config =
       base === undefined && changes === undefined ? undefined : { ...base, ...nested(changes ?? {}) };
-    const body = {
+    const pack = await sendPack(self, context, {
+      files,
       folder: basename(resolve(context.io.cwd, folder)),
-      files: files.map((file) => ({ ...file, content: Buffer.from(file.content).toString("base64") })),
       config,
-    };
-    const pack = await context.api(self).ask<RegisteredPack>("POST", path, { body });
-    for (const { code, message, where, fix } of pack.warnings) {
-      const warning = new PetrelError(code, message, { where, hint: fix });
-      context.io.err(plainLines(`warning ${formatError(warning)}\n`));
-    }
-    const contents = [
-      [pack.sensors, "sensor"],
-      [pack.trigger_types, "trigger type"],
-      [pack.rules, "rule"],
-      [pack.actions, "action"],
-    ] as const;
-    const counts = contents
-      .map(([refs, what]) => `${refs.length} ${what}${refs.length === 1 ? "" : "s"}`)
-      .join(", ");
-    await context.say(self, `${pack.ref} ${pack.version} is registered: ${counts}`, pack);
+    });
+    await context.say(self, `${pack.ref} ${pack.version} is registered: ${contentsText(pack)}`, pack);
   });
 }
 
@@ -109,6 +97,7 @@ export const packCommands: NounCommands = (noun, context) => {
   });
   offlineVerbs(noun, context);
   registerVerb(noun, context);
+  installVerbs(noun, context);
   placementVerbs(noun, context);
   withExample(
     noun.command("remove <ref>").description("take a pack away from the hub and its agents"),

@@ -60,7 +60,7 @@ function assignVerb(noun: Command, context: CliContext): void {
     const pack = await context.api(self).ask<PackView>("PUT", `${at(ref)}/assignment`, { body });
     const to = pack.assigned_to.length === 0 ? "no agent" : assignedText(pack.assigned_to);
     await context.say(self, `${ref} is assigned to ${to}`, pack);
-    await wait(self, context, ref, options.remove === true ? undefined : labels);
+    await waitForAgents(self, context, ref, options.remove === true ? undefined : labels);
   });
 }
 
@@ -77,7 +77,8 @@ function assignTo({ labels, all, none, remove }: AssignOptions): object | string
   return remove === true ? { remove: selector } : { add: selector };
 }
 
-function selectorOf(text: string): LabelSelector {
+/** Labels of a command line, at least one. Throws CLI_USAGE. */
+export function selectorOf(text: string): LabelSelector {
   const selector = parseSelector(text);
   if (selector !== null && Object.keys(selector).length > 0) return selector;
   throw new PetrelError("CLI_USAGE", `'${text}' are no labels`, {
@@ -132,7 +133,7 @@ function configVerb(noun: Command, context: CliContext): void {
       return;
     }
     await context.printRecord(self, options.labels === undefined ? view.effective : layerOf(view, options));
-    if (count > 0) await wait(self, context, ref, options.labels);
+    if (count > 0) await waitForAgents(self, context, ref, options.labels);
   });
 }
 
@@ -192,7 +193,7 @@ async function agentsOf(
  * With `--wait`: until each agent that is connected has applied what it was given or failed to; one line for each, on
  * standard error when standard output is JSON. Ends the command with 1 unless all that are connected have applied it.
  */
-async function wait(
+export async function waitForAgents(
   self: Command,
   context: CliContext,
   ref: string,
