@@ -1,5 +1,5 @@
 /**
- * `petrel pack create | check | register | list | get | remove`; what agents run of it: `pack-placement-cli.ts`; packs
+ * `petrel pack create | check | test | register | list | get | remove`; what agents run of it: `pack-placement-cli.ts`; packs
  * from elsewhere: `pack-install-cli.ts`.
  */
 import { basename, resolve } from "node:path";
@@ -13,6 +13,7 @@ import { readConfigFile } from "./config-file-fs.ts";
 import { nested, readSettings } from "./config-words.ts";
 import { installVerbs } from "./pack-install-cli.ts";
 import { assignedText, placementVerbs } from "./pack-placement-cli.ts";
+import { testVerb } from "./pack-test-cli.ts";
 import { contentsText, sendPack } from "./send-pack-cli.ts";
 
 const path = "/v1/packs";
@@ -96,6 +97,7 @@ export const packCommands: NounCommands = (noun, context) => {
     example: "petrel pack get mypack",
   });
   offlineVerbs(noun, context);
+  testVerb(noun, context);
   registerVerb(noun, context);
   installVerbs(noun, context);
   placementVerbs(noun, context);
