@@ -14,6 +14,7 @@ export interface AgentOptions {
   readonly outboxMib: number;
   /** Seconds of silence that a sensor of a new version or configuration has until it is ready. */
   readonly readySeconds: number;
+  readonly virtualenv: { readonly mode: "auto" | "never"; readonly index: string | null };
   readonly actionUsers: UserRules;
   /** How many actions run at once, and how many wait. */
   readonly queue: QueueLimits;

@@ -62,6 +62,7 @@ async function run(io: CliIo, options: RunOptions): Promise<void> {
     id: values.id ?? ownId(),
     labels: values.labels,
     outboxMib: values.outbox.max_mib,
+    virtualenv: { mode: values.packs.virtualenv, index: values.packs.pip_index },
     readySeconds: values.sensors.ready_seconds,
     actionUsers: userRules(values.actions, options.dev === true, ownUser()),
     queue: {

@@ -41,6 +41,8 @@ import { HubTime } from "./link/hub-time.ts";
 import { PackApplier } from "./packs/apply.ts";
 import { AssignmentsStore } from "./packs/assignments-store.ts";
 import { PackCache } from "./packs/pack-cache-fs.ts";
+import { pipEnvironment } from "./packs/virtualenv.ts";
+import { Virtualenvs } from "./packs/virtualenvs-process.ts";
 import { createDatastore } from "./sensors/datastore.ts";
 import { DispatchStore } from "./sensors/dispatch-store.ts";
 import { sensorQuestionResponders } from "./sensors/hub-questions.ts";
@@ -164,6 +166,11 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
     const pythonFolder = folderOf("python");
     const node = [process.execPath, ...quiet, folderOf("sensors/node-sensor-main.ts")] as const;
     const ownSensors = new URL("watch", import.meta.url).href;
+    const pipEnv = pipEnvironment(env, process.env);
+    const builds = { ...options.virtualenv, env: pipEnv, newId, timers, log };
+    const virtualenvs = new Virtualenvs({ ...builds, changed: () => applier.changed() });
+    teardown.add("virtualenvs", () => virtualenvs.close());
+    const launch = { node, pythonFolder, dataFolder: options.data, ownSensors, env, virtualenvs };
     const sensors = new SensorHost({
       log,
       create: (desired) =>
@@ -173,8 +180,7 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
           datastore,
           groups,
           proven,
-          launch: (place) =>
-            findProgram(place, { node, pythonFolder, dataFolder: options.data, ownSensors, env }),
+          launch: (place) => findProgram(place, launch),
           report: (status, crashes) => reports.report(status, crashes),
           schedule: { ...defaultSchedule, readyMs: options.readySeconds * 1_000 },
           log,
@@ -205,12 +211,14 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
       nodeCommand: process.execPath,
       nodeEntry: folderOf("actions/runners/node-action-main.ts"),
       pythonFolder,
+      virtualenvs,
     });
     const applier = new PackApplier({
       ...time,
       assignments: points.assignments(new AssignmentsStore(database)),
       cache: packs,
       proven,
+      virtualenvs,
       host: sensors,
       append,
       facts: {

@@ -47,6 +47,11 @@ export const catalogue = {
     exit: 1,
     text: "A pack cannot be had from where it was said to lie; what git says of it is in the message.",
   },
+  PACK_VIRTUALENV: {
+    status: 500,
+    exit: 1,
+    text: "A pack's requirements cannot be installed on an agent; what pip says is in the message.",
+  },
   PACK_UNTESTED: { status: 400, exit: 1, text: "A pack whose tests are to be run has none." },
   GIT_MISSING: { status: 500, exit: 1, text: "A pack in a git repository needs git on this host." },
   PACK_MISSING: {

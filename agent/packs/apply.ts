@@ -1,6 +1,7 @@
 /** Makes what runs on this agent follow the assignments: versions are fetched, configured, started, told to the hub. */
 import { type Backoff, backoffMs } from "../../shared/backoff.ts";
 import { type Clock, timestamp } from "../../shared/clock.ts";
+import type { PetrelError } from "../../shared/errors.ts";
 import type { JsonObject } from "../../shared/json.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { SensorDefinition } from "../../shared/model/pack.ts";
@@ -12,6 +13,7 @@ import type { DesiredSensor, SensorAssignment } from "../sensors/desired-sensor.
 import type { Proven, ProvenStore } from "../sensors/proven-store.ts";
 import type { AssignmentsStore, PackAssignment } from "./assignments-store.ts";
 import type { CachedPack, PackCache } from "./pack-cache-fs.ts";
+import type { VirtualenvState } from "./virtualenv.ts";
 
 /** What the hub is told about this agent besides its packs. */
 export type AgentFacts = Pick<InventoryEntry, "host" | "version" | "platform" | "labels" | "runners">;
@@ -21,6 +23,8 @@ export interface PackApplierOptions {
   readonly cache: Pick<PackCache, "load" | "ensurePack" | "clean">;
   /** With what sensors became ready last. */
   readonly proven: Pick<ProvenStore, "all" | "forget">;
+  /** What the Python code of a version runs in; by default the host's python3. */
+  readonly virtualenvs?: { stateOf(packFolder: string): VirtualenvState };
   readonly host: {
     apply(desired: readonly SensorAssignment[]): void;
     foldersInUse(): ReadonlySet<string>;
@@ -44,6 +48,8 @@ interface Running {
   readonly assignment: PackAssignment;
   readonly cached: CachedPack;
   readonly config: JsonObject;
+  /** Why its Python code cannot run. */
+  readonly problem: PetrelError | null;
 }
 
 interface Fetch {
@@ -62,6 +68,8 @@ export class PackApplier {
   readonly #options: PackApplierOptions;
   readonly #backoff: Backoff;
   #running = new Map<string, Running>();
+  /** Packs whose assigned version is there, and its virtualenv is not yet. */
+  #preparing: readonly string[] = [];
   readonly #fetches = new Map<string, Fetch>();
   readonly #rounds: Rounds;
   #isClosed = false;
@@ -145,17 +153,18 @@ export class PackApplier {
     const assigned = await assignments.assigned();
     const applied = await assignments.applied();
     const running = new Map<string, Running>();
+    const preparing: string[] = [];
     for (const assignment of assigned) {
       const { pack, digest } = assignment;
       const cached = await this.#load(pack, digest);
-      const older = applied.get(pack);
-      if (cached !== null) running.set(pack, configured(assignment, cached));
-      else {
-        this.#fetch(pack, digest);
-        const fallback = older === undefined ? null : await this.#load(pack, older.digest);
-        if (older !== undefined && fallback !== null) running.set(pack, configured(older, fallback));
-      }
+      const usable = cached === null ? null : this.#configured(assignment, cached);
+      if (cached === null) this.#fetch(pack, digest);
+      else if (usable === null) preparing.push(pack);
+      // Until the new version can run, the one that ran last goes on.
+      const used = usable ?? (await this.#asBefore(applied.get(pack)));
+      if (used !== null) running.set(pack, used);
     }
+    this.#preparing = preparing;
     this.#forgetFetches(assigned);
     this.#running = running;
     const desired = [...running.values()].flatMap(desiredSensors);
@@ -170,6 +179,19 @@ export class PackApplier {
       host.foldersInUse(),
     );
     await this.#tellInventory();
+  }
+
+  /** `null` while its virtualenv is being built: a change is told then. */
+  #configured(assignment: PackAssignment, cached: CachedPack): Running | null {
+    const venv = this.#options.virtualenvs?.stateOf(cached.folder) ?? { state: "none" };
+    if (venv.state === "building") return null;
+    const problem = venv.state === "failed" ? venv.error : null;
+    return { assignment, cached, config: effectiveConfig(cached.pack, assignment.config), problem };
+  }
+
+  async #asBefore(applied: PackAssignment | undefined): Promise<Running | null> {
+    const cached = applied === undefined ? null : await this.#load(applied.pack, applied.digest);
+    return applied === undefined || cached === null ? null : this.#configured(applied, cached);
   }
 
   /** A version that turns out unusable is like one that is not there: it must not stop the other packs. */
@@ -239,7 +261,16 @@ export class PackApplier {
 
   async #tellInventory(): Promise<void> {
     const { append, facts, newId, clock } = this.#options;
-    const inventory = { ...facts, packs: this.versions(), fingerprints: this.#fingerprints() };
+    const failed = [...this.#running].flatMap(([ref, { problem }]) =>
+      problem === null ? [] : [[ref, sentence(problem)] as const],
+    );
+    const inventory = {
+      ...facts,
+      packs: this.versions(),
+      fingerprints: this.#fingerprints(),
+      ...(this.#preparing.length > 0 && { preparing: this.#preparing }),
+      ...(failed.length > 0 && { problems: Object.fromEntries(failed) }),
+    };
     const text = JSON.stringify(inventory);
     if (text === this.#told) return;
     await append([{ kind: "inventory", id: newId(), at: timestamp(clock.now()), ...inventory }]);
@@ -247,15 +278,17 @@ export class PackApplier {
   }
 }
 
-function configured(assignment: PackAssignment, cached: CachedPack): Running {
-  return { assignment, cached, config: effectiveConfig(cached.pack, assignment.config) };
+function sentence({ code, message, hint }: PetrelError): string {
+  return `${code}: ${message}${hint === undefined ? "" : `; ${hint}`}`.slice(0, 2_048);
 }
 
-function desiredSensors({ assignment, cached, config }: Running): readonly DesiredSensor[] {
+function desiredSensors({ assignment, cached, config, problem }: Running): readonly DesiredSensor[] {
   return cached.pack.sensors
     .filter(({ enabled }) => enabled)
     .map((definition) => ({
       ...sensorOf(cached, definition, config, assignment.fingerprint ?? null),
+      // Once its virtualenv is there it is another sensor than the one that cannot start: it is started at once.
+      ...(problem !== null && { codeDigest: `${cached.codeDigest} without virtualenv` }),
       ruleTriggers: assignment.triggers ?? [],
     }));
 }

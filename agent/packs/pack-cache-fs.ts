@@ -117,6 +117,7 @@ export class PackCache {
         // The blob first: what is left of a folder is then no version any more.
         await rm(join(folder, ref, `${hex}${packed}`), { force: true });
         await rm(join(folder, ref, hex), { recursive: true, force: true });
+        await rm(join(folder, ref, `${hex}${virtualenv}`), { recursive: true, force: true });
         this.#options.log.info("an unused version of a pack was removed", { pack: ref, digest });
       }
     }
@@ -169,6 +170,8 @@ export class PackCache {
 }
 
 const packed = ".pack";
+/** See `virtualenvs-process.ts`. */
+const virtualenv = ".venv";
 const unfinished = ".unfinished";
 
 /** Both become parts of paths, and both came over the network. */
@@ -182,9 +185,9 @@ async function foldersIn(folder: string): Promise<readonly string[]> {
   return entries.filter((entry) => entry.isDirectory() && isPackName(entry.name)).map(({ name }) => name);
 }
 
-/** The hex digests of blobs and folders. */
+/** The hex digests of blobs, folders and virtualenvs. */
 async function versionsIn(folder: string): Promise<ReadonlySet<string>> {
-  const names = (await readdir(folder)).map((name) => name.replace(packed, ""));
+  const names = (await readdir(folder)).map((name) => name.replace(/\.(?:pack|venv)$/, ""));
   return new Set(names.filter((name) => isDigest(`sha256:${name}`)));
 }
 

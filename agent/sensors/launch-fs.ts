@@ -4,6 +4,7 @@ import { getCompileCacheDir } from "node:module";
 import { dirname, join } from "node:path";
 import { PetrelError } from "../../shared/errors.ts";
 import type { SensorDefinition } from "../../shared/model/pack.ts";
+import type { VirtualenvState } from "../packs/virtualenv.ts";
 import type { SensorProgram } from "./sensor-child-process.ts";
 import { entryPointOf } from "./start-message.ts";
 
@@ -17,6 +18,8 @@ export interface LaunchOptions {
   readonly node: readonly [command: string, ...args: string[]];
   /** Folder of `petrel_sensor.py` and of the modules that StackStorm packs import. */
   readonly pythonFolder: string;
+  /** What the Python code of a pack runs in; by default the host's python3. */
+  readonly virtualenvs?: { stateOf(packFolder: string): VirtualenvState };
   /** Absolute path of the agent's data folder; each sensor has a folder of its own below it. */
   readonly dataFolder: string;
   /** Where the agent's own sensors are, a `file:` URL. */
@@ -79,7 +82,7 @@ export async function findProgram(place: SensorPlace, options: LaunchOptions): P
     case "python":
       return {
         ...common,
-        command: (await ownPython(packFolder)) ?? "python3",
+        command: (await ownPython(packFolder)) ?? builtPython(place, options) ?? "python3",
         args: [join(options.pythonFolder, "petrel_sensor.py")],
         // Nothing is written into the pack's folder, which is named by the digest of its contents.
         env: { ...env, PYTHONDONTWRITEBYTECODE: "1" },
@@ -90,7 +93,26 @@ export async function findProgram(place: SensorPlace, options: LaunchOptions): P
   }
 }
 
-/** The interpreter of the pack's virtualenv, if it has one. */
+/** The interpreter of the virtualenv that the agent made for the pack. Throws PACK_VIRTUALENV. */
+function builtPython({ definition, packFolder }: SensorPlace, { virtualenvs }: LaunchOptions): string | null {
+  const venv = virtualenvs?.stateOf(packFolder) ?? { state: "none" };
+  switch (venv.state) {
+    case "none":
+      return null;
+    case "ready":
+      return venv.python;
+    case "failed":
+      throw venv.error;
+    case "building":
+      throw new PetrelError(
+        "PACK_VIRTUALENV",
+        `the requirements of pack ${definition.pack} are still being installed`,
+        { hint: "it is tried again" },
+      );
+  }
+}
+
+/** The interpreter of the virtualenv that the pack brings along, if it does. */
 async function ownPython(packFolder: string): Promise<string | null> {
   for (const name of virtualenvs) {
     const python = join(packFolder, name, "bin", "python");

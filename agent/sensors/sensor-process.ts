@@ -27,7 +27,7 @@ export interface SensorProcessOptions {
   readonly datastore: Datastore;
   readonly groups: SensorGroups;
   readonly proven: Pick<ProvenStore, "record">;
-  /** Finds the program of a sensor; rejects with SENSOR_INVALID or PYTHON_MISSING. */
+  /** Finds the program of a sensor; rejects with SENSOR_INVALID, PYTHON_MISSING or PACK_VIRTUALENV. */
   readonly launch: (place: SensorPlace) => Promise<SensorProgram>;
   readonly report: (status: SensorStatus, crashes: number) => void;
   readonly schedule: Schedule;
@@ -39,7 +39,7 @@ export interface SensorProcessOptions {
 }
 
 /** Codes of errors that trying again soon will not mend. */
-const unstartable: ReadonlySet<string> = new Set(["SENSOR_INVALID", "PYTHON_MISSING"]);
+const unstartable: ReadonlySet<string> = new Set(["SENSOR_INVALID", "PYTHON_MISSING", "PACK_VIRTUALENV"]);
 
 export class SensorProcess {
   readonly #options: SensorProcessOptions;

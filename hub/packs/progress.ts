@@ -59,7 +59,12 @@ function stateOf(
       ? { state: "unknown", detail: "this agent's version does not tell which configuration it runs" }
       : { state: "pending", detail: null };
   }
-  if (agent.fingerprints[pack.ref] !== wanted) return { state: "pending", detail: null };
+  if (agent.fingerprints[pack.ref] !== wanted) {
+    const isPreparing = agent.preparing?.includes(pack.ref) === true;
+    return { state: "pending", detail: isPreparing ? "its requirements are being installed" : null };
+  }
+  const problem = agent.pack_problems?.[pack.ref];
+  if (problem !== undefined) return { state: "failed", detail: problem };
   const states = pack.pack.sensors
     .filter(({ enabled }) => enabled)
     .map(({ ref }) => sensorTold(ref, wanted, sensors));

@@ -22,6 +22,11 @@ export interface AgentConfig {
     readonly limits: Readonly<Record<string, number>>;
     readonly drain_seconds: number;
   };
+  readonly packs: {
+    readonly virtualenv: "auto" | "never";
+    /** URL of a package index, or a folder with packages; `null`: what pip is configured with. */
+    readonly pip_index: string | null;
+  };
   readonly sensors: { readonly ready_seconds: number };
   readonly log: LogConfig;
 }
@@ -90,6 +95,20 @@ export const agentSettings: readonly Setting[] = [
     default: false,
     env: "PETREL_AGENT_ACTIONS_SUDO",
     text: "Whether actions with `sudo` get the rights of a root agent; without it this host's sudo decides.",
+  },
+  {
+    path: "packs.virtualenv",
+    schema: { type: "string", enum: ["auto", "never"] },
+    default: "auto",
+    env: "PETREL_AGENT_VIRTUALENV",
+    text: "`auto`: a pack with a requirements.txt gets a virtualenv of its own; `never`: this host's python3 has to do.",
+  },
+  {
+    path: "packs.pip_index",
+    schema: { type: "string", pattern: "^(?:(?:https?|file)://\\S+|/.*)$" },
+    default: null,
+    env: "PETREL_AGENT_PIP_INDEX",
+    text: "Where pip finds packages: URL of an index, or a folder of wheels (/srv/wheels); without it as pip is configured.",
   },
   {
     path: "sensors.ready_seconds",

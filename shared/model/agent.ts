@@ -42,6 +42,10 @@ export interface AgentRecord {
   readonly packs: Readonly<Record<string, string>>;
   /** Ref to the fingerprint of the assignment in use; absent when the agent does not say. */
   readonly fingerprints?: Readonly<Record<string, string>>;
+  /** Packs whose assigned version is being made ready to run. */
+  readonly preparing?: readonly string[];
+  /** Ref to why parts of the version in use cannot run. */
+  readonly pack_problems?: Readonly<Record<string, string>>;
   readonly runners: readonly string[];
   /** Two machines have this id: it is sent nothing until somebody resolves it. */
   readonly conflict?: AgentConflict | null;

@@ -91,6 +91,10 @@ export interface InventoryEntry extends EntryBase {
   readonly packs: Readonly<Record<string, string>>;
   /** Pack ref to the fingerprint of the assignment that is in use. */
   readonly fingerprints?: Readonly<Record<string, string>>;
+  /** Refs of packs whose assigned version is being made ready to run: its requirements are installed. */
+  readonly preparing?: readonly string[];
+  /** Pack ref to why parts of the version in use cannot run. */
+  readonly problems?: Readonly<Record<string, string>>;
 }
 
 /** Takes the place of entries `from` to `to` that lost their sense; it occupies all of their numbers. */

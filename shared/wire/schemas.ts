@@ -119,8 +119,10 @@ export const upEntrySchemas: SchemasOf = {
       runners: list(text(64), 256),
       packs: mapOf(text(128), 4_096),
       fingerprints: mapOf(text(128), 4_096),
+      preparing: list(text(128), 4_096),
+      problems: mapOf(text(2_048), 4_096),
     },
-    ["fingerprints"],
+    ["fingerprints", "preparing", "problems"],
   ),
   void: voided,
 };

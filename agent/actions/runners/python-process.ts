@@ -8,6 +8,8 @@ import { runScript, type ScriptLanguage } from "./script-process.ts";
 export interface PythonSettings extends RunnerSettings {
   /** Absolute path of the folder with `petrel_action.py` and the modules that packs import. */
   readonly pythonFolder: string;
+  /** The interpreter made for a pack with requirements; `null`: the host's. Rejects with PACK_VIRTUALENV. */
+  readonly virtualenvs?: { python(packFolder: string): Promise<string | null> };
 }
 
 const virtualenvs = ["virtualenv", ".venv"];
@@ -26,11 +28,14 @@ export function pythonScriptRunner(settings: PythonSettings): Runner {
   };
 }
 
-function pythonFor(packFolder: string, { pythonFolder }: PythonSettings): ScriptLanguage {
+async function pythonFor(
+  packFolder: string,
+  { pythonFolder, virtualenvs: built }: PythonSettings,
+): Promise<ScriptLanguage> {
   const ownPython = virtualenvs.map((name) => join(packFolder, name, "bin", "python")).find(existsSync);
   const modules = [pythonFolder, join(packFolder, "lib"), join(packFolder, "actions", "lib")];
   return {
-    command: ownPython ?? "python3",
+    command: ownPython ?? (await built?.python(packFolder)) ?? "python3",
     args: [join(pythonFolder, "petrel_action.py")],
     env: {
       PYTHONPATH: modules.join(delimiter),

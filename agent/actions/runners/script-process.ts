@@ -22,7 +22,7 @@ export interface ScriptLanguage {
 
 /** Throws PACK_MISSING, PACK_ENTRY_POINT and ACTION_START before anything has run. */
 export async function runScript(
-  languageFor: (packFolder: string) => ScriptLanguage,
+  languageFor: (packFolder: string) => ScriptLanguage | Promise<ScriptLanguage>,
   settings: RunnerSettings,
   request: ActionRequestEntry,
   context: RunContext,
@@ -40,7 +40,7 @@ export async function runScript(
     config: await context.packs.packConfig(request.pack, request.pack_digest),
     log_level: typeof logLevel === "string" ? logLevel.toUpperCase() : "DEBUG",
   };
-  const language = languageFor(packFolder);
+  const language = await languageFor(packFolder);
   const talk = new ScriptTalk(request, context);
   const user = await settings.userOf(request);
   const { cwd, env } = placeOf(user, settings);

@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PetrelError } from "../../../shared/errors.ts";
-import { type PackSource, withoutSecrets } from "./pack-source.ts";
+import { withoutSecrets } from "../../../shared/url-secrets.ts";
+import type { PackSource } from "./pack-source.ts";
 
 export type GitSource = Extract<PackSource, { readonly kind: "git" }>;
 

@@ -1,5 +1,6 @@
 /** Where a pack lies, as people write it: a path, or the URL of a git repository. Pure. */
 import { PetrelError } from "../../../shared/errors.ts";
+import { withoutSecrets } from "../../../shared/url-secrets.ts";
 
 export type PackSource =
   /** A folder or an archive: told by looking at it. */
@@ -50,13 +51,4 @@ function checkUrl(url: string): void {
       hint: "fetch it first (curl -LO URL), then install the file",
     });
   }
-}
-
-/** The text without the secrets of any URL in it: users, passwords, queries. */
-export function withoutSecrets(text: string): string {
-  return text.replaceAll(/([a-z][a-z0-9+.-]*:\/\/)([^\s'"]*)/gi, (_all, scheme: string, rest: string) => {
-    const [place = ""] = rest.split(/[?#]/);
-    const end = place.lastIndexOf("@");
-    return `${scheme}${end < 0 ? place : place.slice(end + 1)}`;
-  });
 }

@@ -1,6 +1,7 @@
 /** Where a pack lies, as people write it. */
 import { describe, expect, test } from "vitest";
-import { packSource, withoutSecrets } from "../../../../../hub/cli/pack/pack-source.ts";
+import { packSource } from "../../../../../hub/cli/pack/pack-source.ts";
+import { withoutSecrets } from "../../../../../shared/url-secrets.ts";
 
 const url = (word: string) => {
   const source = packSource(word);
