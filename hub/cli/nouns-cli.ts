@@ -97,6 +97,12 @@ const nouns: readonly Noun[] = [
     load: async () => (await import("./key/key-cli.ts")).keyCommands,
   },
   {
+    name: "action-alias",
+    description: "words in a chat that stand for actions",
+    example: "petrel action-alias list --pack mypack",
+    load: async () => (await import("./action-alias/action-alias-cli.ts")).actionAliasCommands,
+  },
+  {
     name: "policy",
     description: "how many runs of an action at once, and when it runs again",
     example: "petrel policy list --action mypack.deploy",

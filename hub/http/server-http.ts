@@ -12,6 +12,7 @@ import type { Store } from "../store/store.ts";
 import { keyChecker, presentedKey } from "./auth.ts";
 import { errorReply } from "./error-reply.ts";
 import { formBody, loggedUrl } from "./hook-request.ts";
+import { actionAliasRoutes } from "./routes/action-aliases-http.ts";
 import { actionRoutes } from "./routes/actions-http.ts";
 import { agentRoutes } from "./routes/agents-http.ts";
 import { backupRoutes } from "./routes/backups-http.ts";
@@ -183,6 +184,7 @@ export function createApi({
   openapiRoute(api);
   actionRoutes(api, parts);
   policyRoutes(api, parts);
+  actionAliasRoutes(api, parts);
   agentRoutes(api, parts);
   backupRoutes(api, parts);
   deadLetterRoutes(api, parts);

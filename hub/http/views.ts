@@ -115,6 +115,7 @@ export interface PackView {
   readonly trigger_types: readonly string[];
   readonly rules: readonly string[];
   readonly policies: readonly string[];
+  readonly aliases: readonly string[];
   readonly rev: number;
 }
 
@@ -142,6 +143,7 @@ export function packView(record: PackRecord): PackView {
     trigger_types: refs(pack.trigger_types),
     rules: refs(pack.rules),
     policies: refs(pack.policies ?? []),
+    aliases: refs(pack.aliases ?? []),
     rev: record.rev,
   };
 }

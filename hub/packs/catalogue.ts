@@ -1,4 +1,5 @@
 /** What the registered packs define, by ref: one immutable value, replaced as a whole when a pack changes. */
+import type { ActionAlias } from "../../shared/model/action-alias.ts";
 import type { PackRecord, ParameterSchemas } from "../../shared/model/pack.ts";
 import type { PolicyDefinition } from "../../shared/model/policy.ts";
 import type { RuleRecord } from "../../shared/model/rule.ts";
@@ -18,6 +19,7 @@ export interface Catalogue {
   readonly actions: ReadonlyMap<string, RunnableAction>;
   readonly triggerTypes: ReadonlyMap<string, TriggerType>;
   readonly policies: ReadonlyMap<string, PolicyDefinition>;
+  readonly aliases: ReadonlyMap<string, ActionAlias>;
   /** Refs of sensors. */
   readonly sensors: ReadonlySet<string>;
 }
@@ -41,6 +43,9 @@ export function buildCatalogue(packs: readonly PackRecord[]): Catalogue {
   return {
     packs: sorted(packs.map((record) => [record.ref, record])),
     policies,
+    aliases: sorted(
+      packs.flatMap(({ pack }) => (pack.aliases ?? []).map((alias) => [alias.ref, alias] as const)),
+    ),
     actions: sorted(
       packs.flatMap(({ pack, digest }) =>
         pack.actions.map(

@@ -1,6 +1,7 @@
 /** What a pack contains, as parsed from StackStorm's files (st2 docs, Packs). */
 import type { Json, JsonObject } from "../json.ts";
 import type { ActionDefinition } from "./action.ts";
+import type { ActionAlias } from "./action-alias.ts";
 import type { PolicyDefinition } from "./policy.ts";
 import type { RuleDefinition } from "./rule.ts";
 import type { TriggerType } from "./trigger.ts";
@@ -62,6 +63,7 @@ export interface Pack {
   readonly rules: readonly RuleDefinition[];
   /** Absent in records of before there were any: registering the pack again reads them. */
   readonly policies?: readonly PolicyDefinition[];
+  readonly aliases?: readonly ActionAlias[];
   readonly config_schema: ParameterSchemas;
   /** A legacy pack-local config.yaml: the lowest layer of configuration. */
   readonly legacy_config: JsonObject;

@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { ErrorCode } from "../errors.ts";
 import { isObject, type JsonObject } from "../json.ts";
 import type { ActionDefinition } from "../model/action.ts";
+import type { ActionAlias } from "../model/action-alias.ts";
 import type { Pack, PackManifest, SensorDefinition } from "../model/pack.ts";
 import type { PolicyDefinition } from "../model/policy.ts";
 import type { RuleDefinition } from "../model/rule.ts";
@@ -16,6 +17,7 @@ import type { Path } from "../yaml/read-yaml.ts";
 import { configProblems } from "./config-problems.ts";
 import { type Metadata, type PackFile, type Report, readMetadata } from "./pack-file.ts";
 import { parseAction } from "./parse-action.ts";
+import { parseAlias } from "./parse-alias.ts";
 import { parseConfigSchema } from "./parse-config-schema.ts";
 import { packRef, parseManifest } from "./parse-manifest.ts";
 import { parsePolicy } from "./parse-policy.ts";
@@ -39,7 +41,6 @@ export interface ParsedPack {
 
 /** Parts of StackStorm's packs that Petrel does not read yet. */
 const unsupported: readonly (readonly [folder: string, what: string])[] = [
-  ["aliases", "action aliases"],
   ["actions/chains", "action chains"],
   ["actions/workflows", "workflows"],
 ];
@@ -51,6 +52,7 @@ interface Content {
   readonly actions: Defined<ActionDefinition>;
   readonly rules: Defined<RuleDefinition>;
   readonly policies: Defined<PolicyDefinition>;
+  readonly aliases: Defined<ActionAlias>;
 }
 
 /** Definitions of one kind by ref; a second one of the same ref is reported. */
@@ -100,7 +102,7 @@ interface Files {
   readonly folderName: string | null;
   readonly shownAs: (path: string) => string;
   /** `null`, with the reason reported, when the file cannot be read. */
-  readonly open: (pack: string, file: PackFile) => Metadata | null;
+  readonly open: (pack: string, file: PackFile, report?: Report) => Metadata | null;
   readonly report: Report;
 }
 
@@ -113,9 +115,9 @@ function arrange(files: readonly PackFile[], options: PackOptions, report: Repor
     byPath: new Map(sorted.map((file) => [file.path, file])),
     folderName: folder === null ? null : posix.basename(folder),
     shownAs,
-    open: (pack, file) => {
-      const document = readMetadata(file, shownAs(file.path), report);
-      return document === null ? null : { pack, value: document.value, at: document.at, report };
+    open: (pack, file, to = report) => {
+      const document = readMetadata(file, shownAs(file.path), to);
+      return document === null ? null : { pack, value: document.value, at: document.at, report: to };
     },
     report,
   };
@@ -141,6 +143,7 @@ export function parsePack(files: readonly PackFile[], options: PackOptions = {})
       sensors: content.sensors.all,
       actions: content.actions.all,
       rules: content.rules.all,
+      ...(content.aliases.all.length > 0 && { aliases: content.aliases.all }),
       ...(content.policies.all.length > 0 && { policies: content.policies.all }),
       ...configuration,
     },
@@ -176,11 +179,12 @@ function readContent(files: Files, pack: string, known: PackOptions["actions"]):
     actions: new Defined("action"),
     rules: new Defined("rule"),
     policies: new Defined("policy"),
+    aliases: new Defined("action alias"),
   };
-  const each = (folder: string, read: (metadata: Metadata) => void): void => {
+  const each = (folder: string, read: (metadata: Metadata) => void, report = files.report): void => {
     for (const file of files.sorted) {
       if (posix.dirname(file.path) !== folder || !/\.ya?ml$/.test(file.path)) continue;
-      const metadata = files.open(pack, file);
+      const metadata = files.open(pack, file, report);
       if (metadata !== null) read(metadata);
     }
   };
@@ -202,6 +206,11 @@ function readContent(files: Files, pack: string, known: PackOptions["actions"]):
       ruleProblemsAt(metadata.at, checkParameters(rule.action, action)).forEach(files.report);
     }
   });
+  // Nothing that runs rests on an alias, and packs with broken ones are registered: what is wrong is told, no more.
+  const softly: Report = (problem) => files.report({ ...problem, severity: "warning" });
+  const readAlias = (metadata: Metadata) =>
+    content.aliases.add(parseAlias(metadata), refIn(metadata, "name"), metadata, ["name"]);
+  each("aliases", readAlias, softly);
   each("policies", (metadata) => {
     content.policies.add(parsePolicy(metadata), refIn(metadata, "name"), metadata, ["name"]);
     refuseUnknown(metadata, ["resource_ref"], content.actions, [

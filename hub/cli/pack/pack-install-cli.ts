@@ -158,6 +158,7 @@ async function show(word: string, self: Command, context: CliContext): Promise<v
     actions: refs(pack.actions),
     rules: refs(pack.rules),
     policies: refs(pack.policies ?? []),
+    aliases: refs(pack.aliases ?? []),
     config: Object.keys(pack.config_schema),
     requirements: files.some(({ path }) => path === "requirements.txt"),
     warnings: problems.map(({ hint, ...problem }) => ({ ...problem, fix: hint })),

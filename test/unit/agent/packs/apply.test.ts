@@ -4,6 +4,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { PackApplier } from "../../../../agent/packs/apply.ts";
 import { AssignmentsStore } from "../../../../agent/packs/assignments-store.ts";
 import { PackCache } from "../../../../agent/packs/pack-cache-fs.ts";
+import type { VirtualenvState } from "../../../../agent/packs/virtualenv.ts";
 import type { SensorAssignment } from "../../../../agent/sensors/desired-sensor.ts";
 import { ProvenStore } from "../../../../agent/sensors/proven-store.ts";
 import { agentKey, agentKeys } from "../../../../agent/store/keys.ts";
@@ -50,10 +51,14 @@ async function startPacks(folder: string, hub: Hub) {
     log: silentLogger,
   });
   const proven = new ProvenStore(database);
+  const virtualenvs: { of: string; state: VirtualenvState } = { of: "sha256:none", state: { state: "none" } };
   const applier = new PackApplier({
     assignments: new AssignmentsStore(database),
     cache,
     proven,
+    virtualenvs: {
+      stateOf: (folder) => (folder.endsWith(virtualenvs.of.slice(7)) ? virtualenvs.state : { state: "none" }),
+    },
     host: { apply: (desired) => rounds.push(desired), foldersInUse: () => new Set<string>() },
     append: async (entries) => {
       if (outbox.isFull) throw new PetrelError("LINK_OUTBOX_FULL", "full");
@@ -90,7 +95,7 @@ async function startPacks(folder: string, hub: Hub) {
   };
   onTestFinished(close);
   const running = () => (rounds.at(-1) ?? []).map(({ definition }) => definition.ref);
-  return { applier, assign, proven, rounds, running, inventories, outbox, close };
+  return { applier, assign, proven, rounds, running, inventories, outbox, virtualenvs, close };
 }
 
 describe("assignments", () => {
@@ -218,5 +223,34 @@ describe("assignments", () => {
     expect(packs.inventories).toEqual([]);
     packs.outbox.isFull = false;
     await waitUntil("told", () => packs.inventories.at(-1)?.packs.mine === first.digest);
+  });
+
+  test("whose requirements are being installed wait for them; the version before goes on, and why one failed is told", async () => {
+    const packs = await startPacks(await tempFolder(), { packs: [first, second], isAway: false });
+    await packs.assign(first);
+    await waitUntil("the first runs", () => packs.running().length === 1);
+    packs.virtualenvs.state = { state: "building" };
+    packs.virtualenvs.of = second.digest;
+    await packs.assign(second);
+    await waitUntil("told that it is prepared", () => packs.inventories.at(-1)?.preparing?.join() === "mine");
+    expect(packs.running()).toEqual(["mine.One"]);
+    expect(packs.inventories.at(-1)?.packs.mine).toBe(first.digest);
+
+    packs.virtualenvs.state = {
+      state: "failed",
+      error: new PetrelError("PACK_VIRTUALENV", "pip said no", { hint: "mend it" }),
+    };
+    packs.applier.changed();
+    await waitUntil("told why", () => packs.inventories.at(-1)?.problems !== undefined);
+    expect(packs.inventories.at(-1)).toMatchObject({
+      packs: { mine: second.digest },
+      problems: { mine: "PACK_VIRTUALENV: pip said no; mend it" },
+    });
+    const failed = packs.rounds.at(-1)?.[0]?.codeDigest;
+    packs.virtualenvs.state = { state: "ready", python: "/p" };
+    packs.applier.changed();
+    await waitUntil("told that it is well", () => packs.inventories.at(-1)?.problems === undefined);
+    // Another code digest is what has the sensor started at once.
+    expect(packs.rounds.at(-1)?.[0]?.codeDigest).not.toBe(failed);
   });
 });
