@@ -33,6 +33,7 @@ async function start(...rules: readonly RuleRecord[]) {
         packs: new Map(),
         actions: new Map(),
         policies: new Map(),
+        aliases: new Map(),
         sensors: new Set(),
         triggerTypes: types,
       }),
