@@ -29,6 +29,7 @@ import { wireVersion } from "../shared/wire/messages.ts";
 import { ActionUsers, ownUser } from "./actions/action-users-process.ts";
 import { Actions } from "./actions/actions-process.ts";
 import { baseEnvironment } from "./actions/environment.ts";
+import { loadKernelSpawn } from "./actions/kernel-spawn-process.ts";
 import { builtInRunners } from "./actions/runners/built-in-process.ts";
 import { socketOf } from "./agent-folder-fs.ts";
 import type { AgentOptions } from "./agent-options.ts";
@@ -208,6 +209,7 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
       userOf: (request) => users.of(request),
       termGraceMs,
       outputCapBytes: 1024 * 1024,
+      kernelSpawn: loadKernelSpawn(),
       nodeCommand: process.execPath,
       nodeEntry: folderOf("actions/runners/node-action-main.ts"),
       pythonFolder,

@@ -2,8 +2,6 @@
  * Runs one program in a process group of its own, behind a gate: it exists, with an id that can be written
  * down, but does nothing until its start is on disk. If the agent dies before, the program reads end-of-file.
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { statSync } from "node:fs";
 import { constants } from "node:os";
 import type { Readable, Writable } from "node:stream";
@@ -14,9 +12,11 @@ import { executionVariable } from "./environment.ts";
 import { endFamily } from "./family-process.ts";
 import { endGroup } from "./group-process.ts";
 import type { ProcessGroup } from "./journal.ts";
+import type { KernelSpawn } from "./kernel-spawn-process.ts";
 import type { CapturedOutput, ProcessExit, StopReason } from "./outcome.ts";
 import { type OnOutput, OutputCapture } from "./output-capture.ts";
-import { bootId, statOf } from "./proc-fs.ts";
+import { bootId } from "./proc-fs.ts";
+import { type ProcessIds, type StartedProcess, startProcess } from "./started-process.ts";
 
 /** Bytes of one line from a script; results are cut at 16 MiB, and JSON may need more room than that. */
 const maxReportLineBytes = 24 * 1024 * 1024;
@@ -42,8 +42,8 @@ export interface GatedProgram {
   /** What opens the gate: on standard input, or on descriptor 3 when there is a channel. Never in arguments. */
   readonly gate: string;
   readonly channel?: ScriptChannel;
-  /** Another user to run as, with no groups but this one; left out, the agent's own. */
-  readonly ids?: { readonly uid: number; readonly gid: number };
+  /** Another user to run as; left out, the agent's own. */
+  readonly ids?: ProcessIds;
 }
 
 /** How programs are run here, the same for all of them. */
@@ -52,6 +52,8 @@ export interface GatedSettings {
   readonly termGraceMs: number;
   /** Bytes kept of each of standard output and standard error. */
   readonly outputCapBytes: number;
+  /** How processes are started; `null`: as Node does. */
+  readonly kernelSpawn: KernelSpawn | null;
 }
 
 export interface GatedContext {
@@ -71,9 +73,8 @@ export async function runGated(
   settings: GatedSettings,
   context: GatedContext,
 ): Promise<GatedRun> {
-  const { child, group } = await startChild(program);
-  const ended = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
-  const gate = (program.channel === undefined ? child.stdin : child.stdio[3]) as Writable;
+  const { child, group } = await startChild(program, settings.kernelSpawn);
+  const gate = child.stdio[program.channel === undefined ? 0 : 3] as Writable;
   // A program that ends without reading breaks the pipe; its exit says all there is to say.
   gate.on("error", () => {});
   const capture = captureOutput(child, settings, context.onOutput);
@@ -82,7 +83,7 @@ export async function runGated(
   let stopped: StopReason | null = null;
   let gone = Promise.resolve(true);
   const onStop = () => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
+    if (child.hasEnded()) return;
     stopped = context.stop.reason as StopReason;
     gone = endFamily(group, program.env[executionVariable] ?? "", { graceMs: settings.termGraceMs });
   };
@@ -98,7 +99,7 @@ export async function runGated(
   else if (program.channel === undefined) gate.end(program.gate);
   else gate.write(program.gate);
 
-  const [code, signal] = await ended;
+  const [code, signal] = await child.ended;
   context.stop.removeEventListener("abort", onStop);
   const named = signal === null ? null : { name: signal, number: constants.signals[signal] };
   const groupGone = await gone;
@@ -108,52 +109,43 @@ export async function runGated(
 }
 
 /** Starts it as leader of a new session, out of reach of a terminal's Ctrl-C, and names its group. */
-async function startChild({
-  command,
-  args,
-  cwd,
-  env,
-  channel,
-  ids,
-}: GatedProgram): Promise<{ child: ChildProcess; group: ProcessGroup }> {
+async function startChild(
+  { command, args, cwd, env, channel, ids }: GatedProgram,
+  kernel: KernelSpawn | null,
+): Promise<{ child: StartedProcess; group: ProcessGroup }> {
   // spawn(2) would blame the program for a missing working directory.
   if (!statSync(cwd, { throwIfNoEntry: false })?.isDirectory())
     throw new PetrelError("ACTION_START", `the working directory '${cwd}' does not exist`, {
       hint: "give `cwd` as the path of a folder on the agent's host",
     });
-  const scriptPipes = channel === undefined ? [] : (["pipe", "pipe"] as const);
+  const stdio: readonly ("socket" | "ignore")[] =
+    channel === undefined
+      ? ["socket", "socket", "socket"]
+      : ["ignore", "socket", "socket", "socket", "socket"];
   try {
-    const child = spawn(command, args, {
-      cwd,
-      env,
-      detached: true,
-      stdio: [channel === undefined ? "pipe" : "ignore", "pipe", "pipe", ...scriptPipes],
-      ...ids,
-    });
-    // Read in the same turn as the spawn: until the event loop reaps it, even an ended child can be seen.
-    const startTicks = child.pid === undefined ? null : (statOf(child.pid)?.startTicks ?? null);
-    if (child.pid === undefined || startTicks === null) {
-      const [error] = (await once(child, "error").catch((cause: unknown) => [cause])) as [unknown];
-      throw error;
-    }
+    const start = { command, args, cwd, env, stdio, ...(ids && { ids }) };
+    const { child, startTicks } = await startProcess(start, kernel);
     return { child, group: { pgid: child.pid, start_ticks: startTicks, boot_id: bootId() } };
   } catch (error) {
     throw new PetrelError("ACTION_START", `'${command}' cannot be started: ${(error as Error).message}`, {
       cause: error,
       where: command,
+      ...((error as NodeJS.ErrnoException).code === "EACCES" && {
+        hint: `let the user it runs as enter '${cwd}' and run the program`,
+      }),
     });
   }
 }
 
-function captureOutput(child: ChildProcess, { outputCapBytes }: GatedSettings, onOutput: OnOutput) {
+function captureOutput(child: StartedProcess, { outputCapBytes }: GatedSettings, onOutput: OnOutput) {
   const follow = (stream: Readable, name: "stdout" | "stderr") => {
     const capture = new OutputCapture(outputCapBytes, (offset, text) => onOutput(name, offset, text));
     stream.on("data", (chunk: Uint8Array) => capture.write(chunk));
     stream.on("error", () => {});
     return { capture, closed: new Promise<void>((resolve) => stream.once("close", () => resolve())) };
   };
-  const stdout = follow(child.stdout as Readable, "stdout");
-  const stderr = follow(child.stderr as Readable, "stderr");
+  const stdout = follow(child.stdio[1] as Readable, "stdout");
+  const stderr = follow(child.stdio[2] as Readable, "stderr");
   return {
     closed: Promise.all([stdout.closed, stderr.closed]),
     end: (): CapturedOutput => ({ stdout: stdout.capture.end(), stderr: stderr.capture.end() }),
@@ -164,7 +156,7 @@ function captureOutput(child: ChildProcess, { outputCapBytes }: GatedSettings, o
  * Resolves when the script has closed its side. A script that asks faster than it is answered, or does not read the
  * answers, waits on its own pipe; once it has ended, what it left there is read to the end.
  */
-function listen(child: ChildProcess, replies: Writable, channel: ScriptChannel): Promise<void> {
+function listen(child: StartedProcess, replies: Writable, channel: ScriptChannel): Promise<void> {
   const reports = child.stdio[4] as Readable;
   const cutter = new LineCutter(maxReportLineBytes);
   let open = 0;
@@ -189,7 +181,7 @@ function listen(child: ChildProcess, replies: Writable, channel: ScriptChannel):
     adjust();
   });
   replies.on("drain", adjust);
-  child.once("exit", () => {
+  void child.ended.then(() => {
     hasEnded = true;
     adjust();
   });
@@ -198,6 +190,6 @@ function listen(child: ChildProcess, replies: Writable, channel: ScriptChannel):
 }
 
 /** Descriptors are a process's scarcest thing: none stays open for a child that somebody left behind. */
-function closePipes(child: ChildProcess): void {
+function closePipes(child: StartedProcess): void {
   for (const pipe of child.stdio) pipe?.destroy();
 }

@@ -1,4 +1,4 @@
-/** Rewrites a program so that it runs as another user with all of its groups. Pure. */
+/** Rewrites a program so that Node starts it as another user with all of its groups. Pure. */
 import { PetrelError } from "../../shared/errors.ts";
 import type { Account } from "./action-user.ts";
 import { executionVariable, fallbackPath } from "./environment.ts";
@@ -12,7 +12,7 @@ import { gateLine } from "./runners/shell-text.ts";
  */
 export function asUser(program: GatedProgram, account: Account, setpriv: string | null): GatedProgram {
   const { uid, gid, groups } = account;
-  if (groups.length === 0) return { ...program, ids: { uid, gid } };
+  if (groups.length === 0) return { ...program, ids: { uid, gid, groups: [] } };
   if (setpriv === null)
     throw new PetrelError("ACTION_USER", `'${account.name}' belongs to several groups, which takes setpriv`, {
       hint: "install util-linux on the agent's host, or run the action as a user of one group",

@@ -7,6 +7,7 @@ import { accountFinder, closedFolder } from "../../agent/actions/account-fs.ts";
 import type { Account } from "../../agent/actions/action-user.ts";
 import { ActionUsers } from "../../agent/actions/action-users-process.ts";
 import { groupAlive } from "../../agent/actions/group-process.ts";
+import { type KernelSpawn, loadKernelSpawn } from "../../agent/actions/kernel-spawn-process.ts";
 import { asUser } from "../../agent/actions/other-user.ts";
 import type { JsonObject } from "../../shared/json.ts";
 import type { ActionRequestEntry } from "../../shared/wire/messages.ts";
@@ -49,19 +50,25 @@ export class Act { run() { spawnSync("sh", ["-c", ${JSON.stringify(command)}], {
   ],
 ];
 
+/** As agents start processes where they can. */
+const vfork = loadKernelSpawn();
+
 async function runAs(
   account: Account,
   runner: string,
   work: Work,
   env: JsonObject,
-  setpriv = "/usr/bin/setpriv",
+  kernelSpawn: KernelSpawn | null = vfork,
 ) {
   const workFolder = await tempFolder("user");
   await chown(workFolder, account.uid, account.gid);
   const started = await startRun(
     runner,
     { ...work, runner_parameters: { ...work.runner_parameters, env } },
-    { files: work.files ?? {}, settings: { userOf: async () => ({ account, workFolder, setpriv }) } },
+    {
+      files: work.files ?? {},
+      settings: { kernelSpawn, userOf: async () => ({ account, workFolder, setpriv: "/usr/bin/setpriv" }) },
+    },
   );
   // The pack's folder; mkdtemp(3) closes it to others.
   await chmod(started.folder, 0o755);
@@ -71,13 +78,15 @@ async function runAs(
 const isRoot = process.getuid?.() === 0;
 describe.runIf(isRoot).each(runners)("%s as another user", (runner, work) => {
   it.each([
-    ["of one group", nobody, "65534"],
-    ["of several groups", member, "65534 4 24"],
+    ["of one group", nobody, "65534", vfork],
+    ["of several groups", member, "65534 4 24", vfork],
+    ["of one group, by Node", nobody, "65534", null],
+    ["of several groups, by Node", member, "65534 4 24", null],
   ])(
     "%s is that user alone, with its own folder and its variables to the letter",
-    async (_of, account, groups) => {
+    async (_of, account, groups, way) => {
       const odd = "a 'quoted' \\n \"line\"\nand $another; ";
-      const { started, workFolder } = await runAs(account, runner, work, { ODD: odd, LONG: "0" });
+      const { started, workFolder } = await runAs(account, runner, work, { ODD: odd, LONG: "0" }, way);
       const { status, result } = await started.outcome;
       const { stdout } = result as { stdout: string };
       expect(status).toBe("succeeded");
@@ -112,8 +121,11 @@ describe.runIf(isRoot)("an action as a user of several groups", () => {
       ENV: `${evil}/sh`,
       BASH_ENV: `${evil}/sh`,
     };
-    const { started } = await runAs(member, "local-shell-cmd", { runner_parameters: { cmd: "id -u" } }, env);
-    await started.outcome;
+    for (const way of [vfork, null]) {
+      const work = { runner_parameters: { cmd: "id -u" } };
+      const { started } = await runAs(member, "local-shell-cmd", work, env, way);
+      await started.outcome;
+    }
     expect(await readdir(evil)).not.toContain("ran-0");
     const program = { command: "x", args: [], cwd: "/", env, gate: "go\n" };
     expect(Object.keys(asUser(program, member, "/usr/bin/setpriv").env).sort()).toEqual([

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Account } from "../../agent/actions/action-user.ts";
 import { baseEnvironment } from "../../agent/actions/environment.ts";
+import { loadKernelSpawn } from "../../agent/actions/kernel-spawn-process.ts";
 import { builtInRunners } from "../../agent/actions/runners/built-in-process.ts";
 import type { Runner, RunnerSettings } from "../../agent/actions/runners/runner.ts";
 import type { ActionRequestEntry } from "../../shared/wire/messages.ts";
@@ -16,6 +17,7 @@ export function allRunners(workFolder: string, changes: Partial<RunnerSettings> 
     userOf: async () => null,
     termGraceMs: 2_000,
     outputCapBytes: 1024 * 1024,
+    kernelSpawn,
     nodeCommand: process.execPath,
     nodeEntry: join(root, "agent/actions/runners/node-action-main.ts"),
     pythonFolder: join(root, "agent/python"),
@@ -32,6 +34,8 @@ export const nobody: Account = {
   home: "/nonexistent",
   shell: "/usr/sbin/nologin",
 };
+
+const kernelSpawn = loadKernelSpawn();
 
 let requests = 0;
 

@@ -64,7 +64,7 @@ async function runShell(
     cwd: typeof parameters.cwd === "string" && parameters.cwd !== "" ? parameters.cwd : cwd,
     env: actionEnvironment(env, request),
   };
-  const { exit, output } = await runGated(programFor(user, program), settings, context);
+  const { exit, output } = await runGated(programFor(user, program, settings), settings, context);
   const outcome = shellOutcome(exit, output);
   return sudo && exit.code === 1 && passwordRefused(output) ? refusedOutcome(outcome) : outcome;
 }

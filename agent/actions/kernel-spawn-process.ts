@@ -1,0 +1,231 @@
+/**
+ * posix_spawn(3) through koffi. Where Node forks, and so copies what the agent has of page tables for each action, this
+ * starts a child that borrows the agent's memory until it is the program (vfork(2)): it costs the same whatever the
+ * agent's size.
+ */
+import { closeSync, constants, existsSync, openSync } from "node:fs";
+import { createRequire } from "node:module";
+import { Socket } from "node:net";
+import { constants as system } from "node:os";
+import { delimiter, isAbsolute, join } from "node:path";
+import { asIds, loadCallerIds } from "./caller-ids-process.ts";
+import type { ProcessStart, StartedProcess } from "./started-process.ts";
+
+/** Throws the system's error when the program cannot be started. */
+export type KernelSpawn = (start: ProcessStart) => StartedProcess;
+
+type Call = (...values: readonly unknown[]) => number;
+
+/** <spawn.h> of glibc, <sys/socket.h>, <fcntl.h>, <sys/wait.h>; the same on x64 and arm64. */
+const flag = {
+  setSignalDefaults: 0x04,
+  setSignalMask: 0x08,
+  setSession: 0x80,
+  unixSockets: 1,
+  stream: 1,
+  closeOnExec: 0o2000000,
+  copyFromOn: 1030,
+  doNotWait: 1,
+} as const;
+
+/** Room for posix_spawnattr_t (336 bytes) and posix_spawn_file_actions_t (80). */
+const structBytes = 1024;
+/** bytes of sigset_t */
+const signalSetBytes = 128;
+/** Descriptors of ours are kept above those a child gets. */
+const firstOwn = 10;
+
+const signalNames = new Map(
+  Object.entries(system.signals).map(([name, number]) => [number as number, name as NodeJS.Signals]),
+);
+
+/** `null` where koffi, or a function of a newer glibc (2.29), is not to be had: then Node has to start processes. */
+export function loadKernelSpawn(): KernelSpawn | null {
+  try {
+    return bind();
+  } catch {
+    return null;
+  }
+}
+
+function bind(): KernelSpawn {
+  const koffi = createRequire(import.meta.url)("koffi") as typeof import("koffi");
+  const libc = koffi.load(null);
+  const call = (declaration: string): Call => libc.func(declaration) as unknown as Call;
+  const spawnCall = call(
+    "int posix_spawn(_Out_ int *pid, const char *path, void *actions, void *attributes, const char **argv, const char **envp)",
+  );
+  const initAttributes = call("int posix_spawnattr_init(void *attributes)");
+  const setFlags = call("int posix_spawnattr_setflags(void *attributes, short flags)");
+  const setDefaults = call("int posix_spawnattr_setsigdefault(void *attributes, void *signals)");
+  const setMask = call("int posix_spawnattr_setsigmask(void *attributes, void *signals)");
+  const initActions = call("int posix_spawn_file_actions_init(void *actions)");
+  const destroyActions = call("int posix_spawn_file_actions_destroy(void *actions)");
+  const addCopy = call("int posix_spawn_file_actions_adddup2(void *actions, int fd, int onto)");
+  const addFolder = call("int posix_spawn_file_actions_addchdir_np(void *actions, const char *path)");
+  const closeFrom = orNull(() =>
+    call("int posix_spawn_file_actions_addclosefrom_np(void *actions, int from)"),
+  );
+  const socketPair = call("int socketpair(int domain, int type, int protocol, void *fds)");
+  const control = call("int fcntl(int fd, int command, int value)");
+  const wait = call("int waitpid(int pid, _Out_ int *status, int options)");
+  const callerIds = loadCallerIds(koffi);
+
+  const { ENOENT = 2, EACCES = 13 } = koffi.os.errno;
+  const codes = new Map(Object.entries(koffi.os.errno).map(([code, number]) => [number, code]));
+  const failed = (errno: number, what: string, path: string): NodeJS.ErrnoException => {
+    const code = codes.get(errno) ?? `errno ${errno}`;
+    return Object.assign(new Error(`${what} '${path}': ${code}`), {
+      code,
+      errno: -errno,
+      syscall: what,
+      path,
+    });
+  };
+
+  // The same for all children: a session of its own, every signal as the kernel has it, none blocked.
+  const attributes = Buffer.alloc(structBytes);
+  initAttributes(attributes);
+  setFlags(attributes, flag.setSession | flag.setSignalDefaults | flag.setSignalMask);
+  setDefaults(attributes, Buffer.alloc(signalSetBytes, 0xff));
+  setMask(attributes, Buffer.alloc(signalSetBytes));
+
+  const reaper = new Reaper((pid) => {
+    const status: [number | null] = [null];
+    const found = wait(pid, status, flag.doNotWait);
+    if (found === 0) return null;
+    return found === pid ? (status[0] ?? 0) : lostStatus;
+  });
+
+  /** Ours is closed at exec, and above what a child gets. */
+  const pair = (): readonly [own: number, child: number] => {
+    const fds = Buffer.alloc(8);
+    if (socketPair(flag.unixSockets, flag.stream | flag.closeOnExec, 0, fds) !== 0)
+      throw failed(koffi.errno(), "socketpair", "");
+    const [own, child] = [fds.readInt32LE(0), fds.readInt32LE(4)];
+    return [own, child];
+  };
+  const above = (fd: number): number => {
+    if (fd >= firstOwn) return fd;
+    const copy = control(fd, flag.copyFromOn, firstOwn);
+    closeSync(fd);
+    if (copy < 0) throw failed(koffi.errno(), "fcntl", "");
+    return copy;
+  };
+
+  return ({ command, args, cwd, env, stdio, ids }) => {
+    const actions = Buffer.alloc(structBytes);
+    initActions(actions);
+    const own: (number | null)[] = [];
+    const given: number[] = [];
+    try {
+      for (const each of stdio) {
+        if (each === "ignore") {
+          own.push(null);
+          given.push(above(openSync("/dev/null", constants.O_RDWR)));
+          continue;
+        }
+        const [ours, theirs] = pair();
+        own.push(ours);
+        given.push(above(theirs));
+      }
+      addFolder(actions, cwd);
+      for (const [place, fd] of given.entries()) addCopy(actions, fd, place);
+      // Ours are closed at exec by themselves; what the agent has inherited is not.
+      closeFrom?.(actions, given.length);
+      const pid: [number | null] = [null];
+      const argv = [command, ...args, null];
+      const envp = [...Object.entries(env).map(([name, value]) => `${name}=${value}`), null];
+      let errno = ENOENT;
+      for (const path of placesOf(command, env.PATH ?? "")) {
+        const start = () => spawnCall(pid, path, actions, attributes, argv, envp);
+        errno = ids === undefined ? start() : asIds(ids, callerIds, start);
+        // A place that is closed to this user: the next one may not be.
+        if (errno !== EACCES && errno !== ENOENT) break;
+      }
+      if (errno !== 0 || pid[0] === null) throw failed(errno, "spawn", command);
+      const sockets = own.map((fd) =>
+        fd === null ? null : new Socket({ fd, readable: true, writable: true }),
+      );
+      own.length = 0;
+      return { pid: pid[0], stdio: sockets, ...reaper.follow(pid[0]) };
+    } finally {
+      destroyActions(actions);
+      for (const fd of given) closeSync(fd);
+      for (const fd of own) if (fd !== null) closeSync(fd);
+    }
+  };
+}
+
+/** A function that only newer versions of glibc have (2.34). */
+function orNull(bindIt: () => Call): Call | null {
+  try {
+    return bindIt();
+  } catch {
+    return null;
+  }
+}
+
+/** ms between two looks that no signal has asked for. */
+const lookAgainMs = 1_000;
+
+/** A child that somebody else has reaped: how it ended is not known. */
+const lostStatus = 0xff00;
+
+/** Notices the end of children. libuv asks for its own children by number, and so do we: neither takes the other's. */
+class Reaper {
+  /** The wait status; `null` while it runs. */
+  readonly #ask: (pid: number) => number | null;
+  readonly #waiting = new Map<number, (status: number) => void>();
+  readonly #look = () => this.#lookAtAll();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(ask: (pid: number) => number | null) {
+    this.#ask = ask;
+  }
+
+  follow(pid: number): Pick<StartedProcess, "ended" | "hasEnded"> {
+    let hasEnded = false;
+    const { promise, resolve } = Promise.withResolvers<number>();
+    if (this.#waiting.size === 0) {
+      process.on("SIGCHLD", this.#look);
+      // As with Node's children the process does not end by itself while one runs.
+      this.#timer = setInterval(this.#look, lookAgainMs);
+    }
+    this.#waiting.set(pid, (status) => {
+      hasEnded = true;
+      resolve(status);
+    });
+    // It may have ended before anybody listened; not at once, since until then its number can be looked at.
+    setImmediate(this.#look);
+    return { ended: promise.then(endOf), hasEnded: () => hasEnded };
+  }
+
+  #lookAtAll(): void {
+    for (const [pid, tell] of this.#waiting) {
+      const status = this.#ask(pid);
+      if (status === null) continue;
+      this.#waiting.delete(pid);
+      tell(status);
+    }
+    if (this.#waiting.size > 0) return;
+    process.removeListener("SIGCHLD", this.#look);
+    clearInterval(this.#timer);
+  }
+}
+
+/** wait(2): the low seven bits are a signal, or 0 and the next eight the exit code. */
+function endOf(status: number): readonly [code: number | null, signal: NodeJS.Signals | null] {
+  const signal = status & 0x7f;
+  return signal === 0 ? [(status >> 8) & 0xff, null] : [null, signalNames.get(signal) ?? "SIGKILL"];
+}
+
+/** Where execvp(3) would look with this search path, but that it looks in no relative folder. */
+function placesOf(command: string, path: string): readonly string[] {
+  if (command.includes("/")) return [command];
+  return path
+    .split(delimiter)
+    .filter(isAbsolute)
+    .map((folder) => join(folder, command))
+    .filter((place) => existsSync(place));
+}

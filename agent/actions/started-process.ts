@@ -1,0 +1,72 @@
+/** Starts a program as leader of a session of its own, with sockets to it: by vfork where that is to be had. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import type { Duplex } from "node:stream";
+import type { KernelSpawn } from "./kernel-spawn-process.ts";
+import { statOf } from "./proc-fs.ts";
+
+/** Numbers of a user and its groups; `groups` are those besides `gid`. */
+export interface ProcessIds {
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: readonly number[];
+}
+
+export interface ProcessStart {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** What each descriptor is, from standard input on. */
+  readonly stdio: readonly ("socket" | "ignore")[];
+  /** Another user to run as; left out, the own. */
+  readonly ids?: ProcessIds;
+}
+
+export interface StartedProcess {
+  /** Also its group's. Until `ended` resolves it belongs to nobody else. */
+  readonly pid: number;
+  /** Our ends; `null` for what is ignored. */
+  readonly stdio: readonly (Duplex | null)[];
+  /** Exit code or signal, one of them set. */
+  readonly ended: Promise<readonly [code: number | null, signal: NodeJS.Signals | null]>;
+  hasEnded(): boolean;
+}
+
+/**
+ * Rejects with the system's error. Without `kernel` Node starts it: by fork(2), which copies the page tables of an agent
+ * that may be large, and with no groups but `gid`. `startTicks` tells it from a later process of its number.
+ */
+export async function startProcess(
+  start: ProcessStart,
+  kernel: KernelSpawn | null,
+): Promise<{ readonly child: StartedProcess; readonly startTicks: number }> {
+  if (kernel !== null) return seen(kernel(start));
+  const { command, args, cwd, env, stdio, ids } = start;
+  const child = spawn(command, args, {
+    cwd,
+    env,
+    detached: true,
+    stdio: stdio.map((each) => (each === "socket" ? "pipe" : "ignore")),
+    ...(ids && { uid: ids.uid, gid: ids.gid }),
+  });
+  if (child.pid !== undefined) return seen(ofNode(child, child.pid));
+  const [error] = (await once(child, "error").catch((cause: unknown) => [cause])) as [unknown];
+  throw error;
+}
+
+/** Has to be called in the turn of the start: until the event loop reaps it, even an ended child can be seen. */
+function seen(child: StartedProcess): { readonly child: StartedProcess; readonly startTicks: number } {
+  const startTicks = statOf(child.pid)?.startTicks;
+  if (startTicks === undefined) throw new Error("the process was gone before it could be seen");
+  return { child, startTicks };
+}
+
+function ofNode(child: ChildProcess, pid: number): StartedProcess {
+  return {
+    pid,
+    stdio: child.stdio.map((each) => (each ?? null) as Duplex | null),
+    ended: once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>,
+    hasEnded: () => child.exitCode !== null || child.signalCode !== null,
+  };
+}
