@@ -40,7 +40,8 @@ const kernelSpawn = loadKernelSpawn();
 let requests = 0;
 
 export function actionRequest(changes: Partial<ActionRequestEntry> = {}): ActionRequestEntry {
-  const execution = `01K0000000000000000${String(++requests).padStart(7, "0")}`;
+  // Never that of another worker: a family is ended by what its environment names.
+  const execution = `01K${String(process.pid).padStart(16, "0")}${String(++requests).padStart(7, "0")}`;
   return {
     id: execution,
     at: "2026-01-01T00:00:00.000Z",
