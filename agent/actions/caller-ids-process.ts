@@ -12,6 +12,8 @@ export interface CallerIds {
   setGroups(groups: readonly number[]): void;
   setGroup(real: number, effective: number, saved: number): void;
   setUser(real: number, effective: number, saved: number): void;
+  /** Ends the process at once. */
+  abort(): void;
   /** A change of user takes it away, and with it core dumps and /proc/self (prctl(2), PR_SET_DUMPABLE). */
   keepDumpable(): void;
 }
@@ -52,27 +54,36 @@ export function loadCallerIds(koffi: typeof import("koffi")): CallerIds {
     },
     setGroup: (...ids) => checked("setresgid", three(setresgid, ...ids)),
     setUser: (...ids) => checked("setresuid", three(setresuid, ...ids)),
+    abort: () => process.abort(),
     keepDumpable: () => void prctl(setDumpable, 1),
   };
 }
 
-/** Only for root, and for what does not wait: anything else of this thread would be that user, too. */
+/**
+ * Only for root, and for what does not wait: anything else of this thread would be that user, too. Throws what the kernel
+ * refuses (a container may leave root without these rights); then everything is as it was.
+ */
 export function asIds<T>({ uid, gid, groups }: ProcessIds, ids: CallerIds, call: () => T): T {
   const before = { groups: ids.groups(), gid: process.getgid?.() ?? 0 };
+  const undo: (() => void)[] = [];
   try {
     ids.setGroups([gid, ...groups]);
+    undo.push(() => ids.setGroups(before.groups));
     ids.setGroup(gid, gid, gid);
+    undo.push(() => ids.setGroup(before.gid, before.gid, before.gid));
+    // Root stays the saved user: who has given up that one cannot return.
     ids.setUser(uid, uid, 0);
+    undo.push(
+      () => ids.keepDumpable(),
+      () => ids.setUser(0, 0, 0),
+    );
     return call();
   } finally {
     try {
-      ids.setUser(0, 0, 0);
-      ids.setGroup(before.gid, before.gid, before.gid);
-      ids.setGroups(before.groups);
-      ids.keepDumpable();
+      for (const step of undo.toReversed()) step();
     } catch {
       // Half of one user and half of another is nobody that could go on.
-      process.abort();
+      ids.abort();
     }
   }
 }
