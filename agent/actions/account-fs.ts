@@ -28,14 +28,17 @@ async function findAccount(name: string): Promise<Account | null> {
   const local = lineOf(await readFile("/etc/passwd", "utf8").catch(() => ""), name);
   const line = local ?? lineOf(await ask("getent", "passwd", name), name);
   const [, , uid = "", gid = "", , home = "", shell = ""] = line ?? [];
-  if (!/^\d+$/.test(uid) || !/^\d+$/.test(gid)) return null;
+  if (!isId(uid) || !isId(gid)) return null;
   const groups = local === null ? await ask("id", "-G", name) : await localGroups(name);
   const others = groups
     .split(/\s+/)
-    .filter((group) => /^\d+$/.test(group) && group !== gid)
+    .filter((group) => isId(group) && group !== gid)
     .map(Number);
   return { name, uid: Number(uid), gid: Number(gid), groups: [...new Set(others)], home, shell };
 }
+
+/** The highest is what system calls read as none, and above it they count from 0 again: that is root. */
+const isId = (text: string) => /^\d{1,10}$/.test(text) && Number(text) < 2 ** 32 - 1;
 
 function lineOf(text: string, name: string): readonly string[] | null {
   const line = text.split("\n").find((each) => each.startsWith(`${name}:`));

@@ -113,6 +113,10 @@ async function startChild(
   { command, args, cwd, env, channel, ids }: GatedProgram,
   kernel: KernelSpawn | null,
 ): Promise<{ child: StartedProcess; group: ProcessGroup }> {
+  if ([command, ...args, cwd, ...Object.values(env)].some((text) => text.includes("\0")))
+    throw new PetrelError("PARAMETER_INVALID", "a NUL character cannot be given to a program", {
+      where: command,
+    });
   // spawn(2) would blame the program for a missing working directory.
   if (!statSync(cwd, { throwIfNoEntry: false })?.isDirectory())
     throw new PetrelError("ACTION_START", `the working directory '${cwd}' does not exist`, {

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { executionVariable } from "./environment.ts";
 import type { ProcessGroup } from "./journal.ts";
-import { bootId, isDead, membersOf, startedWith, statOf } from "./proc-fs.ts";
+import { bootId, hidesEnvironment, isDead, membersOf, startedWith, statOf } from "./proc-fs.ts";
 
 /** How long to wait between two looks: the longer it takes already, the rarer. */
 const firstPollMs = 15;
@@ -81,6 +81,13 @@ export function findSurvivor(group: ProcessGroup, execution: string, variable = 
     if (leader.startTicks !== group.start_ticks) return { kind: "gone" };
     return groupAlive(group.pgid) ? { kind: "ours" } : { kind: "gone" };
   }
-  const ours = membersOf(group.pgid).some((member) => startedWith(member.pid, variable, execution));
+  const ours = membersOf(group.pgid).some(
+    (member) =>
+      startedWith(member.pid, variable, execution) ||
+      // Of the group and the session that were made for it, and not older: no stranger's, as far as can be told.
+      (hidesEnvironment(member.pid) &&
+        member.session === group.pgid &&
+        member.startTicks >= group.start_ticks),
+  );
   return ours ? { kind: "ours" } : { kind: "gone" };
 }

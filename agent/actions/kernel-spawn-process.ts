@@ -8,7 +8,6 @@ import { createRequire } from "node:module";
 import { Socket } from "node:net";
 import { constants as system } from "node:os";
 import { delimiter, isAbsolute, join } from "node:path";
-import { asIds, loadCallerIds } from "./caller-ids-process.ts";
 import type { ProcessStart, StartedProcess } from "./started-process.ts";
 
 /** Throws the system's error when the program cannot be started. */
@@ -69,7 +68,6 @@ function bind(): KernelSpawn {
   const socketPair = call("int socketpair(int domain, int type, int protocol, void *fds)");
   const control = call("int fcntl(int fd, int command, int value)");
   const wait = call("int waitpid(int pid, _Out_ int *status, int options)");
-  const callerIds = loadCallerIds(koffi);
 
   const { ENOENT = 2, EACCES = 13 } = koffi.os.errno;
   const codes = new Map(Object.entries(koffi.os.errno).map(([code, number]) => [number, code]));
@@ -113,7 +111,7 @@ function bind(): KernelSpawn {
     return copy;
   };
 
-  return ({ command, args, cwd, env, stdio, ids }) => {
+  return ({ command, args, cwd, env, stdio }) => {
     const actions = Buffer.alloc(structBytes);
     initActions(actions);
     const own: (number | null)[] = [];
@@ -138,17 +136,14 @@ function bind(): KernelSpawn {
       const envp = [...Object.entries(env).map(([name, value]) => `${name}=${value}`), null];
       let errno = ENOENT;
       for (const path of placesOf(command, env.PATH ?? "")) {
-        const start = () => spawnCall(pid, path, actions, attributes, argv, envp);
-        errno = ids === undefined ? start() : asIds(ids, callerIds, start);
-        // A place that is closed to this user: the next one may not be.
+        errno = spawnCall(pid, path, actions, attributes, argv, envp);
+        // What may not be run here may be in the next place.
         if (errno !== EACCES && errno !== ENOENT) break;
       }
       if (errno !== 0 || pid[0] === null) throw failed(errno, "spawn", command);
-      const sockets = own.map((fd) =>
-        fd === null ? null : new Socket({ fd, readable: true, writable: true }),
-      );
-      own.length = 0;
-      return { pid: pid[0], stdio: sockets, ...reaper.follow(pid[0]) };
+      const followed = reaper.follow(pid[0]);
+      const sockets = own.splice(0).map((fd) => (fd === null ? null : socketOf(fd)));
+      return { pid: pid[0], stdio: sockets, ...followed };
     } finally {
       destroyActions(actions);
       for (const fd of given) closeSync(fd);
@@ -156,6 +151,8 @@ function bind(): KernelSpawn {
     }
   };
 }
+
+const socketOf = (fd: number) => new Socket({ fd, readable: true, writable: true });
 
 /** A function that only newer versions of glibc have (2.34). */
 function orNull(bindIt: () => Call): Call | null {

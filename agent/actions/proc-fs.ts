@@ -52,6 +52,20 @@ export function startedWith(pid: number, name: string, value: string): boolean {
   return (readProc(`/proc/${pid}/environ`) ?? "").split("\0").includes(`${name}=${value}`);
 }
 
+/**
+ * Whether its environment is kept from us: another user's is from a root without CAP_SYS_PTRACE (proc(5)), which is what
+ * containers usually have.
+ */
+export function hidesEnvironment(pid: number): boolean {
+  try {
+    readFileSync(`/proc/${pid}/environ`);
+    return false;
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    return code === "EACCES" || code === "EPERM";
+  }
+}
+
 /** Names this boot of the machine: process ids and start times mean nothing in another. */
 export function bootId(): string {
   thisBoot ??= readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();

@@ -2,14 +2,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Duplex } from "node:stream";
+import { signalGroup } from "./group-process.ts";
 import type { KernelSpawn } from "./kernel-spawn-process.ts";
 import { statOf } from "./proc-fs.ts";
 
-/** Numbers of a user and its groups; `groups` are those besides `gid`. */
+/** A user and its one group. */
 export interface ProcessIds {
   readonly uid: number;
   readonly gid: number;
-  readonly groups: readonly number[];
 }
 
 export interface ProcessStart {
@@ -19,7 +19,7 @@ export interface ProcessStart {
   readonly env: Readonly<Record<string, string>>;
   /** What each descriptor is, from standard input on. */
   readonly stdio: readonly ("socket" | "ignore")[];
-  /** Another user to run as; left out, the own. */
+  /** Another user to run as, which is for Node to do; left out, the own. */
   readonly ids?: ProcessIds;
 }
 
@@ -34,21 +34,21 @@ export interface StartedProcess {
 }
 
 /**
- * Rejects with the system's error. Without `kernel` Node starts it: by fork(2), which copies the page tables of an agent
- * that may be large, and with no groups but `gid`. `startTicks` tells it from a later process of its number.
+ * Rejects with the system's error; nothing of it is left then. Without `kernel`, or with `ids`, Node starts it: by fork(2),
+ * which copies the page tables of an agent that may be large. `startTicks` tells it from a later process of its number.
  */
 export async function startProcess(
   start: ProcessStart,
   kernel: KernelSpawn | null,
 ): Promise<{ readonly child: StartedProcess; readonly startTicks: number }> {
-  if (kernel !== null) return seen(kernel(start));
   const { command, args, cwd, env, stdio, ids } = start;
+  if (kernel !== null && ids === undefined) return seen(kernel(start));
   const child = spawn(command, args, {
     cwd,
     env,
     detached: true,
     stdio: stdio.map((each) => (each === "socket" ? "pipe" : "ignore")),
-    ...(ids && { uid: ids.uid, gid: ids.gid }),
+    ...ids,
   });
   if (child.pid !== undefined) return seen(ofNode(child, child.pid));
   const [error] = (await once(child, "error").catch((cause: unknown) => [cause])) as [unknown];
@@ -58,8 +58,11 @@ export async function startProcess(
 /** Has to be called in the turn of the start: until the event loop reaps it, even an ended child can be seen. */
 function seen(child: StartedProcess): { readonly child: StartedProcess; readonly startTicks: number } {
   const startTicks = statOf(child.pid)?.startTicks;
-  if (startTicks === undefined) throw new Error("the process was gone before it could be seen");
-  return { child, startTicks };
+  if (startTicks !== undefined) return { child, startTicks };
+  // It waits at its gate, and nobody could find it again: on a /proc that hides it from us, say.
+  signalGroup(child.pid, "SIGKILL");
+  for (const socket of child.stdio) socket?.destroy();
+  throw new Error(`/proc/${child.pid}/stat cannot be read`);
 }
 
 function ofNode(child: ChildProcess, pid: number): StartedProcess {

@@ -1,12 +1,11 @@
 /** Processes that are started by vfork(2): nothing of the agent is theirs, and nothing of them stays with the agent. */
-import { readdirSync, readFileSync, statSync } from "node:fs";
-import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { readdirSync } from "node:fs";
+import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
 import { loadKernelSpawn } from "../../agent/actions/kernel-spawn-process.ts";
 import { type ProcessStart, startProcess } from "../../agent/actions/started-process.ts";
-import { nobody } from "../support/runner-settings.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
@@ -98,40 +97,5 @@ describe("what cannot be started", () => {
     await chmod(join(open, "tool"), 0o755);
     const env = { PATH: `${closed}:relative::${open}` };
     expect((await run("", { command: "tool", args: [], env })).stdout).toBe(`${open}/tool\n`);
-  });
-});
-
-describe.runIf(process.getuid?.() === 0)("as another user", () => {
-  const ids = { uid: nobody.uid, gid: nobody.gid, groups: [4, 24] };
-  const own = () => readFileSync("/proc/thread-self/status", "utf8").match(/^(Uid|Gid|Groups|Cap\w+):.*$/gm);
-
-  it("a child is that user for good, and the agent is what it was", async () => {
-    const before = own();
-    const { stdout } = await run("grep -E '^(Uid|Gid|Groups|CapPrm|CapEff)' /proc/self/status", { ids });
-    expect(stdout.split("\n").map((line) => line.split(/\s+/).filter(Boolean))).toEqual([
-      ["Uid:", ..."65534 65534 65534 65534".split(" ")],
-      ["Gid:", ..."65534 65534 65534 65534".split(" ")],
-      ["Groups:", "4", "24", "65534"],
-      ["CapPrm:", "0000000000000000"],
-      ["CapEff:", "0000000000000000"],
-      [],
-    ]);
-    expect(own()).toEqual(before);
-    // Another user's processes would belong to root here.
-    expect(statSync(`/proc/${process.pid}`).uid).toBe(0);
-  });
-
-  it("the agent is what it was also when nothing was started", async () => {
-    const before = own();
-    const closed = await tempFolder("closed");
-    await mkdir(join(closed, "inner"));
-    await chmod(closed, 0o700);
-    await expect(startProcess({ ...usual, ids, cwd: join(closed, "inner") }, kernel)).rejects.toMatchObject({
-      code: "EACCES",
-    });
-    expect(own()).toEqual(before);
-    const made = join(await tempFolder("own"), "file");
-    await writeFile(made, "");
-    expect(statSync(made).uid).toBe(0);
   });
 });

@@ -50,16 +50,16 @@ export class Act { run() { spawnSync("sh", ["-c", ${JSON.stringify(command)}], {
   ],
 ];
 
-/** As agents start processes where they can. */
-const vfork = loadKernelSpawn();
+interface Way {
+  readonly kernelSpawn: KernelSpawn | null;
+  readonly setpriv: string | null;
+}
 
-async function runAs(
-  account: Account,
-  runner: string,
-  work: Work,
-  env: JsonObject,
-  kernelSpawn: KernelSpawn | null = vfork,
-) {
+/** As agents start processes where they can. */
+const usual: Way = { kernelSpawn: loadKernelSpawn(), setpriv: "/usr/bin/setpriv" };
+const byNode: Way = { ...usual, kernelSpawn: null };
+
+async function runAs(account: Account, runner: string, work: Work, env: JsonObject, way: Way = usual) {
   const workFolder = await tempFolder("user");
   await chown(workFolder, account.uid, account.gid);
   const started = await startRun(
@@ -67,7 +67,10 @@ async function runAs(
     { ...work, runner_parameters: { ...work.runner_parameters, env } },
     {
       files: work.files ?? {},
-      settings: { kernelSpawn, userOf: async () => ({ account, workFolder, setpriv: "/usr/bin/setpriv" }) },
+      settings: {
+        kernelSpawn: way.kernelSpawn,
+        userOf: async () => ({ account, workFolder, setpriv: way.setpriv }),
+      },
     },
   );
   // The pack's folder; mkdtemp(3) closes it to others.
@@ -78,10 +81,10 @@ async function runAs(
 const isRoot = process.getuid?.() === 0;
 describe.runIf(isRoot).each(runners)("%s as another user", (runner, work) => {
   it.each([
-    ["of one group", nobody, "65534", vfork],
-    ["of several groups", member, "65534 4 24", vfork],
-    ["of one group, by Node", nobody, "65534", null],
-    ["of several groups, by Node", member, "65534 4 24", null],
+    ["of one group", nobody, "65534", usual],
+    ["of several groups", member, "65534 4 24", usual],
+    ["of one group, by Node alone", nobody, "65534", { kernelSpawn: null, setpriv: null }],
+    ["of several groups, by Node", member, "65534 4 24", byNode],
   ])(
     "%s is that user alone, with its own folder and its variables to the letter",
     async (_of, account, groups, way) => {
@@ -121,7 +124,7 @@ describe.runIf(isRoot)("an action as a user of several groups", () => {
       ENV: `${evil}/sh`,
       BASH_ENV: `${evil}/sh`,
     };
-    for (const way of [vfork, null]) {
+    for (const way of [usual, byNode]) {
       const work = { runner_parameters: { cmd: "id -u" } };
       const { started } = await runAs(member, "local-shell-cmd", work, env, way);
       await started.outcome;
@@ -137,6 +140,7 @@ describe.runIf(isRoot)("an action as a user of several groups", () => {
   it.each([
     ["without setpriv", null, {}, "ACTION_USER"],
     ["with a variable that a shell cannot export", "/usr/bin/setpriv", { "a.b": "1" }, "PARAMETER_INVALID"],
+    ["with a variable that is a shell's own", "/usr/bin/setpriv", { UID: "5" }, "PARAMETER_INVALID"],
   ])("is refused %s", (_name, setpriv, env, code) => {
     const program = { command: "x", args: [], cwd: "/", env, gate: "go\n" };
     expect(() => asUser(program, member, setpriv)).toThrow(expect.objectContaining({ code }));

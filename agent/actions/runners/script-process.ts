@@ -52,7 +52,7 @@ export async function runScript(
     gate: `${JSON.stringify(start)}\n`,
     channel: talk,
   };
-  const { exit, output } = await runGated(programFor(user, program, settings), settings, context);
+  const { exit, output } = await runGated(programFor(user, program), settings, context);
   return scriptOutcome(exit, output, talk.report);
 }
 

@@ -60,11 +60,11 @@ async function runShell(
   const sudo = parameters.sudo === true && uid !== 0;
   const { cwd, env } = placeOf(user, settings);
   const program: GatedProgram = {
-    ...(sudo ? sudoShell(command, parameters) : plainShell(command, env.PATH)),
+    ...(sudo ? sudoShell(command, parameters) : plainShell(command, settings.env.PATH)),
     cwd: typeof parameters.cwd === "string" && parameters.cwd !== "" ? parameters.cwd : cwd,
     env: actionEnvironment(env, request),
   };
-  const { exit, output } = await runGated(programFor(user, program, settings), settings, context);
+  const { exit, output } = await runGated(programFor(user, program), settings, context);
   const outcome = shellOutcome(exit, output);
   return sudo && exit.code === 1 && passwordRefused(output) ? refusedOutcome(outcome) : outcome;
 }
@@ -73,9 +73,9 @@ async function runShell(
 const noStartupFile = ["--norc"];
 
 function plainShell(command: string, path = "") {
-  const shell = shellOf(path);
+  const { shell, place } = shellOf(path);
   const options = shell === "bash" ? noStartupFile : [];
-  return { command: shell, args: [...options, "-c", gateScript(shell)], gate: gateLine(command) };
+  return { command: place, args: [...options, "-c", gateScript(shell)], gate: gateLine(command) };
 }
 
 /** The gate stands inside sudo, which closes all descriptors but the first three. */
@@ -90,16 +90,26 @@ function sudoShell(command: string, parameters: JsonObject) {
   };
 }
 
-/** By search path; looked for once. */
-const shells = new Map<string, "bash" | "sh">();
+interface FoundShell {
+  readonly shell: "bash" | "sh";
+  /** By its path: an action's own PATH says nothing of what waits at the gate. */
+  readonly place: string;
+}
 
-function shellOf(path: string): "bash" | "sh" {
+/** By search path; looked for once. */
+const shells = new Map<string, FoundShell>();
+
+function shellOf(path: string): FoundShell {
   const known = shells.get(path);
   if (known !== undefined) return known;
-  const hasBash = path.split(delimiter).some((folder) => folder !== "" && existsSync(join(folder, "bash")));
-  const shell = hasBash ? "bash" : "sh";
-  shells.set(path, shell);
-  return shell;
+  const folders = path.split(delimiter).filter((folder) => folder !== "");
+  const place = (name: string) =>
+    folders.map((folder) => join(folder, name)).find((each) => existsSync(each));
+  const bash = place("bash");
+  const found: FoundShell =
+    bash === undefined ? { shell: "sh", place: place("sh") ?? "sh" } : { shell: "bash", place: bash };
+  shells.set(path, found);
+  return found;
 }
 
 function passwordRefused({ stderr }: CapturedOutput): boolean {

@@ -14,14 +14,6 @@ export function placeOf(
 }
 
 /** The program, to be run as `user`. Throws ACTION_USER and PARAMETER_INVALID. */
-export function programFor(
-  user: ActionUser | null,
-  program: GatedProgram,
-  { kernelSpawn }: RunnerSettings,
-): GatedProgram {
-  if (user === null) return program;
-  const { account, setpriv } = user;
-  if (kernelSpawn === null) return asUser(program, account, setpriv);
-  const { uid, gid, groups } = account;
-  return { ...program, ids: { uid, gid, groups } };
+export function programFor(user: ActionUser | null, program: GatedProgram): GatedProgram {
+  return user === null ? program : asUser(program, user.account, user.setpriv);
 }
