@@ -39,9 +39,12 @@ export function pipEnvironment(
   return { ...base, ...(Object.fromEntries(more) as Record<string, string>) };
 }
 
-/** Where pip looks, as its options. */
+/** A folder of wheels, what a host without a network has, as options of pip. */
 export function indexOptions(index: string | null): readonly string[] {
-  if (index === null) return [];
-  // A folder of wheels: what a host without a network has.
-  return index.startsWith("/") ? ["--no-index", "--find-links", index] : ["--index-url", index];
+  return index?.startsWith("/") ? ["--no-index", "--find-links", index] : [];
+}
+
+/** The URL of an index may hold a password: other users see a command line, but not the environment. */
+export function indexVariables(index: string | null): Readonly<Record<string, string>> {
+  return index === null || index.startsWith("/") ? {} : { PIP_INDEX_URL: index };
 }

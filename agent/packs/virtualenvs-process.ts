@@ -8,7 +8,13 @@ import { isPetrelError, PetrelError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { Timers } from "../../shared/timers.ts";
 import { endGroup } from "../actions/group-process.ts";
-import { asksForPackages, indexOptions, reasonOf, type VirtualenvState } from "./virtualenv.ts";
+import {
+  asksForPackages,
+  indexOptions,
+  indexVariables,
+  reasonOf,
+  type VirtualenvState,
+} from "./virtualenv.ts";
 
 export interface VirtualenvOptions {
   readonly mode: "auto" | "never";
@@ -171,8 +177,11 @@ export class Virtualenvs {
     deadline: number,
     failure: (said: string) => PetrelError,
   ): Promise<void> {
-    const { env, timers } = this.#options;
+    const { env: base, index, timers } = this.#options;
+    const env = { ...base, ...indexVariables(index) };
     return new Promise((done, fail) => {
+      // It would be waited for to its end, and nobody wants it any more.
+      if (this.#isClosed) return fail(failure("the agent ends"));
       // A group of its own: pip starts compilers, and all of it ends together.
       const child = spawn(command, args, { cwd, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
       const pgid = child.pid;

@@ -61,7 +61,7 @@ function page(keys: KeyBook, args: JsonObject): Json {
   const rows: { readonly name: string; readonly value: string; readonly secret?: true }[] = [];
   let skip = offset;
   for (const [name, { value, secret }] of keys.walk("system", prefix)) {
-    if (rows.length === limit) break;
+    if (rows.length >= limit) break;
     if (skip-- <= 0) rows.push({ name, value, ...(secret && { secret }) });
   }
   const length = rows.reduce((sum, { name, value }) => sum + name.length + value.length, 0);

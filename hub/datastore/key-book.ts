@@ -71,6 +71,9 @@ const maxSecretBytes = 64 * 1024;
 
 type Shelves = Readonly<Record<KeyScope, KeyShelf>>;
 
+/** Seconds: a hundred years. Far beyond it no calendar has a name for the time. */
+export const longestTtl = 100 * 366 * 86_400;
+
 export async function openKeyBook(options: KeyBookOptions): Promise<KeyBook> {
   const { store, vault, now, newId, timers, jitter, log, limits = defaultLimits } = options;
   let shelves = await readAll(store);
@@ -153,6 +156,12 @@ export async function openKeyBook(options: KeyBookOptions): Promise<KeyBook> {
     find,
     async set(scope, name, given) {
       const { ttlSeconds } = given;
+      if (ttlSeconds !== null && !(ttlSeconds > 0 && ttlSeconds <= longestTtl)) {
+        throw new PetrelError("KEY_INVALID", `a key cannot be kept for ${ttlSeconds} seconds`, {
+          where: name,
+          hint: `write at most ${longestTtl}, or no ttl to keep it for good`,
+        });
+      }
       const secret = given.secret === true || given.isSealed === true;
       const value = secret ? await sealedText(scope, name, given) : given.value;
       const key: KeptKey = { value, secret, expires: ttlSeconds === null ? null : now() + ttlSeconds * 1000 };

@@ -40,5 +40,5 @@ export function formBody(text: string): Json {
   return Object.fromEntries(fields);
 }
 
-/** An URL as a log may show it: a key in its query is no matter of the log. */
-export const loggedUrl = (url: string): string => url.replace(/(st2-api-key=)[^&]*/gi, "$1********");
+/** An URL as a log may show it: without its query, in which a key may stand, however it is spelled. */
+export const loggedUrl = (url: string): string => url.split("?", 1)[0] ?? "";

@@ -45,13 +45,22 @@ export class Telling {
     this.#stopListening = options.store.subscribeChanges((changes) => {
       if (changes.some(({ type }) => type === "rules" || type === "reopened")) void this.#rulesChanged();
       if (changes.some((change) => change.type === "key" && options.configs.uses(change.scope, change.name)))
-        void this.tellAll();
+        void this.#tellOnline();
     });
   }
 
   /** To be called after packs changed. Resolves as `tell` does, for all. */
   async tellAll(): Promise<void> {
     await Promise.all(this.#options.registry.all().map(({ id }) => this.tell(id)));
+  }
+
+  /**
+   * A key may change each minute, and what is said to an agent that is away stays in its ledger: such a one is told as it
+   * stands then, when its link is up again (`tell`).
+   */
+  async #tellOnline(): Promise<void> {
+    const online = this.#options.registry.all().filter((agent) => agent.online);
+    await Promise.all(online.map(({ id }) => this.tell(id)));
   }
 
   /**

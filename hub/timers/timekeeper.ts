@@ -33,7 +33,7 @@ export interface TimekeeperOptions {
 }
 
 /** The clock may be set while a timer waits: it is looked at again after so long. */
-const lookMs = 10_000;
+const lookMs = 5_000;
 /** Names every timer that has a state, so that what no rule wants any more is found and forgotten. */
 const indexSetting = "timers";
 const settingOf = (id: string) => `timer/${id}`;
@@ -104,13 +104,15 @@ export class Timekeeper {
       }
     }
     const { now } = this.#options;
+    let tried: readonly Timer[] = [];
     try {
       const due = this.#timers.filter(({ id, isOn }) => isOn && this.#nextOf(id) <= now());
+      tried = due;
       const fired = await Promise.allSettled(due.map((timer) => this.#fire(timer)));
       // The others have fired; whoever failed comes again in the round that follows this error.
       for (const result of fired) if (result.status === "rejected") throw result.reason;
     } finally {
-      this.#plan();
+      this.#plan(tried);
     }
   }
 
@@ -119,11 +121,15 @@ export class Timekeeper {
     return (next === null ? null : parseTimestamp(next)) ?? Number.POSITIVE_INFINITY;
   }
 
-  #plan(): void {
+  /** What came due while others were fired is fired at once; what was tried and is due still is for whoever tries again. */
+  #plan(tried: readonly Timer[]): void {
     const { timers, now } = this.#options;
     this.#cancel();
-    const waiting = this.#timers.filter(({ isOn }) => isOn).map(({ id }) => this.#nextOf(id) - now());
-    const next = Math.min(lookMs, ...waiting.filter((ms) => ms > 0));
+    const nowMs = now();
+    const wanted = this.#timers.filter(
+      (timer) => timer.isOn && !(tried.includes(timer) && this.#nextOf(timer.id) <= nowMs),
+    );
+    const next = Math.min(lookMs, ...wanted.map(({ id }) => Math.max(0, this.#nextOf(id) - nowMs)));
     this.#cancel = timers.after(next, () => void this.#rounds.ask());
   }
 

@@ -13,15 +13,26 @@ import { waitUntil } from "./wait-until.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 
-/** A port that was free a moment ago: a process that is killed and started again needs the same one. */
+/** Below those that the kernel gives to connections by itself (ip(7), ip_local_port_range). */
+const ports = { from: 10_000, to: 32_000 };
+
+/**
+ * A port that was free a moment ago: a process that is killed and started again needs the same one. One that the kernel
+ * chose would go to somebody's connection meanwhile, now and then.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
+  for (;;) {
+    const port = ports.from + Math.floor(Math.random() * (ports.to - ports.from));
+    const server = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once("error", () => resolve(false));
+      server.listen(port, "127.0.0.1", () => resolve(true));
+    });
+    if (!isFree) continue;
+    server.close();
+    await once(server, "close");
+    return port;
+  }
 }
 
 export interface Daemon {

@@ -7,6 +7,7 @@ import {
   scopeNames,
   scopeOf,
 } from "../../datastore/key-address.ts";
+import { longestTtl } from "../../datastore/key-book.ts";
 import type { KeyRequest } from "../../datastore/key-desk.ts";
 import { sendList } from "../list-http.ts";
 import { listQuerySchema, text } from "../list-query.ts";
@@ -16,8 +17,6 @@ import type { RouteParts } from "./parts.ts";
 const defaultUser = "api";
 /** The largest value, written as escapes, and some room: what is beyond it is refused with its size. */
 const maxBodyBytes = 1024 * 1024;
-/** Seconds: what is longer needs no end. */
-const longestTtl = 100 * 366 * 86_400;
 
 const user = { type: "string", minLength: 1, maxLength: 256 } as const;
 const flag = { type: "boolean" } as const;

@@ -1,5 +1,5 @@
 /** What programs rely on: every command's `--json`, the fields that docs/cli-json.md promises, paging, exit codes. */
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Command } from "commander";
 import { describe, expect, test } from "vitest";
@@ -24,6 +24,30 @@ criteria: {trigger.kind: {type: eq, pattern: counted}, trigger.n: {type: eq, pat
 action: {ref: core.echo, parameters: {message: "{{ trigger.n }}"}, target: hub}
 `;
 
+const hookRule = `
+name: on_hook
+trigger: {type: core.st2.webhook, parameters: {url: made/hook}}
+action: {ref: core.noop}
+`;
+const timerRule = `
+name: on_time
+trigger: {type: core.st2.DateTimer, parameters: {date: "2099-01-01T00:00:00Z"}}
+action: {ref: core.noop}
+`;
+
+/** A pack with an action alias, in a folder of its own. */
+async function aliasedPack(): Promise<string> {
+  const folder = join(await tempFolder("packs"), "aliased");
+  await mkdir(join(folder, "aliases"), { recursive: true });
+  await writeFile(
+    join(folder, "pack.yaml"),
+    "name: aliased\ndescription: Has an alias.\nversion: 1.0.0\nauthor: test\n",
+  );
+  const alias = "name: say\npack: aliased\naction_ref: core.echo\nformats: ['say {{ message }}']\n";
+  await writeFile(join(folder, "aliases", "say.yaml"), alias);
+  return folder;
+}
+
 const openWindow = [
   "change",
   "open",
@@ -38,6 +62,10 @@ const shared = sharedByFile(async () => {
   await user.says("pack", "register", `${packsRunning}/chain`);
   await user.says("pack", "register", `${packsRunning}/limited`);
   await user.rule(ruleText);
+  await user.rule(hookRule);
+  await user.rule(timerRule);
+  const aliased = await aliasedPack();
+  await user.says("pack", "register", aliased);
   await agentReady(hub, "hub", ["chain", "core"]);
   const watched = await tempFolder("watched");
   await user.says("agent", "label", "hub", "watch=yes");
@@ -60,17 +88,18 @@ const shared = sharedByFile(async () => {
   );
   // News of an execution that nobody asked for: a dead letter.
   await stranger.send(entry({ kind: "execution-update", execution: "none", status: "running" }));
-  return { hub, user, watched };
+  return { hub, user, watched, aliased };
 });
 
 describe("--json", () => {
   test("has the fields that are promised", async () => {
-    const { user, watched } = shared();
+    const { user, watched, aliased } = shared();
     const promises = await promisedFields();
     expect(promises.length).toBeGreaterThan(10);
     const backup = join(await tempFolder(), "backup");
     const [change] = await user.json<{ id: string }[]>("file", "changes");
     const { id: window } = await user.json<{ id: string }>(...openWindow);
+    for (const name of ["gone", "gone.too"]) await user.says("key", "set", name, "x");
     // Those that have no verb; a restore needs a folder of its own.
     const alone: Readonly<Record<string, readonly string[]>> = {
       run: ["run", "core.noop"],
@@ -84,6 +113,9 @@ describe("--json", () => {
       "change open": openWindow,
       "change close": ["change", "close", window],
       "change list": ["change", "list", "--all"],
+      "key delete": ["key", "delete", "gone"],
+      "key delete_by_prefix": ["key", "delete_by_prefix", "-p", "gone."],
+      "pack show": ["pack", "show", aliased],
       backup: ["backup", backup],
       restore: ["restore", backup, "--data", `${backup}.restored`],
     };
@@ -93,8 +125,8 @@ describe("--json", () => {
         const [noun = "", verb = ""] = command.split(" ");
         let words = alone[command] ?? command.split(" ");
         if (verb === "get") {
-          const [first] = await user.json<{ id?: string; ref?: string }[]>(noun, "list");
-          words = [noun, "get", refs[noun] ?? first?.id ?? first?.ref ?? ""];
+          const [first] = await user.json<{ id?: string; ref?: string; url?: string }[]>(noun, "list");
+          words = [noun, "get", refs[noun] ?? first?.id ?? first?.ref ?? first?.url ?? ""];
         }
         const { stdout, stderr } = words.includes("--data")
           ? await runPetrel([...words, "--json"])
@@ -108,7 +140,7 @@ describe("--json", () => {
   });
 
   test("is understood by every command, and prints one JSON text", async () => {
-    const { user, watched } = shared();
+    const { user, watched, aliased } = shared();
     const place = await tempFolder();
     await writeFile(
       join(place, "rule.yaml"),
@@ -121,6 +153,8 @@ describe("--json", () => {
       "--trigger",
       "chain.event",
     );
+    await writeFile(join(place, "keys.yaml"), "- {name: loaded, value: one}\n");
+    const [timer] = await user.json<{ id: string }[]>("timer", "list");
     const [letter] = await user.json<{ id: string }[]>("dead-letter", "list");
     const [enforcement] = await user.json<{ id: string }[]>("rule-enforcement", "list");
     const { id } = await user.json<Execution>("run", "core.local", "sleep 300", "--async");
@@ -129,6 +163,8 @@ describe("--json", () => {
     const { id: window } = await user.json<{ id: string }>(...openWindow);
     const lines: readonly (readonly string[])[] = [
       ["action", "list"],
+      ["action-alias", "list"],
+      ["action-alias", "get", "aliased.say"],
       ["action", "get", "core.local"],
       ["agent", "list"],
       ["agent", "get", "hub"],
@@ -155,9 +191,17 @@ describe("--json", () => {
       ["file", "coverage", "--agent", "hub"],
       ["file", "verify", "--wait"],
       ["gap", "list"],
+      ["key", "set", "color", "blue"],
+      ["key", "get", "color"],
+      ["key", "list"],
+      ["key", "load", join(place, "keys.yaml")],
+      ["key", "delete", "color"],
+      ["key", "delete_by_prefix", "-p", "loaded"],
       ["hub", "status"],
       ["pack", "create", "made", "--dir", place],
       ["pack", "check", join(place, "made")],
+      ["pack", "show", aliased],
+      ["pack", "install", aliased],
       ["pack", "register", join(place, "made")],
       ["pack", "list"],
       ["pack", "get", "made"],
@@ -187,6 +231,10 @@ describe("--json", () => {
       ["trigger-instance", "list"],
       ["trigger-instance", "get", instance?.id ?? ""],
       ["trigger-instance", "re-emit", instance?.id ?? ""],
+      ["timer", "list"],
+      ["timer", "get", timer?.id ?? ""],
+      ["webhook", "list"],
+      ["webhook", "get", "made/hook"],
       ["top"],
       ["version"],
     ];
@@ -195,7 +243,7 @@ describe("--json", () => {
       (line) => !tried.has(line) && !lines.some(([noun]) => noun === line),
     );
     // Refused here, and JSON on standard error: `agent resolve`, `dead-letter retry`, `policy get`; what is paused and
-    // resumed has to run first (fan-out.test.ts); a tail prints lines (executions.test.ts); the others are tried below, for their fields.
+    // resumed has to run first (fan-out.test.ts); the runners of a pack's tests speak besides (pack-test.test.ts); a tail prints lines (executions.test.ts); the others are tried below, for their fields.
     expect(untried.sort()).toEqual([
       "agent resolve",
       "backup",
@@ -203,6 +251,7 @@ describe("--json", () => {
       "execution pause",
       "execution resume",
       "execution tail",
+      "pack test",
       "policy get",
       "restore",
     ]);

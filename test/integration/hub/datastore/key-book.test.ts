@@ -228,3 +228,15 @@ it("an agent keeps sealed texts that only the hub can open", async () => {
   expect(await answer["datastore.list"]?.({})).toMatchObject([{ name: "p", secret: true }]);
   expect(await answer["datastore.get"]?.({ name: "p", decrypt: true })).toBe("s3cret");
 });
+
+it.each([0, -1, Number.NaN, 1e13, Number.POSITIVE_INFINITY])(
+  "keeps nothing for %s seconds, whoever asks: the time of its end would have no name",
+  async (ttlSeconds) => {
+    const { store } = await failingStore();
+    const keys = await open(store);
+    await expect(keys.set("system", "a", { value: "1", ttlSeconds })).rejects.toMatchObject({
+      code: "KEY_INVALID",
+    });
+    expect(keys.find("system", "a")).toBeNull();
+  },
+);

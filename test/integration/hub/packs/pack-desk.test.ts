@@ -4,7 +4,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { openAgentRegistry } from "../../../../hub/agents/agent-registry.ts";
 import { configFor } from "../../../../hub/packs/layers.ts";
 import { PackDesk } from "../../../../hub/packs/pack-desk.ts";
-import { Telling } from "../../../../hub/packs/telling.ts";
+import { Telling, type TellingOptions } from "../../../../hub/packs/telling.ts";
 import type { Store } from "../../../../hub/store/store.ts";
 import { ulidSource } from "../../../../shared/ids.ts";
 import { silentLogger } from "../../../../shared/log.ts";
@@ -23,13 +23,15 @@ const packFiles = (ref: string, version = "1.0.0") => [
   },
 ];
 
-async function start(store: Store) {
+const noKeys: TellingOptions["configs"] = { of: configFor, uses: () => false };
+
+async function start(store: Store, configs: TellingOptions["configs"] = noKeys) {
   const common = { store, timers: systemTimers, jitter: systemJitter, log: silentLogger, now: Date.now };
   const registry = await openAgentRegistry(common);
   const telling = new Telling({
     ...common,
     registry,
-    configs: { of: configFor, uses: () => false },
+    configs,
     newId: ulidSource(systemClock, systemRandom),
   });
   const packs = new PackDesk({ ...common, telling, keepContents: async () => {}, assignTo: [{}] });
@@ -107,4 +109,21 @@ it.each([
   await expect(packs.configure("one", null, () => config)).rejects.toMatchObject(refused);
   expect((await store.pack("one"))?.config).toEqual({});
   expect(await said("web-1")).toEqual(["+one"]);
+});
+
+it("a key that changes again and again fills no ledger of an agent that is away; when it comes it is told once", async () => {
+  const { store } = await failingStore();
+  await store.putAgent(anAgent({ id: "here", online: true }), null);
+  await store.putAgent(anAgent({ id: "away", online: false }), null);
+  let token = 0;
+  const { packs, telling, said } = await start(store, { of: () => ({ token }), uses: () => true });
+  await packs.register(packFiles("one"));
+  for (let n = 1; n <= 5; n++) {
+    token = n;
+    await store.setKey("system", "token", String(n));
+    await waitUntil("the agent that is here to be told", async () => (await said("here")).length === n + 1);
+  }
+  expect(await said("away")).toEqual(["+one"]);
+  await telling.tell("away");
+  expect(await said("away")).toEqual(["+one", "+one"]);
 });

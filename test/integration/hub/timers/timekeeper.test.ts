@@ -11,6 +11,7 @@ import type { CatchUp } from "../../../../shared/schedules/missed.ts";
 import { failingStore } from "../../../support/failing-store.ts";
 import { type ManualTime, manualTime } from "../../../support/manual-time.ts";
 import { aRule } from "../../../support/records.ts";
+import { waitUntil } from "../../../support/wait-until.ts";
 
 const start = Date.parse("2026-01-01T00:00:00.000Z");
 const second = 1000;
@@ -308,4 +309,32 @@ test("whatever write it dies at, and however often, each occurrence is one insta
     ),
     { numRuns: 25 },
   );
+});
+
+test("what falls due while another is being fired is fired at once, and is not late", async () => {
+  const { begin, rule, fired, time } = await world("none");
+  let isSlow = true;
+  await begin({
+    judge: async (instance) => {
+      // Long enough for the other one to fall due.
+      if (isSlow) time.advance(15);
+      isSlow = false;
+      return {
+        instance: { ...instance, status: "processed" },
+        enforcements: [],
+        executions: [],
+        dispatches: [],
+      };
+    },
+  });
+  await rule("first", every(1));
+  time.advance(10);
+  await rule("second", every(60, "seconds"));
+  time.advance(minute - 10);
+  await waitUntil("the other one", async () => {
+    time.advance(1);
+    return (await fired()).length === 2;
+  });
+  expect(time.clock.now() - start).toBeLessThan(minute + 4 * second);
+  expect((await fired()).map(({ late }) => late)).toEqual([false, false]);
 });
