@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { chown, mkdir } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { join } from "node:path";
-import { PetrelError } from "../../shared/errors.ts";
+import { errorReport, PetrelError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { ActionRequestEntry } from "../../shared/wire/messages.ts";
 import { accountFinder, closedFolder } from "./account-fs.ts";
@@ -71,7 +71,8 @@ export class ActionUsers {
           fix: "open it for others (chmod o+x), or put the agent's data elsewhere",
         });
     } catch (error) {
-      log.warn("actions that start a process will fail", { user: name, error });
+      const { fix } = errorReport(error);
+      log.warn("actions that start a process will fail", { user: name, error, fix });
     }
   }
 
