@@ -209,7 +209,9 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
       userOf: (request) => users.of(request),
       termGraceMs,
       outputCapBytes: 1024 * 1024,
-      kernelSpawn: loadKernelSpawn(),
+      kernelSpawn: loadKernelSpawn((error) =>
+        log.info("actions are started by Node, which takes more time", { error }),
+      ),
       nodeCommand: process.execPath,
       nodeEntry: folderOf("actions/runners/node-action-main.ts"),
       pythonFolder,

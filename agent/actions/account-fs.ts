@@ -27,9 +27,14 @@ export function accountFinder(monotonic: () => number): (name: string) => Promis
 async function findAccount(name: string): Promise<Account | null> {
   const local = lineOf(await readFile("/etc/passwd", "utf8").catch(() => ""), name);
   const line = local ?? lineOf(await ask("getent", "passwd", name), name);
-  const [, , uid = "", gid = "", , home = "", shell = ""] = line ?? [];
+  if (line === null) return null;
+  return accountOf(line, local === null ? await ask("id", "-G", name) : await localGroups(name));
+}
+
+/** From the fields of a line of passwd(5) and the numbers of all groups; `null` for what is no account. */
+export function accountOf(line: readonly string[], groups: string): Account | null {
+  const [name = "", , uid = "", gid = "", , home = "", shell = ""] = line;
   if (!isId(uid) || !isId(gid)) return null;
-  const groups = local === null ? await ask("id", "-G", name) : await localGroups(name);
   const others = groups
     .split(/\s+/)
     .filter((group) => isId(group) && group !== gid)

@@ -38,11 +38,15 @@ const signalNames = new Map(
   Object.entries(system.signals).map(([name, number]) => [number as number, name as NodeJS.Signals]),
 );
 
-/** `null` where koffi, or a function of a newer glibc (2.29), is not to be had: then Node has to start processes. */
-export function loadKernelSpawn(): KernelSpawn | null {
+/**
+ * `null` where koffi, or a function of a newer glibc (2.29), is not to be had: then Node has to start processes, and `why`
+ * is told.
+ */
+export function loadKernelSpawn(why: (error: unknown) => void = () => {}): KernelSpawn | null {
   try {
     return bind();
-  } catch {
+  } catch (error) {
+    why(error);
     return null;
   }
 }
@@ -95,14 +99,14 @@ function bind(): KernelSpawn {
     return found === pid ? (status[0] ?? 0) : lostStatus;
   });
 
-  /** Ours is closed at exec, and above what a child gets. */
+  /** Both are closed at exec. */
   const pair = (): readonly [own: number, child: number] => {
     const fds = Buffer.alloc(8);
     if (socketPair(flag.unixSockets, flag.stream | flag.closeOnExec, 0, fds) !== 0)
       throw failed(koffi.errno(), "socketpair", "");
-    const [own, child] = [fds.readInt32LE(0), fds.readInt32LE(4)];
-    return [own, child];
+    return [fds.readInt32LE(0), fds.readInt32LE(4)];
   };
+  /** The same descriptor under a number that no child's has. */
   const above = (fd: number): number => {
     if (fd >= firstOwn) return fd;
     const copy = control(fd, flag.copyFromOn, firstOwn);

@@ -12,6 +12,8 @@ import sys
 import threading
 import traceback
 
+from st2common.key_value_pair import KeyValuePair
+
 MESSAGES_IN = 3
 MESSAGES_OUT = 4
 # StackStorm's exit code for a pair whose first half is no bool.
@@ -76,19 +78,6 @@ class DatastoreError(Exception):
     def __init__(self, code, message):
         super(DatastoreError, self).__init__("%s: %s" % (code, message))
         self.code = code
-
-
-class KeyValuePair(object):
-    """One value of the datastore."""
-
-    def __init__(self, name, value, secret=False):
-        self.id = name
-        self.name = name
-        self.value = value
-        self.scope = "st2kv.system"
-        self.secret = secret
-        self.encrypted = secret
-        self.ttl = None
 
 
 def key_value_pair(owner, pair):

@@ -9,6 +9,14 @@ import type { Metadata } from "./pack-file.ts";
 
 const ajv = new Ajv({ strict: false, allErrors: true, verbose: true });
 
+/** Schema of the name of what a pack has. A ref travels in one line of the sensor protocol and in URLs: no blanks. */
+export const nameField = {
+  type: "string",
+  pattern: "^[^\\s/\\p{Cc}]+$",
+  maxLength: 128,
+  fix: "use letters, digits, '_', '-' and '.'",
+} as const;
+
 export type FieldCheck = ValidateFunction;
 
 export function compileFields(schema: object): FieldCheck {

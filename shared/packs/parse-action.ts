@@ -4,7 +4,7 @@ import { isObject, type Json, type JsonObject } from "../json.ts";
 import type { ActionDefinition, ActionNotify } from "../model/action.ts";
 import type { ParameterSchemas } from "../model/pack.ts";
 import { formatRef } from "../ref.ts";
-import { checkFields, compileFields, withoutEmpty } from "./fields.ts";
+import { checkFields, compileFields, nameField, withoutEmpty } from "./fields.ts";
 import { belongsToPack, hasEntryPoint } from "./ownership.ts";
 import type { Metadata, PackFile } from "./pack-file.ts";
 import { readableSchemas, readParameterSchemas } from "./parameter-schema.ts";
@@ -25,12 +25,7 @@ const check = compileFields({
   required: ["name", "runner_type"],
   additionalProperties: false,
   properties: {
-    name: {
-      ...text,
-      pattern: "^[^\\s/\\p{Cc}]+$",
-      maxLength: 128,
-      fix: "use letters, digits, '_', '-' and '.'",
-    },
+    name: nameField,
     pack: text,
     description: text,
     enabled: { type: "boolean" },

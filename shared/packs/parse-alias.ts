@@ -2,7 +2,7 @@
 import { isObject, type Json, type JsonObject } from "../json.ts";
 import type { ActionAlias, AliasFormat } from "../model/action-alias.ts";
 import { formatRef, parseRef } from "../ref.ts";
-import { checkFields, compileFields, shown, withoutEmpty } from "./fields.ts";
+import { checkFields, compileFields, nameField, shown, withoutEmpty } from "./fields.ts";
 import { belongsToPack } from "./ownership.ts";
 import type { Metadata } from "./pack-file.ts";
 
@@ -13,12 +13,7 @@ const check = compileFields({
   required: ["name", "action_ref", "formats"],
   additionalProperties: false,
   properties: {
-    name: {
-      ...text,
-      pattern: "^[^\\s/\\p{Cc}]+$",
-      maxLength: 128,
-      fix: "use letters, digits, '_', '-' and '.'",
-    },
+    name: nameField,
     pack: text,
     ref: text,
     uid: text,

@@ -2,7 +2,7 @@
 import type { Json, JsonObject } from "../json.ts";
 import type { PolicyDefinition } from "../model/policy.ts";
 import { formatRef, parseRef } from "../ref.ts";
-import { checkFields, compileFields, shown, withoutEmpty } from "./fields.ts";
+import { checkFields, compileFields, nameField, shown, withoutEmpty } from "./fields.ts";
 import { belongsToPack } from "./ownership.ts";
 import type { Metadata } from "./pack-file.ts";
 
@@ -13,12 +13,7 @@ const check = compileFields({
   required: ["name", "resource_ref", "policy_type"],
   additionalProperties: false,
   properties: {
-    name: {
-      ...text,
-      pattern: "^[^\\s/\\p{Cc}]+$",
-      maxLength: 128,
-      fix: "use letters, digits, '_', '-' and '.'",
-    },
+    name: nameField,
     pack: text,
     ref: text,
     uid: text,

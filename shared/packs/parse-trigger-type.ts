@@ -3,7 +3,7 @@ import { isObject, type Json, type JsonObject } from "../json.ts";
 import type { TriggerType } from "../model/trigger.ts";
 import { formatRef } from "../ref.ts";
 import type { Path } from "../yaml/read-yaml.ts";
-import { checkFields, compileFields, shown, withoutEmpty } from "./fields.ts";
+import { checkFields, compileFields, nameField, shown, withoutEmpty } from "./fields.ts";
 import { belongsToPack } from "./ownership.ts";
 import type { Metadata } from "./pack-file.ts";
 import { parameterTypes } from "./parameter-schema.ts";
@@ -15,13 +15,7 @@ const check = compileFields({
   required: ["name"],
   additionalProperties: false,
   properties: {
-    // A ref travels in one line of the sensor protocol and in URLs: no blanks.
-    name: {
-      ...text,
-      pattern: "^[^\\s/\\p{Cc}]+$",
-      maxLength: 128,
-      fix: "use letters, digits, '_', '-' and '.'",
-    },
+    name: nameField,
     pack: text,
     ref: text,
     uid: text,

@@ -1,9 +1,12 @@
 /** Actions as another user of the host, with each runner that starts a process, with real processes. */
+import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { chmod, chown, mkdir, readdir, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
-import { accountFinder, closedFolder } from "../../agent/actions/account-fs.ts";
+import { accountFinder, accountOf, closedFolder } from "../../agent/actions/account-fs.ts";
 import type { Account } from "../../agent/actions/action-user.ts";
 import { ActionUsers } from "../../agent/actions/action-users-process.ts";
 import { groupAlive } from "../../agent/actions/group-process.ts";
@@ -146,6 +149,33 @@ describe.runIf(isRoot)("an action as a user of several groups", () => {
     expect(() => asUser(program, member, setpriv)).toThrow(expect.objectContaining({ code }));
   });
 });
+
+it.each([
+  ["x", "65534", "4 24 65534", { uid: 65534, gid: 65534, groups: [4, 24] }],
+  ["x", "4294967294", "", { uid: 4294967294 }],
+  // What setresuid(2) reads as "leave it", and what wraps to root.
+  ["x", "4294967295", "", null],
+  ["x", "4294967296", "", null],
+  ["x", "-1", "", null],
+  ["x", "", "", null],
+])("an account %s with the number '%s' and the groups '%s' is %j", (name, uid, groups, expected) => {
+  const account = accountOf([name, "x", uid, uid === "65534" ? uid : "7", "", "/home", "/bin/sh"], groups);
+  if (expected === null) expect(account).toBeNull();
+  else expect(account).toMatchObject(expected);
+});
+
+it.runIf(isRoot)(
+  "what survived of a user's group is found by a root that may not read its environment",
+  async () => {
+    // As in a container: with few capabilities.
+    const program = fileURLToPath(new URL("../fixtures/programs/survivor-main.ts", import.meta.url));
+    const { stdout } = await promisify(execFile)("/usr/bin/setpriv", [
+      ...["--bounding-set", "-all,+setuid,+setgid,+setpcap,+kill,+chown,+dac_override,+fowner", "--"],
+      ...[process.execPath, "--disable-warning=ExperimentalWarning", program],
+    ]);
+    expect(JSON.parse(stdout)).toEqual({ hidden: true, survivor: "ours", older: "gone" });
+  },
+);
 
 describe("accounts", () => {
   const find = accountFinder(() => performance.now());

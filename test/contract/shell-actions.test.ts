@@ -33,6 +33,11 @@ describe("local-shell-cmd", () => {
     });
   });
 
+  it("waits at its gate in the agent's shell, whatever the action's own PATH says", async () => {
+    const ran = await shell({ cmd: "echo here", env: { PATH: "/nowhere" } });
+    expect(ran).toMatchObject({ succeeded: true, stdout: "here" });
+  });
+
   it("runs in sh where there is no bash", async () => {
     const bin = await tempFolder("bin");
     for (const name of ["sh", "ls", "printf"]) await symlink(`/bin/${name}`, join(bin, name));

@@ -3,6 +3,7 @@
 import logging
 import threading
 
+from st2common.key_value_pair import KeyValuePair
 from st2reactor.container.encoding import encode
 
 # The hub's key is lost or another one, or the value was changed.
@@ -15,19 +16,6 @@ class SensorRefused(Exception):
     def __init__(self, code, message):
         super(SensorRefused, self).__init__("%s: %s" % (code, message))
         self.code = code
-
-
-class KeyValuePair(object):
-    """One value of the datastore."""
-
-    def __init__(self, name, value, secret=False):
-        self.id = name
-        self.name = name
-        self.value = value
-        self.scope = "st2kv.system"
-        self.secret = secret
-        self.encrypted = secret
-        self.ttl = None
 
 
 class SensorService(object):

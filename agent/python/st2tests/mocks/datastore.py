@@ -1,19 +1,8 @@
 """A datastore in memory, for tests."""
 
+from st2common.key_value_pair import KeyValuePair
+
 __all__ = ["MockDatastoreService"]
-
-
-class KeyValuePair(object):
-    """One value of the datastore."""
-
-    def __init__(self, name, value, ttl=None):
-        self.id = name
-        self.name = name
-        self.value = value
-        self.scope = "st2kv.system"
-        self.secret = False
-        self.encrypted = False
-        self.ttl = ttl
 
 
 class MockDatastoreService(object):
