@@ -3,6 +3,7 @@ import { execFile } from "node:child_process";
 import { readFile, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
+import { PetrelError } from "../../shared/errors.ts";
 import type { Account } from "./action-user.ts";
 
 const run = promisify(execFile);
@@ -60,12 +61,22 @@ async function localGroups(name: string): Promise<string> {
     .join(" ");
 }
 
-/** What it prints; empty when it knows nothing, or is not there. */
+/** What it prints; empty when it knows nothing, or is not there. ACTION_USER when it gives no answer in time. */
 async function ask(command: string, ...args: readonly string[]): Promise<string> {
   try {
     const { stdout } = await run(command, [...args], { timeout: patienceMs });
     return stdout;
-  } catch {
+  } catch (error) {
+    // No answer is not the answer that there is no such user, or that it has no groups.
+    if ((error as { readonly killed?: boolean }).killed === true)
+      throw new PetrelError(
+        "ACTION_USER",
+        `this host's name service gives no answer for ${patienceMs / 1000} s`,
+        {
+          where: [command, ...args].join(" "),
+          hint: "look at the directory server; the action can be run again then",
+        },
+      );
     return "";
   }
 }

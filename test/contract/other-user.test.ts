@@ -5,7 +5,7 @@ import { chmod, chown, mkdir, readdir, stat, writeFile } from "node:fs/promises"
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { accountFinder, accountOf, closedFolder } from "../../agent/actions/account-fs.ts";
 import type { Account } from "../../agent/actions/action-user.ts";
 import { ActionUsers } from "../../agent/actions/action-users-process.ts";
@@ -187,6 +187,21 @@ describe("accounts", () => {
   it("are not found by the beginning of a name, or by what is none", async () => {
     expect(await find("nobod")).toBeNull();
     expect(await find("no-such-user-here")).toBeNull();
+  });
+
+  it("are not called unknown while the name service gives no answer", async () => {
+    const bin = await tempFolder("bin");
+    await writeFile(join(bin, "getent"), "#!/bin/sh\nexec sleep 60\n");
+    await chmod(join(bin, "getent"), 0o755);
+    const { PATH: before } = process.env;
+    process.env.PATH = `${bin}:${before}`;
+    onTestFinished(() => {
+      process.env.PATH = before;
+    });
+    await expect(find("somebody-elsewhere")).rejects.toMatchObject({
+      code: "ACTION_USER",
+      message: expect.stringContaining("no answer"),
+    });
   });
 
   it("that may not enter a folder on the way are told which", async () => {
