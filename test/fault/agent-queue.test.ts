@@ -53,28 +53,36 @@ async function each(numbers: number, work: (n: number) => Promise<void>): Promis
 const linesOf = (file: string): readonly string[] =>
   existsSync(file) ? readFileSync(file, "utf8").split("\n").filter(Boolean) : [];
 
-/** Looks at the agent's own figures while much is under way: the hub's records are fetched once, at the end. */
-const idle = (agent: TestAgent) =>
-  waitUntil(
-    "the agent has nothing to do",
-    async () => {
-      const { actions, outbox } = await askStatus(socketOf(agent.data));
-      if (actions.waiting + actions.running + outbox.entries > 0) throw new Error(JSON.stringify(actions));
-      return true;
-    },
-    undefined,
-    200,
-  );
+/**
+ * All executions, once the agent has nothing to do and the hub has heard of each end. The agent's own figures are
+ * looked at first, for they cost nothing; that it is idle is not enough, as the hub may have more on its way to it.
+ */
+async function settled({ hub, agent }: Fleet): Promise<readonly Execution[]> {
+  const idle = async () => {
+    const { actions, outbox } = await askStatus(socketOf(agent.data));
+    if (actions.waiting + actions.running + outbox.entries > 0) throw new Error(JSON.stringify(actions));
+    return true;
+  };
+  const ended = async () => {
+    const executions = await hub.all<Execution>("/v1/executions");
+    const open = executions.filter(({ status }) => !isFinal(status));
+    if (open.length > 0) throw new Error(`${open.length} are not ended, such as ${JSON.stringify(open[0])}`);
+    return executions;
+  };
+  await waitUntil("the agent has nothing to do", idle, undefined, 200);
+  return await waitUntil("each execution has ended", ended, undefined, 1000);
+}
 
 const times = (values: readonly string[], value: string) => values.filter((each) => each === value).length;
 
 test("many that wait while the agent is stopped: each runs, or is abandoned, or runs in the next life, none twice", async () => {
   const places = 16;
   const long = 6;
-  const { hub, agent, begun } = await fleet({
+  const all = await fleet({
     PETREL_AGENT_ACTIONS_CONCURRENCY: String(places),
     PETREL_AGENT_ACTIONS_DRAIN_SECONDS: "1",
   });
+  const { hub, agent, begun } = all;
   const write = `echo $ST2_ACTION_EXECUTION_ID >> ${begun}`;
   // The first ones hold all places until everything waits, and some of them outlast any drain.
   const gate = `${begun}.gate`;
@@ -103,9 +111,8 @@ test("many that wait while the agent is stopped: each runs, or is abandoned, or 
 
   agent.start({ PETREL_AGENT_ACTIONS_CONCURRENCY: String(places) });
   await waitUntil("the agent to be back", async () => (await askStatus(socketOf(agent.data))).link_up);
-  await idle(agent);
+  const executions = await settled(all);
   const lines = linesOf(begun);
-  const executions = await hub.all<Execution>("/v1/executions");
   expect(executions.map(({ id }) => id).sort()).toEqual([...ids].sort());
   const odd = executions.filter(({ id, status }) => {
     const runs = times(lines, id);
@@ -141,7 +148,8 @@ const events: readonly EventType[] = [
 const mayFollow = (from: Status, to: Status) => events.some((event) => nextStatus(from, event) === to);
 
 test("many cancels that race with the end of their action: each is settled, and by a way that exists", async () => {
-  const { hub, agent, begun } = await fleet({});
+  const all = await fleet({});
+  const { hub, begun } = all;
   const write = `echo $ST2_ACTION_EXECUTION_ID >> ${begun}`;
   const refused: string[] = [];
   await each(count, async (n) => {
@@ -150,9 +158,8 @@ test("many cancels that race with the end of their action: each is settled, and 
     await sleep((n * 37) % 120);
     await hub.api("DELETE", `/v1/executions/${id}`).catch((error: Error) => refused.push(error.message));
   });
-  await idle(agent);
+  const executions = await settled(all);
   const lines = linesOf(begun);
-  const executions = await hub.all<Execution>("/v1/executions");
   expect(executions).toHaveLength(count);
   const odd = executions.filter(({ id, status, log }) => {
     const isWay = log.every(
