@@ -3,6 +3,7 @@ import { backoffMs, linkBackoff } from "../backoff.ts";
 import { type Clock, timestamp } from "../clock.ts";
 import type { Logger } from "../log.ts";
 import type { Timers } from "../timers.ts";
+import type { AuthenticatedSession } from "../wire/authenticator.ts";
 import type { Unsigned } from "../wire/codec.ts";
 import type { AgentProcess, Credit, Hello, Marks, Side } from "../wire/messages.ts";
 import { maxHelloEpochs } from "../wire/schemas.ts";
@@ -18,6 +19,8 @@ export interface GreetingOptions {
   readonly capabilities: readonly string[];
   /** Of an agent: asked for at each hello. */
   readonly process?: (() => AgentProcess) | undefined;
+  /** Of an authenticated link. */
+  readonly session?: AuthenticatedSession | undefined;
   readonly send: (message: Unsigned<Hello | Marks>) => void;
   /** Where this side stands in the peer's epochs. Rejects: the hello is not answered, and the peer says it again. */
   readonly marksFor: (
@@ -39,8 +42,18 @@ interface Session {
   /** Our hello as last said; `null` once it is answered. */
   offer: Pick<SendingSession, "listed" | "unlisted"> | null;
   marks: Marks | null;
+  /** Of a peer whose hello counts. */
   peer: Hello | null;
+  /** The peer's session, as last heard of. */
+  toward: string | null;
+  /** Which one our hello was last said to. */
+  saidTo: string | null;
+  /** Hellos that were said at once since others came which do not count. */
+  turns: number;
 }
+
+/** More of them wait for the back-off: old hellos, played again, must not keep this side busy. */
+const mostTurns = 4;
 
 /** Says hello until it is answered, with back-off. One session per connection. */
 export class Greeting {
@@ -64,7 +77,16 @@ export class Greeting {
 
   connected(): void {
     this.disconnected();
-    this.#session = { id: this.#options.newId(), offer: null, marks: null, peer: null };
+    const { session, newId } = this.#options;
+    this.#session = {
+      id: session?.begin() ?? newId(),
+      offer: null,
+      marks: null,
+      peer: null,
+      toward: null,
+      saidTo: null,
+      turns: 0,
+    };
     this.#said = 0;
     this.#say();
   }
@@ -88,9 +110,23 @@ export class Greeting {
 
   /** Answers one at a time, and of those that come meanwhile the newest: a peer that floods costs no memory. */
   hello(hello: Hello): Promise<void> {
-    if (this.#session !== null) this.#next = { hello, session: this.#session };
+    const session = this.#session;
+    if (session === null) return Promise.resolve();
+    if (this.#options.session?.meet(hello) === false) {
+      this.#return(hello, session);
+      return Promise.resolve();
+    }
+    this.#next = { hello, session };
     this.#answering ??= this.#answerAll();
     return this.#answering;
+  }
+
+  /** It was not said to this session, and may be an old one: nothing follows from it but a hello that names its session. */
+  #return(hello: Hello, session: Session): void {
+    if (session.saidTo === hello.session) return;
+    session.toward = hello.session;
+    if (session.turns++ < mostTurns) this.#say();
+    else this.again();
   }
 
   async #answerAll(): Promise<void> {
@@ -111,13 +147,20 @@ export class Greeting {
       return;
     }
     if (this.#session !== session) return;
+    // The peer can only read our marks once it has met us.
+    if (this.#options.session !== undefined && session.saidTo !== hello.session) {
+      session.toward = hello.session;
+      this.#say();
+    }
     const at = timestamp(clock.now());
     send({ v: 1, type: "marks", from: side, session: hello.session, by: session.id, clock: at, ...answer });
     const isNew = session.peer?.session !== hello.session;
     const changed = session.peer !== null && isNew;
     session.peer = hello;
+    session.toward = hello.session;
     // It has only just come, after a time in which ours went to nobody: the back-off need not be waited out.
-    if (isNew && session.offer !== null && session.marks === null && this.#said > 1) {
+    const isHeard = session.saidTo === hello.session;
+    if (isNew && !isHeard && session.offer !== null && session.marks === null && this.#said > 1) {
       this.#said = 0;
       this.#say();
       return;
@@ -156,21 +199,24 @@ export class Greeting {
     const session = this.#session;
     if (session === null) return;
     const { side, incarnation, version, capabilities, process, clock, send } = this.#options;
+    const hubKeys = this.#options.session?.statement?.();
     this.#pause();
     session.marks = null;
+    session.saidTo = session.toward;
     session.offer = offerOf(this.#options.epochs());
     send({
       v: 1,
       type: "hello",
       from: side,
       session: session.id,
-      to: session.peer?.session ?? null,
+      to: session.toward,
       incarnation,
       version,
       capabilities,
       clock: timestamp(clock.now()),
       epochs: session.offer.listed.map(({ id, first, last }) => ({ id, first, last })),
       ...(process !== undefined && { process: process() }),
+      ...(hubKeys !== undefined && { hub_keys: hubKeys }),
     });
     this.again();
   }

@@ -161,6 +161,7 @@ export class Link<S extends Side = Side> {
         outbox.passBacklog?.();
         return outbox.epochs();
       },
+      session: options.authenticator.session,
       incarnation: options.incarnation,
       version: options.version,
       process: options.process,

@@ -28,7 +28,14 @@ export type OtherKind = Exclude<TopicKind, PacketKind>;
 
 /** Why bytes are no message. It touched nothing; count it by `code`. */
 export interface Rejection {
-  readonly code: "WIRE_PACKET" | "WIRE_VERSION" | "WIRE_TOO_LARGE" | "WIRE_AUTH" | "LINK_ENTRY_TOO_LARGE";
+  readonly code:
+    | "WIRE_PACKET"
+    | "WIRE_VERSION"
+    | "WIRE_TOO_LARGE"
+    | "WIRE_AUTH"
+    | "WIRE_SESSION"
+    | "WIRE_REPEATED"
+    | "LINK_ENTRY_TOO_LARGE";
   readonly message: string;
   /** Of an authentic packet whose header could be read: what to say in a receipt, so that the sender halves it. */
   readonly refused?: { readonly epoch: string; readonly first: number; readonly size: number };
@@ -108,14 +115,17 @@ function explain(errors: readonly ErrorObject[] | null | undefined): string {
 /** The parsed text, once size, authenticity and encoding are right. */
 function open(kind: TopicKind, bytes: Uint8Array, authenticator: Authenticator): Decoded<unknown> {
   const refused = () => (kind === "up" || kind === "down" ? readHeader(bytes) : undefined);
-  if (bytes.length > maxBytes[kind])
-    return reject("WIRE_TOO_LARGE", `${bytes.length} bytes; at most ${maxBytes[kind]}`, refused());
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const tail = AUTH.exec(buffer.toString("latin1", Math.max(0, buffer.length - AUTH_ROOM)));
   if (tail === null) return reject("WIRE_PACKET", "the last field is not auth");
   const auth: Auth = tail[1] === undefined || tail[1] === "null" ? null : tail[1].slice(1, -1);
-  if (!authenticator.verify(kind, buffer.subarray(0, buffer.length - tail[0].length), auth))
-    return reject("WIRE_AUTH", "the authentication does not fit");
+  // First of all: what a refusal makes the sender set aside has to have come from it.
+  const verdict = authenticator.verify(kind, buffer.subarray(0, buffer.length - tail[0].length), auth);
+  if (verdict === "forged") return reject("WIRE_AUTH", "the authentication does not fit");
+  if (verdict === "repeated") return reject("WIRE_REPEATED", "it came before");
+  if (verdict === "other_session") return reject("WIRE_SESSION", "of a connection that is no more");
+  if (bytes.length > maxBytes[kind])
+    return reject("WIRE_TOO_LARGE", `${bytes.length} bytes; at most ${maxBytes[kind]}`, refused());
   if (!isUtf8(buffer)) return reject("WIRE_PACKET", "not UTF-8", refused());
   try {
     const message: unknown = JSON.parse(buffer.toString("utf8"));

@@ -1,4 +1,5 @@
 /** Every message on the wire, as types: what each topic carries (docs/protocol.md). */
+import type { HubStatement } from "../identity/hub-statement.ts";
 import type { Json, JsonObject } from "../json.ts";
 import type { SensorState } from "../model/agent.ts";
 import type { BlobRef, Status } from "../model/execution.ts";
@@ -216,7 +217,7 @@ export interface Hello {
   readonly v: 1;
   readonly type: "hello";
   readonly from: Side;
-  /** Random for each connection; the answer repeats it. */
+  /** Random for each connection (half of a key exchange, unless in dev mode); the answer repeats it. */
   readonly session: string;
   /** The peer's session as the sender knows it. A peer that is another by now has to say hello again. */
   readonly to: string | null;
@@ -232,6 +233,8 @@ export interface Hello {
   readonly epochs: readonly EpochRange[];
   /** Of an agent: which of its processes this is. */
   readonly process?: AgentProcess;
+  /** Of a hub whose agents have enrolled: the keys that it signs with. */
+  readonly hub_keys?: HubStatement;
   readonly auth: Auth;
 }
 

@@ -3,6 +3,7 @@
  * known must be there and of their type. Every string and list is bounded, since the bytes may be hostile.
  */
 import { maxBlobBytes } from "../blobs/blob-ref.ts";
+import { hubStatementSchema } from "../identity/hub-statement.ts";
 import type { Entry, TopicKind } from "./messages.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -200,8 +201,9 @@ const hello = message(
     clock: at,
     epochs: list(object({ id, first: { ...count, minimum: 1 }, last: count }), maxHelloEpochs),
     process: object({ id, host: text(256), address: nullable(text(128)) }),
+    hub_keys: hubStatementSchema,
   },
-  ["process"],
+  ["process", "hub_keys"],
 );
 
 const marks = message({

@@ -327,13 +327,15 @@ describe("sizes", () => {
     const bytes = Buffer.concat([
       Buffer.from('{"v":1,"epoch":"e1","first":8,"entries":['),
       Buffer.alloc(maxPacketBytes, 0x20),
+      Buffer.from('],"auth":null}'),
     ]);
     expect(decodePacket("up", bytes, devAuthenticator)).toMatchObject({
       rejection: { code: "WIRE_TOO_LARGE", refused: { epoch: "e1", first: 8 } },
     });
   });
   test("a receipt has a far lower limit", () => {
-    const decoded = decode("up-receipt", Buffer.alloc(17 * 1024), devAuthenticator);
+    const long = Buffer.from(`{"v":1,"pad":"${"x".repeat(17 * 1024)}","auth":null}`);
+    const decoded = decode("up-receipt", long, devAuthenticator);
     expect(decoded).toMatchObject({ ok: false, rejection: { code: "WIRE_TOO_LARGE" } });
   });
   test("sizes are counted in bytes of UTF-8", () => {
@@ -399,7 +401,9 @@ describe("authentication", () => {
     sign: mac,
     verify: (kind, bytes, auth) =>
       auth !== null &&
-      timingSafeEqual(Buffer.from(mac(kind, bytes)), Buffer.from(auth.padEnd(43).slice(0, 43))),
+      timingSafeEqual(Buffer.from(mac(kind, bytes)), Buffer.from(auth.padEnd(43).slice(0, 43)))
+        ? "authentic"
+        : "forged",
   };
   const bytes = encodePacket("up", { epoch: "e1", first: 1, entries: numbered(upEntries) }, signing);
 
@@ -420,6 +424,16 @@ describe("authentication", () => {
   test("the same bytes do not fit another topic", () => {
     expect(code(decodePacket("down", bytes, signing))).toBe("WIRE_AUTH");
   });
+  test("one too large that nobody signed sets nothing aside at its supposed sender", () => {
+    const forged = Buffer.concat([
+      Buffer.from('{"v":1,"epoch":"e1","first":8,"entries":['),
+      Buffer.alloc(maxPacketBytes, 0x20),
+      Buffer.from('],"auth":"forged"}'),
+    ]);
+    const decoded = decodePacket("up", forged, signing);
+    expect(code(decoded)).toBe("WIRE_AUTH");
+    expect(decoded.ok || decoded.rejection.refused).toBe(undefined);
+  });
   test("an unsigned packet is refused where signatures are asked for, and a signed one in dev mode", () => {
     expect(code(decodePacket("up", packet([]), signing))).toBe("WIRE_AUTH");
     expect(code(decodePacket("up", bytes, devAuthenticator))).toBe("WIRE_AUTH");
@@ -427,7 +441,7 @@ describe("authentication", () => {
   test("there is room for a key's name, an HMAC and a signature, and for no more than 512 characters", () => {
     const saying = (auth: string): Authenticator => ({
       sign: () => auth,
-      verify: (_kind, _unsigned, given) => given === auth,
+      verify: (_kind, _unsigned, given) => (given === auth ? "authentic" : "forged"),
     });
     const sealed = (auth: string) =>
       decodePacket(

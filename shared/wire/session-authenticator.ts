@@ -1,0 +1,217 @@
+/**
+ * Authenticates one agent's link without trust in whoever carries it. Hellos are signed with the sides' own keys
+ * (Ed25519) and bring one half each of an X25519 exchange (RFC 7748): a session's id *is* its public key, so that a
+ * hello that names ours as `to` was said to us and just now. From both, HKDF (RFC 5869) makes a key for each direction;
+ * everything else carries an HMAC under it. What makes an agent act is signed besides.
+ */
+import { createHmac, hkdfSync, type KeyObject, timingSafeEqual } from "node:crypto";
+import { isSigned, signature } from "../identity/ed25519.ts";
+import type { Exchange } from "../identity/exchange.ts";
+import type { HubStatement } from "../identity/hub-statement.ts";
+import { isObject } from "../json.ts";
+import type { AuthenticatedSession, Authenticator, Verdict } from "./authenticator.ts";
+import type { Auth, Hello, Side, TopicKind } from "./messages.ts";
+import { ReplayWindow } from "./replay-window.ts";
+
+/** What proves a side: its own key, and how it knows the other's. */
+export type LinkIdentity =
+  | {
+      readonly side: "agent";
+      /** Private. */
+      readonly key: KeyObject;
+      /** The hub's keys, from the statement in its hello; `null` when the root key did not sign it, or it is too old. */
+      readonly hubKeys: (statement: unknown) => readonly KeyObject[] | null;
+    }
+  | {
+      readonly side: "hub";
+      /** The statement and the private key of its first key, as they are now. */
+      readonly signer: () => { readonly statement: HubStatement; readonly key: KeyObject };
+      /** Of the enrolled agent; `null` while there is none by that name, or it was removed. */
+      readonly agentKey: () => KeyObject | null;
+    };
+
+export interface SessionAuthenticatorOptions {
+  readonly agent: string;
+  readonly newExchange: () => Exchange;
+  readonly identity: LinkIdentity;
+}
+
+/** What two sessions have agreed on. */
+interface Keys {
+  /** Names them in each message. */
+  readonly id: string;
+  /** The peer's session. */
+  readonly peer: string;
+  readonly sends: Uint8Array;
+  readonly takes: Uint8Array;
+  /** Messages sent under them. */
+  sent: number;
+  readonly taken: ReplayWindow;
+}
+
+/** `h.KEYS.NUMBER.MAC`, and on what makes an agent act `.SIGNATURE`. */
+const MAC = /^h\.([A-Za-z0-9_-]{11})\.([0-9a-z]{1,11})\.([A-Za-z0-9_-]{43})(?:\.([A-Za-z0-9_-]{86}))?$/;
+const SIGNED = /^s\.([A-Za-z0-9_-]{86})$/;
+/** Sessions of the peer that ended during one of ours, and are not to come back. */
+const mostLeft = 256;
+
+/** How our encoder begins a hello; marks, which share its topic, carry an HMAC. */
+const HELLO = Buffer.from('{"v":1,"type":"hello",');
+
+export class SessionAuthenticator implements Authenticator {
+  readonly session: AuthenticatedSession;
+  readonly #options: SessionAuthenticatorOptions;
+  #exchange: Exchange | null = null;
+  #keys: Keys | null = null;
+  /** Of a hub: what it said in its last hello. Of an agent: the keys it heard there. */
+  #signer: { readonly statement: HubStatement; readonly key: KeyObject } | null = null;
+  #hubKeys: readonly KeyObject[] = [];
+  #heardKeys: readonly KeyObject[] = [];
+  readonly #left = new Set<string>();
+
+  constructor(options: SessionAuthenticatorOptions) {
+    this.#options = options;
+    const { identity } = options;
+    this.session = {
+      begin: () => this.#begin(),
+      meet: (hello) => this.#meet(hello),
+      ...(identity.side === "hub" && { statement: () => this.#announce(identity.signer()) }),
+    };
+  }
+
+  sign(kind: TopicKind, unsigned: Uint8Array): Auth {
+    const { identity } = this.#options;
+    const head = this.#head(kind, identity.side);
+    if (kind === "presence" || isHello(kind, unsigned))
+      return `s.${signature(this.#ownKey(), head, unsigned)}`;
+    const keys = this.#keys;
+    // Nobody could read it as ours, and nobody needs to: before the hellos there is nothing to say.
+    if (keys === null) return null;
+    const number = (++keys.sent).toString(36);
+    const mac = macOf(keys.sends, head, number, unsigned).toString("base64url");
+    const auth = `h.${keys.id}.${number}.${mac}`;
+    return kind === "down" ? `${auth}.${signature(this.#ownKey(), head, unsigned)}` : auth;
+  }
+
+  verify(kind: TopicKind, unsigned: Uint8Array, auth: Auth): Verdict {
+    const { identity } = this.#options;
+    const head = this.#head(kind, identity.side === "agent" ? "hub" : "agent");
+    if (auth === null) return "forged";
+    const signed = SIGNED.exec(auth)?.[1];
+    if (signed !== undefined) {
+      if (kind !== "presence" && !isHello(kind, unsigned)) return "forged";
+      return this.#peerKeys(kind, unsigned).some((key) => isSigned(key, signed, head, unsigned))
+        ? "authentic"
+        : "forged";
+    }
+    const parts = MAC.exec(auth);
+    if (parts === null || kind === "presence" || isHello(kind, unsigned)) return "forged";
+    const [, id, number = "", mac = "", by = ""] = parts;
+    const keys = this.#keys;
+    if (keys === null || keys.id !== id) return "other_session";
+    if (!timingSafeEqual(macOf(keys.takes, head, number, unsigned), Buffer.from(mac, "base64url")))
+      return "forged";
+    const isWhole =
+      kind === "down" ? this.#hubKeys.some((key) => isSigned(key, by, head, unsigned)) : by === "";
+    if (!isWhole) return "forged";
+    return keys.taken.take(Number.parseInt(number, 36)) ? "authentic" : "repeated";
+  }
+
+  #begin(): string {
+    this.#exchange = this.#options.newExchange();
+    this.#keys = null;
+    this.#hubKeys = [];
+    this.#heardKeys = [];
+    this.#left.clear();
+    return this.#exchange.id;
+  }
+
+  #announce(signer: { readonly statement: HubStatement; readonly key: KeyObject }): HubStatement {
+    this.#signer = signer;
+    return signer.statement;
+  }
+
+  #meet(hello: Hello): boolean {
+    const exchange = this.#exchange;
+    if (exchange === null || hello.to !== exchange.id || this.#left.has(hello.session)) return false;
+    if (this.#keys?.peer !== hello.session) {
+      const keys = this.#agreed(exchange, hello.session);
+      if (keys === null) return false;
+      if (this.#keys !== null) this.#leave(this.#keys.peer);
+      this.#keys = keys;
+    }
+    this.#hubKeys = this.#heardKeys;
+    return true;
+  }
+
+  /** A hello of it that comes now is an old one: what was said then would count once more. */
+  #leave(session: string): void {
+    this.#left.add(session);
+    const [oldest] = this.#left;
+    if (this.#left.size > mostLeft && oldest !== undefined) this.#left.delete(oldest);
+  }
+
+  #agreed(exchange: Exchange, peer: string): Keys | null {
+    const { agent, identity } = this.#options;
+    let secret: Uint8Array;
+    try {
+      secret = exchange.secretWith(peer);
+    } catch {
+      return null;
+    }
+    const [ofAgent, ofHub] = identity.side === "agent" ? [exchange.id, peer] : [peer, exchange.id];
+    const bytes = Buffer.from(
+      hkdfSync("sha256", secret, "petrel link 1", `${agent}\0${ofAgent}\0${ofHub}`, 72),
+    );
+    const [fromAgent, fromHub] = [bytes.subarray(0, 32), bytes.subarray(32, 64)];
+    return {
+      id: bytes.subarray(64).toString("base64url"),
+      peer,
+      sent: 0,
+      taken: new ReplayWindow(),
+      ...(identity.side === "agent"
+        ? { sends: fromAgent, takes: fromHub }
+        : { sends: fromHub, takes: fromAgent }),
+    };
+  }
+
+  #ownKey(): KeyObject {
+    const { identity } = this.#options;
+    if (identity.side === "agent") return identity.key;
+    return (this.#signer ?? identity.signer()).key;
+  }
+
+  #peerKeys(kind: TopicKind, unsigned: Uint8Array): readonly KeyObject[] {
+    const { identity } = this.#options;
+    if (identity.side === "hub") {
+      const key = identity.agentKey();
+      return key === null ? [] : [key];
+    }
+    if (kind !== "hello") return this.#hubKeys;
+    this.#heardKeys = identity.hubKeys(statementIn(unsigned)) ?? [];
+    return this.#heardKeys;
+  }
+
+  /** What a signature is good for: the protocol, who speaks, about which agent, on which topic. */
+  #head(kind: TopicKind, by: Side): Uint8Array {
+    return Buffer.from(`petrel 1\0${by}\0${this.#options.agent}\0${kind}\0`);
+  }
+}
+
+function macOf(key: Uint8Array, head: Uint8Array, number: string, bytes: Uint8Array): Buffer {
+  return createHmac("sha256", key).update(head).update(`${number}\0`).update(bytes).digest();
+}
+
+function isHello(kind: TopicKind, unsigned: Uint8Array): boolean {
+  return kind === "hello" && HELLO.equals(unsigned.subarray(0, HELLO.length));
+}
+
+/** What a hello brings as the hub's statement: anything. */
+function statementIn(unsigned: Uint8Array): unknown {
+  try {
+    const hello: unknown = JSON.parse(`${Buffer.from(unsigned).toString("utf8")}}`);
+    return isObject(hello) ? hello.hub_keys : null;
+  } catch {
+    return null;
+  }
+}
