@@ -5,7 +5,7 @@ import type { Logger } from "../log.ts";
 import type { Timers } from "../timers.ts";
 import type { AuthenticatedSession } from "../wire/authenticator.ts";
 import type { Unsigned } from "../wire/codec.ts";
-import type { AgentProcess, Credit, Hello, Marks, Side } from "../wire/messages.ts";
+import type { AgentProcess, Credit, EpochRange, Hello, Marks, Side } from "../wire/messages.ts";
 import { maxHelloEpochs } from "../wire/schemas.ts";
 import type { OutboxEpoch } from "./ports.ts";
 import type { SendingSession } from "./sender.ts";
@@ -41,6 +41,8 @@ interface Session {
   readonly id: string;
   /** Our hello as last said; `null` once it is answered. */
   offer: Pick<SendingSession, "listed" | "unlisted"> | null;
+  /** Epochs in our hello as last said. */
+  listed: readonly OutboxEpoch[];
   marks: Marks | null;
   /** Of a peer whose hello counts. */
   peer: Hello | null;
@@ -48,12 +50,14 @@ interface Session {
   toward: string | null;
   /** Which one our hello was last said to. */
   saidTo: string | null;
-  /** Hellos that were said at once since others came which do not count. */
+  /** Hellos that were said since others came which do not count, and since when they are counted (monotonic, ms). */
   turns: number;
+  turnsSince: number;
 }
 
-/** More of them wait for the back-off: old hellos, played again, must not keep this side busy. */
+/** So many of them in so long a time. */
 const mostTurns = 4;
+const turnsEveryMs = 1_000;
 
 /** Says hello until it is answered, with back-off. One session per connection. */
 export class Greeting {
@@ -81,11 +85,13 @@ export class Greeting {
     this.#session = {
       id: session?.begin() ?? newId(),
       offer: null,
+      listed: [],
       marks: null,
       peer: null,
       toward: null,
       saidTo: null,
       turns: 0,
+      turnsSince: Number.NEGATIVE_INFINITY,
     };
     this.#said = 0;
     this.#say();
@@ -121,12 +127,28 @@ export class Greeting {
     return this.#answering;
   }
 
-  /** It was not said to this session, and may be an old one: nothing follows from it but a hello that names its session. */
+  /**
+   * It was not said to this session, and may be an old one that somebody plays again: nothing follows from it but a hello
+   * that names its session. A peer that started anew answers that; one that is no more does not disturb the present one.
+   */
   #return(hello: Hello, session: Session): void {
-    if (session.saidTo === hello.session) return;
+    if (session.saidTo === hello.session || !this.#mayReturn(session)) return;
+    if (session.peer !== null) {
+      this.#send(session, hello.session, session.listed);
+      return;
+    }
     session.toward = hello.session;
-    if (session.turns++ < mostTurns) this.#say();
-    else this.again();
+    this.#say();
+  }
+
+  /** A peer that is not heard says its hello again; until then old ones must not keep this side busy. */
+  #mayReturn(session: Session): boolean {
+    const now = this.#options.clock.monotonic();
+    if (now - session.turnsSince >= turnsEveryMs) {
+      session.turnsSince = now;
+      session.turns = 0;
+    }
+    return session.turns++ < mostTurns;
   }
 
   async #answerAll(): Promise<void> {
@@ -198,27 +220,32 @@ export class Greeting {
   #say(): void {
     const session = this.#session;
     if (session === null) return;
-    const { side, incarnation, version, capabilities, process, clock, send } = this.#options;
-    const hubKeys = this.#options.session?.statement?.();
     this.#pause();
     session.marks = null;
     session.saidTo = session.toward;
     session.offer = offerOf(this.#options.epochs());
+    session.listed = session.offer.listed;
+    this.#send(session, session.toward, session.listed);
+    this.again();
+  }
+
+  #send(session: Session, to: string | null, epochs: readonly EpochRange[]): void {
+    const { side, incarnation, version, capabilities, process, clock, send } = this.#options;
+    const hubKeys = this.#options.session?.statement?.();
     send({
       v: 1,
       type: "hello",
       from: side,
       session: session.id,
-      to: session.toward,
+      to,
       incarnation,
       version,
       capabilities,
       clock: timestamp(clock.now()),
-      epochs: session.offer.listed.map(({ id, first, last }) => ({ id, first, last })),
+      epochs: epochs.map(({ id, first, last }) => ({ id, first, last })),
       ...(process !== undefined && { process: process() }),
       ...(hubKeys !== undefined && { hub_keys: hubKeys }),
     });
-    this.again();
   }
 
   #pause(): void {

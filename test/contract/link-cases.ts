@@ -8,6 +8,7 @@ import {
   type TakenEntry,
   triggerEntry,
 } from "../support/link-end.ts";
+import type { TestFleet } from "../support/link-identities.ts";
 import type { LinkNetwork } from "../support/link-network.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { waitUntil } from "../support/wait-until.ts";
@@ -24,13 +25,26 @@ const responders = {
   echo: async (args: object) => args as never,
 };
 
-async function openPair(makeNetwork: () => Promise<LinkNetwork>): Promise<Pair> {
+async function openPair(makeNetwork: () => Promise<LinkNetwork>, fleet?: TestFleet): Promise<Pair> {
   const network = await makeNetwork();
   const agentFolder = await tempFolder("link-agent");
   const hubFolder = await tempFolder("link-hub");
   const openAgent = () =>
-    openLinkEnd({ side: "agent", folder: agentFolder, network: network.agent, responders });
-  const openHub = () => openLinkEnd({ side: "hub", folder: hubFolder, network: network.hub, responders });
+    openLinkEnd({
+      side: "agent",
+      folder: agentFolder,
+      network: network.agent,
+      responders,
+      authenticator: fleet?.authenticator("agent"),
+    });
+  const openHub = () =>
+    openLinkEnd({
+      side: "hub",
+      folder: hubFolder,
+      network: network.hub,
+      responders,
+      authenticator: fleet?.authenticator("hub"),
+    });
   const pair: Pair = {
     hub: await openHub(),
     agent: await openAgent(),
@@ -69,9 +83,10 @@ export function expectOrderWithinEpochs(taken: readonly TakenEntry[]): void {
   }
 }
 
-export function linkCases(makeNetwork: () => Promise<LinkNetwork>): void {
+/** `makeFleet`: with authentication, between identities made anew for each case. */
+export function linkCases(makeNetwork: () => Promise<LinkNetwork>, makeFleet?: () => TestFleet): void {
   test("entries of both ledgers arrive once and in order, and are receipted", async () => {
-    const { agent, hub } = await openPair(makeNetwork);
+    const { agent, hub } = await openPair(makeNetwork, makeFleet?.());
     const up = Array.from({ length: 300 }, () => triggerEntry({ text: "ä".repeat(100) }));
     const down = Array.from({ length: 200 }, cancelEntry);
     await Promise.all([
@@ -84,7 +99,7 @@ export function linkCases(makeNetwork: () => Promise<LinkNetwork>): void {
   });
 
   test("what was appended without a connection arrives after it", async () => {
-    const { agent, hub, network } = await openPair(makeNetwork);
+    const { agent, hub, network } = await openPair(makeNetwork, makeFleet?.());
     await network.cut();
     const entries = Array.from({ length: 1_500 }, () => triggerEntry());
     await agent.append(entries);
@@ -95,7 +110,7 @@ export function linkCases(makeNetwork: () => Promise<LinkNetwork>): void {
   });
 
   test("connections that break in the middle lose nothing and repeat nothing", async () => {
-    const { agent, hub, network } = await openPair(makeNetwork);
+    const { agent, hub, network } = await openPair(makeNetwork, makeFleet?.());
     const entries = Array.from({ length: 2_000 }, () => triggerEntry({ text: "x".repeat(200) }));
     for (let i = 0; i < entries.length; i += 100) {
       await agent.append(entries.slice(i, i + 100));
@@ -109,7 +124,7 @@ export function linkCases(makeNetwork: () => Promise<LinkNetwork>): void {
   });
 
   test("either end killed in the middle takes up where its disk stands", async () => {
-    const pair = await openPair(makeNetwork);
+    const pair = await openPair(makeNetwork, makeFleet?.());
     const entries = Array.from({ length: 1_200 }, () => triggerEntry());
     for (let i = 0; i < entries.length; i += 100) {
       await pair.agent.append(entries.slice(i, i + 100));
@@ -123,7 +138,7 @@ export function linkCases(makeNetwork: () => Promise<LinkNetwork>): void {
   });
 
   test("the largest entries travel alone if they must", async () => {
-    const { agent, hub } = await openPair(makeNetwork);
+    const { agent, hub } = await openPair(makeNetwork, makeFleet?.());
     const entries = Array.from({ length: 5 }, () => triggerEntry({ text: "x".repeat(127 * 1024) }));
     await agent.append(entries);
     await drained(agent);
@@ -131,7 +146,7 @@ export function linkCases(makeNetwork: () => Promise<LinkNetwork>): void {
   });
 
   test("without credit nothing is sent until credit is granted", async () => {
-    const pair = await openPair(makeNetwork);
+    const pair = await openPair(makeNetwork, makeFleet?.());
     await waitUntil("the link runs", () => pair.agent.link.running && pair.hub.link.running);
     const { credit } = pair.hub.inbox;
     pair.hub.inbox.credit = () => ({ entries: 0, bytes: 0 });
@@ -149,7 +164,7 @@ export function linkCases(makeNetwork: () => Promise<LinkNetwork>): void {
   });
 
   test("questions are answered in both directions, and across a broken connection", async () => {
-    const { agent, hub, network } = await openPair(makeNetwork);
+    const { agent, hub, network } = await openPair(makeNetwork, makeFleet?.());
     expect(await agent.link.ask("echo", { from: "agent" }, 100_000)).toEqual({ from: "agent" });
     expect(await hub.link.ask("echo", { from: "hub" }, 100_000)).toEqual({ from: "hub" });
     await expect(hub.link.ask("nonsense", {}, 100_000)).rejects.toMatchObject({ code: "ASK_UNKNOWN" });
@@ -160,7 +175,7 @@ export function linkCases(makeNetwork: () => Promise<LinkNetwork>): void {
   });
 
   test("output arrives with its offsets", async () => {
-    const { agent, hub } = await openPair(makeNetwork);
+    const { agent, hub } = await openPair(makeNetwork, makeFleet?.());
     await waitUntil("the link runs", () => agent.link.running && hub.link.running);
     agent.link.output.write("e1", "stdout", 0, "häl");
     agent.link.output.write("e1", "stdout", 4, "lo");
@@ -172,14 +187,16 @@ export function linkCases(makeNetwork: () => Promise<LinkNetwork>): void {
   });
 
   test("garbage on a topic is counted and touches nothing", async () => {
-    const { agent, hub, network } = await openPair(makeNetwork);
+    const { agent, hub, network } = await openPair(makeNetwork, makeFleet?.());
     await waitUntil("the link runs", () => agent.link.running && hub.link.running);
     for (const text of ["", "{", '{"v":1,"auth":null}', "\u0000\uffff"]) {
       network.agent.transport.send("up", Buffer.from(text));
       network.agent.transport.send("hello", Buffer.from(text));
       network.agent.transport.send("down-receipt", Buffer.from(text));
     }
-    await waitUntil("all are counted", () => hub.link.rejections.get("WIRE_PACKET") === 12);
+    const refused = () =>
+      ["WIRE_PACKET", "WIRE_AUTH"].reduce((sum, code) => sum + (hub.link.rejections.get(code) ?? 0), 0);
+    await waitUntil("all are counted", () => refused() === 12);
     const entry = triggerEntry();
     await agent.append([entry]);
     await drained(agent);

@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import type { Entry } from "../../shared/wire/messages.ts";
 import { expectOrderWithinEpochs } from "../contract/link-cases.ts";
 import { cancelEntry, type LinkEnd, openLinkEnd, triggerEntry } from "../support/link-end.ts";
+import { testFleet } from "../support/link-identities.ts";
 import { fair, memoryNetwork } from "../support/link-network.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { waitUntil } from "../support/wait-until.ts";
@@ -50,12 +51,19 @@ test("whatever the network and the crashes, each promised entry is taken exactly
         repeat: fc.constant(0.2),
         delay: fc.constant(0.3),
       }),
-      async (steps, seed, weather) => {
+      fc.boolean(),
+      async (steps, seed, weather, isAuthenticated) => {
+        const fleet = isAuthenticated ? testFleet() : null;
         const network = memoryNetwork(randomFrom(seed));
         network.weather = weather;
         const folders = { agent: await tempFolder("model-agent"), hub: await tempFolder("model-hub") };
         const open = (side: "agent" | "hub") =>
-          openLinkEnd({ side, folder: folders[side], network: network[side] });
+          openLinkEnd({
+            side,
+            folder: folders[side],
+            network: network[side],
+            authenticator: fleet?.authenticator(side),
+          });
         const ends: Record<"agent" | "hub", LinkEnd> = { agent: await open("agent"), hub: await open("hub") };
         const stories: Record<"agent" | "hub", Story> = {
           agent: { promised: new Set(), begun: new Set() },

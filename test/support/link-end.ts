@@ -11,7 +11,7 @@ import type { Inbox, NumberedEntry, Outbox } from "../../shared/link/ports.ts";
 import { silentLogger } from "../../shared/log.ts";
 import { type Database, openDatabase } from "../../shared/storage/database-store.ts";
 import type { Timers } from "../../shared/timers.ts";
-import { devAuthenticator } from "../../shared/wire/authenticator.ts";
+import { type Authenticator, devAuthenticator } from "../../shared/wire/authenticator.ts";
 import type { DownEntry, Entry, Side, StreamChunk, UpEntry } from "../../shared/wire/messages.ts";
 import type { NetworkEnd } from "./link-network.ts";
 
@@ -118,6 +118,8 @@ export interface LinkEndOptions {
   /** What it gives the link in place of the outbox itself. */
   readonly wrapOutbox?: (outbox: Outbox) => Outbox;
   readonly timers?: Timers;
+  /** In place of the one of dev mode. */
+  readonly authenticator?: Authenticator | undefined;
 }
 
 /** Opens the folder, builds the link, connects it. */
@@ -141,7 +143,7 @@ export async function openLinkEnd(options: LinkEndOptions): Promise<LinkEnd> {
     outbox: (options.wrapOutbox?.(outbox) ?? outbox) as Outbox<UpEntry>,
     inbox,
     transport: { send: (kind, bytes) => alive && network.transport.send(kind, bytes) },
-    authenticator: devAuthenticator,
+    authenticator: options.authenticator ?? devAuthenticator,
     incarnation: database.incarnation,
     version: "0",
     responders: options.responders ?? {},
