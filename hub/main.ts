@@ -208,7 +208,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       hub,
       incarnation: store.incarnation,
       version,
-      authenticator: devAuthenticator,
+      authenticator: () => devAuthenticator,
       isBroker: options.brokerUrl === null,
       transport: (agent) =>
         points.transport({ send: (kind, bytes) => transport.transport(agent).send(kind, bytes) }),

@@ -50,6 +50,11 @@ export class AgentLinks {
     session.disconnected();
   }
 
+  /** The hub has other keys. */
+  greetAnew(): void {
+    for (const session of this.#sessions.values()) session.greetAnew();
+  }
+
   /** There is room again for what this agent sends. */
   grant(id: string): void {
     this.#sessions.get(id)?.grant();

@@ -192,6 +192,11 @@ export class AgentSession {
     this.#wasPaused = isPaused;
   }
 
+  /** The hub has other keys: they are said in a hello, and used from then on. */
+  greetAnew(): void {
+    this.#held?.link.greetAnew();
+  }
+
   /** Its down ledger has grown. */
   refresh(): void {
     void this.#held?.outbox.refresh();
@@ -268,7 +273,7 @@ export class AgentSession {
       inbox: options.inbox(id, claim, lost),
       isBroker: options.isBroker,
       transport: options.transport(id),
-      authenticator: options.authenticator,
+      authenticator: options.authenticator(id),
       incarnation: options.incarnation,
       version: options.version,
       responders: options.responders(id),

@@ -21,7 +21,8 @@ export interface AgentLinksOptions {
   readonly jitter: () => number;
   readonly newId: () => string;
   readonly log: Logger;
-  readonly authenticator: Authenticator;
+  /** Of a new link to this agent. */
+  readonly authenticator: (agent: string) => Authenticator;
   /** Agents are connected to this hub, and to no broker between. */
   readonly isBroker: boolean;
   readonly transport: (agent: string) => LinkTransport;

@@ -243,6 +243,11 @@ export class Link<S extends Side = Side> {
     return this.#receiveOther(kind, bytes);
   }
 
+  /** What our hello says has changed: it is said again, within seconds. */
+  greetAnew(): void {
+    if (this.#connected) this.#greeting.again();
+  }
+
   /** Entries may have become sendable other than by an append of this process. */
   wake(): void {
     this.#sender.wake();

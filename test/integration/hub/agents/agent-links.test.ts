@@ -55,7 +55,7 @@ async function startLinks(
     jitter: () => 0.5,
     newId,
     log: silentLogger,
-    authenticator: devAuthenticator,
+    authenticator: () => devAuthenticator,
     isBroker: true,
     transport: (agent) => ({
       send(kind, bytes) {
