@@ -245,9 +245,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     });
     await greet.allAway();
     if (options.withAgent) await greet.expect(hubAgentId);
-    for (const { pack, files } of await readBuiltInPacks()) {
-      await packs.register(files, { assignTo: pack.assignTo, isBuiltIn: true });
-    }
+    await packs.begin(await readBuiltInPacks());
     await rules.judgePending();
     const timekeeper = new Timekeeper({ ...base, judge, settled, catchUp: options.timers.catchUp });
     teardown.add("timers", () => timekeeper.stop());

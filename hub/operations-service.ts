@@ -22,6 +22,7 @@ import type { LetterDesk } from "./intake/letter-desk.ts";
 import type { HubHealth, HubOperations, HubStatus } from "./operations.ts";
 import type { AgentConfigs } from "./packs/agent-config.ts";
 import type { Catalogue } from "./packs/catalogue.ts";
+import { OverrideDesk } from "./packs/override-desk.ts";
 import type { PackDesk } from "./packs/pack-desk.ts";
 import type { Telling } from "./packs/telling.ts";
 import type { Hindsight } from "./rules/hindsight.ts";
@@ -87,6 +88,7 @@ export function createOperations(options: OperationsOptions): HubOperations {
     log,
   } = options;
   const control = new ControlDesk({ store, now, newId });
+  const overrides = new OverrideDesk({ store, packs });
   const webhooks = new WebhookDesk(options);
   const verifications = new VerifyDesk({ watchers, now, newId, store, log });
   const inForce = async <T>(change: Promise<T>): Promise<T> => {
@@ -119,6 +121,10 @@ export function createOperations(options: OperationsOptions): HubOperations {
     configurePack: (ref, labels, edit) => inForce(packs.configure(ref, labels, edit)),
     assignPack: (ref, to, edit) => inForce(packs.assign(ref, to, edit)),
     removePack: (ref) => inForce(packs.remove(ref)),
+    overrides: () => overrides.list(),
+    override: (name) => overrides.get(name),
+    setOverride: (name, text) => inForce(overrides.set(name, text)),
+    deleteOverride: (name) => inForce(overrides.delete(name)),
     createRule: (text) => inForce(rules.create(text)),
     updateRule: (ref, text) => inForce(rules.update(ref, text)),
     deleteRule: (ref) => inForce(rules.delete(ref)),

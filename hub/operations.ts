@@ -25,6 +25,7 @@ import type { VerifyRequest } from "./files/verify-desk.ts";
 import type { AgentChoice } from "./files/watchers.ts";
 import type { HistoryFigures } from "./history-cap.ts";
 import type { AssignTo } from "./packs/layers.ts";
+import type { OverrideView, WrittenOverrides } from "./packs/override-desk.ts";
 import type { ConfigEdit } from "./packs/pack-desk.ts";
 import type { Replay, ReplayRequest, RuleWhy } from "./rules/hindsight.ts";
 import type { WrittenRule } from "./rules/rule-desk.ts";
@@ -130,6 +131,11 @@ export interface HubOperations {
   /** Decides which agents run a pack, and with `edit` what is configured for them, in one step. */
   assignPack(ref: string, to: AssignTo, edit?: ConfigEdit): Promise<PackRecord>;
   removePack(ref: string): Promise<void>;
+  /** What is switched on and off in packs whatever their files say: by pack, and `_global`. See `OverrideDesk`. */
+  overrides(): Promise<readonly OverrideView[]>;
+  override(name: string): Promise<OverrideView>;
+  setOverride(name: string, text: string): Promise<WrittenOverrides>;
+  deleteOverride(name: string): Promise<void>;
   /** The body is the rule as YAML or JSON text, as in a pack's file; `pack` defaults to `default`. */
   createRule(text: string): Promise<WrittenRule>;
   updateRule(ref: string, text: string): Promise<WrittenRule>;

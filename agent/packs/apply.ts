@@ -283,8 +283,9 @@ function sentence({ code, message, hint }: PetrelError): string {
 }
 
 function desiredSensors({ assignment, cached, config, problem }: Running): readonly DesiredSensor[] {
+  const switched = new Map(assignment.sensors?.map(({ sensor, enabled }) => [sensor, enabled]));
   return cached.pack.sensors
-    .filter(({ enabled }) => enabled)
+    .filter(({ ref, enabled }) => switched.get(ref) ?? enabled)
     .map((definition) => ({
       ...sensorOf(cached, definition, config, assignment.fingerprint ?? null),
       // Once its virtualenv is there it is another sensor than the one that cannot start: it is started at once.

@@ -115,6 +115,12 @@ const nouns: readonly Noun[] = [
     load: async () => (await import("./pack/pack-cli.ts")).packCommands,
   },
   {
+    name: "override",
+    description: "what is switched on and off in packs, whatever their files say",
+    example: "petrel override set mypack overrides.yaml",
+    load: async () => (await import("./override/override-cli.ts")).overrideCommands,
+  },
+  {
     name: "alert",
     description: "telling people, by webhook, Slack, mail or syslog",
     example: "petrel alert test mail",

@@ -26,6 +26,7 @@ import { gapRoutes } from "./routes/gaps-http.ts";
 import { hubRoutes } from "./routes/hub-http.ts";
 import { keyRoutes } from "./routes/keys-http.ts";
 import { openapiRoute } from "./routes/openapi-http.ts";
+import { overrideRoutes } from "./routes/overrides-http.ts";
 import { packPlacementRoutes } from "./routes/pack-placement-http.ts";
 import { packRoutes } from "./routes/packs-http.ts";
 import { policyRoutes } from "./routes/policies-http.ts";
@@ -184,6 +185,7 @@ export function createApi({
   openapiRoute(api);
   actionRoutes(api, parts);
   policyRoutes(api, parts);
+  overrideRoutes(api, parts);
   actionAliasRoutes(api, parts);
   agentRoutes(api, parts);
   backupRoutes(api, parts);

@@ -12,6 +12,7 @@ import { problemError } from "../../shared/problem.ts";
 import type { RunPreview } from "../executions/preview.ts";
 import { type Catalogue, schemasOf } from "../packs/catalogue.ts";
 import { configFor } from "../packs/layers.ts";
+import { type SwitchedPart, switchedParts } from "../packs/override-desk.ts";
 import { nextAttemptId, retryOf } from "../policies/applied.ts";
 import type { Replay, RuleWhy } from "../rules/hindsight.ts";
 import type { WrittenRule } from "../rules/rule-desk.ts";
@@ -60,12 +61,24 @@ export function runPreviewView(catalogue: Catalogue, preview: RunPreview): RunPr
 /** While its agent is away, a sensor's state is what was heard last. */
 export type SensorView = SensorRecord & { readonly agent_online: boolean };
 
-export type RuleView = RuleDefinition & Pick<RuleRecord, "source" | "updated_at" | "rev">;
+export type RuleView = RuleDefinition &
+  Pick<RuleRecord, "source" | "updated_at" | "rev"> & {
+    /** By the operator's overrides it is switched otherwise than its file says. */
+    readonly overridden?: true;
+  };
 
 export function ruleView(catalogue: Catalogue, record: RuleRecord): RuleView {
   const { rule, source, updated_at, rev } = record;
   const parameters = maskRuleParameters(schemasOf(catalogue, rule.action.ref), rule.action.parameters);
-  return { ...rule, action: { ...rule.action, parameters }, source, updated_at, rev };
+  const shown = { ...rule, action: { ...rule.action, parameters }, source, updated_at, rev };
+  return isOverridden(catalogue, record) ? { ...shown, overridden: true } : shown;
+}
+
+/** One that was switched by hand since is as its file says again. */
+function isOverridden(catalogue: Catalogue, { rule, source }: RuleRecord): boolean {
+  const { published = [] } = catalogue.packs.get(rule.pack) ?? {};
+  const inFile = published.find(({ kind, ref }) => kind === "rules" && ref === rule.ref);
+  return source === "pack" && inFile !== undefined && inFile.enabled !== rule.enabled;
 }
 
 export function ruleVersionView(catalogue: Catalogue, version: RuleVersion): RuleVersion {
@@ -116,6 +129,8 @@ export interface PackView {
   readonly rules: readonly string[];
   readonly policies: readonly string[];
   readonly aliases: readonly string[];
+  /** What overrides switch otherwise than the pack's files say. */
+  readonly overridden: readonly SwitchedPart[];
   readonly rev: number;
 }
 
@@ -144,6 +159,7 @@ export function packView(record: PackRecord): PackView {
     rules: refs(pack.rules),
     policies: refs(pack.policies ?? []),
     aliases: refs(pack.aliases ?? []),
+    overridden: switchedParts(record.published ?? []),
     rev: record.rev,
   };
 }

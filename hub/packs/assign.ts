@@ -4,6 +4,7 @@ import type { JsonObject } from "../../shared/json.ts";
 import type { AgentRecord } from "../../shared/model/agent.ts";
 import type { LabelSelector, PackRecord } from "../../shared/model/pack.ts";
 import { canonicalText, type RuleTrigger } from "../../shared/model/rule-trigger.ts";
+import type { SwitchedSensor } from "../../shared/wire/messages.ts";
 import { hasLabels } from "../executions/place.ts";
 import type { ConfigOf } from "./agent-config.ts";
 import { configFor } from "./layers.ts";
@@ -16,6 +17,8 @@ export interface Assigned {
   readonly config: JsonObject;
   /** Of version and configuration; an agent that is told to let go needs none. */
   readonly fingerprint?: string;
+  /** Those that overrides switch otherwise than the pack's files say; left out when there are none. */
+  readonly sensors?: readonly SwitchedSensor[];
   /** Those with parameters that rules want; left out when there are none. */
   readonly triggers?: readonly RuleTrigger[];
 }
@@ -40,8 +43,17 @@ export function fingerprintFor(
   return fingerprintOf(pack, configOf(pack, labels));
 }
 
-function fingerprintOf({ digest }: PackRecord, config: JsonObject): string {
-  const named = { digest, config };
+/** Sensors that an agent would start, or leave, by the pack's files alone. */
+function switchedSensors({ pack, published = [] }: PackRecord): readonly SwitchedSensor[] {
+  const switched = new Set(published.filter(({ kind }) => kind === "sensors").map(({ ref }) => ref));
+  return pack.sensors
+    .filter(({ ref }) => switched.has(ref))
+    .map(({ ref: sensor, enabled }) => ({ sensor, enabled }));
+}
+
+function fingerprintOf(pack: PackRecord, config: JsonObject): string {
+  const sensors = switchedSensors(pack);
+  const named = { digest: pack.digest, config, ...(sensors.length > 0 && { sensors }) };
   return createHash("sha256").update(JSON.stringify(named)).digest("hex");
 }
 
@@ -98,7 +110,12 @@ export function untold(
     after.set(pack.ref, name);
     if (before.get(pack.ref) !== name) {
       const { ref, digest, size } = pack;
-      say.push({ pack: ref, digest, size, config, fingerprint, ...(triggers.length > 0 && { triggers }) });
+      const sensors = switchedSensors(pack);
+      say.push({
+        ...{ pack: ref, digest, size, config, fingerprint },
+        ...(sensors.length > 0 && { sensors }),
+        ...(triggers.length > 0 && { triggers }),
+      });
     }
   }
   // Also what it was told by somebody that this hub does not remember: itself, before it was restored from a backup.

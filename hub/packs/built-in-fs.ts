@@ -1,12 +1,9 @@
 /** Reads the packs that are always there from beside the program. */
 import { fileURLToPath } from "node:url";
-import type { PackFile } from "../../shared/packs/pack-file.ts";
 import { readPackFolder } from "../../shared/packs/read-pack-fs.ts";
-import { type BuiltInPack, builtIn } from "./built-in.ts";
+import { type BuiltInFiles, builtIn } from "./built-in.ts";
 
-export function readBuiltInPacks(): Promise<
-  readonly { readonly pack: BuiltInPack; readonly files: readonly PackFile[] }[]
-> {
+export function readBuiltInPacks(): Promise<readonly BuiltInFiles[]> {
   return Promise.all(
     builtIn.map(async (pack) => ({
       pack,

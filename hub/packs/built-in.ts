@@ -1,5 +1,6 @@
 /** The packs that belong to the program. */
 import type { LabelSelector } from "../../shared/model/pack.ts";
+import type { PackFile } from "../../shared/packs/pack-file.ts";
 
 /** Of the agent that the hub starts beside itself. */
 export const neighborLabels = { petrel: "hub" } as const;
@@ -8,6 +9,11 @@ export interface BuiltInPack {
   readonly name: string;
   /** Which agents run it until an operator says otherwise. */
   readonly assignTo: readonly LabelSelector[];
+}
+
+export interface BuiltInFiles {
+  readonly pack: BuiltInPack;
+  readonly files: readonly PackFile[];
 }
 
 /** `watch` is a process of its own on each agent: nobody pays for it before there is something to watch. */

@@ -1,15 +1,19 @@
 /** Packs registered, configured and removed; what follows for the agents. */
+import { isDeepStrictEqual } from "node:util";
 import { timestamp } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import type { JsonObject } from "../../shared/json.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { LabelSelector, PackRecord, ParameterSchemas } from "../../shared/model/pack.ts";
+import type { OverrideBook } from "../../shared/model/pack-overrides.ts";
+import type { RuleRecord } from "../../shared/model/rule.ts";
 import type { PackFile } from "../../shared/packs/pack-file.ts";
 import { formatProblem } from "../../shared/problem.ts";
 import type { Store } from "../store/store.ts";
-import { builtIn } from "./built-in.ts";
+import { type BuiltInFiles, builtIn } from "./built-in.ts";
 import { layeredProblems } from "./check-config.ts";
 import { type AssignTo, assigned, layerOf, withLayer } from "./layers.ts";
+import { overridden, turnedRules } from "./overridden.ts";
 import { invalidPack, prepareRegistration } from "./registration.ts";
 import type { Telling } from "./telling.ts";
 
@@ -57,6 +61,7 @@ export class PackDesk {
     for (let attempt = 0; attempt < attempts; attempt++) {
       const packs = new Map((await store.packs()).map((record) => [record.ref, record]));
       const { rules } = await store.ruleSet();
+      const overrides = await overrideBook(store);
       const findBefore = (ref: string) => packs.get(ref) ?? null;
       const prepared = prepareRegistration({
         files,
@@ -66,6 +71,7 @@ export class PackDesk {
         assignTo,
         mayStay: isBuiltIn && config === undefined,
         keepsSwitches: isBuiltIn,
+        overrides,
         nowMs: now(),
         findBefore,
       });
@@ -76,10 +82,43 @@ export class PackDesk {
       for (const warning of prepared.warnings)
         log.warn("pack registered with a warning", { problem: formatProblem(warning) });
       log.info("pack registered", { pack: record.ref, version: record.version, digest: record.digest });
+      // Overrides may have become others in between, and whoever changed them has not met this pack.
+      const switched = await this.#override(record.ref);
       await telling.tellAll();
-      return record;
+      return switched ?? record;
     }
     throw busy("the pack");
+  }
+
+  /** Registers what belongs to the program, and ends what a kill left of a change of overrides. */
+  async begin(packs: readonly BuiltInFiles[]): Promise<void> {
+    for (const { pack, files } of packs)
+      await this.register(files, { assignTo: pack.assignTo, isBuiltIn: true });
+    await this.applyOverrides();
+  }
+
+  /** Brings all packs to the overrides that are stored, each with its rules in one batch, and tells the agents. */
+  async applyOverrides(): Promise<void> {
+    const { store, telling } = this.#options;
+    let isChanged = false;
+    for (const { ref } of await store.packs()) isChanged = (await this.#override(ref)) !== null || isChanged;
+    if (isChanged) await telling.tellAll();
+  }
+
+  /** The pack as overrides leave it; `null` when that changes nothing, or it has gone. */
+  async #override(ref: string): Promise<PackRecord | null> {
+    const { store, now } = this.#options;
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const before = await store.pack(ref);
+      if (before === null) return null;
+      const { pack, published } = overridden(before.pack, before.published ?? [], await overrideBook(store));
+      if (isDeepStrictEqual([pack, published], [before.pack, before.published ?? []])) return null;
+      const { published: _, ...rest } = before;
+      const record = { ...rest, pack, ...(published.length > 0 && { published }), rev: before.rev + 1 };
+      const rules = turned((await store.ruleSet()).rules, turnedRules(before.pack, pack), timestamp(now()));
+      if (await store.putPack(record, before.rev, rules, [])) return record;
+    }
+    throw busy(`pack ${ref}`);
   }
 
   /** `labels: null`: what all agents get. Throws PACK_CONFIG, PACK_INVALID, or what the pack itself has to say. */
@@ -148,6 +187,25 @@ function configured(before: PackRecord, labels: LabelSelector | null, edit: Conf
   const wrong = layeredProblems(before.pack, record, true);
   if (wrong.length > 0) throw invalidPack(wrong, "configuration");
   return record;
+}
+
+function turned(
+  rules: readonly RuleRecord[],
+  switches: ReadonlyMap<string, boolean>,
+  updated_at: string,
+): readonly RuleRecord[] {
+  return rules.flatMap((record) => {
+    const enabled = switches.get(record.rule.ref);
+    if (record.source !== "pack" || enabled === undefined || enabled === record.rule.enabled) return [];
+    return [{ ...record, rule: { ...record.rule, enabled }, updated_at, rev: record.rev + 1 }];
+  });
+}
+
+/** Where overrides are kept, among the small records of the hub. */
+export const overridesSetting = "overrides";
+
+export async function overrideBook(store: Pick<Store, "setting">): Promise<OverrideBook> {
+  return ((await store.setting(overridesSetting)) ?? {}) as OverrideBook;
 }
 
 const busy = (what: string) =>

@@ -3,12 +3,14 @@ import { timestamp } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import type { JsonObject } from "../../shared/json.ts";
 import type { LabelSelector, PackRecord } from "../../shared/model/pack.ts";
+import type { OverrideBook } from "../../shared/model/pack-overrides.ts";
 import type { RuleRecord } from "../../shared/model/rule.ts";
 import { packContents } from "../../shared/packs/contents.ts";
 import type { PackFile } from "../../shared/packs/pack-file.ts";
 import { parsePack } from "../../shared/packs/parse-pack.ts";
 import { formatProblem, type Problem } from "../../shared/problem.ts";
 import { layeredProblems } from "./check-config.ts";
+import { idleExceptions, overridden } from "./overridden.ts";
 
 export interface Registration {
   readonly record: PackRecord;
@@ -34,6 +36,8 @@ export interface RegistrationInput {
   readonly mayStay?: boolean | undefined;
   /** Rules that are there stay switched on or off as they are: the pack comes again at each start of the hub. */
   readonly keepsSwitches?: boolean;
+  /** What operators switch on and off, whatever the files say. */
+  readonly overrides?: OverrideBook;
   readonly nowMs: number;
   /** How to find the version before, once the ref is known. */
   readonly findBefore: (ref: string) => PackRecord | null;
@@ -46,7 +50,8 @@ export interface RegistrationInput {
 export function prepareRegistration(input: RegistrationInput): Registration {
   const parsed = parsePack(input.files, { folder: input.folder });
   if (parsed.pack === null) throw invalidPack(parsed.problems);
-  const { pack } = parsed;
+  const book = input.overrides ?? {};
+  const { pack, published } = overridden(parsed.pack, [], book);
   const ref = pack.manifest.ref;
   const before = input.findBefore(ref);
   const config = input.config ?? before?.config ?? {};
@@ -64,6 +69,7 @@ export function prepareRegistration(input: RegistrationInput): Registration {
     size: packed.bytes.byteLength,
     registered_at: at,
     pack,
+    ...(published.length > 0 && { published }),
     config,
     layers,
     assigned_to: before === null ? input.assignTo : before.assigned_to,
@@ -83,7 +89,8 @@ export function prepareRegistration(input: RegistrationInput): Registration {
   const removeRules = input.rules
     .filter(({ rule, source }) => source === "pack" && rule.pack === ref && !kept.has(rule.ref))
     .map(({ rule }) => rule.ref);
-  return { record, contents: packed.bytes, rules, removeRules, warnings: [...parsed.problems, ...wrong] };
+  const warnings = [...parsed.problems, ...wrong, ...idleExceptions(pack, book)];
+  return { record, contents: packed.bytes, rules, removeRules, warnings };
 }
 
 const switchOf = (before: RuleRecord | undefined, { enabled }: RuleRecord["rule"]) =>
@@ -92,7 +99,7 @@ const switchOf = (before: RuleRecord | undefined, { enabled }: RuleRecord["rule"
 /** One error for many problems: each with its place and its mend, as `petrel pack check` prints them. */
 export function invalidPack(
   problems: readonly Problem[],
-  what: "pack" | "rule" | "configuration" = "pack",
+  what: "pack" | "rule" | "configuration" | "file of overrides" = "pack",
 ): PetrelError {
   const errors = problems.filter((problem) => problem.severity === "error");
   const first = errors[0];
@@ -107,7 +114,7 @@ export function invalidPack(
     `the ${what} has ${errors.length} errors; nothing was changed\n${text}`,
     {
       hint:
-        what === "configuration"
+        what === "configuration" || what === "file of overrides"
           ? "mend what each line says"
           : `mend what each line says; \`petrel ${what === "pack" ? "pack check" : "rule test"}\` shows the same without a hub`,
     },

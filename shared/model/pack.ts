@@ -2,6 +2,7 @@
 import type { Json, JsonObject } from "../json.ts";
 import type { ActionDefinition } from "./action.ts";
 import type { ActionAlias } from "./action-alias.ts";
+import type { Published } from "./pack-overrides.ts";
 import type { PolicyDefinition } from "./policy.ts";
 import type { RuleDefinition } from "./rule.ts";
 import type { TriggerType } from "./trigger.ts";
@@ -86,7 +87,10 @@ export interface PackRecord {
   readonly digest: string;
   readonly size: number;
   readonly registered_at: string;
+  /** With the operator's overrides. */
   readonly pack: Pack;
+  /** Parts that overrides switch otherwise than their files say. */
+  readonly published?: readonly Published[];
   /** What the operator configures for all agents. */
   readonly config: JsonObject;
   /** Over it, for agents with certain labels; one for each selector, in the order they were made. */

@@ -1,6 +1,7 @@
 /** pack.yaml: who a pack is (st2 docs, Create and Contribute a Pack). */
 import { isObject, type Json } from "../json.ts";
 import type { PackManifest } from "../model/pack.ts";
+import { globalOverrides } from "../model/pack-overrides.ts";
 import { isPackName } from "../ref.ts";
 import { checkFields, compileFields, shown, withoutEmpty } from "./fields.ts";
 import type { Metadata } from "./pack-file.ts";
@@ -49,17 +50,30 @@ export function packRef(metadata: Metadata, folderName: string | null): string |
   const manifest: Record<string, unknown> = isObject(metadata.value) ? metadata.value : {};
   const { ref = null, name = null } = manifest;
   if (ref !== null) {
-    if (typeof ref === "string" && isPackName(ref)) return ref;
+    if (typeof ref === "string" && isUsable(ref)) return ref;
     reportRef(metadata, "ref", ref);
     return null;
   }
-  if (typeof name === "string" && isPackName(name)) return name;
-  if (folderName !== null && isPackName(folderName)) return folderName;
+  if (typeof name === "string" && isUsable(name)) return name;
+  if (folderName !== null && isUsable(folderName)) return folderName;
   reportRef(metadata, "name", name);
   return null;
 }
 
+/** `_global` stands for all packs where parts of packs are switched on and off. */
+const isUsable = (ref: string) => isPackName(ref) && ref !== globalOverrides;
+
 function reportRef(metadata: Metadata, field: string, value: unknown): void {
+  if (value === globalOverrides) {
+    metadata.report({
+      code: "PACK_REF",
+      severity: "error",
+      message: `${field} ${shown(value)} is reserved: it stands for all packs`,
+      where: metadata.at([field]),
+      hint: "give the pack another name",
+    });
+    return;
+  }
   const usable = String(value ?? "")
     .toLowerCase()
     .replaceAll(/[^a-z0-9_]+/g, "_");

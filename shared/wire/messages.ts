@@ -157,8 +157,16 @@ export interface AssignmentEntry extends EntryBase {
   readonly config: JsonObject;
   /** Names version and configuration; the agent repeats it in what it says of them. */
   readonly fingerprint?: string;
+  /** Sensors that run, or do not, whatever the pack's files say; an agent of an older version goes by these. */
+  readonly sensors?: readonly SwitchedSensor[];
   /** Triggers with parameters that rules want of this pack's sensors. */
   readonly triggers?: readonly RuleTrigger[];
+}
+
+export interface SwitchedSensor {
+  /** Its ref. */
+  readonly sensor: string;
+  readonly enabled: boolean;
 }
 
 export type DownEntry = ActionRequestEntry | ControlEntry | AssignmentEntry | VoidEntry;

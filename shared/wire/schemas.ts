@@ -160,9 +160,10 @@ export const downEntrySchemas: SchemasOf = {
       size: count,
       config: anyObject,
       fingerprint: text(128),
+      sensors: { type: "array", items: object({ sensor: ref, enabled: { type: "boolean" } }) },
       triggers: { type: "array", items: object({ type: ref, parameters: anyObject }) },
     },
-    ["fingerprint", "triggers"],
+    ["fingerprint", "sensors", "triggers"],
   ),
   void: voided,
 };

@@ -15,7 +15,8 @@ import { hindsightVerbs } from "./hindsight-cli.ts";
 import { historyVerbs } from "./history-cli.ts";
 import type { RuleTestOptions } from "./rule-test-cli.ts";
 
-type Rule = RuleDefinition & Pick<RuleRecord, "source" | "updated_at" | "rev">;
+type Rule = RuleDefinition &
+  Pick<RuleRecord, "source" | "updated_at" | "rev"> & { readonly overridden?: true };
 type Written = Rule & { readonly warnings: readonly ErrorReport[] };
 
 const path = "/v1/rules";
@@ -126,7 +127,10 @@ export const ruleCommands: NounCommands = (noun, context) => {
       { header: "REF", value: (rule) => rule.ref },
       {
         header: "ENABLED",
-        value: ({ enabled, mode }) => (mode === "shadow" ? `${enabled} (shadow)` : enabled),
+        value: ({ enabled, mode, overridden }) => {
+          const notes = [...(mode === "shadow" ? ["shadow"] : []), ...(overridden ? ["override"] : [])];
+          return notes.length === 0 ? enabled : `${enabled} (${notes.join(", ")})`;
+        },
       },
       { header: "TRIGGER", value: (rule) => rule.trigger.type, cut: true },
       { header: "ACTION", value: (rule) => rule.action.ref, cut: true },

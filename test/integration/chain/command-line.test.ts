@@ -67,6 +67,9 @@ const shared = sharedByFile(async () => {
   const aliased = await aliasedPack();
   await user.says("pack", "register", aliased);
   await agentReady(hub, "hub", ["chain", "core"]);
+  const overrides = join(await tempFolder(), "overrides.yaml");
+  await writeFile(overrides, "rules: {exceptions: {dark: {enabled: false}}}\n");
+  await user.says("override", "set", "absent", overrides);
   const watched = await tempFolder("watched");
   await user.says("agent", "label", "hub", "watch=yes");
   const paths = `paths=[{path: ${watched}}]`;
@@ -119,7 +122,9 @@ describe("--json", () => {
       backup: ["backup", backup],
       restore: ["restore", backup, "--data", `${backup}.restored`],
     };
-    const refs: Readonly<Record<string, string>> = { action: "core.local", agent: "hub", pack: "chain" };
+    const refs: Readonly<Record<string, string>> = {
+      ...{ action: "core.local", agent: "hub", pack: "chain", override: "absent" },
+    };
     for (const { commands, fields } of promises) {
       for (const command of commands) {
         const [noun = "", verb = ""] = command.split(" ");
@@ -153,6 +158,7 @@ describe("--json", () => {
       "--trigger",
       "chain.event",
     );
+    await writeFile(join(place, "overrides.yaml"), "rules: {defaults: {enabled: false}}\n");
     await writeFile(join(place, "keys.yaml"), "- {name: loaded, value: one}\n");
     const [timer] = await user.json<{ id: string }[]>("timer", "list");
     const [letter] = await user.json<{ id: string }[]>("dead-letter", "list");
@@ -209,6 +215,10 @@ describe("--json", () => {
       ["pack", "assign", "made", "--all"],
       ["pack", "status", "made"],
       ["pack", "remove", "made"],
+      ["override", "set", "absent", join(place, "overrides.yaml")],
+      ["override", "list"],
+      ["override", "get", "absent"],
+      ["override", "delete", "absent"],
       ["policy", "list"],
       ["rule", "create", join(place, "rule.yaml")],
       ["rule", "list"],

@@ -130,6 +130,41 @@ describe("a pack", () => {
     expect(await status()).toMatchObject([{ agent: "web-1", state: "applied" }]);
   });
 
+  test("has its sensors where they run, and none of them while overrides switch them off", async () => {
+    const { hub, user, web, status, sensorOf, levels } = shared();
+    const lives = (await levels("web-1")).length;
+    const file = join(dirname(web.data), "placed.yaml");
+    await writeFile(file, "sensors:\n  defaults:\n    enabled: no way\n");
+    const wrong = await user.run("override", "set", "placed", file);
+    expect([wrong.code, wrong.stderr]).toEqual([
+      2,
+      expect.stringContaining(`where: ${file}:3 (sensors.defaults.enabled)`),
+    ]);
+    await writeFile(
+      file,
+      "sensors:\n  exceptions:\n    Probe: {enabled: false}\n    Prope: {enabled: false}\n",
+    );
+    const set = await user.run("override", "set", "placed", file);
+    expect([set.code, set.stdout, set.stderr]).toEqual([
+      0,
+      "overrides of placed: 1 part is switched otherwise than in their files\n",
+      expect.stringMatching(/^warning PACK_FIELD: pack placed has nothing called 'Prope'/),
+    ]);
+    const isOff = async () => (await sensorOf("web-1"))?.state !== "running";
+    await waitUntil("its sensor to have stopped", isOff);
+    await waitUntil("the agent to say so", async () => (await status())[0]?.state === "applied");
+    expect(await user.json("pack", "get", "placed")).toMatchObject({
+      overridden: [{ kind: "sensors", ref: "placed.Probe", enabled: false, in_file: true }],
+    });
+    await web.stop();
+    web.start();
+    await agentReady(hub, "web-1", ["placed"]);
+    expect([await isOff(), (await levels("web-1")).length]).toEqual([true, lives]);
+    await user.says("override", "delete", "placed");
+    await waitUntil("its sensor to run again", async () => !(await isOff()));
+    await waitUntil("its trigger", async () => (await levels("web-1")).length === lives + 1);
+  });
+
   test("is not there for a command that names another one, no labels, or no agents", async () => {
     const { user } = shared();
     for (const [words, code, message] of [

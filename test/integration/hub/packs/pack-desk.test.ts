@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 import { expect, it, onTestFinished } from "vitest";
 import { openAgentRegistry } from "../../../../hub/agents/agent-registry.ts";
 import { configFor } from "../../../../hub/packs/layers.ts";
+import { OverrideDesk } from "../../../../hub/packs/override-desk.ts";
 import { PackDesk } from "../../../../hub/packs/pack-desk.ts";
 import { Telling, type TellingOptions } from "../../../../hub/packs/telling.ts";
 import type { Store } from "../../../../hub/store/store.ts";
@@ -126,4 +127,89 @@ it("a key that changes again and again fills no ledger of an agent that is away;
   expect(await said("away")).toEqual(["+one"]);
   await telling.tell("away");
   expect(await said("away")).toEqual(["+one", "+one"]);
+});
+
+/** A pack with two rules of which one is on, and a sensor. */
+const switchable = () =>
+  Object.entries({
+    "pack.yaml": "name: p\ndescription: d\nversion: 1.0.0\nauthor: a\n",
+    "sensors/probe.yaml": "class_name: Probe\nentry_point: probe.py\ntrigger_types: [{name: seen}]\n",
+    "sensors/probe.py": "class Probe: pass\n",
+    "rules/lit.yaml": "name: lit\nenabled: true\ntrigger: {type: p.seen}\naction: {ref: core.noop}\n",
+    "rules/dark.yaml": "name: dark\ntrigger: {type: p.seen}\naction: {ref: core.noop}\n",
+  }).map(([path, content]) => ({ path, mode: 0o644, content: Buffer.from(content) }));
+
+const rulesOn = async (store: Store) =>
+  (await store.ruleSet()).rules
+    .filter(({ rule }) => rule.enabled)
+    .map(({ rule }) => rule.ref)
+    .join();
+
+it("overrides hold at once, for packs that come later, through a new version, and no longer than they are there", async () => {
+  const { store } = await failingStore();
+  await store.putAgent(anAgent({ id: "web-1" }), null);
+  const { packs } = await start(store);
+  const overrides = new OverrideDesk({ store, packs });
+  await overrides.set("_global", "rules: {defaults: {enabled: false}}");
+  await packs.register(switchable());
+  expect(await rulesOn(store)).toBe("");
+  const written = await overrides.set(
+    "p",
+    "rules: {exceptions: {dark: {enabled: true}, darc: {enabled: true}}}",
+  );
+  expect(await rulesOn(store)).toBe("p.dark");
+  expect(written.switched).toEqual([
+    { kind: "rules", ref: "p.dark", enabled: true, in_file: false },
+    { kind: "rules", ref: "p.lit", enabled: false, in_file: true },
+  ]);
+  expect(written.warnings.map(({ hint }) => hint)).toEqual(["write 'dark'"]);
+  await packs.register(switchable());
+  expect(await rulesOn(store)).toBe("p.dark");
+  await overrides.delete("_global");
+  expect(await rulesOn(store)).toBe("p.dark,p.lit");
+  await overrides.delete("p");
+  expect(await rulesOn(store)).toBe("p.lit");
+  expect((await store.pack("p"))?.published).toBeUndefined();
+  await expect(overrides.delete("p")).rejects.toMatchObject({ code: "NOT_FOUND" });
+});
+
+it("what operators have switched by hand stays, where other overrides mean another part", async () => {
+  const { store } = await failingStore();
+  const { packs } = await start(store);
+  await packs.register(switchable());
+  const { version, rules } = await store.ruleSet();
+  const on = rules.map((record) => ({
+    ...record,
+    rule: { ...record.rule, enabled: true },
+    rev: record.rev + 1,
+  }));
+  await store.changeRules(on, [], version);
+  await new OverrideDesk({ store, packs }).set("p", "rules: {exceptions: {lit: {enabled: false}}}");
+  expect(await rulesOn(store)).toBe("p.dark");
+});
+
+it("a kill between the overrides and the packs is made up for at the start", async () => {
+  const { store } = await failingStore();
+  const { packs } = await start(store);
+  await packs.register(switchable());
+  const dying = new OverrideDesk({
+    store,
+    packs: { applyOverrides: () => Promise.reject(new Error("killed")) },
+  });
+  await expect(dying.set("p", "rules: {defaults: {enabled: true}}")).rejects.toThrow("killed");
+  expect(await rulesOn(store)).toBe("p.lit");
+  await (await start(store)).packs.begin([]);
+  expect(await rulesOn(store)).toBe("p.dark,p.lit");
+});
+
+it.each([
+  ["a name that is none", "My Pack", "rules: {}", "PACK_REF"],
+  ["what is no map", "p", "[]", "PACK_FIELD"],
+  ["what cannot be switched", "p", "policies: {}", "PACK_FIELD"],
+])("overrides with %s are refused and change nothing", async (_, name, text, code) => {
+  const { store } = await failingStore();
+  const { packs } = await start(store);
+  const overrides = new OverrideDesk({ store, packs });
+  await expect(overrides.set(name, text)).rejects.toMatchObject({ code });
+  expect(await overrides.list()).toEqual([]);
 });

@@ -73,7 +73,11 @@ async function startPacks(folder: string, hub: Hub) {
     log: silentLogger,
     backoff: { firstMs: 10, mostMs: 20 },
   });
-  const assign = async (pack: PackedPack | null, config: JsonObject = {}, ref = "mine") => {
+  const assign = async (
+    pack: PackedPack | null,
+    config: JsonObject = {},
+    { ref = "mine", ...more }: Partial<AssignmentEntry> & { readonly ref?: string } = {},
+  ) => {
     const entry: AssignmentEntry = {
       kind: "assignment",
       id: `01K${String(++assignments).padStart(23, "0")}`,
@@ -82,6 +86,7 @@ async function startPacks(folder: string, hub: Hub) {
       digest: pack?.digest ?? null,
       size: pack?.bytes.length ?? 0,
       config,
+      ...more,
     };
     await database.level.put(agentKey(agentKeys.assignment, entry.pack), JSON.stringify(entry));
     applier.changed();
@@ -119,6 +124,17 @@ describe("assignments", () => {
     expect(await packs.applier.packConfig("mine", first.digest)).toMatchObject({ host: "elsewhere" });
     await waitUntil("configured anew", () => packs.rounds.at(-1)?.[0]?.config.host === "elsewhere");
     expect(packs.inventories.length).toBe(told);
+  });
+
+  test("say which sensors run, whatever the pack's files say", async () => {
+    const packs = await startPacks(await tempFolder(), { packs: [second], isAway: false });
+    await packs.assign(second);
+    await waitUntil("both run", () => packs.running().length === 2);
+    const off = { sensors: [{ sensor: "mine.Two", enabled: false }] };
+    await packs.assign(second, {}, off);
+    await waitUntil("one is off", () => packs.running().join() === "mine.One");
+    await packs.assign(second);
+    await waitUntil("both run again", () => packs.running().length === 2);
   });
 
   test("of no version take the pack away", async () => {
