@@ -65,6 +65,11 @@ export const catalogue = {
     exit: 2,
     text: "A field in a pack's file is missing, unknown or of the wrong type.",
   },
+  PACK_DEPENDENCY: {
+    status: 400,
+    exit: 2,
+    text: "A pack depends on one that is not registered, or on another version of it.",
+  },
   PACK_REF: { status: 400, exit: 2, text: "A pack's name or ref is not usable." },
   PACK_ENTRY_POINT: { status: 400, exit: 2, text: "The code file that metadata names does not exist." },
   PACK_RUNNER: { status: 400, exit: 2, text: "An action names a runner that does not exist." },
@@ -106,8 +111,9 @@ export const catalogue = {
   POLICY_ACTION_UNKNOWN: {
     status: 400,
     exit: 2,
-    text: "A policy names an action that its pack does not have.",
+    text: "A policy names an action that its pack does not have, or that is not registered.",
   },
+  ALIAS_ACTION_UNKNOWN: { status: 400, exit: 2, text: "An action alias names an action that is not there." },
   RULE_TARGET: { status: 400, exit: 2, text: "A rule's action.target finds no agent." },
   CRITERIA_OPERATOR: { status: 400, exit: 2, text: "A criterion uses an operator that does not exist." },
   CRITERIA_TYPE: { status: 400, exit: 1, text: "A criterion compares values of types that do not compare." },

@@ -15,6 +15,17 @@ export function asksForPackages(requirements: string): boolean {
   return requirements.split("\n").some((line) => /^\s*[^\s#]/.test(line));
 }
 
+/**
+ * Whether a virtualenv was made for the Python that it leads to now. A newer one (3.13 in place of 3.11) looks for its
+ * packages in another folder and finds none. `settings`: of its `pyvenv.cfg`; `interpreter`: where its `bin/python` leads to
+ * in the end, which systems name by version. Where either does not say, it stands.
+ */
+export function isForPython(settings: string, interpreter: string): boolean {
+  const made = /^version(?:_info)?\s*=\s*(\d+\.\d+)/m.exec(settings)?.[1];
+  const now = /python(\d+\.\d+)[a-z]*$/.exec(interpreter)?.[1];
+  return made === undefined || now === undefined || made === now;
+}
+
 /** The one line of what venv or pip printed that says why. */
 export function reasonOf(said: string): string {
   const lines = said

@@ -1,6 +1,6 @@
 /** Builds a virtualenv for each version of a pack with requirements, by the host's python3 and pip, one at a time. */
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { setPriority } from "node:os";
 import { basename, dirname, join } from "node:path";
@@ -12,6 +12,7 @@ import {
   asksForPackages,
   indexOptions,
   indexVariables,
+  isForPython,
   reasonOf,
   type VirtualenvState,
 } from "./virtualenv.ts";
@@ -87,9 +88,8 @@ export class Virtualenvs {
 
   #buildOf(packFolder: string): Build | null {
     const known = this.#builds.get(packFolder);
-    // A version that was removed and came again has to be built again.
-    if (known !== undefined && !(known.state.state === "ready" && !existsSync(known.state.python)))
-      return known;
+    // A version that was removed and came again has to be built again; so has one whose Python is another now.
+    if (known !== undefined && !(known.state.state === "ready" && !stands(known.state.python))) return known;
     if (!this.#isWanted(packFolder)) return null;
     const python = readyPython(packFolder);
     if (python !== null) {
@@ -219,9 +219,19 @@ function readyPython(packFolder: string): string | null {
   const home = `${packFolder}.venv`;
   try {
     const python = join(home, readFileSync(join(home, "ready"), "utf8"), "bin", "python");
-    return existsSync(python) ? python : null;
+    return stands(python) ? python : null;
   } catch {
     return null;
+  }
+}
+
+/** Whether its interpreter is there, and the one it was made for. */
+function stands(python: string): boolean {
+  try {
+    const settings = readFileSync(join(dirname(dirname(python)), "pyvenv.cfg"), "utf8");
+    return isForPython(settings, realpathSync(python));
+  } catch {
+    return false;
   }
 }
 

@@ -1,6 +1,6 @@
 /** What the registered packs define, by ref: one immutable value, replaced as a whole when a pack changes. */
 import type { ActionAlias } from "../../shared/model/action-alias.ts";
-import type { PackRecord, ParameterSchemas } from "../../shared/model/pack.ts";
+import type { PackManifest, PackRecord, ParameterSchemas } from "../../shared/model/pack.ts";
 import type { PolicyDefinition } from "../../shared/model/policy.ts";
 import type { RuleRecord } from "../../shared/model/rule.ts";
 import type { TriggerType } from "../../shared/model/trigger.ts";
@@ -8,6 +8,7 @@ import { nearest } from "../../shared/nearest.ts";
 import { actionParameters } from "../../shared/packs/action-parameters.ts";
 import { ruleProblemsAt } from "../../shared/packs/parse-rule.ts";
 import type { Problem } from "../../shared/problem.ts";
+import { parseDependency } from "../../shared/packs/dependency.ts";
 import { parseRef } from "../../shared/ref.ts";
 import { checkParameters, checkTriggerParameters } from "../../shared/rules/check-parameters.ts";
 import type { RunnableAction } from "../executions/request.ts";
@@ -68,29 +69,70 @@ export function schemasOf(catalogue: Catalogue, ref: string): ParameterSchemas |
 }
 
 /**
- * Triggers and actions of other packs that this pack's rules name and nobody has registered. No error: those packs
- * may come later; until then the rules do not fire, or fail.
+ * Triggers and actions of other packs that this pack's rules, policies and aliases name and nobody has registered. No
+ * error: those packs may come later; until then the rules do not fire, or fail.
  */
 export function openReferences({ pack }: PackRecord, { actions, triggerTypes }: Catalogue): Problem[] {
-  return pack.rules.flatMap(({ ref, trigger, action }) => {
-    const named = [
-      ["RULE_TRIGGER_UNKNOWN", "trigger type", trigger.type, triggerTypes],
-      ["RULE_ACTION_UNKNOWN", "action", action.ref, actions],
-    ] as const;
-    return named
-      .filter(([, , name, known]) => !known.has(name))
-      .map(([code, what, name, known]): Problem => {
-        const near = nearest(name, known.keys());
-        return {
-          code,
-          severity: "warning",
-          message: `no ${what} is called '${name}' yet`,
-          where: `rule ${ref}`,
-          hint: near === null ? "register its pack too" : `write '${near}', or register its pack too`,
-        };
-      });
+  const named = [
+    ...pack.rules.flatMap(({ ref, trigger, action }) => [
+      ["RULE_TRIGGER_UNKNOWN", "trigger type", trigger.type, triggerTypes, `rule ${ref}`] as const,
+      ["RULE_ACTION_UNKNOWN", "action", action.ref, actions, `rule ${ref}`] as const,
+    ]),
+    ...(pack.policies ?? []).map(
+      ({ ref, resource_ref }) =>
+        ["POLICY_ACTION_UNKNOWN", "action", resource_ref, actions, `policy ${ref}`] as const,
+    ),
+    ...(pack.aliases ?? []).map(
+      ({ ref, action_ref }) =>
+        ["ALIAS_ACTION_UNKNOWN", "action", action_ref, actions, `action alias ${ref}`] as const,
+    ),
+  ];
+  return named
+    .filter(([, , name, known]) => !known.has(name))
+    .map(([code, what, name, known, where]): Problem => {
+      const near = nearest(name, known.keys());
+      return {
+        code,
+        severity: "warning",
+        message: `no ${what} is called '${name}' yet`,
+        where,
+        hint: near === null ? "register its pack too" : `write '${near}', or register its pack too`,
+      };
+    });
+}
+
+/** Packs that this one says it needs, and that are not registered, or in another version. Nothing is fetched. */
+export function openDependencies(
+  { ref, dependencies = [] }: Pick<PackManifest, "ref" | "dependencies">,
+  versions: ReadonlyMap<string, string>,
+): Problem[] {
+  return dependencies.flatMap((text): readonly Problem[] => {
+    const wanted = parseDependency(text);
+    const registered = wanted === null ? undefined : versions.get(wanted.pack);
+    if (wanted === null) return [];
+    // A tag names a version with `v` before it, by custom; what is no version (a branch) cannot be compared.
+    const tagged = wanted.version?.replace(/^v(?=\d)/, "") ?? null;
+    const isComparable = tagged !== null && /^\d/.test(tagged);
+    if (registered !== undefined && (!isComparable || tagged === registered)) return [];
+    const { pack, version, source } = wanted;
+    return [
+      {
+        code: "PACK_DEPENDENCY",
+        severity: "warning",
+        message:
+          registered === undefined
+            ? `pack ${ref} needs pack ${pack}, which is not registered`
+            : `pack ${ref} needs pack ${pack} in version ${version}; ${registered} is registered`,
+        where: `pack.yaml (dependencies: ${text})`,
+        hint: `petrel pack install ${source}`,
+      },
+    ];
   });
 }
+
+/** Of registered packs, by ref. */
+export const packVersions = ({ packs }: Catalogue): ReadonlyMap<string, string> =>
+  new Map([...packs.values()].map(({ ref, version }) => [ref, version]));
 
 /**
  * What rules give to actions and triggers that do not take it: the rules of this pack, and those of others that name its

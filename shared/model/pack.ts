@@ -34,6 +34,8 @@ export interface PackManifest {
   readonly keywords: readonly string[];
   /** `["2"]`, `["3"]` or both; empty when the pack does not say. */
   readonly python_versions: readonly string[];
+  /** Other packs it needs: a name or an URL, and for a certain version `=version` behind it. Absent: none. */
+  readonly dependencies?: readonly string[];
 }
 
 export type SensorLanguage = "node" | "python" | "executable";

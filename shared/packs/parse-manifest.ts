@@ -4,24 +4,31 @@ import type { PackManifest } from "../model/pack.ts";
 import { globalOverrides } from "../model/pack-overrides.ts";
 import { isPackName } from "../ref.ts";
 import { checkFields, compileFields, shown, withoutEmpty } from "./fields.ts";
+import { parseDependency } from "./dependency.ts";
 import type { Metadata } from "./pack-file.ts";
 
 const text = { type: "string" };
 const texts = { type: "array", items: text };
 
-const check = compileFields({
-  type: "object",
-  required: ["name", "description", "version", "author"],
+/** What a pack is told apart by, and shown with. */
+const known = {
+  name: { ...text, minLength: 1, fix: "write the pack's name" },
+  ref: text,
+  description: text,
+  version: { type: ["string", "number"] },
+  author: text,
+};
+
+const check = compileFields({ type: "object", required: ["name", "description", "version", "author"], properties: known });
+
+/** Nothing that runs rests on these: what is wrong with them is told, no more. */
+const checkOthers = compileFields({
   additionalProperties: false,
   properties: {
-    name: { ...text, minLength: 1, fix: "write the pack's name" },
-    ref: text,
-    description: text,
-    version: { type: ["string", "number"] },
-    author: text,
+    ...Object.fromEntries(Object.keys(known).map((name) => [name, {}])),
     email: text,
     keywords: texts,
-    contributors: texts,
+    contributors: { type: "array", items: { ...text, maxLength: 100 } },
     files: texts,
     dependencies: texts,
     stackstorm_version: text,
@@ -114,8 +121,9 @@ function readVersion(metadata: Metadata, value: Json): string | null {
 
 /** The manifest, or `null` after reporting what is wrong. Unknown fields are allowed there, so they are here. */
 export function parseManifest(metadata: Metadata): PackManifest | null {
-  const fieldsOk = checkFields(check, metadata, { code: "PACK_FIELD", unknown: "near" });
+  const fieldsOk = checkFields(check, metadata, { code: "PACK_FIELD" });
   if (!isObject(metadata.value)) return null;
+  checkFields(checkOthers, metadata, { code: "PACK_FIELD", unknown: "near", severity: "warning" });
   const manifest = withoutEmpty(metadata.value) as Record<string, Json>;
   const given = manifest.version;
   const isVersion = typeof given === "string" || typeof given === "number";
@@ -127,8 +135,42 @@ export function parseManifest(metadata: Metadata): PackManifest | null {
     description: manifest.description as string,
     version,
     author: manifest.author as string,
-    email: (manifest.email as string | undefined) ?? null,
-    keywords: (manifest.keywords as string[] | undefined) ?? [],
-    python_versions: (manifest.python_versions as string[] | undefined) ?? [],
+    email: typeof manifest.email === "string" ? manifest.email : null,
+    keywords: textsIn(manifest.keywords),
+    python_versions: pythonVersions(metadata, manifest.python_versions),
+    ...readDependencies(metadata, manifest.dependencies),
   };
+}
+
+const textsIn = (value: Json | undefined): readonly string[] =>
+  Array.isArray(value) ? value.filter((item) => typeof item === "string") : [];
+
+/** Python 2 has ended; much that says it needs it runs with 3 all the same. */
+function pythonVersions(metadata: Metadata, given: Json | undefined): readonly string[] {
+  const versions = (Array.isArray(given) ? given : []).map(String);
+  if (versions.length > 0 && !versions.includes("3")) {
+    metadata.report({
+      code: "PACK_UNSUPPORTED",
+      severity: "warning",
+      message: "the pack says that it is for Python 2 only; its Python code is run with the host's python3",
+      where: metadata.at(["python_versions"]),
+      hint: "try it, and add \"3\" when it runs",
+    });
+  }
+  return versions;
+}
+
+function readDependencies(metadata: Metadata, given: Json | undefined): Pick<PackManifest, "dependencies"> {
+  const dependencies = textsIn(given).filter((text, index) => {
+    if (parseDependency(text) !== null) return true;
+    metadata.report({
+      code: "PACK_DEPENDENCY",
+      severity: "warning",
+      message: `${shown(text)} names no pack: it is ignored`,
+      where: metadata.at(["dependencies", index]),
+      hint: "write a pack's name or the URL of its git repository, and '=1.2.3' behind it for that version",
+    });
+    return false;
+  });
+  return dependencies.length > 0 ? { dependencies } : {};
 }

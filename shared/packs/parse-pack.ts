@@ -208,8 +208,12 @@ function readContent(files: Files, pack: string, known: PackOptions["actions"]):
   });
   // Nothing that runs rests on an alias, and packs with broken ones are registered: what is wrong is told, no more.
   const softly: Report = (problem) => files.report({ ...problem, severity: "warning" });
-  const readAlias = (metadata: Metadata) =>
-    content.aliases.add(parseAlias(metadata), refIn(metadata, "name"), metadata, ["name"]);
+  const readAlias = (metadata: Metadata) => {
+    const alias = parseAlias(metadata);
+    content.aliases.add(alias, refIn(metadata, "name"), metadata, ["name"]);
+    if (alias === null) return;
+    refuseUnknown(metadata, ["action_ref"], content.actions, ["ALIAS_ACTION_UNKNOWN", "action", "in actions/"]);
+  };
   each("aliases", readAlias, softly);
   each("policies", (metadata) => {
     content.policies.add(parsePolicy(metadata), refIn(metadata, "name"), metadata, ["name"]);

@@ -1,13 +1,15 @@
 /** `petrel pack check DIR`: everything that is wrong with a pack, at once, without a hub. */
+import { join } from "node:path";
 import { errorReport, exitCodeOf, formatError } from "../../../shared/errors.ts";
-import type { ActionDefinition } from "../../../shared/model/action.ts";
 import type { Pack } from "../../../shared/model/pack.ts";
 import { packContents } from "../../../shared/packs/contents.ts";
+import type { PackFile } from "../../../shared/packs/pack-file.ts";
 import { type ParsedPack, parsePack } from "../../../shared/packs/parse-pack.ts";
 import { readPackFolder } from "../../../shared/packs/read-pack-fs.ts";
 import { plainLines } from "../../../shared/plain-text.ts";
 import { formatProblem, type Severity } from "../../../shared/problem.ts";
 import { readBuiltInPacks } from "../../packs/built-in-fs.ts";
+import { openDependencies } from "../../packs/catalogue.ts";
 
 /** Where a command writes: whole lines, without their line end. */
 export interface CommandOutput {
@@ -31,9 +33,24 @@ function summary(pack: Pack): string {
 }
 
 /** What every hub has. */
-async function builtInActions(): Promise<ReadonlyMap<string, ActionDefinition>> {
+async function builtInPacks(): Promise<readonly Pack[]> {
   const packs = (await readBuiltInPacks()).map(({ files }) => parsePack(files).pack);
-  return new Map(packs.flatMap((pack) => pack?.actions ?? []).map((action) => [action.ref, action]));
+  return packs.filter((pack) => pack !== null);
+}
+
+/** Reads the folder, and judges it beside what every hub has; whether a hub has what else it needs is not known here. */
+async function checked(dir: string): Promise<ParsedPack & { readonly files: readonly PackFile[] }> {
+  const files = await readPackFolder(dir);
+  const builtIn = await builtInPacks();
+  const actions = new Map(builtIn.flatMap((pack) => pack.actions).map((action) => [action.ref, action]));
+  const versions = new Map(builtIn.map(({ manifest }) => [manifest.ref, manifest.version]));
+  const { pack, problems } = parsePack(files, { folder: dir, actions });
+  const needed = (pack === null ? [] : openDependencies(pack.manifest, versions)).map((problem) => ({
+    ...problem,
+    message: `${problem.message} on a hub by itself`,
+    where: join(dir, problem.where),
+  }));
+  return { files, pack, problems: [...problems, ...needed] };
 }
 
 /**
@@ -47,8 +64,8 @@ export async function packCheck(
   let parsed: ParsedPack;
   let digest: string | null = null;
   try {
-    const files = await readPackFolder(options.dir);
-    parsed = parsePack(files, { folder: options.dir, actions: await builtInActions() });
+    const { files, ...rest } = await checked(options.dir);
+    parsed = rest;
     // Packing finds what only shows in the whole: sizes and paths.
     if (parsed.pack !== null) digest = packContents(files).digest;
   } catch (error) {

@@ -80,8 +80,9 @@ async function install(
   // From here on Ctrl-C ends the command in order: a clone is removed.
   context.api(self);
   const { readPackSource } = await import("./pack-source-fs.ts");
-  const packs: ReadPack[] = [];
-  for (const word of words) packs.push(await readPackSource(word, io));
+  const read: ReadPack[] = [];
+  for (const word of words) read.push(await readPackSource(word, io));
+  const packs = read.length === 1 ? read : await inOrder(read);
 
   const installed: Installed[] = [];
   let exit = 0;
@@ -113,6 +114,16 @@ async function install(
     }
   }
   if (exit !== 0) throw new CommandEnded(exit);
+}
+
+/** What another one needs goes first. One with errors is told when it is sent. */
+async function inOrder(packs: readonly ReadPack[]): Promise<readonly ReadPack[]> {
+  const { parsePack } = await import("../../../shared/packs/parse-pack.ts");
+  const { dependenciesFirst } = await import("../../../shared/packs/dependency.ts");
+  return dependenciesFirst(
+    packs,
+    ({ files, folder }) => parsePack(files, { folder }).pack?.manifest ?? null,
+  );
 }
 
 async function assign(self: Command, context: CliContext, ref: string, labels: object) {

@@ -4,7 +4,7 @@ import { errorReport } from "../../../shared/errors.ts";
 import type { JsonObject } from "../../../shared/json.ts";
 import { packLimits } from "../../../shared/packs/contents.ts";
 import { problemError } from "../../../shared/problem.ts";
-import { misfits, openReferences } from "../../packs/catalogue.ts";
+import { misfits, openDependencies, openReferences, packVersions } from "../../packs/catalogue.ts";
 import { sendList } from "../list-http.ts";
 import { listQuerySchema, pageOf } from "../list-query.ts";
 import { packView, type RegisteredPack } from "../views.ts";
@@ -73,7 +73,11 @@ export function packRoutes(api: FastifyInstance, { store, operations, catalogues
       const record = await operations.registerPack({ files, folder: body.folder, config: body.config });
       const catalogue = await catalogues.current();
       const { rules } = await store.ruleSet();
-      const warnings = [...openReferences(record, catalogue), ...misfits(record, rules, catalogue)]
+      const warnings = [
+        ...openDependencies(record.pack.manifest, packVersions(catalogue)),
+        ...openReferences(record, catalogue),
+        ...misfits(record, rules, catalogue),
+      ]
         .map(problemError)
         .map(errorReport);
       return reply.code(201).send({ ...packView(record), warnings } satisfies RegisteredPack);

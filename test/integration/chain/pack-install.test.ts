@@ -1,7 +1,7 @@
 /** `pack install` and `pack show`: from a folder, an archive, and a repository of the host's git, with a real hub. */
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { cp, mkdir, readdir, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -81,6 +81,41 @@ describe("pack install", () => {
         expect.objectContaining({ ref: "from_tar" }),
       ]),
     );
+  });
+
+  test("what it needs goes first; what is not there is told, also by a check, with the command that brings it", async () => {
+    const { user, folder } = shared();
+    const needing = await packIn(join(folder, "needing"), "needing");
+    const manifest = join(needing, "pack.yaml");
+    const text = await readFile(manifest, "utf8");
+    await writeFile(manifest, `${text}dependencies: [needed, core]\n`);
+    await mkdir(join(needing, "aliases"));
+    await writeFile(join(needing, "aliases/a.yaml"), "name: go\naction_ref: needed.go\nformats: [go now]\n");
+    const hint = "petrel pack install https://github.com/StackStorm-Exchange/stackstorm-needed.git";
+    const checked = await user.run("pack", "check", needing);
+    expect([checked.code, checked.stdout]).toEqual([
+      0,
+      expect.stringContaining(
+        `pack needing needs pack needed, which is not registered on a hub by itself\n  where: ${needing}/pack.yaml (dependencies: needed)\n  fix:   ${hint}`,
+      ),
+    ]);
+    const alone = await user.run("pack", "install", needing);
+    expect([alone.code, alone.stderr.match(/^warning .*$/gm)]).toEqual([
+      0,
+      [
+        "warning PACK_DEPENDENCY: pack needing needs pack needed, which is not registered",
+        "warning ALIAS_ACTION_UNKNOWN: no action is called 'needed.go' yet",
+      ],
+    ]);
+    expect(alone.stderr).toContain(hint);
+    expect(await user.says("action-alias", "list", "--pack", "needing")).toMatch(
+      /^REF +ACTION +ENABLED +FORMATS\nneeding\.go +needed\.go +true +go now\n$/,
+    );
+    await packIn(join(folder, "needed"), "needed");
+    await rm(join(needing, "aliases"), { recursive: true });
+    const both = await user.run("pack", "install", needing, join(folder, "needed"));
+    expect([both.code, both.stderr]).toEqual([0, ""]);
+    expect(both.stdout).toMatch(/^needed 1[\s\S]*\nneeding 1/);
   });
 
   test("with --config and --assign --labels it is configured and assigned", async () => {

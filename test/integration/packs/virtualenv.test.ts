@@ -1,7 +1,7 @@
 /** Virtualenvs of packs, built by the host's python3 and pip from folders and indexes of our own. */
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -59,6 +59,21 @@ describe("a version with requirements", () => {
     expect(python).toMatch(new RegExp(`^${pack}\\.venv/v0/bin/python$`));
     expect(await readdir(pack)).toEqual(["requirements.txt"]);
     expect(make({ index: "/nowhere" }).stateOf(pack)).toEqual({ state: "ready", python });
+  });
+
+  test("gets another one when the host's Python is another, also while the agent runs", async () => {
+    const { make, version } = await start();
+    const pack = await version("a", "petrel_greeting\n");
+    const first = make();
+    const python = (await first.python(pack)) ?? "";
+    // As if it had been made before the host's Python became a newer one.
+    const settings = join(python, "../../pyvenv.cfg");
+    const text = await readFile(settings, "utf8");
+    await writeFile(settings, text.replace(/^version.*$/m, "version = 3.1.0"));
+    expect(first.stateOf(pack)).toEqual({ state: "building" });
+    expect(await importing(await first.python(pack))).toBe("hello\n");
+    expect((await readdir(`${pack}.venv`)).sort()).toEqual(["ready", "v1"]);
+    expect(make({ index: "/nowhere" }).stateOf(pack)).toMatchObject({ state: "ready" });
   });
 
   test("gets it from an index by its URL", async () => {

@@ -58,6 +58,31 @@ describe("records from the store", () => {
     });
   });
 
+  test("action aliases are those of the registered packs", async () => {
+    const { api, store, key } = await startApi();
+    const get = async (url: string) => (await api.inject({ url, headers: bearer(key) })).json();
+    const alias = (pack: string, name: string) => ({
+      ...{ ref: `${pack}.${name}`, pack, name, description: "", enabled: true, action_ref: `${pack}.login` },
+      formats: [{ display: null, representation: ["log in {{ who }}"] }],
+      ...{ ack: {}, result: {}, extra: {}, immutable_parameters: {} },
+    });
+    const record = aPackRecord();
+    const withAliases = (ref: string, ...names: readonly string[]) =>
+      aPackRecord({ ref, pack: { ...record.pack, aliases: names.map((name) => alias(ref, name)) } });
+    await store.putPack(withAliases("mypack", "b", "a"), null, [], []);
+    await store.putPack(withAliases("other", "c"), null, [], []);
+    const refs = async (query: string) =>
+      (await get(`/v1/action-aliases${query}`)).items.map(({ ref }: { ref: string }) => ref);
+    expect(await refs("")).toEqual(["mypack.a", "mypack.b", "other.c"]);
+    expect(await refs("?pack=mypack&limit=1")).toEqual(["mypack.a"]);
+    expect(await refs("?pack=none")).toEqual([]);
+    expect(await get("/v1/action-aliases/mypack.b")).toEqual(alias("mypack", "b"));
+    expect((await get("/v1/action-aliases/mypack.c")).error).toMatchObject({
+      code: "NOT_FOUND",
+      fix: "`petrel action-alias list` shows what there is",
+    });
+  });
+
   test("executions show their parameters without secrets, in lists, alone and after a run", async () => {
     const execution = anExecution({
       id: idOf(1),
