@@ -108,6 +108,11 @@ export const catalogue = {
     text: "A rule waits for another trigger type than the instance has.",
   },
   RULE_ACTION_UNKNOWN: { status: 400, exit: 2, text: "A rule names an action that is not registered." },
+  IDEMPOTENCY_KEY: {
+    status: 422,
+    exit: 1,
+    text: "An Idempotency-Key came again with another request.",
+  },
   POLICY_ACTION_UNKNOWN: {
     status: 400,
     exit: 2,

@@ -56,6 +56,8 @@ export class SensorProcess {
   #isStopping = false;
   #isReplaced = false;
   #wasReady = false;
+  /** What the present life was started with. */
+  #command: string | undefined;
   /** Of the life that ended last. */
   #exitCode: number | undefined;
   #cancelRetry: () => void = () => {};
@@ -203,6 +205,7 @@ export class SensorProcess {
     const desired = this.#present;
     this.#livesIn = desired.packFolder;
     const program = await launch(desired);
+    this.#command = commandText(program);
     const stored = await dispatches.openLife(this.#sensor);
     const life = new SensorLife({
       startChild: (listeners) => this.#startRecorded(program, listeners),
@@ -297,7 +300,12 @@ export class SensorProcess {
     const { assigned, problem } = this.#rollback;
     const { fingerprint } = assigned;
     const exit = state !== "running" && this.#exitCode !== undefined && { exit_code: this.#exitCode };
+    const cmd = state === "running" && this.#command !== undefined && { cmd: this.#command };
     const status = { sensor: this.#sensor, state, pid, restarts, last_error: error, since };
-    return { ...status, ...exit, fingerprint, problem };
+    return { ...status, ...cmd, ...exit, fingerprint, problem };
   }
 }
+
+/** Of a command line, to be told; only paths stand in it, never anything of the configuration. */
+const mostTold = 1_024;
+const commandText = ({ command, args }: SensorProgram) => [command, ...args].join(" ").slice(0, mostTold).toWellFormed();

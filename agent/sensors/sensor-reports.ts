@@ -16,6 +16,8 @@ export interface SensorStatus {
   /** Starts after the first, since the agent started. */
   readonly restarts: number;
   readonly last_error: string | null;
+  /** What its process was started with, while one runs. */
+  readonly cmd?: string;
   /** Of its process that ended last, while none runs; absent when a signal ended it. */
   readonly exit_code?: number;
   /** RFC 3339: since when it is in this state. */

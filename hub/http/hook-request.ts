@@ -3,6 +3,8 @@ import type { Json } from "../../shared/json.ts";
 
 /** The header that names a trace; it is for us, not for rules. */
 export const traceHeader = "st2-trace-tag";
+/** Names one request, so that its repetition is known (draft-ietf-httpapi-idempotency-key-header). */
+export const keyHeader = "idempotency-key";
 /** Whoever may see a trigger must not be able to call as its sender. */
 const kept: ReadonlySet<string> = new Set([
   "authorization",

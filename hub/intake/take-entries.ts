@@ -211,11 +211,12 @@ async function takeAnchor(
 }
 
 function sensorEffect(entry: SensorEventEntry, agent: string): Effect {
-  const { sensor, state, pid, restarts, last_error, exit_code, fingerprint, problem } = entry;
+  const { sensor, state, pid, restarts, last_error, cmd, exit_code, fingerprint, problem } = entry;
   return {
     type: "sensor",
     sensor: {
       ...{ agent, sensor, state, pid, restarts, last_error, since: entry.at },
+      ...(cmd !== undefined && { cmd }),
       ...(exit_code !== undefined && { exit_code }),
       ...(fingerprint !== undefined && { fingerprint }),
       ...(problem !== undefined && { problem }),

@@ -117,8 +117,8 @@ function newsOf(occurrence: Occurrence, options: OwnTriggersOptions): readonly N
       return [{ trigger: ownTriggers.sensorFailed, key: [agent, sensor, since], agent, payload }];
     }
     case "sensor-spawned": {
-      const { agent, sensor, pid, since } = occurrence.sensor;
-      const payload = { ...whichSensor(occurrence.sensor, options), timestamp: since, pid };
+      const { agent, sensor, pid, since, cmd = null } = occurrence.sensor;
+      const payload = { ...whichSensor(occurrence.sensor, options), timestamp: since, pid, cmd };
       return [{ trigger: ownTriggers.sensorSpawned, key: [agent, sensor, pid ?? 0, since], agent, payload }];
     }
     case "sensor-exited": {

@@ -11,6 +11,8 @@ export interface SensorRecord {
   readonly restarts: number;
   readonly last_error: string | null;
   readonly since: string;
+  /** What its process was started with; absent while none runs, or when its agent does not say. */
+  readonly cmd?: string;
   /** Of its process that ended last, while none runs; absent when a signal ended it, or its agent does not say. */
   readonly exit_code?: number;
   /** Of the assignment it runs under; absent when its agent does not say. */

@@ -62,6 +62,8 @@ export interface SensorEventEntry extends EntryBase {
   readonly pid: number | null;
   readonly restarts: number;
   readonly last_error: string | null;
+  /** What its process was started with; while one runs. */
+  readonly cmd?: string;
   /** Of its process that has ended, if no signal ended it. */
   readonly exit_code?: number;
   /** Of the assignment that this life of the sensor was started with, or goes on under. */

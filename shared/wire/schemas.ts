@@ -102,11 +102,12 @@ export const upEntrySchemas: SchemasOf = {
       pid: nullable(count),
       restarts: count,
       last_error: nullable(reason),
+      cmd: text(1_024),
       exit_code: count,
       fingerprint: nullable(text(128)),
       problem: nullable(reason),
     },
-    ["exit_code", "fingerprint", "problem"],
+    ["cmd", "exit_code", "fingerprint", "problem"],
   ),
   "link-gap": entry({ direction: { enum: ["up", "down"] }, epoch: id, from: count, to: count, reason }, [
     "direction",

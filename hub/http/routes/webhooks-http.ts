@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Json, JsonObject } from "../../../shared/json.ts";
 import { hookPath } from "../../../shared/model/webhook.ts";
-import { hookHeaders, traceHeader } from "../hook-request.ts";
+import { hookHeaders, keyHeader, traceHeader } from "../hook-request.ts";
 import { sendList } from "../list-http.ts";
 import { listQuerySchema, pageOf } from "../list-query.ts";
 import { found, type RouteParts } from "./parts.ts";
@@ -15,7 +15,10 @@ const query = {
   type: "object",
   properties: { "st2-api-key": { type: "string" } },
 };
-const headers = { type: "object", properties: { [traceHeader]: traceTag } };
+const headers = {
+  type: "object",
+  properties: { [traceHeader]: traceTag, [keyHeader]: { type: "string", minLength: 1, maxLength: 255 } },
+};
 const path = {
   type: "object",
   required: ["*"],
@@ -32,6 +35,11 @@ interface InjectBody {
 function tagOf(request: FastifyRequest): string | null {
   const tag = request.headers[traceHeader];
   return typeof tag === "string" ? tag : null;
+}
+
+function keyOf(request: FastifyRequest): string | null {
+  const key = request.headers[keyHeader];
+  return typeof key === "string" ? key : null;
 }
 
 export function webhookRoutes(api: FastifyInstance, { operations }: RouteParts): void {
@@ -76,7 +84,7 @@ export function webhookRoutes(api: FastifyInstance, { operations }: RouteParts):
       },
       handler: async (request, reply) => {
         const { trigger, payload, trace_tag } = request.body;
-        const asked = { trigger, payload: payload ?? {}, trace_tag: trace_tag ?? tagOf(request) };
+        const asked = { trigger, payload: payload ?? {}, trace_tag: trace_tag ?? tagOf(request), key: keyOf(request) };
         return reply.code(202).send(await operations.injectTrigger(asked));
       },
     });
@@ -89,6 +97,7 @@ export function webhookRoutes(api: FastifyInstance, { operations }: RouteParts):
         headers: hookHeaders(request.raw.rawHeaders),
         body: request.body ?? null,
         trace_tag: tagOf(request),
+        key: keyOf(request),
       });
       return reply.code(202).send(received);
     },

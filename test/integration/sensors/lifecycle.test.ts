@@ -103,6 +103,7 @@ class TestSensor(Sensor):
     const before = await waitUntil("the steady one runs", () => stateOf(bench, "bench.Steady")?.pid);
     await waitUntil("several crashes", () => (stateOf(bench, "bench.Crashing")?.restarts ?? 0) >= 3);
     expect(stateOf(bench, "bench.Steady")).toMatchObject({ state: "running", pid: before, restarts: 0 });
+    expect(stateOf(bench, "bench.Steady")?.cmd).toMatch(/^\S+node\S* .*node-sensor-main\.ts/);
   });
 });
 

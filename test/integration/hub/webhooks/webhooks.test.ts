@@ -1,5 +1,5 @@
 /** Webhooks at the API, over a real store: what is taken, how it looks as a trigger, and what is refused. */
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { WebhookDesk } from "../../../../hub/webhooks/webhook-desk.ts";
 import { ulidSource } from "../../../../shared/ids.ts";
 import type { JsonObject } from "../../../../shared/json.ts";
@@ -18,13 +18,25 @@ const hookRule = (name: string, parameters: JsonObject, enabled = true): RuleRec
 
 async function start(...rules: readonly RuleRecord[]) {
   const types = new Map<string, TriggerType>([["mypack.changed_file", aTriggerType()]]);
-  const writes = { fail: false };
+  const writes = { fail: false, failsOnce: false };
   let started: StartedApi;
-  const desk = () =>
+  let made: WebhookDesk | null = null;
+  const desk = () => {
+    made ??= newDesk();
+    return made;
+  };
+  const newDesk = () =>
     new WebhookDesk({
       store: {
         ruleSet: () => started.store.ruleSet(),
+        instance: (id) => started.store.instance(id),
+        setting: (name) => started.store.setting(name),
+        putSetting: (name, value) => started.store.putSetting(name, value),
         emit: async (outcome) => {
+          if (writes.failsOnce) {
+            writes.failsOnce = false;
+            throw new Error("the disk refuses");
+          }
           if (writes.fail) throw new Error("the disk refuses");
           return started.store.emit(outcome);
         },
@@ -205,4 +217,55 @@ test("what cannot be written is not called taken", async () => {
   const { post, writes } = await start(hookRule("r", { url: "a" }));
   writes.fail = true;
   expect((await post("a", {})).statusCode).toBe(500);
+});
+
+describe("an Idempotency-Key", () => {
+  const named = { "Idempotency-Key": "build 7" };
+  const idsOf = (reply: { json(): { trigger_instances: readonly { id: string }[] } }) =>
+    reply.json().trigger_instances.map(({ id }) => id);
+
+  test("makes of the same request, once more or at the same time, the same instance", async () => {
+    const { post, instances } = await start(hookRule("r", { url: "a" }), hookRule("s", { url: "b" }));
+    const replies = await Promise.all([1, 2, 3].map(() => post("a", { n: 1 }, named)));
+    replies.push(await post("a/", { n: 1 }, named));
+    expect(new Set(replies.map((reply) => JSON.stringify(reply.json()))).size).toBe(1);
+    expect(idsOf(replies[0] as never)).toEqual((await instances()).map(({ id }) => id));
+    // It names a request to one place: elsewhere it is another one.
+    await post("b", { n: 1 }, named);
+    await post("a", { n: 1 }, { "Idempotency-Key": "build 8" });
+    await post("a", { n: 1 });
+    expect(await instances()).toHaveLength(4);
+  });
+
+  test("holds for the generic hook", async () => {
+    const { post, instances } = await start();
+    const body = { trigger: "mypack.changed_file", payload: { path: "/etc/hosts" } };
+    const [first, second] = [await post("st2", body, named), await post("st2", body, named)];
+    expect(second.json()).toEqual(first.json());
+    expect(await instances()).toHaveLength(1);
+  });
+
+  test("with another request is refused", async () => {
+    const { post, instances } = await start(hookRule("r", { url: "a" }));
+    await post("a", { n: 1 }, named);
+    const reply = await post("a", { n: 2 }, named);
+    expect([reply.statusCode, reply.json().error.code]).toEqual([422, "IDEMPOTENCY_KEY"]);
+    expect(await instances()).toHaveLength(1);
+  });
+
+  test.each(["", "x".repeat(256)])("%j is none", async (key) => {
+    const { post } = await start(hookRule("r", { url: "a" }));
+    expect((await post("a", {}, { "Idempotency-Key": key })).statusCode).toBe(400);
+  });
+
+  test("of a request that was not answered makes it under the id it was to have", async () => {
+    const { post, instances, writes } = await start(hookRule("r", { url: "a" }));
+    writes.failsOnce = true;
+    expect((await post("a", {}, named)).statusCode).toBe(500);
+    const [first, second] = [await post("a", {}, named), await post("a", {}, named)];
+    expect(second.json()).toEqual(first.json());
+    const [instance, ...others] = await instances();
+    expect([idsOf(first), others]).toEqual([[instance?.id], []]);
+    expect(instance?.trace_tag).toBe(`webhook-a-${instance?.id}`);
+  });
 });

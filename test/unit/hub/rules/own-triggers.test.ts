@@ -1,0 +1,41 @@
+/** What the hub tells of sensors' processes. */
+import { expect, test } from "vitest";
+import { OwnTriggers } from "../../../../hub/rules/own-triggers.ts";
+import type { SensorRecord } from "../../../../shared/model/agent.ts";
+import { anAgent, noon } from "../../../support/records.ts";
+
+const sensor: SensorRecord = {
+  ...{ agent: "web-1", sensor: "mypack.Probe", state: "running", pid: 7, restarts: 0, last_error: null },
+  since: new Date(noon).toISOString(),
+};
+
+function teller() {
+  const own = new OwnTriggers();
+  own.use({
+    rules: {
+      listens: (trigger) => trigger.startsWith("core.st2.sensor."),
+      catalogue: () => {
+        throw new Error("not asked for");
+      },
+    },
+    registry: { get: () => anAgent({ labels: { role: "web" } }) },
+    now: () => noon,
+  });
+  return own;
+}
+
+test.each([
+  ["what it was started with", { cmd: "python3 probe.py" }, "python3 probe.py"],
+  ["nothing of that, of an agent of before", {}, null],
+])("a process that runs is told with %s", (_, more, cmd) => {
+  const [told, ...others] = teller().tell({ type: "sensor-spawned", sensor: { ...sensor, ...more } });
+  expect(others).toEqual([]);
+  expect(told).toMatchObject({
+    trigger: "core.st2.sensor.process_spawn",
+    origin: { labels: { role: "web" } },
+    payload: {
+      ...{ id: "Probe", sensor: "mypack.Probe", agent: "web-1", host: "web-1.example" },
+      ...{ timestamp: sensor.since, pid: 7, cmd },
+    },
+  });
+});
