@@ -12,6 +12,7 @@ import sys
 import threading
 import traceback
 
+import petrel_imports
 from st2common.key_value_pair import KeyValuePair
 
 MESSAGES_IN = 3
@@ -246,12 +247,15 @@ def make_action(cls, config, service):
 
 def run(channel, start):
     """The exit code."""
+    petrel_imports.set_up()
     cls = load_action_class(start["entry_point"])
     channel.send({"op": "loaded", "class_name": cls.__name__})
     logger = logging.getLogger("st2.actions.python.%s" % cls.__name__)
     config = ActionConfig(start["pack"], start["config"])
     owner = "%s.%s" % (start["pack"], cls.__name__)
-    action = make_action(cls, config, ActionService(channel, logger, owner))
+    service = ActionService(channel, logger, owner)
+    petrel_imports.use_service(service)
+    action = make_action(cls, config, service)
     returned = action.run(**start["parameters"])
     status, result = None, returned
     if isinstance(returned, tuple) and len(returned) == 2:

@@ -11,6 +11,7 @@ import sys
 import threading
 import traceback
 
+import petrel_imports
 from st2reactor.container.encoding import encode
 from st2reactor.container.sensor_wrapper import SensorService
 
@@ -127,6 +128,8 @@ class Runtime(object):
         if start is None or start.get("op") != "start":
             return
         self._service = SensorService(self._channel, start)
+        petrel_imports.set_up()
+        petrel_imports.use_service(self._service)
         threading.Thread(target=self._listen, name="petrel-listen", daemon=True).start()
         try:
             self._sensor = self._load(start)

@@ -5,6 +5,8 @@ import os
 import sys
 import unittest
 
+import petrel_imports
+
 REPORT = 3
 
 
@@ -30,6 +32,7 @@ def main():
     here = os.path.dirname(os.path.abspath(__file__))
     # Behind everything else: what is installed comes first.
     sys.path += [pack, os.path.join(here, "fallback")]
+    petrel_imports.set_up()
     sys.argv = ["tests"]
     tests = os.path.join(pack, "tests")
     suite = unittest.TestLoader().discover(tests, pattern="test_*.py", top_level_dir=tests)

@@ -266,6 +266,37 @@ describe("the datastore", () => {
     }
   };
 
+  it("is reached by st2client, whose addresses and tokens are not needed", async () => {
+    const code = `import os
+from st2client.client import Client
+from st2client.models import KeyValuePair
+from st2common.constants.keyvalue import FULL_SYSTEM_SCOPE
+${action(
+  `keys = Client(base_url="http://127.0.0.1", token=os.environ.get("ST2_ACTION_AUTH_TOKEN")).keys
+before = keys.get_by_name(name="k")
+keys.update(KeyValuePair(name="k", value="v", ttl=60, scope=FULL_SYSTEM_SCOPE))
+found = keys.get_by_name("k", decrypt=True)
+listed = [pair.name for pair in keys.get_all(prefix="k")]
+gone = [keys.delete(found), keys.delete(found)]
+try:
+    Client().liveactions.create(None)
+except NotImplementedError as error:
+    return [before, found.name, found.value, listed, gone, str(error)]`,
+)}`;
+    const from = calls.length;
+    expect((await run(code, {}, { datastore })).result).toEqual([
+      ...[null, "k", "v", ["k"], [true, false]],
+      "st2client's Client has only \`keys\` here, not \`liveactions\`; call the hub's HTTP API for that",
+    ]);
+    const asked = calls.slice(from).map(([, call]) => call);
+    expect(asked.map(({ op, local }) => [op, local])).toEqual(
+      ["get_value", "set_value", "get_value", "list_values", "delete_value", "delete_value"].map((op) => [op, false]),
+    );
+    expect(asked[1]).toMatchObject({ name: "k", value: "v", ttl: 60 });
+    expect(asked[2]).toMatchObject({ decrypt: true });
+    calls.length = 0;
+  });
+
   it("answers get, set, list and delete, for the class that asks", async () => {
     const code = action(
       `s = self.action_service
@@ -305,5 +336,68 @@ return "done"`);
     expect(asked).toBe(questions);
     // On top of the 64: a chunk, and what is left in the pipe (208 KiB of socket) when the action ends.
     expect(most).toBeLessThan(questions / 2);
+  });
+});
+
+describe("what packs import beside base classes", () => {
+  it.each<[string, string, Json]>([
+    ["six", "[six.text_type('x'), sorted(six.iteritems({'a': 1})), isinstance('x', six.string_types)]", ["x", [["a", 1]], true]],
+    ["six.moves", "six.moves.urllib.parse.quote('a b')", "a%20b"],
+    ["eventlet", "[eventlet.monkey_patch(), eventlet.sleep(0), eventlet.spawn(lambda a: a + 1, 2).wait()]", [null, null, 3]],
+    ["st2common.util.monkey_patch", "st2common.util.monkey_patch.monkey_patch()", null],
+    ["st2common.util.ujson", "st2common.util.ujson.fast_deepcopy({'a': [1]})", { a: [1] }],
+    [
+      "st2common.util.isotime",
+      "st2common.util.isotime.format(st2common.util.isotime.parse('2026-01-31 12:00:00.5+0200'), offset=False)",
+      "2026-01-31T10:00:00.500000Z",
+    ],
+    [
+      "st2common.util.date",
+      "st2common.util.date.add_utc_tz(datetime.datetime(2026, 1, 31)).isoformat()",
+      "2026-01-31T00:00:00+00:00",
+    ],
+  ])("%s", async (module, expression, result) => {
+    const ran = await run(`import datetime\nimport ${module}\n${action(`return ${expression}`)}`);
+    expect(ran.result, ran.stderr).toEqual(result);
+  });
+
+  it("a substitute gives way to a module of the pack, and to one that is installed", async () => {
+    const files = { "lib/eventlet.py": "WORD = 'the pack\\'s own'\n" };
+    const ran = await run(`import eventlet\n${action("return eventlet.WORD")}`, {}, { files });
+    expect(ran.result, ran.stderr).toBe("the pack's own");
+  });
+
+  it("six.moves gives several names, and other words for what is not there", async () => {
+    const code = `from six.moves import range, http_client
+from six.moves.urllib.parse import urlparse
+import six
+@six.add_metaclass(type)
+class Made(object):
+    pass
+${action(`try:
+    six.moves.winreg
+except AttributeError as error:
+    return [list(range(2)), http_client.OK, urlparse("http://a/b").path, type(Made) is type, str(error)]`)}`;
+    const ran = await run(code);
+    // Where six is installed, it is what runs.
+    expect(ran.result).toEqual([[0, 1], 200, "/b", true, expect.stringMatching(/^this substitute|winreg/)]);
+  });
+
+  it.each([
+    ["from st2common.persistence.keyvalue import KeyValuePair", /^Petrel has no module st2common\.persistence: .*action_service/],
+    ["import st2common.services.access", /^Petrel has no module st2common\.services: use get_value/],
+    ["import st2api.app", /^Petrel has no module st2api: the guide to packs/],
+  ])("%s says what to use instead", async (line, message) => {
+    const ran = await run(`${line}\n${action("return 1")}`);
+    expect(ran.status).toBe("failed");
+    expect(ran.exception).toMatchObject({
+      type: "ModuleNotFoundError",
+      message: expect.stringMatching(message),
+    });
+  });
+
+  it("one that is tried and done without is no error", async () => {
+    const ran = await run(`try:\n    import st2api\nexcept ImportError:\n    st2api = None\n${action("return st2api")}`);
+    expect([ran.status, ran.result]).toEqual(["succeeded", null]);
   });
 });

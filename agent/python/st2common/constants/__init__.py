@@ -1,0 +1,1 @@
+"""Names that StackStorm's parts share."""

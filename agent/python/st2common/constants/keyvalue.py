@@ -1,0 +1,10 @@
+"""Scopes of the datastore."""
+
+DATASTORE_PARENT_SCOPE = "st2kv"
+DATASTORE_SCOPE_SEPARATOR = "."
+SYSTEM_SCOPE = "system"
+USER_SCOPE = "user"
+FULL_SYSTEM_SCOPE = "st2kv.system"
+FULL_USER_SCOPE = "st2kv.user"
+ALL_SCOPE = "all"
+USER_SEPARATOR = ":"

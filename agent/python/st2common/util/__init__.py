@@ -1,0 +1,1 @@
+"""Small functions of StackStorm's that packs import."""
