@@ -6,6 +6,9 @@ import type { Timers } from "../shared/timers.ts";
 import type { LevelStore } from "./store/level-store.ts";
 import type { TakeIn } from "./store/store.ts";
 
+/** Something is told that no agent sent (of a timer, a webhook, the hub itself): before and after it is on disk. */
+export const tellingPoints = ["emit.before", "emit.after"] as const;
+
 export const hubPoints = [
   /** Triggers and what they lead to: nothing on disk; all on disk, and no receipt. */
   "take-in.before",
@@ -37,12 +40,10 @@ export const hubPoints = [
   "pack-put.after",
   /** A backup has its records, and neither blobs nor a manifest. */
   "backup-copied.after",
+  ...tellingPoints,
 ] as const;
 
 export type HubPoint = (typeof hubPoints)[number];
-
-/** Only where something is told that no agent sent: the occurrence of a timer or a webhook, before and after it is on disk. */
-export const tellingPoints = ["emit.before", "emit.after"] as const;
 
 /** How many times faster the hours of housekeeping pass: its first chores come after a minute, lives are shorter. */
 const hurry = 30;

@@ -11,6 +11,8 @@ import { type TarEntry, TarSyntaxError, tarEntries } from "./tar-entries.ts";
 export const maxArchiveBytes = 4 * packLimits.totalBytes;
 /** More links, and folders with links in them, than this one in the other have no end. */
 const maxLinks = 40;
+/** Characters: PATH_MAX of Linux. */
+const longestTarget = 4_096;
 
 export interface Tarball {
   /** The one folder that holds everything, as archives of a repository have; `null` when there is none. */
@@ -24,6 +26,8 @@ interface Archive {
   /** The pack's own folder with its slash, or nothing. */
   readonly below: string;
   readonly shownAs: string;
+  /** Where links lead, once that is known: links on the way of links would otherwise be work without an end. */
+  readonly targets: Map<string, string>;
 }
 
 /**
@@ -35,6 +39,7 @@ export function readTarball(bytes: Uint8Array, shownAs: string): Tarball {
   const entries = readEntries(unzipped(bytes, shownAs), shownAs);
   const folder = commonFolder([...entries.keys()]);
   const below = folder === null ? "" : `${folder}/`;
+  const archive: Archive = { entries, below, shownAs, targets: new Map() };
   const files: PackFile[] = [];
   let count = 0;
   let total = 0;
@@ -50,7 +55,7 @@ export function readTarball(bytes: Uint8Array, shownAs: string): Tarball {
     const own = path.slice(below.length);
     if (isPathLeftOut(own)) continue;
     if (entry.kind === "file") add(own, entry);
-    else for (const [end, found] of linked({ entries, below, shownAs }, path)) add(`${own}${end}`, found);
+    else for (const [end, found] of linked(archive, path)) add(`${own}${end}`, found);
   }
   files.sort((a, b) => (a.path < b.path ? -1 : 1));
   if (!files.some(({ path }) => path === "pack.yaml" || path === "pack.yml")) {
@@ -131,9 +136,9 @@ function* linked(
 ): Generator<readonly [end: string, entry: TarEntry]> {
   const { entries, shownAs } = archive;
   const entry = entries.get(path);
-  if (steps === 0) throw invalid(`${path} is a link without an end`, shownAs, "remove the link");
+  if (steps <= 0) throw invalid(`${path} is a link without an end`, shownAs, "remove the link");
   if (entry?.kind === "file") yield ["", entry];
-  else if (entry !== undefined) yield* linked(archive, targetOf(archive, path, entry), steps - 1);
+  else if (entry !== undefined) yield* linked(archive, targetOf(archive, path, entry, steps), steps - 1);
   else {
     const inside = [...entries.keys()].filter((other) => other.startsWith(`${path}/`));
     if (inside.length === 0) {
@@ -151,15 +156,36 @@ function* linked(
   }
 }
 
-function targetOf({ below, shownAs }: Archive, path: string, entry: TarEntry): string {
-  const target = entry.target.replace(/\/+$/, "");
+/** Step by step, as a file system walks it: a folder on the way may be a link itself, and `..` is above what that leads to. */
+function targetOf(archive: Archive, path: string, entry: TarEntry, steps: number): string {
+  const { entries, below, shownAs, targets } = archive;
+  const outside = () =>
+    invalid(`${path} is a link that leads out of the pack`, shownAs, "pack the file itself");
+  if (steps <= 0) throw invalid(`${path} is a link without an end`, shownAs, "remove the link");
+  const known = targets.get(path);
+  if (known !== undefined) return known;
+  if (posix.isAbsolute(entry.target) || entry.target.length > longestTarget) throw outside();
   // A hard link names its file from the top of the archive, a symbolic one from where it lies.
-  const from = entry.kind === "hardlink" ? "." : posix.dirname(path);
-  const to = posix.normalize(posix.join(from, target));
-  if (posix.isAbsolute(target) || !`${to}/`.startsWith(below) || !isSafePath(to)) {
-    throw invalid(`${path} is a link that leads out of the pack`, shownAs, "pack the file itself");
+  const from = entry.kind === "hardlink" ? [] : path.split("/").slice(0, -1);
+  const walk = entry.target.split("/").filter((step) => step !== "" && step !== ".");
+  let at = [...from];
+  for (const [index, step] of walk.entries()) {
+    if (step === ".." && at.pop() === undefined) throw outside();
+    if (step === "..") continue;
+    at.push(step);
+    if (index < walk.length - 1) at = folderOf(archive, at.join("/"), steps - 1).split("/");
   }
+  const to = at.join("/");
+  if (!`${to}/`.startsWith(below) || !isSafePath(to)) throw outside();
+  targets.set(path, to);
   return to;
+}
+
+/** The folder at `path`, where that is a link. */
+function folderOf(archive: Archive, path: string, steps: number): string {
+  const link = archive.entries.get(path);
+  if (link?.kind !== "symlink") return path;
+  return folderOf(archive, targetOf(archive, path, link, steps), steps - 1);
 }
 
 const invalid = (message: string, where: string, hint: string, cause?: unknown) =>

@@ -105,6 +105,7 @@ export async function campaign(options: CampaignOptions): Promise<Verdict> {
       executions: evidence.executions.length,
       abandoned: evidence.executions.filter(({ status }) => status === "abandoned").length,
       "runs by hand": evidence.made.length,
+      "told by request": evidence.told.length,
       "large results": evidence.large.size,
       "dead letters tried again": evidence.retried.length,
       "noise left by the purge": evidence.noiseLeft,
@@ -152,6 +153,10 @@ async function settle(
   for (const { id } of retried) await must("retry", () => hub.api("POST", `/v1/dead-letters/${id}/retry`));
   if (retried.length > 0) await must("everything comes to rest again", () => rest(fleet, settleMs));
   if (awaitResults) await must("large results come", () => results(fleet));
+  let told: Evidence["told"] = [];
+  await must("requests can be repeated", async () => {
+    told = await requests.repeat();
+  });
   const history = await historyOf(hub);
   for (const { id, agent } of agents) await endsWell(`agent ${id}`, () => agent.stop());
   await endsWell("the hub", () => hub.stop());
@@ -165,6 +170,7 @@ async function settle(
     agents: await agentsOf(fleet),
     lines: linesIn(folder, ["append", "append_again", "large", "weigh"]),
     made: requests.made,
+    told,
     retried,
     orphans,
     memory,

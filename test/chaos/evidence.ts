@@ -14,7 +14,7 @@ import { systemClock, systemRandom } from "../../shared/system-process.ts";
 import type { TestHub } from "../support/fleet.ts";
 import { processesAtHome } from "../support/home-processes.ts";
 import type { ChaosFleet } from "./fleet.ts";
-import type { Made } from "./requests.ts";
+import type { Made, Told } from "./requests.ts";
 
 /** An entry as it lies in an agent's outbox. */
 export interface SentEntry {
@@ -47,12 +47,16 @@ export interface Evidence {
   readonly agents: readonly AgentEvidence[];
   /** Of `chaos.number`, in order of intake. */
   readonly instances: readonly TriggerInstance[];
+  /** Of `chaos.told`. */
+  readonly toldInstances: readonly TriggerInstance[];
   readonly noiseLeft: number;
   readonly enforcements: readonly Enforcement[];
   readonly executions: readonly Execution[];
   /** By action: how many lines each execution (of `weigh`: each name) has left. */
   readonly lines: ReadonlyMap<string, ReadonlyMap<string, number>>;
   readonly made: readonly Made[];
+  /** What the hub was asked to tell, each asked once more in the end. */
+  readonly told: readonly (Told & { readonly again: string })[];
   /** Those that are left, and those that were tried again in the end. */
   readonly letters: readonly DeadLetter[];
   readonly retried: readonly DeadLetter[];
@@ -66,7 +70,7 @@ export interface Evidence {
 
 export type History = Pick<
   Evidence,
-  "instances" | "noiseLeft" | "enforcements" | "executions" | "letters" | "gaps" | "large"
+  "instances" | "toldInstances" | "noiseLeft" | "enforcements" | "executions" | "letters" | "gaps" | "large"
 >;
 
 /** From the API of a hub that has come to rest. */
@@ -78,6 +82,7 @@ export async function historyOf(hub: TestHub): Promise<History> {
   }
   return {
     instances: await hub.all<TriggerInstance>("/v1/trigger-instances?trigger=chaos.number"),
+    toldInstances: await hub.all<TriggerInstance>("/v1/trigger-instances?trigger=chaos.told"),
     noiseLeft: (await hub.all("/v1/trigger-instances?trigger=chaos.noise")).length,
     enforcements: await hub.all<Enforcement>("/v1/rule-enforcements"),
     executions,

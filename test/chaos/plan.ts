@@ -54,7 +54,7 @@ export interface PlanOptions {
 }
 
 /** Of all kills, those at named points; the rest are aimed at nothing. */
-const shareAtPoints = 0.83;
+const shareAtPoints = 0.88;
 /** Passed again and again by themselves: where they kill may be late in a life. */
 const oftenPassed =
   /^(take-in|update|receipt|request|down-receipt|dispatch|receipt-noted|receipt-sent|before|after)/;

@@ -30,6 +30,7 @@ export function broken(found: Evidence): readonly string[] {
     ...judged(evidence),
     ...ran(evidence),
     ...runsByHand(evidence),
+    ...toldOnce(evidence),
     ...sameEndings(evidence),
     ...settled(evidence),
   ];
@@ -219,6 +220,32 @@ function runsByHand({ made, executions, lines }: Evidence): readonly string[] {
     if (status === "succeeded" && times === 1 && inner === length) return [];
     return [`made by hand, ran ${times} times, length ${inner}: ${named(execution)}`];
   });
+}
+
+/** What the hub was asked to tell, perhaps twice, is there once, and is what each answer named. */
+function toldOnce({ told, toldInstances }: Evidence): readonly string[] {
+  const counts = toldInstances.map(({ payload }) => (payload as { readonly count: number }).count);
+  const ids = new Map(toldInstances.map(({ id }, at) => [counts[at], id]));
+  const other = told.filter(
+    ({ count, answered, again }) => ids.get(count) !== again || (answered ?? again) !== again,
+  );
+  const asked = new Set(told.map(({ count }) => count));
+  const open = toldInstances.filter(({ status }) => status !== "processed");
+  return [
+    ...some(twice(counts), (list) => `told by one request and there more than once: ${list}`),
+    ...some(
+      other.map(({ count, answered, again }) => `${count} (answered ${answered}, then ${again}, is ${ids.get(count)})`),
+      (list) => `told by request and not what the answer said: ${list}`,
+    ),
+    ...some(
+      counts.filter((count) => !asked.has(count)),
+      (list) => `told and never asked for: ${list}`,
+    ),
+    ...some(
+      open.map(({ id, status }) => `${id} ${status}`),
+      (list) => `told by request and not processed: ${list}`,
+    ),
+  ];
 }
 
 /** What an agent's journal says of how an execution ended is what the hub's history says. */

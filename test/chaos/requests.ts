@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Execution } from "../../shared/model/execution.ts";
 import { type ChaosFleet, encoded } from "./fleet.ts";
 
-export type Request = "run" | "run large" | "cancel" | "rule" | "pack" | "backup";
+export type Request = "run" | "run large" | "cancel" | "rule" | "pack" | "backup" | "tell";
 
 /** Which request makes a process pass a point; most are passed without any. */
 const leadingTo: Readonly<Record<string, Request>> = {
@@ -14,6 +14,8 @@ const leadingTo: Readonly<Record<string, Request>> = {
   "pack-put.before": "pack",
   "pack-put.after": "pack",
   "backup-copied.after": "backup",
+  "emit.before": "tell",
+  "emit.after": "tell",
   "parameters-fetched.after": "run large",
   "pack-fetched.after": "pack",
   "packs-applied.before": "pack",
@@ -32,6 +34,13 @@ export interface Made {
   readonly canceled: boolean;
 }
 
+/** A trigger that the hub was asked to tell, by a request that may be repeated. */
+export interface Told {
+  readonly count: number;
+  /** The instance that an answer named first; `null`: no answer came. */
+  readonly answered: string | null;
+}
+
 /** Larger than an entry, so that it travels as a blob. */
 const largeText = 300_000;
 
@@ -39,6 +48,7 @@ export class Requests {
   readonly #fleet: ChaosFleet;
   #count = 0;
   readonly made: Made[] = [];
+  readonly told: Told[] = [];
   /** By what the hub answered; requests that got no answer are not among them. */
   readonly refused = new Map<string, number>();
 
@@ -57,6 +67,24 @@ export class Requests {
       const what = `${request}: ${status[1]} ${status[2]}`;
       this.refused.set(what, (this.refused.get(what) ?? 0) + 1);
     }
+  }
+
+  /** Asks the same once more, as whoever got no answer does. */
+  async repeat(): Promise<readonly (Told & { readonly again: string })[]> {
+    const repeated = [];
+    for (const one of this.told) repeated.push({ ...one, again: await this.#tell(one.count) });
+    return repeated;
+  }
+
+  /** The instance that it has become. */
+  async #tell(count: number): Promise<string> {
+    const { trigger_instances } = await this.#fleet.hub.api<{ trigger_instances: readonly { id: string }[] }>(
+      "POST",
+      "/v1/webhooks/st2",
+      { trigger: "chaos.told", payload: { count } },
+      { "Idempotency-Key": `told ${count}` },
+    );
+    return trigger_instances[0]?.id ?? "";
   }
 
   async #ask(request: Request, agent: string, count: number): Promise<void> {
@@ -81,6 +109,11 @@ export class Requests {
       case "backup":
         await hub.api("POST", "/v1/backups", { folder: join(folder, `backup-${count}`) });
         return;
+      case "tell": {
+        const place = this.told.push({ count, answered: null }) - 1;
+        this.told[place] = { count, answered: await this.#tell(count) };
+        return;
+      }
     }
   }
 

@@ -128,7 +128,7 @@ export interface TestHub {
   kill(): Promise<void>;
   stop(signal?: NodeJS.Signals): Promise<number | null>;
   /** A request to the API; rejects with status and body when it is refused. */
-  api<T>(method: string, path: string, body?: unknown): Promise<T>;
+  api<T>(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<T>;
   /** Every record of a list, in order of intake. */
   all<T>(path: string): Promise<readonly T[]>;
 }
@@ -148,13 +148,20 @@ export async function createHub(
     if (daemon === null) throw new Error("the hub has not been started");
     return daemon;
   };
-  const ask = async (method: string, path: string, accept: string, body?: unknown): Promise<Response> => {
+  const ask = async (
+    method: string,
+    path: string,
+    accept: string,
+    body?: unknown,
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<Response> => {
     const response = await fetch(`${url}${path}`, {
       method,
       headers: {
         authorization: `Bearer ${key}`,
         accept,
         ...(body !== undefined && { "content-type": "application/json" }),
+        ...more,
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
@@ -192,8 +199,13 @@ export async function createHub(
     },
     kill: () => running().kill(),
     stop: (signal) => running().stop(signal),
-    async api<T>(method: string, path: string, body?: unknown): Promise<T> {
-      return (await (await ask(method, path, "application/json", body)).json()) as T;
+    async api<T>(
+      method: string,
+      path: string,
+      body?: unknown,
+      headers: Readonly<Record<string, string>> = {},
+    ): Promise<T> {
+      return (await (await ask(method, path, "application/json", body, headers)).json()) as T;
     },
     async all<T>(path: string): Promise<readonly T[]> {
       const text = await (await ask("GET", path, "application/x-ndjson")).text();

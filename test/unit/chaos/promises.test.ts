@@ -52,6 +52,10 @@ const well: Evidence = {
     },
   ],
   instances: [instance("i1", 1), instance("i2", 2, true)],
+  toldInstances: [
+    anInstance({ id: "t1", trigger: "chaos.told", payload: { count: 4 }, status: "processed" }),
+    anInstance({ id: "t2", trigger: "chaos.told", payload: { count: 5 }, status: "processed" }),
+  ],
   noiseLeft: 3,
   enforcements: [
     enforcement("n1", "on_number_append", "i1", "x1"),
@@ -75,6 +79,10 @@ const well: Evidence = {
     ["weigh", new Map([["run-1", 1]])],
   ]),
   made: [{ execution: "x6", name: "run-1", length: 10, canceled: false }],
+  told: [
+    { count: 4, answered: "t1", again: "t1" },
+    { count: 5, answered: null, again: "t2" },
+  ],
   letters: [],
   retried: [],
   gaps: [],
@@ -129,6 +137,28 @@ describe("held against the evidence, the promises", () => {
       { ...well, instances: without(well.instances, "i1") },
       /skipped in the history: 1/,
     ],
+    [
+      "what was told twice by one request",
+      {
+        ...well,
+        toldInstances: [
+          ...well.toldInstances,
+          anInstance({ id: "t3", trigger: "chaos.told", payload: { count: 5 }, status: "processed" }),
+        ],
+      },
+      /told by one request and there more than once: 5/,
+    ],
+    [
+      "what was told and is lost",
+      { ...well, toldInstances: without(well.toldInstances, "t1") },
+      /not what the answer said: 4 \(answered t1, then t1, is undefined\)/,
+    ],
+    [
+      "another answer to the same request",
+      { ...well, told: [{ count: 4, answered: "t9", again: "t1" }, ...well.told.slice(1)] },
+      /not what the answer said: 4/,
+    ],
+    ["what nobody asked to be told", { ...well, told: well.told.slice(0, 1) }, /told and never asked for: 5/],
     ["a changed order", { ...well, instances: well.instances.toReversed() }, /another order than epoch E1/],
     [
       "an undelivered entry",

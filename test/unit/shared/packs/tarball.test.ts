@@ -74,6 +74,30 @@ test("a path that stands in an archive twice is what it was last", () => {
   ]);
 });
 
+test("a link leads through linked folders, and up from what they lead to, as on disk", async () => {
+  const folder = await tempFolder();
+  const pack = join(folder, "p");
+  await mkdir(join(pack, "real/deep"), { recursive: true });
+  await mkdir(join(pack, "other"));
+  await writeFile(join(pack, "pack.yaml"), "name: p\n");
+  await writeFile(join(pack, "real/deep/a"), "deep");
+  await writeFile(join(pack, "real/b"), "real");
+  await writeFile(join(pack, "b"), "top");
+  await symlink("real/deep", join(pack, "short"));
+  await symlink("../short", join(pack, "other/shorter"));
+  await symlink("short/a", join(pack, "one"));
+  await symlink("short/../b", join(pack, "two"));
+  await symlink("other/shorter/../deep/../b", join(pack, "three"));
+  await run("tar", ["-cf", join(folder, "p.tar"), "-C", folder, "p"]);
+  const { files } = readTarball(await readFile(join(folder, "p.tar")), "p.tar");
+  const contents = Object.fromEntries(files.map(({ path, content }) => [path, Buffer.from(content).toString()]));
+  expect(contents).toMatchObject({
+    ...{ one: "deep", two: "real", three: "real" },
+    ...{ "short/a": "deep", "other/shorter/a": "deep" },
+  });
+  for (const { path, content } of files) expect(content).toEqual(await readFile(join(pack, path)));
+});
+
 test("a link to a folder stands for its files", () => {
   const parts = [
     manifest,
@@ -124,6 +148,32 @@ describe("is refused", () => {
       ],
       /leads out/,
     ],
+    [
+      "a link out of it by a linked folder",
+      [
+        manifest,
+        { path: "d/e/x", content: "" },
+        { path: "in", type: "2", target: "d/e" },
+        { path: "a", type: "2", target: "in/../../../x" },
+      ],
+      /a is a link that leads out/,
+    ],
+    [
+      "links on each other's way",
+      [manifest, { path: "a", type: "2", target: "b/x" }, { path: "b", type: "2", target: "a/x" }],
+      /without an end/,
+    ],
+    [
+      "a link by two that lead to each other",
+      [
+        manifest,
+        { path: "c", type: "2", target: "a/x" },
+        { path: "a", type: "2", target: "b" },
+        { path: "b", type: "2", target: "a" },
+      ],
+      /without an end/,
+    ],
+    ["a link with a way longer than any", [manifest, { path: "a", type: "2", target: "./".repeat(3_000) }], /leads out/],
     ["a link to itself", [manifest, { path: "a", type: "2", target: "a" }], /without an end/],
     [
       "a link to nothing",
@@ -159,6 +209,16 @@ describe("is refused", () => {
     expect(() => readTarball(tarOf([manifest, ...levels.flat(), { path: "d15/x.pyc" }]), "a")).toThrow(
       expect.objectContaining({ code: "PACK_TOO_LARGE" }),
     );
+  });
+
+  test("links through links through links, each many times on its way, before they take an age", () => {
+    const links = Array.from({ length: 30 }, (_, n) => ({
+      path: `l${n}`,
+      type: "2",
+      target: n === 29 ? "d" : `l${n + 1}/../`.repeat(8).concat(`l${n + 1}`),
+    }));
+    const { files } = readTarball(tarOf([manifest, { path: "d/x", content: "x" }, ...links]), "a.tar");
+    expect(files.filter(({ path }) => path.endsWith("/x"))).toHaveLength(31);
   });
 
   test("too many bytes, also by links to the same file and zipped to a few", () => {
