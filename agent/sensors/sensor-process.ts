@@ -308,4 +308,5 @@ export class SensorProcess {
 
 /** Of a command line, to be told; only paths stand in it, never anything of the configuration. */
 const mostTold = 1_024;
-const commandText = ({ command, args }: SensorProgram) => [command, ...args].join(" ").slice(0, mostTold).toWellFormed();
+const commandText = ({ command, args }: SensorProgram) =>
+  [command, ...args].join(" ").slice(0, mostTold).toWellFormed();

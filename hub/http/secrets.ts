@@ -1,6 +1,8 @@
 /** Masks what a schema calls `secret: true`, at any depth, and keeps a masked value from being stored back. */
 import { isObject, type Json, type JsonObject } from "../../shared/json.ts";
+import type { ActionDefinition } from "../../shared/model/action.ts";
 import type { ParameterSchema, ParameterSchemas } from "../../shared/model/pack.ts";
+import { itemSchema, memberSchema } from "../../shared/packs/inner-schema.ts";
 
 /** What people see in place of a secret (st2 docs, Secrets masking). */
 export const mask = "********";
@@ -14,16 +16,16 @@ const hideUnlessTemplate: Hide = (value) =>
 
 function masked(schema: ParameterSchema | undefined, value: Json, hiding: Hide): Json {
   if (schema?.secret === true) return hiding(value);
-  if (Array.isArray(value)) return value.map((item: Json) => masked(schema?.items, item, hiding));
-  if (isObject(value) && schema?.properties)
-    return maskedObject(schema.properties, value as JsonObject, hiding);
-  return value;
+  if (schema === undefined) return value;
+  if (Array.isArray(value))
+    return value.map((item: Json, at) => masked(itemSchema(schema, at), item, hiding));
+  return isObject(value) ? maskedObject(schema, value as JsonObject, hiding) : value;
 }
 
-function maskedObject(schemas: ParameterSchemas, values: JsonObject, hiding: Hide): JsonObject {
+function maskedObject(schema: ParameterSchema, values: JsonObject, hiding: Hide): JsonObject {
   const entries = Object.entries(values).map(([name, value]): [string, Json] => [
     name,
-    masked(schemas[name], value, hiding),
+    masked(memberSchema(schema, name), value, hiding),
   ]);
   return Object.fromEntries(entries);
 }
@@ -48,18 +50,54 @@ export function maskRuleParameters(schemas: ParameterSchemas | null, values: Jso
 
 /** A pack's configuration as people may see it. */
 export function maskConfig(schemas: ParameterSchemas, config: JsonObject): JsonObject {
-  return maskedObject(schemas, config, hideUnlessTemplate);
+  return maskedObject({ properties: schemas }, config, hideUnlessTemplate);
+}
+
+/** Where a runner puts what an action has to say (st2 docs, Action Runners: output_key). */
+const outputKeys: Readonly<Record<string, string>> = {
+  "python-script": "result",
+  "node-script": "result",
+  "local-shell-cmd": "stdout",
+  "local-shell-script": "stdout",
+  "http-request": "body",
+};
+
+/** A result without what the action's `output_schema` calls secret: a whole schema, or one for each member. */
+export function maskResult(
+  { output_schema, runner_type }: Pick<ActionDefinition, "output_schema" | "runner_type">,
+  result: Json,
+): Json {
+  const key = outputKeys[runner_type];
+  if (output_schema === null || key === undefined || !isObject(result)) return result;
+  const values = result as JsonObject;
+  const output = values[key];
+  if (output === undefined) return result;
+  const isWhole = typeof output_schema.type === "string" || typeof output_schema.secret === "boolean";
+  const schema = (isWhole ? output_schema : { properties: output_schema }) as ParameterSchema;
+  return { ...values, [key]: masked(schema, output, hide) };
 }
 
 /** `incoming` with each secret that is still the mask replaced by what is stored: reading and writing back is safe. */
 export function keepMasked(schemas: ParameterSchemas, incoming: JsonObject, stored: JsonObject): JsonObject {
+  return keptObject({ properties: schemas }, incoming, stored);
+}
+
+function keptObject(schema: ParameterSchema, incoming: JsonObject, stored: JsonObject): JsonObject {
   const entries = Object.entries(incoming).map(([name, value]): [string, Json] => {
-    const schema = schemas[name];
     const before = Object.hasOwn(stored, name) ? stored[name] : undefined;
-    if (schema?.secret === true && value === mask && before !== undefined) return [name, before];
-    if (!isObject(value) || !schema?.properties) return [name, value];
-    const inner = isObject(before) ? (before as JsonObject) : {};
-    return [name, keepMasked(schema.properties, value as JsonObject, inner)];
+    return [name, kept(memberSchema(schema, name), value, before)];
   });
   return Object.fromEntries(entries);
+}
+
+/** Items of lists are the same ones by their place: who moves a masked one has to write it. */
+function kept(schema: ParameterSchema | undefined, value: Json, before: Json | undefined): Json {
+  if (schema?.secret === true && value === mask && before !== undefined) return before;
+  if (schema === undefined) return value;
+  if (Array.isArray(value)) {
+    const items: readonly Json[] = Array.isArray(before) ? before : [];
+    return value.map((item: Json, at) => kept(itemSchema(schema, at), item, items[at]));
+  }
+  if (!isObject(value)) return value;
+  return keptObject(schema, value as JsonObject, isObject(before) ? (before as JsonObject) : {});
 }

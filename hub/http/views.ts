@@ -16,14 +16,16 @@ import { type SwitchedPart, switchedParts } from "../packs/override-desk.ts";
 import { nextAttemptId, retryOf } from "../policies/applied.ts";
 import type { Replay, RuleWhy } from "../rules/hindsight.ts";
 import type { WrittenRule } from "../rules/rule-desk.ts";
-import { mask, maskConfig, maskParameters, maskRuleParameters } from "./secrets.ts";
+import { mask, maskConfig, maskParameters, maskResult, maskRuleParameters } from "./secrets.ts";
 
 /** `next_attempt`: the id of the execution by which a policy repeats this one; it is made at once, when it is due. */
 export type ExecutionView = Execution & { readonly next_attempt?: string };
 
 export function executionView(catalogue: Catalogue, execution: Execution): ExecutionView {
+  const action = catalogue.actions.get(execution.action)?.definition;
   return {
     ...execution,
+    ...(action !== undefined && { result: maskResult(action, execution.result) }),
     parameters: maskParameters(schemasOf(catalogue, execution.action), execution.parameters),
     ...nextAttempt(execution),
   };

@@ -7,6 +7,7 @@ import { datastoreContext, type TemplateKeys } from "../../shared/expressions/da
 import { compileTemplate, isTemplate } from "../../shared/expressions/template.ts";
 import { isObject, type Json, type JsonObject } from "../../shared/json.ts";
 import type { ParameterSchema, ParameterSchemas } from "../../shared/model/pack.ts";
+import { itemSchema, memberSchema } from "../../shared/packs/inner-schema.ts";
 import { sealedParts } from "../../shared/sealed-text.ts";
 
 type Path = readonly (string | number)[];
@@ -33,14 +34,14 @@ export function renderedConfig(
   const render = (value: Json, schema: ParameterSchema | undefined, path: Path): Json => {
     if (typeof value === "string") return isTemplate(value) ? text(value, schema, path) : value;
     if (Array.isArray(value))
-      return value.map((item: Json, at) => render(item, schema?.items, [...path, at]));
-    return isObject(value) ? object(value as JsonObject, schema?.properties ?? {}, path) : value;
+      return value.map((item: Json, at) => render(item, itemSchema(schema, at), [...path, at]));
+    return isObject(value) ? object(value as JsonObject, schema, path) : value;
   };
-  const object = (values: JsonObject, properties: ParameterSchemas, path: Path): JsonObject =>
+  const object = (values: JsonObject, schema: ParameterSchema | undefined, path: Path): JsonObject =>
     Object.fromEntries(
       Object.entries(values).map(([name, value]) => [
         name,
-        render(value, Object.hasOwn(properties, name) ? properties[name] : undefined, [...path, name]),
+        render(value, memberSchema(schema, name), [...path, name]),
       ]),
     );
   const text = (source: string, schema: ParameterSchema | undefined, path: Path): Json => {
@@ -55,7 +56,7 @@ export function renderedConfig(
       throw problemAt(path, error, isSecret);
     }
   };
-  return object(config, schemas, []);
+  return object(config, { properties: schemas }, []);
 }
 
 /** Messages of evaluations quote values: of a secret only the code of what went wrong is told, or what is no secret. */

@@ -3,8 +3,8 @@ import { isObject, type Json } from "../json.ts";
 import type { PackManifest } from "../model/pack.ts";
 import { globalOverrides } from "../model/pack-overrides.ts";
 import { isPackName } from "../ref.ts";
-import { checkFields, compileFields, shown, withoutEmpty } from "./fields.ts";
 import { parseDependency } from "./dependency.ts";
+import { checkFields, compileFields, shown, withoutEmpty } from "./fields.ts";
 import type { Metadata } from "./pack-file.ts";
 
 const text = { type: "string" };
@@ -19,7 +19,11 @@ const known = {
   author: text,
 };
 
-const check = compileFields({ type: "object", required: ["name", "description", "version", "author"], properties: known });
+const check = compileFields({
+  type: "object",
+  required: ["name", "description", "version", "author"],
+  properties: known,
+});
 
 /** Nothing that runs rests on these: what is wrong with them is told, no more. */
 const checkOthers = compileFields({
@@ -154,7 +158,7 @@ function pythonVersions(metadata: Metadata, given: Json | undefined): readonly s
       severity: "warning",
       message: "the pack says that it is for Python 2 only; its Python code is run with the host's python3",
       where: metadata.at(["python_versions"]),
-      hint: "try it, and add \"3\" when it runs",
+      hint: 'try it, and add "3" when it runs',
     });
   }
   return versions;

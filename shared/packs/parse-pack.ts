@@ -184,6 +184,8 @@ function readContent(files: Files, pack: string, known: PackOptions["actions"]):
   const each = (folder: string, read: (metadata: Metadata) => void, report = files.report): void => {
     for (const file of files.sorted) {
       if (posix.dirname(file.path) !== folder || !/\.ya?ml$/.test(file.path)) continue;
+      // As there: what a pack of old keeps beside its actions for their own use.
+      if (file.path === "actions/config.yaml") continue;
       const metadata = files.open(pack, file, report);
       if (metadata !== null) read(metadata);
     }
@@ -212,7 +214,11 @@ function readContent(files: Files, pack: string, known: PackOptions["actions"]):
     const alias = parseAlias(metadata);
     content.aliases.add(alias, refIn(metadata, "name"), metadata, ["name"]);
     if (alias === null) return;
-    refuseUnknown(metadata, ["action_ref"], content.actions, ["ALIAS_ACTION_UNKNOWN", "action", "in actions/"]);
+    refuseUnknown(metadata, ["action_ref"], content.actions, [
+      "ALIAS_ACTION_UNKNOWN",
+      "action",
+      "in actions/",
+    ]);
   };
   each("aliases", readAlias, softly);
   each("policies", (metadata) => {

@@ -234,7 +234,10 @@ function toldOnce({ told, toldInstances }: Evidence): readonly string[] {
   return [
     ...some(twice(counts), (list) => `told by one request and there more than once: ${list}`),
     ...some(
-      other.map(({ count, answered, again }) => `${count} (answered ${answered}, then ${again}, is ${ids.get(count)})`),
+      other.map(
+        ({ count, answered, again }) =>
+          `${count} (answered ${answered}, then ${again}, is ${ids.get(count)})`,
+      ),
       (list) => `told by request and not what the answer said: ${list}`,
     ),
     ...some(

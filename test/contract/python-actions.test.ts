@@ -286,11 +286,14 @@ except NotImplementedError as error:
     const from = calls.length;
     expect((await run(code, {}, { datastore })).result).toEqual([
       ...[null, "k", "v", ["k"], [true, false]],
-      "st2client's Client has only \`keys\` here, not \`liveactions\`; call the hub's HTTP API for that",
+      "st2client's Client has only `keys` here, not `liveactions`; call the hub's HTTP API for that",
     ]);
     const asked = calls.slice(from).map(([, call]) => call);
     expect(asked.map(({ op, local }) => [op, local])).toEqual(
-      ["get_value", "set_value", "get_value", "list_values", "delete_value", "delete_value"].map((op) => [op, false]),
+      ["get_value", "set_value", "get_value", "list_values", "delete_value", "delete_value"].map((op) => [
+        op,
+        false,
+      ]),
     );
     expect(asked[1]).toMatchObject({ name: "k", value: "v", ttl: 60 });
     expect(asked[2]).toMatchObject({ decrypt: true });
@@ -341,9 +344,17 @@ return "done"`);
 
 describe("what packs import beside base classes", () => {
   it.each<[string, string, Json]>([
-    ["six", "[six.text_type('x'), sorted(six.iteritems({'a': 1})), isinstance('x', six.string_types)]", ["x", [["a", 1]], true]],
+    [
+      "six",
+      "[six.text_type('x'), sorted(six.iteritems({'a': 1})), isinstance('x', six.string_types)]",
+      ["x", [["a", 1]], true],
+    ],
     ["six.moves", "six.moves.urllib.parse.quote('a b')", "a%20b"],
-    ["eventlet", "[eventlet.monkey_patch(), eventlet.sleep(0), eventlet.spawn(lambda a: a + 1, 2).wait()]", [null, null, 3]],
+    [
+      "eventlet",
+      "[eventlet.monkey_patch(), eventlet.sleep(0), eventlet.spawn(lambda a: a + 1, 2).wait()]",
+      [null, null, 3],
+    ],
     ["st2common.util.monkey_patch", "st2common.util.monkey_patch.monkey_patch()", null],
     ["st2common.util.ujson", "st2common.util.ujson.fast_deepcopy({'a': [1]})", { a: [1] }],
     [
@@ -384,7 +395,10 @@ except AttributeError as error:
   });
 
   it.each([
-    ["from st2common.persistence.keyvalue import KeyValuePair", /^Petrel has no module st2common\.persistence: .*action_service/],
+    [
+      "from st2common.persistence.keyvalue import KeyValuePair",
+      /^Petrel has no module st2common\.persistence: .*action_service/,
+    ],
     ["import st2common.services.access", /^Petrel has no module st2common\.services: use get_value/],
     ["import st2api.app", /^Petrel has no module st2api: the guide to packs/],
   ])("%s says what to use instead", async (line, message) => {
@@ -397,7 +411,9 @@ except AttributeError as error:
   });
 
   it("one that is tried and done without is no error", async () => {
-    const ran = await run(`try:\n    import st2api\nexcept ImportError:\n    st2api = None\n${action("return st2api")}`);
+    const ran = await run(
+      `try:\n    import st2api\nexcept ImportError:\n    st2api = None\n${action("return st2api")}`,
+    );
     expect([ran.status, ran.result]).toEqual(["succeeded", null]);
   });
 });

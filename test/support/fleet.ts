@@ -128,7 +128,12 @@ export interface TestHub {
   kill(): Promise<void>;
   stop(signal?: NodeJS.Signals): Promise<number | null>;
   /** A request to the API; rejects with status and body when it is refused. */
-  api<T>(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<T>;
+  api<T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<T>;
   /** Every record of a list, in order of intake. */
   all<T>(path: string): Promise<readonly T[]>;
 }

@@ -120,10 +120,7 @@ async function install(
 async function inOrder(packs: readonly ReadPack[]): Promise<readonly ReadPack[]> {
   const { parsePack } = await import("../../../shared/packs/parse-pack.ts");
   const { dependenciesFirst } = await import("../../../shared/packs/dependency.ts");
-  return dependenciesFirst(
-    packs,
-    ({ files, folder }) => parsePack(files, { folder }).pack?.manifest ?? null,
-  );
+  return dependenciesFirst(packs, ({ files, folder }) => parsePack(files, { folder }).pack?.manifest ?? null);
 }
 
 async function assign(self: Command, context: CliContext, ref: string, labels: object) {

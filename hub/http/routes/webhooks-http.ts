@@ -84,7 +84,12 @@ export function webhookRoutes(api: FastifyInstance, { operations }: RouteParts):
       },
       handler: async (request, reply) => {
         const { trigger, payload, trace_tag } = request.body;
-        const asked = { trigger, payload: payload ?? {}, trace_tag: trace_tag ?? tagOf(request), key: keyOf(request) };
+        const asked = {
+          trigger,
+          payload: payload ?? {},
+          trace_tag: trace_tag ?? tagOf(request),
+          key: keyOf(request),
+        };
         return reply.code(202).send(await operations.injectTrigger(asked));
       },
     });

@@ -4,6 +4,7 @@ import {
   mask,
   maskConfig,
   maskParameters,
+  maskResult,
   maskRuleParameters,
 } from "../../../../hub/http/secrets.ts";
 import { actionView } from "../../../../hub/http/views.ts";
@@ -103,5 +104,64 @@ test("an action's file may have a secret as a default, which nobody is shown; a 
     key: { default: "{{ st2kv.system.key }}" },
     count: { default: 3 },
     sudo_password: { default: mask },
+  });
+});
+
+describe("a schema's other words", () => {
+  const secret = { type: "string", secret: true };
+  const wide = {
+    accounts: { type: "object", additionalProperties: { type: "object", properties: { key: secret } } },
+    tokens: {
+      type: "object",
+      patternProperties: { "^t_": secret },
+      properties: { t_name: { type: "string" } },
+    },
+    pair: { type: "array", items: [{ type: "string" }, secret], additionalItems: secret },
+    odd: { type: "object", patternProperties: { "(": secret } },
+  } as unknown as Parameters<typeof maskConfig>[0];
+  const values = {
+    accounts: { a: { key: "k", name: "n" } },
+    tokens: { t_name: "n", t_one: "x", other: "o" },
+    pair: ["user", "x", "y"],
+    odd: { any: "x" },
+  };
+
+  test("for members and items are followed to their secrets", () => {
+    const shown = maskConfig(wide, values);
+    expect(shown).toEqual({
+      accounts: { a: { key: mask, name: "n" } },
+      tokens: { t_name: "n", t_one: mask, other: "o" },
+      pair: ["user", mask, mask],
+      odd: { any: mask },
+    });
+    expect(keepMasked(wide, shown, values)).toEqual(values);
+  });
+});
+
+describe("a result", () => {
+  test.each([
+    [
+      "by a whole schema",
+      { type: "object", properties: { token: { secret: true } } },
+      { token: "t", n: 1 },
+      { token: mask, n: 1 },
+    ],
+    [
+      "by one for each member",
+      { token: { type: "string", secret: true } },
+      { token: "t", n: 1 },
+      { token: mask, n: 1 },
+    ],
+    ["that is secret as a whole", { type: "string", secret: true }, "t", mask],
+    ["without a schema", null, { token: "t" }, { token: "t" }],
+    ["of another form", { type: "object", properties: { token: { secret: true } } }, [1], [1]],
+  ])("is masked %s", (_, output_schema, output, shown) => {
+    const action = anAction({ runner_type: "python-script", output_schema });
+    expect(maskResult(action, { result: output, stdout: "", exit_code: 0 })).toEqual({
+      result: shown,
+      stdout: "",
+      exit_code: 0,
+    });
+    expect(maskResult(action, null)).toBeNull();
   });
 });

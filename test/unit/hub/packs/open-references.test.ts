@@ -26,7 +26,9 @@ const other = record("other", {
 
 test("rules, policies and aliases that name what is not there", () => {
   const said = (packs: Parameters<typeof buildCatalogue>[0]) =>
-    openReferences(user, buildCatalogue(packs)).map(({ code, severity, where }) => `${severity} ${code} ${where}`);
+    openReferences(user, buildCatalogue(packs)).map(
+      ({ code, severity, where }) => `${severity} ${code} ${where}`,
+    );
   expect(said([user, other])).toEqual([
     "warning RULE_TRIGGER_UNKNOWN rule user.a",
     "warning POLICY_ACTION_UNKNOWN policy user.one",
@@ -63,7 +65,10 @@ describe("dependencies", () => {
       ],
     ],
   ])("%s", (_, text, versions, wanted) => {
-    const problems = openDependencies({ ref: "user", dependencies: [text] }, new Map(Object.entries(versions)));
+    const problems = openDependencies(
+      { ref: "user", dependencies: [text] },
+      new Map(Object.entries(versions)),
+    );
     expect(problems.map(({ message, hint }) => [message, hint])).toEqual(wanted);
   });
 });

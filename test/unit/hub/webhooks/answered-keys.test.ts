@@ -11,7 +11,13 @@ import {
 } from "../../../../hub/webhooks/answered-keys.ts";
 import type { Json } from "../../../../shared/json.ts";
 
-const answered = (key: string, at: number): AnsweredKey => ({ key, request: "r", ids: [key], at, done: true });
+const answered = (key: string, at: number): AnsweredKey => ({
+  key,
+  request: "r",
+  ids: [key],
+  at,
+  done: true,
+});
 
 test("a key and where it was used are told apart however they are cut", () => {
   expect(keyHash("webhook a", "b")).not.toBe(keyHash("webhook ", "ab"));

@@ -9,7 +9,12 @@ describe("a dependency", () => {
   test.each([
     ["csv", "csv", `${exchange}/stackstorm-csv.git`, null],
     ["csv=0.3.0", "csv", `${exchange}/stackstorm-csv.git=v0.3.0`, "0.3.0"],
-    ["https://github.com/a/stackstorm-disks.git=v1.2.0", "disks", "https://github.com/a/stackstorm-disks.git=v1.2.0", "v1.2.0"],
+    [
+      "https://github.com/a/stackstorm-disks.git=v1.2.0",
+      "disks",
+      "https://github.com/a/stackstorm-disks.git=v1.2.0",
+      "v1.2.0",
+    ],
     ["https://github.com/a/stackstorm-disks/", "disks", "https://github.com/a/stackstorm-disks/", null],
     ["git@git.example.org:ops/disks-more.git", "disks_more", "git@git.example.org:ops/disks-more.git", null],
     ["file:///srv/Packs/disks", "disks", "file:///srv/Packs/disks", null],
@@ -31,7 +36,11 @@ describe("what another one needs goes first", () => {
     ["a circle", [pack("a", "b"), pack("b", "a")], "b,a"],
     ["itself, and what is not there", [pack("a", "a", "z"), pack("b")], "a,b"],
   ])("%s", (_, packs, order) => {
-    expect(dependenciesFirst(packs, (one) => one).map(({ ref }) => ref).join()).toBe(order);
+    expect(
+      dependenciesFirst(packs, (one) => one)
+        .map(({ ref }) => ref)
+        .join(),
+    ).toBe(order);
   });
 
   test("nothing is lost or doubled", () => {

@@ -90,7 +90,9 @@ test("a link leads through linked folders, and up from what they lead to, as on 
   await symlink("other/shorter/../deep/../b", join(pack, "three"));
   await run("tar", ["-cf", join(folder, "p.tar"), "-C", folder, "p"]);
   const { files } = readTarball(await readFile(join(folder, "p.tar")), "p.tar");
-  const contents = Object.fromEntries(files.map(({ path, content }) => [path, Buffer.from(content).toString()]));
+  const contents = Object.fromEntries(
+    files.map(({ path, content }) => [path, Buffer.from(content).toString()]),
+  );
   expect(contents).toMatchObject({
     ...{ one: "deep", two: "real", three: "real" },
     ...{ "short/a": "deep", "other/shorter/a": "deep" },
@@ -173,7 +175,11 @@ describe("is refused", () => {
       ],
       /without an end/,
     ],
-    ["a link with a way longer than any", [manifest, { path: "a", type: "2", target: "./".repeat(3_000) }], /leads out/],
+    [
+      "a link with a way longer than any",
+      [manifest, { path: "a", type: "2", target: "./".repeat(3_000) }],
+      /leads out/,
+    ],
     ["a link to itself", [manifest, { path: "a", type: "2", target: "a" }], /without an end/],
     [
       "a link to nothing",
