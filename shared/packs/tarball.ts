@@ -158,7 +158,7 @@ function* linked(
 
 /** Step by step, as a file system walks it: a folder on the way may be a link itself, and `..` is above what that leads to. */
 function targetOf(archive: Archive, path: string, entry: TarEntry, steps: number): string {
-  const { entries, below, shownAs, targets } = archive;
+  const { below, shownAs, targets } = archive;
   const outside = () =>
     invalid(`${path} is a link that leads out of the pack`, shownAs, "pack the file itself");
   if (steps <= 0) throw invalid(`${path} is a link without an end`, shownAs, "remove the link");
