@@ -173,18 +173,18 @@ export function findValues(path: string, root: unknown): readonly unknown[] {
   return find(parsePath(path), { value: root, parent: null }).map((found) => found.value);
 }
 
-/** A function from the root to the values found; chains of plain fields take a short way. */
-export function compilePath(path: string): (root: unknown) => readonly unknown[] {
+/** A function from the root to the first value found; `undefined` when there is none. Throws what Python would. */
+export function compileFirst(path: string): (root: unknown) => unknown {
   const tree = parsePath(path);
   const fields = plainFields(tree);
-  if (fields === null) return (root) => find(tree, { value: root, parent: null }).map((found) => found.value);
+  if (fields === null) return (root) => find(tree, { value: root, parent: null })[0]?.value;
   return (root) => {
     let value = root;
     for (const field of fields) {
       value = memberOf(value, field);
-      if (value === undefined) return [];
+      if (value === undefined) return undefined;
     }
-    return [value];
+    return value;
   };
 }
 

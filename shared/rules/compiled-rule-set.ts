@@ -1,8 +1,8 @@
 /** All rules of one version, compiled and indexed: an immutable value that is swapped in one assignment. */
 import { errorReport } from "../errors.ts";
-import { hashKey } from "../expressions/python/values.ts";
 import type { RuleDefinition } from "../model/rule.ts";
 import { type CompiledCriterion, compileCriterion } from "./criterion.ts";
+import { indexRules, type RuleIndex } from "./rule-index.ts";
 
 export interface CompiledRule {
   readonly rule: RuleDefinition;
@@ -13,17 +13,10 @@ export interface CompiledRule {
   readonly broken: string | null;
 }
 
-interface TypeIndex {
-  /** Rules to judge for every trigger of the type. */
-  readonly always: readonly CompiledRule[];
-  /** Path of the value to look at → value → rules that want this value. */
-  readonly byValue: ReadonlyMap<string, ReadonlyMap<string, readonly CompiledRule[]>>;
-}
-
 export interface CompiledRuleSet {
   readonly version: number;
   /** Enabled rules by trigger type. */
-  readonly byTrigger: ReadonlyMap<string, TypeIndex>;
+  readonly byTrigger: ReadonlyMap<string, RuleIndex>;
   /** Every rule by its ref, disabled ones too. */
   readonly byRef: ReadonlyMap<string, CompiledRule>;
 }
@@ -64,42 +57,4 @@ export function ruleSetOf(version: number, rules: readonly CompiledRule[]): Comp
     byTrigger: new Map([...byTrigger].map(([type, same]) => [type, indexRules(same)])),
     byRef: new Map(compiled.map((rule) => [rule.rule.ref, rule])),
   };
-}
-
-/**
- * The first `equals` with a constant decides where a rule is filed, provided that nothing before it can fail:
- * a failure is recorded, so it must not be skipped.
- */
-function filedUnder(rule: CompiledRule): { path: string; value: string } | null {
-  if (rule.rule.type === "backstop" || rule.broken !== null) return null;
-  for (const criterion of rule.criteria) {
-    const { indexable } = criterion;
-    if (indexable !== undefined && isScalar(indexable.value)) {
-      return { path: indexable.path, value: hashKey(indexable.value) };
-    }
-    if (criterion.mayFail) return null;
-  }
-  return null;
-}
-
-function isScalar(value: unknown): boolean {
-  return typeof value === "string" || typeof value === "number" || typeof value === "boolean";
-}
-
-function indexRules(rules: readonly CompiledRule[]): TypeIndex {
-  const always: CompiledRule[] = [];
-  const byValue = new Map<string, Map<string, CompiledRule[]>>();
-  for (const rule of rules) {
-    const place = filedUnder(rule);
-    if (place === null) {
-      always.push(rule);
-      continue;
-    }
-    const values = byValue.get(place.path) ?? new Map<string, CompiledRule[]>();
-    byValue.set(place.path, values);
-    const same = values.get(place.value);
-    if (same === undefined) values.set(place.value, [rule]);
-    else same.push(rule);
-  }
-  return { always, byValue };
 }

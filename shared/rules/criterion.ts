@@ -1,7 +1,7 @@
 /** One criterion, compiled: look the value up, render the pattern, compare; failures are values. */
 import { errorReport, isPetrelError, PetrelError } from "../errors.ts";
 import { KeyLookup } from "../expressions/datastore-lookup.ts";
-import { compilePath } from "../expressions/jsonpath.ts";
+import { compileFirst } from "../expressions/jsonpath.ts";
 import { iterate } from "../expressions/python/sequence.ts";
 import { dictEntries, isDict } from "../expressions/python/values.ts";
 import type { Scope } from "../expressions/run.ts";
@@ -15,6 +15,7 @@ import {
   operatorNames,
   SEARCH,
   SEARCH_CONDITIONS,
+  type TextNeeds,
 } from "./operators.ts";
 
 /** What one criterion said. */
@@ -32,8 +33,15 @@ export interface Verdict {
 export interface CompiledCriterion {
   readonly key: string;
   readonly operator: string;
-  /** The constant pattern, for the index; `undefined` when it is rendered or not simply compared. */
-  readonly indexable: { readonly path: string; readonly value: unknown } | undefined;
+  /** Criteria of the same path look up the same value. */
+  readonly path: string;
+  readonly lookUp: LookUp;
+  /** What `judge` says of a value, in short, where the pattern is constant; it throws what `judge` puts in words. */
+  readonly compare: Comparison | null;
+  /** The constant that a plain field has to equal, for the index; `undefined` when it is no such criterion. */
+  readonly indexable: { readonly value: unknown } | undefined;
+  /** What a text in a plain field has to have for the criterion to hold, for the index; it is no text that can fail. */
+  readonly needs: TextNeeds | undefined;
   /** The pattern of every verdict, where no trigger changes it. */
   readonly constant: { readonly pattern: unknown } | undefined;
   /** Whether judging it can fail for any value at all. */
@@ -48,7 +56,8 @@ export interface WrittenCriterion {
   readonly condition?: unknown;
 }
 
-type LookUp = (scope: Scope) => unknown;
+/** The value of a criterion's key. Throws what Python would, unless the key is a chain of plain fields. */
+export type LookUp = (scope: Scope) => unknown;
 
 /** A key up to its `#`; the rest only makes keys differ. Throws CRITERIA_KEY. */
 export function keyPath(key: string): string {
@@ -57,9 +66,9 @@ export function keyPath(key: string): string {
 
 /** Of several values only the first counts; none is null. */
 function compileLookUp(path: string): LookUp {
-  const find = compilePath(path);
+  const find = compileFirst(path);
   return (scope) => {
-    const [value] = find(scope);
+    const value = find(scope);
     return value instanceof KeyLookup ? (value.value ?? null) : (value ?? null);
   };
 }
@@ -68,7 +77,7 @@ function compileLookUp(path: string): LookUp {
 export function compileCriterion(key: string, written: WrittenCriterion): CompiledCriterion {
   const path = keyPath(key);
   const lookUp = compileLookUp(path);
-  if (written.type === SEARCH) return compileSearch(key, lookUp, written);
+  if (written.type === SEARCH) return compileSearch(key, path, lookUp, written);
   const operator = findOperator(written.type);
   if (operator === undefined) throw unknownOperator(written.type);
   if (operator.needsPattern && (written.pattern === undefined || written.pattern === null)) {
@@ -84,7 +93,14 @@ export function compileCriterion(key: string, written: WrittenCriterion): Compil
   return {
     key,
     operator: operator.name,
-    indexable: pattern.constant && simple && equals ? { path, value: pattern.value } : undefined,
+    path,
+    lookUp,
+    compare: pattern.constant ? compare(pattern.value) : null,
+    indexable: pattern.constant && simple && equals ? { value: pattern.value } : undefined,
+    needs:
+      pattern.constant && simple && typeof pattern.value === "string"
+        ? operator.needs(pattern.value)
+        : undefined,
     constant: pattern.constant ? { pattern: pattern.value } : undefined,
     mayFail: !(simple && total && pattern.constant),
     judge: (scope, environment) =>
@@ -158,7 +174,7 @@ function lookUpAnyway(lookUp: LookUp, scope: Scope): unknown {
 }
 
 /** `CODE: text`. Whatever is no refusal goes on up: faults of ours, and questions to the slow engine. */
-function failure(error: unknown, rendering = false): string {
+export function failure(error: unknown, rendering = false): string {
   if (!isPetrelError(error)) throw error;
   const report = errorReport(error);
   const code = report.code === "EXPRESSION_TYPE" && !rendering ? "CRITERIA_TYPE" : report.code;
@@ -166,7 +182,12 @@ function failure(error: unknown, rendering = false): string {
 }
 
 /** `search`: child criteria over each element, seen as `item` (st2 docs, Rules: search). */
-function compileSearch(key: string, lookUp: LookUp, written: WrittenCriterion): CompiledCriterion {
+function compileSearch(
+  key: string,
+  path: string,
+  lookUp: LookUp,
+  written: WrittenCriterion,
+): CompiledCriterion {
   const condition = SEARCH_CONDITIONS.find((known) => known === written.condition);
   if (condition === undefined) {
     throw new PetrelError("RULE_INVALID", `criterion '${key}': search needs a condition`, {
@@ -188,7 +209,11 @@ function compileSearch(key: string, lookUp: LookUp, written: WrittenCriterion): 
   return {
     key,
     operator: SEARCH,
+    path,
+    lookUp,
+    compare: null,
     indexable: undefined,
+    needs: undefined,
     constant: { pattern },
     mayFail: true,
     judge: (scope, environment) => {

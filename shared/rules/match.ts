@@ -1,16 +1,15 @@
 /** Which rules a trigger fires, and why (st2 docs, Rules). Pure: time, keys and slow patterns come as arguments. */
 import { isDeepStrictEqual } from "node:util";
 import { datastoreContext, type TemplateKeys } from "../expressions/datastore-lookup.ts";
-import { compilePath } from "../expressions/jsonpath.ts";
 import { truth } from "../expressions/python/compare.ts";
-import { hashKey } from "../expressions/python/values.ts";
 import { RegexNeeded, type RegexOracle, type RegexRequest } from "../expressions/regex/answer.ts";
 import type { Scope } from "../expressions/run.ts";
 import type { JsonObject } from "../json.ts";
 import { isPartOfBurst } from "../model/file-change.ts";
 import type { Origin } from "../model/trigger.ts";
 import type { CompiledRule, CompiledRuleSet } from "./compiled-rule-set.ts";
-import type { Verdict } from "./criterion.ts";
+import { failure, type Verdict } from "./criterion.ts";
+import { candidatesIn, type FiledRule, Looks } from "./rule-index.ts";
 
 /** What of a trigger instance rules see. */
 export interface TriggerView {
@@ -57,10 +56,18 @@ export interface Explanation {
 
 export type ExplainResult = { readonly done: true; readonly explanation: Explanation } | Needs;
 
+const nowhere: Origin = { agent: null, host: null, labels: {} };
+/** Places in a datastore are the same for all triggers; what is there is read when it is asked for. */
+const datastores = new WeakMap<TemplateKeys, ReturnType<typeof datastoreContext>>();
+
 /** The names that criteria and action parameters see of a trigger. */
 export function triggerScope(trigger: TriggerView, keys: TemplateKeys): Scope {
-  const { agent, host, labels } = trigger.origin ?? { agent: null, host: null, labels: {} };
-  const st2kv = datastoreContext(keys);
+  const { agent, host, labels } = trigger.origin ?? nowhere;
+  let st2kv = datastores.get(keys);
+  if (st2kv === undefined) {
+    st2kv = datastoreContext(keys);
+    datastores.set(keys, st2kv);
+  }
   return {
     trigger: trigger.payload,
     origin: { agent, host, labels },
@@ -70,30 +77,37 @@ export function triggerScope(trigger: TriggerView, keys: TemplateKeys): Scope {
   };
 }
 
+const noHits: MatchResult = { done: true, hits: [] };
+
 /**
- * Changes of files that are part of a burst are only for rules that ask for each of them. Standard rules first; backstop rules only when no standard rule matched. Rules that cleanly do not match leave
- * nothing. Hits come in the order of the rule set.
+ * Changes of files that are part of a burst are only for rules that ask for each of them. Standard rules first; backstop
+ * rules only when no standard rule matched. Rules that cleanly do not match leave nothing. Hits come in the order of the
+ * rule set.
  */
 export function matchTrigger(
   set: CompiledRuleSet,
   trigger: TriggerView,
   environment: RuleEnvironment,
 ): MatchResult {
-  return answering(() => {
-    const found = candidatesFor(set, trigger);
-    // A broken rule is left out too: it would fail for every file of the storm.
-    const isOfBurst = isPartOfBurst(trigger.trigger, trigger.payload);
-    const candidates = isOfBurst ? found.filter(({ rule }) => rule.bursts === "each") : found;
-    if (candidates.length === 0) return { done: true, hits: [] };
-    const scope = triggerScope(trigger, environment.keys);
-    const judgeAll = (type: "standard" | "backstop"): Hit[] =>
-      candidates
-        .filter(({ rule }) => rule.type === type)
-        .flatMap((rule) => judge(rule, trigger, scope, environment));
-    const standard = judgeAll("standard");
-    const matched = standard.some((hit) => hit.error === null);
-    return { done: true, hits: matched ? standard : [...standard, ...judgeAll("backstop")] };
-  });
+  const index = set.byTrigger.get(trigger.trigger);
+  if (index === undefined) return noHits;
+  const looks = new Looks(triggerScope(trigger, environment.keys), index);
+  try {
+    const candidates = candidatesIn(index, looks, environment);
+    if (candidates.length === 0) return noHits;
+    const judgment: Judgment = {
+      trigger,
+      looks,
+      environment,
+      isOfBurst: isPartOfBurst(trigger.trigger, trigger.payload),
+      hasPayload: truth(trigger.payload),
+    };
+    const hits: Hit[] = [];
+    if (judgeAll(candidates, false, judgment, hits) === 0) judgeAll(candidates, true, judgment, hits);
+    return { done: true, hits };
+  } catch (error) {
+    return asked(error);
+  }
 }
 
 /** Judges one rule alone, whether enabled or not, and says what each criterion found. */
@@ -146,9 +160,13 @@ function answering<T>(body: () => T): T | Needs {
   try {
     return body();
   } catch (error) {
-    if (error instanceof RegexNeeded) return { done: false, needs: error.request };
-    throw error;
+    return asked(error);
   }
+}
+
+function asked(error: unknown): Needs {
+  if (error instanceof RegexNeeded) return { done: false, needs: error.request };
+  throw error;
 }
 
 /** Of the type that the rule waits for, and not the one trigger of it. A sensor that names none speaks of all. */
@@ -170,37 +188,54 @@ function mayMatch({ rule, criteria }: CompiledRule, trigger: TriggerView): boole
   return criteria.length === 0 || truth(trigger.payload);
 }
 
-function judge(rule: CompiledRule, trigger: TriggerView, scope: Scope, environment: RuleEnvironment): Hit[] {
-  if (rule.broken !== null) return [{ rule, error: rule.broken }];
-  if (!mayMatch(rule, trigger)) return [];
-  for (const criterion of rule.criteria) {
-    const { result, error } = criterion.judge(scope, environment);
-    if (result === true) continue;
-    return error === null ? [] : [{ rule, error }];
+/** One trigger before many rules. */
+interface Judgment {
+  readonly trigger: TriggerView;
+  readonly looks: Looks;
+  readonly environment: RuleEnvironment;
+  readonly isOfBurst: boolean;
+  readonly hasPayload: boolean;
+}
+
+/** Adds those that match or cannot be judged; to how many match. */
+function judgeAll(
+  candidates: readonly FiledRule[],
+  backstops: boolean,
+  judgment: Judgment,
+  hits: Hit[],
+): number {
+  let matched = 0;
+  for (const candidate of candidates) {
+    const { compiled, isBackstop } = candidate;
+    if (isBackstop !== backstops) continue;
+    // A broken rule is left out too: it would fail for every file of the storm.
+    if (judgment.isOfBurst && compiled.rule.bursts !== "each") continue;
+    const outcome = judge(candidate, judgment);
+    if (outcome === false) continue;
+    if (outcome === true) matched++;
+    hits.push({ rule: compiled, error: outcome === true ? null : outcome });
   }
-  return [{ rule, error: null }];
+  return matched;
 }
 
-/** Enabled rules of the type whose filed value, if any, is the trigger's. */
-function candidatesFor(set: CompiledRuleSet, trigger: TriggerView): readonly CompiledRule[] {
-  const index = set.byTrigger.get(trigger.trigger);
-  if (index === undefined) return [];
-  if (index.byValue.size === 0) return index.always;
-  const found = [...index.always];
-  const root = { trigger: trigger.payload, origin: trigger.origin, late: trigger.late };
-  for (const [path, values] of index.byValue) {
-    const [value] = compilePath(path)(root);
-    const key = indexKey(value);
-    if (key !== null) found.push(...(values.get(key) ?? []));
+/** Whether the rule matches, or `CODE: text` why it could not be judged. */
+function judge(candidate: FiledRule, judgment: Judgment): boolean | string {
+  const { compiled, steps, origins } = candidate;
+  const { trigger, looks, environment } = judgment;
+  if (compiled.broken !== null) return compiled.broken;
+  if (trigger.parameters !== undefined && isAnother(compiled, trigger)) return false;
+  if (origins !== null && isElsewhere(compiled, trigger)) return false;
+  if (steps.length === 0) return true;
+  if (!judgment.hasPayload) return false;
+  try {
+    for (const { slot, criterion } of steps) {
+      if (criterion.compare === null) {
+        const { result, error } = criterion.judge(looks.scope, environment);
+        if (result !== true) return error ?? false;
+      } else if (!criterion.compare(looks.at(slot), environment)) return false;
+    }
+    return true;
+  } catch (error) {
+    return failure(error);
   }
-  return found.toSorted((a, b) => a.order - b.order);
-}
-
-function indexKey(value: unknown): string | null {
-  const scalar = value !== undefined && value !== null && (typeof value !== "object" || "toJSON" in value);
-  return scalar && !isCompound(value) ? hashKey(value) : null;
-}
-
-function isCompound(value: unknown): boolean {
-  return typeof value === "object" && value !== null && !("value" in value);
 }

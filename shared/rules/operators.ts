@@ -6,8 +6,9 @@ import { typeName } from "../expressions/python/values.ts";
 import type { RegexOracle } from "../expressions/regex/answer.ts";
 import type { RegexFlags } from "../expressions/regex/parse.ts";
 import { compilePattern } from "../expressions/regex/pattern.ts";
+import type { Clause } from "../expressions/regex/required-text.ts";
 import { parseDateTime } from "./datetime-text.ts";
-import { compileWildcard } from "./wildcard.ts";
+import { compileWildcard, wildcardTexts } from "./wildcard.ts";
 
 /** What an operator may use besides value and pattern. */
 export interface OperatorEnvironment {
@@ -20,12 +21,24 @@ export interface OperatorEnvironment {
 export type Comparison = (value: unknown, environment: OperatorEnvironment) => boolean;
 type Prepare = (pattern: unknown) => Comparison;
 
+/**
+ * What a text fulfils for which the comparison holds: each clause names texts of which it has one. A text that does not
+ * is a clean mismatch; of values that are no text nothing is said.
+ */
+export interface TextNeeds {
+  /** The clauses are about the text in lower case. */
+  readonly ignoreCase: boolean;
+  readonly clauses: readonly Clause[];
+}
+
 export interface Operator {
   readonly name: string;
   /** Work on the pattern is done once, here. */
   readonly prepare: Prepare;
   /** `exists` and `nexists` do without a pattern. */
   readonly needsPattern: boolean;
+  /** Of a pattern that `prepare` takes. */
+  readonly needs: (pattern: string) => TextNeeds;
 }
 
 function text(value: unknown): string {
@@ -35,10 +48,11 @@ function text(value: unknown): string {
 
 /** A comparison of two texts, perhaps in lower case; anything but text is refused. */
 function texts(test: (value: string, pattern: string) => boolean, ignoreCase = false): Prepare {
-  return (pattern) => (value) => {
-    const subject = text(value);
-    const wanted = text(pattern);
-    return ignoreCase ? test(subject.toLowerCase(), wanted.toLowerCase()) : test(subject, wanted);
+  return (pattern) => {
+    if (typeof pattern !== "string") return (value) => test(text(value), text(pattern));
+    if (!ignoreCase) return (value) => test(text(value), pattern);
+    const wanted = pattern.toLowerCase();
+    return (value) => test(text(value).toLowerCase(), wanted);
   };
 }
 
@@ -58,13 +72,27 @@ function age(operator: "<" | ">"): Prepare {
     };
 }
 
+function equals(pattern: unknown): Comparison {
+  if (typeof pattern !== "string") return (value) => equal(value, pattern);
+  return (value) => (typeof value === "string" ? value === pattern : equal(value, pattern));
+}
+
+function compared(operator: "<" | ">"): Prepare {
+  return (pattern) => {
+    if (typeof pattern !== "number") return (value) => ordered(value, operator, pattern);
+    return operator === "<"
+      ? (value) => (typeof value === "number" ? value < pattern : ordered(value, "<", pattern))
+      : (value) => (typeof value === "number" ? value > pattern : ordered(value, ">", pattern));
+  };
+}
+
 function wildcard(pattern: unknown): Comparison {
   const test = compileWildcard(text(pattern));
   return (value) => test(text(value));
 }
 
 const rows: readonly (readonly [names: string, prepare: Prepare])[] = [
-  ["equals eq", (pattern) => (value) => equal(value, pattern)],
+  ["equals eq", equals],
   ["nequals neq", (pattern) => (value) => !equal(value, pattern)],
   ["iequals ieq", texts((value, pattern) => value === pattern, true)],
   ["contains", (pattern) => (value) => contains(value, pattern)],
@@ -75,8 +103,8 @@ const rows: readonly (readonly [names: string, prepare: Prepare])[] = [
   ["istartswith", texts((value, pattern) => value.startsWith(pattern), true)],
   ["endswith", texts((value, pattern) => value.endsWith(pattern))],
   ["iendswith", texts((value, pattern) => value.endsWith(pattern), true)],
-  ["lessthan lt", (pattern) => (value) => ordered(value, "<", pattern)],
-  ["greaterthan gt", (pattern) => (value) => ordered(value, ">", pattern)],
+  ["lessthan lt", compared("<")],
+  ["greaterthan gt", compared(">")],
   ["matchwildcard", wildcard],
   ["matchregex", regex({ dotAll: true }, true)],
   ["regex", regex({}, false)],
@@ -89,6 +117,29 @@ const rows: readonly (readonly [names: string, prepare: Prepare])[] = [
   ["ninside nin", (pattern) => (value) => !contains(pattern, value)],
 ];
 
+const whole = (pattern: string): TextNeeds => ({ ignoreCase: false, clauses: [[pattern]] });
+const wholeIgnoringCase = (pattern: string): TextNeeds => ({
+  ignoreCase: true,
+  clauses: [[pattern.toLowerCase()]],
+});
+const patternNeeds =
+  (flags: RegexFlags) =>
+  (pattern: string): TextNeeds => ({ ignoreCase: false, clauses: compilePattern(pattern, flags).needs });
+const noNeeds: TextNeeds = { ignoreCase: false, clauses: [] };
+
+const needs: Readonly<Record<string, (pattern: string) => TextNeeds>> = {
+  "iequals ieq": wholeIgnoringCase,
+  contains: whole,
+  icontains: wholeIgnoringCase,
+  startswith: whole,
+  istartswith: wholeIgnoringCase,
+  endswith: whole,
+  iendswith: wholeIgnoringCase,
+  matchwildcard: (pattern) => ({ ignoreCase: false, clauses: wildcardTexts(pattern).map((run) => [run]) }),
+  matchregex: patternNeeds({ dotAll: true }),
+  regex: patternNeeds({}),
+};
+
 /** A null pattern never matches, except for these. */
 const NULL_PATTERN = new Set(["nequals neq", "exists", "nexists"]);
 const never: Comparison = () => false;
@@ -100,6 +151,7 @@ const operators: ReadonlyMap<string, Operator> = new Map(
       {
         name,
         needsPattern: !name.endsWith("exists"),
+        needs: needs[names] ?? (() => noNeeds),
         prepare: NULL_PATTERN.has(names)
           ? prepare
           : (pattern) => (pattern === null ? never : prepare(pattern)),

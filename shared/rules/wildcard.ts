@@ -17,6 +17,16 @@ export function compileWildcard(pattern: string): (text: string) => boolean {
   return (text) => matches(parts, codePoints(text));
 }
 
+/** The runs of plain letters in a pattern: each is in every text that fits. */
+export function wildcardTexts(pattern: string): readonly string[] {
+  const runs = [""];
+  for (const part of parse(pattern)) {
+    if (part.type === "letter") runs.push((runs.pop() ?? "") + part.letter);
+    else runs.push("");
+  }
+  return runs.filter((run) => run !== "");
+}
+
 function parse(pattern: string): readonly Part[] {
   const letters = codePoints(pattern);
   const parts: Part[] = [];

@@ -10,6 +10,7 @@ import {
   Float,
   fail,
   isDict,
+  isEmptyDict,
   Namespace,
   Range,
   Stream,
@@ -37,7 +38,7 @@ export function truth(value: unknown): boolean {
   if (value instanceof Range) return value.length > 0;
   if (value instanceof Undefined) defined(value);
   if (value instanceof Stream && value.kind.startsWith("dict_")) return value.items.length > 0;
-  return isDict(value) ? dictSize(value) > 0 : true;
+  return isDict(value) ? !isEmptyDict(value) : true;
 }
 
 /** The JavaScript number to compare with, for int, float and bool; `undefined` for anything else. */

@@ -222,6 +222,13 @@ export function dictSize(dict: Dict | Record<string, unknown>): number {
   return dict instanceof Dict ? dict.size : Object.keys(dict).length;
 }
 
+/** As `dictSize(dict) === 0`, without counting. */
+export function isEmptyDict(dict: Dict | Record<string, unknown>): boolean {
+  if (dict instanceof Dict) return dict.size === 0;
+  for (const key in dict) if (Object.hasOwn(dict, key)) return false;
+  return true;
+}
+
 /** A text that is equal for keys that Python holds equal. Unhashable keys are refused. */
 export function hashKey(key: unknown): string {
   if (typeof key === "string") return `s${key}`;

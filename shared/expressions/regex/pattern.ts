@@ -3,11 +3,12 @@ import { RE2JS } from "re2js";
 import { PetrelError } from "../../errors.ts";
 import { type RegexAnswer, type RegexMatch, RegexNeeded, type RegexOracle } from "./answer.ts";
 import { parseRegex, type RegexFlags } from "./parse.ts";
+import { type Clause, requiredTexts } from "./required-text.ts";
 import { type RegexNode, type RegexTree, some } from "./syntax.ts";
 import { translate } from "./translate.ts";
 
 /** Values longer than this (UTF-16 units) are not searched. */
-const MAX_TEXT = 1_000_000;
+export const MAX_TEXT = 1_000_000;
 /** RE2 refuses larger counts. */
 const MAX_COUNT = 1000;
 const CACHE_SIZE = 5_000;
@@ -56,6 +57,15 @@ export class Pattern {
   /** Whether a linear-time engine runs it on ordinary text. */
   get isLinear(): boolean {
     return this.#linear !== null;
+  }
+
+  /**
+   * Clauses that every text fulfils in which the pattern is found, for patterns that never ask the slow engine; none for
+   * those that may: whether it answers in time is part of what their test says.
+   */
+  get needs(): readonly Clause[] {
+    const mayAsk = this.#linear === null || this.#wordBorders || this.#softEnd === "inner";
+    return mayAsk ? [] : requiredTexts(this.tree.root);
   }
 
   /** `re.search(…) is not None`, or `re.match` when `anchored`. */
