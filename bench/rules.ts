@@ -252,7 +252,7 @@ function compare({ title, unit, bar, name, make }: Measure, repetitions: number,
     throw new Error(`${name}: the contenders disagree: ${sums.join(", ")}`);
   const rates = contenders.map((): number[] => []);
   for (let turn = 0; turn < repetitions; turn++) {
-    contenders.forEach((contender, i) => rates[i]?.push(rate(contender, instances, ms)));
+    for (const [i, contender] of contenders.entries()) rates[i]?.push(rate(contender, instances, ms));
   }
   const [own = [], ...others] = rates;
   const held =

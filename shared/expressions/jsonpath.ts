@@ -2,7 +2,8 @@
 import { PetrelError } from "../errors.ts";
 import { KeyLookup } from "./datastore-lookup.ts";
 import { itemAt, iterate, length } from "./python/sequence.ts";
-import { dictEntries, dictGet, fail, isDict, isInt, typeName } from "./python/values.ts";
+import { dictEntries, dictGet, fail, isDict, isInt, isPlainObject, typeName } from "./python/values.ts";
+import type { Scope } from "./run.ts";
 
 export type Path =
   | { readonly type: "root" | "this" | "parent" }
@@ -173,19 +174,27 @@ export function findValues(path: string, root: unknown): readonly unknown[] {
   return find(parsePath(path), { value: root, parent: null }).map((found) => found.value);
 }
 
-/** A function from the root to the first value found; `undefined` when there is none. Throws what Python would. */
-export function compileFirst(path: string): (root: unknown) => unknown {
+/**
+ * A function from a scope to the first value that the path finds there; `undefined` when there is none. Throws what
+ * Python would.
+ */
+export function compileFirst(path: string): (scope: Scope) => unknown {
   const tree = parsePath(path);
   const fields = plainFields(tree);
-  if (fields === null) return (root) => find(tree, { value: root, parent: null })[0]?.value;
-  return (root) => {
-    let value = root;
-    for (const field of fields) {
-      value = memberOf(value, field);
-      if (value === undefined) return undefined;
-    }
-    return value;
-  };
+  if (fields === null) return (scope) => find(tree, { value: scope, parent: null })[0]?.value;
+  const [first, ...others] = fields;
+  // Nearly all of them begin so, and this way the engine knows where it is.
+  if (first === "trigger") return ({ trigger }) => follow(trigger, others);
+  return (scope) => follow(scope, fields);
+}
+
+function follow(from: unknown, fields: readonly string[]): unknown {
+  let value = from;
+  for (const field of fields) {
+    if (value === undefined) return undefined;
+    value = memberOf(value, field);
+  }
+  return value;
 }
 
 function plainFields(path: Path): readonly string[] | null {
@@ -197,6 +206,7 @@ function plainFields(path: Path): readonly string[] | null {
 }
 
 function memberOf(value: unknown, field: string): unknown {
+  if (isPlainObject(value)) return Object.hasOwn(value, field) ? value[field] : undefined;
   if (value instanceof KeyLookup) return value.member(field);
   return isDict(value) ? dictGet(value, field) : undefined;
 }

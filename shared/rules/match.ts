@@ -95,16 +95,10 @@ export function matchTrigger(
   try {
     const candidates = candidatesIn(index, looks, environment);
     if (candidates.length === 0) return noHits;
-    const judgment: Judgment = {
-      trigger,
-      looks,
-      environment,
-      isOfBurst: isPartOfBurst(trigger.trigger, trigger.payload),
-      hasPayload: truth(trigger.payload),
-    };
-    const hits: Hit[] = [];
-    if (judgeAll(candidates, false, judgment, hits) === 0) judgeAll(candidates, true, judgment, hits);
-    return { done: true, hits };
+    const standard = judgeAll(candidates, false, trigger, looks, environment);
+    if (standard.some((hit) => hit.error === null)) return { done: true, hits: standard };
+    const backstops = judgeAll(candidates, true, trigger, looks, environment);
+    return { done: true, hits: standard.length === 0 ? backstops : [...standard, ...backstops] };
   } catch (error) {
     return asked(error);
   }
@@ -188,51 +182,48 @@ function mayMatch({ rule, criteria }: CompiledRule, trigger: TriggerView): boole
   return criteria.length === 0 || truth(trigger.payload);
 }
 
-/** One trigger before many rules. */
-interface Judgment {
-  readonly trigger: TriggerView;
-  readonly looks: Looks;
-  readonly environment: RuleEnvironment;
-  readonly isOfBurst: boolean;
-  readonly hasPayload: boolean;
-}
-
-/** Adds those that match or cannot be judged; to how many match. */
+/** Those of one type that match or cannot be judged. */
 function judgeAll(
   candidates: readonly FiledRule[],
   backstops: boolean,
-  judgment: Judgment,
-  hits: Hit[],
-): number {
-  let matched = 0;
+  trigger: TriggerView,
+  looks: Looks,
+  environment: RuleEnvironment,
+): readonly Hit[] {
+  let hits: Hit[] | null = null;
+  const isOfBurst = isPartOfBurst(trigger.trigger, trigger.payload);
   for (const candidate of candidates) {
     const { compiled, isBackstop } = candidate;
     if (isBackstop !== backstops) continue;
     // A broken rule is left out too: it would fail for every file of the storm.
-    if (judgment.isOfBurst && compiled.rule.bursts !== "each") continue;
-    const outcome = judge(candidate, judgment);
+    if (isOfBurst && compiled.rule.bursts !== "each") continue;
+    const outcome = judge(candidate, trigger, looks, environment);
     if (outcome === false) continue;
-    if (outcome === true) matched++;
-    hits.push({ rule: compiled, error: outcome === true ? null : outcome });
+    const hit = { rule: compiled, error: outcome === true ? null : outcome };
+    if (hits === null) hits = [hit];
+    else hits.push(hit);
   }
-  return matched;
+  return hits ?? [];
 }
 
 /** Whether the rule matches, or `CODE: text` why it could not be judged. */
-function judge(candidate: FiledRule, judgment: Judgment): boolean | string {
-  const { compiled, steps, origins } = candidate;
-  const { trigger, looks, environment } = judgment;
+function judge(
+  { compiled, steps, origins }: FiledRule,
+  trigger: TriggerView,
+  looks: Looks,
+  environment: RuleEnvironment,
+): boolean | string {
   if (compiled.broken !== null) return compiled.broken;
   if (trigger.parameters !== undefined && isAnother(compiled, trigger)) return false;
   if (origins !== null && isElsewhere(compiled, trigger)) return false;
   if (steps.length === 0) return true;
-  if (!judgment.hasPayload) return false;
+  if (!truth(trigger.payload)) return false;
   try {
-    for (const { slot, criterion } of steps) {
-      if (criterion.compare === null) {
+    for (const { slot, compare, criterion } of steps) {
+      if (compare === null) {
         const { result, error } = criterion.judge(looks.scope, environment);
         if (result !== true) return error ?? false;
-      } else if (!criterion.compare(looks.at(slot), environment)) return false;
+      } else if (!compare(looks.at(slot), environment)) return false;
     }
     return true;
   } catch (error) {

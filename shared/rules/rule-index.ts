@@ -10,6 +10,7 @@ import { type TextEntry, TextIndex } from "./text-index.ts";
 /** A criterion and the place among the values of a trigger where what it looks up is kept. */
 export interface Step {
   readonly slot: number;
+  readonly compare: Comparison | null;
   readonly criterion: CompiledCriterion;
 }
 
@@ -22,8 +23,8 @@ export interface FiledRule {
 }
 
 /**
- * Rules with one criterion of each beside them, in columns: most rules of a large set do not match, and to find that out
- * in one place of memory after the other costs several times as much.
+ * Rules in their order, with one criterion of each beside them in columns: most rules of a large set do not match, and
+ * to find that out in one place of memory after the other costs several times as much.
  */
 interface Shelf {
   readonly rules: readonly FiledRule[];
@@ -42,20 +43,25 @@ interface TextShelf {
   readonly all: readonly FiledRule[];
 }
 
-export interface RuleIndex {
-  /** What the rules look up; a slot is a place in this list. */
-  readonly lookUps: readonly LookUp[];
-  /** Rules to judge for every trigger of the type. */
+/** Rules, filed as far as it is worth it. */
+interface Drawer {
+  /** To judge whatever the trigger says. */
   readonly always: Shelf;
   /** Slot of the value to look at, and value → rules that want this value. */
   readonly byValue: readonly {
     readonly slot: number;
-    readonly shelves: ReadonlyMap<string | number, Shelf>;
+    readonly drawers: ReadonlyMap<string | number, Drawer>;
   }[];
   readonly byText: readonly TextShelf[];
 }
 
-/** Below so many rules that look at the same text, judging each is cheaper than to look for those that may match. */
+export interface RuleIndex {
+  /** What the rules look up; a slot is a place in this list. */
+  readonly lookUps: readonly LookUp[];
+  readonly drawer: Drawer;
+}
+
+/** Below so many rules, judging each is cheaper than to look for those that may match. */
 const worthFiling = 12;
 
 /** What the rules of a type see of one trigger: each value is looked up once. */
@@ -67,16 +73,18 @@ export class Looks {
   constructor(scope: Scope, { lookUps }: Pick<RuleIndex, "lookUps">) {
     this.scope = scope;
     this.#lookUps = lookUps;
-    // Nothing that is looked up is undefined.
-    this.#values = new Array<unknown>(lookUps.length).fill(undefined);
+    this.#values = [];
   }
 
   /** Throws what the look-up throws, each time. */
   at(slot: number): unknown {
-    const known = this.#values[slot];
+    const values = this.#values;
+    // Nothing that has been looked up is undefined.
+    while (values.length <= slot) values.push(undefined);
+    const known = values[slot];
     if (known !== undefined) return known;
     const value = this.#lookUps[slot]?.(this.scope) ?? null;
-    this.#values[slot] = value;
+    values[slot] = value;
     return value;
   }
 }
@@ -91,108 +99,139 @@ export function indexRules(rules: readonly CompiledRule[]): RuleIndex {
     slots.set(path, lookUps.length);
     return lookUps.push(lookUp) - 1;
   };
-  const always: FiledRule[] = [];
-  const byValue = new Map<number, Map<string | number, Placed[]>>();
-  const byText = new Map<string, { slot: number; ignoreCase: boolean; entries: TextEntry<FiledRule>[] }>();
-  for (const compiled of rules) {
-    const steps = compiled.criteria.map((criterion) => ({ slot: slotOf(criterion), criterion }));
+  const placed = rules.map((compiled): Placed => {
+    const steps = compiled.criteria.map(
+      (criterion): Step => ({ slot: slotOf(criterion), compare: criterion.compare, criterion }),
+    );
     const origins = Object.entries(compiled.rule.origins ?? {});
-    const rule: FiledRule = {
-      ...{ compiled, steps, isBackstop: compiled.rule.type === "backstop" },
-      origins: origins.length === 0 ? null : origins,
-    };
-    const place = filedUnder(rule);
-    if (place === null) always.push(rule);
+    const isBackstop = compiled.rule.type === "backstop";
+    const rule = { compiled, isBackstop, steps, origins: origins.length === 0 ? null : origins };
+    return { rule, from: 0 };
+  });
+  return { lookUps, drawer: drawerOf(placed, true) };
+}
+
+interface Placed {
+  readonly rule: FiledRule;
+  /** The first step by which it has not been filed yet; nothing before it can fail. */
+  readonly from: number;
+}
+
+function drawerOf(placed: readonly Placed[], isTop = false): Drawer {
+  if (!isTop && placed.length < worthFiling) return { always: shelfOf(placed), byValue: [], byText: [] };
+  const always: Placed[] = [];
+  const byValue = new Map<number, Map<string | number, Placed[]>>();
+  const byText = new Map<string, { place: TextPlace; placed: Placed[]; entries: TextEntry<FiledRule>[] }>();
+  for (const each of placed) {
+    const { rule } = each;
+    const place = filedUnder(each);
+    if (place === null) always.push(each);
     else if ("value" in place) {
       const { slot, value, next } = place;
-      listIn(mapIn(byValue, slot), value).push({ rule, check: steps[next] });
+      listIn(mapIn(byValue, slot), value).push({ rule, from: next });
     } else {
-      const { slot, needs } = place;
-      const key = `${slot} ${needs.ignoreCase}`;
-      const shelf = byText.get(key) ?? { slot, ignoreCase: needs.ignoreCase, entries: [] };
-      byText.set(key, shelf);
-      shelf.entries.push({ item: rule, clauses: needs.clauses });
+      const key = `${place.slot} ${place.needs.ignoreCase}`;
+      const same = byText.get(key) ?? { place, placed: [], entries: [] };
+      byText.set(key, same);
+      same.placed.push(each);
+      same.entries.push({ item: rule, clauses: place.needs.clauses });
     }
   }
   const shelves: TextShelf[] = [];
-  for (const { slot, ignoreCase, entries } of byText.values()) {
+  for (const { place, placed: same, entries } of byText.values()) {
     if (entries.length < worthFiling) {
-      always.push(...entries.map(({ item }) => item));
+      always.push(...same);
       continue;
     }
     const index = new TextIndex(entries);
-    always.push(...index.unfiled);
     const unfiled = new Set(index.unfiled);
+    always.push(...same.filter(({ rule }) => unfiled.has(rule)));
     const all = entries.map(({ item }) => item).filter((rule) => !unfiled.has(rule));
-    shelves.push({ slot, ignoreCase, index, all });
+    shelves.push({ slot: place.slot, ignoreCase: place.needs.ignoreCase, index, all });
   }
   return {
-    lookUps,
-    always: shelfOf(always.sort(inOrder).map((rule) => ({ rule, check: rule.steps[0] }))),
+    always: shelfOf(always.sort((a, b) => inOrder(a.rule, b.rule))),
     byValue: [...byValue].map(([slot, filed]) => ({
       slot,
-      shelves: new Map([...filed].map(([value, placed]) => [value, shelfOf(placed)])),
+      drawers: new Map([...filed].map(([value, same]) => [value, drawerOf(same)])),
     })),
     byText: shelves,
   };
 }
 
-interface Placed {
-  readonly rule: FiledRule;
-  /** Nothing before it can fail. */
-  readonly check: Step | undefined;
-}
-
 function shelfOf(placed: readonly Placed[]): Shelf {
+  const checks = placed.map(({ rule, from }) => rule.steps[from]);
   return {
     rules: placed.map(({ rule }) => rule),
-    compares: placed.map(({ check }) => check?.criterion.compare ?? null),
-    slots: placed.map(({ check }) => check?.slot ?? 0),
+    compares: checks.map((check) => check?.compare ?? null),
+    slots: checks.map((check) => check?.slot ?? 0),
   };
 }
 
 /** Rules that may match or fail, in their order; those left out would cleanly not match. */
 export function candidatesIn(
-  { always, byValue, byText }: RuleIndex,
+  { drawer }: RuleIndex,
   looks: Looks,
   environment: OperatorEnvironment,
 ): readonly FiledRule[] {
-  const found: FiledRule[] = [];
-  take(always, looks, environment, found);
-  let isInOrder = true;
-  for (const { slot, shelves } of byValue) {
+  const { always, byValue, byText } = drawer;
+  return byText.length === 0 && byValue.length === 0
+    ? taken(always, looks, environment)
+    : eachOnce(gathered(drawer, looks, environment));
+}
+
+/** In parts that each are in order. */
+function gathered(
+  { always, byValue, byText }: Drawer,
+  looks: Looks,
+  environment: OperatorEnvironment,
+): readonly FiledRule[] {
+  let found = taken(always, looks, environment);
+  for (const { slot, drawers } of byValue) {
     const key = valueKey(looks.at(slot));
-    const shelf = key === null ? undefined : shelves.get(key);
-    if (shelf === undefined) continue;
-    isInOrder &&= found.length === 0;
-    take(shelf, looks, environment, found);
+    const drawer = key === null ? undefined : drawers.get(key);
+    if (drawer !== undefined) found = joined(found, gathered(drawer, looks, environment));
   }
   for (const { slot, ignoreCase, index, all } of byText) {
     const value = looks.at(slot);
     const isText = typeof value === "string" && value.length <= MAX_TEXT;
-    const fitting = isText ? index.find(ignoreCase ? value.toLowerCase() : value) : all;
-    if (fitting.length === 0) continue;
-    isInOrder &&= found.length === 0 && fitting.length === 1;
-    for (const rule of fitting) found.push(rule);
+    found = joined(found, isText ? index.find(ignoreCase ? value.toLowerCase() : value) : all);
   }
-  if (isInOrder) return found;
-  found.sort(inOrder);
-  // A rule that any of several texts would do for comes once for each that is there.
-  return found.filter((rule, i) => rule !== found[i - 1]);
+  return found;
 }
 
-function take(
+function joined(some: readonly FiledRule[], more: readonly FiledRule[]): readonly FiledRule[] {
+  if (more.length === 0) return some;
+  return some.length === 0 ? more : [...some, ...more];
+}
+
+/** In order; a rule that any of several texts would do for was found once for each that is there. */
+function eachOnce(rules: readonly FiledRule[]): readonly FiledRule[] {
+  if (rules.length < 2) return rules;
+  const sorted = rules.toSorted(inOrder);
+  return sorted.filter((rule, i) => rule !== sorted[i - 1]);
+}
+
+const noRules: readonly FiledRule[] = [];
+
+/** Those that may hold, in their order. */
+function taken(
   { rules, compares, slots }: Shelf,
   looks: Looks,
   environment: OperatorEnvironment,
-  found: FiledRule[],
-): void {
+): readonly FiledRule[] {
+  // Judging a single one is no more than trying it.
+  if (rules.length < 2) return rules;
+  let found: FiledRule[] | null = null;
   for (let i = 0; i < rules.length; i++) {
     const rule = rules[i];
     const compare = compares[i] ?? null;
     if (rule === undefined) continue;
-    if (compare === null || mayHold(compare, slots[i] ?? 0, looks, environment)) found.push(rule);
+    if (compare !== null && !mayHold(compare, slots[i] ?? 0, looks, environment)) continue;
+    if (found === null) found = [rule];
+    else found.push(rule);
   }
+  return found ?? noRules;
 }
 
 function mayHold(compare: Comparison, slot: number, looks: Looks, environment: OperatorEnvironment): boolean {
@@ -208,23 +247,29 @@ function inOrder(a: FiledRule, b: FiledRule): number {
   return a.compiled.order - b.compiled.order;
 }
 
+interface TextPlace {
+  readonly slot: number;
+  readonly needs: TextNeeds;
+}
+
 type Place =
-  /** `next`: place of the step behind it. */
-  | { readonly slot: number; readonly value: string | number; readonly next: number }
-  | { readonly slot: number; readonly needs: TextNeeds };
+  /** `next`: the step behind it. */
+  { readonly slot: number; readonly value: string | number; readonly next: number } | TextPlace;
 
 /**
  * The first `equals` with a constant decides where a rule is filed, or the first criterion that needs something of a
  * text, provided that nothing before it can fail: a failure is recorded, so it must not be skipped.
  */
-function filedUnder({ compiled, steps }: FiledRule): Place | null {
-  if (compiled.rule.type === "backstop" || compiled.broken !== null) return null;
-  for (const [at, { slot, criterion }] of steps.entries()) {
-    const { indexable, needs } = criterion;
+function filedUnder({ rule: { compiled, isBackstop, steps }, from }: Placed): Place | null {
+  if (isBackstop || compiled.broken !== null) return null;
+  for (let at = from; at < steps.length; at++) {
+    const step = steps[at];
+    if (step === undefined) break;
+    const { indexable, needs, mayFail } = step.criterion;
     const value = indexable === undefined ? null : valueKey(indexable.value);
-    if (value !== null) return { slot, value, next: at + 1 };
-    if (needs !== undefined && needs.clauses.length > 0) return { slot, needs };
-    if (criterion.mayFail) return null;
+    if (value !== null) return { slot: step.slot, value, next: at + 1 };
+    if (needs !== undefined && needs.clauses.length > 0) return { slot: step.slot, needs };
+    if (mayFail) return null;
   }
   return null;
 }

@@ -11,6 +11,7 @@ import {
   fail,
   isDict,
   isEmptyDict,
+  isPlainObject,
   Namespace,
   Range,
   Stream,
@@ -32,6 +33,7 @@ export function truth(value: unknown): boolean {
       return value !== 0n;
   }
   if (value === null) return false;
+  if (isPlainObject(value)) return !isEmptyDict(value);
   if (Array.isArray(value)) return value.length > 0;
   if (value instanceof Float) return value.value !== 0;
   if (value instanceof Tuple) return value.items.length > 0;

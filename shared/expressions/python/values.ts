@@ -193,8 +193,12 @@ export function intValue(value: bigint): number | bigint {
 
 /** True for what Python's `isinstance(value, dict)` accepts. */
 export function isDict(value: unknown): value is Dict | Record<string, unknown> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-  if (value instanceof Dict) return true;
+  return isPlainObject(value) || value instanceof Dict;
+}
+
+/** Not one of a class: what JSON and literals make. */
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
 }
