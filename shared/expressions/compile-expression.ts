@@ -5,7 +5,7 @@ import { nearest } from "../nearest.ts";
 import type { Arguments, Expression } from "./ast.ts";
 import { KeyLookup, Missing } from "./datastore-lookup.ts";
 import { type FilterTable, TAKES_MISSING, type TestTable } from "./filter-table.ts";
-import { attribute, call, item } from "./member.ts";
+import { call, compileAttribute, item } from "./member.ts";
 import { type Named, NONE_NAMED } from "./python/arguments.ts";
 import { arithmetic, negate, positive } from "./python/arithmetic.ts";
 import { contains, equal, ordered, truth } from "./python/compare.ts";
@@ -50,6 +50,7 @@ export class ExpressionCompiler {
     const raw = this.#raw(node);
     return (frame) => {
       const value = raw(frame);
+      if (typeof value !== "object" || value === null) return value;
       if (!(value instanceof KeyLookup) && !(value instanceof Missing)) return value;
       const settled = settle(value);
       return settled instanceof Missing ? "" : settled;
@@ -85,8 +86,8 @@ export class ExpressionCompiler {
       }
       case "attribute": {
         const of = this.#raw(node.of);
-        const { name } = node;
-        return (frame) => attribute(of(frame), name, frame.run);
+        const attribute = compileAttribute(node.name);
+        return (frame) => attribute(of(frame), frame.run);
       }
       case "item":
         return this.#item(node.of, node.key);

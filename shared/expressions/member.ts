@@ -12,6 +12,7 @@ import {
   fail,
   isDict,
   isInt,
+  isPlainObject,
   Namespace,
   Tuple,
   typeName,
@@ -87,6 +88,18 @@ export function attribute(value: unknown, name: string, ownership: Ownership): u
   if (method !== null) return method;
   const found = isDict(value) ? dictGet(value, name) : undefined;
   return found === undefined ? missing(value, name) : found;
+}
+
+const nobody: Ownership = { own: (value) => value, owns: () => false };
+
+/** As `attribute`; what the name means for an object from JSON is found out once. */
+export function compileAttribute(name: string): (value: unknown, ownership: Ownership) => unknown {
+  const isOnlyKey = !INTERNAL.test(name) && methodOf({}, name, nobody) === null;
+  return (value, ownership) => {
+    if (!isOnlyKey || !isPlainObject(value)) return attribute(value, name, ownership);
+    const found = Object.hasOwn(value, name) ? value[name] : undefined;
+    return found === undefined ? missing(value, name) : found;
+  };
 }
 
 /** `value[key]` */

@@ -14,7 +14,8 @@ export type Scope = Readonly<Record<string, unknown>>;
 export class Run {
   readonly context: Scope;
   readonly regex: RegexOracle;
-  readonly #owned = new WeakSet<object>();
+  /** Made when it is needed: few templates make lists or dicts. */
+  #owned: WeakSet<object> | null = null;
   #steps = MAX_STEPS;
   #written = 0;
   #out = "";
@@ -38,6 +39,11 @@ export class Run {
       throw new PetrelError("EXPRESSION_BUDGET", `a template writes more than ${MAX_OUTPUT} characters`);
     }
     this.#out += text;
+  }
+
+  /** What has been written so far. */
+  get output(): string {
+    return this.#out;
   }
 
   /** What `body` writes, instead of writing it. */
@@ -64,12 +70,13 @@ export class Run {
 
   /** Marks a list or dict as made by the template, so that it may be changed. */
   own<T extends object>(value: T): T {
+    this.#owned ??= new WeakSet();
     this.#owned.add(value);
     return value;
   }
 
   owns(value: object): boolean {
-    return this.#owned.has(value);
+    return this.#owned?.has(value) ?? false;
   }
 }
 

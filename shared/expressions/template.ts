@@ -66,13 +66,22 @@ class CompiledTemplate implements Template {
 
   render(scope: Scope, regex: RegexOracle = noSlowRegex): string {
     const run = new Run(scope, regex);
-    return guarded("EXPRESSION_BUDGET", () => run.capture(() => this.#body(new Frame(run))));
+    try {
+      this.#body(new Frame(run));
+    } catch (error) {
+      throw refusal("EXPRESSION_BUDGET", error);
+    }
+    return run.output;
   }
 
   evaluate(scope: Scope, regex: RegexOracle = noSlowRegex): unknown {
     const value = this.#value;
     if (value === null) return this.render(scope, regex);
-    return guarded("EXPRESSION_BUDGET", () => defined(value(new Frame(new Run(scope, regex)))));
+    try {
+      return defined(value(new Frame(new Run(scope, regex))));
+    } catch (error) {
+      throw refusal("EXPRESSION_BUDGET", error);
+    }
   }
 }
 
@@ -82,13 +91,18 @@ function outsideNames(statements: readonly Statement[]): ReadonlySet<string> {
   return names;
 }
 
-/** Long chains nest as deep as they are long: an exhausted stack is the template's fault, not ours. */
-function guarded<T>(code: "EXPRESSION_SYNTAX" | "EXPRESSION_BUDGET", body: () => T): T {
+function guarded<T>(code: GuardCode, body: () => T): T {
   try {
     return body();
   } catch (error) {
-    if (error instanceof RangeError)
-      throw new PetrelError(code, "the template is nested too deeply", { cause: error });
-    throw error;
+    throw refusal(code, error);
   }
+}
+
+type GuardCode = "EXPRESSION_SYNTAX" | "EXPRESSION_BUDGET";
+
+/** Long chains nest as deep as they are long: an exhausted stack is the template's fault, not ours. */
+function refusal(code: GuardCode, error: unknown): unknown {
+  if (!(error instanceof RangeError)) return error;
+  return new PetrelError(code, "the template is nested too deeply", { cause: error });
 }

@@ -18,20 +18,31 @@ export function bind(
   if (args.length > parameters.length) {
     return fail(`${what}() takes at most ${parameters.length} arguments (${args.length} given)`);
   }
-  const values: unknown[] = parameters.map((_, i) => args[i]);
+  const values: unknown[] = [];
+  for (let i = 0; i < parameters.length; i++) values.push(args[i]);
+  if (named.size > 0) takeNamed(what, parameters, args.length, named, values);
+  for (let i = 0; i < parameters.length; i++) {
+    const name = parameters[i] ?? "";
+    if (values[i] === undefined && name.endsWith("!"))
+      return fail(`${what}() missing 1 required positional argument: ${repr(name.slice(0, -1))}`);
+  }
+  return values;
+}
+
+function takeNamed(
+  what: string,
+  parameters: readonly string[],
+  positional: number,
+  named: Named,
+  values: unknown[],
+): void {
   const names = parameters.map((name) => name.replace("!", ""));
   for (const [name, value] of named) {
     const place = names.indexOf(name);
-    if (place < 0) return fail(`${what}() got an unexpected keyword argument ${repr(name)}`);
-    if (place < args.length) return fail(`${what}() got multiple values for argument ${repr(name)}`);
+    if (place < 0) fail(`${what}() got an unexpected keyword argument ${repr(name)}`);
+    if (place < positional) fail(`${what}() got multiple values for argument ${repr(name)}`);
     values[place] = value;
   }
-  parameters.forEach((name, i) => {
-    if (name.endsWith("!") && values[i] === undefined) {
-      fail(`${what}() missing 1 required positional argument: ${repr(names[i] ?? "")}`);
-    }
-  });
-  return values;
 }
 
 /** The result of a built-in that takes no arguments. */

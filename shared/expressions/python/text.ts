@@ -16,7 +16,8 @@ import {
 
 /** `str(value)`; refuses what has no text worth printing (functions, generators). */
 export function str(value: unknown): string {
-  return typeof value === "string" ? value : write(defined(value), new Set());
+  if (typeof value === "string") return value;
+  return typeof value === "number" ? numberText(value) : write(defined(value), new Set());
 }
 
 export function repr(value: unknown): string {
