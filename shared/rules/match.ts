@@ -208,16 +208,15 @@ function judgeAll(
 
 /** Whether the rule matches, or `CODE: text` why it could not be judged. */
 function judge(
-  { compiled, steps, origins }: FiledRule,
+  { compiled, broken, needsPayload, steps, origins }: FiledRule,
   trigger: TriggerView,
   looks: Looks,
   environment: RuleEnvironment,
 ): boolean | string {
-  if (compiled.broken !== null) return compiled.broken;
+  if (broken !== null) return broken;
   if (trigger.parameters !== undefined && isAnother(compiled, trigger)) return false;
   if (origins !== null && isElsewhere(compiled, trigger)) return false;
-  if (steps.length === 0) return true;
-  if (!truth(trigger.payload)) return false;
+  if (needsPayload && !truth(trigger.payload)) return false;
   try {
     for (const { slot, compare, criterion } of steps) {
       if (compare === null) {

@@ -16,7 +16,12 @@ export interface Step {
 
 export interface FiledRule {
   readonly compiled: CompiledRule;
+  /** As that of `compiled`. */
+  readonly broken: string | null;
   readonly isBackstop: boolean;
+  /** It has criteria, which an empty payload never fulfils. */
+  readonly needsPayload: boolean;
+  /** The criteria that are still to be judged where it is filed. */
   readonly steps: readonly Step[];
   /** Labels that the trigger's agent has to have; `null` when any agent will do. */
   readonly origins: readonly (readonly [name: string, value: string])[] | null;
@@ -45,6 +50,8 @@ interface TextShelf {
 
 /** Rules, filed as far as it is worth it. */
 interface Drawer {
+  /** All of them are in `always`. */
+  readonly isLeaf: boolean;
   /** To judge whatever the trigger says. */
   readonly always: Shelf;
   /** Slot of the value to look at, and value → rules that want this value. */
@@ -104,8 +111,10 @@ export function indexRules(rules: readonly CompiledRule[]): RuleIndex {
       (criterion): Step => ({ slot: slotOf(criterion), compare: criterion.compare, criterion }),
     );
     const origins = Object.entries(compiled.rule.origins ?? {});
-    const isBackstop = compiled.rule.type === "backstop";
-    const rule = { compiled, isBackstop, steps, origins: origins.length === 0 ? null : origins };
+    const rule: FiledRule = {
+      ...{ compiled, broken: compiled.broken, isBackstop: compiled.rule.type === "backstop" },
+      ...{ steps, needsPayload: steps.length > 0, origins: origins.length === 0 ? null : origins },
+    };
     return { rule, from: 0 };
   });
   return { lookUps, drawer: drawerOf(placed, true) };
@@ -118,7 +127,9 @@ interface Placed {
 }
 
 function drawerOf(placed: readonly Placed[], isTop = false): Drawer {
-  if (!isTop && placed.length < worthFiling) return { always: shelfOf(placed), byValue: [], byText: [] };
+  if (!isTop && placed.length < worthFiling) {
+    return { isLeaf: true, always: shelfOf(placed), byValue: [], byText: [] };
+  }
   const always: Placed[] = [];
   const byValue = new Map<number, Map<string | number, Placed[]>>();
   const byText = new Map<string, { place: TextPlace; placed: Placed[]; entries: TextEntry<FiledRule>[] }>();
@@ -127,8 +138,8 @@ function drawerOf(placed: readonly Placed[], isTop = false): Drawer {
     const place = filedUnder(each);
     if (place === null) always.push(each);
     else if ("value" in place) {
-      const { slot, value, next } = place;
-      listIn(mapIn(byValue, slot), value).push({ rule, from: next });
+      const { slot, value, at } = place;
+      listIn(mapIn(byValue, slot), value).push(behind(rule, at, value));
     } else {
       const key = `${place.slot} ${place.needs.ignoreCase}`;
       const same = byText.get(key) ?? { place, placed: [], entries: [] };
@@ -140,16 +151,17 @@ function drawerOf(placed: readonly Placed[], isTop = false): Drawer {
   const shelves: TextShelf[] = [];
   for (const { place, placed: same, entries } of byText.values()) {
     if (entries.length < worthFiling) {
-      always.push(...same);
+      for (const each of same) always.push(each);
       continue;
     }
     const index = new TextIndex(entries);
     const unfiled = new Set(index.unfiled);
-    always.push(...same.filter(({ rule }) => unfiled.has(rule)));
+    for (const each of same) if (unfiled.has(each.rule)) always.push(each);
     const all = entries.map(({ item }) => item).filter((rule) => !unfiled.has(rule));
     shelves.push({ slot: place.slot, ignoreCase: place.needs.ignoreCase, index, all });
   }
   return {
+    isLeaf: byValue.size === 0 && shelves.length === 0,
     always: shelfOf(always.sort((a, b) => inOrder(a.rule, b.rule))),
     byValue: [...byValue].map(([slot, filed]) => ({
       slot,
@@ -157,6 +169,12 @@ function drawerOf(placed: readonly Placed[], isTop = false): Drawer {
     })),
     byText: shelves,
   };
+}
+
+/** Of equal texts nothing is left to judge; what is filed as the same number may differ. */
+function behind(rule: FiledRule, at: number, value: string | number): Placed {
+  if (typeof value === "number") return { rule, from: at + 1 };
+  return { rule: { ...rule, steps: rule.steps.toSpliced(at, 1) }, from: at };
 }
 
 function shelfOf(placed: readonly Placed[]): Shelf {
@@ -174,19 +192,18 @@ export function candidatesIn(
   looks: Looks,
   environment: OperatorEnvironment,
 ): readonly FiledRule[] {
-  const { always, byValue, byText } = drawer;
-  return byText.length === 0 && byValue.length === 0
-    ? taken(always, looks, environment)
-    : eachOnce(gathered(drawer, looks, environment));
+  const found = gathered(drawer, looks, environment);
+  return drawer.isLeaf ? found : eachOnce(found);
 }
 
 /** In parts that each are in order. */
 function gathered(
-  { always, byValue, byText }: Drawer,
+  { isLeaf, always, byValue, byText }: Drawer,
   looks: Looks,
   environment: OperatorEnvironment,
 ): readonly FiledRule[] {
   let found = taken(always, looks, environment);
+  if (isLeaf) return found;
   for (const { slot, drawers } of byValue) {
     const key = valueKey(looks.at(slot));
     const drawer = key === null ? undefined : drawers.get(key);
@@ -253,8 +270,8 @@ interface TextPlace {
 }
 
 type Place =
-  /** `next`: the step behind it. */
-  { readonly slot: number; readonly value: string | number; readonly next: number } | TextPlace;
+  /** `at`: which step it is. */
+  { readonly slot: number; readonly value: string | number; readonly at: number } | TextPlace;
 
 /**
  * The first `equals` with a constant decides where a rule is filed, or the first criterion that needs something of a
@@ -267,7 +284,7 @@ function filedUnder({ rule: { compiled, isBackstop, steps }, from }: Placed): Pl
     if (step === undefined) break;
     const { indexable, needs, mayFail } = step.criterion;
     const value = indexable === undefined ? null : valueKey(indexable.value);
-    if (value !== null) return { slot: step.slot, value, next: at + 1 };
+    if (value !== null) return { slot: step.slot, value, at };
     if (needs !== undefined && needs.clauses.length > 0) return { slot: step.slot, needs };
     if (mayFail) return null;
   }
