@@ -149,7 +149,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       loopDepth: options.loopDepth,
     });
     teardown.add("rules", () => rules.close());
-    const { judge } = rules;
+    const { judge, catalogue, settled, digest } = rules;
     own.use({ rules, registry, now });
 
     const files = await openFileDesk(base);
@@ -197,8 +197,8 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
         return fetchBlob({ ask: askIt, ref, store: blobs, withinMs: rangeWithinMs });
       },
     });
-    const { catalogue, settled } = rules;
-    const coordination = startCoordination({ ...base, catalogue, settled, shrink, kick: () => jobs.kick() });
+    const kick = () => jobs.kick();
+    const coordination = startCoordination({ ...base, catalogue, settled, digest, shrink, kick });
     teardown.add("slots, times and attempts", () => coordination.close());
     const jobs = startJobRunner({ ...base, work: { [fetchResultJob]: fetchResult, ...coordination.work } });
     teardown.add("jobs", () => jobs.stop());

@@ -119,6 +119,11 @@ export const catalogue = {
     text: "A policy names an action that its pack does not have, or that is not registered.",
   },
   ALIAS_ACTION_UNKNOWN: { status: 400, exit: 2, text: "An action alias names an action that is not there." },
+  RULE_DIGEST: {
+    status: 409,
+    exit: 4,
+    text: "A throttled rule could not tell of what it had held back: it was deleted, disabled or changed meanwhile.",
+  },
   RULE_TARGET: { status: 400, exit: 2, text: "A rule's action.target finds no agent." },
   CRITERIA_OPERATOR: { status: 400, exit: 2, text: "A criterion uses an operator that does not exist." },
   CRITERIA_TYPE: { status: 400, exit: 1, text: "A criterion compares values of types that do not compare." },

@@ -1,4 +1,5 @@
 /** Instants as people say them. */
+import { spanMs } from "../../shared/time-span.ts";
 
 const units: readonly (readonly [name: string, seconds: number])[] = [
   ["d", 86_400],
@@ -21,21 +22,6 @@ export function ago(instant: string | null | undefined, nowMs: number): string {
   const away = nowMs - at;
   if (Math.abs(away) < 1000) return "now";
   return away > 0 ? `${duration(away)} ago` : `in ${duration(-away)}`;
-}
-
-const lengths: Readonly<Record<string, number>> = {
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-  w: 604_800_000,
-};
-
-/** `45s`, `30m`, `24h`, `7d`, `2w` in milliseconds; `null` when it is no such text. */
-export function spanMs(text: string): number | null {
-  const span = /^(\d{1,6})([smhdw])$/.exec(text);
-  const length = lengths[span?.[2] ?? ""];
-  return span === null || length === undefined ? null : Number(span[1]) * length;
 }
 
 /** `24h`, `30m`, `7d` before now, or an RFC 3339 instant, as RFC 3339 in UTC; `null` when it is neither. */

@@ -3,10 +3,11 @@ import type { Command } from "commander";
 import { wholeNumber, withExample } from "../../shared/cli/program-cli.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import { plainLines } from "../../shared/plain-text.ts";
+import { spanMs } from "../../shared/time-span.ts";
 import type { ApiClient, Query } from "./api-client-http.ts";
 import type { CliContext } from "./context-cli.ts";
 import { type Column, toJson, toTable } from "./output.ts";
-import { sinceInstant, spanMs } from "./relative-time.ts";
+import { sinceInstant } from "./relative-time.ts";
 
 export interface ListVerb<Item, Row> {
   /** Default: `list`. */

@@ -1,4 +1,4 @@
-/** What goes on beyond one execution: slots of policies, times to start at, further attempts. */
+/** What goes on beyond one execution: slots of policies, times to start at, further attempts, digests. */
 import type { Logger } from "../../shared/log.ts";
 import type { Timers } from "../../shared/timers.ts";
 import type { JobWork } from "../jobs/job-runner.ts";
@@ -8,7 +8,8 @@ import { retryOf } from "../policies/applied.ts";
 import { retryJob, startHeldJob } from "../policies/job-kinds.ts";
 import { limitNow } from "../policies/limits.ts";
 import { retryWork } from "../policies/retries.ts";
-import type { Dispatch, Store } from "../store/store.ts";
+import { digestWork } from "../rules/digest.ts";
+import type { DigestOutcome, Dispatch, Store, ThrottleWindow } from "../store/store.ts";
 import { ControlDesk } from "./control-desk.ts";
 import { FanOuts } from "./fan-outs.ts";
 import { isFinal, step } from "./life.ts";
@@ -19,6 +20,8 @@ export interface CoordinationOptions {
   /** Resolves when changed packs are in force. */
   readonly settled: () => Promise<void>;
   readonly shrink: (dispatches: readonly Dispatch[]) => Promise<readonly Dispatch[]>;
+  /** What tells of a window of a throttled rule; see `LiveRules`. */
+  readonly digest: (window: ThrottleWindow) => Promise<DigestOutcome>;
   /** Has jobs that are due looked at now. */
   readonly kick: () => void;
   readonly now: () => number;
@@ -53,6 +56,7 @@ export function startCoordination(options: CoordinationOptions): Coordination {
         await store.startHeld(execution, (gate) => limitNow(catalogue().policies, gate));
       },
       [retryJob]: retryWork(options),
+      ...digestWork(options),
     },
     async close() {
       stopListening();

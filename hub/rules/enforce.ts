@@ -5,8 +5,9 @@ import { RegexNeeded } from "../../shared/expressions/regex/answer.ts";
 import { derivedId } from "../../shared/ids.ts";
 import type { JsonObject } from "../../shared/json.ts";
 import type { Execution } from "../../shared/model/execution.ts";
-import type { Enforcement, RuleDefinition } from "../../shared/model/rule.ts";
+import type { Digest, Enforcement, RuleDefinition } from "../../shared/model/rule.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
+import { directThrottle, type ThrottleView } from "../../shared/rules/throttle-key.ts";
 import { manyAgents, type RollOut, rolloutExecution } from "../executions/fan-out.ts";
 import { type KnownAgents, place } from "../executions/place.ts";
 import {
@@ -16,12 +17,17 @@ import {
   type RunnableAction,
   refuseUnrunnable,
 } from "../executions/request.ts";
-import type { Dispatch, Outcome } from "../store/store.ts";
+import type { DigestOutcome, Dispatch, Outcome, ThrottleAsk, ThrottleWindow } from "../store/store.ts";
 import { loopProblem } from "./lineage.ts";
 
 /** A rule that matched, or could not be judged; a clean mismatch leaves no trace. */
 export type Verdict =
-  | { readonly rule: RuleDefinition; readonly matched: true }
+  | {
+      readonly rule: RuleDefinition;
+      readonly matched: true;
+      /** Of a rule with a throttle. */
+      readonly throttleKey?: string;
+    }
   /** `error` is `CODE: text`. */
   | { readonly rule: RuleDefinition; readonly matched: false; readonly error: string };
 
@@ -34,6 +40,7 @@ export interface EnforceWith {
     action: RunnableAction,
     rule: RuleDefinition,
     instance: TriggerInstance,
+    throttle: ThrottleView | undefined,
   ) => ResolvedParameters;
   readonly nowMs: number;
   /** The sending agent's clock minus the hub's; expiry counts in hub time. */
@@ -57,18 +64,66 @@ export function enforce(
   const enforcements: Enforcement[] = [];
   const executions: Execution[] = [];
   const dispatches: Dispatch[] = [];
+  const throttles: ThrottleAsk[] = [];
   for (const verdict of verdicts) {
     const made = attempt(instance, verdict, given);
     enforcements.push(made.enforcement);
     executions.push(...made.executions);
     dispatches.push(...made.dispatches);
+    const ask = throttleAsk(instance, verdict, made.enforcement, given.nowMs);
+    if (ask !== null) throttles.push(ask);
   }
   return {
     instance: { ...instance, status: "processed", rule_set_version: given.ruleSetVersion },
     enforcements,
     executions,
     dispatches,
+    ...(throttles.length > 0 && { throttles }),
   };
+}
+
+/** What would act is asked about; a rule that fails has nothing to hold back, and says so each time. */
+function throttleAsk(
+  instance: TriggerInstance,
+  verdict: Verdict,
+  enforcement: Enforcement,
+  nowMs: number,
+): ThrottleAsk | null {
+  const { rule } = verdict;
+  const { throttle } = rule;
+  if (throttle === undefined || !verdict.matched || enforcement.status !== "succeeded") return null;
+  const { target } = rule.action;
+  const where = target === undefined || target === "origin" ? instance.origin.agent : target;
+  return {
+    enforcement: enforcement.id,
+    rule: rule.ref,
+    key: verdict.throttleKey ?? "",
+    lane: JSON.stringify([rule.mode, where]),
+    atMs: nowMs,
+    everyMs: throttle.every * 1000,
+    max: throttle.max,
+    collect: throttle.collect,
+  };
+}
+
+/**
+ * The digest of a window, for the newest instance that it held back. Its execution has a time to reach its agent from now
+ * on, whenever that instance came. `verdict` is the rule's of now.
+ */
+export function enforceDigest(
+  instance: TriggerInstance,
+  verdict: Verdict,
+  given: EnforceWith,
+  digest: DigestOccasion,
+): DigestOutcome {
+  const { enforcement, executions, dispatches } = attempt(instance, verdict, given, digest);
+  return { enforcement: { ...enforcement, digest: digest.record }, executions, dispatches };
+}
+
+export interface DigestOccasion {
+  readonly window: Pick<ThrottleWindow, "id" | "until">;
+  readonly view: ThrottleView;
+  readonly record: Digest;
 }
 
 interface Made {
@@ -78,9 +133,14 @@ interface Made {
 }
 
 /** A fault of ours that one rule runs into is that rule's failure: the others are enforced all the same. */
-function attempt(instance: TriggerInstance, verdict: Verdict, given: EnforceWith): Made {
+function attempt(
+  instance: TriggerInstance,
+  verdict: Verdict,
+  given: EnforceWith,
+  digest?: DigestOccasion,
+): Made {
   try {
-    return enforceOne(instance, verdict, given);
+    return enforceOne(instance, verdict, given, digest);
   } catch (error) {
     if (error instanceof RegexNeeded) throw error;
     const { rule } = verdict;
@@ -88,15 +148,24 @@ function attempt(instance: TriggerInstance, verdict: Verdict, given: EnforceWith
       instance,
       { rule, matched: false, error: `INTERNAL: ${errorReport(error).message}` },
       given,
+      digest,
     );
   }
 }
 
-function enforceOne(instance: TriggerInstance, verdict: Verdict, given: EnforceWith): Made {
+function enforceOne(
+  instance: TriggerInstance,
+  verdict: Verdict,
+  given: EnforceWith,
+  digest?: DigestOccasion,
+): Made {
   const { rule } = verdict;
   const receivedMs = parseTimestamp(instance.received_at) ?? given.nowMs;
+  // A window has one digest: its records go by the window, those of others by the instance.
+  const [idMs, cause] =
+    digest === undefined ? [receivedMs, instance.id] : [digest.window.until, digest.window.id];
   const enforcement: Enforcement = {
-    id: derivedId(receivedMs, "enforcement", instance.id, rule.ref),
+    id: digest?.window.id ?? derivedId(receivedMs, "enforcement", instance.id, rule.ref),
     trigger_instance: instance.id,
     rule: rule.ref,
     enforced_at: timestamp(given.nowMs),
@@ -133,11 +202,14 @@ function enforceOne(instance: TriggerInstance, verdict: Verdict, given: EnforceW
   if (!placement.found) return refuse(`RULE_TARGET: ${placement.reason}`);
 
   const base = (agent: string) => ({
-    id: derivedId(receivedMs, instance.id, rule.ref, agent, 1),
+    id: derivedId(idMs, cause, rule.ref, agent, 1),
     action,
     agent,
     nowMs: given.nowMs,
-    expiresAtMs: expiry(instance, rule, receivedMs, given.skewMs),
+    expiresAtMs:
+      digest === undefined
+        ? expiry(instance, rule, receivedMs, given.skewMs)
+        : given.nowMs + rule.expires * 1000,
     user: systemUser,
     rule: rule.ref,
     trigger_instance: instance.id,
@@ -149,7 +221,8 @@ function enforceOne(instance: TriggerInstance, verdict: Verdict, given: EnforceW
   });
   let resolved: ResolvedParameters;
   try {
-    resolved = given.resolve(action, rule, instance);
+    const direct = verdict.throttleKey === undefined ? undefined : directThrottle(verdict.throttleKey);
+    resolved = given.resolve(action, rule, instance, digest?.view ?? direct);
   } catch (error) {
     if (!(error instanceof PetrelError)) throw error;
     const report = errorReport(error);

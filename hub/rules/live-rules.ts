@@ -21,6 +21,7 @@ import {
 import { matchTrigger, type TriggerView, triggerScope } from "../../shared/rules/match.ts";
 import { type AskRegex, withRegexAnswers } from "../../shared/rules/regex-answers.ts";
 import { renderTarget, ruleActionInput } from "../../shared/rules/rule-action.ts";
+import { type ThrottleView, throttleKey } from "../../shared/rules/throttle-key.ts";
 import type { Timers } from "../../shared/timers.ts";
 import type { AgentRegistry } from "../agents/agent-registry.ts";
 import type { KeyBook } from "../datastore/key-book.ts";
@@ -30,9 +31,10 @@ import type { ResolvedParameters, RunnableAction } from "../executions/request.t
 import type { AgentConfigs } from "../packs/agent-config.ts";
 import { buildCatalogue, type Catalogue } from "../packs/catalogue.ts";
 import { isDynamic } from "../packs/dynamic-config.ts";
-import type { Dispatch, Outcome, RuleSet, Store } from "../store/store.ts";
+import type { DigestOutcome, Dispatch, Outcome, RuleSet, Store, ThrottleWindow } from "../store/store.ts";
 import { judgePair, prepareTrigger, type TestAction, type TestOutcome, testRuleOf } from "./bulk-test.ts";
-import { enforce, systemUser, type Verdict } from "./enforce.ts";
+import { digestOf } from "./digest.ts";
+import { type EnforceWith, enforce, enforceDigest, systemUser, type Verdict } from "./enforce.ts";
 import { judgePending, startPendingJudge } from "./judge-pending.ts";
 import { causeOf, lineageOf } from "./lineage.ts";
 
@@ -76,6 +78,11 @@ export interface LiveRules {
    * one that is not in force.
    */
   explain(rule: RuleDefinition, instance: TriggerInstance): Promise<InHindsight>;
+  /**
+   * What tells of a closed window of a throttled rule. What the rule does wrong is a failed enforcement; rejects as `judge`
+   * does.
+   */
+  digest(window: ThrottleWindow): Promise<DigestOutcome>;
   /** For a run by hand: values are data, only templates of defaults are rendered. Throws PARAMETER_*. */
   resolveRun(action: RunnableAction, supplied: JsonObject, user: string): Promise<ResolvedParameters>;
   /** Resolves when every change that is on disk is in force; at the latest when one attempt at it has failed. */
@@ -146,6 +153,7 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
     action: RunnableAction,
     rule: RuleDefinition,
     instance: TriggerInstance,
+    throttle: ThrottleView | undefined,
     regex: RegexOracle,
   ): ResolvedParameters => {
     return resolveParameters(
@@ -160,13 +168,14 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
           trigger_instance: { id: instance.id },
           trace_tag: instance.trace_tag,
         },
+        throttle,
         regex,
       }),
     );
   };
 
   const judgeNow = (instance: TriggerInstance, skewMs: number, regex: RegexOracle): Outcome => {
-    const { triggerTypes, actions } = catalogue;
+    const { triggerTypes } = catalogue;
     const set = rules;
     const type = triggerTypes.get(instance.trigger);
     if (type === undefined) {
@@ -184,15 +193,20 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
     const matched = matchTrigger(set, view, { now: now(), keys: ruleKeys, regex });
     if (!matched.done) throw new RegexNeeded(matched.needs);
     const verdicts = matched.hits.map(({ rule: { rule }, error }) => verdictOf(rule, error, view, regex));
-    return enforce(checked, verdicts, {
-      ruleSetVersion: set.version,
+    return enforce(checked, verdicts, enforceWith(set.version, skewMs, regex));
+  };
+
+  const enforceWith = (ruleSetVersion: number, skewMs: number, regex: RegexOracle): EnforceWith => {
+    const { actions } = catalogue;
+    return {
+      ruleSetVersion,
       agents: registry,
       action: (ref) => actions.get(ref) ?? null,
-      resolve: (action, rule, cause) => resolve(action, rule, cause, regex),
+      resolve: (action, rule, cause, throttle) => resolve(action, rule, cause, throttle, regex),
       nowMs: now(),
       skewMs,
       loopDepth,
-    });
+    };
   };
 
   const testAction = (ref: string): TestAction | undefined => {
@@ -200,7 +214,7 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
     return action && { definition: action.definition, config: configOf(action.definition.pack) };
   };
 
-  /** The target's templates are rendered here: placing needs a plain target. */
+  /** The templates of target and throttle are rendered here: placing needs a plain target. */
   const verdictOf = (
     rule: RuleDefinition,
     error: string | null,
@@ -208,15 +222,21 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
     regex: RegexOracle,
   ): Verdict => {
     if (error !== null) return { rule, matched: false, error };
-    const { target } = rule.action;
-    if (target === undefined) return { rule, matched: true };
+    const { throttle, action } = rule;
+    const { target } = action;
+    if (target === undefined && throttle === undefined) return { rule, matched: true };
+    const scope = triggerScope(view, ruleKeys);
+    let part = "action.target";
     try {
-      const rendered = renderTarget(target, triggerScope(view, ruleKeys), regex);
-      return { rule: { ...rule, action: { ...rule.action, target: rendered } }, matched: true };
+      const rendered =
+        target === undefined ? action : { ...action, target: renderTarget(target, scope, regex) };
+      part = "throttle.key";
+      const key = throttle && { throttleKey: throttleKey(throttle, scope, regex) };
+      return { rule: { ...rule, action: rendered }, matched: true, ...key };
     } catch (cause) {
       if (!(cause instanceof PetrelError)) throw cause;
       const { code, message } = errorReport(cause);
-      return { rule, matched: false, error: `${code}: action.target: ${message}` };
+      return { rule, matched: false, error: `${code}: ${part}: ${message}` };
     }
   };
 
@@ -265,6 +285,25 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
     listens: (trigger) => rules.byTrigger.has(trigger),
     judge,
     settled: () => reading.settled(),
+    async digest(window) {
+      await breathe();
+      const { enforcement, executions, dispatches } = await digestOf(window, {
+        store,
+        rule: (ref) => rules.byRef.get(ref)?.rule ?? null,
+        enforce: (rule, instance, occasion) =>
+          withRegexAnswers(slowRegex, (regex) =>
+            enforceDigest(
+              instance,
+              verdictOf(rule, null, viewOf(instance), regex),
+              enforceWith(rules.version, 0, regex),
+              occasion,
+            ),
+          ),
+        nowMs: now(),
+      });
+      if (isClosed) throw closed();
+      return { enforcement, executions, dispatches: await shrink(dispatches) };
+    },
     async explain(rule, instance) {
       await breathe();
       const known = rules.byRef.get(rule.ref);

@@ -13,7 +13,16 @@ import { enforcementRows, instanceRows, moveRows } from "./index-rows.ts";
 import { keys, placeOf, placeTime, placeTurn } from "./keys.ts";
 import type { Occurrence, Teller } from "./occurrence.ts";
 import { send } from "./send-request.ts";
-import type { DeadLetter, Dispatch, GapRecord, Outcome, StoreCounts } from "./store.ts";
+import type {
+  DeadLetter,
+  DigestOutcome,
+  Dispatch,
+  GapRecord,
+  Outcome,
+  StoreCounts,
+  ThrottleWindow,
+} from "./store.ts";
+import { throttled, throttleReads } from "./throttle-windows.ts";
 
 /** What belongs to one instance, and goes with it. */
 export interface Family {
@@ -66,6 +75,7 @@ export function outcomeReads(outcome: Outcome): string[] {
     ...instanceReads(outcome.instance.id),
     ...outcome.executions.map(({ id }) => keys.execution(id)),
     ...outcome.dispatches.map(({ agent }) => keys.head(agent)),
+    ...throttleReads(outcome),
   ];
 }
 
@@ -129,7 +139,8 @@ export function settleInstance(draft: Draft, rules: HistoryRules, outcome: Outco
   return true;
 }
 
-function writeJudgement(draft: Draft, rules: HistoryRules, outcome: Outcome, family: Family): void {
+function writeJudgement(draft: Draft, rules: HistoryRules, given: Outcome, family: Family): void {
+  const outcome = given.throttles === undefined ? given : throttled(draft, given);
   for (const enforcement of outcome.enforcements) putEnforcement(draft, enforcement);
   const made = putExecutions(draft, rules, outcome.executions, outcome.dispatches);
   draft.put(keys.family(outcome.instance.id), {
@@ -144,6 +155,26 @@ function writeJudgement(draft: Draft, rules: HistoryRules, outcome: Outcome, fam
       made.map(({ id }) => id),
     ),
   } satisfies Family);
+}
+
+/** The digest of a closed window joins the family of the newest instance it tells of; false when there is none. */
+export function putDigest(draft: Draft, rules: HistoryRules, window: string, digest: DigestOutcome): boolean {
+  const { enforcement, executions, dispatches } = digest;
+  const closed = draft.get<ThrottleWindow>(keys.throttleWindow(window));
+  if (closed === null || !closed.isClosed) return false;
+  draft.remove(keys.throttleWindow(window));
+  putEnforcement(draft, enforcement);
+  const made = putExecutions(draft, rules, executions, dispatches);
+  const family = familyOf(draft, enforcement.trigger_instance);
+  draft.put(keys.family(enforcement.trigger_instance), {
+    ...family,
+    enforcements: union(family.enforcements, [enforcement.id]),
+    executions: union(
+      family.executions,
+      made.map(({ id }) => id),
+    ),
+  } satisfies Family);
+  return true;
 }
 
 function putEnforcement(draft: Draft, enforcement: Enforcement): void {

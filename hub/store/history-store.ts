@@ -10,6 +10,7 @@ import {
   type HistoryRules,
   noCounts,
   outcomeReads,
+  putDigest,
   removeLetter,
   replaceExecution,
   settleInstance,
@@ -21,6 +22,7 @@ import { listPage, pageLimit, pageOfFamily } from "./page-store.ts";
 import type { RecordWriter, Rows } from "./records.ts";
 import { selectEnforcements, selectExecutions, selectInstances } from "./selection.ts";
 import type { DeadLetter, GapRecord, Store, StoreCounts } from "./store.ts";
+import { closeWindow } from "./throttle-windows.ts";
 
 export interface HistoryParts {
   readonly database: { readonly level: Rows };
@@ -33,6 +35,8 @@ type HistoryStore = Pick<
   | "emit"
   | "process"
   | "pendingInstances"
+  | "closeThrottle"
+  | "deliverDigest"
   | "createExecutions"
   | "updateExecution"
   | "execution"
@@ -80,6 +84,26 @@ export function createHistoryStore({ database, writer, rules }: HistoryParts): H
         weight: 1 + outcome.executions.length,
         reads: outcomeReads(outcome),
         plan: (draft) => settleInstance(draft, rules, outcome),
+      }),
+
+    closeThrottle: (window, now) =>
+      writer.submit({
+        source: "",
+        reads: [keys.throttleWindow(window)],
+        plan: (draft) => closeWindow(draft, window, now),
+      }),
+
+    deliverDigest: (window, digest) =>
+      writer.submit({
+        source: "",
+        weight: 1 + digest.executions.length,
+        reads: [
+          keys.throttleWindow(window),
+          keys.family(digest.enforcement.trigger_instance),
+          ...digest.executions.map(({ id }) => keys.execution(id)),
+          ...digest.dispatches.map(({ agent }) => keys.head(agent)),
+        ],
+        plan: (draft) => putDigest(draft, rules, window, digest),
       }),
 
     async pendingInstances(limit) {

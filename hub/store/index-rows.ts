@@ -16,6 +16,7 @@ export const indexes = {
   unacknowledged: () => "iu/",
   enforcementsByRule: (rule: string) => `nr/${part(rule)}/`,
   enforcementsByStatus: (status: string) => `ns/${part(status)}/`,
+  enforcementsByDigest: (digest: string) => `nd/${part(digest)}/`,
   executionsByAction: (action: string) => `ea/${part(action)}/`,
   executionsByAgent: (agent: string) => `eg/${part(agent)}/`,
   executionsByRule: (rule: string) => `er/${part(rule)}/`,
@@ -47,10 +48,13 @@ export function instanceRows(instance: TriggerInstance, place: string): string[]
 
 export function enforcementRows(enforcement: Enforcement): string[] {
   const id = part(enforcement.id);
-  return [
+  const rows = [
     indexes.enforcementsByRule(enforcement.rule) + id,
     indexes.enforcementsByStatus(enforcement.status) + id,
   ];
+  const { throttle } = enforcement;
+  if (throttle !== undefined) rows.push(indexes.enforcementsByDigest(throttle.digest) + id);
+  return rows;
 }
 
 export function executionRows(execution: Execution): string[] {

@@ -10,7 +10,7 @@
  * | `w/<id>`                     | windows in which changes of files are expected                            |
  * | `u/<id>` `ua/<id>/<agent>`   | verifications of watched files, and the last that each agent said of them |
  * | `f/<instance>`               | family: place, enforcements, executions of an instance                    |
- * | `n/<id>`                     | enforcement; `nr ns/<value>/<id>` by rule, status                         |
+ * | `n/<id>`                     | enforcement; `nr ns nd/<value>/<id>` by rule, status, digest              |
  * | `e/<id>`                     | execution; `ea eg er es/<value>/<id>` by action, agent, rule, status      |
  * | `eo/<agent>/<id>`            | executions that have not ended                                            |
  * | `ef/<parent>/<id>`           | executions that a fan-out has started                                     |
@@ -26,6 +26,8 @@
  * | `v/<scope>/<name>`           | datastore key                                                             |
  * | `p/<key>`                    | slots of a policy                                                         |
  * | `pg/<key>` `pq/<key>/<n>`   | gate of a policy: who has a slot; who waits for one                       |
+ * | `tw/<digest>`                | window of a throttled rule, until its digest is made                      |
+ * | `to/<rule>/<lane and key>`   | id of the window that is open; `tc/<rule>` how many of a rule are         |
  * | `t/<execution>`              | request that waits for its time, or at a gate                             |
  * | `j/<id>` `jd/<ms>/<id>`      | job, and when it is due                                                   |
  * | `x/<name>` `xs/<name>`       | the store's own counters; settings of the hub                             |
@@ -96,6 +98,9 @@ export const keys = {
   gate: (key: string) => `pg/${part(key)}`,
   gateQueue: (key: string, n: number) => `pq/${part(key)}/${padded(n, 12)}`,
   held: (execution: string) => `t/${part(execution)}`,
+  throttleWindow: (id: string) => `tw/${part(id)}`,
+  openWindow: (rule: string, lane: string) => `to/${part(rule)}/${part(lane)}`,
+  openWindows: (rule: string) => `tc/${part(rule)}`,
   job: (id: string) => `j/${part(id)}`,
   jobDue: (ms: number, id: string) => `jd/${time(ms)}/${part(id)}`,
   setting: (name: string) => `xs/${part(name)}`,

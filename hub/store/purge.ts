@@ -53,6 +53,10 @@ export function purgeFamily(draft: Draft, id: string, before: number | null): Pu
   if (executions.some((execution) => execution !== null && !mayGo(execution, before))) return null;
 
   const fired = family.enforcements.map((each) => draft.get<Enforcement>(keys.enforcement(each)));
+  // Its digest is still to be made of it.
+  const windows = fired.flatMap((each) => (each?.throttle === undefined ? [] : [each.throttle.digest]));
+  draft.need(windows.map(keys.throttleWindow));
+  if (windows.some((window) => draft.get(keys.throttleWindow(window)) !== null)) return null;
   const bytes =
     bytesOf(instance) +
     fired.reduce((sum, each) => sum + bytesOf(each), 0) +

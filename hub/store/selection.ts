@@ -77,12 +77,13 @@ export function selectExecutions(filter: ExecutionFilter): Selection<Execution> 
 
 /** `trigger_instance` is answered by the instance's family, not by an index. */
 export function selectEnforcements(filter: EnforcementFilter): Selection<Enforcement> {
-  const { rule, status, trigger_instance: instance } = filter;
+  const { rule, status, trigger_instance: instance, digest } = filter;
   const { rare, wide } = byStatus(status, indexes.enforcementsByStatus);
   return choose(
     "n/",
-    [rare, [rule, indexes.enforcementsByRule], wide],
+    [[digest, indexes.enforcementsByDigest], rare, [rule, indexes.enforcementsByRule], wide],
     (enforcement) =>
+      fits(digest, enforcement.throttle?.digest) &&
       fits(rule, enforcement.rule) &&
       fits(status, enforcement.status) &&
       fits(instance, enforcement.trigger_instance),

@@ -24,6 +24,21 @@ export type ActionTarget =
       readonly max_failures?: number;
     };
 
+/**
+ * How often a rule acts. In a window of `every` the first `max` triggers of a key run its action; the others are held back
+ * and told by one digest when the window ends. A digest counts as the first run of the window that follows it.
+ */
+export interface Throttle {
+  /** A template, or fields (`origin.agent`, `trigger.path`) whose values together are the key; absent: one for all. */
+  readonly key?: string | readonly string[];
+  /** Seconds. */
+  readonly every: number;
+  /** 0: digests only. */
+  readonly max: number;
+  /** Triggers that a digest carries: the first of those that were held back. */
+  readonly collect: number;
+}
+
 export interface RuleDefinition {
   readonly ref: string;
   readonly pack: string;
@@ -48,6 +63,7 @@ export interface RuleDefinition {
   readonly tags: readonly Json[];
   /** Changes of files that are part of a storm (`payload.burst`) count too, one by one; absent: they are skipped. */
   readonly bursts?: "each";
+  readonly throttle?: Throttle;
 }
 
 export interface RuleRecord {
@@ -70,12 +86,38 @@ export interface RuleVersion {
 /** The record that a rule fired, or that it could not be judged. */
 export interface Enforcement {
   readonly id: string;
+  /** Of a digest: the newest of those that it tells of. */
   readonly trigger_instance: string;
   readonly rule: string;
   readonly enforced_at: string;
-  readonly status: "succeeded" | "failed";
+  /** `throttled`: it matched, and the rule's throttle held it back for a digest. */
+  readonly status: "succeeded" | "failed" | "throttled";
   readonly failure_reason: string | null;
   readonly executions: readonly string[];
   /** The rule is in shadow mode: recorded, nothing was run. */
   readonly shadow: boolean;
+  /** Of one that was held back. */
+  readonly throttle?: HeldBack;
+  /** Of the enforcement that tells of those that were held back. */
+  readonly digest?: Digest;
+}
+
+export interface HeldBack {
+  readonly key: string;
+  /** Id of the enforcement that tells of it, at `due` or soon after; it is not there before. */
+  readonly digest: string;
+  readonly due: string;
+  /** The rule has as many keys as it may have: this one shares a window with others. */
+  readonly shared?: true;
+}
+
+export interface Digest {
+  readonly key: string;
+  /** How many were held back. */
+  readonly count: number;
+  readonly since: string;
+  readonly until: string;
+  /** Trigger instances, as many as the rule's `collect` says. */
+  readonly first: readonly string[];
+  readonly shared?: true;
 }

@@ -1,4 +1,4 @@
-/** Rule files: StackStorm's fields, and Petrel's target, origins, expires, mode and bursts (st2 docs, Rules). */
+/** Rule files: StackStorm's fields, and Petrel's target, origins, expires, throttle, mode and bursts (st2 docs, Rules). */
 import { isObject, type Json, type JsonObject } from "../json.ts";
 import { fileChangedTrigger } from "../model/file-change.ts";
 import type { ActionTarget, RuleDefinition } from "../model/rule.ts";
@@ -11,6 +11,7 @@ import { belongsToPack } from "./ownership.ts";
 import type { Metadata } from "./pack-file.ts";
 import { readCriteria } from "./parse-criteria.ts";
 import { labelsSchema, readTarget, refuseRule } from "./parse-target.ts";
+import { readThrottle } from "./parse-throttle.ts";
 
 const text = { type: "string" };
 const checkRuleFields = compileFields({
@@ -41,6 +42,7 @@ const checkRuleFields = compileFields({
       fix: "write seconds, a year at most",
     },
     bursts: { type: "string", enum: ["each", "skip"] },
+    throttle: { type: "object", fix: "write {every: 5m}" },
     origins: {
       type: "object",
       required: ["labels"],
@@ -155,6 +157,7 @@ export function parseRule(metadata: Metadata): RuleDefinition | null {
     checkFields(checkAction, metadata, inAction) &&
     isRefAt(metadata, ["action", "ref"], action.ref);
   const target = readTarget(metadata, action.target);
+  const throttle = isObject(rule.throttle) ? readThrottle(metadata, rule.throttle) : undefined;
   const criteria = readCriteria(metadata, (isObject(rule.criteria) ? rule.criteria : {}) as Fields);
   const type = readType(metadata, rule.type);
   if (triggerOk && rule.bursts !== undefined && trigger.type !== fileChangedTrigger) {
@@ -176,7 +179,7 @@ export function parseRule(metadata: Metadata): RuleDefinition | null {
     target,
   });
   const structureOk = fieldsOk && triggerOk && actionOk && criteria.ok && owned;
-  if (!structureOk || !meaningOk || target === null || type === null) return null;
+  if (!structureOk || !meaningOk || target === null || throttle === null || type === null) return null;
   const name = rule.name as string;
   const origins = rule.origins as { readonly labels: Readonly<Record<string, string>> } | undefined;
   return {
@@ -202,6 +205,7 @@ export function parseRule(metadata: Metadata): RuleDefinition | null {
     origins: origins?.labels ?? null,
     tags: (rule.tags as Json[] | undefined) ?? [],
     ...(rule.bursts === "each" && { bursts: "each" }),
+    ...(throttle !== undefined && { throttle }),
   };
 }
 

@@ -8,6 +8,7 @@ import type { ActionTarget, RuleDefinition } from "../model/rule.ts";
 import { runnerParameters } from "../packs/runners.ts";
 import type { ResolveInput } from "../parameters/resolve.ts";
 import { type TriggerView, triggerScope } from "./match.ts";
+import type { ThrottleView } from "./throttle-key.ts";
 
 export interface RuleActionInput {
   readonly rule: RuleDefinition;
@@ -18,10 +19,12 @@ export interface RuleActionInput {
   readonly config: { readonly [name: string]: unknown };
   /** `action_context` beyond pack and rule: user, trigger_instance, trace_context … */
   readonly actionContext?: { readonly [name: string]: unknown };
+  /** Of a rule with a throttle. */
+  readonly throttle?: ThrottleView | undefined;
   readonly regex?: RegexOracle;
 }
 
-/** Input for `resolveParameters`, with every name that StackStorm gives to a rule's templates, and `origin`, `late`. */
+/** Input for `resolveParameters`, with every name that StackStorm gives to a rule's templates, and `origin`, `late`, `throttle`. */
 export function ruleActionInput(input: RuleActionInput): ResolveInput {
   const { rule, action, trigger, keys, config } = input;
   const { system: _system, ...scope } = triggerScope(trigger, keys);
@@ -33,6 +36,7 @@ export function ruleActionInput(input: RuleActionInput): ResolveInput {
     supplied: rule.action.parameters,
     context: {
       ...scope,
+      ...(input.throttle !== undefined && { throttle: input.throttle }),
       action_context: { pack: action.pack, rule: rule.ref, ...input.actionContext },
       config_context: config,
     },

@@ -3,9 +3,10 @@ import type { Command } from "commander";
 import { collect, withExample } from "../../../shared/cli/program-cli.ts";
 import { PetrelError } from "../../../shared/errors.ts";
 import type { ChangeWindow } from "../../../shared/model/change-window.ts";
+import { spanMs } from "../../../shared/time-span.ts";
 import type { CliContext, NounCommands } from "../context-cli.ts";
 import { labelsOption } from "../labels-option.ts";
-import { ago, spanMs } from "../relative-time.ts";
+import { ago } from "../relative-time.ts";
 import { asIs, listVerb } from "../verbs-cli.ts";
 
 const path = "/v1/change-windows";

@@ -15,7 +15,8 @@ export const ruleEnforcementCommands: NounCommands = (noun, context) => {
     filters: [
       ["--rule <ref>", "only of this rule"],
       ["--trigger-instance <id>", "only for this trigger instance"],
-      ["--status <status>", "succeeded or failed"],
+      ["--status <status>", "succeeded, failed or throttled"],
+      ["--digest <id>", "only what was held back for this digest"],
     ],
     row: asIs,
     columns: [
@@ -29,7 +30,7 @@ export const ruleEnforcementCommands: NounCommands = (noun, context) => {
       },
       {
         header: "EXECUTIONS",
-        value: ({ executions, failure_reason }) => failure_reason ?? executions.join(" "),
+        value: cameOfIt,
         cut: true,
       },
     ],
@@ -41,3 +42,9 @@ export const ruleEnforcementCommands: NounCommands = (noun, context) => {
     example: "petrel rule-enforcement get 01JQ8ZK4T6V8X0A2C4E6G8J0M2",
   });
 };
+
+function cameOfIt({ executions, failure_reason, throttle, digest }: Enforcement): string {
+  if (throttle !== undefined) return `held back for ${throttle.digest}`;
+  const told = digest === undefined ? "" : `digest of ${digest.count}: `;
+  return `${told}${failure_reason ?? executions.join(" ")}`;
+}

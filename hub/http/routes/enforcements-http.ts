@@ -9,14 +9,19 @@ export function enforcementRoutes(api: FastifyInstance, { store }: RouteParts): 
   api.get<{ Querystring: EnforcementFilter }>("/v1/rule-enforcements", {
     schema: {
       querystring: listQuerySchema(
-        { rule: text, trigger_instance: text, status: { enum: ["succeeded", "failed"] } },
+        {
+          rule: text,
+          trigger_instance: text,
+          status: { enum: ["succeeded", "failed", "throttled"] },
+          digest: text,
+        },
         { since: true },
       ),
     },
     handler: (request, reply) => {
-      const { rule, trigger_instance, status } = request.query;
+      const { rule, trigger_instance, status, digest } = request.query;
       return sendList(request, reply, {
-        page: (page) => store.enforcements({ rule, trigger_instance, status }, page),
+        page: (page) => store.enforcements({ rule, trigger_instance, status, digest }, page),
         view: (enforcement) => enforcement,
       });
     },

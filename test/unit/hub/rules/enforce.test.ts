@@ -58,9 +58,9 @@ describe("enforcing rules on a trigger instance", () => {
       [matched({ ref: "mypack.endless", expires: 1e300 }), matched({ ref: "mypack.faulty" }), matched()],
       {
         ...given,
-        resolve: (action, rule, instance) => {
+        resolve: (action, rule, instance, throttle) => {
           if (rule.ref === "mypack.faulty") throw new TypeError("no such thing");
-          return given.resolve(action, rule, instance);
+          return given.resolve(action, rule, instance, throttle);
         },
       },
     );
