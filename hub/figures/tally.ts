@@ -48,6 +48,9 @@ export class Tally {
   #triggerCount = 0;
   #executionCount = 0;
   #gaps = 0;
+  #throttled = 0;
+  #throttledShared = 0;
+  #digests = 0;
   readonly #idle = new Map<IdleKind, number>(idleKinds.map((kind) => [kind, 0]));
 
   /** To be told every change of the store. */
@@ -57,6 +60,11 @@ export class Tally {
         const { status, origin } = change.instance;
         // Told once more when it is judged.
         if (status !== "pending") this.#trigger(origin.agent, nowMs);
+      } else if (change.type === "enforcement") {
+        const { throttle, digest } = change.enforcement;
+        if (throttle !== undefined) this.#throttled++;
+        if (throttle?.shared) this.#throttledShared++;
+        if (digest !== undefined) this.#digests++;
       } else if (change.type === "execution") this.#execution(change.execution, nowMs);
     }
   }
@@ -85,6 +93,9 @@ export class Tally {
       executions: this.#executionCount,
       ended: Object.fromEntries(this.#ended),
       gaps: this.#gaps,
+      throttled: this.#throttled,
+      throttled_shared: this.#throttledShared,
+      digests: this.#digests,
       reports_without_effect: Object.fromEntries(this.#idle),
       triggers_per_s: this.#triggers.at(nowMs),
       executions_per_s: this.#executions.at(nowMs),

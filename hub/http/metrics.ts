@@ -50,6 +50,19 @@ export const hubMetrics: readonly Metric<HubFigures>[] = [
     "Executions that have ended, by status.",
     ({ totals }) => Object.entries(totals.ended).map(([status, count]): Sample => [{ status }, count]),
   ],
+  [
+    "petrel_rule_throttled_total",
+    "counter",
+    "Triggers that a rule's throttle held back for a digest.",
+    ({ totals }) => totals.throttled,
+  ],
+  [
+    "petrel_rule_throttled_shared_total",
+    "counter",
+    "Those of them whose rule had as many keys as it may have: they share one digest.",
+    ({ totals }) => totals.throttled_shared,
+  ],
+  ["petrel_rule_digests_total", "counter", "Digests that were made.", ({ totals }) => totals.digests],
   ["petrel_dead_letters", "gauge", "Entries that nothing could be made of.", (f) => f.dead_letters],
   ["petrel_gaps_total", "counter", "Gaps recorded: entries that were lost.", ({ totals }) => totals.gaps],
   [

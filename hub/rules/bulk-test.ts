@@ -20,6 +20,7 @@ import {
   triggerScope,
 } from "../../shared/rules/match.ts";
 import { ruleActionInput } from "../../shared/rules/rule-action.ts";
+import { directThrottle, throttleKey } from "../../shared/rules/throttle-key.ts";
 
 /** One document of a rules file. */
 export interface RuleDocument {
@@ -68,6 +69,8 @@ export interface TestOutcome {
   readonly action: { readonly ref: string; readonly parameters: ReadonlyMap<string, unknown> } | null;
   /** Why the trigger does not count for the rule, whatever the criteria say. */
   readonly skipped?: string;
+  /** Of a throttled rule: what it is counted under. */
+  readonly throttle_key?: string;
 }
 
 /** The first error of the file's reader, or of the rule's own check, makes a rule bad. `null`: it has no trigger type. */
@@ -187,17 +190,18 @@ export function judgePair(
     const outcome = { rule: ref, matched, error, criteria, action: null };
     return { done: true, outcome: skipped === undefined ? outcome : { ...outcome, skipped } };
   }
-  const { error: fault, action } = act(compiled.rule, trigger, surroundings, regex);
-  return { done: true, outcome: { rule: ref, matched, error: fault, criteria, action } };
+  const { error: fault, ...acts } = act(compiled.rule, trigger, scope, surroundings, regex);
+  return { done: true, outcome: { rule: ref, matched, error: fault, criteria, ...acts } };
 }
 
 /** The action with the parameters that StackStorm shows on an execution. Throws RegexNeeded. */
 function act(
   rule: RuleDefinition,
   trigger: TriggerView,
+  scope: Scope,
   { actions, keys }: TestSurroundings,
   regex: RegexOracle,
-): Pick<TestOutcome, "error" | "action"> {
+): Pick<TestOutcome, "error" | "action" | "throttle_key"> {
   const { ref } = rule.action;
   const action = actions.get(ref);
   if (action === undefined)
@@ -205,8 +209,11 @@ function act(
   const { definition, config } = action;
   const actionContext = { user: "stanley" };
   try {
-    const input = ruleActionInput({ rule, action: definition, trigger, keys, config, actionContext, regex });
-    return { error: null, action: { ref, parameters: resolveValues(input).live } };
+    const { throttle: has } = rule;
+    const key = has && { throttle_key: throttleKey(has, scope, regex) };
+    const throttle = key && directThrottle(key.throttle_key);
+    const given = { rule, action: definition, trigger, keys, config, actionContext, throttle, regex };
+    return { error: null, action: { ref, parameters: resolveValues(ruleActionInput(given)).live }, ...key };
   } catch (error) {
     if (!isPetrelError(error)) throw error;
     const report = errorReport(error);
@@ -230,7 +237,7 @@ function criterionHead({ key, operator, constant }: CompiledRule["criteria"][num
 export function outcomeLine(
   rule: TestRule,
   line: number,
-  { matched, error, criteria, action, skipped }: TestOutcome,
+  { matched, error, criteria, action, skipped, throttle_key: key }: TestOutcome,
   encoded: TestTrigger["encoded"] = new Map(),
 ): string {
   let judged = "";
@@ -249,7 +256,8 @@ export function outcomeLine(
   if (!matched && error === null) return `${rule.lineHead}${line}${clean}${judged}${noAction}`;
   const start = `${rule.lineHead}${line},"matched":${matched},"error":${encodeJson(error)},"criteria":[${judged}`;
   if (action === null) return `${start}${noAction}`;
-  return `${start}],"action":{"ref":${JSON.stringify(action.ref)},"parameters":${parametersText(action.parameters)}}}\n`;
+  const counted = key === undefined ? "" : `,"throttle_key":${JSON.stringify(key)}`;
+  return `${start}],"action":{"ref":${JSON.stringify(action.ref)},"parameters":${parametersText(action.parameters)}}${counted}}\n`;
 }
 
 const resultTails: Readonly<Record<string, string>> = {

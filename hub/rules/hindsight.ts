@@ -3,7 +3,7 @@ import { parseTimestamp } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import { plainJson } from "../../shared/expressions/python/json-text.ts";
 import type { Json, JsonObject } from "../../shared/json.ts";
-import type { Enforcement, RuleDefinition, RuleRecord } from "../../shared/model/rule.ts";
+import type { Enforcement, RuleDefinition, RuleRecord, Throttle } from "../../shared/model/rule.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
 import { mask } from "../http/secrets.ts";
 import type { Store } from "../store/store.ts";
@@ -32,6 +32,10 @@ export interface RuleWhy {
   readonly agents: readonly string[];
   /** What really came of it at the time; `null`: nothing. */
   readonly enforcement: Enforcement | null;
+  /** What told of it after it had been held back. */
+  readonly digest?: Enforcement;
+  /** Of a throttled rule that matches: what it is counted under. */
+  readonly throttle_key?: string;
   /** What else counts: that the rule is disabled, or has changed since. */
   readonly notes: readonly string[];
 }
@@ -58,6 +62,8 @@ export interface Replay {
   readonly failed: number;
   /** Those that matched or could not be judged, oldest first. */
   readonly items: readonly ReplayItem[];
+  /** The rule's: of those that match, some would be held back. */
+  readonly throttle?: Throttle;
   /** Pass it on to continue; absent at the end. */
   readonly cursor?: string;
 }
@@ -71,10 +77,13 @@ export interface ReplayItem {
   readonly parameters: JsonObject | null;
   /** Where its action would run, as the agents are now. */
   readonly agents: readonly string[];
+  readonly received_at: string;
+  /** Of a throttled rule: what it is counted under. */
+  readonly throttle_key?: string;
 }
 
 export interface HindsightOptions {
-  readonly store: Pick<Store, "ruleSet" | "instance" | "instances" | "enforcements">;
+  readonly store: Pick<Store, "ruleSet" | "instance" | "instances" | "enforcement" | "enforcements">;
   readonly rules: Pick<LiveRules, "explain">;
   readonly desk: Pick<RuleDesk, "read">;
 }
@@ -103,13 +112,22 @@ export class Hindsight {
         { hint: `\`petrel rule list --trigger ${instance.trigger}\` shows the rules that wait for it` },
       );
     const found = await rules.explain(record.rule, instance);
-    const { items } = await store.enforcements({ rule: ref, trigger_instance: id }, { limit: 1 });
-    const notes = notesOf(record, instance, items[0] ?? null);
+    const page = { limit: 2, ascending: true };
+    const { items } = await store.enforcements({ rule: ref, trigger_instance: id }, page);
+    // A digest goes by the newest instance that it tells of, which has an enforcement of its own.
+    const own = items.find(({ digest }) => digest === undefined) ?? null;
+    const digest = own?.throttle === undefined ? null : await store.enforcement(own.throttle.digest);
+    const notes = notesOf(record, instance, own, digest);
     if (record.rule.type === "backstop" && found.outcome.matched) {
       const first = await this.#standardMatch(set.rules, instance);
       if (first !== null) notes.push(`it is a backstop rule, and ${first} matches`);
     }
-    return { ...whyOf(found, record.rule, instance), enforcement: items[0] ?? null, notes };
+    return {
+      ...whyOf(found, record.rule, instance),
+      enforcement: own,
+      ...(digest !== null && { digest }),
+      notes,
+    };
   }
 
   /** A standard rule that matches the instance; `null` when there is none. */
@@ -141,6 +159,7 @@ export class Hindsight {
       matched: items.filter(({ matched }) => matched).length,
       failed: items.filter(({ error }) => error !== null).length,
       items,
+      ...(rule.throttle !== undefined && { throttle: rule.throttle }),
       ...(page.cursor !== undefined && { cursor: page.cursor }),
     };
   }
@@ -150,8 +169,8 @@ function whyOf(
   { outcome, placement }: InHindsight,
   definition: RuleDefinition,
   instance: TriggerInstance,
-): Omit<RuleWhy, "enforcement" | "notes"> {
-  const { rule, matched, skipped = null, error, criteria, action } = outcome;
+): Omit<RuleWhy, "enforcement" | "digest" | "notes"> {
+  const { rule, matched, skipped = null, error, criteria, action, throttle_key: key } = outcome;
   const nowhere = placement?.found === false ? `RULE_TARGET: ${placement.reason}` : null;
   return {
     rule,
@@ -168,6 +187,7 @@ function whyOf(
     })),
     action: action === null ? null : { ref: action.ref, parameters: parametersOf(action.parameters) },
     agents: placement?.found === true ? placement.agents : [],
+    ...(key !== undefined && { throttle_key: key }),
   };
 }
 
@@ -177,7 +197,7 @@ function holdsSecret({ criteria }: RuleDefinition, key: string): boolean {
 }
 
 function replayItem(found: InHindsight, rule: RuleDefinition, instance: TriggerInstance): ReplayItem {
-  const { matched, error, action, agents } = whyOf(found, rule, instance);
+  const { matched, error, action, agents, throttle_key: key } = whyOf(found, rule, instance);
   return {
     trigger_instance: instance.id,
     occurrence_time: instance.occurrence_time,
@@ -186,10 +206,17 @@ function replayItem(found: InHindsight, rule: RuleDefinition, instance: TriggerI
     error,
     parameters: action?.parameters ?? null,
     agents,
+    received_at: instance.received_at,
+    ...(key !== undefined && { throttle_key: key }),
   };
 }
 
-function notesOf(record: RuleRecord, instance: TriggerInstance, enforcement: Enforcement | null): string[] {
+function notesOf(
+  record: RuleRecord,
+  instance: TriggerInstance,
+  enforcement: Enforcement | null,
+  digest: Enforcement | null,
+): string[] {
   const notes: string[] = [];
   if (!record.rule.enabled) notes.push("the rule is disabled");
   if (record.rule.mode === "shadow") notes.push("the rule is in shadow mode: it records, and runs nothing");
@@ -198,8 +225,21 @@ function notesOf(record: RuleRecord, instance: TriggerInstance, enforcement: Enf
   if (instance.status === "processing_failed")
     notes.push(`no rule was asked: ${instance.reason ?? "the instance was refused"}`);
   if (enforcement?.status === "failed") notes.push(`it failed then: ${enforcement.failure_reason ?? "?"}`);
+  if (enforcement?.throttle !== undefined) {
+    const { key, digest: id, due } = enforcement.throttle;
+    const what = key === "" ? "it was held back" : `it was held back under the key '${key}'`;
+    const count = digest?.digest?.count ?? 0;
+    const came =
+      digest === null
+        ? `which is due at ${due}`
+        : `which told of ${count} at ${digest.enforced_at}: ${digest.failure_reason ?? executionsOf(digest)}`;
+    notes.push(`${what} for the digest ${id}, ${came}`);
+  }
   return notes;
 }
+
+const executionsOf = ({ executions, shadow }: Enforcement): string =>
+  shadow ? "nothing was run, the rule was in shadow mode" : `execution ${executions.join(", ")}`;
 
 /** An absent value reads as null: JSON has no other word for it. */
 const json = (value: unknown): Json => (plainJson(value) ?? null) as Json;

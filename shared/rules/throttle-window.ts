@@ -49,24 +49,30 @@ export interface Paced {
   readonly heldBack: number;
 }
 
-/** Replays triggers, in the order of their times, through the windows of their keys. */
-export function pacedReplay(
-  pace: Pace,
-  triggers: Iterable<{ readonly key: string; readonly atMs: number }>,
-): Paced {
-  const windows = new Map<string, Window>();
-  let [atOnce, digests, heldBack] = [0, 0, 0];
-  for (const { key, atMs } of triggers) {
-    let window = windows.get(key) ?? null;
-    if (window !== null && window.held > 0 && atMs >= window.until) {
-      digests++;
-      window = afterDigest(window.until, pace);
-    }
-    const next = intoWindow(window, atMs, pace);
-    windows.set(key, next.window);
-    if (next.passes) atOnce++;
-    else heldBack++;
+/** Counts what would have been run, for triggers in the order of their times. */
+export class PacedReplay {
+  readonly #pace: Pace;
+  readonly #windows = new Map<string, Window>();
+  readonly #ended = { atOnce: 0, digests: 0, heldBack: 0 };
+
+  constructor(pace: Pace) {
+    this.#pace = pace;
   }
-  for (const { held } of windows.values()) if (held > 0) digests++;
-  return { atOnce, digests, heldBack };
+
+  add(key: string, atMs: number): void {
+    let window = this.#windows.get(key) ?? null;
+    if (window !== null && window.held > 0 && atMs >= window.until) {
+      this.#ended.digests++;
+      window = afterDigest(window.until, this.#pace);
+    }
+    const next = intoWindow(window, atMs, this.#pace);
+    this.#windows.set(key, next.window);
+    this.#ended[next.passes ? "atOnce" : "heldBack"]++;
+  }
+
+  /** With the digests of windows that are still open. */
+  get paced(): Paced {
+    const open = [...this.#windows.values()].filter(({ held }) => held > 0).length;
+    return { ...this.#ended, digests: this.#ended.digests + open };
+  }
 }

@@ -9,6 +9,7 @@ import { intakeCases } from "./store/intake-cases.ts";
 import { ledgerCases } from "./store/ledger-cases.ts";
 import { newsCases } from "./store/news-cases.ts";
 import { purgeCases } from "./store/purge-cases.ts";
+import { throttleCases } from "./store/throttle-cases.ts";
 import { verificationCases } from "./store/verification-cases.ts";
 import type { OpenStore } from "./store/world.ts";
 
@@ -20,6 +21,7 @@ export function storeCases(name: string, open: OpenStore): void {
     historyCases(open);
     executionCases(open);
     gatesCases(open);
+    throttleCases(open);
     fileCases(open);
     contentCases(open);
     purgeCases(open);

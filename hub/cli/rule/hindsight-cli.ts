@@ -2,7 +2,9 @@
 import type { Command } from "commander";
 import { wholeNumber, withExample } from "../../../shared/cli/program-cli.ts";
 import { PetrelError } from "../../../shared/errors.ts";
+import type { Throttle } from "../../../shared/model/rule.ts";
 import { plainLines } from "../../../shared/plain-text.ts";
+import { type Pace, type Paced, PacedReplay } from "../../../shared/rules/throttle-window.ts";
 import type { Replay, ReplayItem, RuleWhy } from "../../rules/hindsight.ts";
 import type { CliContext } from "../context-cli.ts";
 import { toJson, toTable } from "../output.ts";
@@ -58,6 +60,7 @@ export function hindsightVerbs(noun: Command, context: CliContext, readRule: Rea
     const api = context.api(self);
     const items: ReplayItem[] = [];
     const counted = { looked: 0, matched: 0, failed: 0 };
+    let pacing: PacedReplay | undefined;
     let ref = "";
     let toldAt = performance.now();
     for (let cursor: string | undefined; ; ) {
@@ -67,6 +70,11 @@ export function hindsightVerbs(noun: Command, context: CliContext, readRule: Rea
       counted.looked += part.looked;
       counted.matched += part.matched;
       counted.failed += part.failed;
+      if (part.throttle !== undefined) {
+        pacing ??= new PacedReplay(paceOf(part.throttle));
+        for (const item of part.items)
+          if (item.error === null) pacing.add(keyOf(item), Date.parse(item.received_at));
+      }
       items.push(...part.items.slice(0, Math.max(0, options.limit - items.length)));
       cursor = part.cursor;
       if (cursor === undefined) break;
@@ -74,10 +82,16 @@ export function hindsightVerbs(noun: Command, context: CliContext, readRule: Rea
       toldAt = performance.now();
       io.err(`looked at ${counted.looked} triggers, ${counted.matched} match\n`);
     }
-    const all = { rule: ref, since, ...until, ...counted, items };
+    const paced = pacing && { paced: pacing.paced };
+    const all = { rule: ref, since, ...until, ...counted, items, ...paced };
     await io.out(context.globals(self).json ? toJson(all) : replayText(all, io));
   });
 }
+
+const paceOf = ({ every, max }: Throttle): Pace => ({ everyMs: every * 1000, max });
+
+/** What runs elsewhere is never held back together. */
+const keyOf = ({ throttle_key, agents }: ReplayItem) => JSON.stringify([throttle_key ?? "", ...agents]);
 
 function timeOf(flag: string, text: string, now: number): string {
   const instant = sinceInstant(text, now);
@@ -110,9 +124,16 @@ function whyText(why: RuleWhy, io: Screen): string {
   return plainLines(parts.join(""));
 }
 
-type Whole = Omit<Replay, "action" | "cursor"> & { readonly since: string; readonly until?: string };
+type Whole = Omit<Replay, "action" | "cursor" | "throttle"> & {
+  readonly since: string;
+  readonly until?: string;
+  readonly paced?: Paced;
+};
 
-function replayText({ rule, since, until, looked, matched, failed, items }: Whole, io: Screen): string {
+function replayText(
+  { rule, since, until, looked, matched, failed, items, paced }: Whole,
+  io: Screen,
+): string {
   const table = toTable(
     items,
     [
@@ -126,8 +147,12 @@ function replayText({ rule, since, until, looked, matched, failed, items }: Whol
   );
   const more = matched + failed > items.length ? ` (the first ${items.length} are shown; -n shows more)` : "";
   const when = `from ${since} ${until === undefined ? "on" : `to ${until}`}`;
+  const held =
+    paced === undefined
+      ? ""
+      : `its throttle would run ${paced.atOnce} at once, and hold ${paced.heldBack} back for ${paced.digests} digests\n`;
   const faults = failed === 0 ? "" : `, ${failed} could not be judged`;
   return plainLines(
-    `${items.length === 0 ? "" : table}${rule}: ${matched} of ${looked} triggers ${when} match${faults}${more}; nothing was run\n`,
+    `${items.length === 0 ? "" : table}${rule}: ${matched} of ${looked} triggers ${when} match${faults}${more}; nothing was run\n${held}`,
   );
 }

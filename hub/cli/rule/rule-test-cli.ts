@@ -156,7 +156,9 @@ function forPeople(outcome: TestOutcome, io: RuleTestIo): string {
   if (outcome.skipped !== undefined) parts.push(`skipped: ${outcome.skipped}\n`);
   if (outcome.error !== null) parts.push(`error: ${outcome.error}\n`);
   if (outcome.action !== null) {
-    parts.push(`would run ${outcome.action.ref}\n`);
+    const { throttle_key: key } = outcome;
+    const unless = key === undefined ? "" : `, unless held back with others of the key ${encodeJson(key)}`;
+    parts.push(`would run ${outcome.action.ref}${unless}\n`);
     for (const [name, value] of outcome.action.parameters) parts.push(`  ${name}: ${encodeJson(value)}\n`);
   }
   return plainLines(parts.join(""));

@@ -124,4 +124,49 @@ describe("enforcing rules on a trigger instance", () => {
     expect(known.executions[0]?.expires_at).toBe(new Date(noon + 60_000).toISOString());
     expect(unknown.executions[0]?.expires_at).toBe(new Date(noon + 60_000).toISOString());
   });
+
+  describe("that have a throttle", () => {
+    const throttle = { every: 60, max: 3, collect: 5 };
+    const verdict = (over = {}) => ({ ...matched({ throttle, ...over }), throttleKey: "k" });
+
+    test("asks for each one that would act, and for no other", () => {
+      const failing = verdict({ ref: "mypack.failing", action: { ref: "x.y", parameters: {} } });
+      const outcome = enforce(anInstance(), [matched(), verdict({ ref: "mypack.slow" }), failing], given);
+      expect(outcome.throttles).toEqual([
+        {
+          enforcement: outcome.enforcements[1]?.id,
+          rule: "mypack.slow",
+          key: "k",
+          lane: '["live","web-1"]',
+          atMs: given.nowMs,
+          everyMs: 60_000,
+          max: 3,
+          collect: 5,
+        },
+      ]);
+      expect(enforce(anInstance(), [matched()], given)).not.toHaveProperty("throttles");
+    });
+
+    test.each([
+      [{ mode: "shadow" }, ["shadow", "web-1"]],
+      [{ action: { ref: "core.noop", parameters: {}, target: "hub" } }, ["live", "hub"]],
+      [{ action: { ref: "core.noop", parameters: {}, target: { host: "hub" } } }, ["live", { host: "hub" }]],
+    ])("what acts elsewhere, or not at all, is in another lane: %j", (over, lane) => {
+      const { throttles } = enforce(anInstance(), [verdict(over)], given);
+      expect(throttles?.[0]?.lane).toBe(JSON.stringify(lane));
+    });
+
+    test("templates see that nothing was held back; those of other rules see no throttle", () => {
+      const seen: unknown[] = [];
+      const resolve: EnforceWith["resolve"] = (_action, _rule, _instance, view) => {
+        seen.push(view);
+        return { runner_parameters: {}, parameters: {} };
+      };
+      enforce(anInstance(), [verdict(), matched()], { ...given, resolve });
+      expect(seen).toEqual([
+        { key: "k", count: 0, items: [], since: null, until: null, query: null },
+        undefined,
+      ]);
+    });
+  });
 });

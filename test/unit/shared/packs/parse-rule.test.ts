@@ -52,6 +52,63 @@ describe("a file of rules", () => {
     });
   });
 
+  test("a rule may have a throttle, with seconds or words of time", () => {
+    const of = (throttle: string) =>
+      parseRuleDocuments(rule("a", `throttle: ${throttle}\n`), "rules.yaml").documents[0];
+    expect(of("{every: 5m}")).toMatchObject({
+      rule: { throttle: { every: 300, max: 1, collect: 20 } },
+      problems: [],
+    });
+    expect(of('{every: 1.5, max: 0, collect: 5, key: "{{ origin.agent }}"}')?.rule?.throttle).toEqual({
+      every: 1.5,
+      max: 0,
+      collect: 5,
+      key: "{{ origin.agent }}",
+    });
+    expect(of("{every: 1d, key: [origin.agent, trigger.path]}")?.rule?.throttle).toMatchObject({
+      every: 86_400,
+      key: ["origin.agent", "trigger.path"],
+    });
+  });
+
+  test.each([
+    ["5m", "throttle", "RULE_INVALID", "'throttle' must be a map; it is the string \"5m\""],
+    ["{}", "throttle", "RULE_INVALID", "'every' is missing"],
+    ["{every: soon}", "throttle.every", "RULE_INVALID", "'every' may not be \"soon\""],
+    ["{every: 0.5}", "throttle.every", "RULE_INVALID", "'every' may not be 0.5"],
+    ["{every: 2w}", "throttle.every", "RULE_INVALID", "'every' may not be \"2w\""],
+    ["{every: 1m, max: -1}", "throttle.max", "RULE_INVALID", "'max' must be >= 0; it is -1"],
+    ["{every: 1m, collect: 101}", "throttle.collect", "RULE_INVALID", "'collect' must be <= 100; it is 101"],
+    ["{every: 1m, per: host}", "throttle.per", "RULE_INVALID", "unknown field 'per'"],
+    [
+      "{every: 1m, key: []}",
+      "throttle.key",
+      "RULE_INVALID",
+      "'key' must NOT have fewer than 1 items; it is []",
+    ],
+    ["{every: 1m, key: [host]}", "throttle.key", "RULE_INVALID", "the field 'host' finds nothing"],
+    ["{every: 1m, key: ['trigger.[']}", "throttle.key", "CRITERIA_KEY", /./],
+    ["{every: 1m, key: '{{ trigger.'}", "throttle.key", "EXPRESSION_SYNTAX", /./],
+    [
+      "{every: 1m, key: '{{ st2kv.system.a | decrypt_kv }}'}",
+      "throttle.key",
+      "RULE_INVALID",
+      "a key is shown to everybody, and may open no secret",
+    ],
+  ])("a throttle of %s is refused", (throttle, place, code, message) => {
+    const text = rule("a", `throttle: ${throttle}\n`);
+    const [document] = parseRuleDocuments(text, "rules.yaml").documents;
+    expect(document?.rule).toBeNull();
+    expect(document?.problems).toMatchObject([
+      {
+        code,
+        where: `rules.yaml:7 (${place})`,
+        message: typeof message === "string" ? message : expect.stringMatching(message),
+        hint: expect.stringMatching(/./),
+      },
+    ]);
+  });
+
   test("JSON is read too", () => {
     const json = JSON.stringify({ name: "j", trigger: { type: "a.b" }, action: { ref: "c.d" } });
     expect(parseRuleDocuments(json, "rule.json").documents).toMatchObject([
