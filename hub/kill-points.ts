@@ -45,6 +45,14 @@ export const hubPoints = [
 
 export type HubPoint = (typeof hubPoints)[number];
 
+/** Only where a rule has a throttle: around the closing of a window, and around its digest. */
+export const digestPoints = [
+  "throttle-closed.before",
+  "throttle-closed.after",
+  "digest.before",
+  "digest.after",
+] as const;
+
 /** How many times faster the hours of housekeeping pass: its first chores come after a minute, lives are shorter. */
 const hurry = 30;
 
@@ -79,6 +87,8 @@ function storeBehindPoints(store: LevelStore, pass: PassPoint): LevelStore {
       createExecutions: "execution-made",
       finishJob: "job-finished",
       emit: "emit",
+      closeThrottle: "throttle-closed",
+      deliverDigest: "digest",
       purge: "purge",
       purgeOldest: "purge",
       changeRules: "rules-changed",

@@ -57,7 +57,7 @@ export async function digestOf(window: ThrottleWindow, given: DigestWith): Promi
     const found = each === instance.id ? instance : await given.store.instance(each);
     if (found !== null) items.push(itemOf(found));
   }
-  const view: ThrottleView = { key, count: held, items, since, until, query };
+  const view: ThrottleView = { key, count: held, first: items, since, until, query };
   // It acts now: its own throttle has nothing to say any more.
   const { throttle: _, ...plain } = rule;
   const acting = wasShadow ? { ...plain, mode: "shadow" as const } : plain;

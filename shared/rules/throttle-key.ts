@@ -58,7 +58,7 @@ function bounded(text: string): string {
   return `${text.slice(0, longest - digest.length - 2).toWellFormed()}…#${digest}`;
 }
 
-/** One trigger that was held back, as `throttle.items` has it. */
+/** One trigger that was held back, as `throttle.first` has it. */
 export interface ThrottledItem {
   readonly id: string;
   readonly occurrence_time: string;
@@ -71,8 +71,8 @@ export interface ThrottleView {
   readonly key: string;
   /** How many were held back; 0 when a trigger acts at once. */
   readonly count: number;
-  /** The first of them. */
-  readonly items: readonly ThrottledItem[];
+  /** The first of them. Not `items`: to a template that is a method of every map. */
+  readonly first: readonly ThrottledItem[];
   readonly since: string | null;
   readonly until: string | null;
   /** The command that lists all. */
@@ -83,7 +83,7 @@ export interface ThrottleView {
 export const directThrottle = (key: string): ThrottleView => ({
   key,
   count: 0,
-  items: [],
+  first: [],
   since: null,
   until: null,
   query: null,

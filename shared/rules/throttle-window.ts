@@ -44,16 +44,16 @@ export const afterDigest = (atMs: number, { everyMs }: Pace): Window => ({
 
 /** What a rule would have run: at once, and in digests. */
 export interface Paced {
-  readonly atOnce: number;
+  readonly at_once: number;
   readonly digests: number;
-  readonly heldBack: number;
+  readonly held_back: number;
 }
 
 /** Counts what would have been run, for triggers in the order of their times. */
 export class PacedReplay {
   readonly #pace: Pace;
   readonly #windows = new Map<string, Window>();
-  readonly #ended = { atOnce: 0, digests: 0, heldBack: 0 };
+  readonly #ended = { at_once: 0, digests: 0, held_back: 0 };
 
   constructor(pace: Pace) {
     this.#pace = pace;
@@ -67,7 +67,7 @@ export class PacedReplay {
     }
     const next = intoWindow(window, atMs, this.#pace);
     this.#windows.set(key, next.window);
-    this.#ended[next.passes ? "atOnce" : "heldBack"]++;
+    this.#ended[next.passes ? "at_once" : "held_back"]++;
   }
 
   /** With the digests of windows that are still open. */

@@ -118,7 +118,8 @@ function whyText(why: RuleWhy, io: Screen): string {
   }
   if (action !== null) {
     const where = why.agents.length === 0 ? "" : ` on ${why.agents.join(", ")}`;
-    parts.push(`${enforcement === null ? "would run" : "runs"} ${action.ref}${where}\n`);
+    const isOff = enforcement === null || enforcement.status === "throttled";
+    parts.push(`${isOff ? "would run" : "runs"} ${action.ref}${where}\n`);
     for (const [name, value] of Object.entries(action.parameters)) parts.push(`  ${name}: ${shown(value)}\n`);
   }
   return plainLines(parts.join(""));
@@ -150,7 +151,7 @@ function replayText(
   const held =
     paced === undefined
       ? ""
-      : `its throttle would run ${paced.atOnce} at once, and hold ${paced.heldBack} back for ${paced.digests} digests\n`;
+      : `its throttle would run ${paced.at_once} at once, and hold ${paced.held_back} back for ${paced.digests} digests\n`;
   const faults = failed === 0 ? "" : `, ${failed} could not be judged`;
   return plainLines(
     `${items.length === 0 ? "" : table}${rule}: ${matched} of ${looked} triggers ${when} match${faults}${more}; nothing was run\n${held}`,

@@ -97,7 +97,7 @@ describe("a digest", () => {
     expect(seen).toEqual([
       {
         ...{ key: "k", count: 57, since: record.since, until: record.until },
-        items: [
+        first: [
           {
             id: "A",
             occurrence_time: instances.get("A")?.occurrence_time,

@@ -164,7 +164,7 @@ describe("enforcing rules on a trigger instance", () => {
       };
       enforce(anInstance(), [verdict(), matched()], { ...given, resolve });
       expect(seen).toEqual([
-        { key: "k", count: 0, items: [], since: null, until: null, query: null },
+        { key: "k", count: 0, first: [], since: null, until: null, query: null },
         undefined,
       ]);
     });

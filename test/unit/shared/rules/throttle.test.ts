@@ -18,7 +18,7 @@ const scope = triggerScope(
     origin: { agent: "web-1", host: "web-1.example", labels: { role: "web" } },
     late: false,
   },
-  { system: () => null },
+  { system: () => undefined },
 );
 const keyOf = (key?: string | readonly string[]) =>
   throttleKey(key === undefined ? {} : { key }, scope, noSlowRegex);
@@ -93,7 +93,7 @@ describe("a window", () => {
           at += gap;
           replay.add("", at);
         }
-        const { atOnce, heldBack, digests } = replay.paced;
+        const { at_once: atOnce, held_back: heldBack, digests } = replay.paced;
         expect(atOnce + heldBack).toBe(gaps.length);
         expect(digests).toBeLessThanOrEqual(heldBack);
         if (heldBack > 0) expect(digests).toBeGreaterThan(0);
