@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { PetrelError } from "../errors.ts";
 import { KeyLookup } from "../expressions/datastore-lookup.ts";
-import { compilePath, parsePath } from "../expressions/jsonpath.ts";
+import { compileFirst, parsePath } from "../expressions/jsonpath.ts";
 import { encodeJson } from "../expressions/python/json-text.ts";
 import type { RegexOracle } from "../expressions/regex/answer.ts";
 import type { Scope } from "../expressions/run.ts";
@@ -45,7 +45,7 @@ export function throttleKey({ key }: Pick<Throttle, "key">, scope: Scope, regex:
   if (key === undefined) return "";
   if (typeof key === "string") return bounded(compileTemplate(key).render(scope, regex));
   const values = key.map((field) => {
-    const [value] = compilePath(field)(scope);
+    const value = compileFirst(field)(scope);
     return value === undefined || value instanceof KeyLookup ? null : value;
   });
   const [only] = values;
