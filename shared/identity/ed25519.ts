@@ -34,8 +34,11 @@ export function signature(key: KeyObject, ...parts: readonly Uint8Array[]): stri
 
 /** False for anything but what that key signed. Never throws. */
 export function isSigned(key: KeyObject, text: string, ...parts: readonly Uint8Array[]): boolean {
+  const bytes = Buffer.from(text, "base64url");
+  // One text for one signature: base64 has spare bits at its end.
+  if (bytes.toString("base64url") !== text) return false;
   try {
-    return verify(null, Buffer.concat(parts), key, Buffer.from(text, "base64url"));
+    return verify(null, Buffer.concat(parts), key, bytes);
   } catch {
     return false;
   }
