@@ -4,7 +4,7 @@ import type { Catalogue } from "../packs/catalogue.ts";
 import type { Change } from "../store/store.ts";
 import { executionView, packView } from "./views.ts";
 
-/** What a stream tells about; `down` and `reopened` are the hub's own business, and keys may be secrets. */
+/** What a stream tells about; `down` and `reopened` are the hub's own business, keys may be secrets. */
 export const streamTypes = [
   "instance",
   "enforcement",
@@ -35,6 +35,7 @@ function payloadOf(change: Change, catalogue: Catalogue): unknown {
     case "gate":
     case "down":
     case "window":
+    case "api-key":
     case "reopened":
       return undefined;
   }

@@ -24,6 +24,8 @@
  * | `r/<ref>` `k/<ref>`          | rule, pack; `kd/<digest>` pack versions whose contents are kept           |
  * | `rh/<ref>`                   | what a rule was before, also one that is deleted                          |
  * | `v/<scope>/<name>`           | datastore key                                                             |
+ * | `z/<id>` `zr/<id>`           | key of the HTTP API; request to it                                        |
+ * | `zf/<id>` `zm/<id>`          | requests of known keys, and those that strangers can make in any number   |
  * | `p/<key>`                    | slots of a policy                                                         |
  * | `pg/<key>` `pq/<key>/<n>`   | gate of a policy: who has a slot; who waits for one                       |
  * | `tw/<digest>`                | window of a throttled rule, until its digest is made                      |
@@ -94,6 +96,8 @@ export const keys = {
   packVersion: (digest: string) => `kd/${part(digest)}`,
   // The name is the last part and stays as it is, so that a prefix of names is a prefix of keys.
   value: (scope: string, name: string) => `v/${part(scope)}/${name.toWellFormed()}`,
+  apiKey: (id: string) => `z/${part(id)}`,
+  apiRequest: (id: string) => `zr/${part(id)}`,
   slots: (policy: string) => `p/${part(policy)}`,
   gate: (key: string) => `pg/${part(key)}`,
   gateQueue: (key: string, n: number) => `pq/${part(key)}/${padded(n, 12)}`,
@@ -114,7 +118,7 @@ export function within(prefix: string): { gte: string; lt: string } {
   return { gte: prefix, lt: `${prefix.slice(0, -1)}0` };
 }
 
-const seldomRead: ReadonlySet<string> = new Set(["i/", "n/", "f/", "r/", "k/"]);
+const seldomRead: ReadonlySet<string> = new Set(["i/", "n/", "f/", "r/", "k/", "zr"]);
 
 /** Records that are read again soon after they are written. History is not; rules and packs are in memory anyway. */
 export function isReadAgain(key: string): boolean {

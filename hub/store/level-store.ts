@@ -7,6 +7,7 @@ import type { HistogramFigures } from "../../shared/metrics/histogram.ts";
 import { type Database, openDatabase } from "../../shared/storage/database-store.ts";
 import { systemJitter, systemTimers } from "../../shared/system-process.ts";
 import type { Timers } from "../../shared/timers.ts";
+import { createAccessStore } from "./access-store.ts";
 import { createContentStore } from "./content-store.ts";
 import { backupMark, type CopyProgress, copyDatabase } from "./copy-store.ts";
 import type { Draft } from "./draft.ts";
@@ -145,6 +146,7 @@ async function buildStore(database: Database, options: LevelStoreOptions, newId:
     ...createHistoryStore({ database, writer, rules }),
     ...createGatesStore({ database, writer, rules }),
     ...createFileStore({ database, writer }),
+    ...createAccessStore({ database, writer }),
     ...createVerificationStore({ database, writer }),
     ...createJobsStore({ database, writer }),
     ...createRetentionStore({ database, writer, disk }),

@@ -3,6 +3,7 @@ import { encodeTime } from "../../shared/ids.ts";
 import { type ChangeWindow, windowEnd } from "../../shared/model/change-window.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
+import { purgeApiRequests } from "./access-store.ts";
 import type { PackVersion } from "./content-store.ts";
 import type { Draft } from "./draft.ts";
 import { type Family, noCounts, removeLetter } from "./history-record.ts";
@@ -26,6 +27,8 @@ const keptMarks = 16;
 const mostMarks = 1_024;
 /** Dead letters and gaps beyond this go, unless the policy says otherwise. */
 const mostNotes = 50_000;
+/** Requests to the API of each kind beyond this go: some 60 MB. */
+const mostRequests = 200_000;
 
 /** Families deleted between two looks at how much has gone: few, since one may be large. */
 const bySize = 25;
@@ -246,7 +249,7 @@ export function createRetentionStore({
   };
 
   return {
-    async purge({ before: beforeText, maxInstances, maxNotes = mostNotes, batch }) {
+    async purge({ before: beforeText, maxInstances, maxNotes = mostNotes, maxRequests = mostRequests, batch }) {
       const before = Date.parse(beforeText);
       const families = await purgeFamilies(before, maxInstances, batch);
       const alone = await purgeExecutions(before, Math.max(0, batch - families.instances));
@@ -256,6 +259,7 @@ export function createRetentionStore({
       await purgeWindows(before, batch);
       await purgeVerification(before);
       await purgePackVersions(before);
+      await purgeApiRequests({ database, writer }, { before, most: maxRequests, batch });
       const { bytes: _, ...gone } = sum(families, alone);
       return gone;
     },

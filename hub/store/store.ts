@@ -5,6 +5,7 @@
 import type { Json, JsonObject } from "../../shared/json.ts";
 import type { NumberedEntry, OutboxEpoch } from "../../shared/link/ports.ts";
 import type { AgentRecord, SensorRecord } from "../../shared/model/agent.ts";
+import type { ApiKeyRecord, ApiRequestRecord } from "../../shared/model/api-key.ts";
 import type { ChangeWindow } from "../../shared/model/change-window.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import type { FileAck, FileChange } from "../../shared/model/file-change.ts";
@@ -224,6 +225,18 @@ export interface FileChangeFilter {
   readonly fits?: ((change: FileChange) => boolean) | undefined;
 }
 
+/** Fields that are given must all fit. */
+export interface ApiRequestFilter {
+  readonly user?: string | undefined;
+  readonly key?: string | undefined;
+  readonly address?: string | undefined;
+  readonly noun?: string | undefined;
+  readonly verb?: string | undefined;
+  readonly ref?: string | undefined;
+  /** Only refusals. */
+  readonly refused?: boolean | undefined;
+}
+
 /** All rules at one version; an immutable value. */
 export interface RuleSet {
   readonly version: number;
@@ -249,6 +262,8 @@ export type Change =
   | { readonly type: "key"; readonly scope: string; readonly name: string; readonly value: string | null }
   /** A window for expected changes is like this now; `null`: it is gone. */
   | { readonly type: "window"; readonly id: string; readonly window: ChangeWindow | null }
+  /** A key of the HTTP API is like this now; `null`: it is gone. */
+  | { readonly type: "api-key"; readonly id: string; readonly key: ApiKeyRecord | null }
   /** A gate has room while something waits there, or somebody waits there from now on. */
   | { readonly type: "gate"; readonly gate: string }
   /** Entries were added to this agent's down ledger. */
@@ -279,6 +294,8 @@ export interface RetentionPolicy {
   readonly maxInstances: number;
   /** At most this many dead letters, and this many gaps, are kept (50,000): no agent fills the disk with them. */
   readonly maxNotes?: number;
+  /** At most this many requests to the API of each kind are kept (200,000). */
+  readonly maxRequests?: number;
   /** At most this many families are deleted in one call, so that a purge never blocks intake for long. */
   readonly batch: number;
 }
@@ -462,8 +479,20 @@ export interface Store {
     value: string | null,
     options?: { readonly expect?: string; readonly told?: KeyNews },
   ): Promise<Written>;
+  /** Keys of the HTTP API, in the order of their ids. */
+  apiKeys(): Promise<readonly ApiKeyRecord[]>;
+  putApiKey(key: ApiKeyRecord, expectRev: number | null): Promise<Written>;
+  /** False when there is none. */
+  removeApiKey(id: string): Promise<Written>;
   /**
-   * Small records of the hub itself (API keys …); `null` when there is none. `clock_high_water` (milliseconds) is kept
+   * Notes a request to the API; resolves once on disk. `isPlenty`: strangers can make as many of its kind as they like, so
+   * it has a cap of its own and never pushes out the others.
+   */
+  noteApiRequest(request: ApiRequestRecord, isPlenty: boolean): Promise<void>;
+  /** In the order of their ids. */
+  apiRequests(filter: ApiRequestFilter, page: Page): Promise<PageOf<ApiRequestRecord>>;
+  /**
+   * Small records of the hub itself; `null` when there is none. `clock_high_water` (milliseconds) is kept
    * by the store: no record in it is later, and every batch moves it on.
    */
   setting(name: string): Promise<Json>;

@@ -1,5 +1,6 @@
 /** The definition of the `Store` port: run against every implementation. */
 import { describe } from "vitest";
+import { accessCases } from "./store/access-cases.ts";
 import { contentCases } from "./store/content-cases.ts";
 import { executionCases } from "./store/execution-cases.ts";
 import { fileCases } from "./store/file-cases.ts";
@@ -26,5 +27,6 @@ export function storeCases(name: string, open: OpenStore): void {
     contentCases(open);
     purgeCases(open);
     verificationCases(open);
+    accessCases(open);
   });
 }

@@ -6,6 +6,7 @@ import { ulidSource } from "../../../shared/ids.ts";
 import type { Logger } from "../../../shared/log.ts";
 import { systemJitter, systemTimers } from "../../../shared/system-process.ts";
 import type { Timers } from "../../../shared/timers.ts";
+import { createAccessStore } from "../access-store.ts";
 import { createContentStore } from "../content-store.ts";
 import { createFileStore } from "../file-store.ts";
 import { createGatesStore } from "../gates-store.ts";
@@ -103,6 +104,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
       ...createHistoryStore({ database, writer, rules }),
       ...createGatesStore({ database, writer, rules }),
       ...createFileStore({ database, writer }),
+      ...createAccessStore({ database, writer }),
       ...createVerificationStore({ database, writer }),
       ...createJobsStore({ database, writer }),
       ...createRetentionStore({ database, writer }),
