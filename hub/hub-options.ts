@@ -11,6 +11,13 @@ export interface HubOptions {
   /** Absolute path of the data folder. */
   readonly data: string;
   readonly http: ListenAddress;
+  /** Without it, the API speaks without TLS, and on loopback only. */
+  readonly https?: {
+    /** PEM files. */
+    readonly tls: { readonly cert: string; readonly key: string } | null;
+    /** The network may read keys and answers. */
+    readonly insecure: boolean;
+  };
   readonly mqtt: ListenAddress;
   /** `null`: the embedded broker. */
   readonly brokerUrl: string | null;
@@ -27,6 +34,13 @@ export interface HubOptions {
   readonly timers: {
     /** What happens to occurrences that passed while no hub ran. */
     readonly catchUp: CatchUp;
+  };
+  /** Where settings came from, for `petrel doctor`. */
+  readonly sources?: {
+    /** hub.yaml that was read; `null`: none. */
+    readonly file: string | null;
+    /** As `petrel config show --origin` has it. */
+    readonly brokerUrl: string;
   };
   readonly log: LogConfig;
   /** Where the agent beside the hub writes its log; its own standard error when not given. */

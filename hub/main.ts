@@ -44,9 +44,7 @@ import { openFileDesk } from "./files/file-desk.ts";
 import { Watchers } from "./files/watchers.ts";
 import { HistoryCap } from "./history-cap.ts";
 import { startHousekeeping } from "./housekeeping.ts";
-import { apiKeyOf, writeApiFile } from "./http/api-file-fs.ts";
-import { listenApi } from "./http/listen-http.ts";
-import { createApi } from "./http/server-http.ts";
+import { requireReach, startApi } from "./http/start-http.ts";
 import type { HubOptions } from "./hub-options.ts";
 import { createAgentInbox } from "./intake/agent-inbox.ts";
 import { createIntakeBudget } from "./intake/credit.ts";
@@ -95,6 +93,7 @@ const lockPatienceMs = 5_000;
 /** Long on purpose: the order of these lines is the order of dependence, and reading it is understanding the hub. */
 export async function startHub(options: HubOptions, log: Logger): Promise<RunningHub> {
   requireOneMachine(options);
+  requireReach(options);
   const timers = systemTimers;
   const jitter = systemJitter;
   const points = hubPointsOf(killAt(process.env.PETREL_KILL_AT));
@@ -324,18 +323,9 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       health,
       watch,
     });
-    const key = await apiKeyOf(options.data, systemRandom);
-    const api = createApi({
-      store,
-      operations,
-      readBlob: (digest) => blobs.readAll(digest),
-      output,
-      apiKeys: [key],
-      logger: log,
-    });
-    teardown.add("HTTP API", () => api.close());
-    const url = await listenApi(api, options.http);
-    await writeApiFile(options.data, { url, key, mqtt, pid: process.pid });
+    const readBlob = (digest: string) => blobs.readAll(digest);
+    const { url, close } = await startApi({ ...base, options, mqtt, operations, readBlob, output });
+    teardown.add("HTTP API", close);
 
     const housekeeping = startHousekeeping({
       ...base,

@@ -1,4 +1,4 @@
-/** Until agents and people enrol, a hub serves one machine. */
+/** Until agents enrol, a hub serves one machine. */
 import type { ListenAddress } from "../shared/config/listen.ts";
 import { PetrelError } from "../shared/errors.ts";
 import { parseBrokerUrl } from "../shared/mqtt/broker-url.ts";
@@ -6,14 +6,13 @@ import { requireLoopback } from "./broker/listen-mqtt.ts";
 
 export interface Reach {
   readonly dev: boolean;
-  readonly http: ListenAddress;
   readonly mqtt: ListenAddress;
   /** `null`: the embedded broker. */
   readonly brokerUrl: string | null;
 }
 
 /** Refuses, before anything is touched, what others could reach. Throws HUB_INSECURE_LISTEN, LINK_INSECURE. */
-export function requireOneMachine({ dev, http, mqtt, brokerUrl }: Reach): void {
+export function requireOneMachine({ dev, mqtt, brokerUrl }: Reach): void {
   if (!dev) {
     throw new PetrelError(
       "HUB_INSECURE_LISTEN",
@@ -21,7 +20,6 @@ export function requireOneMachine({ dev, http, mqtt, brokerUrl }: Reach): void {
       { hint: "start it with --dev: loopback only, no enrolment" },
     );
   }
-  requireLoopback(http);
   if (brokerUrl === null) requireLoopback(mqtt);
   else parseBrokerUrl(brokerUrl);
 }

@@ -4,6 +4,8 @@ import { request as secureRequest } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import { catalogue, type ErrorCode, PetrelError } from "../../shared/errors.ts";
 import { isObject } from "../../shared/json.ts";
+import { userHeader } from "../http/presented-key.ts";
+import { certificateError, trustOptions } from "./api-trust.ts";
 import type { HubAddress } from "./hub-address-fs.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -31,6 +33,8 @@ export interface ApiClientOptions {
   readonly where: string;
   /** How long to wait for a hub that does not answer yet. */
   readonly waitMs: number;
+  /** Who runs the command: the hub takes the word of whoever can read the local key. */
+  readonly user?: string;
 }
 
 const retryMs = 100;
@@ -73,12 +77,12 @@ function refusal(text: string, status: number, url: string): PetrelError {
     where: text_(error.where),
     hint:
       code === "API_UNAUTHORIZED"
-        ? "give the key with --api-key or PETREL_API_KEY; it is in api.json in the hub's data folder"
+        ? "give a key with --api-key or PETREL_API_KEY: the one in api.json in the hub's data folder, or one that an admin makes"
         : text_(error.fix),
   });
 }
 
-export function createApiClient({ find, where, waitMs }: ApiClientOptions): ApiClient {
+export function createApiClient({ find, where, waitMs, user }: ApiClientOptions): ApiClient {
   const agent = new Agent({ keepAlive: true });
 
   const unreachable = (why: string, cause?: unknown) =>
@@ -98,11 +102,12 @@ export function createApiClient({ find, where, waitMs }: ApiClientOptions): ApiC
       const secure = url.protocol === "https:";
       const asked = (secure ? secureRequest : request)(url, {
         method,
-        ...(!secure && { agent }),
+        ...(secure ? trustOptions(hub.trust) : { agent }),
         timeout: silenceMs,
         headers: {
           accept,
           authorization: `Bearer ${hub.key}`,
+          ...(user !== undefined && /^[\w.@+-]+$/.test(user) && { [userHeader]: user }),
           ...(body !== undefined && {
             "content-type": parts.yaml === undefined ? "application/json" : "application/yaml",
             "content-length": Buffer.byteLength(body),
@@ -126,6 +131,8 @@ export function createApiClient({ find, where, waitMs }: ApiClientOptions): ApiC
           return { hub, response: await send(hub, method, path, parts, accept) };
         } catch (error) {
           const code = codeOf(error);
+          const distrust = certificateError(error, hub);
+          if (distrust !== null) throw distrust;
           const mayRepeat = notSent.has(code) || (method === "GET" && broken.has(code));
           if (!mayRepeat) throw broken.has(code) ? unreachable(code, error) : error;
           why = code;

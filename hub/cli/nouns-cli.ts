@@ -150,6 +150,23 @@ const nouns: readonly Noun[] = [
     load: async () => (await import("./gap/gap-cli.ts")).gapCommands,
   },
   {
+    name: "apikey",
+    description: "keys of the hub's API: for whom, for what, until when",
+    example: "petrel apikey create ci --role operator --scope action:run:mypack.deploy",
+    load: async () => (await import("./apikey/apikey-cli.ts")).apiKeyCommands,
+  },
+  {
+    name: "audit",
+    description: "who asked the hub for what",
+    example: "petrel audit log --since 24h",
+    load: async () => (await import("./audit/audit-cli.ts")).auditCommands,
+  },
+  {
+    name: "doctor",
+    description: "find weak settings of the hub, and how to mend them",
+    load: async () => (await import("./doctor/doctor-cli.ts")).doctorCommand,
+  },
+  {
     name: "backup",
     description: "copy the data of a running hub",
     load: async () => (await import("./backup/backup-cli.ts")).backupCommand,
@@ -185,6 +202,7 @@ export function createPetrel(io: CliIo): Command & { loadAll(): Promise<void> } 
     .configureHelp({ showGlobalOptions: true })
     .option("--api <url>", "the hub's API (or PETREL_API)")
     .option("--api-key <key>", "its key (or PETREL_API_KEY)")
+    .option("--api-ca <file>", "PEM file of the authority behind the API's certificate (or PETREL_API_CA)")
     .option("--data <folder>", "the data folder of a hub on this machine (or PETREL_DATA)")
     .addOption(
       new Option(

@@ -7,13 +7,15 @@ import { syncFolder } from "../../shared/folder-fs.ts";
 import { isObject } from "../../shared/json.ts";
 
 export interface ApiFile {
-  /** `http://127.0.0.1:PORT` */
+  /** `http://127.0.0.1:PORT`, or `https://…` with the certificate below. */
   readonly url: string;
   readonly key: string;
   /** `mqtt://HOST:PORT` that agents connect to. */
   readonly mqtt: string;
   /** Process id of the hub. */
   readonly pid: number;
+  /** PEM: what the API shows. Who reads it here needs nobody's word for it. */
+  readonly certificate?: string;
 }
 
 export function apiFilePath(folder: string): string {
@@ -22,7 +24,8 @@ export function apiFilePath(folder: string): string {
 
 function isApiFile(value: unknown): value is ApiFile {
   if (!isObject(value)) return false;
-  const { url, key, mqtt, pid } = value;
+  const { url, key, mqtt, pid, certificate } = value;
+  if (certificate !== undefined && typeof certificate !== "string") return false;
   return (
     typeof url === "string" && typeof key === "string" && typeof mqtt === "string" && typeof pid === "number"
   );

@@ -1,21 +1,22 @@
-/** Opens the API's port, on loopback only. */
+/** Opens the API's port. */
 import type { FastifyInstance } from "fastify";
-import { isLoopback, type ListenAddress } from "../../shared/config/listen.ts";
+import { formatListen, type ListenAddress } from "../../shared/config/listen.ts";
 import { PetrelError } from "../../shared/errors.ts";
 
+/** Where this machine reaches what listens on all its addresses. */
+const anyHost: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" };
+
 /**
- * Resolves to the URL once it listens (port 0: a free one).
- * Throws HUB_INSECURE_LISTEN for an address off loopback, HUB_PORT_IN_USE when the port is taken.
+ * Resolves to the URL for this machine once it listens (port 0: a free one). HUB_PORT_IN_USE when the port is taken.
+ * Whether others may reach the address is for `requireHttpReach` to say, before.
  */
-export async function listenApi(api: FastifyInstance, { host, port }: ListenAddress): Promise<string> {
-  if (!isLoopback(host)) {
-    throw new PetrelError("HUB_INSECURE_LISTEN", `the HTTP API must not listen on '${host}'`, {
-      where: "http.listen",
-      hint: "use 127.0.0.1 or ::1, and a reverse proxy with TLS for access from elsewhere",
-    });
-  }
+export async function listenApi(
+  api: FastifyInstance,
+  { host, port }: ListenAddress,
+  { isSecure }: { readonly isSecure: boolean },
+): Promise<string> {
   try {
-    return await api.listen({ host, port });
+    await api.listen({ host, port });
   } catch (error) {
     const code = (error as { code?: unknown }).code;
     if (code !== "EADDRINUSE" && code !== "EACCES" && code !== "EADDRNOTAVAIL") throw error;
@@ -26,4 +27,8 @@ export async function listenApi(api: FastifyInstance, { host, port }: ListenAddr
       cause: error,
     });
   }
+  const bound = api.server.address();
+  const open = typeof bound === "object" && bound !== null ? bound.port : port;
+  const shown = host.toLowerCase() === "localhost" ? "127.0.0.1" : (anyHost[host] ?? host);
+  return `${isSecure ? "https" : "http"}://${formatListen({ host: shown, port: open })}`;
 }

@@ -1,20 +1,24 @@
 /** The hub's HTTP API: who may ask, how errors look, and the routes put together. */
 import { Ajv, type ValidateFunction } from "ajv";
-import { type FastifyInstance, type FastifyRequest, fastify } from "fastify";
+import { type FastifyInstance, fastify } from "fastify";
 import { PetrelError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
 import { nearest } from "../../shared/nearest.ts";
+import type { Finding } from "../doctor/finding.ts";
 import type { ReadBlob } from "../executions/large-result.ts";
 import type { LiveOutput } from "../executions/live-output.ts";
 import type { HubOperations } from "../operations.ts";
 import { catalogueSource } from "../packs/catalogue.ts";
 import type { Store } from "../store/store.ts";
-import { keyChecker, presentedKey } from "./auth.ts";
+import type { CertificateSource } from "./certificate.ts";
 import { errorReply } from "./error-reply.ts";
+import { addGate, type GateOptions } from "./gate-http.ts";
 import { formBody, loggedUrl } from "./hook-request.ts";
 import { actionAliasRoutes } from "./routes/action-aliases-http.ts";
 import { actionRoutes } from "./routes/actions-http.ts";
 import { agentRoutes } from "./routes/agents-http.ts";
+import { apiKeyRoutes } from "./routes/api-keys-http.ts";
+import { auditRoutes } from "./routes/audit-http.ts";
 import { backupRoutes } from "./routes/backups-http.ts";
 import { changeWindowRoutes } from "./routes/change-windows-http.ts";
 import { deadLetterRoutes } from "./routes/dead-letters-http.ts";
@@ -36,15 +40,10 @@ import { timerRoutes } from "./routes/timers-http.ts";
 import { triggerInstanceRoutes } from "./routes/trigger-instances-http.ts";
 import { triggerTypeRoutes } from "./routes/trigger-types-http.ts";
 import { webhookRoutes } from "./routes/webhooks-http.ts";
+import { secureServers } from "./secure-servers-http.ts";
 import { streamRoute } from "./stream-http.ts";
 
 declare module "fastify" {
-  interface FastifyContextConfig {
-    /** True for a route that needs no key. */
-    readonly public?: boolean;
-    /** True for a route that also takes its key from the query. */
-    readonly keyInQuery?: boolean;
-  }
   interface FastifyInstance {
     /** `METHOD path` of every route. */
     readonly routeNames: readonly string[];
@@ -56,9 +55,11 @@ export interface ApiOptions {
   readonly operations: HubOperations;
   readonly readBlob: ReadBlob;
   readonly output: Pick<LiveOutput, "since">;
-  /** Any of them opens every route. */
-  readonly apiKeys: readonly string[];
+  readonly gate: Omit<GateOptions, "store" | "log">;
+  readonly doctor: () => Promise<readonly Finding[]>;
   readonly logger: Logger;
+  /** `null`: without TLS. */
+  readonly tls: CertificateSource | null;
 }
 
 /** Characters of one part of a path: a datastore key's name has up to 512, each escaped as up to three bytes. */
@@ -85,24 +86,26 @@ function isInstant(text: string): boolean {
 }
 
 /**
- * Builds the API without listening. Every route but `GET /healthz` needs a key.
- * Whoever listens must keep to loopback until agents and people enrol (`listenApi` does).
+ * Builds the API without listening. Every route but `GET /healthz` needs a key; `hub/access/permissions.ts` says which.
+ * Whoever listens off loopback must have asked `requireHttpReach`.
  */
 export function createApi({
   store,
   operations,
   readBlob,
   output,
-  apiKeys,
+  gate,
+  doctor,
   logger,
+  tls,
 }: ApiOptions): FastifyInstance {
-  const mayAsk = keyChecker(apiKeys);
   const compile = validators();
   const catalogues = catalogueSource(store);
   const api = fastify({
     logger: false,
     bodyLimit: maxBodyBytes,
     requestTimeout: requestTimeoutMs,
+    ...(tls !== null && { serverFactory: secureServers(tls) }),
     // Kept-alive connections and streams must not hold up the end of the hub.
     forceCloseConnections: true,
     // A HEAD of a stream would be one that nobody can read.
@@ -135,6 +138,7 @@ export function createApi({
         url: loggedUrl(request.url),
         error,
       });
+    request.refusal = body.error.code;
     // Closed with a body still under way, the connection is reset, and the sender never reads why it was refused.
     if (status === 413) reply.removeHeader("connection");
     return reply.code(status).send(body);
@@ -153,15 +157,7 @@ export function createApi({
       hint: near === null ? "GET /v1/openapi.yaml lists the routes" : `ask ${near}`,
     });
   });
-  api.addHook("onRequest", async (request: FastifyRequest, reply) => {
-    reply.header("x-content-type-options", "nosniff").header("cache-control", "no-store");
-    const { config } = request.routeOptions;
-    const query = config.keyInQuery === true ? request.query : null;
-    if (config.public === true || mayAsk(presentedKey(request.headers, query))) return;
-    throw new PetrelError("API_UNAUTHORIZED", "this needs an API key", {
-      hint: "send `Authorization: Bearer KEY`; the key is in api.json in the hub's data folder",
-    });
-  });
+  addGate(api, { ...gate, store, log: logger });
   api.addHook("onResponse", async (request, reply) => {
     logger.debug("request", {
       method: request.method,
@@ -180,7 +176,7 @@ export function createApi({
     (_request, body, done) => done(null, formBody(String(body))),
   );
 
-  const parts = { store, operations, catalogues, readBlob, output };
+  const parts = { store, operations, catalogues, readBlob, output, keys: gate.keys, doctor };
   hubRoutes(api, parts);
   openapiRoute(api);
   actionRoutes(api, parts);
@@ -188,6 +184,8 @@ export function createApi({
   overrideRoutes(api, parts);
   actionAliasRoutes(api, parts);
   agentRoutes(api, parts);
+  apiKeyRoutes(api, parts);
+  auditRoutes(api, parts);
   backupRoutes(api, parts);
   deadLetterRoutes(api, parts);
   enforcementRoutes(api, parts);
@@ -205,7 +203,7 @@ export function createApi({
   triggerTypeRoutes(api, parts);
   timerRoutes(api, parts);
   webhookRoutes(api, parts);
-  streamRoute(api, { store, catalogues, logger });
+  streamRoute(api, { store, catalogues, logger, keys: gate.keys });
   api.addHook("onClose", async () => catalogues.close());
   return api;
 }

@@ -3,6 +3,7 @@ import type { ServerResponse } from "node:http";
 import type { FastifyInstance } from "fastify";
 import { PetrelError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
+import type { ApiKeys, Caller } from "../access/api-keys.ts";
 import type { CatalogueSource } from "../packs/catalogue.ts";
 import type { Change, Store } from "../store/store.ts";
 import { changeFrame, streamTypes } from "./change-frames.ts";
@@ -14,6 +15,8 @@ const maxStreams = 256;
 const heartbeatMs = 25_000;
 
 interface Listener {
+  /** Who listens: when their key goes, so does the stream. */
+  readonly caller: Caller | null;
   readonly response: ServerResponse;
   /** Empty: all of them. */
   readonly types: ReadonlySet<string>;
@@ -22,11 +25,12 @@ interface Listener {
 export interface StreamOptions {
   readonly store: Pick<Store, "subscribeChanges">;
   readonly catalogues: CatalogueSource;
+  readonly keys: Pick<ApiKeys, "isCurrent">;
   readonly logger: Logger;
 }
 
 /** Adds the route; the store is listened to only while somebody streams. */
-export function streamRoute(api: FastifyInstance, { store, catalogues, logger }: StreamOptions): void {
+export function streamRoute(api: FastifyInstance, { store, catalogues, keys, logger }: StreamOptions): void {
   const listeners = new Set<Listener>();
   let unsubscribe: (() => void) | null = null;
   let sending: Promise<void> = Promise.resolve();
@@ -57,7 +61,10 @@ export function streamRoute(api: FastifyInstance, { store, catalogues, logger }:
       sending = sending.then(() => send(changes)).catch(cutOff);
     });
   const beat = setInterval(() => {
-    for (const listener of listeners) write(listener, ": beat\n\n");
+    for (const listener of listeners) {
+      if (listener.caller === null || keys.isCurrent(listener.caller)) write(listener, ": beat\n\n");
+      else listener.response.destroy();
+    }
   }, heartbeatMs);
   beat.unref();
 
@@ -78,7 +85,8 @@ export function streamRoute(api: FastifyInstance, { store, catalogues, logger }:
         });
       }
       const response = reply.hijack().raw;
-      const listener: Listener = { response, types: new Set(request.query.types?.split(",") ?? []) };
+      const types = new Set(request.query.types?.split(",") ?? []);
+      const listener: Listener = { caller: request.caller, response, types };
       response.writeHead(200, {
         "content-type": "text/event-stream",
         "cache-control": "no-store",

@@ -6,10 +6,7 @@ import { listPage } from "./page-store.ts";
 import type { RecordWriter, Rows } from "./records.ts";
 import type { ApiRequestFilter, Store } from "./store.ts";
 
-type AccessStore = Pick<
-  Store,
-  "apiKeys" | "putApiKey" | "removeApiKey" | "noteApiRequest" | "apiRequests"
->;
+type AccessStore = Pick<Store, "apiKeys" | "putApiKey" | "removeApiKey" | "noteApiRequest" | "apiRequests">;
 
 interface AccessParts {
   readonly database: { readonly level: Rows };

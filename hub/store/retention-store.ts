@@ -249,7 +249,13 @@ export function createRetentionStore({
   };
 
   return {
-    async purge({ before: beforeText, maxInstances, maxNotes = mostNotes, maxRequests = mostRequests, batch }) {
+    async purge({
+      before: beforeText,
+      maxInstances,
+      maxNotes = mostNotes,
+      maxRequests = mostRequests,
+      batch,
+    }) {
       const before = Date.parse(beforeText);
       const families = await purgeFamilies(before, maxInstances, batch);
       const alone = await purgeExecutions(before, Math.max(0, batch - families.instances));

@@ -8,7 +8,12 @@ export interface HubConfig {
   /** Data folder; `null`: the usual place. */
   readonly data: string | null;
   /** `PORT` or `HOST:PORT`. */
-  readonly http: { readonly listen: string };
+  readonly http: {
+    readonly listen: string;
+    /** PEM files; both or none. */
+    readonly tls: { readonly cert: string | null; readonly key: string | null };
+    readonly insecure: boolean;
+  };
   readonly mqtt: { readonly listen: string };
   /** `null`: the embedded broker. */
   readonly broker: { readonly url: string | null };
@@ -40,7 +45,28 @@ export const hubSettings: readonly Setting[] = [
     schema: listen,
     default: "127.0.0.1:7480",
     env: "PETREL_HTTP",
-    text: "PORT or HOST:PORT of the HTTP API; loopback only. 0 takes any free port.",
+    text: "PORT or HOST:PORT of the HTTP API; off loopback with TLS only. 0 takes any free port.",
+  },
+  {
+    path: "http.tls.cert",
+    schema: { type: "string", minLength: 1 },
+    default: null,
+    env: "PETREL_HTTP_TLS_CERT",
+    text: "PEM file with the API's certificate, its chain behind it. A changed one is taken within a minute.",
+  },
+  {
+    path: "http.tls.key",
+    schema: { type: "string", minLength: 1 },
+    default: null,
+    env: "PETREL_HTTP_TLS_KEY",
+    text: "PEM file with its private key, without a password.",
+  },
+  {
+    path: "http.insecure",
+    schema: { type: "boolean" },
+    default: false,
+    env: "PETREL_HTTP_INSECURE",
+    text: "true lets the API listen off loopback without TLS: the network can read its keys and answers.",
   },
   {
     path: "mqtt.listen",

@@ -1,20 +1,24 @@
 /** The HTTP API over a real store in a temp folder; both are closed when the test ends. */
 import type { FastifyInstance } from "fastify";
 import { onTestFinished } from "vitest";
+import { ApiKeys } from "../../hub/access/api-keys.ts";
+import { GuessBrake } from "../../hub/access/guess-brake.ts";
 import { LiveOutput } from "../../hub/executions/live-output.ts";
 import type { HubFigures } from "../../hub/figures/figures.ts";
 import { apiKeyOf, writeApiFile } from "../../hub/http/api-file-fs.ts";
+import type { CertificateSource } from "../../hub/http/certificate.ts";
 import { listenApi } from "../../hub/http/listen-http.ts";
 import { createApi } from "../../hub/http/server-http.ts";
 import type { HubHealth, HubOperations } from "../../hub/operations.ts";
 import { type LevelStore, openLevelStore } from "../../hub/store/level-store.ts";
 import type { Effect } from "../../hub/store/store.ts";
 import { PetrelError } from "../../shared/errors.ts";
+import { ulidSource } from "../../shared/ids.ts";
 import { linkCounters } from "../../shared/link/counters.ts";
 import { createLogger, type Logger } from "../../shared/log.ts";
 import type { PackRecord } from "../../shared/model/pack.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
-import { systemClock, systemRandom } from "../../shared/system-process.ts";
+import { systemClock, systemJitter, systemRandom, systemTimers } from "../../shared/system-process.ts";
 import { type RecordingOperations, recordingOperations } from "./recording-operations.ts";
 import { anAction, anInstance, aTriggerType, noon } from "./records.ts";
 import { tempFolder } from "./temp-folder.ts";
@@ -25,6 +29,9 @@ export interface StartedApi {
   readonly operations: RecordingOperations;
   readonly folder: string;
   readonly key: string;
+  readonly keys: ApiKeys;
+  /** Milliseconds that the API's clocks are ahead. */
+  readonly at: { offset: number };
   /** What the API logged at `error`. */
   readonly faults: readonly string[];
   /** Listens on a free port and writes api.json; resolves to the URL. */
@@ -76,7 +83,11 @@ export function hubFigures(over: Partial<HubFigures> = {}): HubFigures {
   };
 }
 
-export async function startApi(answers: Partial<HubOperations> = {}): Promise<StartedApi> {
+export async function startApi(
+  answers: Partial<HubOperations> = {},
+  { tls = null }: { readonly tls?: CertificateSource | null } = {},
+): Promise<StartedApi> {
+  const at = { offset: 0 };
   const folder = await tempFolder();
   const faults: string[] = [];
   const logger: Logger = createLogger({
@@ -94,21 +105,38 @@ export async function startApi(answers: Partial<HubOperations> = {}): Promise<St
   onTestFinished(() => store.close());
   const operations = recordingOperations({ health: () => wellHub, ...answers });
   const key = await apiKeyOf(folder, systemRandom);
+  const clock = { now: () => Date.now() + at.offset, monotonic: () => performance.now() + at.offset };
+  const newId = ulidSource(clock, systemRandom);
+  const keys = await ApiKeys.open({
+    store,
+    localKey: key,
+    now: clock.now,
+    newId,
+    random: systemRandom,
+    timers: systemTimers,
+    jitter: systemJitter,
+    log: logger,
+  });
   const api = createApi({
     store,
     operations,
     readBlob: noBlobs,
     output: new LiveOutput(),
-    apiKeys: [key],
+    gate: { keys, brake: new GuessBrake(), clock, newId },
+    doctor: async () => [],
     logger,
+    tls,
   });
-  onTestFinished(() => api.close());
+  onTestFinished(async () => {
+    await api.close();
+    await keys.close();
+  });
   const listen = async () => {
-    const url = await listenApi(api, { host: "127.0.0.1", port: 0 });
+    const url = await listenApi(api, { host: "127.0.0.1", port: 0 }, { isSecure: tls !== null });
     await writeApiFile(folder, { url, key, mqtt: "mqtt://127.0.0.1:1", pid: process.pid });
     return url;
   };
-  return { api, store, operations, folder, key, faults, listen };
+  return { api, store, operations, folder, key, keys, at, faults, listen };
 }
 
 /** A registered pack with an action that has a secret, and one trigger type. */

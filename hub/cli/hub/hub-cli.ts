@@ -1,6 +1,8 @@
 /** `petrel hub` starts the hub; `petrel hub status` asks how it is. */
+import { resolve } from "node:path";
 import type { Command } from "commander";
 import { CommandEnded, withExample } from "../../../shared/cli/program-cli.ts";
+import type { HubConfig } from "../../../shared/config/hub-config.ts";
 import { type ListenAddress, parseListen } from "../../../shared/config/listen.ts";
 import { PetrelError } from "../../../shared/errors.ts";
 import type { HubStatus } from "../../operations.ts";
@@ -23,13 +25,23 @@ function address(text: string, setting: string): ListenAddress {
   });
 }
 
+function tlsFiles({ cert, key }: HubConfig["http"]["tls"], cwd: string) {
+  if (cert === null && key === null) return null;
+  if (cert !== null && key !== null) return { cert: resolve(cwd, cert), key: resolve(cwd, key) };
+  throw new PetrelError("CONFIG_INVALID", "a certificate and its key belong together", {
+    where: cert === null ? "http.tls.key" : "http.tls.cert",
+    hint: "set both http.tls.cert and http.tls.key, or none",
+  });
+}
+
 async function start({ io }: CliContext, options: StartOptions, self: Command): Promise<void> {
-  const { values } = await hubConfig(self, io);
+  const { values, origins, file } = await hubConfig(self, io);
   const hub = {
     dev: options.dev === true,
     withAgent: options.withAgent === true,
     data: hubFolder(values.data ?? undefined, io.cwd),
     http: address(values.http.listen, "http.listen"),
+    https: { tls: tlsFiles(values.http.tls, io.cwd), insecure: values.http.insecure },
     mqtt: address(values.mqtt.listen, "mqtt.listen"),
     brokerUrl: values.broker.url,
     retention: {
@@ -40,6 +52,7 @@ async function start({ io }: CliContext, options: StartOptions, self: Command): 
     lostAfter: values.agents.lost_after,
     loopDepth: values.rules.loop_depth,
     timers: { catchUp: values.timers.catch_up },
+    sources: { file, brokerUrl: origins["broker.url"] ?? "default" },
     log: values.log,
   };
   const { runHub } = await import("../../main.ts");

@@ -21,12 +21,18 @@ export function withHubFlags(command: Command): Command {
     .option("--log-format <format>", "text or json");
 }
 
+export interface FoundHubConfig extends ResolvedConfig<HubConfig> {
+  /** The file that was read; `null`: none. */
+  readonly file: string | null;
+}
+
 /** Throws CONFIG_INVALID with everything that is wrong, FILE_UNREADABLE. */
-export async function hubConfig(command: Command, io: CliIo): Promise<ResolvedConfig<HubConfig>> {
+export async function hubConfig(command: Command, io: CliIo): Promise<FoundHubConfig> {
   const options = command.optsWithGlobals<{ readonly config?: string; readonly [flag: string]: unknown }>();
   const named = options.config === undefined ? undefined : resolve(io.cwd, options.config);
-  return resolveConfig<HubConfig>(hubSettings, {
-    file: await readConfigFile(named, systemConfig),
+  const file = await readConfigFile(named, systemConfig);
+  const resolved = resolveConfig<HubConfig>(hubSettings, {
+    file,
     env: io.env,
     flags: flagsOf(options, {
       data: "data",
@@ -37,4 +43,5 @@ export async function hubConfig(command: Command, io: CliIo): Promise<ResolvedCo
       "log.format": "logFormat",
     }),
   });
+  return { ...resolved, file: file === undefined ? null : (named ?? systemConfig) };
 }

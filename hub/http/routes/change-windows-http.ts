@@ -1,5 +1,6 @@
 /** Routes of windows in which changes of files are expected. */
 import type { FastifyInstance } from "fastify";
+import { actorOf, concerns } from "../gate-http.ts";
 import { sendList } from "../list-http.ts";
 import { listQuerySchema, pageOf, text } from "../list-query.ts";
 import { pathSchema, type RouteParts } from "./parts.ts";
@@ -13,8 +14,6 @@ interface OpenBody {
   readonly user?: string;
 }
 
-/** Who acts, when the client does not say. */
-const defaultUser = "api";
 const user = { type: "string", minLength: 1, maxLength: 256 } as const;
 
 const openSchema = {
@@ -52,10 +51,13 @@ export function changeWindowRoutes(api: FastifyInstance, { operations }: RoutePa
   });
   api.post<{ Body: OpenBody }>("/v1/change-windows", {
     schema: { body: openSchema },
-    handler: async ({ body }, reply) => {
+    handler: async (request, reply) => {
+      const { body } = request;
       const { labels = {}, agent = null, paths, seconds, reason } = body;
-      const request = { labels, agent, paths, seconds, reason, user: body.user ?? defaultUser };
-      return reply.code(201).send(await operations.openWindow(request));
+      const user = actorOf(request, body.user);
+      const opened = await operations.openWindow({ labels, agent, paths, seconds, reason, user });
+      concerns(request, opened.id);
+      return reply.code(201).send(opened);
     },
   });
   api.post<{ Params: { id: string }; Body: { user?: string } }>("/v1/change-windows/:id/close", {
@@ -63,6 +65,6 @@ export function changeWindowRoutes(api: FastifyInstance, { operations }: RoutePa
       params: pathSchema("id"),
       body: { type: "object", additionalProperties: false, properties: { user } },
     },
-    handler: ({ params: { id }, body }) => operations.closeWindow(id, body.user ?? defaultUser),
+    handler: (request) => operations.closeWindow(request.params.id, actorOf(request, request.body.user)),
   });
 }

@@ -11,6 +11,7 @@ import { withWholeResult } from "../../executions/large-result.ts";
 import { isFinal } from "../../executions/life.ts";
 import { endedOutput, type Offsets } from "../../executions/live-output.ts";
 import type { ExecutionFilter } from "../../store/store.ts";
+import { actorOf } from "../gate-http.ts";
 import { sendList } from "../list-http.ts";
 import { listQuerySchema, text } from "../list-query.ts";
 import { executionView, nextAttempt, runPreviewView } from "../views.ts";
@@ -26,8 +27,6 @@ interface ListedBy extends Omit<ExecutionFilter, "ids"> {
   readonly ids?: string;
 }
 
-/** Who acts, when the client does not say: StackStorm's name for its system user is not ours to use. */
-const defaultUser = "api";
 const user = { type: "string", minLength: 1, maxLength: 256 } as const;
 const target = {
   oneOf: [
@@ -159,12 +158,13 @@ export function executionRoutes(
         },
       },
     },
-    handler: async ({ body }, reply) => {
+    handler: async (request, reply) => {
+      const { body } = request;
       const asked = {
         action: body.action,
         parameters: body.parameters ?? {},
         target: body.target,
-        user: body.user ?? defaultUser,
+        user: actorOf(request, body.user),
         trace_tag: body.trace_tag,
         delay: body.delay,
         start_at_ms: instantOf(body.start_at),
@@ -202,10 +202,11 @@ export function executionRoutes(
         properties: { parameters: { type: "object" }, user, ...when },
       },
     },
-    handler: async ({ params: { id }, body }, reply) => {
-      const made = await operations.rerun(id, {
+    handler: async (request, reply) => {
+      const { body } = request;
+      const made = await operations.rerun(request.params.id, {
         parameters: body?.parameters ?? {},
-        user: body?.user ?? defaultUser,
+        user: actorOf(request, body?.user),
         delay: body?.delay,
         start_at_ms: instantOf(body?.start_at),
       });
@@ -219,8 +220,10 @@ export function executionRoutes(
         params: pathSchema("id"),
         querystring: { type: "object", additionalProperties: false, properties: { user } },
       },
-      handler: async ({ params: { id }, query }) =>
-        executionView(await catalogues.current(), await ask(id, query.user ?? defaultUser)),
+      handler: async (request) => {
+        const done = await ask(request.params.id, actorOf(request, request.query.user));
+        return executionView(await catalogues.current(), done);
+      },
     });
   }
   api.delete<{ Params: { id: string }; Querystring: { user?: string } }>("/v1/executions/:id", {
@@ -228,10 +231,10 @@ export function executionRoutes(
       params: pathSchema("id"),
       querystring: { type: "object", additionalProperties: false, properties: { user } },
     },
-    handler: async ({ params: { id }, query }) =>
-      executionView(
-        await catalogues.current(),
-        await operations.cancelExecution(id, query.user ?? defaultUser),
-      ),
+    handler: async (request) => {
+      const user = actorOf(request, request.query.user);
+      const canceled = await operations.cancelExecution(request.params.id, user);
+      return executionView(await catalogues.current(), canceled);
+    },
   });
 }

@@ -2,6 +2,7 @@
 import type { FastifyInstance } from "fastify";
 import { type ChangeQuery, changeSelector } from "../../files/select-changes.ts";
 import { fileChangeView } from "../file-change-view.ts";
+import { actorOf } from "../gate-http.ts";
 import { sendList } from "../list-http.ts";
 import { listQuerySchema, text } from "../list-query.ts";
 import { found, labelsOf, pathSchema, type RouteParts } from "./parts.ts";
@@ -20,8 +21,6 @@ interface AckBody {
   readonly user?: string;
 }
 
-/** Who acts, when the client does not say. */
-const defaultUser = "api";
 /** As long as a path can be (path_max of Linux), each byte escaped. */
 const longText = { type: "string", minLength: 1, maxLength: 16_384 } as const;
 
@@ -73,8 +72,10 @@ export function fileChangeRoutes(api: FastifyInstance, { store, operations }: Ro
   });
   api.post<{ Body: AckBody }>("/v1/file-changes/acknowledge", {
     schema: { body: ackSchema },
-    handler: async ({ body: { ids, reason, user = defaultUser } }) => ({
-      items: await operations.acknowledgeChanges({ ids, reason, user }),
-    }),
+    handler: async (request) => {
+      const { ids, reason, user } = request.body;
+      const acks = { ids, reason, user: actorOf(request, user) };
+      return { items: await operations.acknowledgeChanges(acks) };
+    },
   });
 }

@@ -6,9 +6,8 @@ import { topOrders } from "../../figures/top.ts";
 import { hubMetrics, isHealthy } from "../metrics.ts";
 import type { RouteParts } from "./parts.ts";
 
-export function hubRoutes(api: FastifyInstance, { operations }: RouteParts): void {
+export function hubRoutes(api: FastifyInstance, { operations, doctor }: RouteParts): void {
   api.get("/healthz", {
-    config: { public: true },
     handler: async (_request, reply) => {
       const { store, broker } = operations.health();
       const isOk = isHealthy({ store, broker });
@@ -35,5 +34,6 @@ export function hubRoutes(api: FastifyInstance, { operations }: RouteParts): voi
     },
     handler: ({ query }) => operations.top({ order: "lag", agents: 20, chains: 20, ...query }),
   });
+  api.get("/v1/doctor", { handler: async () => ({ items: await doctor() }) });
   api.get("/v1/hub", { handler: () => operations.status() });
 }

@@ -9,12 +9,11 @@ import {
 } from "../../datastore/key-address.ts";
 import { longestTtl } from "../../datastore/key-book.ts";
 import type { KeyRequest } from "../../datastore/key-desk.ts";
+import { actorOf } from "../gate-http.ts";
 import { sendList } from "../list-http.ts";
 import { listQuerySchema, text } from "../list-query.ts";
 import type { RouteParts } from "./parts.ts";
 
-/** Whose keys of scope user are meant, when the client does not say. */
-const defaultUser = "api";
 /** The largest value, written as escapes, and some room: what is beyond it is refused with its size. */
 const maxBodyBytes = 1024 * 1024;
 
@@ -48,9 +47,10 @@ interface OneKey {
   Querystring: KeyPlace & { decrypt?: boolean };
 }
 
-function addressIn({ params, query }: FastifyRequest<OneKey>): KeyAddress {
+function addressIn(request: FastifyRequest<OneKey>): KeyAddress {
+  const { params, query } = request;
   const scope = scopeOf(query.scope ?? "system");
-  return checkedAddress(scope, query.user ?? defaultUser, params.name);
+  return checkedAddress(scope, query.user ?? actorOf(request), params.name);
 }
 
 export function keyRoutes(api: FastifyInstance, { operations }: RouteParts): void {
@@ -72,7 +72,7 @@ export function keyRoutes(api: FastifyInstance, { operations }: RouteParts): voi
       const isAll = scope === "all";
       const query = {
         scopes: isAll ? (["system", "user"] as const) : [scopeOf(scope)],
-        user: user ?? (isAll ? null : defaultUser),
+        user: user ?? (isAll ? null : actorOf(request)),
         prefix,
         decrypt,
         offset,

@@ -5,6 +5,7 @@ import type { JsonObject } from "../../../shared/json.ts";
 import { packLimits } from "../../../shared/packs/contents.ts";
 import { problemError } from "../../../shared/problem.ts";
 import { misfits, openDependencies, openReferences, packVersions } from "../../packs/catalogue.ts";
+import { concerns } from "../gate-http.ts";
 import { sendList } from "../list-http.ts";
 import { listQuerySchema, pageOf } from "../list-query.ts";
 import { packView, type RegisteredPack } from "../views.ts";
@@ -64,13 +65,15 @@ export function packRoutes(api: FastifyInstance, { store, operations, catalogues
   api.post<{ Body: RegisterBody }>("/v1/packs", {
     bodyLimit: maxBodyBytes,
     schema: { body: registerSchema },
-    handler: async ({ body }, reply) => {
+    handler: async (request, reply) => {
+      const { body } = request;
       const files = body.files.map(({ path, mode, content }) => ({
         path,
         mode: mode ?? 0o644,
         content: Buffer.from(content, "base64"),
       }));
       const record = await operations.registerPack({ files, folder: body.folder, config: body.config });
+      concerns(request, record.ref);
       const catalogue = await catalogues.current();
       const { rules } = await store.ruleSet();
       const warnings = [

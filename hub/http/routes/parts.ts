@@ -1,6 +1,8 @@
 /** What every route file receives, and the refusal that all of them share. */
 import { PetrelError } from "../../../shared/errors.ts";
+import type { ApiKeys } from "../../access/api-keys.ts";
 import { labelPairs } from "../../agents/label-pairs.ts";
+import type { Finding } from "../../doctor/finding.ts";
 import type { ReadBlob } from "../../executions/large-result.ts";
 import type { LiveOutput } from "../../executions/live-output.ts";
 import type { HubOperations } from "../../operations.ts";
@@ -15,6 +17,10 @@ export interface RouteParts {
   readonly readBlob: ReadBlob;
   /** What running actions have written so far. */
   readonly output: Pick<LiveOutput, "since">;
+  /** Keys of this API. */
+  readonly keys: ApiKeys;
+  /** Looks for weak settings. */
+  readonly doctor: () => Promise<readonly Finding[]>;
 }
 
 /** The record, or NOT_FOUND that says which `noun` was asked for and where the others are listed. */

@@ -1,6 +1,7 @@
 /** Routes of rules. */
 import type { FastifyInstance } from "fastify";
 import type { ReplayRequest } from "../../rules/hindsight.ts";
+import { concerns } from "../gate-http.ts";
 import { sendList } from "../list-http.ts";
 import { listQuerySchema, maxLimit, pageOf, text } from "../list-query.ts";
 import { replayView, ruleVersionView, ruleView, ruleWhyView, writtenRuleView } from "../views.ts";
@@ -72,8 +73,9 @@ export function ruleRoutes(api: FastifyInstance, { store, operations, catalogues
   });
   api.post<{ Body: string | object }>("/v1/rules", {
     schema: { body: ruleBody },
-    handler: async ({ body }, reply) => {
-      const record = await operations.createRule(textOf(body));
+    handler: async (request, reply) => {
+      const record = await operations.createRule(textOf(request.body));
+      concerns(request, record.rule.ref);
       return reply.code(201).send(writtenRuleView(await catalogues.current(), record));
     },
   });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { keyChecker, presentedKey } from "../../../../hub/http/auth.ts";
+import { claimedUser, presentedKey } from "../../../../hub/http/presented-key.ts";
 
 describe("the API key of a request", () => {
   test.each([
@@ -15,14 +15,17 @@ describe("the API key of a request", () => {
   ])("in %j is %j", (headers, key) => {
     expect(presentedKey(headers)).toBe(key);
   });
+});
 
-  test("opens only when it is one of the known ones, whole", () => {
-    const check = keyChecker(["first", "second"]);
-    expect(["first", "second"].map(check)).toEqual([true, true]);
-    expect([null, "", "firs", "first ", "First", "firstsecond"].map(check)).toEqual(Array(6).fill(false));
-  });
-
-  test("never opens when no key is known", () => {
-    expect(keyChecker([])("")).toBe(false);
+describe("whom the holder of the local key acts for", () => {
+  test.each([
+    ["ann", "ann"],
+    ["_apt", "_apt"],
+    ["a b", null],
+    ["", null],
+    [undefined, null],
+    ["x".repeat(65), null],
+  ])("%j is %j", (name, user) => {
+    expect(claimedUser({ "petrel-user": name })).toBe(user);
   });
 });

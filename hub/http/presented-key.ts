@@ -1,5 +1,4 @@
-/** Decides whether a request carries a valid API key. */
-import { createHash, timingSafeEqual } from "node:crypto";
+/** Finds the API key that a request brings. */
 import type { IncomingHttpHeaders } from "node:http";
 import { isObject } from "../../shared/json.ts";
 
@@ -16,19 +15,11 @@ export function presentedKey(headers: IncomingHttpHeaders, query: unknown = null
   return typeof asked === "string" && asked !== "" ? asked : null;
 }
 
-const digestOf = (key: string): Buffer => createHash("sha256").update(key).digest();
+/** Whom the holder of the local key says to act for; the command line names the account that runs it. */
+export const userHeader = "petrel-user";
+const userShape = /^[A-Za-z0-9_][A-Za-z0-9._@+-]{0,63}$/;
 
-/**
- * A check against `keys`. Digests of equal length are compared in constant time, all of them each time,
- * so neither a key's length nor its beginning can be learnt by measuring.
- */
-export function keyChecker(keys: readonly string[]): (presented: string | null) => boolean {
-  const known = keys.map(digestOf);
-  return (presented) => {
-    if (presented === null) return false;
-    const digest = digestOf(presented);
-    let found = false;
-    for (const candidate of known) found = timingSafeEqual(candidate, digest) || found;
-    return found;
-  };
+export function claimedUser(headers: IncomingHttpHeaders): string | null {
+  const name = headers[userHeader];
+  return typeof name === "string" && userShape.test(name) ? name : null;
 }

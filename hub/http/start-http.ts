@@ -1,0 +1,89 @@
+/** Starts the HTTP API: its keys, its certificate, its port, and the file by which the command line finds it. */
+import type { Clock } from "../../shared/clock.ts";
+import { isLoopback } from "../../shared/config/listen.ts";
+import type { Logger } from "../../shared/log.ts";
+import { systemClock, systemRandom } from "../../shared/system-process.ts";
+import type { Timers } from "../../shared/timers.ts";
+import { ApiKeys } from "../access/api-keys.ts";
+import { GuessBrake } from "../access/guess-brake.ts";
+import { gatherFacts } from "../doctor/gather-fs.ts";
+import { weakSettings } from "../doctor/weak.ts";
+import type { HubOptions } from "../hub-options.ts";
+import { apiKeyOf, writeApiFile } from "./api-file-fs.ts";
+import { openCertificate } from "./certificate-fs.ts";
+import { listenApi } from "./listen-http.ts";
+import { requireHttpReach } from "./reach.ts";
+import { type ApiOptions, createApi } from "./server-http.ts";
+
+export interface StartApiOptions extends Pick<ApiOptions, "store" | "operations" | "readBlob" | "output"> {
+  readonly options: HubOptions;
+  /** For api.json: where agents connect to. */
+  readonly mqtt: string;
+  /** The hub's. */
+  readonly clock: Clock;
+  readonly now: () => number;
+  readonly newId: () => string;
+  readonly timers: Timers;
+  readonly jitter: () => number;
+  readonly log: Logger;
+}
+
+export interface RunningApi {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** Throws HUB_INSECURE_LISTEN for a hub whose API the network would read. */
+export function requireReach(options: HubOptions): void {
+  const { dev, http: listen, https } = options;
+  requireHttpReach({ listen, dev, hasTls: https?.tls != null, insecure: https?.insecure === true });
+}
+
+/** As `requireReach`; CONFIG_INVALID, FILE_UNREADABLE for the certificate, HUB_PORT_IN_USE. */
+export async function startApi(parts: StartApiOptions): Promise<RunningApi> {
+  const { options, mqtt, store, clock, now, newId, timers, jitter, log } = parts;
+  requireReach(options);
+  const localKey = await apiKeyOf(options.data, systemRandom);
+  const files = options.https?.tls ?? null;
+  const tls = files === null ? null : await openCertificate(files, { timers, log });
+  const keys = await ApiKeys.open({ store, localKey, now, newId, random: systemRandom, timers, jitter, log });
+  const doctor = {
+    options,
+    certificate: tls,
+    keys: () => keys.all(),
+    agents: () => store.agents(),
+    hostNow: () => systemClock.now(),
+    hubNow: now,
+  };
+  const api = createApi({
+    ...parts,
+    gate: { keys, brake: new GuessBrake(), clock, newId },
+    doctor: async () => weakSettings(await gatherFacts(doctor)),
+    logger: log,
+    tls,
+  });
+  const close = async () => {
+    tls?.close();
+    await api.close();
+    await keys.close();
+  };
+  try {
+    const url = await listenApi(api, options.http, { isSecure: tls !== null });
+    const write = () => {
+      const certificate = tls?.current().cert;
+      const known = certificate === undefined ? {} : { certificate };
+      return writeApiFile(options.data, { url, key: localKey, mqtt, pid: process.pid, ...known });
+    };
+    tls?.subscribe(() => {
+      write().catch((error: unknown) => log.error("api.json cannot be written", { error }));
+    });
+    await write();
+    if (tls === null && !isLoopback(options.http.host)) {
+      log.warn("http.insecure: the network can read the keys of the API and all it answers", { http: url });
+    }
+    return { url, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
