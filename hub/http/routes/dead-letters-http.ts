@@ -2,17 +2,24 @@
 import type { FastifyInstance } from "fastify";
 import { sendList } from "../list-http.ts";
 import { listQuerySchema } from "../list-query.ts";
+import { deadLetterView } from "../dead-letter-view.ts";
 import { found, pathSchema, type RouteParts } from "./parts.ts";
 
-export function deadLetterRoutes(api: FastifyInstance, { store, operations }: RouteParts): void {
+export function deadLetterRoutes(api: FastifyInstance, { store, operations, catalogues }: RouteParts): void {
   api.get("/v1/dead-letters", {
     schema: { querystring: listQuerySchema({}, { since: true }) },
-    handler: (request, reply) =>
-      sendList(request, reply, { page: (page) => store.deadLetters(page), view: (letter) => letter }),
+    handler: async (request, reply) => {
+      const catalogue = await catalogues.current();
+      return sendList(request, reply, {
+        page: (page) => store.deadLetters(page),
+        view: (letter) => deadLetterView(catalogue, letter),
+      });
+    },
   });
   api.get<{ Params: { id: string } }>("/v1/dead-letters/:id", {
     schema: { params: pathSchema("id") },
-    handler: async ({ params: { id } }) => found(await store.deadLetter(id), "dead letter", id),
+    handler: async ({ params: { id } }) =>
+      deadLetterView(await catalogues.current(), found(await store.deadLetter(id), "dead letter", id)),
   });
   api.post<{ Params: { id: string } }>("/v1/dead-letters/:id/retry", {
     schema: { params: pathSchema("id") },

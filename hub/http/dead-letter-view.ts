@@ -1,0 +1,26 @@
+/** A dead letter as people see it: what was meant for an agent may hold secrets. */
+import { isObject, type Json, type JsonObject } from "../../shared/json.ts";
+import { type Catalogue, schemasOf } from "../packs/catalogue.ts";
+import type { DeadLetter } from "../store/store.ts";
+import { mask, maskParameters } from "./secrets.ts";
+
+const objectOf = (value: Json | undefined): JsonObject => (isObject(value) ? (value as JsonObject) : {});
+
+/** Requests have their parameters masked as executions have; of an assignment's configuration only the names are shown. */
+export function deadLetterView(catalogue: Catalogue, letter: DeadLetter): DeadLetter {
+  const { entry } = letter;
+  if (!isObject(entry)) return letter;
+  const sent = entry as JsonObject;
+  if (sent.kind === "action-request") {
+    const schemas = schemasOf(catalogue, String(sent.action));
+    const shown = (name: string) =>
+      sent[name] === undefined ? {} : { [name]: maskParameters(schemas, objectOf(sent[name])) };
+    return { ...letter, entry: { ...sent, ...shown("parameters"), ...shown("runner_parameters") } };
+  }
+  if (sent.kind === "assignment") {
+    // Datastore keys are replaced by what they hold: the schema alone does not say what is secret.
+    const names = Object.keys(objectOf(sent.config)).map((name): [string, Json] => [name, mask]);
+    return { ...letter, entry: { ...sent, config: Object.fromEntries(names) } };
+  }
+  return letter;
+}
