@@ -22,7 +22,9 @@ export function trustOptions(trust: ApiTrust | undefined): TrustOptions {
     // It need not be an authority's own.
     allowPartialTrustChain: true,
     checkServerIdentity: (_host, { fingerprint256 }) =>
-      fingerprint256 === known ? undefined : Object.assign(new Error("another certificate"), { code: "PINNED" }),
+      fingerprint256 === known
+        ? undefined
+        : Object.assign(new Error("another certificate"), { code: "PINNED" }),
   };
 }
 

@@ -59,7 +59,8 @@ export async function findHub({ api, apiKey, ca, folder }: HubPlace): Promise<Hu
   const own = file?.certificate === undefined ? given : { trust: { pinned: file.certificate } };
   if (api !== undefined) {
     // A key goes only where it belongs.
-    if (file !== null && new URL(file.url).origin === new URL(api).origin) return { url: api, key: file.key, ...own };
+    if (file !== null && new URL(file.url).origin === new URL(api).origin)
+      return { url: api, key: file.key, ...own };
     throw new PetrelError("API_UNAUTHORIZED", `no API key for ${api}`, {
       where: apiFilePath(folder),
       hint: "give --api-key or PETREL_API_KEY",

@@ -25,7 +25,18 @@ export async function createAuthority() {
   const folder = await tempFolder("ca");
   const at = (name: string) => join(folder, name);
   const subject = ["-subj", "/CN=test authority"];
-  await run("openssl", ["req", "-x509", ...curve, "-keyout", at("ca.key"), "-out", at("ca.crt"), "-days", "30", ...subject]);
+  await run("openssl", [
+    "req",
+    "-x509",
+    ...curve,
+    "-keyout",
+    at("ca.key"),
+    "-out",
+    at("ca.crt"),
+    "-days",
+    "30",
+    ...subject,
+  ]);
   let count = 0;
   return {
     ca: await made(folder, "ca"),

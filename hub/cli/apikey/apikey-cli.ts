@@ -90,7 +90,11 @@ function createCommand(noun: Command, context: CliContext): void {
       .command("create <name>")
       .description("make a key, and show it, this one time")
       .option("--role <role>", roleText)
-      .option("--scope <noun[:verb[:ref]]>", "only this of what the role may; can be given several times", collect)
+      .option(
+        "--scope <noun[:verb[:ref]]>",
+        "only this of what the role may; can be given several times",
+        collect,
+      )
       .option("--ttl <time>", "12h, 90d, seconds, or never; 90d when nothing is said", lifetime)
       .option("-k, --only-key", "print the key and nothing else"),
     "petrel apikey create ann --role operator --ttl 30d",
@@ -110,13 +114,19 @@ function updateCommand(noun: Command, context: CliContext): void {
       .command("update <id>")
       .description("change what a key may, and until when; the key itself stays")
       .option("--role <role>", apiRoles.join(", "))
-      .option("--scope <noun[:verb[:ref]]>", "in place of its scopes; '' for none; can be given several times", collect)
+      .option(
+        "--scope <noun[:verb[:ref]]>",
+        "in place of its scopes; '' for none; can be given several times",
+        collect,
+      )
       .option("--ttl <time>", "from now: 12h, 90d, seconds, or never", lifetime),
     "petrel apikey update 01J8Z3K5QW9V7C2X4B6N8M0P1R --ttl 90d",
   ).action(async (id: string, options: Rights, self: Command) => {
     const body = rightsOf(options);
     if (Object.keys(body).length === 0) {
-      throw new PetrelError("CLI_USAGE", "nothing is to be changed", { hint: "give --role, --scope or --ttl" });
+      throw new PetrelError("CLI_USAGE", "nothing is to be changed", {
+        hint: "give --role, --scope or --ttl",
+      });
     }
     const key = await context.api(self).ask<ApiKeyView>("PATCH", at(id), { body });
     await context.say(self, `the key ${key.name} is ${key.role}, ${until(key)}`, key);

@@ -27,7 +27,10 @@ export function requestLogVerb(noun: Command, context: CliContext): void {
       { header: "AT", value: ({ at }, now) => ago(at, now) },
       { header: "USER", value: ({ user }) => user },
       { header: "FROM", value: ({ address }) => address },
-      { header: "WHAT", value: ({ noun: what, verb, method }) => (what === null ? method : `${what} ${verb}`) },
+      {
+        header: "WHAT",
+        value: ({ noun: what, verb, method }) => (what === null ? method : `${what} ${verb}`),
+      },
       { header: "REF", value: ({ ref }) => ref, cut: true },
       { header: "STATUS", value: ({ status, code }) => (code === null ? status : `${status} ${code}`) },
     ],

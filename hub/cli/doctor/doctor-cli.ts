@@ -8,11 +8,13 @@ const line = ({ level, what, where, fix }: Finding) =>
   `${level === "wrong" ? "WRONG " : "advice"}  ${where}: ${what}\n        fix: ${fix}`;
 
 export const doctorCommand: NounCommands = (noun, context) => {
-  withExample(noun, "petrel doctor", "petrel doctor --json").action(async (_options: object, self: Command) => {
-    const { items } = await context.api(self).ask<{ items: readonly Finding[] }>("GET", "/v1/doctor");
-    const isWrong = items.some(({ level }) => level === "wrong");
-    const text = items.length === 0 ? "nothing weak was found" : items.map(line).join("\n");
-    await context.say(self, text, { ok: !isWrong, findings: items });
-    if (isWrong) throw new CommandEnded(1);
-  });
+  withExample(noun, "petrel doctor", "petrel doctor --json").action(
+    async (_options: object, self: Command) => {
+      const { items } = await context.api(self).ask<{ items: readonly Finding[] }>("GET", "/v1/doctor");
+      const isWrong = items.some(({ level }) => level === "wrong");
+      const text = items.length === 0 ? "nothing weak was found" : items.map(line).join("\n");
+      await context.say(self, text, { ok: !isWrong, findings: items });
+      if (isWrong) throw new CommandEnded(1);
+    },
+  );
 };

@@ -1,8 +1,8 @@
 /** Routes of dead letters: entries that were well formed but could not be used. */
 import type { FastifyInstance } from "fastify";
+import { deadLetterView } from "../dead-letter-view.ts";
 import { sendList } from "../list-http.ts";
 import { listQuerySchema } from "../list-query.ts";
-import { deadLetterView } from "../dead-letter-view.ts";
 import { found, pathSchema, type RouteParts } from "./parts.ts";
 
 export function deadLetterRoutes(api: FastifyInstance, { store, operations, catalogues }: RouteParts): void {

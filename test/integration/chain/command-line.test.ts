@@ -15,7 +15,7 @@ import { runPetrel } from "../../support/run-petrel.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
 const count = 130;
-const verbless = new Set(["run", "backup", "restore", "top"]);
+const verbless = new Set(["run", "backup", "restore", "top", "doctor"]);
 const ruleText = `
 name: on_event
 enabled: true
@@ -106,6 +106,9 @@ describe("--json", () => {
     // Those that have no verb; a restore needs a folder of its own.
     const alone: Readonly<Record<string, readonly string[]>> = {
       run: ["run", "core.noop"],
+      "apikey create": ["apikey", "create", "promised"],
+      "audit log": ["audit", "log"],
+      doctor: ["doctor"],
       top: ["top"],
       "file history": ["file", "history", "/etc/hosts", "--agent", "stranger"],
       "file diff": ["file", "diff", change?.id ?? ""],
@@ -167,6 +170,7 @@ describe("--json", () => {
     const { id: ended } = await user.json<Execution>("run", "core.noop");
     const [change] = await user.json<{ id: string }[]>("file", "changes");
     const { id: window } = await user.json<{ id: string }>(...openWindow);
+    const { id: key } = await user.json<{ id: string }>("apikey", "create", "lasting");
     const lines: readonly (readonly string[])[] = [
       ["action", "list"],
       ["action-alias", "list"],
@@ -178,6 +182,14 @@ describe("--json", () => {
       // By UDP nobody says whether it arrived.
       ["pack", "config", "alert", "--set", "syslog.address=udp://127.0.0.1:9"],
       ["alert", "test", "syslog"],
+      ["apikey", "create", "passing"],
+      ["apikey", "list"],
+      ["apikey", "get", key],
+      ["apikey", "update", key, "--ttl", "1h"],
+      ["apikey", "disable", key],
+      ["apikey", "enable", key],
+      ["apikey", "delete", key],
+      ["audit", "log"],
       openWindow,
       ["change", "list"],
       ["change", "close", window],
@@ -253,11 +265,12 @@ describe("--json", () => {
       (line) => !tried.has(line) && !lines.some(([noun]) => noun === line),
     );
     // Refused here, and JSON on standard error: `agent resolve`, `dead-letter retry`, `policy get`; what is paused and
-    // resumed has to run first (fan-out.test.ts); the runners of a pack's tests speak besides (pack-test.test.ts); a tail prints lines (executions.test.ts); the others are tried below, for their fields.
+    // resumed has to run first (fan-out.test.ts); the runners of a pack's tests speak besides (pack-test.test.ts); a tail prints lines (executions.test.ts); the doctor may find this machine's disk full; the others are tried below, for their fields.
     expect(untried.sort()).toEqual([
       "agent resolve",
       "backup",
       "dead-letter retry",
+      "doctor",
       "execution pause",
       "execution resume",
       "execution tail",

@@ -14,7 +14,18 @@ import { waitUntil } from "../../support/wait-until.ts";
 
 /** Each kind has its own, so that a leak says what leaked. */
 const marker = (kind: string) => `Planted-${kind}-9f3c71`;
-const kinds = ["parameter", "wrong", "default", "rule", "config", "layer", "stored", "named", "mail", "key"] as const;
+const kinds = [
+  "parameter",
+  "wrong",
+  "default",
+  "rule",
+  "config",
+  "layer",
+  "stored",
+  "named",
+  "mail",
+  "key",
+] as const;
 
 const files: Readonly<Record<string, string>> = {
   "pack.yaml": "name: secretive\ndescription: Has secrets.\nversion: 1.0.0\nauthor: test\n",
@@ -42,7 +53,8 @@ const files: Readonly<Record<string, string>> = {
 async function makePack(): Promise<string> {
   const folder = join(await tempFolder("packs"), "secretive");
   await mkdir(join(folder, "actions"), { recursive: true });
-  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text, { mode: 0o755 });
+  for (const [name, text] of Object.entries(files))
+    await writeFile(join(folder, name), text, { mode: 0o755 });
   return folder;
 }
 
@@ -69,7 +81,9 @@ async function everyAnswer(hub: TestHub, key: string): Promise<readonly (readonl
     const answer = await fetch(`${hub.url}${path}`, { headers: { authorization: `Bearer ${key}` } });
     return answer.text();
   };
-  const { paths } = parse(await get("/v1/openapi.yaml")) as { paths: Record<string, Record<string, unknown>> };
+  const { paths } = parse(await get("/v1/openapi.yaml")) as {
+    paths: Record<string, Record<string, unknown>>;
+  };
   const routes = Object.keys(paths).filter((path) => paths[path]?.get !== undefined && path !== "/v1/stream");
   const answers: (readonly [string, string])[] = [];
   for (const route of routes.filter((path) => !path.includes("{"))) answers.push([route, await get(route)]);
@@ -85,7 +99,9 @@ async function everyAnswer(hub: TestHub, key: string): Promise<readonly (readonl
       answers.push([path, await get(path)]);
       if (route.endsWith("/config")) answers.push([`${path}?agent=hub`, await get(`${path}?agent=hub`)]);
       if (list === "/v1/rules") {
-        for (const instance of await hub.all<{ id: string }>("/v1/trigger-instances?trigger=core.st2.webhook")) {
+        for (const instance of await hub.all<{ id: string }>(
+          "/v1/trigger-instances?trigger=core.st2.webhook",
+        )) {
           const why = `${list}/${encodeURIComponent(name)}/why/${instance.id}`;
           answers.push([why, await get(why)]);
         }
@@ -104,17 +120,29 @@ test("no secret is in an answer of the API, its stream, the command line, or the
   await user.says("pack", "register", await makePack());
   await agentReady(hub, "hub", ["core", "secretive"]);
   const { key: local } = JSON.parse(await readFile(join(hub.data, "api.json"), "utf8")) as { key: string };
-  const made = await hub.api<ApiKeyRecord & { key: string }>("POST", "/v1/apikeys", { name: "sender", role: "operator" });
+  const made = await hub.api<ApiKeyRecord & { key: string }>("POST", "/v1/apikeys", {
+    name: "sender",
+    role: "operator",
+  });
   const stream = listen(hub, local);
 
   await hub.api("PUT", "/v1/keys/planted", { value: marker("stored"), secret: true });
-  const config = { password: marker("config"), from_store: "{{ st2kv.system.planted }}", nested: { token: marker("config") } };
+  const config = {
+    password: marker("config"),
+    from_store: "{{ st2kv.system.planted }}",
+    nested: { token: marker("config") },
+  };
   await hub.api("PUT", "/v1/packs/secretive/config", config);
   await hub.api("PUT", "/v1/packs/secretive/config?labels=role%3Dweb", { password: marker("layer") });
   await hub.api("PUT", "/v1/packs/alert/config", { mail: { username: "ann", password: marker("mail") } });
   await user.rule(rule("planted_literal", `{token: ${marker("rule")}}`));
   await user.rule(rule("planted_named", "{token: '{{ st2kv.system.planted | decrypt_kv }}'}"));
-  const run = (parameters: object, more: object = {}) => ({ action: "secretive.login", parameters, target: "hub", ...more });
+  const run = (parameters: object, more: object = {}) => ({
+    action: "secretive.login",
+    parameters,
+    target: "hub",
+    ...more,
+  });
   const runs: string[] = [];
   // It is warned of, and made.
   const misfit = rule("planted_wrong", `{pin: ${marker("wrong")}}`);

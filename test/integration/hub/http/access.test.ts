@@ -5,7 +5,10 @@ import type { ApiKeyRecord, ApiRequestRecord, ApiRole } from "../../../../shared
 import { anExecution } from "../../../support/records.ts";
 import { type StartedApi, startApi } from "../../../support/start-api.ts";
 
-type Answer = { status: number; body: Record<string, unknown> & { error?: { code: string; message: string } } };
+type Answer = {
+  status: number;
+  body: Record<string, unknown> & { error?: { code: string; message: string } };
+};
 
 async function ask(
   { api }: StartedApi,
@@ -24,7 +27,11 @@ async function ask(
   return { status: reply.statusCode, body: reply.body === "" ? {} : reply.json(), headers: reply.headers };
 }
 
-async function keyOf(api: StartedApi, name: string, over: { role?: ApiRole; scopes?: string[]; ttl?: number | null }) {
+async function keyOf(
+  api: StartedApi,
+  name: string,
+  over: { role?: ApiRole; scopes?: string[]; ttl?: number | null },
+) {
   const { status, body } = await ask(api, api.key, "POST /v1/apikeys", { body: { name, ...over } });
   expect([status, body.error]).toEqual([201, undefined]);
   return body as unknown as ApiKeyRecord & { key: string };
@@ -123,13 +130,20 @@ describe("a role", () => {
     const api = await startApi({ keys: () => ({ items: [] }) });
     const { key } = await keyOf(api, "ann", { role });
     const [method = "", url = ""] = what.split(" ");
-    const reply = await api.api.inject({ method: method as "GET", url, headers: { authorization: `Bearer ${key}` } });
+    const reply = await api.api.inject({
+      method: method as "GET",
+      url,
+      headers: { authorization: `Bearer ${key}` },
+    });
     expect(reply.statusCode).toBe(status);
   });
 
   test("with scopes does only these, wherever the name of the thing stands", async () => {
     const api = await startApi({ run: async () => [anExecution({ action: "core.noop" })] });
-    const { key } = await keyOf(api, "ci", { role: "operator", scopes: ["action:run:core.noop", "rule:get:mypack.*"] });
+    const { key } = await keyOf(api, "ci", {
+      role: "operator",
+      scopes: ["action:run:core.noop", "rule:get:mypack.*"],
+    });
     const run = (action: string) => ask(api, key, "POST /v1/executions", { body: { action } });
     expect((await run("core.noop")).status).toBe(201);
     const refused = await run("core.local");
@@ -186,7 +200,9 @@ describe("the log of requests", () => {
     const { body } = await ask(api, api.key, "GET /v1/audit/requests?user=ann&limit=1");
     expect(body).toMatchObject({ items: [{ user: "ann", noun: "rule", verb: "delete", ref: "a.b" }] });
     expect(body.cursor).toBeDefined();
-    expect(((await ask(api, api.key, "GET /v1/audit/requests?refused=true")).body.items as []).length).toBe(0);
+    expect(((await ask(api, api.key, "GET /v1/audit/requests?refused=true")).body.items as []).length).toBe(
+      0,
+    );
   });
 
   test("that cannot be written keeps the answer back", async () => {

@@ -18,13 +18,27 @@ const letter = (entry: Json): DeadLetter => ({
 const shown = (entry: Json) => deadLetterView(buildCatalogue([aPackRecord()]), letter(entry)).entry;
 
 test("a request shows what an execution would", () => {
-  const entry = { kind: "action-request", action: "mypack.login", parameters: { token: "t", count: 1 }, user: "ann" };
+  const entry = {
+    kind: "action-request",
+    action: "mypack.login",
+    parameters: { token: "t", count: 1 },
+    user: "ann",
+  };
   expect(shown(entry)).toEqual({ ...entry, parameters: { token: "********", count: 1 } });
 });
 
 test("of an action that is gone nothing is shown", () => {
-  const entry = { kind: "action-request", action: "gone.gone", parameters: { a: 1 }, runner_parameters: { cmd: "x" } };
-  expect(shown(entry)).toEqual({ ...entry, parameters: { a: "********" }, runner_parameters: { cmd: "********" } });
+  const entry = {
+    kind: "action-request",
+    action: "gone.gone",
+    parameters: { a: 1 },
+    runner_parameters: { cmd: "x" },
+  };
+  expect(shown(entry)).toEqual({
+    ...entry,
+    parameters: { a: "********" },
+    runner_parameters: { cmd: "********" },
+  });
 });
 
 test("an assignment shows names alone", () => {
