@@ -1,4 +1,5 @@
 /** The keys of the HTTP API: in memory to be looked up, on disk for good; made, changed and removed here. */
+import { isDeepStrictEqual } from "node:util";
 import { type RandomBytes, timestamp } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
@@ -132,7 +133,8 @@ export class ApiKeys {
   isCurrent(caller: Caller): boolean {
     if (caller.isLocal) return true;
     const key = this.#keys.get(caller.id);
-    return key !== undefined && this.#unusable(key) === null && key.role === caller.role;
+    if (key === undefined || this.#unusable(key) !== null) return false;
+    return key.role === caller.role && isDeepStrictEqual(key.scopes, caller.scopes);
   }
 
   /** Notes a use, some time after it. */

@@ -85,10 +85,10 @@ function refusal(text: string, status: number, url: string): PetrelError {
 export function createApiClient({ find, where, waitMs, user }: ApiClientOptions): ApiClient {
   const agent = new Agent({ keepAlive: true });
 
-  const unreachable = (why: string, cause?: unknown) =>
+  const unreachable = (why: string, cause?: unknown, isReset = false) =>
     new PetrelError("HUB_UNREACHABLE", `the hub does not answer (${why})`, {
       where,
-      hint: "start it with `petrel hub`, or say where it is with --data DIR or --api URL --api-key KEY",
+      hint: isReset ? "a hub with a certificate is asked with https://" : "start it with `petrel hub`, or say where it is with --data DIR or --api URL --api-key KEY",
       cause,
     });
 
@@ -126,6 +126,7 @@ export function createApiClient({ find, where, waitMs, user }: ApiClientOptions)
       const hub = await find();
       let why = "it is not running";
       let cause: unknown;
+      let wasReset = false;
       if (hub !== null) {
         try {
           return { hub, response: await send(hub, method, path, parts, accept) };
@@ -134,12 +135,13 @@ export function createApiClient({ find, where, waitMs, user }: ApiClientOptions)
           const distrust = certificateError(error, hub);
           if (distrust !== null) throw distrust;
           const mayRepeat = notSent.has(code) || (method === "GET" && broken.has(code));
+          wasReset = code === "ECONNRESET" && hub.url.startsWith("http:");
           if (!mayRepeat) throw broken.has(code) ? unreachable(code, error) : error;
           why = code;
           cause = error;
         }
       }
-      if (performance.now() >= deadline) throw unreachable(why, cause);
+      if (performance.now() >= deadline) throw unreachable(why, cause, wasReset);
       await sleep(retryMs);
     }
   };

@@ -56,15 +56,21 @@ export function streamRoute(api: FastifyInstance, { store, catalogues, keys, log
     logger.error("stream stopped", { error });
     for (const { response } of listeners) response.destroy();
   };
+  /** Whose key opens nothing any more listens no more. */
+  const cutRevoked = () => {
+    for (const { caller, response } of listeners) {
+      if (caller !== null && !keys.isCurrent(caller)) response.destroy();
+    }
+  };
   const listen = () =>
     store.subscribeChanges((changes) => {
+      if (changes.some(({ type }) => type === "api-key")) cutRevoked();
       sending = sending.then(() => send(changes)).catch(cutOff);
     });
   const beat = setInterval(() => {
-    for (const listener of listeners) {
-      if (listener.caller === null || keys.isCurrent(listener.caller)) write(listener, ": beat\n\n");
-      else listener.response.destroy();
-    }
+    // Time ends keys as well.
+    cutRevoked();
+    for (const listener of listeners) write(listener, ": beat\n\n");
   }, heartbeatMs);
   beat.unref();
 

@@ -115,7 +115,7 @@ describe("being used wrongly", () => {
     [["gap", "list", "--last", "1h", "--since", "2h"], "--since and --last exclude each other", ""],
     [["run", "a.b", "--mode", "all"], "--mode goes with --labels", ""],
     [["agent", "label", "web-1", "role"], "'role' changes no label", "key=value"],
-    [["rule", "list", "--api", "localhost:80"], "'localhost:80' is no URL", "http://HOST:PORT"],
+    [["rule", "list", "--api", "localhost:80"], "'localhost:80' is no URL", "https://HOST:PORT"],
   ])("%j is exit code 2", async (args, message, fix) => {
     const { code, stdout, stderr } = await runPetrel([...args, "--wait", "0"]);
     expect([code, stdout]).toEqual([2, ""]);

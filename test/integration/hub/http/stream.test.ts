@@ -38,6 +38,24 @@ async function openStream(url: string, key: string, query = ""): Promise<Stream>
 }
 
 describe("the stream", () => {
+  test("is cut off when its key opens nothing any more, and those of others go on", async () => {
+    const { api, listen, key, keys } = await startApi();
+    const url = await listen();
+    const made = await api.inject({
+      method: "POST",
+      url: "/v1/apikeys",
+      headers: { authorization: `Bearer ${key}` },
+      payload: { name: "ann" },
+    });
+    const { id, key: hers } = made.json<{ id: string; key: string }>();
+    const [cut, other] = [await openStream(url, hers), await openStream(url, key)];
+    const [caller] = [keys.identify(key)].flatMap((found) => ("caller" in found ? [found.caller] : []));
+    if (caller === undefined) throw new Error("the local key is not known");
+    await keys.change(id, { enabled: false }, caller);
+    await waitUntil("the stream to be cut off", async () => cut.isOver());
+    expect(other.isOver()).toBe(false);
+  });
+
   test("tells each change once it is stored, in order, without secrets", async () => {
     const { listen, store, key } = await startApi();
     const { events } = await openStream(await listen(), key);
