@@ -88,7 +88,9 @@ export function createApiClient({ find, where, waitMs, user }: ApiClientOptions)
   const unreachable = (why: string, cause?: unknown, isReset = false) =>
     new PetrelError("HUB_UNREACHABLE", `the hub does not answer (${why})`, {
       where,
-      hint: isReset ? "a hub with a certificate is asked with https://" : "start it with `petrel hub`, or say where it is with --data DIR or --api URL --api-key KEY",
+      hint: isReset
+        ? "a hub with a certificate is asked with https://"
+        : "start it with `petrel hub`, or say where it is with --data DIR or --api URL --api-key KEY",
       cause,
     });
 

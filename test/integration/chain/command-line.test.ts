@@ -64,6 +64,7 @@ const shared = sharedByFile(async () => {
   await user.rule(ruleText);
   await user.rule(hookRule);
   await user.rule(timerRule);
+  await user.says("apikey", "create", "known");
   const aliased = await aliasedPack();
   await user.says("pack", "register", aliased);
   await agentReady(hub, "hub", ["chain", "core"]);
