@@ -3,9 +3,10 @@ import type { Command } from "commander";
 import { withExample } from "../../../shared/cli/program-cli.ts";
 import { PetrelError } from "../../../shared/errors.ts";
 import { apiRoles } from "../../../shared/model/api-key.ts";
+import { spanMs } from "../../../shared/time-span.ts";
 import type { ApiKeyView } from "../../http/routes/api-keys-http.ts";
 import type { CliContext, NounCommands } from "../context-cli.ts";
-import { ago, spanMs } from "../relative-time.ts";
+import { ago } from "../relative-time.ts";
 import { asIs, getVerb, listVerb } from "../verbs-cli.ts";
 
 const path = "/v1/apikeys";
