@@ -8,6 +8,7 @@ import type { AgentRegistry } from "./agents/agent-registry.ts";
 import { callLost } from "./agents/call-lost.ts";
 import { startDueEnds } from "./agents/due-ends.ts";
 import { abandonLost } from "./agents/lost-agents.ts";
+import { noteHead } from "./audit/note-head.ts";
 import type { KeyBook } from "./datastore/key-book.ts";
 import type { HistoryCap } from "./history-cap.ts";
 import type { Store } from "./store/store.ts";
@@ -83,6 +84,15 @@ export function startHousekeeping(options: HousekeepingOptions): { stop(): Promi
       firstAfterMs: minuteMs,
       everyMs: 5 * minuteMs,
       work: async () => ((await history.step()) ? pauseMs : undefined),
+    },
+    {
+      name: "the end of the audit's chain is noted in the log",
+      firstAfterMs: minuteMs,
+      everyMs: dayMs,
+      work: async () => {
+        noteHead(log, await store.auditHead());
+        return undefined;
+      },
     },
     {
       name: "datastore keys whose time is over are removed",

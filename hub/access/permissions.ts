@@ -49,6 +49,10 @@ const rows: readonly Row[] = [
   ["PATCH /v1/apikeys/:id", "apikey:update", "admin"],
   ["DELETE /v1/apikeys/:id", "apikey:delete", "admin"],
   ["GET /v1/audit/requests", "audit:log", "admin"],
+  ["GET /v1/audit/head", "audit:head", "observer"],
+  ["GET /v1/audit/verify", "audit:verify", "observer"],
+  // Its digests let guesses of a short secret be tried.
+  ["GET /v1/audit/trace/:id", "audit:trace", "operator"],
   ["POST /v1/backups", "backup:create", "admin"],
   ["GET /v1/backups/:id", "backup:get", "admin"],
   ["GET /v1/change-windows", "change:list", "observer"],

@@ -157,8 +157,8 @@ const nouns: readonly Noun[] = [
   },
   {
     name: "audit",
-    description: "who asked the hub for what",
-    example: "petrel audit log --since 24h",
+    description: "who asked the hub for what, and what it can prove of its history",
+    example: "petrel audit verify",
     load: async () => (await import("./audit/audit-cli.ts")).auditCommands,
   },
   {

@@ -29,6 +29,7 @@ import { fileWatchingRoutes } from "./routes/file-watching-http.ts";
 import { gapRoutes } from "./routes/gaps-http.ts";
 import { hubRoutes } from "./routes/hub-http.ts";
 import { keyRoutes } from "./routes/keys-http.ts";
+import { notedRequestRoutes } from "./routes/noted-requests-http.ts";
 import { openapiRoute } from "./routes/openapi-http.ts";
 import { overrideRoutes } from "./routes/overrides-http.ts";
 import { packPlacementRoutes } from "./routes/pack-placement-http.ts";
@@ -186,6 +187,7 @@ export function createApi({
   agentRoutes(api, parts);
   apiKeyRoutes(api, parts);
   auditRoutes(api, parts);
+  notedRequestRoutes(api, parts);
   backupRoutes(api, parts);
   deadLetterRoutes(api, parts);
   enforcementRoutes(api, parts);

@@ -35,6 +35,8 @@ export interface EnforceWith {
   readonly ruleSetVersion: number;
   readonly agents: KnownAgents;
   readonly action: (ref: string) => RunnableAction | null;
+  /** `sha256:…` of the definition that is in force; absent: not known. */
+  readonly ruleDigest?: (ref: string) => string | undefined;
   /** Renders, casts and validates the rule's parameters; throws a PetrelError. */
   readonly resolve: (
     action: RunnableAction,
@@ -164,10 +166,12 @@ function enforceOne(
   // A window has one digest: its records go by the window, those of others by the instance.
   const [idMs, cause] =
     digest === undefined ? [receivedMs, instance.id] : [digest.window.until, digest.window.id];
+  const rule_digest = given.ruleDigest?.(rule.ref);
   const enforcement: Enforcement = {
     id: digest?.window.id ?? derivedId(receivedMs, "enforcement", instance.id, rule.ref),
     trigger_instance: instance.id,
     rule: rule.ref,
+    ...(rule_digest !== undefined && { rule_digest }),
     enforced_at: timestamp(given.nowMs),
     status: "succeeded",
     failure_reason: null,

@@ -33,6 +33,7 @@ import { buildCatalogue, type Catalogue } from "../packs/catalogue.ts";
 import { isDynamic } from "../packs/dynamic-config.ts";
 import type { DigestOutcome, Dispatch, Outcome, RuleSet, Store, ThrottleWindow } from "../store/store.ts";
 import { judgePair, prepareTrigger, type TestAction, type TestOutcome, testRuleOf } from "./bulk-test.ts";
+import { definitionDigest } from "./definition-digest.ts";
 import { digestOf } from "./digest.ts";
 import { type EnforceWith, enforce, enforceDigest, systemUser, type Verdict } from "./enforce.ts";
 import { judgePending, startPendingJudge } from "./judge-pending.ts";
@@ -193,15 +194,17 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
     const matched = matchTrigger(set, view, { now: now(), keys: ruleKeys, regex });
     if (!matched.done) throw new RegexNeeded(matched.needs);
     const verdicts = matched.hits.map(({ rule: { rule }, error }) => verdictOf(rule, error, view, regex));
-    return enforce(checked, verdicts, enforceWith(set.version, skewMs, regex));
+    return enforce(checked, verdicts, enforceWith(set, skewMs, regex));
   };
 
-  const enforceWith = (ruleSetVersion: number, skewMs: number, regex: RegexOracle): EnforceWith => {
+  const enforceWith = (set: CompiledRuleSet, skewMs: number, regex: RegexOracle): EnforceWith => {
     const { actions } = catalogue;
     return {
-      ruleSetVersion,
+      ruleSetVersion: set.version,
       agents: registry,
       action: (ref) => actions.get(ref) ?? null,
+      // A target that was rendered is no part of it.
+      ruleDigest: (ref) => definitionDigest(set.byRef.get(ref)?.rule),
       resolve: (action, rule, cause, throttle) => resolve(action, rule, cause, throttle, regex),
       nowMs: now(),
       skewMs,
@@ -295,7 +298,7 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
             enforceDigest(
               instance,
               verdictOf(rule, null, viewOf(instance), regex),
-              enforceWith(rules.version, 0, regex),
+              enforceWith(rules, 0, regex),
               occasion,
             ),
           ),

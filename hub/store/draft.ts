@@ -1,7 +1,9 @@
 /** The state a batch would make: uncommitted records over committed ones, changed all or none per request. */
 import type { Execution } from "../../shared/model/execution.ts";
 import type { StoreOp } from "../../shared/storage/committer-store.ts";
+import type { ChainItem } from "../audit/chain.ts";
 import { isFinal } from "../executions/life.ts";
+import type { Written } from "./chain-items.ts";
 import type { GenerationCache, Stored } from "./generation-cache.ts";
 import { isReadAgain } from "./keys.ts";
 import type { Change } from "./store.ts";
@@ -19,6 +21,8 @@ export interface Draft {
   row(key: string): void;
   dropRow(key: string): void;
   change(change: Change): void;
+  /** Has the audit's chain say this, beside what it says of the records that the batch writes. */
+  audit(item: ChainItem): void;
   /** Runs once the batch is on disk, before anybody is told. */
   whenCommitted(apply: () => void): void;
   /** Answers `result` and forgets what this plan has written. */
@@ -44,6 +48,7 @@ class Scratch {
   readonly records = new Map<string, Stored | null>();
   readonly rows = new Map<string, boolean>();
   readonly changes: Change[] = [];
+  readonly items: ChainItem[] = [];
   readonly applies: (() => void)[] = [];
   refused = false;
 }
@@ -66,11 +71,23 @@ export class Batch {
   }
 
   get isEmpty(): boolean {
-    return this.#whole.records.size + this.#whole.rows.size === 0;
+    return this.#whole.records.size + this.#whole.rows.size + this.#whole.items.length === 0;
   }
 
   get changes(): readonly Change[] {
     return this.#whole.changes;
+  }
+
+  /** What plans have the chain say. */
+  get items(): readonly ChainItem[] {
+    return this.#whole.items;
+  }
+
+  /** What it makes of records, as far as its plans go yet. */
+  *written(): Iterable<Written> {
+    for (const [key, after] of this.#whole.records) {
+      yield { key, before: this.#loaded.get(key)?.value, after };
+    }
   }
 
   /** Which of `keys` must be read from disk before a plan can see them. */
@@ -138,6 +155,7 @@ export class Batch {
       }
       this.#whole.changes.push(change);
     }
+    this.#whole.items.push(...scratch.items);
     this.#whole.applies.push(...scratch.applies);
   }
 
@@ -166,6 +184,7 @@ export class Batch {
       row: (key) => void scratch.rows.set(key, true),
       dropRow: (key) => void scratch.rows.set(key, false),
       change: (change) => void scratch.changes.push(change),
+      audit: (item) => void scratch.items.push(item),
       whenCommitted: (apply) => void scratch.applies.push(apply),
       refuse: <T>(result: T): T => {
         scratch.refused = true;

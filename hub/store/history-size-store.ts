@@ -5,7 +5,7 @@ import type { Rows } from "./records.ts";
 /** All that goes with families and executions; ledgers, packs and the like are not history. */
 const historyPrefixes = [
   ...["i/", "it/", "ig/", "is/", "ip/", "iu/", "y/", "f/"],
-  ...["n/", "nr/", "ns/", "e/", "ea/", "ef/", "eg/", "er/", "es/", "b/", "q/"],
+  ...["n/", "nr/", "ns/", "e/", "ea/", "ef/", "eg/", "er/", "es/", "b/", "q/", "ac/", "as/"],
 ];
 
 /** What an engine knows of ranges without reading them. */

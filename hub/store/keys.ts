@@ -33,6 +33,7 @@
  * | `t/<execution>`              | request that waits for its time, or at a gate                             |
  * | `j/<id>` `jd/<ms>/<id>`      | job, and when it is due                                                   |
  * | `x/<name>` `xs/<name>`       | the store's own counters; settings of the hub                             |
+ * | `ac/<seq>`                   | row of the audit's chain; `as/<root>/<seq>` by the story it belongs to    |
  */
 import { createHash } from "node:crypto";
 
@@ -108,9 +109,13 @@ export const keys = {
   job: (id: string) => `j/${part(id)}`,
   jobDue: (ms: number, id: string) => `jd/${time(ms)}/${part(id)}`,
   setting: (name: string) => `xs/${part(name)}`,
+  chainRow: (seq: number) => `ac/${padded(seq, 12)}`,
+  /** All rows that belong to one story. */
+  story: (root: string) => `as/${part(root)}/`,
+  storyRow: (root: string, seq: number) => `as/${part(root)}/${padded(seq, 12)}`,
 } as const;
 
-/** The number of an entry, from its key. */
+/** The number of an entry, or of a row of the chain, from its key. */
 export const downNumber = (key: string) => Number(key.slice(key.lastIndexOf("/") + 1));
 
 /** The range of all keys that begin with `prefix`, which must end in `/`. */
@@ -118,7 +123,7 @@ export function within(prefix: string): { gte: string; lt: string } {
   return { gte: prefix, lt: `${prefix.slice(0, -1)}0` };
 }
 
-const seldomRead: ReadonlySet<string> = new Set(["i/", "n/", "f/", "r/", "k/", "zr"]);
+const seldomRead: ReadonlySet<string> = new Set(["i/", "n/", "f/", "r/", "k/", "zr", "ac"]);
 
 /** Records that are read again soon after they are written. History is not; rules and packs are in memory anyway. */
 export function isReadAgain(key: string): boolean {

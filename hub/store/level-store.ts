@@ -7,10 +7,13 @@ import type { HistogramFigures } from "../../shared/metrics/histogram.ts";
 import { type Database, openDatabase } from "../../shared/storage/database-store.ts";
 import { systemJitter, systemTimers } from "../../shared/system-process.ts";
 import type { Timers } from "../../shared/timers.ts";
+import { noteHead } from "../audit/note-head.ts";
 import { createAccessStore } from "./access-store.ts";
+import { createAuditStore } from "./audit-store.ts";
+import { appendToChain, type ChainState, openChain, readChainHead } from "./chain-stamp.ts";
 import { createContentStore } from "./content-store.ts";
 import { backupMark, type CopyProgress, copyDatabase } from "./copy-store.ts";
-import type { Draft } from "./draft.ts";
+import type { Batch, Draft } from "./draft.ts";
 import { createFileStore } from "./file-store.ts";
 import { createGatesStore } from "./gates-store.ts";
 import type { HistoryRules } from "./history-record.ts";
@@ -93,6 +96,7 @@ export async function openLevelStore(options: LevelStoreOptions): Promise<LevelS
     mended = () => built.writer.announce([{ type: "reopened" }]);
     const close = async () => {
       await built.writer.close();
+      noteHead(logger, built.chain.head);
       await database.close();
     };
     const figures = () => {
@@ -114,8 +118,10 @@ async function buildStore(database: Database, options: LevelStoreOptions, newId:
   const saw = (ms: number) => {
     latestMs = Math.max(latestMs, ms);
   };
-  const stamp = (draft: Draft) => {
+  const chain: ChainState = { head: await readChainHead(database.level) };
+  const stamp = (draft: Draft, batch: Batch) => {
     saw(clock.now());
+    appendToChain(draft, batch, chain, latestMs);
     draft.put(highWater, latestMs);
   };
   const writer = new Writer({ database, logger, stamp });
@@ -129,11 +135,13 @@ async function buildStore(database: Database, options: LevelStoreOptions, newId:
     maxEntries: downCap.entries,
     maxBytes: downCap.bytes,
   };
+  await openChain({ level: database.level, writer, state: chain }, database.incarnation);
   await freeLeases({ database, writer });
   const now = () => clock.now();
   const { reload, ...content } = await createContentStore({ database, writer, rules, now });
   database.committer.onResume(async () => {
     writer.forget();
+    chain.head = await readChainHead(database.level);
     await reload();
   });
   const disk = {
@@ -149,8 +157,9 @@ async function buildStore(database: Database, options: LevelStoreOptions, newId:
     ...createAccessStore({ database, writer }),
     ...createVerificationStore({ database, writer }),
     ...createJobsStore({ database, writer }),
+    ...createAuditStore({ level: database.level, writer }),
     ...createRetentionStore({ database, writer, disk }),
     subscribeChanges: (listener) => writer.subscribe(listener),
   };
-  return { store, writer };
+  return { store, writer, chain };
 }

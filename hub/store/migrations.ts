@@ -6,7 +6,7 @@ import type { Migration } from "../../shared/storage/migrate-store.ts";
 import { fileChangeRows } from "./index-rows.ts";
 
 /** Raised when a change of the layout needs a migration. */
-export const storeFormat = 3;
+export const storeFormat = 4;
 
 /** Changes of files get rows by path, and those of changes that nobody has acknowledged. */
 const indexFileChanges: Migration = {
@@ -30,4 +30,12 @@ const layerPacks: Migration = {
   },
 };
 
-export const migrations: readonly Migration[] = [indexFileChanges, layerPacks];
+/**
+ * The audit's chain begins when the database is opened; a version that does not write it must not write at all.
+ *
+ * A later migration that changes records of which the chain speaks (see `chain-items.ts`) makes their digests wrong: it
+ * has to have the chain begin anew, and say so.
+ */
+const beginChain: Migration = { from: 3, change: null };
+
+export const migrations: readonly Migration[] = [indexFileChanges, layerPacks, beginChain];

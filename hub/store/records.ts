@@ -26,6 +26,8 @@ export interface Rows {
   iterator(range: RowRange): RowCursor<[key: string, text: string]>;
   keys(range: RowRange): RowCursor<string>;
   values(range: RowRange): RowCursor<string>;
+  /** As stored, in the order of `keys`; nothing that is kept in memory. */
+  getMany(keys: string[]): Promise<(string | undefined)[]>;
 }
 
 /** Changes records by plans, each run against the newest state and written all or none; and reads them by key. */

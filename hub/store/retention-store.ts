@@ -4,6 +4,7 @@ import { type ChangeWindow, windowEnd } from "../../shared/model/change-window.t
 import type { Execution } from "../../shared/model/execution.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
 import { purgeApiRequests } from "./access-store.ts";
+import { purgeChain } from "./chain-purge-store.ts";
 import type { PackVersion } from "./content-store.ts";
 import type { Draft } from "./draft.ts";
 import { type Family, noCounts, removeLetter } from "./history-record.ts";
@@ -32,6 +33,8 @@ const mostRequests = 200_000;
 
 /** Families deleted between two looks at how much has gone: few, since one may be large. */
 const bySize = 25;
+/** Milliseconds by which the chain outlives what it speaks of: rows of records that go soon would be carried on. */
+const chainStaysMs = 86_400_000;
 /** Later than any id. */
 const endOfTime = 2 ** 48 - 1;
 
@@ -142,8 +145,10 @@ export function createRetentionStore({
       oldestFrom = reached === endOfTime ? "" : (last ?? "");
       if (reached === endOfTime || examined >= batch * examinedPerDeletion) break;
     }
-    // Made by hand, and no younger than what has gone with its instance.
-    return sum(total, await purgeExecutions(reached, batch));
+    // Made by hand, and no younger than what has gone with its instance; so is what is said of them.
+    total = sum(total, await purgeExecutions(reached, batch));
+    if (total.instances + total.executions === 0) return total;
+    return sum(total, { ...nothingPurged, bytes: await purgeChain({ level, writer }, reached) });
   };
 
   /** The oldest keys under `prefix`: those from before that time, and `excess` whatever their age. */
@@ -266,6 +271,7 @@ export function createRetentionStore({
       await purgeVerification(before);
       await purgePackVersions(before);
       await purgeApiRequests({ database, writer }, { before, most: maxRequests, batch });
+      await purgeChain({ level, writer }, before - chainStaysMs);
       const { bytes: _, ...gone } = sum(families, alone);
       return gone;
     },

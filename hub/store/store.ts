@@ -14,6 +14,7 @@ import type { PackRecord } from "../../shared/model/pack.ts";
 import type { Enforcement, RuleRecord, RuleVersion } from "../../shared/model/rule.ts";
 import type { TriggerInstance, TriggerInstanceStatus } from "../../shared/model/trigger.ts";
 import type { DownEntry } from "../../shared/wire/messages.ts";
+import type { AuditHead, AuditPage, AuditTrace, NotedHead } from "../audit/audit.ts";
 import type { LimitOf } from "./gates.ts";
 import type { KeyNews } from "./occurrence.ts";
 
@@ -497,6 +498,15 @@ export interface Store {
    */
   setting(name: string): Promise<Json>;
   putSetting(name: string, value: Json): Promise<void>;
+
+  // --- audit -----------------------------------------------------------------------------------------------
+  // Each batch that writes an instance, an enforcement, an execution, a rule or an entry for an agent writes one row of
+  // the audit's chain with it: see `hub/audit/chain.ts`.
+  auditHead(): Promise<AuditHead>;
+  /** One bounded piece: the first without a cursor, and with it what `noted` says of a head. Several processes may write meanwhile. */
+  verifyAudit(cursor?: string, noted?: NotedHead): Promise<AuditPage>;
+  /** What rows tell of an execution or a trigger instance, as far as they are kept (the first 5,000); `null`: none does. */
+  traceAudit(id: string): Promise<AuditTrace | null>;
 
   // --- housekeeping ----------------------------------------------------------------------------------------
   /** Deletes whole final families (instance, enforcements, executions) and says how many; never a referenced record. */

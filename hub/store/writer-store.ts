@@ -41,7 +41,7 @@ export interface WriterParts {
   readonly database: Pick<Database, "level" | "committer">;
   readonly logger: Logger;
   /** The last plan of each batch that changes anything. It must not need records that are not loaded. */
-  readonly stamp?: (draft: Draft) => void;
+  readonly stamp?: (draft: Draft, batch: Batch) => void;
 }
 
 /** One batch at most (see `Committer`): more would hold up the next for long. */
@@ -53,7 +53,7 @@ const cacheBytes = 6 * 1024 * 1024;
 export class Writer {
   readonly #database: WriterParts["database"];
   readonly #logger: Logger;
-  readonly #stamp: (draft: Draft) => void;
+  readonly #stamp: (draft: Draft, batch: Batch) => void;
   readonly #cache = new GenerationCache(cacheBytes);
   readonly #queue = new FairQueue<Waiting>();
   /** Taken from the queue for a batch that was full before their turn. */
@@ -200,7 +200,7 @@ export class Writer {
 
   async #commit(batch: Batch): Promise<void> {
     if (!batch.isEmpty) {
-      batch.run(this.#stamp);
+      batch.run((draft) => this.#stamp(draft, batch));
       await this.#database.committer.commit({
         ops: batch.operations(),
         bytes: batch.bytes,

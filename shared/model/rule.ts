@@ -89,6 +89,8 @@ export interface Enforcement {
   /** Of a digest: the newest of those that it tells of. */
   readonly trigger_instance: string;
   readonly rule: string;
+  /** `sha256:` and 64 hex digits: of the rule's definition that was in force; absent: made before it was noted. */
+  readonly rule_digest?: string;
   readonly enforced_at: string;
   /** `throttled`: it matched, and the rule's throttle held it back for a digest. */
   readonly status: "succeeded" | "failed" | "throttled";

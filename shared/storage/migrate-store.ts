@@ -8,9 +8,10 @@ export interface Migration {
   readonly from: number;
   /**
    * What becomes of one record; nothing for one that stays as it is. It sees each record once, except those it makes
-   * itself behind the one it was given: these it must leave as they are.
+   * itself behind the one it was given: these it must leave as they are. `null`: no record changes, only older versions
+   * must not open the database any more.
    */
-  readonly change: (key: string, value: string) => readonly StoreOp[];
+  readonly change: ((key: string, value: string) => readonly StoreOp[]) | null;
 }
 
 export const formatKey = "~format";
@@ -60,7 +61,7 @@ async function carryOut(
   { from, change }: Migration,
   { after }: Progress,
 ): Promise<void> {
-  for (let last: string | undefined = after; last !== undefined; ) {
+  for (let last: string | undefined = after; last !== undefined && change !== null; ) {
     const rows: [string, string][] = await level
       .iterator({ gt: last, lt: endOfRecords, limit: batchRecords })
       .all();

@@ -1,5 +1,6 @@
 /** The store's contract on LevelDB, with real files; a failed write is a batch that LevelDB never gets. */
 import { randomBytes } from "node:crypto";
+import { ClassicLevel } from "classic-level";
 import { expect, onTestFinished, test } from "vitest";
 import { openLevelStore } from "../../hub/store/level-store.ts";
 import { silentLogger } from "../../shared/log.ts";
@@ -49,6 +50,17 @@ storeCases("LevelDB", async (options: OpenOptions = {}): Promise<StoreWorld> => 
       return current;
     },
     close: () => current.close(),
+    tamper: async (change) => {
+      await current.close();
+      const level = new ClassicLevel<string, string>(folder);
+      await change({
+        rows: (prefix) => level.iterator({ gte: prefix, lt: `${prefix}~` }).all(),
+        put: (key, text) => (text === null ? level.del(key) : level.put(key, text)),
+      });
+      await level.close();
+      current = await open();
+      return current;
+    },
   };
 });
 

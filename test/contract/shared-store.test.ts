@@ -7,9 +7,10 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
 import { openSqliteStore, type SqliteStore } from "../../hub/store/sqlite/sqlite-store.ts";
-import type { Change, Store } from "../../hub/store/store.ts";
+import type { Change, Claim, Store } from "../../hub/store/store.ts";
 import { silentLogger } from "../../shared/log.ts";
 import type { Timers } from "../../shared/timers.ts";
+import { faultsOf, verifyAll } from "../support/audit.ts";
 import { openTestKeys, plainValue } from "../support/key-book.ts";
 import { manualTime } from "../support/manual-time.ts";
 import { anAgent, noon } from "../support/records.ts";
@@ -271,4 +272,27 @@ test("a file of another version, a damaged one and a folder that is none are ref
     [join(damaged, "hub.sqlite"), "FOLDER_UNUSABLE"],
   ] as const;
   for (const [file, code] of cases) await expect(openFile(file)).rejects.toMatchObject({ code });
+});
+
+test("their writes make one chain, which either can verify, and a hub that comes is noted in it", async () => {
+  const [a, b] = await twoHubs();
+  const [one, two] = [await claimed(a, "web-1"), await claimed(b, "web-2", "hub-b")];
+  const each = Array.from({ length: 20 }, (_, n) => n);
+  const writes = (store: Store, claim: Claim, from: number) =>
+    Promise.all(
+      each.map((n) => store.takeIn(take(claim, 0, outcomes([from + n], claim.agent), `E${from + n}`))),
+    );
+  await Promise.all([writes(a, one, 100), writes(b, two, 200)]);
+  expect(await a.auditHead()).toEqual(await b.auditHead());
+  for (const store of [a, b]) {
+    const verified = await verifyAll(store);
+    expect(faultsOf(verified)).toEqual([]);
+    // Beside the rows, the instances, decisions and executions of both.
+    expect(verified.records).toBeGreaterThanOrEqual(6 * each.length);
+  }
+  const opened = (await a.traceAudit("chain:"))?.steps ?? [];
+  expect(opened.map(({ seq, item }) => [seq, item.what])).toEqual([
+    [1, "opened"],
+    [2, "opened"],
+  ]);
 });

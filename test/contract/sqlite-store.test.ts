@@ -50,5 +50,23 @@ storeCases("SQLite", async (options: OpenOptions = {}): Promise<StoreWorld> => {
       return current;
     },
     close: () => current.close(),
+    tamper: async (change) => {
+      await current.close();
+      const db = new DatabaseSync(file);
+      await change({
+        rows: async (prefix) =>
+          db
+            .prepare("SELECT key, value FROM records WHERE key >= ? AND key < ? ORDER BY key")
+            .all(prefix, `${prefix}~`)
+            .map(({ key, value }) => [String(key), String(value)]),
+        put: async (key, text) => {
+          if (text === null) db.prepare("DELETE FROM records WHERE key = ?").run(key);
+          else db.prepare("INSERT OR REPLACE INTO records VALUES (?, ?)").run(key, text);
+        },
+      });
+      db.close();
+      current = await open();
+      return current;
+    },
   };
 });

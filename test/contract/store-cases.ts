@@ -1,6 +1,7 @@
 /** The definition of the `Store` port: run against every implementation. */
 import { describe } from "vitest";
 import { accessCases } from "./store/access-cases.ts";
+import { auditCases } from "./store/audit-cases.ts";
 import { contentCases } from "./store/content-cases.ts";
 import { executionCases } from "./store/execution-cases.ts";
 import { fileCases } from "./store/file-cases.ts";
@@ -28,5 +29,6 @@ export function storeCases(name: string, open: OpenStore): void {
     purgeCases(open);
     verificationCases(open);
     accessCases(open);
+    auditCases(open);
   });
 }

@@ -1,4 +1,7 @@
-/** The hub's store under kill -9: what was promised is there with all that belongs to it, and nothing is half there. */
+/**
+ * The hub's store under kill -9: what was promised is there with all that belongs to it, nothing is half there, and the
+ * audit's chain speaks of all of it.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes, randomInt } from "node:crypto";
 import { once } from "node:events";
@@ -9,6 +12,7 @@ import { openLevelStore } from "../../hub/store/level-store.ts";
 import type { Store } from "../../hub/store/store.ts";
 import { silentLogger } from "../../shared/log.ts";
 import { allPages, id } from "../contract/store/world.ts";
+import { faultsOf, verifyAll } from "../support/audit.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
@@ -120,6 +124,7 @@ test("what a killed hub had promised is there with its whole family, and nothing
     try {
       await expectPromisesKept(store, promised);
       await expectNothingHalf(store, epochs);
+      expect(faultsOf(await verifyAll(store))).toEqual([]);
     } finally {
       await store.close();
     }

@@ -38,7 +38,7 @@ export interface SharedWriterParts {
   /** Reads, with the file locked, what every plan of the batch rests on. */
   readonly begin: () => void;
   /** The last plan of each batch that changes anything. */
-  readonly stamp: (draft: Draft) => void;
+  readonly stamp: (draft: Draft, batch: Batch) => void;
 }
 
 const maxWeight = 500;
@@ -176,7 +176,7 @@ export class SharedWriter implements RecordWriter {
       answers.push(this.#attempt(batch, waiting));
     }
     if (batch.isEmpty) return { batch, news, answers, carried };
-    batch.run(stamp);
+    batch.run((draft) => stamp(draft, batch));
     for (const operation of batch.operations()) {
       if (operation.type === "put") rows.put(operation.key, operation.value);
       else rows.remove(operation.key);

@@ -159,9 +159,11 @@ function migrateFile(
         hint: "run a version in between first",
       });
     }
+    const { change } = step;
+    if (change === null) continue;
     for (let rows = next.all(""); rows.length > 0; rows = next.all(String(rows.at(-1)?.key))) {
       for (const { key, value } of rows) {
-        for (const op of step.change(String(key), String(value))) {
+        for (const op of change(String(key), String(value))) {
           if (op.type === "put") put.run(op.key, op.value);
           else remove.run(op.key);
         }

@@ -1,5 +1,6 @@
 /** The records' table as rows in the order of their keys. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { within } from "../keys.ts";
 import type { RowCursor, RowRange, Rows } from "../records.ts";
 import { type Patience, whenFree } from "./sqlite-file-store.ts";
 
@@ -23,6 +24,15 @@ export class SqliteRows implements Rows {
   get(key: string): string | undefined {
     const row = this.#statement("SELECT value FROM records WHERE key = ?").get(key);
     return row === undefined ? undefined : String(row.value);
+  }
+
+  /** Of those whose keys begin with `prefix`, in the transaction that is under way. */
+  last(prefix: string): Row | undefined {
+    return this.#select({ ...within(prefix), reverse: true }, 1)[0];
+  }
+
+  getMany(keys: readonly string[]): Promise<(string | undefined)[]> {
+    return whenFree(this.#patience, () => keys.map((key) => this.get(key)));
   }
 
   put(key: string, text: string): void {

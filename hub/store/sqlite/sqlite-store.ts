@@ -6,7 +6,11 @@ import { ulidSource } from "../../../shared/ids.ts";
 import type { Logger } from "../../../shared/log.ts";
 import { systemJitter, systemTimers } from "../../../shared/system-process.ts";
 import type { Timers } from "../../../shared/timers.ts";
+import { noteHead } from "../../audit/note-head.ts";
 import { createAccessStore } from "../access-store.ts";
+import { createAuditStore } from "../audit-store.ts";
+import { numbered } from "../chain-items.ts";
+import { appendToChain, type ChainState, headOfRow, openChain } from "../chain-stamp.ts";
 import { createContentStore } from "../content-store.ts";
 import { createFileStore } from "../file-store.ts";
 import { createGatesStore } from "../gates-store.ts";
@@ -68,6 +72,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     const saw = (ms: number) => {
       latestMs = Math.max(latestMs, ms);
     };
+    const chain: ChainState = { head: null };
     const writer = new SharedWriter({
       db,
       rows,
@@ -77,9 +82,12 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
       begin: () => {
         run = rows.get(runKey) ?? "";
         saw(Number(rows.get(highWater) ?? 0));
+        const last = rows.last("ac/");
+        chain.head = last === undefined ? null : headOfRow(numbered(last));
       },
-      stamp: (draft) => {
+      stamp: (draft, batch) => {
         saw(clock.now());
+        appendToChain(draft, batch, chain, latestMs);
         draft.put(highWater, latestMs);
       },
     });
@@ -97,6 +105,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
       maxBytes: downCap.bytes,
     };
     const database = { level: rows };
+    await openChain({ level: rows, writer, state: chain }, incarnation);
     const { reload: _, ...content } = await createContentStore({ database, writer, rules, now });
     return {
       ...content,
@@ -107,11 +116,13 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
       ...createAccessStore({ database, writer }),
       ...createVerificationStore({ database, writer }),
       ...createJobsStore({ database, writer }),
+      ...createAuditStore({ level: rows, writer }),
       ...createRetentionStore({ database, writer }),
       subscribeChanges: (listener) => writer.subscribe(listener),
       incarnation,
       close: async () => {
         await writer.close();
+        noteHead(logger, chain.head);
         if (db.isOpen) db.close();
       },
     };

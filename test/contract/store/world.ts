@@ -21,12 +21,22 @@ export interface FailingWrite {
   readonly isWritten?: boolean;
 }
 
+/** The engine's own rows, with no store between: what somebody does behind the hub's back. */
+export interface RawRows {
+  /** Those whose keys begin so, in the order of their keys. */
+  rows(prefix: string): Promise<[key: string, text: string][]>;
+  /** `null` deletes. */
+  put(key: string, text: string | null): Promise<void>;
+}
+
 /** An implementation under test. */
 export interface StoreWorld {
   readonly store: Store;
   /** Closes it and opens it again on what is on disk. */
   reopen(): Promise<Store>;
   close(): Promise<void>;
+  /** Closes it, has its rows changed, and opens it again. */
+  tamper(change: (raw: RawRows) => Promise<void>): Promise<Store>;
   /** The store's clock; `now` may be moved. */
   readonly clock: { at: number };
   /** Makes a batch fail, after so many others; the implementation comes back by itself. */

@@ -8,8 +8,10 @@ import { openLevelStore } from "../../../hub/store/level-store.ts";
 import { storeFormat } from "../../../hub/store/migrations.ts";
 import { openSqliteStore } from "../../../hub/store/sqlite/sqlite-store.ts";
 import type { Store } from "../../../hub/store/store.ts";
+import { timestamp } from "../../../shared/clock.ts";
 import { silentLogger } from "../../../shared/log.ts";
-import { claimed, id, instance, take } from "../../contract/store/world.ts";
+import { claimed, id, instance, ruleRecord, take } from "../../contract/store/world.ts";
+import { verifyAll } from "../../support/audit.ts";
 import { noon } from "../../support/records.ts";
 import { aPackRecord } from "../../support/start-api.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
@@ -19,8 +21,9 @@ const parts = {
   random: randomBytes,
   logger: silentLogger,
 };
+const later = { ...parts.clock, now: () => noon + 60_000 };
 /** Rows that format 1 did not have. */
-const added = ["ip/", "iu/"];
+const added = ["ip/", "iu/", "ac/", "as/"];
 
 async function fill(store: Store): Promise<void> {
   const of = (n: number, trigger: string, path: string) =>
@@ -33,6 +36,16 @@ async function fill(store: Store): Promise<void> {
       ...numbers.map((n) => of(n, "watch.file_changed", `/srv/${n}`)),
     ]),
   );
+}
+
+/** The audit begins when the store is opened: with the rules, without what is older. */
+async function expectAudited(store: Store): Promise<void> {
+  const { seq, first, began } = await store.auditHead();
+  expect([seq, first, began]).toEqual([1, 1, timestamp(noon + 60_000)]);
+  expect(await verifyAll(store)).toMatchObject({ problems: [], unchained: 702 });
+  const trace = await store.traceAudit("rule:mypack.on_change");
+  expect(trace).toMatchObject({ verified: true, steps: [{ seq: 1, state: "kept" }] });
+  expect(await store.traceAudit(id(1))).toBeNull();
 }
 
 async function expectIndexed(store: Store): Promise<void> {
@@ -52,12 +65,14 @@ test("LevelDB: changes of files that an older hub took in are found by path, and
   await first.close();
   const level = new ClassicLevel<string, string>(folder);
   for (const prefix of added) await level.clear({ gte: prefix, lt: `${prefix}~` });
+  await level.put("r/mypack.on_change", JSON.stringify(ruleRecord("on_change")));
   await level.put("~format", "1");
   await level.close();
-  const store = await openLevelStore({ ...parts, folder });
+  const store = await openLevelStore({ ...parts, clock: later, folder });
   onTestFinished(() => store.close());
   expect(store.incarnation).toBe(first.incarnation);
   await expectIndexed(store);
+  await expectAudited(store);
 });
 
 test("SQLite: the same, in the transaction that opens the file", async () => {
@@ -68,12 +83,15 @@ test("SQLite: the same, in the transaction that opens the file", async () => {
   const db = new DatabaseSync(file);
   for (const prefix of added)
     db.prepare("DELETE FROM records WHERE key >= ? AND key < ?").run(prefix, `${prefix}~`);
+  const rule = JSON.stringify(ruleRecord("on_change"));
+  db.prepare("INSERT INTO records VALUES (?, ?)").run("r/mypack.on_change", rule);
   db.prepare("UPDATE records SET value = '1' WHERE key = '~format'").run();
   db.close();
-  const store = await openSqliteStore({ ...parts, file });
+  const store = await openSqliteStore({ ...parts, clock: later, file });
   onTestFinished(() => store.close());
   expect(store.incarnation).toBe(first.incarnation);
   await expectIndexed(store);
+  await expectAudited(store);
   const other = new DatabaseSync(file);
   expect(other.prepare("SELECT value FROM records WHERE key = '~format'").get()).toEqual({
     value: String(storeFormat),

@@ -35,6 +35,7 @@ function memoryDraft() {
     row: () => {},
     dropRow: () => {},
     change: () => {},
+    audit: () => {},
     whenCommitted: () => {},
     refuse: (result) => result,
   };

@@ -1,0 +1,149 @@
+/** Reads the audit's chain beside the records that it speaks of: what has become of what a row says. */
+import {
+  type ChainItem,
+  type ChainRow,
+  chainRoot,
+  type DroppedItem,
+  parseRow,
+  rootOf,
+  sha256,
+} from "../audit/chain.ts";
+import { keyOfItem, numbered } from "./chain-items.ts";
+import { downNumber, keys, within } from "./keys.ts";
+import type { RowRange, Rows } from "./records.ts";
+
+/**
+ * `kept`: as the row says. `replaced`: a later row speaks of it, which then answers for it. The others are changes that
+ * the hub has not made.
+ */
+export type ItemState = "kept" | "replaced" | "edited" | "deleted" | "put-back";
+
+/** Something that a row says of a record. */
+export interface Claimed {
+  readonly seq: number;
+  readonly item: ChainItem;
+  readonly key: string;
+}
+
+/** Rows held while stories are followed; one has half a megabyte at most. */
+const mostRows = 64;
+/** Rows read in one step of a list, and the text at which a list ends all the same. */
+const stepRows = 16;
+const mostBytes = 1024 * 1024;
+const readAhead = 64;
+
+/** Rows of a range until there are `limit`, or enough of text; whoever wants more goes on behind the last. */
+export async function someRows(level: Rows, range: RowRange, limit: number): Promise<[string, string][]> {
+  const cursor = level.iterator({ ...range, limit });
+  const rows: [string, string][] = [];
+  let bytes = 0;
+  try {
+    while (bytes < mostBytes) {
+      const some = await cursor.nextv(stepRows);
+      if (some.length === 0) break;
+      rows.push(...some);
+      for (const [, text] of some) bytes += text.length;
+    }
+  } finally {
+    await cursor.close();
+  }
+  return rows;
+}
+
+/** Lives as long as one question: what it holds of rows may be gone a minute later. */
+export class ChainReader {
+  readonly #level: Rows;
+  readonly #rows = new Map<number, ChainRow | null>();
+  /** Records of which rows that were read ahead speak. */
+  readonly #told = new Set<string | null>();
+
+  constructor(level: Rows) {
+    this.#level = level;
+  }
+
+  /** Rows from `seq` on, as stored: at least one if there is any. */
+  async from(seq: number, limit: number) {
+    const range = { gte: keys.chainRow(seq), lt: within("ac/").lt };
+    return (await someRows(this.#level, range, limit)).map(numbered);
+  }
+
+  /** `null`: it is not there, or cannot be read. */
+  async row(seq: number): Promise<ChainRow | null> {
+    const known = this.#rows.get(seq);
+    if (known !== undefined) return known;
+    const [text] = await this.#level.getMany([keys.chainRow(seq)]);
+    const row = text === undefined ? null : parseRow(text);
+    if (this.#rows.size >= mostRows) this.#rows.clear();
+    this.#rows.set(seq, row);
+    return row;
+  }
+
+  /** Numbers of the rows that tell of a story, oldest first, behind `after`; a story may be long. */
+  async *story(root: string, after = 0): AsyncGenerator<number> {
+    const range = { gt: keys.storyRow(root, after), lt: within(keys.story(root)).lt };
+    for await (const key of this.#level.keys(range)) yield downNumber(key);
+  }
+
+  /** The newest ones up to and including `before`, newest first. */
+  async *backwards(root: string, before: number): AsyncGenerator<number> {
+    const range = { gte: keys.story(root), lte: keys.storyRow(root, before), reverse: true };
+    for await (const key of this.#level.keys(range)) yield downNumber(key);
+  }
+
+  /** The newest word on which rows are no longer kept; `null`: none was ever dropped. */
+  async dropped(): Promise<DroppedItem | null> {
+    for await (const seq of this.backwards(chainRoot, Number.MAX_SAFE_INTEGER)) {
+      const item = (await this.row(seq))?.items.findLast(({ what }) => what === "dropped");
+      if (item?.what === "dropped") return item;
+    }
+    return null;
+  }
+
+  /** Whether any row behind `after` speaks of this record. */
+  async speaksOf(root: string, key: string, after = 0): Promise<boolean> {
+    for await (const seq of this.story(root, after)) {
+      const row = await this.row(seq);
+      if (row?.items.some((item) => keyOfItem(item) === key) === true) return true;
+    }
+    return false;
+  }
+
+  /**
+   * Whether any row speaks of this record. Records that lie beside each other are spoken of in rows that do so too: rows
+   * are read ahead, and most answers are known already.
+   */
+  async isTold(root: string, key: string): Promise<boolean> {
+    if (this.#told.has(key)) return true;
+    for await (const seq of this.story(root)) {
+      for (const { text } of await this.from(seq, readAhead)) {
+        for (const item of parseRow(text)?.items ?? []) this.#told.add(keyOfItem(item));
+      }
+      if (this.#told.has(key)) return true;
+    }
+    return false;
+  }
+
+  /** Texts of records, as stored. */
+  texts(ofKeys: readonly string[]): Promise<(string | undefined)[]> {
+    return this.#level.getMany([...ofKeys]);
+  }
+
+  /** `text`: of the record, read after the row was. */
+  async stateOf({ seq, item, key }: Claimed, text: string | undefined): Promise<ItemState> {
+    const digest = item.what !== "removed" && "digest" in item ? item.digest : null;
+    if (digest === null ? text === undefined : text !== undefined && sha256(text) === digest) return "kept";
+    if (await this.speaksOf(rootOf(item) ?? "", key, seq)) return "replaced";
+    if (text === undefined) return "deleted";
+    return digest === null ? "put-back" : "edited";
+  }
+}
+
+/** What rows say of records. */
+export function claimsOf(rows: readonly ChainRow[]): Claimed[] {
+  return rows.flatMap(({ seq, items }) =>
+    items.flatMap((item) => {
+      const key = keyOfItem(item);
+      return key === null ? [] : [{ seq, item, key }];
+    }),
+  );
+}
