@@ -149,7 +149,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     });
     teardown.add("rules", () => rules.close());
     const { judge, catalogue, settled, digest } = rules;
-    own.use({ rules, registry, now });
+    own.use({ rules, registry, keys, now });
 
     const files = await openFileDesk(base);
     teardown.add("changes of files", () => files.close());

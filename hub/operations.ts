@@ -26,7 +26,7 @@ import type { AgentChoice } from "./files/watchers.ts";
 import type { HistoryFigures } from "./history-cap.ts";
 import type { AssignTo } from "./packs/layers.ts";
 import type { OverrideView, WrittenOverrides } from "./packs/override-desk.ts";
-import type { ConfigEdit } from "./packs/pack-desk.ts";
+import type { ConfigEdit, Registered } from "./packs/pack-desk.ts";
 import type { Replay, ReplayRequest, RuleWhy } from "./rules/hindsight.ts";
 import type { WrittenRule } from "./rules/rule-desk.ts";
 import type { Page, PageOf } from "./store/store.ts";
@@ -125,7 +125,7 @@ export interface HubOperations {
   cancelExecution(id: string, user: string): Promise<Execution>;
   pauseExecution(id: string, user: string): Promise<Execution>;
   resumeExecution(id: string, user: string): Promise<Execution>;
-  registerPack(request: RegisterRequest): Promise<PackRecord>;
+  registerPack(request: RegisterRequest): Promise<Registered>;
   /** Changes what is configured for the agents with these labels, or (`null`) for all, and sends it to them. */
   configurePack(ref: string, labels: LabelSelector | null, edit: ConfigEdit): Promise<PackRecord>;
   /** Decides which agents run a pack, and with `edit` what is configured for them, in one step. */

@@ -105,6 +105,11 @@ export const catalogue = {
   },
   PACK_DUPLICATE: { status: 400, exit: 2, text: "Two files of a pack define the same thing." },
   PACK_TOO_LARGE: { status: 400, exit: 2, text: "A pack exceeds the size or count limits." },
+  PACK_IMPORT: {
+    status: 400,
+    exit: 2,
+    text: "Python code of a pack imports what StackStorm brings along and Petrel does not.",
+  },
   PACK_UNSUPPORTED: {
     status: 400,
     exit: 2,

@@ -119,7 +119,11 @@ class Runtime(object):
             except SensorStopped:
                 pass
             except BaseException as error:
-                code = self._report(error, "SENSOR_EXITED")
+                if code == 0:
+                    code = self._report(error, "SENSOR_EXITED")
+                else:
+                    # Why it ended has been told: what was never set up cannot be cleaned up either.
+                    logging.getLogger("petrel").exception("cleanup() of the sensor failed, too")
         self._ended.set()
         return code
 
@@ -244,6 +248,8 @@ class Runtime(object):
 
 
 def main():
+    # Behind everything else: what is installed comes first.
+    sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "fallback"))
     channel = Channel()
     handler = ProtocolLogHandler(channel)
     root = logging.getLogger()

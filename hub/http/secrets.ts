@@ -1,4 +1,5 @@
 /** Masks what a schema calls `secret: true`, at any depth, and keeps a masked value from being stored back. */
+import { isDeepStrictEqual } from "node:util";
 import { isObject, type Json, type JsonObject } from "../../shared/json.ts";
 import type { ActionDefinition } from "../../shared/model/action.ts";
 import type { ParameterSchema, ParameterSchemas } from "../../shared/model/pack.ts";
@@ -90,14 +91,40 @@ function keptObject(schema: ParameterSchema, incoming: JsonObject, stored: JsonO
   return Object.fromEntries(entries);
 }
 
-/** Items of lists are the same ones by their place: who moves a masked one has to write it. */
 function kept(schema: ParameterSchema | undefined, value: Json, before: Json | undefined): Json {
   if (schema?.secret === true && value === mask && before !== undefined) return before;
   if (schema === undefined) return value;
   if (Array.isArray(value)) {
     const items: readonly Json[] = Array.isArray(before) ? before : [];
-    return value.map((item: Json, at) => kept(itemSchema(schema, at), item, items[at]));
+    return value.map((item: Json, at) => {
+      const own = itemSchema(schema, at);
+      const shown = (was: Json) => masked(own, was, hideUnlessTemplate);
+      return kept(own, item, counterpart({ items, at, count: value.length, item, shown }));
+    });
   }
   if (!isObject(value)) return value;
   return keptObject(schema, value as JsonObject, isObject(before) ? (before as JsonObject) : {});
+}
+
+interface ListItem {
+  /** What is stored. */
+  readonly items: readonly Json[];
+  readonly at: number;
+  /** Length of the list that came in. */
+  readonly count: number;
+  readonly item: Json;
+  /** How one of `items` was shown. */
+  readonly shown: (was: Json) => Json;
+}
+
+/**
+ * What the item at `at` of a list was before: the one in its place if it was shown so or if none came or went, else
+ * the only one that was shown so. By its place alone, the secret of one that was removed would become its neighbour's.
+ */
+function counterpart({ items, at, count, item, shown }: ListItem): Json | undefined {
+  const alike = (was: Json | undefined) => was !== undefined && isDeepStrictEqual(shown(was), item);
+  if (alike(items[at])) return items[at];
+  const found = items.filter(alike);
+  if (found.length === 1) return found[0];
+  return items.length === count ? items[at] : undefined;
 }

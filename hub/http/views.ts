@@ -25,7 +25,10 @@ export function executionView(catalogue: Catalogue, execution: Execution): Execu
   const action = catalogue.actions.get(execution.action)?.definition;
   return {
     ...execution,
-    ...(action !== undefined && { result: maskResult(action, execution.result) }),
+    ...(action !== undefined && {
+      result: maskResult(action, execution.result),
+      late_result: maskResult(action, execution.late_result),
+    }),
     parameters: maskParameters(schemasOf(catalogue, execution.action), execution.parameters),
     ...nextAttempt(execution),
   };

@@ -8,7 +8,7 @@ import type { LabelSelector, PackRecord, ParameterSchemas } from "../../shared/m
 import type { OverrideBook } from "../../shared/model/pack-overrides.ts";
 import type { RuleRecord } from "../../shared/model/rule.ts";
 import type { PackFile } from "../../shared/packs/pack-file.ts";
-import { formatProblem } from "../../shared/problem.ts";
+import { formatProblem, type Problem } from "../../shared/problem.ts";
 import type { Store } from "../store/store.ts";
 import { type BuiltInFiles, builtIn } from "./built-in.ts";
 import { layeredProblems } from "./check-config.ts";
@@ -26,6 +26,12 @@ export interface PackDeskOptions {
   readonly assignTo: readonly LabelSelector[];
   readonly now: () => number;
   readonly log: Logger;
+}
+
+/** What became of a pack's files, and what in them will not work as its author meant. */
+export interface Registered {
+  readonly record: PackRecord;
+  readonly warnings: readonly Problem[];
 }
 
 export interface RegisterOptions {
@@ -56,7 +62,7 @@ export class PackDesk {
   async register(
     files: readonly PackFile[],
     { folder, config, assignTo = this.#options.assignTo, isBuiltIn = false }: RegisterOptions = {},
-  ): Promise<PackRecord> {
+  ): Promise<Registered> {
     const { store, telling, now, keepContents, log } = this.#options;
     for (let attempt = 0; attempt < attempts; attempt++) {
       const packs = new Map((await store.packs()).map((record) => [record.ref, record]));
@@ -85,7 +91,7 @@ export class PackDesk {
       // Overrides may have become others in between, and whoever changed them has not met this pack.
       const switched = await this.#override(record.ref);
       await telling.tellAll();
-      return switched ?? record;
+      return { record: switched ?? record, warnings: prepared.warnings };
     }
     throw busy("the pack");
   }

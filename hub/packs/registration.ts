@@ -89,8 +89,18 @@ export function prepareRegistration(input: RegistrationInput): Registration {
   const removeRules = input.rules
     .filter(({ rule, source }) => source === "pack" && rule.pack === ref && !kept.has(rule.ref))
     .map(({ rule }) => rule.ref);
-  const warnings = [...parsed.problems, ...wrong, ...idleExceptions(pack, book)];
+  const lacking = wrong.length === 0 && input.keepsSwitches !== true ? lackingConfig(record) : [];
+  const warnings = [...parsed.problems, ...wrong, ...lacking, ...idleExceptions(pack, book)];
   return { record, contents: packed.bytes, rules, removeRules, warnings };
+}
+
+/** What its sensors and actions may expect to be configured, and is not yet. */
+function lackingConfig({ ref, pack, config, layers }: PackRecord): readonly Problem[] {
+  return layeredProblems(pack, { config, layers }, true).map((problem) => ({
+    ...problem,
+    severity: "warning",
+    hint: `petrel pack config ${ref} --set NAME=VALUE`,
+  }));
 }
 
 const switchOf = (before: RuleRecord | undefined, { enabled }: RuleRecord["rule"]) =>

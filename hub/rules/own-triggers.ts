@@ -1,18 +1,19 @@
 /** What the hub itself has to tell, as trigger instances: ends of executions, agents in trouble, changes of keys. */
 import { derivedId } from "../../shared/ids.ts";
 import type { Json, JsonObject } from "../../shared/json.ts";
-import type { Notification } from "../../shared/model/action.ts";
 import type { SensorRecord } from "../../shared/model/agent.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
 import { parseRef } from "../../shared/ref.ts";
 import type { AgentRegistry } from "../agents/agent-registry.ts";
-import { maskParameters } from "../http/secrets.ts";
+import type { KeyBook } from "../datastore/key-book.ts";
+import { maskParameters, maskResult } from "../http/secrets.ts";
 import { schemasOf } from "../packs/catalogue.ts";
 import type { Occurrence, Teller } from "../store/occurrence.ts";
 import { keyNews, keyTriggers } from "./key-news.ts";
 import { lineageOf } from "./lineage.ts";
 import type { LiveRules } from "./live-rules.ts";
+import { messagesOf } from "./notifications.ts";
 import { ownInstance } from "./own-instance.ts";
 
 export const ownTriggers = {
@@ -43,6 +44,8 @@ const triggersOf: Readonly<Record<Occurrence["type"], readonly string[]>> = {
 export interface OwnTriggersOptions {
   readonly rules: Pick<LiveRules, "listens" | "catalogue">;
   readonly registry: Pick<AgentRegistry, "get">;
+  /** The datastore, for the templates of notifications. */
+  readonly keys: Pick<KeyBook, "find">;
   /** Hub time in ms. */
   readonly now: () => number;
 }
@@ -97,7 +100,8 @@ function newsOf(occurrence: Occurrence, options: OwnTriggersOptions): readonly N
       return [endOf(occurrence.execution, options), ...notificationsOf(occurrence.execution, options)];
     case "late-result": {
       const { execution } = occurrence;
-      const { id, late_result } = execution;
+      const { id } = execution;
+      const { late_result } = asSeen(execution, options);
       const payload = { ...whatRan(execution, options), late_result };
       return [{ ...about(execution), trigger: ownTriggers.late, key: [id], payload }];
     }
@@ -154,8 +158,23 @@ const about = (execution: Execution) => ({
   trace_tag: execution.trace_tag,
 });
 
+/** As people may see them: what a rule is given may be told to anybody. */
+function asSeen(
+  { action, parameters, result, late_result }: Execution,
+  { rules }: OwnTriggersOptions,
+): Pick<Execution, "parameters" | "result" | "late_result"> {
+  const catalogue = rules.catalogue();
+  const output = catalogue.actions.get(action)?.definition;
+  const seen = (told: Json): Json => (output === undefined ? told : maskResult(output, told));
+  return {
+    parameters: maskParameters(schemasOf(catalogue, action), parameters),
+    result: seen(result),
+    late_result: seen(late_result),
+  };
+}
+
 /** StackStorm's payload, and what a fleet wants to know besides. */
-function whatRan(execution: Execution, { rules, registry }: OwnTriggersOptions): JsonObject {
+function whatRan(execution: Execution, options: OwnTriggersOptions): JsonObject {
   const { id, status, action, runner, agent, rule, start_timestamp, end_timestamp, reason } = execution;
   return {
     execution_id: id,
@@ -165,10 +184,9 @@ function whatRan(execution: Execution, { rules, registry }: OwnTriggersOptions):
     action_name: action,
     action_ref: action,
     runner_ref: runner,
-    // As people may see them: what a rule is given may be told to anybody.
-    parameters: maskParameters(schemasOf(rules.catalogue(), action), execution.parameters),
+    parameters: asSeen(execution, options).parameters,
     agent,
-    host: registry.get(agent)?.host ?? null,
+    host: options.registry.get(agent)?.host ?? null,
     rule,
     reason,
   };
@@ -176,42 +194,37 @@ function whatRan(execution: Execution, { rules, registry }: OwnTriggersOptions):
 
 /** A result that is too large for an entry stays where it is: `result` is null, `result_blob` names it. */
 function endOf(execution: Execution, options: OwnTriggersOptions): News {
-  const { id, result, result_blob } = execution;
+  const { id, result_blob } = execution;
+  const { result } = asSeen(execution, options);
   const blob = result_blob === null ? null : { ...result_blob };
   const payload = { ...whatRan(execution, options), result, result_blob: blob };
   return { ...about(execution), trigger: ownTriggers.ended, key: [id], payload };
 }
 
-const failures: ReadonlySet<string> = new Set(["failed", "timeout", "abandoned"]);
-
-function notificationsOf(execution: Execution, { rules, registry }: OwnTriggersOptions): readonly News[] {
-  const notify = rules.catalogue().actions.get(execution.action)?.definition.notify;
-  if (notify === undefined) return [];
-  const { id, status, start_timestamp, end_timestamp, runner, result, agent } = execution;
-  const told: readonly (readonly [string, Notification | undefined])[] = [
-    ["on-complete", notify["on-complete"]],
-    ["on-success", status === "succeeded" ? notify["on-success"] : undefined],
-    ["on-failure", failures.has(status) ? notify["on-failure"] : undefined],
-  ];
-  return told.flatMap(([when, notification]) =>
-    (notification?.routes ?? []).map((route) => ({
-      ...about(execution),
-      trigger: ownTriggers.notify,
-      key: [id, when, route],
-      payload: {
-        execution_id: id,
-        status,
-        start_timestamp: start_timestamp ?? execution.created_at,
-        end_timestamp,
-        action_ref: execution.action,
-        runner_ref: runner,
-        channel: route,
-        route,
-        message: notification?.message ?? null,
-        data: { ...notification?.data, result: JSON.stringify(result) },
-        agent,
-        host: registry.get(agent)?.host ?? null,
-      },
-    })),
-  );
+function notificationsOf(execution: Execution, options: OwnTriggersOptions): readonly News[] {
+  const { rules, registry, keys } = options;
+  const definition = rules.catalogue().actions.get(execution.action)?.definition;
+  if (definition?.notify === undefined) return [];
+  const { id, status, start_timestamp, end_timestamp, runner, agent } = execution;
+  const seen = { ...execution, ...asSeen(execution, options), pack: definition.pack };
+  const system = (name: string) => keys.find("system", name)?.value;
+  return messagesOf(definition.notify, seen, { system }).map(({ when, route, message, data }) => ({
+    ...about(execution),
+    trigger: ownTriggers.notify,
+    key: [id, when, route],
+    payload: {
+      execution_id: id,
+      status,
+      start_timestamp: start_timestamp ?? execution.created_at,
+      end_timestamp,
+      action_ref: execution.action,
+      runner_ref: runner,
+      channel: route,
+      route,
+      message,
+      data,
+      agent,
+      host: registry.get(agent)?.host ?? null,
+    },
+  }));
 }

@@ -1,6 +1,7 @@
 /** A pack's configuration: layers and defaults (st2 docs, Pack configuration). */
 import { isObject, type Json, type JsonObject } from "../json.ts";
-import type { Pack, ParameterSchemas } from "../model/pack.ts";
+import type { Pack, ParameterSchema } from "../model/pack.ts";
+import { itemSchema, memberSchema } from "./inner-schema.ts";
 
 /** `upper` over `lower`: maps are merged key by key, everything else is replaced; null counts as not given. */
 export function overlaid(lower: JsonObject, upper: JsonObject): JsonObject {
@@ -13,17 +14,24 @@ export function overlaid(lower: JsonObject, upper: JsonObject): JsonObject {
   return Object.fromEntries(merged);
 }
 
-/** Fills in the schema's defaults where a key is missing or null, in maps that the schema describes as well. */
-function withDefaults(schemas: ParameterSchemas, values: JsonObject): JsonObject {
+/** Fills in the schema's defaults where a key is missing or null, in maps and lists that the schema describes as well. */
+function withDefaults(schema: ParameterSchema, values: JsonObject): JsonObject {
   const filled = new Map<string, Json>(Object.entries(values));
-  for (const [name, schema] of Object.entries(schemas)) {
+  for (const name of new Set([...Object.keys(schema.properties ?? {}), ...filled.keys()])) {
+    const own = memberSchema(schema, name);
+    if (own === undefined) continue;
     const given = filled.get(name) ?? null;
-    if (given === null && schema.default !== undefined) filled.set(name, schema.default);
-    const now = filled.get(name) ?? null;
-    if (schema.properties === undefined || (now !== null && !isObject(now))) continue;
-    filled.set(name, withDefaults(schema.properties, (now ?? {}) as JsonObject));
+    const now = given === null && own.default !== undefined ? own.default : given;
+    const whole = withInnerDefaults(own, now === null && own.properties !== undefined ? {} : now);
+    if (whole !== null) filled.set(name, whole);
   }
   return Object.fromEntries(filled);
+}
+
+function withInnerDefaults(schema: ParameterSchema, value: Json): Json {
+  if (Array.isArray(value))
+    return value.map((item: Json, at) => withInnerDefaults(itemSchema(schema, at) ?? {}, item));
+  return isObject(value) ? withDefaults(schema, value as JsonObject) : value;
 }
 
 /**
@@ -34,5 +42,5 @@ export function effectiveConfig(
   pack: Pick<Pack, "config_schema" | "legacy_config">,
   operator: JsonObject,
 ): JsonObject {
-  return withDefaults(pack.config_schema, overlaid(pack.legacy_config, operator));
+  return withDefaults({ properties: pack.config_schema }, overlaid(pack.legacy_config, operator));
 }

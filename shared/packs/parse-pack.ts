@@ -15,6 +15,7 @@ import { formatRef, isPackName, parseRef } from "../ref.ts";
 import { checkParameters } from "../rules/check-parameters.ts";
 import type { Path } from "../yaml/read-yaml.ts";
 import { configProblems } from "./config-problems.ts";
+import { jsonMetadata } from "./json-metadata.ts";
 import { type Metadata, type PackFile, type Report, readMetadata } from "./pack-file.ts";
 import { parseAction } from "./parse-action.ts";
 import { parseAlias } from "./parse-alias.ts";
@@ -24,6 +25,7 @@ import { parsePolicy } from "./parse-policy.ts";
 import { parseRule, ruleProblemsAt } from "./parse-rule.ts";
 import { parseSensor } from "./parse-sensor.ts";
 import { parseTriggerType } from "./parse-trigger-type.ts";
+import { importProblems } from "./python-imports.ts";
 
 export interface PackOptions {
   /** The pack's folder as it shall be shown in `where`; its last part may name the pack. Default: none known. */
@@ -134,6 +136,8 @@ export function parsePack(files: readonly PackFile[], options: PackOptions = {})
   const content = readContent(arranged, identity.ref, options.actions);
   const configuration = readConfiguration(arranged, identity.ref);
   tellUnsupported(arranged);
+  jsonMetadata(arranged.sorted, arranged.shownAs).forEach(arranged.report);
+  importProblems(arranged.sorted, arranged.shownAs).forEach(arranged.report);
   const { manifest } = identity;
   if (manifest === null || hasErrors(problems)) return { pack: null, problems };
   return {

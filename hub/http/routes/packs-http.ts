@@ -72,11 +72,16 @@ export function packRoutes(api: FastifyInstance, { store, operations, catalogues
         mode: mode ?? 0o644,
         content: Buffer.from(content, "base64"),
       }));
-      const record = await operations.registerPack({ files, folder: body.folder, config: body.config });
+      const { record, warnings: told } = await operations.registerPack({
+        files,
+        folder: body.folder,
+        config: body.config,
+      });
       concerns(request, record.ref);
       const catalogue = await catalogues.current();
       const { rules } = await store.ruleSet();
       const warnings = [
+        ...told,
         ...openDependencies(record.pack.manifest, packVersions(catalogue)),
         ...openReferences(record, catalogue),
         ...misfits(record, rules, catalogue),

@@ -237,6 +237,25 @@ export class TestSensor {
     expect(isAlive(pid)).toBe(false);
   });
 
+  test("Python code whose setup fails is not made to look as if its cleanup had been at fault", async () => {
+    const folder = await tempFolder();
+    const source = `
+from st2reactor.sensor.base import Sensor
+class TestSensor(Sensor):
+    def setup(self):
+        self._sock = None
+        self._sock = self.config["port"]
+    def run(self):
+        pass
+    def cleanup(self):
+        self._sock.close()
+`;
+    const bench = await startSensorBench({ data: folder });
+    bench.host.apply([await writeSensor(join(folder, "pack"), { entryPoint: "test_sensor.py", source })]);
+    const error = await waitUntil("the crash to be told", () => stateOf(bench)?.last_error);
+    expect(JSON.stringify(error)).toContain("KeyError: 'port'");
+  });
+
   test("ends a program that ignores every request, with all that it started", async () => {
     const folder = await tempFolder();
     const file = join(folder, "child");

@@ -387,7 +387,7 @@ describe("changing things", () => {
   });
 
   test("a pack's folder is sent whole, with its configuration", async () => {
-    const started = await startApi({ registerPack: async () => aPackRecord() });
+    const started = await startApi({ registerPack: async () => ({ record: aPackRecord(), warnings: [] }) });
     await started.listen();
     const cwd = await tempFolder();
     await mkdir(join(cwd, "mypack/actions"), { recursive: true });

@@ -248,7 +248,7 @@ describe("what people ask the hub to do", () => {
       retryDeadLetter: async () => ({ done: true }),
       dropDeadLetter: async () => undefined,
       removePack: async () => undefined,
-      registerPack: async () => aPackRecord(),
+      registerPack: async () => ({ record: aPackRecord(), warnings: [] }),
     });
     const yaml = "name: x\n# a comment, so that lines count\n";
     const requests = [

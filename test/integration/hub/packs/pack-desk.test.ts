@@ -76,7 +76,7 @@ it("an agent whose ledger could not be written is told later, and the pack is re
         ? Promise.reject(new Error("the disk refuses"))
         : store.appendDown(dispatches),
   });
-  expect((await packs.register(packFiles("one"))).ref).toBe("one");
+  expect((await packs.register(packFiles("one"))).record.ref).toBe("one");
   expect([await said("web-1"), await said("web-2")]).toEqual([[], ["+one"]]);
   refuses = false;
   await waitUntil("web-1 to be told", async () => (await said("web-1")).length === 1);

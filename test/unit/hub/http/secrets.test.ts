@@ -80,6 +80,36 @@ describe("a masked value that is written back", () => {
     });
   });
 
+  test("is that of the item that was shown so, wherever it is now", () => {
+    const accounts = {
+      type: "array",
+      items: { type: "object", properties: { name: { type: "string" }, password: { secret: true } } },
+    };
+    const account = (name: string, password: string) => ({ name, password });
+    const keep = (...incoming: readonly ReturnType<typeof account>[]) =>
+      keepMasked(
+        { accounts },
+        { accounts: incoming },
+        { accounts: [account("ann", "1"), account("bob", "2")] },
+      ).accounts;
+    expect(keep(account("bob", mask))).toEqual([account("bob", "2")]);
+    expect(keep(account("bob", mask), account("ann", mask))).toEqual([
+      account("bob", "2"),
+      account("ann", "1"),
+    ]);
+    expect(keep(account("anna", mask), account("bob", "3"))).toEqual([
+      account("anna", "1"),
+      account("bob", "3"),
+    ]);
+    expect(keep(account("carl", mask), account("ann", mask), account("bob", mask))).toEqual([
+      account("carl", mask),
+      account("ann", "1"),
+      account("bob", "2"),
+    ]);
+    const keys = ["a", "b"];
+    expect(keepMasked(schemas, { keys: [mask, mask] }, { keys })).toEqual({ keys });
+  });
+
   test("replaces what is new, and leaves a mask that stands for nothing", () => {
     expect(keepMasked(schemas, { token: "n", user: mask }, { token: "t", user: "u" })).toEqual({
       token: "n",

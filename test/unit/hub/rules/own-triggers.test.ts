@@ -19,6 +19,7 @@ function teller() {
       },
     },
     registry: { get: () => anAgent({ labels: { role: "web" } }) },
+    keys: { find: () => null },
     now: () => noon,
   });
   return own;

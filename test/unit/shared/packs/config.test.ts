@@ -47,6 +47,71 @@ const rows: readonly (readonly [string, JsonObject, JsonObject, JsonObject])[] =
   ],
 ];
 
+/** As StackStorm's config loader fills them in: items of lists, properties by pattern, any other property. */
+const nested = {
+  accounts: {
+    type: "array",
+    items: {
+      type: "object",
+      properties: { name: { type: "string" }, secure: { type: "boolean", default: true } },
+    },
+  },
+  mirrors: {
+    type: "object",
+    patternProperties: {
+      "^[a-z]+$": { type: "object", properties: { weight: { type: "number", default: 1 } } },
+    },
+    additionalProperties: false,
+  },
+  zones: {
+    type: "object",
+    properties: { eu: { type: "object", properties: { ttl: { type: "integer", default: 10 } } } },
+    additionalProperties: { type: "object", properties: { ttl: { type: "integer", default: 20 } } },
+  },
+  pair: {
+    type: "array",
+    items: [{ type: "string" }, { type: "object", properties: { port: { type: "integer", default: 80 } } }],
+    additionalItems: { type: "object", properties: { port: { type: "integer", default: 81 } } },
+  },
+} as unknown as ParameterSchemas;
+
+const nestedRows: readonly (readonly [string, JsonObject, JsonObject])[] = [
+  ["what is not there stays away, but for objects with properties", {}, { zones: { eu: { ttl: 10 } } }],
+  [
+    "items of a list",
+    { accounts: [{ name: "a" }, { name: "b", secure: false }, { name: "c", secure: null }] },
+    {
+      accounts: [
+        { name: "a", secure: true },
+        { name: "b", secure: false },
+        { name: "c", secure: true },
+      ],
+      zones: { eu: { ttl: 10 } },
+    },
+  ],
+  [
+    "properties by pattern",
+    { mirrors: { alpha: {}, "7": {} } },
+    { mirrors: { alpha: { weight: 1 }, "7": {} }, zones: { eu: { ttl: 10 } } },
+  ],
+  [
+    "any other property",
+    { zones: { us: {}, asia: { ttl: 1 } } },
+    { zones: { eu: { ttl: 10 }, us: { ttl: 20 }, asia: { ttl: 1 } } },
+  ],
+  [
+    "items by their place, and those after",
+    { pair: ["a", {}, {}] },
+    { pair: ["a", { port: 80 }, { port: 81 }], zones: { eu: { ttl: 10 } } },
+  ],
+];
+
+describe("defaults within", () => {
+  test.for(nestedRows)("%s", ([, operator, effective]) => {
+    expect(effectiveConfig({ config_schema: nested, legacy_config: {} }, operator)).toEqual(effective);
+  });
+});
+
 describe("effective configuration", () => {
   test.for(rows)("%s", ([, legacy_config, operator, effective]) => {
     expect(effectiveConfig({ config_schema, legacy_config }, operator)).toEqual(effective);
