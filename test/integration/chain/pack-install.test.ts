@@ -89,6 +89,7 @@ describe("pack install", () => {
     const manifest = join(needing, "pack.yaml");
     const text = await readFile(manifest, "utf8");
     await writeFile(manifest, `${text}dependencies: [needed, core]\n`);
+    await rm(join(needing, "config.schema.yaml"));
     await mkdir(join(needing, "aliases"));
     await writeFile(join(needing, "aliases/a.yaml"), "name: go\naction_ref: needed.go\nformats: [go now]\n");
     const hint = "petrel pack install https://github.com/StackStorm-Exchange/stackstorm-needed.git";
@@ -111,7 +112,7 @@ describe("pack install", () => {
     expect(await user.says("action-alias", "list", "--pack", "needing")).toMatch(
       /^REF +ACTION +ENABLED +FORMATS\nneeding\.go +needed\.go +true +go now\n$/,
     );
-    await packIn(join(folder, "needed"), "needed");
+    await rm(join(await packIn(join(folder, "needed"), "needed"), "config.schema.yaml"));
     await rm(join(needing, "aliases"), { recursive: true });
     const both = await user.run("pack", "install", needing, join(folder, "needed"));
     expect([both.code, both.stderr]).toEqual([0, ""]);
