@@ -1,8 +1,8 @@
 /** What the hub asks the sensors of this agent. */
-import { Ajv } from "ajv";
 import { PetrelError } from "../../shared/errors.ts";
 import type { Json, JsonObject } from "../../shared/json.ts";
 import type { Responder } from "../../shared/link/ask.ts";
+import { checksWith, errorsText } from "../../shared/validation.ts";
 import { maxNameLength, maxQuestionLength } from "./protocol.ts";
 
 interface SensorAsk {
@@ -15,8 +15,7 @@ interface SensorAsk {
 /** Milliseconds: the longest that a question may be open. */
 const mostMs = 120_000;
 
-const ajv = new Ajv({ allErrors: true });
-const check = ajv.compile<SensorAsk>({
+const check = checksWith({ allErrors: true })<SensorAsk>({
   type: "object",
   required: ["sensor", "question", "arguments", "within"],
   properties: {
@@ -34,7 +33,7 @@ export function sensorQuestionResponders(host: {
   return {
     "sensor-ask": async (args) => {
       if (check(args)) return host.ask(args.sensor, args.question, args.arguments, args.within);
-      throw new PetrelError("WIRE_PACKET", ajv.errorsText(check.errors, { dataVar: "sensor-ask" }));
+      throw new PetrelError("WIRE_PACKET", errorsText(check.errors, "sensor-ask"));
     },
   };
 }

@@ -1,7 +1,7 @@
 /** The line protocol between agent and sensor: schemas of both directions, and what a line turns out to be. */
-import { Ajv, type ValidateFunction } from "ajv";
 import { parseExact } from "../../shared/exact-json.ts";
 import { isObject } from "../../shared/json.ts";
+import { type Check, checksWith, errorsText } from "../../shared/validation.ts";
 import type { AgentMessage, DatastoreMessage, SensorMessage } from "./messages.ts";
 
 /** Longest `key` of a dispatch, in characters: two paths of Linux's PATH_MAX and a version. */
@@ -126,12 +126,12 @@ const fromSensor: Record<SensorMessage["op"], object> = {
   error: message(["message"], { message: { type: "string" }, code: text(64), detail: { type: "string" } }),
 };
 
-const ajv = new Ajv({ strict: false, allErrors: true });
-function compile(schemas: Record<string, object>): ReadonlyMap<string, ValidateFunction> {
-  return new Map(Object.entries(schemas).map(([op, schema]) => [op, ajv.compile(schema)]));
+const check = checksWith({ strict: false, allErrors: true });
+function checks(schemas: Record<string, object>): ReadonlyMap<string, Check> {
+  return new Map(Object.entries(schemas).map(([op, schema]) => [op, check(schema)]));
 }
-const sensorChecks = compile(fromSensor);
-const agentChecks = compile(fromAgent);
+const sensorChecks = checks(fromSensor);
+const agentChecks = checks(fromAgent);
 
 export type DecodedLine<M> =
   | { readonly kind: "message"; readonly message: M }
@@ -150,7 +150,7 @@ function wholeNumber(candidate: unknown): number | null {
   return Number.isSafeInteger(candidate) && Number(candidate) >= 0 ? Number(candidate) : null;
 }
 
-function decode<M>(line: string, checks: ReadonlyMap<string, ValidateFunction>): DecodedLine<M> {
+function decode<M>(line: string, checks: ReadonlyMap<string, Check>): DecodedLine<M> {
   if (!line.startsWith("{")) return { kind: "stray" };
   let parsed: unknown;
   try {
@@ -165,7 +165,7 @@ function decode<M>(line: string, checks: ReadonlyMap<string, ValidateFunction>):
   if (check === undefined) return { kind: "stray" };
   const isValid: boolean = check(parsed);
   if (isValid) return { kind: "message", message: parsed as M };
-  const problem = ajv.errorsText(check.errors, { dataVar: op });
+  const problem = errorsText(check.errors, op);
   return { kind: "invalid", op, problem, id: wholeNumber(parsed.id), request: wholeNumber(parsed.request) };
 }
 
@@ -207,5 +207,5 @@ export function datastoreProblem(call: DatastoreMessage): string | null {
   const check = sensorChecks.get(call.op);
   if (check === undefined) return `no such call: ${call.op}`;
   const isValid: boolean = check(call);
-  return isValid ? null : ajv.errorsText(check.errors, { dataVar: call.op });
+  return isValid ? null : errorsText(check.errors, call.op);
 }

@@ -1,8 +1,8 @@
 /** Answers what the watching sensor is asked, from the parts that know. */
-import { Ajv } from "ajv";
 import { type Clock, timestamp } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import type { JsonObject } from "../../shared/json.ts";
+import { checksWith, errorsText } from "../../shared/validation.ts";
 import { type BytePath, bytePath, isWithin, normalPath, shownPath } from "../../shared/watch/paths.ts";
 import type {
   FoundPath,
@@ -37,30 +37,25 @@ export interface AnswersOptions {
 const run = { type: "string", minLength: 1, maxLength: 64 } as const;
 const path = { type: "string", minLength: 1, maxLength: 4_096 } as const;
 
-/** Made when the first question comes: no start waits for it. */
-function makeChecks() {
-  const ajv = new Ajv({ allErrors: true });
-  return {
-    ajv,
-    verify: ajv.compile<VerifyRequest>({
-      type: "object",
-      required: ["run", "full", "path"],
-      properties: { run, full: { type: "boolean" }, path: { ...path, type: ["string", "null"] } },
-    } as object),
-    "verify-state": ajv.compile<{ run: string }>({
-      type: "object",
-      required: ["run"],
-      properties: { run },
-    }),
-    look: ajv.compile<{ path: string }>({
-      type: "object",
-      required: ["path"],
-      properties: { path: { ...path, pattern: "^/" } },
-    }),
-  };
-}
-type Checks = ReturnType<typeof makeChecks>;
-let checks: Checks | null = null;
+const check = checksWith({ allErrors: true, allowUnionTypes: true });
+const checks = {
+  verify: check<VerifyRequest>({
+    type: "object",
+    required: ["run", "full", "path"],
+    properties: { run, full: { type: "boolean" }, path: { ...path, type: ["string", "null"] } },
+  }),
+  "verify-state": check<{ run: string }>({
+    type: "object",
+    required: ["run"],
+    properties: { run },
+  }),
+  look: check<{ path: string }>({
+    type: "object",
+    required: ["path"],
+    properties: { path: { ...path, pattern: "^/" } },
+  }),
+};
+type Checks = typeof checks;
 
 const mostPaths = 1_000;
 const mostUnreadable = 50;
@@ -145,11 +140,10 @@ export class Answers {
   }
 }
 
-function checked<Q extends Exclude<keyof Checks, "ajv">>(question: Q, args: JsonObject): Checked<Q> {
-  checks ??= makeChecks();
+function checked<Q extends keyof Checks>(question: Q, args: JsonObject): Checked<Q> {
   const check = checks[question];
   if (check(args)) return args as unknown as Checked<Q>;
-  throw new PetrelError("SENSOR_ASK_FAILED", checks.ajv.errorsText(check.errors, { dataVar: question }));
+  throw new PetrelError("SENSOR_ASK_FAILED", errorsText(check.errors, question));
 }
 type Checked<Q extends keyof Checks> = Checks[Q] extends (data: unknown) => data is infer T ? T : never;
 

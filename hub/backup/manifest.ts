@@ -1,6 +1,6 @@
 /** What a backup says of itself, in `manifest.json`: written last, so that a folder without it is no backup. */
-import { Ajv } from "ajv";
 import { PetrelError } from "../../shared/errors.ts";
+import { checksWith } from "../../shared/validation.ts";
 
 export interface BackupManifest {
   /** Always `petrel-backup`. */
@@ -24,7 +24,7 @@ export interface BackupManifest {
 export const backupKind = "petrel-backup";
 export const manifestName = "manifest.json";
 
-const check = new Ajv({ allErrors: true }).compile<BackupManifest>({
+const check = checksWith({ allErrors: true })<BackupManifest>({
   type: "object",
   required: ["kind", "format", "version", "hub", "made_at", "records", "blobs", "blobs_missing"],
   properties: {

@@ -1,9 +1,9 @@
 /** `datastore.key` in the hub's data folder: the key that encrypts secrets of the datastore. */
 import { open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { Ajv } from "ajv";
 import { PetrelError } from "../../shared/errors.ts";
 import { syncFolder } from "../../shared/folder-fs.ts";
+import { checksWith } from "../../shared/validation.ts";
 import { keyBytes } from "./key-cipher.ts";
 
 export const keyFileName = "datastore.key";
@@ -22,7 +22,7 @@ interface Content {
 
 const kind = "petrel-datastore-key";
 /** 32 bytes in base64url. */
-const isContent = new Ajv().compile<Content>({
+const isContent = checksWith({})<Content>({
   type: "object",
   required: ["kind", "key"],
   properties: { kind: { const: kind }, key: { type: "string", pattern: "^[A-Za-z0-9_-]{43}$" } },

@@ -1,7 +1,7 @@
 /** What agents answer about watching, checked: an answer of another shape is none. Pure. */
-import { Ajv, type ValidateFunction } from "ajv";
 import { PetrelError } from "../../shared/errors.ts";
 import type { Json } from "../../shared/json.ts";
+import { type Check, checksWith, errorsText } from "../../shared/validation.ts";
 import type { PathLook, VerifyState, WatchCoverage } from "../../shared/watch/questions.ts";
 
 const text = { type: "string", maxLength: 16_384 } as const;
@@ -84,12 +84,12 @@ const coverage = strict(
   ["who"],
 );
 
-const ajv = new Ajv({ allErrors: true, allowUnionTypes: true });
+const checkOf = checksWith({ allErrors: true, allowUnionTypes: true });
 const reader = <T>(schema: object): ((answer: Json) => T) => {
-  const check: ValidateFunction<T> = ajv.compile<T>(schema);
+  const check: Check<T> = checkOf<T>(schema);
   return (answer) => {
     if (check(answer)) return answer;
-    const problem = ajv.errorsText(check.errors, { dataVar: "answer" }).slice(0, 500);
+    const problem = errorsText(check.errors, "answer").slice(0, 500);
     throw new PetrelError("SENSOR_PROTOCOL", `the agent's answer is none that this hub knows: ${problem}`);
   };
 };

@@ -1,9 +1,9 @@
 /** The hub's HTTP API: who may ask, how errors look, and the routes put together. */
-import { Ajv, type ValidateFunction } from "ajv";
 import { type FastifyInstance, fastify } from "fastify";
 import { PetrelError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
 import { nearest } from "../../shared/nearest.ts";
+import { type Check, checksWith } from "../../shared/validation.ts";
 import type { Finding } from "../doctor/finding.ts";
 import type { ReadBlob } from "../executions/large-result.ts";
 import type { LiveOutput } from "../executions/live-output.ts";
@@ -74,12 +74,12 @@ const maxConnections = 1024;
 const rfc3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/i;
 
 /** Queries are text and are read as the types they should have; bodies are taken as they are. */
-function validators(): (schema: object, part: string | undefined) => ValidateFunction {
+function validators(): (schema: object, part: string | undefined) => Check {
   const make = (coerceTypes: boolean) =>
-    new Ajv({ allErrors: true, coerceTypes, strict: false, formats: { "date-time": isInstant } });
+    checksWith({ allErrors: true, coerceTypes, strict: false, formats: { "date-time": isInstant } });
   const loose = make(true);
   const strict = make(false);
-  return (schema, part) => (part === "body" ? strict : loose).compile(schema);
+  return (schema, part) => (part === "body" ? strict : loose)(schema);
 }
 
 function isInstant(text: string): boolean {

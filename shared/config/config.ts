@@ -1,8 +1,8 @@
 /** Strict configuration: defaults < file < environment < flags, every fault reported at once, the result frozen. */
-import { Ajv } from "ajv";
 import { PetrelError } from "../errors.ts";
 import { isObject, type Json } from "../json.ts";
 import { suggestion } from "../nearest.ts";
+import { checksWith } from "../validation.ts";
 import type { YamlDocument } from "../yaml/read-yaml.ts";
 
 /** One setting: a row of a side's table. */
@@ -118,9 +118,10 @@ function freeze<T>(value: T): T {
   return Object.freeze(value);
 }
 
+const checkOf = checksWith({ allErrors: true, strict: false });
+
 /** Throws CONFIG_INVALID that lists every wrong setting with the place it came from. */
 export function resolveConfig<T>(settings: readonly Setting[], layers: ConfigLayers): ResolvedConfig<T> {
-  const ajv = new Ajv({ allErrors: true, strict: false });
   const faults: Fault[] = [
     ...(layers.file?.problems ?? [])
       .filter((problem) => problem.severity === "error")
@@ -130,7 +131,7 @@ export function resolveConfig<T>(settings: readonly Setting[], layers: ConfigLay
   const values = new Map<string, Json>();
   const origins: Record<string, string> = {};
   for (const { path, schema, default: fallback, env } of settings) {
-    const check = ajv.compile(schema);
+    const check = checkOf(schema);
     values.set(path, fallback);
     origins[path] = "default";
     const take = (value: Json | undefined, where: string) => {

@@ -1,8 +1,8 @@
 /** A pack's files as one blob: the same files give the same bytes, and so the same digest. */
 import { createHash } from "node:crypto";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { Ajv } from "ajv";
 import { PetrelError } from "../errors.ts";
+import { checksWith } from "../validation.ts";
 import type { PackFile } from "./pack-file.ts";
 
 /** Generous for metadata, code and a vendored library; the blob itself may have 16 MiB at most. */
@@ -27,7 +27,7 @@ interface Entry {
   readonly content: string;
 }
 
-const checkContents = new Ajv().compile<{ readonly v: 1; readonly files: readonly Entry[] }>({
+const checkContents = checksWith({})<{ readonly v: 1; readonly files: readonly Entry[] }>({
   type: "object",
   required: ["v", "files"],
   additionalProperties: false,

@@ -1,13 +1,12 @@
 /** Checks a document against a JSON schema, and says each violation at its line with a fix. */
-import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
+import type { ErrorObject } from "ajv";
 import type { ErrorCode } from "../errors.ts";
 import { isObject, type Json, type JsonObject } from "../json.ts";
 import { nearest, suggestion } from "../nearest.ts";
 import type { Severity } from "../problem.ts";
+import { type Check, checksWith } from "../validation.ts";
 import type { Path } from "../yaml/read-yaml.ts";
 import type { Metadata } from "./pack-file.ts";
-
-const ajv = new Ajv({ strict: false, allErrors: true, verbose: true });
 
 /** Schema of the name of what a pack has. A ref travels in one line of the sensor protocol and in URLs: no blanks. */
 export const nameField = {
@@ -17,11 +16,14 @@ export const nameField = {
   fix: "use letters, digits, '_', '-' and '.'",
 } as const;
 
-export type FieldCheck = ValidateFunction;
+export type FieldCheck = Check;
 
-export function compileFields(schema: object): FieldCheck {
-  return ajv.compile(schema);
-}
+/** A check of fields for `checkFields`. A part of the schema may have a `fix`: the hint for what breaks it. */
+export const compileFields: (schema: object) => FieldCheck = checksWith({
+  strict: false,
+  allErrors: true,
+  verbose: true,
+});
 
 /** `value` without its empty fields: to StackStorm an optional field that is null is a field that is not there. */
 export function withoutEmpty(value: Json): Json {

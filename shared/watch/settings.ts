@@ -1,7 +1,7 @@
 /** The configuration of pack `watch` as the sensor uses it: checked, with every default in its place. */
-import { Ajv } from "ajv";
 import { PetrelError } from "../errors.ts";
 import type { JsonObject } from "../json.ts";
+import { checksWith } from "../validation.ts";
 import { type AttributeName, attributeNames } from "./attributes.ts";
 import { compileGlob, type Glob } from "./glob.ts";
 import { type BytePath, bytePath, normalPath } from "./paths.ts";
@@ -77,7 +77,7 @@ const pathSchema = {
 } as const;
 
 /** JSON Schema of the whole configuration. */
-export const settingsSchema = {
+const settingsSchema = {
   type: "object",
   additionalProperties: false,
   properties: {
@@ -127,13 +127,7 @@ interface Config {
   readonly backend?: WatchSettings["backend"];
 }
 
-/** Each start waits for it. That the schema itself is sound says a test, so that no start has to find out. */
-const validate = new Ajv({
-  allErrors: true,
-  allowUnionTypes: true,
-  meta: false,
-  validateSchema: false,
-}).compile<Config>(settingsSchema);
+const validate = checksWith({ allErrors: true, allowUnionTypes: true })<Config>(settingsSchema);
 
 /** Bytes of the largest file that is digested unless a path says otherwise. */
 const defaultDigestMax = 1024 * 1024 * 1024;

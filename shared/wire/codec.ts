@@ -1,8 +1,9 @@
 /** Bytes to a checked message or a named rejection, and back. Nothing here throws on what comes over the wire. */
 import { Buffer, isUtf8 } from "node:buffer";
-import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
+import type { ErrorObject } from "ajv";
 import { isObject } from "../json.ts";
 import type { NumberedEntry } from "../link/ports.ts";
+import { type Check, checksWith } from "../validation.ts";
 import type { Authenticator } from "./authenticator.ts";
 import {
   type Auth,
@@ -73,21 +74,21 @@ const maxBytes: Record<TopicKind, number> = {
   presence: 4 * 1024,
 };
 
-const ajv = new Ajv({
+const check = checksWith({
   strict: true,
   strictTypes: false,
   strictRequired: false,
   discriminator: true,
   ownProperties: true,
 });
-const compile = (schemas: object): Map<string, ValidateFunction> =>
-  new Map(Object.entries(schemas).map(([name, schema]) => [name, ajv.compile(schema)]));
-const validMessage = compile(messageSchemas);
-const validPacket = ajv.compile(packetSchema);
-const validBase = ajv.compile(entryBaseSchema);
-const validEntry: Record<PacketKind, Map<string, ValidateFunction>> = {
-  up: compile(upEntrySchemas),
-  down: compile(downEntrySchemas),
+const checks = (schemas: object): Map<string, Check> =>
+  new Map(Object.entries(schemas).map(([name, schema]) => [name, check(schema)]));
+const validMessage = checks(messageSchemas);
+const validPacket = check(packetSchema);
+const validBase = check(entryBaseSchema);
+const validEntry: Record<PacketKind, Map<string, Check>> = {
+  up: checks(upEntrySchemas),
+  down: checks(downEntrySchemas),
 };
 
 /** Entry kinds that travel in this direction: the ledger's part of a receiver's `capabilities`. */

@@ -1,7 +1,7 @@
 /** The keys that a file for `petrel key load` names: StackStorm's fields, or what `petrel key list --json` prints. Pure. */
-import { Ajv } from "ajv";
 import { PetrelError } from "../../../shared/errors.ts";
 import { isObject, type Json } from "../../../shared/json.ts";
+import { checksWith } from "../../../shared/validation.ts";
 import { mask } from "../../http/secrets.ts";
 
 export interface LoadedKey {
@@ -28,7 +28,7 @@ interface Row {
   readonly expire_timestamp?: string | null;
 }
 
-const isRow = new Ajv({ allErrors: true, allowUnionTypes: true }).compile<Row>({
+const isRow = checksWith({ allErrors: true, allowUnionTypes: true })<Row>({
   type: "object",
   required: ["name", "value"],
   additionalProperties: false,

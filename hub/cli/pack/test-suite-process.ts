@@ -3,8 +3,8 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
-import { Ajv } from "ajv";
 import { PetrelError } from "../../../shared/errors.ts";
+import { checksWith } from "../../../shared/validation.ts";
 import { readTap, type SuiteResult, type TestSuite } from "./test-suite.ts";
 
 export interface SuiteOptions {
@@ -20,7 +20,7 @@ export interface SuiteOptions {
 /** What packs import lies beside the agent that runs them; the same modules serve their tests. */
 const pythonFolder = resolve(import.meta.dirname, "../../../agent/python");
 
-const checkReport = new Ajv().compile<Omit<SuiteResult, "language">>({
+const checkReport = checksWith({})<Omit<SuiteResult, "language">>({
   type: "object",
   required: ["tests", "failed", "skipped", "failures"],
   properties: {

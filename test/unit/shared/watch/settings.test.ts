@@ -1,12 +1,5 @@
-/** The schema of pack `watch`'s configuration is taken as sound by each start: here it is looked at. */
-import { Ajv } from "ajv";
 import { expect, test } from "vitest";
-import { readSettings, settingsSchema } from "../../../../shared/watch/settings.ts";
-
-test("the schema of the configuration is one", () => {
-  const ajv = new Ajv({ allErrors: true, allowUnionTypes: true });
-  expect(ajv.validateSchema(settingsSchema), ajv.errorsText()).toBe(true);
-});
+import { readSettings } from "../../../../shared/watch/settings.ts";
 
 test("every fault of a configuration is named", () => {
   const wrong = { paths: [{ path: "/etc", depth: "x" }], settle_ms: -1, other: 1 };
