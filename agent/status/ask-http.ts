@@ -1,7 +1,7 @@
 /** Asks a running agent on this host how it is, over its socket. */
-import { request } from "node:http";
 import { catalogue, type ErrorCode, PetrelError } from "../../shared/errors.ts";
 import { isObject } from "../../shared/json.ts";
+import { http } from "../../shared/node-http.ts";
 import type { WatchCoverage } from "../../shared/watch/questions.ts";
 import type { AgentStatus } from "./status.ts";
 
@@ -58,7 +58,7 @@ function refusal(error: unknown, path: string): PetrelError {
 
 function get(socketPath: string, path: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const asked = request({ socketPath, path, timeout: patienceMs }, (response) => {
+    const asked = http.request({ socketPath, path, timeout: patienceMs }, (response) => {
       const chunks: Buffer[] = [];
       response.on("data", (chunk: Buffer) => chunks.push(chunk));
       response.on("error", reject);

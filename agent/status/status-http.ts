@@ -1,10 +1,11 @@
 /** The agent's own door, for programs on its host: HTTP over a unix socket that only its user may open. */
 import { chmod, unlink } from "node:fs/promises";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { errorReport, httpStatusOf } from "../../shared/errors.ts";
 import type { Json } from "../../shared/json.ts";
 import type { Logger } from "../../shared/log.ts";
 import { metricsType, renderMetrics } from "../../shared/metrics/prometheus.ts";
+import { http } from "../../shared/node-http.ts";
 import { type AgentStatus, agentMetrics, isWell } from "./status.ts";
 
 export interface StatusServerOptions {
@@ -58,7 +59,7 @@ export async function serveStatus(options: StatusServerOptions): Promise<() => P
     response.writeHead(reply.code ?? 200, { "content-type": reply.type, "cache-control": "no-store" });
     response.end(reply.text);
   };
-  const server = createServer({ requestTimeout: requestTimeoutMs }, (request, response) => {
+  const server = http.createServer({ requestTimeout: requestTimeoutMs }, (request, response) => {
     answer(request, response).catch((error) => {
       log.error("a question about this agent could not be answered", { error });
       response.destroy();

@@ -1,9 +1,9 @@
 /** Asks the hub's HTTP API, and waits for a hub that is starting. */
-import { Agent, type IncomingMessage, request } from "node:http";
-import { request as secureRequest } from "node:https";
+import type { IncomingMessage } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { catalogue, type ErrorCode, PetrelError } from "../../shared/errors.ts";
 import { isObject } from "../../shared/json.ts";
+import { http, https } from "../../shared/node-http.ts";
 import { userHeader } from "../http/presented-key.ts";
 import { certificateError, trustOptions } from "./api-trust.ts";
 import type { HubAddress } from "./hub-address-fs.ts";
@@ -83,7 +83,7 @@ function refusal(text: string, status: number, url: string): PetrelError {
 }
 
 export function createApiClient({ find, where, waitMs, user }: ApiClientOptions): ApiClient {
-  const agent = new Agent({ keepAlive: true });
+  const agent = new http.Agent({ keepAlive: true });
 
   const unreachable = (why: string, cause?: unknown, isReset = false) =>
     new PetrelError("HUB_UNREACHABLE", `the hub does not answer (${why})`, {
@@ -102,7 +102,7 @@ export function createApiClient({ find, where, waitMs, user }: ApiClientOptions)
       }
       const body = parts.yaml ?? (parts.body === undefined ? undefined : JSON.stringify(parts.body));
       const secure = url.protocol === "https:";
-      const asked = (secure ? secureRequest : request)(url, {
+      const asked = (secure ? https : http).request(url, {
         method,
         ...(secure ? trustOptions(hub.trust) : { agent }),
         timeout: silenceMs,

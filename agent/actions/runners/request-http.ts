@@ -1,10 +1,11 @@
 /** The runner `http-request` (st2 docs, Action Runners): one HTTP request, with Node's own client. */
 import { Buffer } from "node:buffer";
-import { Agent, type IncomingMessage, request as requestHttp } from "node:http";
-import { request as requestHttps, Agent as TlsAgent } from "node:https";
+import type { Agent, IncomingMessage } from "node:http";
+import type { Agent as TlsAgent } from "node:https";
 import { pipeline, type Readable } from "node:stream";
 import { createBrotliDecompress, createUnzip } from "node:zlib";
 import { PetrelError } from "../../../shared/errors.ts";
+import { http, https } from "../../../shared/node-http.ts";
 import { type RunOutcome, type StopReason, unstartedOutcome } from "../outcome.ts";
 import {
   answered,
@@ -70,8 +71,8 @@ function agentsFor({ proxies, verifiesCertificate }: HttpPlan): Agents {
     ...(proxies.https !== null && { HTTPS_PROXY: proxies.https }),
   };
   return {
-    http: new Agent({ proxyEnv }),
-    https: new TlsAgent({ proxyEnv, rejectUnauthorized: verifiesCertificate }),
+    http: new http.Agent({ proxyEnv }),
+    https: new https.Agent({ proxyEnv, rejectUnauthorized: verifiesCertificate }),
   };
 }
 
@@ -95,7 +96,7 @@ async function send(
       agent: isTls ? agents.https : agents.http,
       signal: stop,
     };
-    const sent = (isTls ? requestHttps : requestHttp)(url, options, resolve);
+    const sent = (isTls ? https : http).request(url, options, resolve);
     sent.on("error", reject);
     sent.end(body ?? undefined);
   });
