@@ -18,7 +18,8 @@ export function checksWith(options: Options): <T = unknown>(schema: object) => C
     let compiled: ValidateFunction<T> | null = null;
     const check = (data: unknown): data is T => {
       if (compiled === null) {
-        ajv ??= new Ajv({ ...options, meta: false, validateSchema: false });
+        // What ajv's optimizer does V8 does again, and it takes a third of the time.
+        ajv ??= new Ajv({ ...options, meta: false, validateSchema: false, code: { optimize: false } });
         compiled = ajv.compile<T>(schema);
       }
       return compiled(data);

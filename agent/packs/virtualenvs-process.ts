@@ -154,13 +154,16 @@ export class Virtualenvs {
     const folder = join(home, name);
     const deadline = performance.now() + limitMs;
     const isolated = join(folder, "bin", "python");
-    // What the host has counts, as for a pack without requirements.
-    const venv = ["-m", "venv", "--system-site-packages", folder];
+    // What the host has counts, as for a pack without requirements; its pip too: one of its own would take seconds.
+    const venv = ["-m", "venv", "--system-site-packages", "--without-pip", folder];
     const pip = ["-I", "-m", "pip", "install", "--no-input", "--progress-bar", "off"];
     const from = ["--disable-pip-version-check", ...indexOptions(index), "-r", "requirements.txt"];
     const where = "see packs.pip_index and packs.virtualenv in agent.yaml";
-    await this.#run("python3", venv, packFolder, deadline, (said) =>
-      failed(pack, said, "install what `python3 -m venv` needs on this host (apt install python3-venv)"),
+    const bare = (said: string) =>
+      failed(pack, said, "install what `python3 -m venv` needs on this host (apt install python3-venv)");
+    await this.#run("python3", venv, packFolder, deadline, bare);
+    await this.#run(isolated, ["-I", "-c", "import pip"], packFolder, deadline, bare).catch(() =>
+      this.#run(isolated, ["-I", "-m", "ensurepip"], packFolder, deadline, bare),
     );
     await this.#run(isolated, [...pip, ...from], packFolder, deadline, (said) =>
       failed(pack, said, `mend requirements.txt, or have this host reach a package index: ${where}`),

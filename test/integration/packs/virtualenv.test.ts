@@ -84,6 +84,22 @@ describe("a version with requirements", () => {
     expect(await importing(python)).toBe("from an index\n");
   });
 
+  test("on a host without pip it gets a pip of its own", async () => {
+    const { make, version, folder } = await start();
+    const { stdout: python } = await run("python3", ["-c", "import sys; print(sys.executable)"]);
+    const bin = join(folder, "bin");
+    await mkdir(bin);
+    // Its virtualenvs do not see what the host has.
+    const script = `#!/bin/sh\nfor last; do :; done\nexec ${python.trim()} -m venv --without-pip "$last"\n`;
+    await writeFile(join(bin, "python3"), script, { mode: 0o755 });
+    const pack = await version("a", "petrel_greeting\n");
+    const made = make({ env: { ...env, PATH: `${bin}:${process.env.PATH}` } });
+    expect(await importing(await made.python(pack))).toBe("hello\n");
+    expect((await readdir(join(`${pack}.venv`, "v0", "bin"))).some((name) => name.startsWith("pip"))).toBe(
+      true,
+    );
+  });
+
   test("one that was cut short is built anew, whatever is left of it", async () => {
     const { make, version } = await start();
     const pack = await version("a", "petrel_greeting\n");

@@ -73,7 +73,9 @@ describe("every command", () => {
 });
 
 test("nothing of the environment that bin/ sets reaches sensors and actions", () => {
+  const before = process.env.NODE_COMPILE_CACHE;
   process.env.NODE_COMPILE_CACHE = "/somewhere";
   systemIo();
   expect(process.env.NODE_COMPILE_CACHE).toBeUndefined();
+  if (before !== undefined) process.env.NODE_COMPILE_CACHE = before;
 });
