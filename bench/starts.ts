@@ -1,11 +1,15 @@
-/** What starting a process costs a process with some memory: by Node's `spawn`, and as agents do it. */
+/**
+ * What starts cost: those of Petrel's own processes, and a process that another with some memory starts, by Node's
+ * `spawn` and as agents do it.
+ */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { parseArgs } from "node:util";
 import { loadKernelSpawn } from "../agent/actions/kernel-spawn-process.ts";
 import { type ProcessStart, startProcess } from "../agent/actions/started-process.ts";
+import { ownStarts } from "./own-starts.ts";
 
-export const startsUsage = "[--mib 0,100] [--count 100]";
+export const startsUsage = "[--mib 0,100] [--count 100] [--own 5] [--cold]";
 
 const start: ProcessStart = {
   command: "/bin/true",
@@ -44,8 +48,15 @@ async function costOf(count: number, run: () => Promise<unknown>): Promise<numbe
 export async function starts(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({
     args: [...args],
-    options: { mib: { type: "string", default: "0,100" }, count: { type: "string", default: "100" } },
+    options: {
+      mib: { type: "string", default: "0,100" },
+      count: { type: "string", default: "100" },
+      own: { type: "string", default: "5" },
+      cold: { type: "boolean", default: false },
+    },
   });
+  const own = { count: Number(values.own), cached: !values.cold };
+  if (own.count > 0) for (const line of await ownStarts(own)) console.log(line);
   if (kernel === null) console.log("no posix_spawn here: agents use Node's, too");
   const held: Buffer[] = [];
   for (const mib of values.mib.split(",").map(Number)) {
