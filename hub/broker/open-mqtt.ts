@@ -3,8 +3,6 @@ import type { Clock } from "../../shared/clock.ts";
 import type { ListenAddress } from "../../shared/config/listen.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { Timers } from "../../shared/timers.ts";
-import { startBroker } from "./broker-mqtt.ts";
-import { connectExternal } from "./external-mqtt.ts";
 import type { HubTransport, TransportEvents } from "./transport.ts";
 
 export interface TransportOptions extends TransportEvents {
@@ -33,10 +31,13 @@ export interface OpenTransport {
 /** Rejects with HUB_INSECURE_LISTEN, HUB_PORT_IN_USE, LINK_INSECURE, CONFIG_INVALID. */
 export async function openTransport(options: TransportOptions): Promise<OpenTransport> {
   const { brokerUrl } = options;
+  // Each has a library of its own to load: a hub needs one of them.
   if (brokerUrl !== null) {
+    const { connectExternal } = await import("./external-mqtt.ts");
     const external = connectExternal({ ...options, url: brokerUrl });
     return { transport: external, url: brokerUrl, reached: external.reached };
   }
+  const { startBroker } = await import("./broker-mqtt.ts");
   const broker = await startBroker(options);
   const url = `mqtt://${broker.address.host}:${broker.address.port}`;
   return { transport: broker, url, reached: () => true };

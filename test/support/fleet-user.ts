@@ -5,7 +5,9 @@ import { expect } from "vitest";
 import type { SensorRecord } from "../../shared/model/agent.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import type { TestAgent, TestHub } from "./fleet.ts";
-import { type Ended, runPetrel } from "./run-petrel.ts";
+import { petrelHere } from "./petrel-here.ts";
+import type { Ended } from "./run-petrel.ts";
+import { tempFolder } from "./temp-folder.ts";
 import { waitUntil } from "./wait-until.ts";
 
 /** Packs that only tests run. */
@@ -22,7 +24,7 @@ export interface HubUser {
 }
 
 export function userOf(hub: Pick<TestHub, "data">): HubUser {
-  const run = (...args: readonly string[]) => runPetrel([...args, "--data", hub.data]);
+  const run = (...args: readonly string[]) => petrelHere([...args, "--data", hub.data]);
   const says = async (...args: readonly string[]) => {
     const ended = await run(...args);
     expect({ args, code: ended.code, stderr: ended.stderr }).toMatchObject({ code: 0 });
@@ -33,8 +35,9 @@ export function userOf(hub: Pick<TestHub, "data">): HubUser {
     says,
     json: async <T>(...args: readonly string[]) => JSON.parse(await says(...args, "--json")) as T,
     async rule(yaml) {
-      const ended = await runPetrel(["rule", "create", "-", "--data", hub.data], { input: yaml });
-      expect(ended).toMatchObject({ code: 0, stderr: "" });
+      const file = join(await tempFolder("rule"), "rule.yaml");
+      await writeFile(file, yaml);
+      expect(await run("rule", "create", file)).toMatchObject({ code: 0, stderr: "" });
     },
   };
 }

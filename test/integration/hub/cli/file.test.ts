@@ -7,8 +7,8 @@ import { silentLogger } from "../../../../shared/log.ts";
 import { systemTimers } from "../../../../shared/system-process.ts";
 import { aFileChange } from "../../../support/file-changes.ts";
 import { newId } from "../../../support/link-end.ts";
+import { petrelHere } from "../../../support/petrel-here.ts";
 import { noon } from "../../../support/records.ts";
-import { runPetrel } from "../../../support/run-petrel.ts";
 import { idOf, startApi, takeInstances } from "../../../support/start-api.ts";
 
 async function openDesk(store: Store) {
@@ -35,7 +35,7 @@ async function hubWithChanges(payloads: readonly JsonObject[]) {
   const changes = payloads.map((payload, n) => aFileChange(payload, { id: idOf(n + 1) }));
   await takeInstances(hub.store, changes);
   await hub.listen();
-  const petrel = (...args: string[]) => runPetrel(["file", ...args, "--data", hub.folder], { env: {} });
+  const petrel = (...args: string[]) => petrelHere(["file", ...args, "--data", hub.folder]);
   const json = async (...args: string[]) => JSON.parse((await petrel(...args, "--json")).stdout);
   return { ...hub, desk, petrel, json };
 }
@@ -154,7 +154,7 @@ test("what is no change, no pattern and no reason is refused, and nothing is ack
 
 test("a window is opened, seen, counts for what comes, and is closed once", async () => {
   const { folder, store, desk } = await hubWithChanges([{}]);
-  const petrel = (...args: string[]) => runPetrel(["change", ...args, "--data", folder], { env: {} });
+  const petrel = (...args: string[]) => petrelHere(["change", ...args, "--data", folder]);
   const open = [
     "open",
     "--labels",
@@ -179,7 +179,7 @@ test("a window is opened, seen, counts for what comes, and is closed once", asyn
   const late = aFileChange({ time: opened.opened_at }, { id: idOf(2) });
   await takeInstances(store, [desk.expect(late, 0)]);
   const files = async (...args: string[]) =>
-    JSON.parse((await runPetrel(["file", "changes", ...args, "--json", "--data", folder])).stdout);
+    JSON.parse((await petrelHere(["file", "changes", ...args, "--json", "--data", folder])).stdout);
   expect(ids(await files("--unexpected"))).toEqual([idOf(1)]);
   expect((await files())[0].expected).toEqual({ id: opened.id, reason: "t 1" });
   expect((await petrel("list")).stdout).toMatch(
