@@ -14,7 +14,7 @@ import { tempFolder } from "../support/temp-folder.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 /** `npm run test:long` has a thousand. */
-const count = Number(process.env.PETREL_QUEUE_LENGTH ?? 300);
+const count = Number(process.env.PETREL_QUEUE_LENGTH ?? 150);
 /** Requests under way at once while the queue is filled. */
 const asking = 16;
 

@@ -17,7 +17,7 @@ export type StreamAction = "append" | "append_again";
 
 export interface StreamOptions {
   readonly count: number;
-  /** Triggers told at once, and milliseconds between two batches. */
+  /** Triggers told at once, by default so many that there are twelve batches; milliseconds between two. */
   readonly batch?: number;
   readonly pause?: number;
   /** Bytes that each trigger carries besides. */
@@ -49,7 +49,7 @@ export interface Stream {
  * Triggers of a stream that is long enough for several kills. `npm run test:long` makes it 2,000: most of what these
  * tests take is the starting of shells.
  */
-export const streamLength = Number(process.env.PETREL_STREAM_LENGTH ?? 600);
+export const streamLength = Number(process.env.PETREL_STREAM_LENGTH ?? 300);
 
 /** How many lines that share of a stream is. */
 export const linesAt = (share: number): number => Math.round(share * streamLength);
@@ -64,7 +64,13 @@ export async function createStream(
   options: StreamOptions,
 ): Promise<Stream> {
   const ids = [agents].flat().map(({ id }) => id);
-  const { count, batch = 50, pause = 200, padding = 0, actions = ["append"] } = options;
+  const {
+    count,
+    batch = Math.min(50, Math.ceil(options.count / 12)),
+    pause = 200,
+    padding = 0,
+    actions = ["append"],
+  } = options;
   const folder = join(await tempFolder("stream"), "stream");
   mkdirSync(folder);
   const files = (await readPackFolder(pack)).map((file) => ({

@@ -2,7 +2,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
- * Resolves with the first truthy value of `predicate`, asked every `everyMs`.
+ * Resolves with the first truthy value of `predicate`, asked every `everyMs`; the longer it takes the less often, for
+ * asking is work, but ten times a second at least.
  * Throws after `timeoutMs`, naming `what` and the last value or error seen.
  */
 export async function waitUntil<T>(
@@ -11,7 +12,8 @@ export async function waitUntil<T>(
   timeoutMs = 120_000,
   everyMs = 20,
 ): Promise<Exclude<NonNullable<T>, false>> {
-  const deadline = performance.now() + timeoutMs;
+  const begun = performance.now();
+  const deadline = begun + timeoutMs;
   let seen: unknown;
   for (;;) {
     try {
@@ -25,6 +27,6 @@ export async function waitUntil<T>(
       const shown = seen instanceof Error ? seen.message : JSON.stringify(seen);
       throw new Error(`waited ${timeoutMs} ms for: ${what}; last seen: ${shown}`);
     }
-    await sleep(everyMs);
+    await sleep(Math.max(everyMs, Math.min(100, (performance.now() - begun) / 20)));
   }
 }

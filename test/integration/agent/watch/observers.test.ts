@@ -107,9 +107,9 @@ describe.each(backends)("%s", (backend) => {
 
   test("misses nothing in folders that are made and filled at once", async () => {
     const { sh, settled, root } = await watched(backend);
-    await sh("for i in $(seq 300); do mkdir -p n$i/a/b/c && echo $i > n$i/a/b/c/f; done");
+    await sh("for i in $(seq 100); do mkdir -p n$i/a/b/c && echo $i > n$i/a/b/c/f; done");
     await settled();
-    expect(tree(root).size).toBe(300 * 5);
+    expect(tree(root).size).toBe(100 * 5);
   });
 
   test("follows folders that move in, within and out of what is watched", async () => {
@@ -147,13 +147,13 @@ describe.each(backends)("%s", (backend) => {
   test("that lost events says so, and finds everything by looking again", async () => {
     const { root, settled, seen } = await watched(backend, "limited");
     // Nothing is read while this runs, and the queue takes 16,384 events.
-    for (let n = 0; n < 3_000; n++) {
-      writeFileSync(join(root, `f${n}`), `${n}`);
-      for (const [from, to] of ["fg", "gh", "hi", "ij", "jk", "kl"])
-        renameSync(join(root, `${from}${n}`), join(root, `${to}${n}`));
+    for (let n = 0; n < 300; n++) {
+      writeFileSync(join(root, `${n}.0`), `${n}`);
+      for (let name = 0; name < 60; name++)
+        renameSync(join(root, `${n}.${name}`), join(root, `${n}.${name + 1}`));
     }
     await settled();
-    expect(tree(root).size).toBe(3_000);
+    expect(tree(root).size).toBe(300);
     expect(seen.filter(({ trigger }) => trigger === "watch.gap")).toMatchObject([{ cause: "overflow" }]);
   });
 
