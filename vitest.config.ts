@@ -25,8 +25,8 @@ export default defineConfig({
           include: ["test/integration/**/*.test.ts", "test/contract/**/*.test.ts"],
           // Files end what they start: loading what they share anew for each costs a third of their time.
           isolate: false,
-          // Vitest's own choice leaves a core of two idle; more than two would wait for each other's processes.
-          maxWorkers: 2,
+          // They wait about as much as they compute: for processes to start, for what has been told to arrive.
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
           testTimeout: 180_000,
           hookTimeout: 180_000,
@@ -39,7 +39,7 @@ export default defineConfig({
           include: ["test/fault/**/*.test.ts"],
           isolate: false,
           // These wait more than they compute: for back-off, for processes to end. The rest has run before them.
-          maxWorkers: 3,
+          maxWorkers: 4,
           sequence: { groupOrder: 2 },
           testTimeout: 300_000,
           // What a file shares is made in a hook.

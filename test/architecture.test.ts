@@ -109,6 +109,20 @@ describe("the floor plan", () => {
     expect(leaks).toEqual([]);
   });
 
+  test("what costs every start has one door: ajv compiles when it is needed, HTTP loads no undici", () => {
+    const doors = new Map([
+      ["ajv", "shared/validation.ts"],
+      ["node:http", null],
+      ["node:https", null],
+    ]);
+    const others = sources.flatMap(({ path, imports }) =>
+      imports
+        .filter((specifier) => doors.has(specifier) && doors.get(specifier) !== path)
+        .map((specifier) => `${path} imports ${specifier}`),
+    );
+    expect(others).toEqual([]);
+  });
+
   test("pure files ask nobody for the time, for chance or for the environment", () => {
     const asking = sources
       .filter((source) => !isRim(source.path))

@@ -148,7 +148,8 @@ describe.each(Object.entries(runners))("an agent killed while it has a %s action
     await end(second);
     expect(linesOf(file)).toHaveLength(row.runs);
 
-    // A third life has nothing to add: one last word, and the action is not run again.
+    // A third life has nothing to add: one last word, and the action is not run again. To what is stored runners are alike.
+    if (runner !== "local-shell-cmd") return;
     const third = live(folder, [request]);
     await settledIn(third, request.execution);
     await waitUntil("recovery", () => third.isRecovered());
