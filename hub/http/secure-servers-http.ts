@@ -1,6 +1,7 @@
 /** HTTPS servers for fastify, whose certificate can be renewed while they run. */
-import { createServer, type Server as SecureServer } from "node:https";
+import type { Server as SecureServer } from "node:https";
 import type { FastifyServerFactory } from "fastify";
+import { https } from "../../shared/node-http.ts";
 import type { CertificateSource } from "./certificate.ts";
 
 /** RFC 9325, section 3.1.1: nothing older than TLS 1.2. */
@@ -16,7 +17,7 @@ interface ServerLimits {
 export function secureServers(certificate: CertificateSource): FastifyServerFactory {
   return (listener, options) => {
     const { requestTimeout, keepAliveTimeout }: ServerLimits = options;
-    const server: SecureServer = createServer({ ...certificate.current(), minVersion }, listener);
+    const server: SecureServer = https.createServer({ ...certificate.current(), minVersion }, listener);
     if (requestTimeout !== undefined) server.requestTimeout = requestTimeout;
     if (keepAliveTimeout !== undefined) server.keepAliveTimeout = keepAliveTimeout;
     // Connections that exist go on with what they began with.

@@ -16,6 +16,9 @@ describe("petrel config show", () => {
     expect(rows.map(({ setting, value, origin }) => [setting, value, origin])).toEqual([
       ["data", null, "default"],
       ["http.listen", "2", "--http"],
+      ["http.tls.cert", null, "default"],
+      ["http.tls.key", null, "default"],
+      ["http.insecure", false, "default"],
       ["mqtt.listen", "127.0.0.1:1883", "default"],
       ["broker.url", null, "default"],
       ["retention.days", 7, `${cwd}/hub.yaml:2 (retention.days)`],
