@@ -36,6 +36,8 @@ function payloadOf(change: Change, catalogue: Catalogue): unknown {
     case "down":
     case "window":
     case "api-key":
+    case "identity":
+    case "identity-gone":
     case "reopened":
       return undefined;
   }

@@ -18,6 +18,7 @@ import { createFileStore } from "./file-store.ts";
 import { createGatesStore } from "./gates-store.ts";
 import type { HistoryRules } from "./history-record.ts";
 import { createHistoryStore } from "./history-store.ts";
+import { createIdentityStore } from "./identity-store.ts";
 import { createJobsStore, freeLeases } from "./jobs-store.ts";
 import { keys } from "./keys.ts";
 import { createLedgerStore } from "./ledger-store.ts";
@@ -156,6 +157,7 @@ async function buildStore(database: Database, options: LevelStoreOptions, newId:
     ...createFileStore({ database, writer }),
     ...createAccessStore({ database, writer }),
     ...createVerificationStore({ database, writer }),
+    ...createIdentityStore({ database, writer }),
     ...createJobsStore({ database, writer }),
     ...createAuditStore({ level: database.level, writer }),
     ...createRetentionStore({ database, writer, disk }),

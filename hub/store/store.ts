@@ -10,6 +10,7 @@ import type { ChangeWindow } from "../../shared/model/change-window.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import type { FileAck, FileChange } from "../../shared/model/file-change.ts";
 import type { AgentVerification, VerificationHead } from "../../shared/model/file-verification.ts";
+import type { AgentIdentity, EnrolmentToken } from "../../shared/model/identity.ts";
 import type { PackRecord } from "../../shared/model/pack.ts";
 import type { Enforcement, RuleRecord, RuleVersion } from "../../shared/model/rule.ts";
 import type { TriggerInstance, TriggerInstanceStatus } from "../../shared/model/trigger.ts";
@@ -265,6 +266,8 @@ export type Change =
   | { readonly type: "window"; readonly id: string; readonly window: ChangeWindow | null }
   /** A key of the HTTP API is like this now; `null`: it is gone. */
   | { readonly type: "api-key"; readonly id: string; readonly key: ApiKeyRecord | null }
+  | { readonly type: "identity"; readonly identity: AgentIdentity }
+  | { readonly type: "identity-gone"; readonly agent: string }
   /** A gate has room while something waits there, or somebody waits there from now on. */
   | { readonly type: "gate"; readonly gate: string }
   /** Entries were added to this agent's down ledger. */
@@ -461,7 +464,26 @@ export interface Store {
   agents(): Promise<readonly AgentRecord[]>;
   agent(id: string): Promise<AgentRecord | null>;
   putAgent(agent: AgentRecord, expectRev: number | null): Promise<Written>;
+  /** Deletes the record of an agent, and those of its sensors. Its history stays, and so do the marks of its ledgers. */
+  forgetAgent(agent: string): Promise<void>;
   sensors(agent?: string): Promise<readonly SensorRecord[]>;
+  identities(): Promise<readonly AgentIdentity[]>;
+  identity(agent: string): Promise<AgentIdentity | null>;
+  /**
+   * With `use`, one use of a token is taken in the same batch. `changed`: another revision than `expectRev` is there;
+   * `token`: it is unknown, revoked, expired at `now` (ms) or used up. Nothing is written then.
+   */
+  putIdentity(
+    identity: AgentIdentity,
+    expectRev: number | null,
+    use?: { readonly token: string; readonly now: number },
+  ): Promise<"done" | "changed" | "token">;
+  dropIdentity(agent: string, expectRev: number): Promise<Written>;
+  tokens(): Promise<readonly EnrolmentToken[]>;
+  token(id: string): Promise<EnrolmentToken | null>;
+  putToken(token: EnrolmentToken, expectRev: number | null): Promise<Written>;
+  /** Deletes tokens that expired before this (ms); resolves to how many. */
+  dropTokens(before: number): Promise<number>;
   key(scope: string, name: string): Promise<string | null>;
   /** In order of name, those behind `after` if given; more than 1,000 at once is taken as 1,000. */
   keys(

@@ -7,6 +7,7 @@ import { executionCases } from "./store/execution-cases.ts";
 import { fileCases } from "./store/file-cases.ts";
 import { gatesCases } from "./store/gates-cases.ts";
 import { historyCases } from "./store/history-cases.ts";
+import { identityCases } from "./store/identity-cases.ts";
 import { intakeCases } from "./store/intake-cases.ts";
 import { ledgerCases } from "./store/ledger-cases.ts";
 import { newsCases } from "./store/news-cases.ts";
@@ -30,5 +31,6 @@ export function storeCases(name: string, open: OpenStore): void {
     verificationCases(open);
     accessCases(open);
     auditCases(open);
+    identityCases(open);
   });
 }

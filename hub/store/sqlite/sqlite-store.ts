@@ -16,6 +16,7 @@ import { createFileStore } from "../file-store.ts";
 import { createGatesStore } from "../gates-store.ts";
 import type { HistoryRules } from "../history-record.ts";
 import { createHistoryStore } from "../history-store.ts";
+import { createIdentityStore } from "../identity-store.ts";
 import { createJobsStore } from "../jobs-store.ts";
 import { keys } from "../keys.ts";
 import { createLedgerStore } from "../ledger-store.ts";
@@ -115,6 +116,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
       ...createFileStore({ database, writer }),
       ...createAccessStore({ database, writer }),
       ...createVerificationStore({ database, writer }),
+      ...createIdentityStore({ database, writer }),
       ...createJobsStore({ database, writer }),
       ...createAuditStore({ level: rows, writer }),
       ...createRetentionStore({ database, writer }),

@@ -1,0 +1,153 @@
+/** The hub's own identity: what it signs with, what it certifies with, what its listeners show. Follows rotations. */
+import { generateKeyPairSync, type KeyObject } from "node:crypto";
+import { timestamp } from "../../shared/clock.ts";
+import { backdatedMs, certificatePem, certificatesIn, lifeOf } from "../../shared/identity/certificates.ts";
+import { fingerprint, publicText } from "../../shared/identity/ed25519.ts";
+import type { HubStatement } from "../../shared/identity/hub-statement.ts";
+import type { Logger } from "../../shared/log.ts";
+import type { IssuedCertificate } from "../../shared/model/identity.ts";
+import type { Store } from "../store/store.ts";
+import {
+  caName,
+  type KeyFiles,
+  type KeyFilesOptions,
+  openKeyFiles,
+  rotateCaKey,
+  rotateHubKey,
+} from "./keys-fs.ts";
+
+export interface HubIdentityOptions extends KeyFilesOptions {
+  readonly store: Pick<Store, "setting" | "putSetting">;
+  /** Of an agent's certificate, in milliseconds. */
+  readonly certificateMs: number;
+  readonly log: Logger;
+}
+
+export interface KeysChanged {
+  /** The hub signs with another key, or says that fewer count: links should greet anew. */
+  readonly signer: boolean;
+  /** TLS listeners have another certificate to show. */
+  readonly tls: boolean;
+}
+
+export interface HubIdentity {
+  /** For `LinkIdentity` of side hub: as they are now. */
+  signer(): { readonly statement: HubStatement; readonly key: KeyObject };
+  /** For a TLS listener: PEM of the key, and of the chain. */
+  tls(): { readonly key: string; readonly cert: string };
+  readonly root: {
+    /** PEM. */
+    readonly certificate: string;
+    /** base64url */
+    readonly key: string;
+    /** `sha256:…` */
+    readonly fingerprint: string;
+  };
+  /** The CA in use, then those before it; PEM. */
+  cas(): readonly string[];
+  /** A certificate for an agent, by the CA in use. */
+  certify(agent: string, key: KeyObject): IssuedCertificate;
+  /** For an external broker: the hub as a client named `hub:NAME`. */
+  client(name: string): { readonly key: string; readonly cert: string };
+  /** For an external broker itself: a new key, and a certificate for these names. */
+  server(hosts: readonly string[]): { readonly key: string; readonly cert: string };
+  /** `root`: the root key in PEM, when it is not in the folder. ROOT_KEY_MISSING, ROOT_KEY_WRONG. */
+  rotateKeys(root: string | null, dropOld: boolean): Promise<HubStatement>;
+  rotateCa(root: string | null): Promise<void>;
+  /** Called after a rotation, once it is on disk and holds. */
+  onKeysChanged(listener: (what: KeysChanged) => void): () => void;
+}
+
+/** Of the certificates of the hub itself and of brokers: their agents do not judge it. */
+const ownLifeMs = 10 * 365 * 86_400_000;
+const rootSetting = "fleet_root";
+
+/** Makes the fleet's keys at the first start. IDENTITY_FILES when they do not belong to this database. */
+export async function openHubIdentity(options: HubIdentityOptions): Promise<HubIdentity> {
+  const { store, random, now, certificateMs, log } = options;
+  const known = await store.setting(rootSetting);
+  let files: KeyFiles = await openKeyFiles(options, typeof known === "string" ? known : null);
+  const root = publicText(files.root);
+  if (known === null) {
+    await store.putSetting(rootSetting, root);
+    log.info("the fleet has a root key", {
+      fingerprint: fingerprint(root),
+      keep: "petrel hub root export FILE",
+    });
+  }
+  const listeners = new Set<(what: KeysChanged) => void>();
+  let turn: Promise<unknown> = Promise.resolve();
+  const rotate = (work: () => Promise<void>, what: KeysChanged): Promise<void> => {
+    const done = turn.then(async () => {
+      await work();
+      files = await openKeyFiles(options, root);
+      for (const listener of listeners) listener(what);
+    });
+    turn = done.catch(() => {
+      // Who asked for it is told; the next one does not depend on it.
+    });
+    return done;
+  };
+  const issue = (
+    role: "client" | "server",
+    subject: string,
+    key: KeyObject,
+    life: number,
+    hosts?: readonly string[],
+  ) => {
+    const from = now();
+    return certificatePem({
+      role,
+      subject,
+      issuer: caName,
+      key,
+      issuerKey: files.caKey,
+      serial: random(16),
+      notBefore: from - backdatedMs,
+      notAfter: from + life,
+      ...(hosts !== undefined && { hosts }),
+    });
+  };
+  const withKey = (role: "client" | "server", subject: string, hosts?: readonly string[]) => {
+    const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+    const key = privateKey.export({ format: "pem", type: "pkcs8" }).toString();
+    return { key, cert: issue(role, subject, publicKey, ownLifeMs, hosts) + (files.caCertificates[0] ?? "") };
+  };
+
+  return {
+    signer: () => ({ statement: files.statement, key: files.hubKey }),
+    tls: () => ({ key: files.tlsKey, cert: files.tlsCertificate }),
+    root: { certificate: files.rootCertificate, key: root, fingerprint: fingerprint(root) },
+    cas: () => files.caCertificates,
+    certify(agent, key) {
+      const pem = issue("client", agent, key, certificateMs);
+      const [made] = certificatesIn(pem) ?? [];
+      if (made === undefined) throw new TypeError("a certificate that was just made cannot be read");
+      const { issuedAt, notAfter } = lifeOf(made);
+      return {
+        serial: made.serialNumber,
+        issued_at: timestamp(issuedAt),
+        not_after: timestamp(notAfter),
+        pem,
+      };
+    },
+    client: (name) => withKey("client", `hub:${name}`),
+    server: (hosts) => withKey("server", hosts[0] ?? "broker", hosts),
+    async rotateKeys(pem, dropOld) {
+      await rotate(() => rotateHubKey(options, files, { pem, dropOld }), { signer: true, tls: false });
+      log.warn("the hub's keys were changed", {
+        serial: files.statement.serial,
+        keys: files.statement.keys.length,
+      });
+      return files.statement;
+    },
+    async rotateCa(pem) {
+      await rotate(() => rotateCaKey(options, files, pem), { signer: false, tls: true });
+      log.warn("the fleet has a new CA");
+    },
+    onKeysChanged(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}

@@ -1,0 +1,52 @@
+/** Files that are there whole or not at all, whenever the power goes. */
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { open, readFile, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import { syncFolder } from "./folder-fs.ts";
+
+/** Replaces the file in one step; resolves once on disk. Rejects with the system's error. */
+export async function writeWhole(path: string, text: string, mode: number): Promise<void> {
+  const fresh = `${path}.new`;
+  // What a crash left here may have another mode.
+  await rm(fresh, { force: true });
+  const handle = await open(fresh, "wx", mode);
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(fresh, path);
+  await syncFolder(dirname(path));
+}
+
+/** The same for who cannot wait; throws the system's error. */
+export function writeWholeNow(path: string, text: string, mode: number): void {
+  const fresh = `${path}.new`;
+  rmSync(fresh, { force: true });
+  const file = openSync(fresh, "wx", mode);
+  try {
+    writeSync(file, text);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(fresh, path);
+  const folder = openSync(dirname(path), "r");
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}
+
+/** `null` when there is no such file. Rejects with the system's error for one that cannot be read. */
+export async function textIfThere(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "ENOENT" || code === "ENOTDIR") return null;
+    throw error;
+  }
+}
