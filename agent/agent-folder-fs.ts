@@ -2,6 +2,9 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 
+/** Where a package puts the configuration of an installed agent. */
+export const systemConfig = "/etc/petrel/agent.yaml";
+
 /** The named folder, else the system's for root and the user's for everybody else. */
 export function agentFolder(named: string | null, cwd: string): string {
   if (named !== null) return resolve(cwd, named);

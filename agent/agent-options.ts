@@ -6,9 +6,12 @@ import type { QueueLimits } from "./actions/queue.ts";
 export interface AgentOptions {
   /** Absolute path of its data folder. */
   readonly data: string;
-  /** `mqtt://HOST:PORT` */
-  readonly hub: string;
-  readonly id: string;
+  /** For one machine: it needs no identity. */
+  readonly dev: boolean;
+  /** `mqtts://HOST:PORT`, or in dev mode `mqtt://HOST:PORT`; `null`: where it enrolled. */
+  readonly hub: string | null;
+  /** `null`: as it enrolled; in dev mode the host's name. */
+  readonly id: string | null;
   readonly labels: Readonly<Record<string, string>>;
   /** Of entries that wait for the hub. */
   readonly outboxMib: number;

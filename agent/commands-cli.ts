@@ -1,5 +1,4 @@
 /** The commands of `petrel-agent`. */
-import { hostname } from "node:os";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { CliIo } from "../shared/cli/cli-io.ts";
@@ -8,14 +7,13 @@ import { CommandEnded, collect, createProgram, withExample } from "../shared/cli
 import { type AgentConfig, agentSettings } from "../shared/config/agent-config.ts";
 import { resolveConfig } from "../shared/config/config.ts";
 import { readConfigFile } from "../shared/config/read-config-fs.ts";
-import { PetrelError } from "../shared/errors.ts";
-import { isAgentId } from "../shared/ref.ts";
 import { version } from "../shared/version.ts";
 import { coverageText } from "../shared/watch/coverage-text.ts";
 import { userRules } from "./actions/action-user.ts";
 import { ownUser } from "./actions/action-users-process.ts";
 import { defaultQueueLimits } from "./actions/queue.ts";
-import { agentFolder, socketOf } from "./agent-folder-fs.ts";
+import { agentFolder, socketOf, systemConfig } from "./agent-folder-fs.ts";
+import type { EnrollFlags } from "./identity/enroll-cli.ts";
 import { askCoverage, askStatus } from "./status/ask-http.ts";
 import { statusText } from "./status/status-text.ts";
 
@@ -24,19 +22,8 @@ interface RunOptions {
   readonly config?: string;
   readonly exitWithParent?: boolean;
   readonly dev?: boolean;
+  readonly tokenFile?: string;
   readonly [flag: string]: unknown;
-}
-
-/** Where a package puts the configuration of an installed agent. */
-const systemConfig = "/etc/petrel/agent.yaml";
-
-/** The host's name as an agent id; it has to be given when the name does not lend itself to one. */
-function ownId(): string {
-  const name = hostname().toLowerCase();
-  if (isAgentId(name)) return name;
-  throw new PetrelError("AGENT_ID", `this host's name '${name}' cannot be an agent id`, {
-    hint: "give one with --id: letters, digits, '.', '_' and '-', at most 63",
-  });
 }
 
 async function run(io: CliIo, options: RunOptions): Promise<void> {
@@ -58,8 +45,9 @@ async function run(io: CliIo, options: RunOptions): Promise<void> {
   });
   const agent = {
     data: agentFolder(values.data, io.cwd),
+    dev: options.dev === true,
     hub: values.hub,
-    id: values.id ?? ownId(),
+    id: values.id,
     labels: values.labels,
     outboxMib: values.outbox.max_mib,
     virtualenv: { mode: values.packs.virtualenv, index: values.packs.pip_index },
@@ -75,6 +63,8 @@ async function run(io: CliIo, options: RunOptions): Promise<void> {
     log: values.log,
     exitWithParent: options.exitWithParent === true,
   };
+  if (!agent.dev)
+    await (await import("./identity/enroll-cli.ts")).enrollFirst(io, { ...options, data: agent.data });
   const { runAgent } = await import("./main.ts");
   throw new CommandEnded(await runAgent(agent));
 }
@@ -112,23 +102,55 @@ export function createPetrelAgent(io: CliIo): Command {
     description: "Petrel's agent: runs sensors and actions on this host, and tells the hub.",
     io,
   }).option("--json", "print JSON");
-  withExample(program, "petrel-agent run --hub mqtt://127.0.0.1:1883 --label role=web");
+  withExample(program, "petrel-agent run --label role=web", "petrel-agent enroll --help");
   const start = program
     .command("run")
     .description("run the agent until it is told to stop")
     .option("--data <folder>", "its data folder")
-    .option("--hub <url>", "where the hub's broker listens (mqtt://127.0.0.1:1883)")
+    .option("--hub <url>", "where the hub's broker listens; without it where the agent enrolled")
+    .option(
+      "--token-file <file>",
+      "enrol first if need be, with the token in this file (or PETREL_ENROLL_TOKEN)",
+    )
     .option("--id <name>", "its name, unique in the fleet; without it the host's name")
     .option("--label <key=value>", "a label that rules choose agents by (repeatable)", collect)
     .option("--config <agent.yaml>", `settings; without it ${systemConfig} is read if it exists`)
-    .option("--dev", "for one machine: without actions.user, actions run as whoever runs the agent")
+    .option(
+      "--dev",
+      "for one machine: no identity; without actions.user, actions run as whoever runs the agent",
+    )
     .option("--exit-with-parent", "end when standard input does: its parent has gone")
     .option("--log-level <level>", "debug, info, warn or error")
     .option("--log-format <format>", "text or json");
   withExample(
     start,
-    "petrel-agent run --data /var/lib/petrel-agent --hub mqtt://127.0.0.1:1883 --id web-1",
+    "petrel-agent run --data /var/lib/petrel-agent",
+    "petrel-agent run --dev --hub mqtt://127.0.0.1:1883 --id web-1",
   ).action((options: RunOptions) => run(io, options));
+  const enroll = program
+    .command("enroll")
+    .description("make this host an agent of a fleet: its key is made here and never leaves it")
+    .option("--hub <url>", "where the hub's broker listens, mqtts://HOST[:8883]")
+    .option(
+      "--token <token>",
+      "from `petrel agent token`; - reads it from standard input (or PETREL_ENROLL_TOKEN)",
+    )
+    .option("--token-file <file>", "a file with the token")
+    .option(
+      "--root <fingerprint>",
+      "without a token: the root key to expect, sha256:…; somebody has to approve this host",
+    )
+    .option("--enroll-at <url>", "where hosts enrol, when an external broker has another port for that")
+    .option("--id <name>", "its name, unique in the fleet; without it the host's name")
+    .option("--data <folder>", "its data folder")
+    .option("--config <agent.yaml>", `settings; without it ${systemConfig} is read if it exists`);
+  withExample(
+    enroll,
+    "petrel-agent enroll --hub mqtts://hub.example.org --token petrel-token-1.…",
+    "petrel-agent enroll --hub mqtts://hub.example.org --root sha256:…",
+  ).action(async (_options: object, self: Command) =>
+    (await import("./identity/enroll-cli.ts")).runEnroll(io, self.optsWithGlobals<EnrollFlags>()),
+  );
   withExample(
     program
       .command("status")

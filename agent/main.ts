@@ -36,8 +36,9 @@ import type { AgentOptions } from "./agent-options.ts";
 import { reserveBytes } from "./condition/condition.ts";
 import { ConditionWatch } from "./condition/condition-watch.ts";
 import { freeBytes, makeReserve, releaseReserve } from "./condition/disk-room-fs.ts";
+import { asMember, keepIdentity, type Membership } from "./identity/member-mqtt.ts";
 import { agentPointsOf } from "./kill-points.ts";
-import { connectAgent } from "./link/agent-mqtt.ts";
+import { type AgentConnection, connectAgent } from "./link/agent-mqtt.ts";
 import { HubTime } from "./link/hub-time.ts";
 import { PackApplier } from "./packs/apply.ts";
 import { AssignmentsStore } from "./packs/assignments-store.ts";
@@ -85,7 +86,8 @@ const quiet = ["--disable-warning=ExperimentalWarning", "--disable-warning=MODUL
  * Starts the agent; with an empty database when its own is damaged. To the hub that is an agent whose store was lost:
  * it tells it its packs anew, and gives up what the old one had not settled. Watching goes on.
  */
-export async function startAgent(options: AgentOptions, log: Logger): Promise<RunningAgent> {
+export async function startAgent(given: AgentOptions, log: Logger): Promise<RunningAgent> {
+  const options = await asMember(given, log);
   try {
     return await startOnStore(options, log);
   } catch (error) {
@@ -100,9 +102,10 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
 }
 
 /** Long on purpose: the order of these lines is the order of dependence, and reading it is understanding the agent. */
-async function startOnStore(options: AgentOptions, log: Logger): Promise<RunningAgent> {
+async function startOnStore(options: AgentOptions & Membership, log: Logger): Promise<RunningAgent> {
   // An address that must not be connected to is refused before anything is touched.
-  parseBrokerUrl(options.hub);
+  const { identity } = options;
+  parseBrokerUrl(options.hub, { enrolled: identity !== null });
   const clock = systemClock;
   const timers = systemTimers;
   const jitter = systemJitter;
@@ -141,7 +144,7 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
       link === null
         ? Promise.reject(new PetrelError("ASK_TIMEOUT", "the link to the hub is not up yet"))
         : link.ask(op, args, withinMs);
-
+    const isLinked = () => link?.running === true;
     const fetched = async (ref: BlobRef): Promise<Uint8Array> => {
       await fetchBlob({ ask, ref, store: blobs, withinMs: rangeWithinMs });
       return blobs.readAll(ref.digest);
@@ -248,7 +251,7 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
       releaseReserve: () => releaseReserve(reserve),
       changed: ({ diskFull, degraded }) => outbox.hold(diskFull ? degraded : null),
       ask,
-      isLinked: () => link?.running === true,
+      isLinked,
       log,
     });
     teardown.add("condition", () => watch.close());
@@ -299,7 +302,9 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
     let receive: Link<"agent">["receive"] = () => true;
     /** The incarnation of the hub's store, as this life has heard it. */
     let hubStore: string | null = null;
-    const connection = connectAgent({
+    const keeping = { hubTime, ask, isLinked, reconnect: () => connection.reconnect(), log };
+    const keeper = keepIdentity(identity, { ...time, ...keeping, prefix: topicPrefix });
+    const connection: AgentConnection = connectAgent({
       ...time,
       timers: points.connectionTimers(timers),
       url: options.hub,
@@ -307,11 +312,13 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
       prefix: topicPrefix,
       presence,
       logger: log,
+      identity: keeper,
       onConnect: () => link?.connected(),
       onDisconnect: () => link?.disconnected(),
       onMessage: (kind, bytes) => receive(kind, bytes),
     });
     teardown.add("connection", () => connection.stop());
+    teardown.add("identity", async () => keeper?.close());
     link = new Link({
       ...time,
       side: "agent",
@@ -338,6 +345,7 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
       ready: () => {
         log.info("the link to the hub is up");
         watch.linked();
+        keeper?.linked();
       },
     });
     const made = link;
@@ -355,6 +363,7 @@ async function startOnStore(options: AgentOptions, log: Logger): Promise<Running
       sensors,
       packs: applier,
       degraded: () => watch.condition.degraded,
+      identity: () => keeper?.status() ?? null,
       counters,
       residentBytes: () => process.memoryUsage.rss(),
       now,

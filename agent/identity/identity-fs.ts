@@ -10,7 +10,7 @@ import { publicKey, publicKeyPattern, publicText } from "../../shared/identity/e
 import { checkStatement } from "../../shared/identity/hub-statement.ts";
 import type { Logger } from "../../shared/log.ts";
 import { textIfThere, writeWhole, writeWholeNow } from "../../shared/whole-file-fs.ts";
-import type { LinkIdentity } from "../../shared/wire/session-authenticator.ts";
+import type { AgentIdentity, Certificate } from "./identity.ts";
 
 /** `fleet.json`: written last, so that an agent is enrolled when it is there. */
 export interface FleetFile {
@@ -18,38 +18,12 @@ export interface FleetFile {
   readonly agent: string;
   /** URL of the hub's broker. */
   readonly hub: string;
+  /** Where it enrolled, and may ask again when no broker takes its certificate any more. */
+  readonly enroll: string;
   /** The root's public key; base64url. */
   readonly root: string;
   /** Highest serial of a hub's statement that was seen. */
   readonly serial: number;
-}
-
-export interface Certificate {
-  /** PEM: its own, then its issuer's. */
-  readonly pem: string;
-  /** Milliseconds since the epoch, the hub's time. */
-  readonly issuedAt: number;
-  readonly notAfter: number;
-}
-
-export interface AgentIdentity {
-  readonly agent: string;
-  readonly hub: string;
-  readonly root: KeyObject;
-  readonly key: KeyObject;
-  /** For the link; `hubKeys` remembers the highest serial on disk. */
-  readonly link: Extract<LinkIdentity, { readonly side: "agent" }>;
-  /** What to show a broker: the certificate in use, or a renewed one that has to prove itself. */
-  tls(): { readonly key: string; readonly cert: string };
-  certificate(): Certificate;
-  /** A renewed one that no broker has taken yet. */
-  next(): Certificate | null;
-  /** Keeps a renewed certificate beside the one in use. IDENTITY_FILES when it is not for this key and id. */
-  offer(pem: string): Promise<void>;
-  /** A broker took the connection that showed `next`: it is the one in use from now on. */
-  proven(): Promise<void>;
-  /** A broker refused it: the one before is shown again. */
-  withdrawn(): Promise<void>;
 }
 
 const folderOf = (data: string) => join(data, "identity");
@@ -63,12 +37,13 @@ const names = {
 
 const isFleetFile = new Ajv().compile<FleetFile>({
   type: "object",
-  required: ["v", "agent", "hub", "root", "serial"],
+  required: ["v", "agent", "hub", "enroll", "root", "serial"],
   additionalProperties: false,
   properties: {
     v: { const: 1 },
     agent: { type: "string", pattern: "^[a-z0-9][a-z0-9._-]{0,62}$" },
     hub: { type: "string", pattern: "^mqtts://" },
+    enroll: { type: "string", pattern: "^mqtts://" },
     root: { type: "string", pattern: publicKeyPattern },
     serial: { type: "integer", minimum: 0 },
   },
@@ -140,6 +115,7 @@ export async function openIdentity(data: string, log: Logger): Promise<AgentIden
   return {
     agent: fleet.agent,
     hub: fleet.hub,
+    enroll: fleet.enroll,
     root,
     key,
     link: {

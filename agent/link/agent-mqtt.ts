@@ -10,13 +10,14 @@ import {
   type ConnectionStats,
 } from "../../shared/mqtt/connection-mqtt.ts";
 import { isEcho } from "../../shared/mqtt/echo.ts";
+import { type TlsClient, tlsStream } from "../../shared/mqtt/tls-mqtt.ts";
 import { isAgentId } from "../../shared/ref.ts";
 import type { Timers } from "../../shared/timers.ts";
 import type { Presence, TopicKind } from "../../shared/wire/messages.ts";
 import { agentTopic, parseTopic, subscribedKinds } from "../../shared/wire/topics.ts";
 
 export interface AgentConnectionOptions {
-  /** `mqtt://HOST:PORT` */
+  /** `mqtt://HOST:PORT`, or `mqtts://HOST:PORT` of an enrolled agent. */
   readonly url: string;
   /** Agent id; also MQTT client id and user name. */
   readonly id: string;
@@ -29,11 +30,20 @@ export interface AgentConnectionOptions {
   /** Evenly spread in [0, 1). */
   readonly jitter: () => number;
   readonly limits?: Partial<ConnectionLimits>;
+  /** Of an enrolled agent; without it the connection is plain. */
+  readonly identity?: ConnectionIdentity | null;
   /** Subscribed and announced: what the hub sends from now on arrives. Time for a hello. */
   readonly onConnect: (transport: LinkTransport) => void;
   readonly onDisconnect: () => void;
   /** Bytes from the hub, not yet decoded; acknowledged to the broker at once. */
   readonly onMessage: (kind: TopicKind, bytes: Uint8Array) => void;
+}
+
+/** Whom a connection speaks for; `tls` is asked for at each attempt, and told what came of it. */
+export interface ConnectionIdentity {
+  tls(): TlsClient;
+  connected(): void;
+  trouble(reason: unknown): void;
 }
 
 export interface AgentConnection {
@@ -43,6 +53,8 @@ export interface AgentConnection {
   /** `ip:port` of this end; `null` while there is no connection. */
   readonly localAddress: () => string | null;
   readonly stats: () => ConnectionStats;
+  /** Ends the present connection; the next one is made as after any loss. */
+  readonly reconnect: () => void;
   /** Says that it goes, then closes; resolves when closed, after a second at most. */
   readonly stop: () => Promise<void>;
 }
@@ -64,7 +76,8 @@ export function connectAgent(options: AgentConnectionOptions): AgentConnection {
       hint: "use 1 to 63 of a-z 0-9 . _ - and begin with a letter or digit",
     });
   }
-  const address = parseBrokerUrl(options.url);
+  const { identity = null } = options;
+  const address = parseBrokerUrl(options.url, { enrolled: identity !== null });
   const announce = (state: Presence["state"]) =>
     connection.publish(agentTopic(prefix, id, "presence"), presence(state), { retain: true });
   let qos: 0 | 1 = 1;
@@ -80,6 +93,10 @@ export function connectAgent(options: AgentConnectionOptions): AgentConnection {
     address,
     clientId: id,
     username: id,
+    ...(identity !== null && {
+      ...(address.tls && { stream: () => tlsStream(address, identity.tls()) }),
+      onTrouble: (reason) => identity.trouble(reason),
+    }),
     will: () => ({ topic: agentTopic(prefix, id, "presence"), bytes: presence("offline") }),
     onOpen: async () => {
       early = [];
@@ -87,6 +104,7 @@ export function connectAgent(options: AgentConnectionOptions): AgentConnection {
       announce("online");
     },
     onOpened: () => {
+      identity?.connected();
       options.onConnect(transport);
       for (const { kind, bytes } of early.splice(0)) options.onMessage(kind, bytes);
     },
@@ -105,6 +123,7 @@ export function connectAgent(options: AgentConnectionOptions): AgentConnection {
     connected: () => connection.open,
     localAddress: () => connection.localAddress,
     stats: () => connection.stats,
+    reconnect: () => connection.drop(),
     stop: () => connection.stop(() => announce("offline")),
   };
 }

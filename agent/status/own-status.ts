@@ -18,6 +18,7 @@ export interface OwnStatusParts {
   readonly sensors: { statuses(): readonly SensorStatus[] };
   readonly packs: { versions(): AgentStatus["packs"] };
   readonly degraded: () => string | null;
+  readonly identity: () => AgentStatus["identity"];
   readonly counters: LinkCounters;
   readonly residentBytes: () => number;
   readonly now: () => number;
@@ -41,6 +42,7 @@ export function ownStatus(parts: OwnStatusParts): () => Promise<AgentStatus> {
       outbox: { entries, bytes, kept_bytes: keptBytes, oldest_at: await outbox.oldestAt() },
       store: { queued, batches, last_batch_ms: lastBatchMs, batch_seconds: batchSeconds, failed },
       degraded: parts.degraded(),
+      identity: parts.identity(),
       actions: actions.figures(),
       sensors: sensors.statuses(),
       packs: packs.versions(),

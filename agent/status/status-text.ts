@@ -30,6 +30,7 @@ export function statusText(status: AgentStatus): string {
       `${hub}: ${status.link_up ? "linked" : status.connected ? "connected, the hub has not answered yet" : "not reached"}`,
     ],
     ...(status.degraded === null ? [] : [["state", `degraded: ${status.degraded}`] as const]),
+    ...identityRows(status),
     ["outbox", wait],
     [
       "store",
@@ -55,4 +56,11 @@ export function statusText(status: AgentStatus): string {
     }),
   ];
   return rows.map(([name, text]) => `${name.padEnd(8)} ${plain(text)}\n`).join("");
+}
+
+function identityRows({ identity }: AgentStatus): readonly (readonly [string, string])[] {
+  if (identity == null) return [];
+  const { fingerprint, certificate_ends, refused } = identity;
+  const own = ["identity", `${fingerprint}, certificate until ${certificate_ends}`] as const;
+  return refused === null ? [own] : [own, ["refused", `${refused.code}: ${refused.message}`]];
 }

@@ -4,6 +4,7 @@ import type { HistogramFigures } from "../../shared/metrics/histogram.ts";
 import { type Metric, type Sample, yes } from "../../shared/metrics/prometheus.ts";
 import type { SensorState } from "../../shared/model/agent.ts";
 import type { Credit } from "../../shared/wire/messages.ts";
+import type { IdentityStatus } from "../identity/keeper.ts";
 import type { SensorStatus } from "../sensors/sensor-reports.ts";
 
 export interface AgentStatus {
@@ -39,6 +40,8 @@ export interface AgentStatus {
   };
   /** Why it takes no new work, or lets its sensors wait; `null` when all is well. */
   readonly degraded: string | null;
+  /** `null` in dev mode. */
+  readonly identity: IdentityStatus | null;
   readonly actions: { readonly waiting: number; readonly running: number };
   readonly sensors: readonly SensorStatus[];
   /** Ref to digest. */

@@ -4,13 +4,19 @@ import {
   type AgentTopic,
   agentFilter,
   agentTopic,
+  enrolTopic,
   mayPublish,
+  parseEnrolAsk,
+  parseEnrolClientId,
   parseTopic,
 } from "../../shared/wire/topics.ts";
 
-/** A connected client. An observer reads along in dev mode and says nothing. */
+/**
+ * A connected client. An observer reads along in dev mode and says nothing; who enrols may ask for an identity, and
+ * nothing else.
+ */
 export interface Peer {
-  readonly role: "agent" | "observer";
+  readonly role: "agent" | "observer" | "enrolling";
   readonly id: string;
 }
 
@@ -18,6 +24,9 @@ export interface Peer {
 export type Refusal =
   | "client_id"
   | "user_name"
+  | "unknown_identity"
+  | "other_key"
+  | "enrolments"
   | "persistent_session"
   | "will"
   | "forged_topic"
@@ -33,8 +42,8 @@ export interface Refused {
   readonly message: string;
 }
 
-/** MQTT 3.1.1 §3.2.2.3. */
-export type ConnackCode = 2 | 4 | 5;
+/** MQTT 3.1.1 §3.2.2.3; 4: this id is known with another key, 5: it is not known. */
+export type ConnackCode = 2 | 3 | 4 | 5;
 
 export interface ConnectRequest {
   readonly clientId: string;
@@ -42,11 +51,29 @@ export interface ConnectRequest {
   readonly clean: boolean;
   /** Topic of the last will. */
   readonly will: string | undefined;
+  /** Of the certificate that it has shown, and has the key of; `null` when it has shown none. */
+  readonly certificate: ShownCertificate | null;
+}
+
+export interface ShownCertificate {
+  /** Common name. */
+  readonly name: string | null;
+  /** Public key: Ed25519, base64url; `null` for any other kind. */
+  readonly key: string | null;
 }
 
 export interface Ground {
   readonly prefix: string;
   readonly dev: boolean;
+  /** Who is enrolled; `null`: nobody, and nobody need be. */
+  readonly identities: KnownIdentities | null;
+  /** Whether one more client may enrol at the same time. */
+  readonly hasRoom: boolean;
+}
+
+export interface KnownIdentities {
+  /** `key`: of the certificate; `null` when it shows none. */
+  judge(agent: string, key: string | null): "known" | "other_key" | "unknown";
 }
 
 const observerId = /^observer-[A-Za-z0-9._-]{1,54}$/;
@@ -65,6 +92,30 @@ const connectRows: readonly ConnectRow[] = [
     2,
     "the client id is no agent id: 1 to 63 of a-z 0-9 . _ -",
     ({ clientId }, { dev }) => isAgentId(clientId) || (dev && observerId.test(clientId)),
+  ],
+  [
+    "enrolments",
+    3,
+    "as many hosts enrol at the same time as may; try again",
+    (request, { identities, hasRoom }) => hasRoom || !isEnrolling(request, identities),
+  ],
+  [
+    "other_key",
+    4,
+    "this agent id is enrolled with another key, or the certificate is of another id",
+    ({ clientId, certificate }, { identities }) =>
+      identities === null ||
+      certificate === null ||
+      (certificate.name === clientId && identities.judge(clientId, certificate.key) !== "other_key"),
+  ],
+  [
+    "unknown_identity",
+    5,
+    "no agent of this id is enrolled",
+    (request, { identities }) =>
+      identities === null ||
+      isEnrolling(request, identities) ||
+      identities.judge(request.clientId, request.certificate?.key ?? null) === "known",
   ],
   [
     "user_name",
@@ -87,6 +138,11 @@ const connectRows: readonly ConnectRow[] = [
   ],
 ];
 
+/** A host without an identity, on a broker where others have one. */
+function isEnrolling({ clientId, certificate }: ConnectRequest, identities: KnownIdentities | null): boolean {
+  return identities !== null && certificate === null && parseEnrolClientId(clientId) !== null;
+}
+
 function isObserver(clientId: string, dev: boolean): boolean {
   return dev && observerId.test(clientId);
 }
@@ -97,11 +153,20 @@ export function admit(request: ConnectRequest, ground: Ground): Peer | (Refused 
     if (!fits(request, ground)) return { refusal, code, message };
   }
   const { clientId } = request;
+  if (isEnrolling(request, ground.identities)) return { role: "enrolling", id: clientId };
   return { role: isObserver(clientId, ground.dev) ? "observer" : "agent", id: clientId };
 }
 
-/** An agent publishes under its own id, on the topics of its side, with QoS 0 or 1. */
-export function judgePublish(peer: Peer, topic: string, qos: number, prefix: string): AgentTopic | Refused {
+/** What a client may publish: an agent's message, or (`enrol`: its nonce) an ask for an identity. */
+export type Published = AgentTopic | { readonly enrol: string };
+
+/** An agent publishes under its own id, on the topics of its side, with QoS 0 or 1; who enrols asks under its nonce. */
+export function judgePublish(peer: Peer, topic: string, qos: number, prefix: string): Published | Refused {
+  if (peer.role === "enrolling") {
+    const nonce = parseEnrolAsk(prefix, topic);
+    if (nonce !== null && nonce === parseEnrolClientId(peer.id) && qos <= 1) return { enrol: nonce };
+    return { refusal: "foreign_topic", message: "who enrols may only ask, under its own nonce" };
+  }
   if (peer.role === "observer") return { refusal: "silent_observer", message: "an observer only reads" };
   const parsed = parseTopic(prefix, topic);
   if (parsed === null) return { refusal: "foreign_topic", message: "no topic of Petrel's" };
@@ -120,12 +185,15 @@ export function judgeSubscribe(peer: Peer, filter: string, prefix: string): Refu
       message: "shared subscriptions are not available: this broker would grant them and never deliver",
     };
   }
+  const nonce = peer.role === "enrolling" ? parseEnrolClientId(peer.id) : null;
   const fits =
     peer.role === "observer"
       ? filter.startsWith(`${prefix}/`)
-      : filter === agentFilter(prefix, peer.id, "+") ||
-        filter === agentFilter(prefix, peer.id, "#") ||
-        parseTopic(prefix, filter)?.agent === peer.id;
+      : nonce !== null
+        ? filter === enrolTopic(prefix, nonce, "answer")
+        : filter === agentFilter(prefix, peer.id, "+") ||
+          filter === agentFilter(prefix, peer.id, "#") ||
+          parseTopic(prefix, filter)?.agent === peer.id;
   return fits ? null : { refusal: "foreign_subscription", message: "not a topic of this client's" };
 }
 

@@ -14,6 +14,12 @@ export interface BrokerLimits {
   readonly unsentBytes: number;
   /** A larger presence is delivered but not retained. */
   readonly retainedBytes: number;
+  /** Hosts that enrol at the same time. */
+  readonly enrolments: number;
+  /** One that enrols is closed by then. */
+  readonly enrolMs: number;
+  /** What one of them may ask in that time. */
+  readonly enrolAsks: number;
 }
 
 export const defaultBrokerLimits: BrokerLimits = {
@@ -24,4 +30,7 @@ export const defaultBrokerLimits: BrokerLimits = {
   pendingBytes: 512 * 1024,
   unsentBytes: 1024 * 1024,
   retainedBytes: 4 * 1024,
+  enrolments: 64,
+  enrolMs: 30_000,
+  enrolAsks: 4,
 };

@@ -6,14 +6,16 @@ import type { Clock } from "../../shared/clock.ts";
 import { formatListen, type ListenAddress } from "../../shared/config/listen.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
+import type { Timers } from "../../shared/timers.ts";
 import type { TopicKind } from "../../shared/wire/messages.ts";
-import { agentTopic } from "../../shared/wire/topics.ts";
-import { admit, judgePublish, judgeSubscribe } from "./authorize.ts";
+import { agentTopic, enrolTopic } from "../../shared/wire/topics.ts";
+import { admit, judgePublish, judgeSubscribe, type KnownIdentities } from "./authorize.ts";
 import { type BrokerLimits, defaultBrokerLimits } from "./broker-limits.ts";
-import { openPort, requireLoopback } from "./listen-mqtt.ts";
+import { openPort, requireLoopback, type TlsSettings } from "./listen-mqtt.ts";
 import { ReadGuard } from "./read-guard-mqtt.ts";
 import { Refusals } from "./refusals.ts";
 import { type Connection, Sessions } from "./sessions-mqtt.ts";
+import { shownCertificate } from "./shown-certificate-mqtt.ts";
 import type { HubTransport, TransportEvents } from "./transport.ts";
 
 export interface BrokerOptions extends TransportEvents {
@@ -24,12 +26,22 @@ export interface BrokerOptions extends TransportEvents {
   readonly dev: boolean;
   readonly logger: Logger;
   readonly clock: Pick<Clock, "monotonic">;
+  /** TLS, and who is enrolled; without it: plain connections from this machine alone. */
+  readonly secure?: SecureBroker | null;
   readonly limits?: Partial<BrokerLimits>;
+}
+
+export interface SecureBroker {
+  readonly tls: TlsSettings;
+  readonly identities: KnownIdentities;
+  readonly timers: Timers;
 }
 
 export interface EmbeddedBroker extends HubTransport {
   /** Where it listens, with the port that was found when 0 was asked for. */
   readonly address: ListenAddress;
+  /** Shows this certificate to whoever connects from now on. */
+  readonly show: (tls: TlsSettings) => void;
 }
 
 /**
@@ -41,8 +53,8 @@ export interface EmbeddedBroker extends HubTransport {
  * by a client that does not read) are never entered.
  */
 export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroker> {
-  const { prefix, dev, logger, listen } = options;
-  requireLoopback(listen);
+  const { prefix, dev, logger, listen, secure = null } = options;
+  if (secure === null) requireLoopback(listen);
   const limits: BrokerLimits = { ...defaultBrokerLimits, ...options.limits };
   const refusals = new Refusals(options);
   const counts = { received: 0, sent: 0, dropped: 0, takeovers: 0 };
@@ -70,6 +82,14 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
     }
   };
 
+  /** Not awaited before the PUBACK: who asks listens for its answer. */
+  const enrol = async (connection: Connection, nonce: string, bytes: Uint8Array): Promise<void> => {
+    if (++connection.asks > limits.enrolAsks) return connection.socket.destroySoon();
+    const answer = await options.onEnrol?.(nonce, bytes, connection.address);
+    if (answer && connection.peer !== null)
+      sessions.send(connection.peer.id, enrolTopic(prefix, nonce, "answer"), answer);
+  };
+
   /** Without anybody to ask, the newer connection counts. */
   const mayTakeOver = async (id: string, old: Connection, newcomer: Connection): Promise<boolean> => {
     const asked = old.peer?.role === "agent" ? options.mayTakeOver : undefined;
@@ -89,7 +109,21 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
       const connection = sessions.of(client);
       if (connection === undefined || stopping) return done(null, false);
       const { clientId, username, clean, will } = packet;
-      const answer = admit({ clientId, username, clean: clean === true, will: will?.topic }, { prefix, dev });
+      const answer = admit(
+        {
+          clientId,
+          username,
+          clean: clean === true,
+          will: will?.topic,
+          certificate: shownCertificate(connection.socket),
+        },
+        {
+          prefix,
+          dev,
+          identities: secure?.identities ?? null,
+          hasRoom: sessions.enrolling < limits.enrolments && options.onEnrol !== undefined,
+        },
+      );
       if ("refusal" in answer) {
         connection.refused = answer;
         refuse(connection, answer.refusal, answer.message, clientId);
@@ -132,6 +166,11 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
         return done(new PetrelError("WIRE_TOPIC", verdict.message, { where: packet.topic }));
       }
       const bytes = typeof packet.payload === "string" ? Buffer.from(packet.payload) : packet.payload;
+      if ("enrol" in verdict) {
+        packet.retain = false;
+        void enrol(connection, verdict.enrol, bytes);
+        return done(null);
+      }
       packet.retain &&= verdict.kind === "presence" && bytes.length <= limits.retainedBytes;
       counts.received += 1;
       sessions.show(packet.topic, bytes);
@@ -165,7 +204,11 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
 
   aedes.on("clientReady", (client) => {
     const connection = sessions.of(client);
-    if (connection !== undefined) sessions.begin(connection);
+    if (connection === undefined) return;
+    sessions.begin(connection);
+    if (connection.peer?.role !== "enrolling" || secure === null) return;
+    const cancel = secure.timers.after(limits.enrolMs, () => connection.socket.destroy());
+    connection.socket.once("close", cancel);
   });
   aedes.on("unsubscribe", (filters, client) => {
     for (const filter of filters) sessions.of(client)?.filters.delete(filter);
@@ -197,12 +240,14 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
       peer: null,
       filters: new Set(),
       unsentBytes: 0,
+      asks: 0,
     };
     sessions.connected(connection);
   };
 
-  const { server, address } = await openPort({
+  const { server, address, show } = await openPort({
     listen,
+    tls: secure?.tls ?? null,
     connections: limits.connections,
     onSocket: accept,
     onError: (error) => logger.error("the MQTT listener failed", { error }),
@@ -213,6 +258,7 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
 
   return {
     address,
+    show,
     transport: (agent) => ({
       send(kind, bytes) {
         const topic = agentTopic(prefix, agent, kind);
@@ -225,6 +271,7 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
       },
     }),
     connected: (agent) => sessions.get(agent)?.peer?.role === "agent",
+    disconnect: (agent) => sessions.close(agent),
     stats: () => ({ ...counts, agents: sessions.agents, refused: refusals.counts }),
     async stop() {
       if (stopping) return;

@@ -4,12 +4,16 @@ import type { Logger } from "../../shared/log.ts";
 import { parseBrokerUrl } from "../../shared/mqtt/broker-url.ts";
 import { BrokerConnection, type ConnectionLimits } from "../../shared/mqtt/connection-mqtt.ts";
 import { isEcho } from "../../shared/mqtt/echo.ts";
+import { type TlsClient, tlsStream } from "../../shared/mqtt/tls-mqtt.ts";
 import type { Timers } from "../../shared/timers.ts";
 import { maxBrokerBytes, type TopicKind } from "../../shared/wire/messages.ts";
 import {
   agentFilter,
   agentTopic,
+  enrolFilter,
+  enrolTopic,
   mayPublish,
+  parseEnrolAsk,
   parseTopic,
   subscribedKinds,
 } from "../../shared/wire/topics.ts";
@@ -34,6 +38,8 @@ export interface ExternalBrokerOptions extends TransportEvents {
   /** Evenly spread in [0, 1). */
   readonly jitter: () => number;
   readonly limits?: Partial<ConnectionLimits>;
+  /** For `mqtts://`. */
+  readonly tls?: TlsClient;
 }
 
 export interface ExternalBroker extends HubTransport {
@@ -48,6 +54,10 @@ const hubLimits = { unacknowledged: 20_000, unacknowledgedBytes: 32 * 1024 * 102
 const discovery: readonly TopicKind[] = ["presence", "hello"];
 const perAgent = subscribedKinds("hub").filter((kind) => !discovery.includes(kind));
 
+/** Asks for an identity: at once, and then for each second. */
+const mostAsks = 100;
+const asksPerSecond = 20;
+
 /** Messages kept while an agent's topics are being subscribed to: a presence and a hello, and one more of each. */
 const mostHeld = 4;
 
@@ -60,7 +70,8 @@ type AgentState = { connected: boolean; held: { kind: TopicKind; bytes: Uint8Arr
  */
 export function connectExternal(options: ExternalBrokerOptions): ExternalBroker {
   const { prefix, logger, owns = () => true } = options;
-  const address = parseBrokerUrl(options.url);
+  const { tls } = options;
+  const address = parseBrokerUrl(options.url, { enrolled: tls !== undefined });
   const refusals = new Refusals(options);
   const agents = new Map<string, AgentState>();
 
@@ -111,6 +122,19 @@ export function connectExternal(options: ExternalBrokerOptions): ExternalBroker 
     if (presence === "offline") disconnect(agent, state);
   };
 
+  /** All that strangers may cost, since nobody counts them before they come here. */
+  let asksLeft = mostAsks;
+  let refilledAt = options.clock.monotonic();
+  const enrol = async (nonce: string, bytes: Uint8Array): Promise<void> => {
+    const now = options.clock.monotonic();
+    asksLeft = Math.min(mostAsks, asksLeft + ((now - refilledAt) / 1_000) * asksPerSecond);
+    refilledAt = now;
+    if (asksLeft < 1) return refusals.note("enrolments", "all", "refused: more hosts enrol at once than may");
+    asksLeft -= 1;
+    const answer = await options.onEnrol?.(nonce, bytes, null);
+    if (answer) connection.publish(enrolTopic(prefix, nonce, "answer"), answer);
+  };
+
   const forgetAll = () => {
     const known = [...agents];
     agents.clear();
@@ -124,14 +148,21 @@ export function connectExternal(options: ExternalBrokerOptions): ExternalBroker 
     username: address.username,
     password: address.password,
     limits: { ...hubLimits, ...options.limits },
+    ...(tls !== undefined && address.tls && { stream: () => tlsStream(address, tls) }),
     onOpen: () => {
       forgetAll();
-      return connection.subscribe(discovery.map((kind) => agentFilter(prefix, "+", kind)));
+      const enrolments = options.onEnrol === undefined ? [] : [enrolFilter(prefix)];
+      return connection.subscribe([
+        ...discovery.map((kind) => agentFilter(prefix, "+", kind)),
+        ...enrolments,
+      ]);
     },
     onOpened: () =>
       logger.info("connected to the external broker", { broker: `${address.host}:${address.port}` }),
     onClose: forgetAll,
     onMessage: (topic, bytes) => {
+      const nonce = parseEnrolAsk(prefix, topic);
+      if (nonce !== null) return void enrol(nonce, bytes);
       const parsed = parseTopic(prefix, topic);
       if (parsed === null || !mayPublish("agent", parsed.kind)) return;
       const { agent, kind } = parsed;
@@ -154,6 +185,13 @@ export function connectExternal(options: ExternalBrokerOptions): ExternalBroker 
       },
     }),
     connected: (agent) => agents.get(agent)?.connected === true,
+    disconnect(agent) {
+      const state = agents.get(agent);
+      agents.delete(agent);
+      if (state !== undefined) disconnect(agent, state);
+      // Nobody is to find there what is no agent any more.
+      connection.publish(agentTopic(prefix, agent, "presence"), new Uint8Array(0), { retain: true });
+    },
     stats: () => {
       const { received, sent, dropped } = connection.stats;
       const connected = [...agents.values()].filter((state) => state.connected).length;

@@ -1,5 +1,7 @@
 /** Opens the port that agents connect to. */
+import { constants } from "node:crypto";
 import { createServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer, type Server as TlsServer } from "node:tls";
 import { formatListen, isLoopback, type ListenAddress } from "../../shared/config/listen.ts";
 import { PetrelError } from "../../shared/errors.ts";
 
@@ -9,9 +11,19 @@ const backlog = 4_096;
 export interface Listener {
   readonly server: Server;
   readonly address: ListenAddress;
+  /** New connections are shown this from now on; does nothing without TLS. */
+  readonly show: (tls: TlsSettings) => void;
+}
+
+export interface TlsSettings {
+  /** PEM: the key, and the certificate with its issuer's. */
+  readonly key: string;
+  readonly cert: string;
 }
 
 export interface ListenOptions {
+  /** `null`: plain TCP. */
+  readonly tls: TlsSettings | null;
   readonly listen: ListenAddress;
   readonly connections: number;
   readonly onSocket: (socket: Socket) => void;
@@ -19,18 +31,45 @@ export interface ListenOptions {
   readonly onError: (error: Error) => void;
 }
 
-/** Throws HUB_INSECURE_LISTEN unless only this machine can reach the address: there is no enrolment yet. */
+/** Throws HUB_INSECURE_LISTEN unless only this machine can reach the address: in dev mode nobody is enrolled. */
 export function requireLoopback(listen: ListenAddress): void {
   if (isLoopback(listen.host)) return;
   throw new PetrelError("HUB_INSECURE_LISTEN", `${listen.host} can be reached from other machines`, {
     where: formatListen(listen),
-    hint: "listen on 127.0.0.1 until enrolment is available",
+    hint: "listen on 127.0.0.1, or start the hub without --dev",
   });
 }
 
+/** A client that has not proven its key by then is closed. */
+const handshakeTimeoutMs = 10_000;
+
+/**
+ * TLS 1.3 alone. A client's certificate is asked for and not judged here: what counts is that it has the key, which is
+ * then compared with the enrolled one. No tickets: each connection proves its key anew.
+ */
+function tlsServer({ key, cert }: TlsSettings, onSocket: (socket: Socket) => void): TlsServer {
+  return createTlsServer(
+    {
+      key,
+      cert,
+      minVersion: "TLSv1.3",
+      requestCert: true,
+      rejectUnauthorized: false,
+      handshakeTimeout: handshakeTimeoutMs,
+      secureOptions: constants.SSL_OP_NO_TICKET,
+      noDelay: true,
+      keepAlive: true,
+    },
+    onSocket,
+  );
+}
+
 /** Resolves when listening; rejects with HUB_PORT_IN_USE, CONFIG_INVALID. */
-export function openPort({ listen, connections, onSocket, onError }: ListenOptions): Promise<Listener> {
-  const server = createServer({ noDelay: true, keepAlive: true }, onSocket);
+export function openPort({ listen, tls, connections, onSocket, onError }: ListenOptions): Promise<Listener> {
+  const secure = tls === null ? null : tlsServer(tls, onSocket);
+  // A peer that is no TLS client, or gives up: it never came as far as a connection.
+  secure?.on("tlsClientError", (_error, socket) => socket.destroy());
+  const server = secure ?? createServer({ noDelay: true, keepAlive: true }, onSocket);
   server.maxConnections = connections;
   return new Promise((resolve, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) => reject(explained(cause, listen)));
@@ -39,7 +78,8 @@ export function openPort({ listen, connections, onSocket, onError }: ListenOptio
       server.on("error", onError);
       const bound = server.address();
       const port = typeof bound === "object" && bound !== null ? bound.port : listen.port;
-      resolve({ server, address: { host: listen.host, port } });
+      const show = (next: TlsSettings) => secure?.setSecureContext({ ...next, minVersion: "TLSv1.3" });
+      resolve({ server, address: { host: listen.host, port }, show });
     });
   });
 }

@@ -19,6 +19,8 @@ export interface Connection {
   /** Filters of an observer; agents are sent to without regard to their subscriptions. */
   readonly filters: Set<string>;
   unsentBytes: number;
+  /** Asks for an identity so far. */
+  asks: number;
 }
 
 export interface SessionEvents {
@@ -39,13 +41,18 @@ export class Sessions {
   readonly #sockets = new Set<Socket>();
   readonly #byId = new Map<string, Connection>();
   readonly #observers = new Set<Connection>();
+  readonly #enrolling = new Set<Connection>();
 
   constructor(events: SessionEvents) {
     this.#events = events;
   }
 
   get agents(): number {
-    return this.#byId.size - this.#observers.size;
+    return this.#byId.size - this.#observers.size - this.#enrolling.size;
+  }
+
+  get enrolling(): number {
+    return this.#enrolling.size;
   }
 
   of(client: Client | null): Connection | undefined {
@@ -74,6 +81,7 @@ export class Sessions {
     if (old !== undefined) this.#end(old);
     this.#byId.set(peer.id, connection);
     if (peer.role === "observer") this.#observers.add(connection);
+    if (peer.role === "enrolling") this.#enrolling.add(connection);
     connection.guard.open();
     this.#events.onBegin(connection, peer);
   }
@@ -83,6 +91,7 @@ export class Sessions {
     if (peer === null || this.#byId.get(peer.id) !== connection) return;
     this.#byId.delete(peer.id);
     this.#observers.delete(connection);
+    this.#enrolling.delete(connection);
     this.#events.onEnd(connection, peer);
   }
 
@@ -105,6 +114,14 @@ export class Sessions {
         break;
       }
     }
+  }
+
+  /** Ends the live session of this id, if there is one. */
+  close(id: string): void {
+    const connection = this.#byId.get(id);
+    if (connection === undefined) return;
+    this.#end(connection);
+    connection.socket.destroy();
   }
 
   /** Also those that never got as far as a session. */

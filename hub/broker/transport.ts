@@ -18,6 +18,11 @@ export interface TransportEvents {
    */
   readonly onMessage: (agent: string, kind: TopicKind, bytes: Uint8Array) => Promise<void> | void;
   /**
+   * A host without an identity asks for one, under a nonce of its own; resolves to what it is answered, `null`: nothing.
+   * `address`: `ip:port`; `null` where the broker hides it. Never rejects. Without it nobody enrols.
+   */
+  readonly onEnrol?: (nonce: string, bytes: Uint8Array, address: string | null) => Promise<Uint8Array | null>;
+  /**
    * A second session wants the id of a live one, which is closed when this resolves to true or is not given; the
    * newcomer is refused otherwise. Never rejects. Only the embedded broker can ask.
    */
@@ -40,6 +45,8 @@ export interface HubTransport {
   /** The door to one agent, also before it connects and across its connections. */
   transport(agent: string): LinkTransport;
   connected(agent: string): boolean;
+  /** Ends the agent's connection at once, as far as this side can; what comes from it is not heard any more. */
+  disconnect(agent: string): void;
   stats(): TransportStats;
   /** Ends every connection; resolves when the last is closed. */
   stop(): Promise<void>;

@@ -5,8 +5,8 @@ import { type LogConfig, logSettings } from "./log-settings.ts";
 export interface AgentConfig {
   /** Data folder; `null`: the usual place. */
   readonly data: string | null;
-  /** Where the hub's broker listens. */
-  readonly hub: string;
+  /** Where the hub's broker listens; `null`: where it enrolled. */
+  readonly hub: string | null;
   /** Agent id; `null`: the host's name. */
   readonly id: string | null;
   readonly labels: Readonly<Record<string, string>>;
@@ -45,9 +45,9 @@ export const agentSettings: readonly Setting[] = [
   {
     path: "hub",
     schema: { type: "string", pattern: "^mqtts?://\\S+$" },
-    default: "mqtt://127.0.0.1:1883",
+    default: null,
     env: "PETREL_HUB",
-    text: "Where the hub's broker listens: mqtt://HOST:PORT.",
+    text: "Where the hub's broker listens: mqtts://HOST:PORT; without it where the agent enrolled, in dev mode mqtt://127.0.0.1:1883.",
   },
   {
     path: "id",

@@ -7,6 +7,7 @@ import type { Logger } from "../log.ts";
 import type { Timers } from "../timers.ts";
 import type { BrokerAddress } from "./broker-url.ts";
 import { holdForCompany } from "./company-mqtt.ts";
+import { connectionTrouble } from "./connection-trouble.ts";
 import { defaultFrameLimits, FrameScanner, opening } from "./frames.ts";
 
 export interface Retained {
@@ -49,6 +50,10 @@ export interface ConnectionOptions {
   /** Evenly spread in [0, 1). */
   readonly jitter: () => number;
   readonly limits?: Partial<ConnectionLimits>;
+  /** Makes the stream of each attempt; plain TCP to `address` when not given. */
+  readonly stream?: () => Socket;
+  /** Each attempt that failed, and each connection that was lost, with its cause. */
+  readonly onTrouble?: (reason: unknown) => void;
   /** Runs once connected: subscriptions go here. When it rejects, the connection is given up and tried again. */
   readonly onOpen: () => Promise<void>;
   /** After `onOpen` resolved. */
@@ -152,6 +157,12 @@ export class BrokerConnection {
     await this.#client.subscribeAsync([...filters], { qos: 1 });
   }
 
+  /** Ends the present connection, if there is one; it is made again after the first wait. */
+  drop(): void {
+    this.#attempt = 0;
+    this.#client?.stream.destroy();
+  }
+
   /** Ends for good. `farewell` may still publish; it has a second to reach the broker. */
   async stop(farewell: () => void = () => {}): Promise<void> {
     this.#stopped = true;
@@ -169,12 +180,19 @@ export class BrokerConnection {
   }
 
   #connect(): void {
-    const { address, clientId, username, password, will } = this.#options;
+    const {
+      address,
+      clientId,
+      username,
+      password,
+      will,
+      stream = () => plainStream(address),
+    } = this.#options;
     this.#stats.attempts += 1;
     this.#unacknowledged = 0;
     this.#unacknowledgedBytes = 0;
     const last = will?.();
-    const client = new MqttClient(() => connect({ host: address.host, port: address.port, noDelay: true }), {
+    const client = new MqttClient(stream, {
       clientId,
       ...(username !== undefined && { username }),
       ...(password !== undefined && { password }),
@@ -228,6 +246,7 @@ export class BrokerConnection {
     });
     client.on("close", () => {
       cancelOpening();
+      if (!this.#stopped) this.#options.onTrouble?.(reason);
       const steady = openedAt !== null && this.#options.clock.monotonic() - openedAt >= this.#limits.steadyMs;
       if (steady) this.#attempt = 0;
       this.#lost(client);
@@ -259,12 +278,8 @@ export class BrokerConnection {
     if (this.#outageSince === null) {
       this.#outageSince = clock.monotonic();
       // Once for each outage: the attempts that follow say nothing new.
-      logger.warn(
-        isIdRefused(reason)
-          ? "AGENT_CONFLICT: the broker refuses this id, which another machine may have; trying again"
-          : "BROKER_UNREACHABLE: the broker does not answer; trying again",
-        { ...this.#where(), reason },
-      );
+      const { code, message } = connectionTrouble(reason, this.#options.address.tls);
+      logger.warn(`${code}: ${message}; trying again`, { ...this.#where(), reason });
     }
     const waitMs = backoffMs(this.#limits.backoff, this.#attempt, jitter());
     this.#attempt += 1;
@@ -277,7 +292,6 @@ export class BrokerConnection {
   }
 }
 
-/** CONNACK 2: MQTT 3.1.1 §3.2.2.3. */
-function isIdRefused(reason: unknown): boolean {
-  return reason instanceof Error && "code" in reason && reason.code === 2;
+function plainStream({ host, port }: BrokerAddress): Socket {
+  return connect({ host, port, noDelay: true });
 }

@@ -43,6 +43,37 @@ export function parseTopic(prefix: string, topic: string): AgentTopic | null {
   return { agent, kind: kind as TopicKind };
 }
 
+const enrolNonce = /^[0-9a-f]{32}$/;
+const enrolClient = /^enroll-([0-9a-f]{32})$/;
+
+/** Beside the link: where a host without an identity asks for one, and is answered. `nonce`: 32 hexadecimal digits. */
+export function enrolTopic(prefix: string, nonce: string, way: "ask" | "answer"): string {
+  return `${prefix}/v1/enroll/${nonce}/${way}`;
+}
+
+/** All that ask. */
+export function enrolFilter(prefix: string): string {
+  return `${prefix}/v1/enroll/+/ask`;
+}
+
+/** The nonce of an ask's topic; `null` for any other topic. */
+export function parseEnrolAsk(prefix: string, topic: string): string | null {
+  const head = `${prefix}/v1/enroll/`;
+  if (!topic.startsWith(head) || !topic.endsWith("/ask")) return null;
+  const nonce = topic.slice(head.length, -"/ask".length);
+  return enrolNonce.test(nonce) ? nonce : null;
+}
+
+/** The MQTT client id of who asks. */
+export function enrolClientId(nonce: string): string {
+  return `enroll-${nonce}`;
+}
+
+/** Its nonce; `null` for any other client id. No agent may have such an id. */
+export function parseEnrolClientId(clientId: string): string | null {
+  return enrolClient.exec(clientId)?.[1] ?? null;
+}
+
 export function mayPublish(side: Side, kind: TopicKind): boolean {
   const who = publishers[kind];
   return who === "both" || who === side;

@@ -27,6 +27,7 @@ function aStatus(over: Partial<AgentStatus> = {}): AgentStatus {
       failed: false,
     },
     degraded: null,
+    identity: null,
     actions: { waiting: 15, running: 16 },
     sensors: [
       {

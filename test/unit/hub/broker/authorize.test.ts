@@ -3,20 +3,41 @@ import {
   admit,
   type ConnectRequest,
   filterMatches,
+  type Ground,
   judgePublish,
   judgeSubscribe,
   type Peer,
 } from "../../../../hub/broker/authorize.ts";
 import { topicKinds } from "../../../../shared/wire/topics.ts";
 
-const strict = { prefix: "petrel", dev: false };
-const dev = { prefix: "petrel", dev: true };
+const strict: Ground = { prefix: "petrel", dev: false, identities: null, hasRoom: false };
+const dev: Ground = { ...strict, dev: true };
+/** web-1 is enrolled with `key-1`. */
+const enrolled: Ground = {
+  ...strict,
+  hasRoom: true,
+  identities: {
+    judge: (id, key) =>
+      id !== "web-1" || key === null ? "unknown" : key === "key-1" ? "known" : "other_key",
+  },
+};
+const full: Ground = { ...enrolled, hasRoom: false };
+const nonce = "0123456789abcdef".repeat(2);
+const newcomer = { clientId: `enroll-${nonce}`, username: `enroll-${nonce}` };
+const shown = (name: string, key: string | null) => ({ certificate: { name, key } });
 const agent: Peer = { role: "agent", id: "web-1" };
 const observer: Peer = { role: "observer", id: "observer-1" };
-const base: ConnectRequest = { clientId: "web-1", username: "web-1", clean: true, will: undefined };
+const enrolling: Peer = { role: "enrolling", id: newcomer.clientId };
+const base: ConnectRequest = {
+  clientId: "web-1",
+  username: "web-1",
+  clean: true,
+  will: undefined,
+  certificate: null,
+};
 
 describe("connecting", () => {
-  test.each<[string, Partial<ConnectRequest>, typeof strict, string]>([
+  test.each<[string, Partial<ConnectRequest>, Ground, string]>([
     ["an agent under its own name", {}, strict, "agent"],
     ["an agent without a user name", { username: undefined }, strict, "user_name"],
     ["an agent without a user name in dev mode", { username: undefined }, dev, "agent"],
@@ -44,6 +65,34 @@ describe("connecting", () => {
       "will",
     ],
     ["an agent of an observer's name", { clientId: "observer-1", username: "observer-1" }, strict, "agent"],
+    ["an enrolled agent with its key", shown("web-1", "key-1"), enrolled, "agent"],
+    ["an enrolled agent with another key", shown("web-1", "key-2"), enrolled, "other_key"],
+    ["an enrolled agent with a key of another kind", shown("web-1", null), enrolled, "unknown_identity"],
+    ["a certificate of another id", shown("web-2", "key-1"), enrolled, "other_key"],
+    [
+      "an agent that is not enrolled",
+      { clientId: "web-2", ...shown("web-2", "key-1") },
+      enrolled,
+      "unknown_identity",
+    ],
+    ["an enrolled agent without a certificate", {}, enrolled, "unknown_identity"],
+    ["an observer where agents enrol", { clientId: "observer-1" }, enrolled, "unknown_identity"],
+    ["a host that enrols", newcomer, enrolled, "enrolling"],
+    [
+      "a host that enrols, with a will",
+      { ...newcomer, will: "petrel/v1/agent/web-1/presence" },
+      enrolled,
+      "will",
+    ],
+    ["one more host that enrols than may", newcomer, full, "enrolments"],
+    ["an agent while as many enrol as may", shown("web-1", "key-1"), full, "agent"],
+    [
+      "one that shows a certificate for that",
+      { ...newcomer, ...shown("web-1", "key-1") },
+      enrolled,
+      "other_key",
+    ],
+    ["a short nonce", { clientId: "enroll-0123", username: "enroll-0123" }, enrolled, "unknown_identity"],
   ])("%s", (_what, change, ground, expected) => {
     const answer = admit({ ...base, ...change }, ground);
     expect("refusal" in answer ? answer.refusal : answer.role).toBe(expected);
@@ -104,5 +153,32 @@ describe("subscribing", () => {
     ["+", "a/b", false],
   ])("%s matches %s: %s", (filter, topic, matches) => {
     expect(filterMatches(filter, topic)).toBe(matches);
+  });
+});
+
+describe("a host that enrols", () => {
+  const other = "f".repeat(32);
+  test.each([
+    [`petrel/v1/enroll/${nonce}/ask`, "enrol"],
+    [`petrel/v1/enroll/${nonce}/answer`, "refusal"],
+    [`petrel/v1/enroll/${other}/ask`, "refusal"],
+    ["petrel/v1/agent/web-1/hello", "refusal"],
+  ])("publishes on %s: %s", (topic, expected) => {
+    expect(Object.keys(judgePublish(enrolling, topic, 1, "petrel"))).toContain(expected);
+  });
+
+  test.each([
+    [`petrel/v1/enroll/${nonce}/answer`, true],
+    [`petrel/v1/enroll/${nonce}/ask`, false],
+    [`petrel/v1/enroll/${other}/answer`, false],
+    ["petrel/v1/enroll/+/answer", false],
+    ["petrel/v1/agent/web-1/down", false],
+    ["#", false],
+  ])("subscribes to %s: %s", (filter, may) => {
+    expect(judgeSubscribe(enrolling, filter, "petrel") === null).toBe(may);
+  });
+
+  test("no agent may ask", () => {
+    expect(judgePublish(agent, `petrel/v1/enroll/${nonce}/ask`, 1, "petrel")).toHaveProperty("refusal");
   });
 });

@@ -1,0 +1,136 @@
+/** `petrel-agent enroll` */
+import { hostname } from "node:os";
+import { resolve } from "node:path";
+import { backoffMs } from "../../shared/backoff.ts";
+import type { CliIo } from "../../shared/cli/cli-io.ts";
+import { flagsOf } from "../../shared/cli/config-flags.ts";
+import { type AgentConfig, agentSettings } from "../../shared/config/agent-config.ts";
+import { resolveConfig } from "../../shared/config/config.ts";
+import { readConfigFile } from "../../shared/config/read-config-fs.ts";
+import { errorReport, PetrelError } from "../../shared/errors.ts";
+import { parseToken, type TokenText } from "../../shared/identity/enrolment.ts";
+import { systemClock, systemJitter, systemRandom, systemTimers } from "../../shared/system-process.ts";
+import { version } from "../../shared/version.ts";
+import { textIfThere } from "../../shared/whole-file-fs.ts";
+import { agentFolder, systemConfig } from "../agent-folder-fs.ts";
+import { askHub } from "./ask-mqtt.ts";
+import { type Enrolled, enroll } from "./enroll-fs.ts";
+import { readFleetFile } from "./identity-fs.ts";
+import { ownId } from "./member-mqtt.ts";
+
+export interface EnrollFlags {
+  readonly data?: string;
+  readonly config?: string;
+  readonly hub?: string;
+  readonly enrollAt?: string;
+  readonly id?: string;
+  readonly token?: string;
+  readonly tokenFile?: string;
+  readonly root?: string;
+  readonly json?: boolean;
+}
+
+const topicPrefix = "petrel";
+const answerWithinMs = 15_000;
+/** Between two asks: a host that waits for a person asks seldom. */
+const patience = { firstMs: 2_000, mostMs: 30_000 };
+const tokenVariable = "PETREL_ENROLL_TOKEN";
+const rootPattern = /^sha256:[0-9a-f]{64}$/;
+
+/** The token from a flag, a file, standard input (`-`) or the environment; `null`: none. CLI_USAGE, FILE_UNREADABLE. */
+export async function tokenOf(
+  io: CliIo,
+  flags: Pick<EnrollFlags, "token" | "tokenFile">,
+): Promise<TokenText | null> {
+  const text = await tokenText(io, flags);
+  if (text === null) return null;
+  const token = parseToken(text);
+  if (token !== null) return token;
+  throw new PetrelError("CLI_USAGE", "this is no enrolment token", {
+    hint: "give the whole line that `petrel agent token` prints: petrel-token-1.…",
+  });
+}
+
+async function tokenText(io: CliIo, { token, tokenFile }: Pick<EnrollFlags, "token" | "tokenFile">) {
+  if (token === "-") {
+    const chunks: Buffer[] = [];
+    for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk as Uint8Array));
+    return Buffer.concat(chunks).toString("utf8");
+  }
+  if (token !== undefined) return token;
+  if (tokenFile === undefined) return io.env[tokenVariable] ?? null;
+  const text = await textIfThere(resolve(io.cwd, tokenFile));
+  if (text === null) throw new PetrelError("FILE_UNREADABLE", "there is no such file", { where: tokenFile });
+  return text;
+}
+
+/** Enrols as the flags and the configuration say; see `enroll`. */
+export async function enrollHost(io: CliIo, flags: EnrollFlags, signal?: AbortSignal): Promise<Enrolled> {
+  const named = flags.config === undefined ? undefined : resolve(io.cwd, flags.config);
+  const { values } = resolveConfig<AgentConfig>(agentSettings, {
+    file: await readConfigFile(named, systemConfig),
+    env: io.env,
+    flags: flagsOf({ ...flags }, { data: "data", hub: "hub", id: "id" }),
+  });
+  const { hub } = values;
+  if (hub === null) {
+    throw new PetrelError("CLI_USAGE", "where is the hub?", { hint: "give it with --hub mqtts://HOST:PORT" });
+  }
+  const token = flags.root === undefined ? await tokenOf(io, flags) : null;
+  if (token === null && !rootPattern.test(flags.root ?? "")) {
+    throw new PetrelError(
+      "CLI_USAGE",
+      "a host enrols with a token, or with the fingerprint of the fleet's root key",
+      {
+        hint: "--token TOKEN (petrel agent token), or --root sha256:… (petrel hub root show) and somebody who approves it",
+      },
+    );
+  }
+  return enroll({
+    data: agentFolder(values.data, io.cwd),
+    agent: values.id ?? ownId(hostname()),
+    hub,
+    enroll: flags.enrollAt ?? hub,
+    by: token === null ? { root: flags.root ?? "" } : { token },
+    host: hostname(),
+    version,
+    askHub: (ask, prover, proof) =>
+      askHub({
+        url: flags.enrollAt ?? hub,
+        prefix: topicPrefix,
+        ask,
+        prover,
+        proof,
+        nonce: Buffer.from(systemRandom(16)).toString("hex"),
+        withinMs: answerWithinMs,
+        clock: systemClock,
+        timers: systemTimers,
+        ...(signal !== undefined && { signal }),
+      }),
+    pause: (attempt) => pause(backoffMs(patience, attempt, systemJitter())),
+    told: (news) => {
+      if (news.type === "away") return io.err(`${errorReport(news.error).message}; trying again\n`);
+      io.err(
+        `waiting to be approved; this host's key is ${news.fingerprint}\non the hub: petrel agent approve ID --fingerprint ${news.fingerprint}\n`,
+      );
+    },
+  });
+}
+
+/** Keeps the process alive, unlike the system's timers. */
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+/** Runs the command. */
+export async function runEnroll(io: CliIo, flags: EnrollFlags): Promise<void> {
+  io.exitOnInterrupt("not enrolled yet; the same command goes on with the same key\n");
+  const { agent, hub, fingerprint, wasThere } = await enrollHost(io, flags);
+  const sentence = wasThere ? `${agent} is enrolled already at ${hub}` : `${agent} is enrolled at ${hub}`;
+  const record = { agent, hub, fingerprint, already: wasThere };
+  await io.out(flags.json ? `${JSON.stringify(record)}\n` : `${sentence}\nnow: petrel-agent run\n`);
+}
+
+/** Before `run`: a host that is set up by a program has its token before its first start, and nobody to run two commands. */
+export async function enrollFirst(io: CliIo, flags: EnrollFlags & { readonly data: string }): Promise<void> {
+  if ((await readFleetFile(flags.data)) !== null || (await tokenOf(io, flags)) === null) return;
+  await enrollHost(io, flags);
+}
