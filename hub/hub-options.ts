@@ -29,6 +29,8 @@ export interface HubOptions {
   };
   /** Seconds an agent may be away before it is called lost. */
   readonly lostAfter: number;
+  /** Life of an agent's certificate; seconds. */
+  readonly certificateSeconds: number;
   /** Rules that may act one after the other on what the one before led to. */
   readonly loopDepth: number;
   readonly timers: {

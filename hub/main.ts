@@ -31,6 +31,7 @@ import { openTransport } from "./broker/open-mqtt.ts";
 import type { TransportEvents } from "./broker/transport.ts";
 import { openDatastore } from "./datastore/open-datastore-fs.ts";
 import { templateKeys } from "./datastore/template-keys.ts";
+import { openEnrolment } from "./enrolment/open-enrolment-fs.ts";
 import { startCoordination } from "./executions/coordination.ts";
 import { LiveOutput } from "./executions/live-output.ts";
 import { hubAgentId } from "./executions/place.ts";
@@ -54,7 +55,6 @@ import { LetterDesk } from "./intake/letter-desk.ts";
 import { requireContext, takeContexts } from "./intake/take-context.ts";
 import { startJobRunner } from "./jobs/job-runner.ts";
 import { hubPointsOf } from "./kill-points.ts";
-import { requireOneMachine } from "./one-machine-mqtt.ts";
 import type { HubOperations } from "./operations.ts";
 import { createOperations } from "./operations-service.ts";
 import { AgentConfigs } from "./packs/agent-config.ts";
@@ -66,7 +66,9 @@ import { Hindsight } from "./rules/hindsight.ts";
 import { openLiveRules } from "./rules/live-rules.ts";
 import { OwnTriggers } from "./rules/own-triggers.ts";
 import { RuleDesk } from "./rules/rule-desk.ts";
+import { requireSafeReach } from "./safe-reach-mqtt.ts";
 import { createHubClock } from "./store/hub-clock.ts";
+import { hubName } from "./store/hub-name.ts";
 import { openLevelStore } from "./store/level-store.ts";
 import { storeFormat } from "./store/migrations.ts";
 import type { Store } from "./store/store.ts";
@@ -94,6 +96,7 @@ const lockPatienceMs = 5_000;
 export async function startHub(options: HubOptions, log: Logger): Promise<RunningHub> {
   requireOneMachine(options);
   requireReach(options);
+  requireSafeReach(options);
   const timers = systemTimers;
   const jitter = systemJitter;
   const points = hubPointsOf(killAt(process.env.PETREL_KILL_AT));
@@ -134,6 +137,17 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     const { keys } = datastore;
     const configs = new AgentConfigs(templateKeys(keys, systemUser), systemUser);
     teardown.add("datastore", () => keys.close());
+    const reach = { mqtt: options.mqtt, brokerUrl: options.brokerUrl, dev: options.dev, prefix: topicPrefix };
+    const enrolment = await openEnrolment({
+      ...options,
+      ...base,
+      ...reach,
+      registry,
+      keys,
+      hub,
+      random: systemRandom,
+    });
+    teardown.add("identities", async () => enrolment?.close());
     const slowRegex = new SlowRegex();
     teardown.add("slow patterns", () => slowRegex.close());
     const shrink = createShrinker({ put: (bytes) => blobs.put(bytes) });
@@ -179,8 +193,8 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       ...base,
       telling,
       keepContents: (bytes) => blobs.put(bytes),
-      // Until agents enrol, this is dev mode: every agent runs every pack.
-      assignTo: [{}],
+      // In dev mode every agent runs every pack; otherwise none until it is assigned.
+      assignTo: options.dev ? [{}] : [],
     });
     const conflicts = new Conflicts({
       ...base,
@@ -233,6 +247,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
         blob: blobResponder(blobs),
         condition: (args) => greet.condition(agent, args),
         ...datastore.responders(agent),
+        ...enrolment?.responders(agent),
       }),
       greeted: greet.arrived,
       isPaused: (agent) => registry.get(agent)?.conflict != null,
@@ -254,21 +269,13 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       onDisconnect: (agent) => links.disconnected(agent),
       onMessage: (agent, kind, bytes) => links.receive(agent, kind, bytes),
       mayTakeOver: (agent, before, after) => conflicts.mayTakeOver(agent, before, after),
+      ...(enrolment !== null && { onEnrol: enrolment.onEnrol }),
     };
-    const {
-      transport,
-      url: brokerUrl,
-      reached,
-    } = await openTransport({
-      ...events,
-      ...base,
-      brokerUrl: options.brokerUrl,
-      listen: options.mqtt,
-      dev: options.dev,
-      prefix: topicPrefix,
-      name: hub,
-      logger: log,
-    });
+    const secure = enrolment === null ? {} : { secure: enrolment.secure };
+    const way = { ...base, ...events, ...reach, ...secure, listen: options.mqtt, name: hub, logger: log };
+    const opened = await openTransport(way);
+    const { transport, url: brokerUrl, reached } = opened;
+    enrolment?.use(opened);
     const mqtt = shownBrokerUrl(brokerUrl);
     teardown.add("agent links", () => links.close());
     teardown.add("broker", () => transport.stop());
@@ -311,6 +318,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       letters: new LetterDesk({ store, context: (agent) => contextOf(agent, now()) }),
       judge,
       settled,
+      enrolment: enrolment?.desk ?? null,
       facts: {
         version,
         hub,
@@ -345,6 +353,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       const neighbor = startNeighbor({
         data: join(options.data, "agent"),
         dev: options.dev,
+        env: (await enrolment?.neighborEnv()) ?? {},
         hub: brokerUrl,
         log: options.log,
         logger: log,
@@ -354,22 +363,13 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       });
       teardown.add("agent beside the hub", () => neighbor.stop(), 10_000);
     }
-    log.warn("dev mode: loopback only, agents are not enrolled and packets are not signed");
+    if (options.dev) log.warn("dev mode: loopback only, agents are not enrolled and packets are not signed");
     log.info("hub started", { hub, http: url, mqtt, data: options.data });
     return { url, mqtt, operations, store, stop: () => teardown.run() };
   } catch (error) {
     await teardown.run();
     throw error;
   }
-}
-
-/** Made once: names this hub to its store and its broker. */
-async function hubName(store: Store, newId: () => string): Promise<string> {
-  const known = await store.setting("hub");
-  if (typeof known === "string") return known;
-  const name = `hub-${newId().toLowerCase()}`;
-  await store.putSetting("hub", name);
-  return name;
 }
 
 /** Runs until a signal. Resolves to the exit code; says `ready …` on standard output once agents and people may come. */

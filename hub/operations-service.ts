@@ -9,6 +9,7 @@ import type { Conflicts } from "./agents/conflicts.ts";
 import { effectiveLabels } from "./agents/labels.ts";
 import type { BackupDesk } from "./backup/backup-desk.ts";
 import type { KeyDesk } from "./datastore/key-desk.ts";
+import { type EnrolmentDesk, identityOperations } from "./enrolment/enrolment-desk.ts";
 import { ControlDesk } from "./executions/control-desk.ts";
 import type { RunDesk } from "./executions/run-desk.ts";
 import type { HubWatch } from "./figures/figures.ts";
@@ -53,6 +54,8 @@ export interface OperationsOptions {
   readonly judge: (instance: TriggerInstance, skewMs: number) => Promise<Outcome>;
   /** What does not change while the hub runs. */
   readonly facts: Pick<HubStatus, "version" | "hub" | "started_at" | "dev" | "data" | "mqtt" | "broker">;
+  /** `null` in dev mode. */
+  readonly enrolment: EnrolmentDesk | null;
   readonly health: () => HubHealth;
   readonly watch: HubWatch;
   readonly now: () => number;
@@ -185,6 +188,7 @@ export function createOperations(options: OperationsOptions): HubOperations {
       return changed;
     },
     resolveAgent: (id) => conflicts.resolve(id),
+    ...identityOperations(options.enrolment),
     retryDeadLetter: (id) => letters.retry(id),
     dropDeadLetter: (id) => letters.drop(id),
     acknowledgeChanges: (request) => files.acknowledge(request),

@@ -15,6 +15,14 @@ import type { TransportStats } from "./broker/transport.ts";
 import type { KeyAddress } from "./datastore/key-address.ts";
 import type { KeyQuery, KeyRequest } from "./datastore/key-desk.ts";
 import type { KeyView } from "./datastore/key-view.ts";
+import type {
+  BrokerConfigRequest,
+  IdentityView,
+  NewToken,
+  RotateRequest,
+  TokenRequest,
+  TokenView,
+} from "./enrolment/enrolment-desk.ts";
 import type { RollOut } from "./executions/fan-out.ts";
 import type { RunPreview } from "./executions/preview.ts";
 import type { HubCounts, HubFigures, Top, TopQuery } from "./figures/figures.ts";
@@ -160,6 +168,20 @@ export interface HubOperations {
   labelAgent(id: string, labels: Readonly<Record<string, string | null>>): Promise<AgentRecord>;
   /** Sends to an agent again whose id two machines had; a record without a conflict stays as it is. */
   resolveAgent(id: string): Promise<AgentRecord>;
+  /** Identities; all of these reject with ENROL_OFF in dev mode. See `EnrolmentDesk`. */
+  createToken(request: TokenRequest): Promise<NewToken>;
+  tokens(): Promise<readonly TokenView[]>;
+  revokeToken(id: string): Promise<TokenView>;
+  identities(): Promise<readonly IdentityView[]>;
+  approveAgent(id: string, fingerprint: string | null): Promise<IdentityView>;
+  rejectAgent(id: string): Promise<void>;
+  removeAgent(id: string, purge: boolean): Promise<IdentityView>;
+  rotateHubKeys(
+    request: RotateRequest & { readonly dropOld: boolean },
+  ): Promise<{ readonly serial: number; readonly keys: readonly string[] }>;
+  rotateCa(request: RotateRequest): Promise<{ readonly cas: number }>;
+  /** Files for an external broker, by name; among them a new private key for it. */
+  brokerConfig(request: BrokerConfigRequest): Promise<Readonly<Record<string, string>>>;
   /** Takes the letter's entry in again, with today's rules. */
   retryDeadLetter(id: string): Promise<Json>;
   dropDeadLetter(id: string): Promise<void>;

@@ -111,6 +111,7 @@ async function start(): Promise<RunningHub> {
       mqtt: listen(flags.mqtt, "mqtt"),
       brokerUrl: null,
       retention: { days: 90, maxBytes: null, maxInstances: 1_000_000 },
+      certificateSeconds: 86_400,
       lostAfter: 120,
       loopDepth: 8,
       timers: { catchUp: "last" },

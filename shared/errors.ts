@@ -240,6 +240,7 @@ export const catalogue = {
     text: "What was asked for needs the fleet's root key, which is not with the hub.",
   },
   ROOT_KEY_WRONG: { status: 400, exit: 2, text: "A key is not the root key of this fleet." },
+  ENROL_OFF: { status: 409, exit: 1, text: "In dev mode there are no identities, and nobody enrols." },
   ENROL_TOKEN: {
     status: 403,
     exit: 4,

@@ -86,17 +86,18 @@ export async function enrollHost(io: CliIo, flags: EnrollFlags, signal?: AbortSi
       },
     );
   }
+  const enrollAt = flags.enrollAt ?? io.env.PETREL_ENROLL_AT ?? hub;
   return enroll({
     data: agentFolder(values.data, io.cwd),
     agent: values.id ?? ownId(hostname()),
     hub,
-    enroll: flags.enrollAt ?? hub,
+    enroll: enrollAt,
     by: token === null ? { root: flags.root ?? "" } : { token },
     host: hostname(),
     version,
     askHub: (ask, prover, proof) =>
       askHub({
-        url: flags.enrollAt ?? hub,
+        url: enrollAt,
         prefix: topicPrefix,
         ask,
         prover,

@@ -7,7 +7,7 @@ import type { Timers } from "../../shared/timers.ts";
 import type { Store } from "../store/store.ts";
 
 export interface AgentRegistry {
-  /** All known agents, as last stored by anybody this process heard of. */
+  /** All known agents, as last stored by anybody this process heard of; without those that were removed. */
   all(): readonly AgentRecord[];
   get(id: string): AgentRecord | null;
   /**
@@ -34,7 +34,9 @@ export async function openAgentRegistry(options: AgentRegistryOptions): Promise<
   const remember = (agent: AgentRecord) => {
     const known = agents.get(agent.id);
     if (known !== undefined && known.rev > agent.rev) return;
-    agents.set(agent.id, agent);
+    // Nobody is to send it anything any more.
+    if (agent.removed !== undefined) agents.delete(agent.id);
+    else agents.set(agent.id, agent);
     list = null;
   };
   const readAll = async () => {

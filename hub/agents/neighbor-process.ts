@@ -14,6 +14,8 @@ export interface NeighborOptions {
   readonly data: string;
   /** Lets it run actions as the user that runs the hub. */
   readonly dev: boolean;
+  /** With what it enrols at its first start. */
+  readonly env?: Readonly<Record<string, string>>;
   /** The broker that both use. It may hold a password: other users see a command line, but not the environment. */
   readonly hub: string;
   readonly log: LogConfig;
@@ -105,7 +107,15 @@ export function startNeighbor(options: NeighborOptions): { stop(): Promise<void>
   };
 }
 
-function spawnAgent({ data, dev, hub, log, logFile, program = agentProgram }: NeighborOptions): ChildProcess {
+function spawnAgent({
+  data,
+  dev,
+  hub,
+  env,
+  log,
+  logFile,
+  program = agentProgram,
+}: NeighborOptions): ChildProcess {
   const args = ["run", "--data", data, "--id", hubAgentId, "--exit-with-parent", ...(dev ? ["--dev"] : [])];
   const labels = Object.entries(neighborLabels).flatMap(([key, value]) => ["--label", `${key}=${value}`]);
   const flags = ["--log-level", log.level, "--log-format", log.format];
@@ -117,7 +127,7 @@ function spawnAgent({ data, dev, hub, log, logFile, program = agentProgram }: Ne
       {
         detached: true,
         stdio: ["pipe", output, output],
-        env: { ...process.env, PETREL_HUB: hub },
+        env: { ...process.env, PETREL_HUB: hub, ...env },
       },
     );
   } finally {

@@ -23,6 +23,11 @@ export function awaited(id: string, nowMs: number): AgentRecord {
   };
 }
 
+/** The record of an agent that is taken out of the fleet. */
+export function removed(known: AgentRecord, nowMs: number): AgentRecord {
+  return { ...known, online: false, conflict: null, removed: timestamp(nowMs), rev: known.rev + 1 };
+}
+
 /** The record after a hello. `skew_ms` is the agent's clock minus the hub's. */
 export function arrived(
   known: AgentRecord | null,
@@ -33,7 +38,7 @@ export function arrived(
 ): AgentRecord {
   const at = timestamp(nowMs);
   const clock = parseTimestamp(hello.clock);
-  const { lost: _, ...base } = known ?? { ...awaited(id, nowMs), rev: 0 };
+  const { lost: _, removed: _removed, ...base } = known ?? { ...awaited(id, nowMs), rev: 0 };
   const isNewStore = base.incarnation !== hello.incarnation;
   return {
     ...base,

@@ -28,6 +28,7 @@ import { fileChangeRoutes } from "./routes/file-changes-http.ts";
 import { fileWatchingRoutes } from "./routes/file-watching-http.ts";
 import { gapRoutes } from "./routes/gaps-http.ts";
 import { hubRoutes } from "./routes/hub-http.ts";
+import { identityRoutes } from "./routes/identities-http.ts";
 import { keyRoutes } from "./routes/keys-http.ts";
 import { notedRequestRoutes } from "./routes/noted-requests-http.ts";
 import { openapiRoute } from "./routes/openapi-http.ts";
@@ -188,6 +189,7 @@ export function createApi({
   apiKeyRoutes(api, parts);
   auditRoutes(api, parts);
   notedRequestRoutes(api, parts);
+  identityRoutes(api, parts);
   backupRoutes(api, parts);
   deadLetterRoutes(api, parts);
   enforcementRoutes(api, parts);

@@ -15,6 +15,9 @@ export interface HubConfig {
     readonly insecure: boolean;
   };
   readonly mqtt: { readonly listen: string };
+  readonly http: { readonly listen: string };
+  /** `null`: loopback in dev mode, else all interfaces. */
+  readonly mqtt: { readonly listen: string | null };
   /** `null`: the embedded broker. */
   readonly broker: { readonly url: string | null };
   readonly retention: {
@@ -23,7 +26,7 @@ export interface HubConfig {
     /** `null`: no cap. */
     readonly max_mib: number | null;
   };
-  readonly agents: { readonly lost_after: number };
+  readonly agents: { readonly lost_after: number; readonly certificate_days: number };
   readonly rules: { readonly loop_depth: number };
   readonly timers: { readonly catch_up: CatchUp };
   readonly log: LogConfig;
@@ -71,9 +74,9 @@ export const hubSettings: readonly Setting[] = [
   {
     path: "mqtt.listen",
     schema: listen,
-    default: "127.0.0.1:1883",
+    default: null,
     env: "PETREL_MQTT",
-    text: "PORT or HOST:PORT of the embedded MQTT broker. 0 takes any free port.",
+    text: "PORT or HOST:PORT of the embedded MQTT broker; 0.0.0.0:8883, in dev mode 127.0.0.1:1883. 0 takes any free port.",
   },
   {
     path: "broker.url",
@@ -110,6 +113,13 @@ export const hubSettings: readonly Setting[] = [
     default: 120,
     env: "PETREL_AGENTS_LOST_AFTER",
     text: "Seconds an agent may be away before the trigger petrel.agent_lost tells of it.",
+  },
+  {
+    path: "agents.certificate_days",
+    schema: { type: "integer", minimum: 1, maximum: 3_650 },
+    default: 30,
+    env: "PETREL_AGENTS_CERTIFICATE_DAYS",
+    text: "Days that an agent's certificate lives; renewed at two thirds of it while the agent is there.",
   },
   {
     path: "rules.loop_depth",

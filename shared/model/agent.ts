@@ -38,6 +38,8 @@ export interface AgentRecord {
   readonly last_seen: string;
   /** Hub time at which it had been away for too long; absent when it has not, or is there again. */
   readonly lost?: string;
+  /** Hub time at which it was taken out of the fleet; absent when it was not, or has enrolled again since. */
+  readonly removed?: string;
   /** Its clock minus the hub's, in ms, as learnt at the last hello. */
   readonly skew_ms: number | null;
   /** Packs it holds: ref to digest. */

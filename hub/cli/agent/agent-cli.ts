@@ -1,4 +1,4 @@
-/** `petrel agent list | get | label | resolve` */
+/** `petrel agent list | get | label | resolve`, and those of enrolment */
 import type { Command } from "commander";
 import { withExample } from "../../../shared/cli/program-cli.ts";
 import { PetrelError } from "../../../shared/errors.ts";
@@ -6,10 +6,12 @@ import type { AgentRecord } from "../../../shared/model/agent.ts";
 import type { NounCommands } from "../context-cli.ts";
 import { ago } from "../relative-time.ts";
 import { asIs, getVerb, listVerb } from "../verbs-cli.ts";
+import { enrolmentCommands } from "./enrolment-cli.ts";
 
 const path = "/v1/agents";
 
 export const agentCommands: NounCommands = (noun, context) => {
+  enrolmentCommands(noun, context);
   listVerb<AgentRecord, AgentRecord>(noun, context, {
     path,
     description: "list the agents that the hub knows",
@@ -56,7 +58,8 @@ export const agentCommands: NounCommands = (noun, context) => {
   });
 };
 
-function onlineText({ online, conflict, degraded }: AgentRecord): string {
+function onlineText({ online, conflict, degraded, removed }: AgentRecord): string {
+  if (removed !== undefined) return "removed";
   if (conflict != null) return "conflict";
   if (!online) return "no";
   return degraded == null ? "yes" : "degraded";

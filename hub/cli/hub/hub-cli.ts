@@ -10,6 +10,7 @@ import type { CliContext, NounCommands } from "../context-cli.ts";
 import { hubFolder } from "../hub-address-fs.ts";
 import { ago } from "../relative-time.ts";
 import { hubConfig, withHubFlags } from "./hub-config-cli.ts";
+import { hubKeyCommands } from "./hub-keys-cli.ts";
 
 interface StartOptions {
   readonly dev?: boolean;
@@ -43,6 +44,7 @@ async function start({ io }: CliContext, options: StartOptions, self: Command): 
     http: address(values.http.listen, "http.listen"),
     https: { tls: tlsFiles(values.http.tls, io.cwd), insecure: values.http.insecure },
     mqtt: address(values.mqtt.listen, "mqtt.listen"),
+    mqtt: address(values.mqtt.listen ?? (options.dev ? "127.0.0.1:1883" : "0.0.0.0:8883"), "mqtt.listen"),
     brokerUrl: values.broker.url,
     retention: {
       days: values.retention.days,
@@ -50,6 +52,8 @@ async function start({ io }: CliContext, options: StartOptions, self: Command): 
       maxBytes: values.retention.max_mib === null ? null : values.retention.max_mib * 1024 * 1024,
     },
     lostAfter: values.agents.lost_after,
+    // A test does not wait for days.
+    certificateSeconds: Number(io.env.PETREL_CERTIFICATE_SECONDS ?? values.agents.certificate_days * 86_400),
     loopDepth: values.rules.loop_depth,
     timers: { catchUp: values.timers.catch_up },
     sources: { file, brokerUrl: origins["broker.url"] ?? "default" },
@@ -65,6 +69,7 @@ const statusText = (status: HubStatus, nowMs: number): Record<string, unknown> =
 });
 
 export const hubCommands: NounCommands = (noun, context) => {
+  hubKeyCommands(noun, context);
   withHubFlags(noun)
     .option("--dev", "for one machine: loopback only, no enrolment of agents")
     .option("--with-agent", "start an agent named `hub` beside it, for the work of the centre");

@@ -14,7 +14,10 @@ const systemConfig = "/etc/petrel/hub.yaml";
 export function withHubFlags(command: Command): Command {
   return command
     .option("--http <[host:]port>", "where the HTTP API listens (127.0.0.1:7480)")
-    .option("--mqtt <[host:]port>", "where the embedded MQTT broker listens (127.0.0.1:1883)")
+    .option(
+      "--mqtt <[host:]port>",
+      "where the embedded MQTT broker listens (0.0.0.0:8883; with --dev 127.0.0.1:1883)",
+    )
     .option("--broker-url <url>", "use this MQTT broker in place of the embedded one")
     .option("--config <hub.yaml>", `settings; without it ${systemConfig} is read if it exists`)
     .option("--log-level <level>", "debug, info, warn or error")

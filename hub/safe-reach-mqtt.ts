@@ -1,6 +1,6 @@
 /** Until agents enrol, a hub serves one machine. */
+/** What a hub may listen on and connect to: in dev mode one machine alone; otherwise agents prove who they are. */
 import type { ListenAddress } from "../shared/config/listen.ts";
-import { PetrelError } from "../shared/errors.ts";
 import { parseBrokerUrl } from "../shared/mqtt/broker-url.ts";
 import { requireLoopback } from "./broker/listen-mqtt.ts";
 
@@ -22,4 +22,8 @@ export function requireOneMachine({ dev, mqtt, brokerUrl }: Reach): void {
   }
   if (brokerUrl === null) requireLoopback(mqtt);
   else parseBrokerUrl(brokerUrl);
+export function requireSafeReach({ dev, http, mqtt, brokerUrl }: Reach): void {
+  requireLoopback(http);
+  if (brokerUrl !== null) parseBrokerUrl(brokerUrl, { enrolled: !dev });
+  else if (dev) requireLoopback(mqtt);
 }
