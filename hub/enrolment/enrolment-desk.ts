@@ -142,7 +142,7 @@ export function enrolmentDesk(options: EnrolmentDeskOptions): EnrolmentDesk {
         rev: 1,
       };
       if (!(await store.putToken(token, null))) throw new PetrelError("ALREADY_EXISTS", "try again");
-      log.info("an enrolment token was made", { token: token.id, uses, expires_at: token.expires_at });
+      log.info("an enrolment token was made", { id: token.id, uses, expires_at: token.expires_at });
       const { hub: url, enroll } = options.place();
       const line = formatToken(text);
       const at = enroll === url ? "" : ` --enroll-at ${enroll}`;

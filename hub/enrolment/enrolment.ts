@@ -162,7 +162,7 @@ export function enrolment(options: EnrolmentOptions) {
       }
       await options.enrolled(identity);
       if (identity.enrolled_at !== known?.enrolled_at)
-        log.info("an agent was enrolled", { agent, address, token: identity.token });
+        log.info("an agent was enrolled", { agent, address, by: identity.token });
       const certificate = identity.certificate.pem + issuerOf(identity.certificate.pem, hub.cas());
       return { ...trust(), state: "enrolled", agent, certificate };
     }

@@ -93,6 +93,8 @@ export class BrokerConnection {
   #attempt = 0;
   /** Of the present outage; `null` while connected. Monotonic, milliseconds. */
   #outageSince: number | null = null;
+  /** What the log says of it so far. */
+  #told: string | null = null;
   #cancelRetry: () => void = () => {};
   /** Both belong to the present client. */
   #unacknowledged = 0;
@@ -262,6 +264,7 @@ export class BrokerConnection {
       logger.info("the broker is reached again", { ...this.#where(), awaySeconds });
     }
     this.#outageSince = null;
+    this.#told = null;
     this.#options.onOpened();
   }
 
@@ -275,12 +278,11 @@ export class BrokerConnection {
 
   #retry(reason: unknown): void {
     const { clock, jitter, logger, timers } = this.#options;
-    if (this.#outageSince === null) {
-      this.#outageSince = clock.monotonic();
-      // Once for each outage: the attempts that follow say nothing new.
-      const { code, message } = connectionTrouble(reason, this.#options.address.tls);
-      logger.warn(`${code}: ${message}; trying again`, { ...this.#where(), reason });
-    }
+    this.#outageSince ??= clock.monotonic();
+    const { code, message } = connectionTrouble(reason, this.#options.address.tls);
+    // Once for each outage, unless it turns out to be of another kind: further attempts say nothing new.
+    if (this.#told !== code) logger.warn(`${code}: ${message}; trying again`, { ...this.#where(), reason });
+    this.#told = code;
     const waitMs = backoffMs(this.#limits.backoff, this.#attempt, jitter());
     this.#attempt += 1;
     this.#cancelRetry = timers.after(waitMs, () => this.#connect());

@@ -139,8 +139,14 @@ export interface TestHub {
 }
 
 export async function createHub(
-  options: { readonly broker?: string; readonly args?: readonly string[] } = {},
+  options: {
+    readonly broker?: string;
+    readonly args?: readonly string[];
+    /** False: agents have to enrol. */
+    readonly dev?: boolean;
+  } = {},
 ): Promise<TestHub> {
+  const { dev = true } = options;
   const folder = await tempFolder("hub");
   const data = join(folder, "data");
   const http = await freePort();
@@ -176,14 +182,14 @@ export async function createHub(
   return {
     data,
     url,
-    mqtt: options.broker ?? `mqtt://127.0.0.1:${port}`,
+    mqtt: options.broker ?? `${dev ? "mqtt" : "mqtts"}://127.0.0.1:${port}`,
     daemon: running,
     async start(env = {}) {
       const broker =
         options.broker === undefined ? ["--mqtt", String(port)] : ["--broker-url", options.broker];
       const args = [
         "hub",
-        "--dev",
+        ...(dev ? ["--dev"] : []),
         "--data",
         data,
         "--http",

@@ -1,0 +1,191 @@
+/** Hosts become agents of a real hub over TLS, stay it, and stop being it. */
+import { readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import type { IdentityView } from "../../../hub/enrolment/enrolment-desk.ts";
+import { certificatesIn, lifeOf } from "../../../shared/identity/certificates.ts";
+import { parseToken } from "../../../shared/identity/enrolment.ts";
+import { agentIs, enrolledAgent, newToken } from "../../support/enrolled-agent.ts";
+import { sharedByFile } from "../../support/at-end.ts";
+import { createHub, type TestHub } from "../../support/fleet.ts";
+import { mqttClient } from "../../support/mqtt-clients.ts";
+import { runPetrel, startPetrel } from "../../support/run-petrel.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
+import { waitUntil } from "../../support/wait-until.ts";
+
+const certificateSeconds = 15;
+const shared = sharedByFile(async () => {
+  const hub = await createHub({ dev: false });
+  await hub.start({ PETREL_CERTIFICATE_SECONDS: String(certificateSeconds) });
+  return hub;
+});
+
+const identity = (hub: TestHub, id: string) => hub.api<IdentityView>("GET", `/v1/identities/${id}`);
+
+async function endOf(data: string): Promise<number> {
+  const [leaf] = certificatesIn(await readFile(join(data, "identity/agent.crt"), "utf8")) ?? [];
+  return leaf === undefined ? 0 : lifeOf(leaf).notAfter;
+}
+
+/** Every file below a folder that has these bytes. */
+async function filesWith(folder: string, text: string): Promise<readonly string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const found = await Promise.all(paths.map(async (path) => ((await readFile(path)).includes(text) ? [path] : [])));
+  return found.flat();
+}
+
+describe("with a token", () => {
+  test("a host becomes an agent, its token is nowhere, and its certificate is renewed while it is online", async () => {
+    const hub = await shared();
+    const token = await newToken(hub, { labels: { role: "web" } });
+    const agent = await enrolledAgent(hub, "web-1");
+    expect(await agent.enroll(token)).toMatchObject({ code: 0 });
+    const first = await endOf(agent.data);
+    // The same again finds that it is done; nobody else can use the token.
+    expect(await agent.enroll(token)).toMatchObject({ code: 0, stdout: expect.stringContaining("already") });
+    const second = await enrolledAgent(hub, "web-2");
+    expect(await second.enroll(token)).toMatchObject({ code: 4, stderr: expect.stringMatching(/^ENROL_TOKEN: .*used up/m) });
+    const daemon = agent.start();
+    await agentIs(hub, "web-1", true);
+    expect(await hub.api("GET", "/v1/agents/web-1")).toMatchObject({ labels: { role: "web" } });
+    await waitUntil("the certificate to be renewed", async () => (await endOf(agent.data)) > first);
+    await agentIs(hub, "web-1", true);
+    const { secret = "" } = parseToken(token) ?? {};
+    expect(await filesWith(agent.data, secret)).toEqual([]);
+    expect(await filesWith(hub.data, secret)).toEqual([]);
+    expect(await daemon.stop()).toBe(0);
+  });
+
+  test("an agent that was away for longer than its certificate's life comes back by itself", async () => {
+    const hub = await shared();
+    const agent = await enrolledAgent(hub, "away-1");
+    expect(await agent.enroll(await newToken(hub))).toMatchObject({ code: 0 });
+    const ended = await endOf(agent.data);
+    await waitUntil("its certificate to end", () => Date.now() > ended + 1_000);
+    agent.start();
+    await agentIs(hub, "away-1", true);
+    await waitUntil("it to have another", async () => (await endOf(agent.data)) > ended);
+  });
+
+  test("an enrolment that the agent never heard the answer of is finished with the same key, and takes no second use", async () => {
+    const hub = await shared();
+    const token = await newToken(hub);
+    const agent = await enrolledAgent(hub, "killed-1");
+    await agent.enroll(token);
+    const before = await identity(hub, "killed-1");
+    // As a kill between the hub's answer and the last file leaves it.
+    await rm(join(agent.data, "identity/fleet.json"));
+    await rm(join(agent.data, "identity/agent.crt"));
+    expect(await agent.enroll(token)).toMatchObject({ code: 0, stdout: expect.not.stringContaining("already") });
+    expect(await identity(hub, "killed-1")).toMatchObject({ key: before.key, enrolled_at: before.enrolled_at });
+    const { items } = await hub.api<{ items: { id: string; uses: number }[] }>("GET", "/v1/agent-tokens");
+    expect(items.find(({ id }) => id === parseToken(token)?.id)?.uses).toBe(0);
+  });
+
+  test("a hub that does not know the token is not believed, and says no more than no", async () => {
+    const hub = await shared();
+    const agent = await enrolledAgent(hub, "forged-1");
+    const forged = `petrel-token-1.aaaaaaaaaaaa.${"x".repeat(43)}`;
+    expect(await agent.enroll(forged)).toMatchObject({ code: 4, stderr: expect.stringMatching(/^ENROL_REFUSED/m) });
+    await expect(identity(hub, "forged-1")).rejects.toThrow("404");
+    expect(await agent.enroll(null)).toMatchObject({ code: 2, stderr: expect.stringContaining("CLI_USAGE") });
+  });
+
+  test("an id that is enrolled is not given to another host; what was removed does not return, and the id may", async () => {
+    const hub = await shared();
+    const agent = await enrolledAgent(hub, "gone-1");
+    await agent.enroll(await newToken(hub));
+    const daemon = agent.start();
+    await agentIs(hub, "gone-1", true);
+    const other = await enrolledAgent(hub, "gone-1");
+    const token = await newToken(hub, { uses: 5 });
+    expect(await other.enroll(token)).toMatchObject({ code: 1, stderr: expect.stringMatching(/^AGENT_EXISTS/m) });
+
+    const run = await hub.api<{ id: string }[] | { id: string }>("POST", "/v1/executions", {
+      action: "core.pause",
+      target: { agents: ["gone-1"] },
+    }).catch(() => null);
+    const removed = await runPetrel(["agent", "remove", "gone-1", "--json", "--data", hub.data]);
+    expect(JSON.parse(removed.stdout)).toMatchObject({ agent: "gone-1", state: "removed" });
+    await agentIs(hub, "gone-1", false);
+    if (run !== null) {
+      const open = await hub.all<{ agent: string; status: string }>("/v1/executions?agent=gone-1");
+      expect(open.every(({ status }) => ["canceled", "abandoned", "succeeded", "failed"].includes(status))).toBe(true);
+    }
+    await waitUntil("the agent to know why", () => daemon.log().includes("IDENTITY_UNKNOWN"));
+    const status = await runPetrel(["status", "--data", agent.data], { command: "petrel-agent" });
+    expect(status.stdout).toContain("refused  IDENTITY_UNKNOWN");
+    // It keeps its key, and does not enrol by itself.
+    expect(await identity(hub, "gone-1")).toMatchObject({ state: "removed" });
+    expect(await readdir(join(agent.data, "identity"))).toContain("agent.key");
+    await daemon.stop();
+    expect(await other.enroll(token)).toMatchObject({ code: 0 });
+    other.start();
+    await agentIs(hub, "gone-1", true);
+    // The old machine's key is another's id now.
+    const back = agent.start();
+    await waitUntil("the old one to be told", () => back.log().includes("IDENTITY_KEY"));
+  });
+});
+
+describe("without a token", () => {
+  test("a host waits until somebody approves its key, and finishes by itself", async () => {
+    const hub = await shared();
+    const shown = await runPetrel(["hub", "root", "show", "--json", "--data", hub.data]);
+    const { fingerprint } = JSON.parse(shown.stdout) as { fingerprint: string };
+    const data = join(await tempFolder("agent"), "data");
+    const args = ["enroll", "--hub", hub.mqtt, "--id", "asks-1", "--data", data, "--root", fingerprint];
+    const asking = startPetrel(args, { command: "petrel-agent" });
+    const own = await waitUntil("it to say its key", () => /key is (sha256:[0-9a-f]{64})/.exec(asking.stderr())?.[1]);
+    const petrel = (...words: string[]) => runPetrel([...words, "--data", hub.data]);
+    expect((await petrel("agent", "pending")).stdout).toContain(own);
+    const wrong = await petrel("agent", "approve", "asks-1", "--fingerprint", `sha256:${"0".repeat(64)}`);
+    expect(wrong).toMatchObject({ code: 1, stderr: expect.stringContaining("AGENT_EXISTS") });
+    expect(await petrel("agent", "approve", "asks-1", "--fingerprint", String(own))).toMatchObject({ code: 0 });
+    expect(await asking.ended).toMatchObject({ code: 0, stdout: expect.stringContaining("asks-1 is enrolled") });
+  });
+
+  test("a hub under another root is not believed", async () => {
+    const hub = await shared();
+    const agent = await enrolledAgent(hub, "misled-1");
+    const ended = await agent.enroll(null, ["--root", `sha256:${"0".repeat(64)}`]);
+    expect(ended).toMatchObject({ code: 4, stderr: expect.stringMatching(/^HUB_UNTRUSTED/m) });
+    expect(await hub.api("GET", "/v1/identities/misled-1")).toMatchObject({ state: "pending" });
+    await hub.api("POST", "/v1/identities/misled-1/reject");
+    await expect(identity(hub, "misled-1")).rejects.toThrow("404");
+  });
+});
+
+describe("the hub", () => {
+  test("is not reached without TLS, and lets nobody in who is not enrolled", async () => {
+    const hub = await shared();
+    const { port } = new URL(hub.mqtt);
+    await expect(mqttClient(Number(port), "web-1")).rejects.toThrow();
+    const stranger = await enrolledAgent(hub, "stranger-1");
+    expect(await stranger.start().ended()).toMatchObject({ code: 4 });
+    await expect(hub.api("GET", "/v1/agents/stranger-1")).rejects.toThrow("404");
+  });
+
+  test("changes its keys and its CA while an agent is away, and the agent comes back", async () => {
+    const hub = await shared();
+    const agent = await enrolledAgent(hub, "rotated-1");
+    await agent.enroll(await newToken(hub));
+    const first = agent.start();
+    await agentIs(hub, "rotated-1", true);
+    await first.stop();
+    const petrel = (...words: string[]) => runPetrel(["hub", ...words, "--json", "--data", hub.data]);
+    const file = join(await tempFolder("root"), "root.key");
+    expect(await petrel("root", "export", file)).toMatchObject({ code: 0 });
+    expect(await petrel("keys", "rotate")).toMatchObject({ code: 1, stderr: expect.stringContaining("ROOT_KEY_MISSING") });
+    expect(await petrel("keys", "rotate", "--root", file)).toMatchObject({ code: 0 });
+    expect(await petrel("ca", "rotate", "--root", file)).toMatchObject({ code: 0 });
+    expect(await petrel("keys", "rotate", "--drop-old", "--root", file)).toMatchObject({ code: 0 });
+    agent.start();
+    await agentIs(hub, "rotated-1", true);
+    // The root key is not needed to start.
+    await hub.stop();
+    await hub.start({ PETREL_CERTIFICATE_SECONDS: String(certificateSeconds) });
+    await agentIs(hub, "rotated-1", true);
+  });
+});

@@ -1,0 +1,85 @@
+/** The fleet's keys on disk: whatever moment a hub died in, the next start has a whole set of them. */
+import { copyFile, mkdir, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { openKeyFiles, rotateCaKey, rotateHubKey } from "../../../hub/identity/keys-fs.ts";
+import { isFleetServer, certificatesIn } from "../../../shared/identity/certificates.ts";
+import { publicText } from "../../../shared/identity/ed25519.ts";
+import { systemRandom } from "../../../shared/system-process.ts";
+import { noon } from "../../support/records.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
+
+const optionsIn = (data: string) => ({ data, random: systemRandom, now: () => noon, hosts: ["127.0.0.1"] });
+/** In the order in which a first start writes them. */
+const written = ["root.key", "root.crt", "ca.key", "ca.crt", "hub.key", "statement.json", "tls.key", "tls.crt"];
+
+async function copyKeys(from: string, names: readonly string[]): Promise<string> {
+  const data = await tempFolder("keys");
+  await mkdir(join(data, "keys"));
+  for (const name of names) await copyFile(join(from, "keys", name), join(data, "keys", name));
+  return data;
+}
+
+test("a first start that was cut off after any file is finished by the next", async () => {
+  const whole = await tempFolder("keys");
+  const made = await openKeyFiles(optionsIn(whole), null);
+  expect((await readdir(join(whole, "keys"))).sort()).toEqual([...written].sort());
+  for (let n = 0; n <= written.length; n++) {
+    const data = await copyKeys(whole, written.slice(0, n));
+    const files = await openKeyFiles(optionsIn(data), null);
+    expect(isFleetServer(certificatesIn(files.tlsCertificate) ?? [], files.root)).toBe(true);
+    expect(files.statement.keys).toEqual([publicText(files.hubKey)]);
+    if (n > 0) expect(publicText(files.root)).toBe(publicText(made.root));
+  }
+});
+
+test.each(written.filter((name) => !["root.key", "tls.key", "tls.crt"].includes(name)))(
+  "%s is not made anew where the database knows the fleet, and its root key was exported",
+  async (name) => {
+    const data = await tempFolder("keys");
+    const { root } = await openKeyFiles(optionsIn(data), null);
+    for (const gone of ["root.key", name]) await rm(join(data, "keys", gone));
+    await expect(openKeyFiles(optionsIn(data), publicText(root))).rejects.toMatchObject({
+      code: expect.stringMatching(/^(IDENTITY_FILES|ROOT_KEY_MISSING)$/),
+    });
+  },
+);
+
+test("keys of another fleet than the database's are refused", async () => {
+  const [one, other] = [await tempFolder("keys"), await tempFolder("keys")];
+  const { root } = await openKeyFiles(optionsIn(one), null);
+  await openKeyFiles(optionsIn(other), null);
+  await expect(openKeyFiles(optionsIn(other), publicText(root))).rejects.toMatchObject({ code: "IDENTITY_FILES" });
+});
+
+test("a rotation that was cut off is as if it had not begun, or is finished", async () => {
+  const data = await tempFolder("keys");
+  const first = await openKeyFiles(optionsIn(data), null);
+  // The key is there, and nothing names it yet.
+  await copyFile(join(data, "keys/tls.key"), join(data, "keys/hub.key.next"));
+  await copyFile(join(data, "keys/tls.key"), join(data, "keys/ca.key.next"));
+  const still = await openKeyFiles(optionsIn(data), null);
+  expect(publicText(still.hubKey)).toBe(publicText(first.hubKey));
+  expect(still.caCertificates).toEqual(first.caCertificates);
+  // Both stop where the new key is named and still lies beside the old one.
+  await rotateHubKey(optionsIn(data), first, { pem: null, dropOld: false });
+  await rotateCaKey(optionsIn(data), first, null);
+  const then = await openKeyFiles(optionsIn(data), null);
+  expect(then.statement).toMatchObject({ serial: 2, keys: [publicText(then.hubKey), publicText(first.hubKey)] });
+  expect(then.caCertificates).toHaveLength(2);
+  expect(publicText(then.caKey)).not.toBe(publicText(first.caKey));
+  expect(isFleetServer(certificatesIn(then.tlsCertificate) ?? [], first.root)).toBe(true);
+  await rotateHubKey(optionsIn(data), then, { pem: null, dropOld: true });
+  const last = await openKeyFiles(optionsIn(data), null);
+  expect(last.statement).toMatchObject({ serial: 3, keys: [publicText(then.hubKey)] });
+});
+
+test("a rotation needs the right root key", async () => {
+  const data = await tempFolder("keys");
+  const files = await openKeyFiles(optionsIn(data), null);
+  await rm(join(data, "keys/root.key"));
+  const rotate = (pem: string | null) => rotateHubKey(optionsIn(data), files, { pem, dropOld: false });
+  await expect(rotate(null)).rejects.toMatchObject({ code: "ROOT_KEY_MISSING" });
+  await expect(rotate(files.tlsKey)).rejects.toMatchObject({ code: "ROOT_KEY_WRONG" });
+  expect((await openKeyFiles(optionsIn(data), null)).statement.serial).toBe(1);
+});
