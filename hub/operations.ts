@@ -174,7 +174,7 @@ export interface HubOperations {
   revokeToken(id: string): Promise<TokenView>;
   identities(): Promise<readonly IdentityView[]>;
   approveAgent(id: string, fingerprint: string | null): Promise<IdentityView>;
-  rejectAgent(id: string): Promise<void>;
+  rejectAgent(id: string): Promise<IdentityView>;
   removeAgent(id: string, purge: boolean): Promise<IdentityView>;
   rotateHubKeys(
     request: RotateRequest & { readonly dropOld: boolean },

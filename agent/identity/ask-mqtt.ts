@@ -68,7 +68,7 @@ export async function askHub(options: AskHubOptions): Promise<ProvenAnswer> {
       const made = new BrokerConnection({
         address,
         clientId,
-        username: clientId,
+        username: undefined,
         logger: silentLogger,
         clock: options.clock,
         timers,

@@ -6,6 +6,7 @@ import { timestamp } from "../../shared/clock.ts";
 import { isPetrelError, PetrelError } from "../../shared/errors.ts";
 import { makeFolder, namesIn, syncFiles, syncFolder, unusable } from "../../shared/folder-fs.ts";
 import { copyKeyFile } from "../datastore/key-file-fs.ts";
+import { copyKeys } from "../identity/copy-keys-fs.ts";
 import type { CopyProgress } from "../store/copy-store.ts";
 import { type BackupManifest, backupKind, manifestName } from "./manifest.ts";
 
@@ -111,6 +112,7 @@ async function fill(source: BackupSource, folder: string, progress: BackupProgre
   }
   // After the database: the key is made before the first value that needs it is kept.
   const datastore_key = await copyKeyFile(data, folder);
+  const fleet_keys = await copyKeys(data, folder);
   const manifest: BackupManifest = {
     kind: backupKind,
     format,
@@ -121,6 +123,7 @@ async function fill(source: BackupSource, folder: string, progress: BackupProgre
     blobs: count,
     blobs_missing: missing,
     datastore_key,
+    fleet_keys,
   };
   const file = await open(join(folder, manifestName), "wx", 0o600);
   try {

@@ -19,6 +19,8 @@ export interface BackupManifest {
   readonly blobs_missing: readonly string[];
   /** It has the datastore's key; absent in older ones, which have none. */
   readonly datastore_key?: boolean;
+  /** Whether the folder `keys` is in it. */
+  readonly fleet_keys?: boolean;
 }
 
 export const backupKind = "petrel-backup";
@@ -37,6 +39,7 @@ const check = checksWith({ allErrors: true })<BackupManifest>({
     blobs: { type: "integer", minimum: 0 },
     blobs_missing: { type: "array", items: { type: "string" } },
     datastore_key: { type: "boolean" },
+    fleet_keys: { type: "boolean" },
   },
 });
 

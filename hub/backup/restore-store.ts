@@ -10,6 +10,7 @@ import { makeFolder, namesIn, syncFiles, syncFolder, unusable } from "../../shar
 import type { StoreOp } from "../../shared/storage/committer-store.ts";
 import { incarnationKey } from "../../shared/storage/database-store.ts";
 import { copyKeyFile, keyFileName } from "../datastore/key-file-fs.ts";
+import { copyKeys } from "../identity/copy-keys-fs.ts";
 import { backupMark } from "../store/copy-store.ts";
 import { keys } from "../store/keys.ts";
 import { storeFormat } from "../store/migrations.ts";
@@ -57,6 +58,9 @@ export async function restoreBackup(options: RestoreOptions): Promise<RestoreDon
     if (manifest.datastore_key === true && !(await namesIn(backup)).includes(keyFileName)) {
       throw invalid(`it has no ${keyFileName}`, backup);
     }
+    if (manifest.fleet_keys === true && !(await namesIn(backup)).includes("keys")) {
+      throw invalid("it has no folder keys", backup);
+    }
     const fresh = join(data, restoringName);
     await prepare(data, fresh);
     await copyStore(join(backup, "store"), fresh, manifest, options);
@@ -69,6 +73,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<RestoreDon
     if (aside !== null) await rename(store, aside);
     // While there is no database: whatever happens now, none meets the key of another.
     await copyKeyFile(backup, data, `${keyFileName}.${before}`);
+    await copyKeys(backup, data, `keys.${before}`);
     await rename(fresh, store);
     await syncFolder(data);
     return { manifest, aside };

@@ -121,7 +121,10 @@ const connectRows: readonly ConnectRow[] = [
     "user_name",
     4,
     "the user name is not the client id",
-    ({ clientId, username }, { dev }) => username === clientId || (dev && username === undefined),
+    // Who has no identity yet is nobody to an external broker either: there it needs no name.
+    (request, { dev, identities }) =>
+      request.username === request.clientId ||
+      ((dev || isEnrolling(request, identities)) && request.username === undefined),
   ],
   [
     "persistent_session",

@@ -62,7 +62,7 @@ export interface EnrolmentDesk {
   /** `expected`: its key's fingerprint, compared by whoever approves. NOT_FOUND, AGENT_EXISTS. */
   approve(agent: string, expected: string | null): Promise<IdentityView>;
   /** NOT_FOUND. */
-  reject(agent: string): Promise<void>;
+  reject(agent: string): Promise<IdentityView>;
   /** Takes an agent out of the fleet; with `purge` its record goes too. AGENT_UNKNOWN. */
   remove(agent: string, purge: boolean): Promise<IdentityView>;
   rotateKeys(
@@ -189,7 +189,7 @@ export function enrolmentDesk(options: EnrolmentDeskOptions): EnrolmentDesk {
       for (let attempt = 0; attempt < attempts; attempt++) {
         const known = await store.identity(agent);
         if (known?.state !== "pending") throw notPending(agent);
-        if (await store.dropIdentity(agent, known.rev)) return;
+        if (await store.dropIdentity(agent, known.rev)) return identityView(known);
       }
       throw new PetrelError("STORE_WRITE", `the identity of ${agent} changed under its writer; try again`);
     },

@@ -45,6 +45,11 @@ export async function startMosquitto(): Promise<Mosquitto> {
       "",
     ].join("\n"),
   );
+  return runMosquitto(configuration, port);
+}
+
+/** With a configuration that is there already, which listens on this port; killed when the test ends. */
+export async function runMosquitto(configuration: string, port: number): Promise<Mosquitto> {
   let child: ChildProcess | null = null;
   const kill = async () => {
     const ending = child;

@@ -97,8 +97,8 @@ export const enrolmentCommands: NounCommands = (noun, context) => {
     noun.command("reject <id>").description("send a host away that waits to be approved"),
     "petrel agent reject web-1",
   ).action(async (id: string, _options: object, self: Command) => {
-    await context.api(self).ask("POST", `${place(id)}/reject`);
-    await context.say(self, `${id}: rejected`, { agent: id, rejected: true });
+    const rejected = await context.api(self).ask<IdentityView>("POST", `${place(id)}/reject`);
+    await context.say(self, `${rejected.agent}: rejected`, rejected);
   });
   withExample(
     noun

@@ -81,10 +81,7 @@ export function identityRoutes(api: FastifyInstance, { operations }: RouteParts)
   });
   api.post<{ Params: { id: string } }>("/v1/identities/:id/reject", {
     ...id,
-    handler: async ({ params }, reply) => {
-      await operations.rejectAgent(params.id);
-      return reply.code(204).send();
-    },
+    handler: ({ params }) => operations.rejectAgent(params.id),
   });
   api.delete<{ Params: { id: string }; Querystring: { purge?: boolean } }>("/v1/agents/:id", {
     schema: { params: pathSchema("id"), querystring: object({ purge: { type: "boolean", default: false } }) },

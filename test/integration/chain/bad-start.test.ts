@@ -25,7 +25,24 @@ async function takenPort(): Promise<number> {
 
 describe("a hub", () => {
   test.for<[what: string, flags: string[], code: string, exit: number]>([
-    ["without --dev", free, "HUB_INSECURE_LISTEN", 4],
+    [
+      "without --dev whose API others could reach",
+      ["--http", "0.0.0.0:0", "--mqtt", "0"],
+      "HUB_INSECURE_LISTEN",
+      4,
+    ],
+    [
+      "without --dev whose broker is not encrypted",
+      ["--http", "0", "--broker-url", "mqtt://192.0.2.1"],
+      "LINK_INSECURE",
+      4,
+    ],
+    [
+      "with --dev and a broker with TLS",
+      ["--dev", "--http", "0", "--broker-url", "mqtts://127.0.0.1"],
+      "LINK_INSECURE",
+      4,
+    ],
     [
       "whose API others could reach",
       ["--dev", "--http", "0.0.0.0:0", "--mqtt", "0"],
@@ -157,7 +174,19 @@ describe("a hub", () => {
 
 describe("an agent", () => {
   test.for<[what: string, flags: string[], code: string, exit: number]>([
-    ["whose hub is on another host", ["--hub", "mqtt://192.0.2.1:1883", "--id", "a"], "LINK_INSECURE", 4],
+    [
+      "whose hub is on another host",
+      ["--dev", "--hub", "mqtt://192.0.2.1:1883", "--id", "a"],
+      "LINK_INSECURE",
+      4,
+    ],
+    ["that is not enrolled", ["--hub", "mqtts://192.0.2.1:8883"], "AGENT_NOT_ENROLLED", 4],
+    [
+      "with a token that is none",
+      ["--hub", "mqtts://192.0.2.1", "--token-file", "/etc/hostname"],
+      "CLI_USAGE",
+      2,
+    ],
     ["whose hub is no URL", ["--hub", "127.0.0.1:1883", "--id", "a"], "CONFIG_INVALID", 2],
     ["whose id is none", ["--hub", "mqtt://127.0.0.1:1", "--id", "Web 1"], "CONFIG_INVALID", 2],
     [
@@ -179,7 +208,8 @@ describe("an agent", () => {
     const folder = await tempFolder();
     const config = join(folder, "agent.yaml");
     await writeFile(config, "hub: mqtt://127.0.0.1:1\nlabels: web\nspeed: 9\n");
-    const run = (...args: string[]) => runPetrel(["run", "--id", "a", ...args], { command: "petrel-agent" });
+    const run = (...args: string[]) =>
+      runPetrel(["run", "--dev", "--id", "a", ...args], { command: "petrel-agent" });
     const bad = await run("--hub", "mqtt://127.0.0.1:1", "--data", join(config, "data"));
     expect([bad.code, lastError(bad.stderr)]).toEqual([
       1,
@@ -198,7 +228,7 @@ describe("an agent", () => {
       config,
       `hub: ${hub.mqtt}\nid: from-file\nlabels: {site: berlin}\ndata: ${folder}/data\n`,
     );
-    const args = ["run", "--config", config, "--label", "role=web"];
+    const args = ["run", "--dev", "--config", config, "--label", "role=web"];
     const running = startPetrel(args, { command: "petrel-agent", env: { PETREL_AGENT_ID: "from-env" } });
     await waitUntil("it to look for its hub", () => running.stderr().includes("BROKER_UNREACHABLE"));
     await hub.start();

@@ -271,14 +271,25 @@ describe("--json", () => {
     );
     // Refused here, and JSON on standard error: `agent resolve`, `dead-letter retry`, `policy get`; what is paused and
     // resumed has to run first (fan-out.test.ts); the runners of a pack's tests speak besides (pack-test.test.ts); a tail prints lines (executions.test.ts); the doctor may find this machine's disk full; the others are tried below, for their fields.
+    // resumed has to run first (fan-out.test.ts); the runners of a pack's tests speak besides (pack-test.test.ts); a tail prints lines (executions.test.ts); the others are tried below, for their fields.
+    // A hub in dev mode has no identities: those commands are tried in enrolment.test.ts.
     expect(untried.sort()).toEqual([
+      "agent approve",
+      "agent pending",
+      "agent reject",
+      "agent remove",
       "agent resolve",
+      "agent token",
       "backup",
       "dead-letter retry",
       "doctor",
       "execution pause",
       "execution resume",
       "execution tail",
+      "hub broker-config",
+      "hub ca",
+      "hub keys",
+      "hub root",
       "pack test",
       "policy get",
       "restore",

@@ -23,7 +23,7 @@ const enrolled: Ground = {
 };
 const full: Ground = { ...enrolled, hasRoom: false };
 const nonce = "0123456789abcdef".repeat(2);
-const newcomer = { clientId: `enroll-${nonce}`, username: `enroll-${nonce}` };
+const newcomer = { clientId: `enroll-${nonce}`, username: undefined };
 const shown = (name: string, key: string | null) => ({ certificate: { name, key } });
 const agent: Peer = { role: "agent", id: "web-1" };
 const observer: Peer = { role: "observer", id: "observer-1" };

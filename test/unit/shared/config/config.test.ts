@@ -20,7 +20,7 @@ describe("the hub's settings", () => {
     expect(values).toMatchObject({
       data: null,
       http: { listen: "127.0.0.1:7480" },
-      mqtt: { listen: "127.0.0.1:1883" },
+      mqtt: { listen: null },
       broker: { url: null },
       retention: { days: 90 },
     });
