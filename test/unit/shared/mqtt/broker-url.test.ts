@@ -3,12 +3,20 @@ import { parseBrokerUrl, shownBrokerUrl } from "../../../../shared/mqtt/broker-u
 
 describe("a broker's URL", () => {
   test.each([
-    ["mqtt://127.0.0.1:1884", { host: "127.0.0.1", port: 1884 }],
-    ["mqtt://localhost", { host: "localhost", port: 1883 }],
-    ["mqtt://[::1]:1884/", { host: "::1", port: 1884 }],
-    ["mqtt://me:p%20w@127.0.0.1", { host: "127.0.0.1", port: 1883, username: "me", password: "p w" }],
+    ["mqtt://127.0.0.1:1884", { host: "127.0.0.1", port: 1884, tls: false }],
+    ["mqtt://localhost", { host: "localhost", port: 1883, tls: false }],
+    ["mqtt://[::1]:1884/", { host: "::1", port: 1884, tls: false }],
+    ["mqtt://me:p%20w@127.0.0.1", { host: "127.0.0.1", port: 1883, tls: false, username: "me", password: "p w" }],
   ])("%s", (text, address) => {
     expect(parseBrokerUrl(text)).toEqual(address);
+  });
+
+  test("of an enrolled side may lead anywhere, with TLS alone", () => {
+    const enrolled = { enrolled: true };
+    expect(parseBrokerUrl("mqtts://hub.example", enrolled)).toEqual({ host: "hub.example", port: 8883, tls: true });
+    expect(parseBrokerUrl("mqtt://127.0.0.1", enrolled)).toMatchObject({ port: 1883, tls: false });
+    const plain = () => parseBrokerUrl("mqtt://hub.example", enrolled);
+    expect(plain).toThrow(expect.objectContaining({ code: "LINK_INSECURE" }));
   });
 
   test.each([
@@ -16,7 +24,7 @@ describe("a broker's URL", () => {
     ["mqtt://hub.example:1883", "LINK_INSECURE"],
     ["mqtt://127.0.0.1.example", "LINK_INSECURE"],
     ["mqtt://[::]:1883", "LINK_INSECURE"],
-    ["mqtts://127.0.0.1", "CONFIG_INVALID"],
+    ["mqtts://127.0.0.1", "LINK_INSECURE"],
     ["http://127.0.0.1", "CONFIG_INVALID"],
     ["mqtt://127.0.0.1/topic", "CONFIG_INVALID"],
     ["mqtt://%zz@127.0.0.1", "CONFIG_INVALID"],
