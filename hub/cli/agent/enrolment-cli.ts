@@ -2,10 +2,11 @@
 import type { Command } from "commander";
 import { collect, wholeNumber, withExample } from "../../../shared/cli/program-cli.ts";
 import { PetrelError } from "../../../shared/errors.ts";
+import { spanMs } from "../../../shared/time-span.ts";
 import type { IdentityView, NewToken, TokenView } from "../../enrolment/enrolment-desk.ts";
 import type { NounCommands } from "../context-cli.ts";
 import { labelsOption } from "../labels-option.ts";
-import { ago, spanMs } from "../relative-time.ts";
+import { ago } from "../relative-time.ts";
 import { asIs, listVerb } from "../verbs-cli.ts";
 
 interface TokenOptions {

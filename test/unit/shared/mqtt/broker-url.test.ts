@@ -6,14 +6,21 @@ describe("a broker's URL", () => {
     ["mqtt://127.0.0.1:1884", { host: "127.0.0.1", port: 1884, tls: false }],
     ["mqtt://localhost", { host: "localhost", port: 1883, tls: false }],
     ["mqtt://[::1]:1884/", { host: "::1", port: 1884, tls: false }],
-    ["mqtt://me:p%20w@127.0.0.1", { host: "127.0.0.1", port: 1883, tls: false, username: "me", password: "p w" }],
+    [
+      "mqtt://me:p%20w@127.0.0.1",
+      { host: "127.0.0.1", port: 1883, tls: false, username: "me", password: "p w" },
+    ],
   ])("%s", (text, address) => {
     expect(parseBrokerUrl(text)).toEqual(address);
   });
 
   test("of an enrolled side may lead anywhere, with TLS alone", () => {
     const enrolled = { enrolled: true };
-    expect(parseBrokerUrl("mqtts://hub.example", enrolled)).toEqual({ host: "hub.example", port: 8883, tls: true });
+    expect(parseBrokerUrl("mqtts://hub.example", enrolled)).toEqual({
+      host: "hub.example",
+      port: 8883,
+      tls: true,
+    });
     expect(parseBrokerUrl("mqtt://127.0.0.1", enrolled)).toMatchObject({ port: 1883, tls: false });
     const plain = () => parseBrokerUrl("mqtt://hub.example", enrolled);
     expect(plain).toThrow(expect.objectContaining({ code: "LINK_INSECURE" }));
