@@ -94,7 +94,6 @@ const lockPatienceMs = 5_000;
 
 /** Long on purpose: the order of these lines is the order of dependence, and reading it is understanding the hub. */
 export async function startHub(options: HubOptions, log: Logger): Promise<RunningHub> {
-  requireOneMachine(options);
   requireReach(options);
   requireSafeReach(options);
   const timers = systemTimers;

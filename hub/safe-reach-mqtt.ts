@@ -1,5 +1,4 @@
-/** Until agents enrol, a hub serves one machine. */
-/** What a hub may listen on and connect to: in dev mode one machine alone; otherwise agents prove who they are. */
+/** Where a hub's broker may be: in dev mode on this machine; otherwise anywhere, since agents prove who they are. */
 import type { ListenAddress } from "../shared/config/listen.ts";
 import { parseBrokerUrl } from "../shared/mqtt/broker-url.ts";
 import { requireLoopback } from "./broker/listen-mqtt.ts";
@@ -12,18 +11,7 @@ export interface Reach {
 }
 
 /** Refuses, before anything is touched, what others could reach. Throws HUB_INSECURE_LISTEN, LINK_INSECURE. */
-export function requireOneMachine({ dev, mqtt, brokerUrl }: Reach): void {
-  if (!dev) {
-    throw new PetrelError(
-      "HUB_INSECURE_LISTEN",
-      "without enrolment of agents a hub runs on one machine only",
-      { hint: "start it with --dev: loopback only, no enrolment" },
-    );
-  }
-  if (brokerUrl === null) requireLoopback(mqtt);
-  else parseBrokerUrl(brokerUrl);
-export function requireSafeReach({ dev, http, mqtt, brokerUrl }: Reach): void {
-  requireLoopback(http);
+export function requireSafeReach({ dev, mqtt, brokerUrl }: Reach): void {
   if (brokerUrl !== null) parseBrokerUrl(brokerUrl, { enrolled: !dev });
   else if (dev) requireLoopback(mqtt);
 }

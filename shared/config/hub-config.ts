@@ -14,8 +14,6 @@ export interface HubConfig {
     readonly tls: { readonly cert: string | null; readonly key: string | null };
     readonly insecure: boolean;
   };
-  readonly mqtt: { readonly listen: string };
-  readonly http: { readonly listen: string };
   /** `null`: loopback in dev mode, else all interfaces. */
   readonly mqtt: { readonly listen: string | null };
   /** `null`: the embedded broker. */

@@ -43,7 +43,6 @@ async function start({ io }: CliContext, options: StartOptions, self: Command): 
     data: hubFolder(values.data ?? undefined, io.cwd),
     http: address(values.http.listen, "http.listen"),
     https: { tls: tlsFiles(values.http.tls, io.cwd), insecure: values.http.insecure },
-    mqtt: address(values.mqtt.listen, "mqtt.listen"),
     mqtt: address(values.mqtt.listen ?? (options.dev ? "127.0.0.1:1883" : "0.0.0.0:8883"), "mqtt.listen"),
     brokerUrl: values.broker.url,
     retention: {

@@ -271,7 +271,6 @@ describe("--json", () => {
     );
     // Refused here, and JSON on standard error: `agent resolve`, `dead-letter retry`, `policy get`; what is paused and
     // resumed has to run first (fan-out.test.ts); the runners of a pack's tests speak besides (pack-test.test.ts); a tail prints lines (executions.test.ts); the doctor may find this machine's disk full; the others are tried below, for their fields.
-    // resumed has to run first (fan-out.test.ts); the runners of a pack's tests speak besides (pack-test.test.ts); a tail prints lines (executions.test.ts); the others are tried below, for their fields.
     // A hub in dev mode has no identities: those commands are tried in enrolment.test.ts.
     expect(untried.sort()).toEqual([
       "agent approve",
