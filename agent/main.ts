@@ -23,7 +23,6 @@ import { systemClock, systemJitter, systemRandom, systemTimers } from "../shared
 import { Teardown } from "../shared/teardown.ts";
 import { version } from "../shared/version.ts";
 import { watchSensor } from "../shared/watch/questions.ts";
-import { devAuthenticator } from "../shared/wire/authenticator.ts";
 import { encode } from "../shared/wire/codec.ts";
 import { wireVersion } from "../shared/wire/messages.ts";
 import { ActionUsers, ownUser } from "./actions/action-users-process.ts";
@@ -36,7 +35,7 @@ import type { AgentOptions } from "./agent-options.ts";
 import { reserveBytes } from "./condition/condition.ts";
 import { ConditionWatch } from "./condition/condition-watch.ts";
 import { freeBytes, makeReserve, releaseReserve } from "./condition/disk-room-fs.ts";
-import { asMember, keepIdentity, type Membership } from "./identity/member-mqtt.ts";
+import { asMember, keepIdentity, type Membership, memberAuthenticator } from "./identity/member-mqtt.ts";
 import { agentPointsOf } from "./kill-points.ts";
 import { type AgentConnection, connectAgent } from "./link/agent-mqtt.ts";
 import { HubTime } from "./link/hub-time.ts";
@@ -287,11 +286,12 @@ async function startOnStore(options: AgentOptions & Membership, log: Logger): Pr
     teardown.add("work", () => work.stop(), work.stopMs);
     await applier.start();
 
+    const authenticator = memberAuthenticator(identity);
     const presence = (state: "online" | "offline") =>
       encode(
         "presence",
         { v: wireVersion, state, incarnation: database.incarnation, version, at: timestamp(now()) },
-        devAuthenticator,
+        authenticator,
       );
     const tellAgain = () => {
       applier.tellAgain();
@@ -326,7 +326,7 @@ async function startOnStore(options: AgentOptions & Membership, log: Logger): Pr
       inbox: actions.inbox,
       counters,
       transport: points.transport(connection.transport),
-      authenticator: devAuthenticator,
+      authenticator,
       incarnation: database.incarnation,
       version,
       process: () => ({ id: processId, host: hostname(), address: connection.localAddress() }),

@@ -220,7 +220,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       hub,
       incarnation: store.incarnation,
       version,
-      authenticator: () => devAuthenticator,
+      authenticator: (agent) => enrolment?.authenticator(agent) ?? devAuthenticator,
       isBroker: options.brokerUrl === null,
       transport: (agent) =>
         points.transport({ send: (kind, bytes) => transport.transport(agent).send(kind, bytes) }),
@@ -274,7 +274,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     const way = { ...base, ...events, ...reach, ...secure, listen: options.mqtt, name: hub, logger: log };
     const opened = await openTransport(way);
     const { transport, url: brokerUrl, reached } = opened;
-    enrolment?.use(opened);
+    enrolment?.use(opened, () => links.greetAnew());
     const mqtt = shownBrokerUrl(brokerUrl);
     teardown.add("agent links", () => links.close());
     teardown.add("broker", () => transport.stop());

@@ -2,12 +2,15 @@
 import { hostname } from "node:os";
 import type { Clock } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
+import { newExchange } from "../../shared/identity/exchange.ts";
 import type { Json, JsonObject } from "../../shared/json.ts";
 import type { Logger } from "../../shared/log.ts";
 import { isAgentId } from "../../shared/ref.ts";
 import { systemRandom } from "../../shared/system-process.ts";
 import type { Timers } from "../../shared/timers.ts";
 import { version } from "../../shared/version.ts";
+import { type Authenticator, devAuthenticator } from "../../shared/wire/authenticator.ts";
+import { SessionAuthenticator } from "../../shared/wire/session-authenticator.ts";
 import { askHub } from "./ask-mqtt.ts";
 import type { AgentIdentity } from "./identity.ts";
 import { openIdentity } from "./identity-fs.ts";
@@ -66,6 +69,12 @@ export function ownId(host: string): string {
   throw new PetrelError("AGENT_ID", `this host's name '${name}' cannot be an agent id`, {
     hint: "give one with --id: letters, digits, '.', '_' and '-', at most 63",
   });
+}
+
+/** For the link of this agent. */
+export function memberAuthenticator(identity: AgentIdentity | null): Authenticator {
+  if (identity === null) return devAuthenticator;
+  return new SessionAuthenticator({ agent: identity.agent, newExchange, identity: identity.link });
 }
 
 export interface KeepOptions {

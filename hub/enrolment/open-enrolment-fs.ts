@@ -4,12 +4,15 @@ import type { RandomBytes } from "../../shared/clock.ts";
 import { formatListen, type ListenAddress } from "../../shared/config/listen.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import { publicKey } from "../../shared/identity/ed25519.ts";
+import { newExchange } from "../../shared/identity/exchange.ts";
 import type { Responder } from "../../shared/link/ask.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { AgentIdentity } from "../../shared/model/identity.ts";
 import { shownBrokerUrl } from "../../shared/mqtt/broker-url.ts";
 import { systemClock } from "../../shared/system-process.ts";
 import type { Timers } from "../../shared/timers.ts";
+import type { Authenticator } from "../../shared/wire/authenticator.ts";
+import { SessionAuthenticator } from "../../shared/wire/session-authenticator.ts";
 import type { AgentRegistry } from "../agents/agent-registry.ts";
 import { effectiveLabels } from "../agents/labels.ts";
 import { awaited } from "../agents/presence.ts";
@@ -18,7 +21,7 @@ import { Refusals } from "../broker/refusals.ts";
 import type { TransportEvents } from "../broker/transport.ts";
 import type { KeyBook } from "../datastore/key-book.ts";
 import { hubAgentId } from "../executions/place.ts";
-import type { HubIdentity, KeysChanged } from "../identity/hub-identity.ts";
+import type { HubIdentity } from "../identity/hub-identity.ts";
 import { openHubIdentity } from "../identity/hub-identity-fs.ts";
 import { type Identities, openIdentities } from "../identity/identities.ts";
 import type { Store } from "../store/store.ts";
@@ -51,17 +54,15 @@ export interface OpenEnrolmentOptions {
 
 export interface Enrolment {
   readonly desk: EnrolmentDesk;
-  /** For the link: `signer`. */
   readonly identity: HubIdentity;
-  /** For the link: `keyOf`. */
   readonly identities: Identities;
   readonly onEnrol: NonNullable<TransportEvents["onEnrol"]>;
   readonly secure: NonNullable<TransportOptions["secure"]>;
   readonly responders: (agent: string) => Readonly<Record<string, Responder>>;
-  /** Follows removals and rotations, from when the transport is open. */
-  use(opened: OpenTransport): void;
-  /** Called after a rotation of the hub's keys: links should greet anew. */
-  onKeysChanged(listener: (what: KeysChanged) => void): () => void;
+  /** For a new link to this agent. */
+  readonly authenticator: (agent: string) => Authenticator;
+  /** Follows removals and rotations, from when the transport is open. `greetAnew`: the links are to tell of other keys. */
+  use(opened: OpenTransport, greetAnew: () => void): void;
   /** What the agent beside the hub enrols with, once and within minutes; empty when it is enrolled. */
   neighborEnv(): Promise<Readonly<Record<string, string>>>;
   close(): Promise<void>;
@@ -126,12 +127,26 @@ export async function openEnrolment(options: OpenEnrolmentOptions): Promise<Enro
       owns: (agent) => identities.isActive(agent),
     },
     responders: (agent) => ({ "certificate.renew": renew(agent) }),
-    use(transport) {
+    authenticator: (agent) =>
+      new SessionAuthenticator({
+        agent,
+        newExchange,
+        identity: {
+          side: "hub",
+          signer: () => identity.signer(),
+          agentKey: () => identities.keyOf(agent),
+        },
+      }),
+    use(transport, greetAnew) {
       opened = transport;
       stops.push(identities.onRevoked((agent) => transport.transport.disconnect(agent)));
-      stops.push(identity.onKeysChanged(({ tls }) => tls && transport.show(identity.tls())));
+      stops.push(
+        identity.onKeysChanged(({ tls, signer }) => {
+          if (tls) transport.show(identity.tls());
+          if (signer) greetAnew();
+        }),
+      );
     },
-    onKeysChanged: (listener) => identity.onKeysChanged(listener),
     async neighborEnv(): Promise<Record<string, string>> {
       if (identities.isActive(hubAgentId)) return {};
       const request = { uses: 1, ttl: neighborTtl, labels: {}, agent: hubAgentId };
