@@ -2,13 +2,13 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { Ajv } from "ajv";
 import { PetrelError } from "../../shared/errors.ts";
 import { makeDataFolder, syncFolder } from "../../shared/folder-fs.ts";
 import { certificatesIn, lifeOf, subjectOf } from "../../shared/identity/certificates.ts";
 import { publicKey, publicKeyPattern, publicText } from "../../shared/identity/ed25519.ts";
 import { checkStatement } from "../../shared/identity/hub-statement.ts";
 import type { Logger } from "../../shared/log.ts";
+import { checksWith } from "../../shared/validation.ts";
 import { textIfThere, writeWhole, writeWholeNow } from "../../shared/whole-file-fs.ts";
 import type { AgentIdentity, Certificate } from "./identity.ts";
 
@@ -35,7 +35,7 @@ const names = {
   fleet: "fleet.json",
 } as const;
 
-const isFleetFile = new Ajv().compile<FleetFile>({
+const isFleetFile = checksWith({})<FleetFile>({
   type: "object",
   required: ["v", "agent", "hub", "enroll", "root", "serial"],
   additionalProperties: false,

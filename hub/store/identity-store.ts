@@ -31,7 +31,7 @@ export function createIdentityStore({
     (await level.values(within(prefix)).all()).map((text) => JSON.parse(text) as T);
   const revOf = (draft: Draft, key: string) => draft.get<{ readonly rev: number }>(key)?.rev ?? null;
   return {
-    identities: () => readAll<AgentIdentity>("z/"),
+    identities: () => readAll<AgentIdentity>("ai/"),
     identity: (agent) => writer.read<AgentIdentity>(keys.identity(agent)),
 
     putIdentity: (identity, expectRev, use) => {
@@ -67,7 +67,7 @@ export function createIdentityStore({
         },
       }),
 
-    tokens: () => readAll<EnrolmentToken>("zt/"),
+    tokens: () => readAll<EnrolmentToken>("at/"),
     token: (id) => writer.read<EnrolmentToken>(keys.token(id)),
 
     putToken: (token, expectRev) =>
@@ -82,7 +82,7 @@ export function createIdentityStore({
       }),
 
     async dropTokens(before) {
-      const old = (await readAll<EnrolmentToken>("zt/")).filter(
+      const old = (await readAll<EnrolmentToken>("at/")).filter(
         ({ expires_at }) => (parseTimestamp(expires_at) ?? 0) < before,
       );
       if (old.length === 0) return 0;

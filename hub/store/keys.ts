@@ -32,7 +32,7 @@
  * | `to/<rule>/<lane and key>`   | id of the window that is open; `tc/<rule>` how many of a rule are         |
  * | `t/<execution>`              | request that waits for its time, or at a gate                             |
  * | `j/<id>` `jd/<ms>/<id>`      | job, and when it is due                                                   |
- * | `z/<agent>` `zt/<id>`        | identity of an agent; token to enrol with                                 |
+ * | `ai/<agent>` `at/<id>`       | identity of an agent; token to enrol with                                 |
  * | `x/<name>` `xs/<name>`       | the store's own counters; settings of the hub                             |
  * | `ac/<seq>`                   | row of the audit's chain; `as/<root>/<seq>` by the story it belongs to    |
  */
@@ -109,8 +109,8 @@ export const keys = {
   openWindows: (rule: string) => `tc/${part(rule)}`,
   job: (id: string) => `j/${part(id)}`,
   jobDue: (ms: number, id: string) => `jd/${time(ms)}/${part(id)}`,
-  identity: (agent: string) => `z/${part(agent)}`,
-  token: (id: string) => `zt/${part(id)}`,
+  identity: (agent: string) => `ai/${part(agent)}`,
+  token: (id: string) => `at/${part(id)}`,
   setting: (name: string) => `xs/${part(name)}`,
   chainRow: (seq: number) => `ac/${padded(seq, 12)}`,
   /** All rows that belong to one story. */

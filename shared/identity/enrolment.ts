@@ -6,9 +6,9 @@
  */
 import { Buffer } from "node:buffer";
 import { createHmac, hkdfSync, type KeyObject, timingSafeEqual } from "node:crypto";
-import { Ajv } from "ajv";
 import type { ErrorCode } from "../errors.ts";
 import { isObject } from "../json.ts";
+import { checksWith } from "../validation.ts";
 import { certificatesIn } from "./certificates.ts";
 import { fingerprint, isSigned, publicKey, publicKeyPattern, publicText, signature } from "./ed25519.ts";
 import { checkStatement, type HubStatement, hubStatementSchema } from "./hub-statement.ts";
@@ -110,8 +110,8 @@ export interface EnrolMessage<T> {
 
 const pem = { type: "string", maxLength: 8_192 } as const;
 const agentId = { type: "string", pattern: "^[a-z0-9][a-z0-9._-]{0,62}$" } as const;
-const ajv = new Ajv();
-const isAsk = ajv.compile<EnrolAsk>({
+const compile = checksWith({});
+const isAsk = compile<EnrolAsk>({
   type: "object",
   required: ["v", "agent", "key", "csr", "token", "renew", "host", "version"],
   properties: {
@@ -125,7 +125,7 @@ const isAsk = ajv.compile<EnrolAsk>({
     version: { type: "string", maxLength: 64 },
   },
 });
-const isAnswer = ajv.compile<EnrolAnswer>({
+const isAnswer = compile<EnrolAnswer>({
   type: "object",
   required: ["v", "state", "root", "statement"],
   properties: {

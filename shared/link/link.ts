@@ -2,6 +2,7 @@
 import type { Clock } from "../clock.ts";
 import type { Json, JsonObject } from "../json.ts";
 import type { Logger } from "../log.ts";
+import { isEcho } from "../mqtt/echo.ts";
 import type { Timers } from "../timers.ts";
 import type { Authenticator } from "../wire/authenticator.ts";
 import {
@@ -286,6 +287,8 @@ export class Link<S extends Side = Side> {
   }
 
   #receiveOther(kind: OtherKind, bytes: Uint8Array): boolean {
+    // A broker gives a side its own messages back, and they prove to be nobody's.
+    if (isEcho(this.#options.side, kind, bytes)) return true;
     const decoded = decode(kind, bytes, this.#options.authenticator);
     if (!decoded.ok) return this.#reject(kind, decoded.rejection);
     const { message } = decoded;

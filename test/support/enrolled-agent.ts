@@ -36,7 +36,10 @@ export async function newToken(hub: TestHub, body: object = {}): Promise<string>
 /** Waits until the hub has this agent online, or away. */
 export function agentIs(hub: TestHub, id: string, online: boolean): Promise<unknown> {
   return waitUntil(`agent ${id} ${online ? "online" : "away"}`, async () => {
-    const { items } = await hub.api<{ items: { id: string; online: boolean; incarnation: unknown }[] }>("GET", "/v1/agents");
+    const { items } = await hub.api<{ items: { id: string; online: boolean; incarnation: unknown }[] }>(
+      "GET",
+      "/v1/agents",
+    );
     return items.some((agent) => agent.id === id && agent.online === online && agent.incarnation !== null);
   });
 }

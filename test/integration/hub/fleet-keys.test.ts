@@ -3,7 +3,7 @@ import { copyFile, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openKeyFiles, rotateCaKey, rotateHubKey } from "../../../hub/identity/keys-fs.ts";
-import { isFleetServer, certificatesIn } from "../../../shared/identity/certificates.ts";
+import { certificatesIn, isFleetServer } from "../../../shared/identity/certificates.ts";
 import { publicText } from "../../../shared/identity/ed25519.ts";
 import { systemRandom } from "../../../shared/system-process.ts";
 import { noon } from "../../support/records.ts";
@@ -11,7 +11,16 @@ import { tempFolder } from "../../support/temp-folder.ts";
 
 const optionsIn = (data: string) => ({ data, random: systemRandom, now: () => noon, hosts: ["127.0.0.1"] });
 /** In the order in which a first start writes them. */
-const written = ["root.key", "root.crt", "ca.key", "ca.crt", "hub.key", "statement.json", "tls.key", "tls.crt"];
+const written = [
+  "root.key",
+  "root.crt",
+  "ca.key",
+  "ca.crt",
+  "hub.key",
+  "statement.json",
+  "tls.key",
+  "tls.crt",
+];
 
 async function copyKeys(from: string, names: readonly string[]): Promise<string> {
   const data = await tempFolder("keys");
@@ -49,7 +58,9 @@ test("keys of another fleet than the database's are refused", async () => {
   const [one, other] = [await tempFolder("keys"), await tempFolder("keys")];
   const { root } = await openKeyFiles(optionsIn(one), null);
   await openKeyFiles(optionsIn(other), null);
-  await expect(openKeyFiles(optionsIn(other), publicText(root))).rejects.toMatchObject({ code: "IDENTITY_FILES" });
+  await expect(openKeyFiles(optionsIn(other), publicText(root))).rejects.toMatchObject({
+    code: "IDENTITY_FILES",
+  });
 });
 
 test("a rotation that was cut off is as if it had not begun, or is finished", async () => {
@@ -65,7 +76,10 @@ test("a rotation that was cut off is as if it had not begun, or is finished", as
   await rotateHubKey(optionsIn(data), first, { pem: null, dropOld: false });
   await rotateCaKey(optionsIn(data), first, null);
   const then = await openKeyFiles(optionsIn(data), null);
-  expect(then.statement).toMatchObject({ serial: 2, keys: [publicText(then.hubKey), publicText(first.hubKey)] });
+  expect(then.statement).toMatchObject({
+    serial: 2,
+    keys: [publicText(then.hubKey), publicText(first.hubKey)],
+  });
   expect(then.caCertificates).toHaveLength(2);
   expect(publicText(then.caKey)).not.toBe(publicText(first.caKey));
   expect(isFleetServer(certificatesIn(then.tlsCertificate) ?? [], first.root)).toBe(true);

@@ -33,7 +33,16 @@ const token = (over: Partial<EnrolmentToken> = {}): EnrolmentToken => ({
   rev: 1,
   ...over,
 });
-const ask = { v: 1, agent: "web-1", key, csr: "", token: "t1", renew: false, host: "h", version: "1" } as const;
+const ask = {
+  v: 1,
+  agent: "web-1",
+  key,
+  csr: "",
+  token: "t1",
+  renew: false,
+  host: "h",
+  version: "1",
+} as const;
 const facts: AdmissionFacts = {
   ask,
   proof: "token",
@@ -49,33 +58,89 @@ const hubAsk = { ...ask, agent: "hub" };
 describe("who becomes an agent", () => {
   test.each<[string, Partial<AdmissionFacts>, object]>([
     ["with a good token", {}, { type: "grant", use: "t1" }],
-    ["the same again", { known: known({ token: "t1" }), token: token({ uses: 0 }) }, { type: "grant", use: null }],
+    [
+      "the same again",
+      { known: known({ token: "t1" }), token: token({ uses: 0 }) },
+      { type: "grant", use: null },
+    ],
     ["once it is expired, known", { known: known({}), now: noon + 9 }, { type: "grant", use: null }],
-    ["who waits, with a token meanwhile", { known: known({ state: "pending", key: other }) }, { type: "grant", use: "t1" }],
-    ["one that was removed, with another key", { known: known({ state: "removed", key: other }) }, { type: "grant", use: "t1" }],
-    ["one that was removed", { known: known({ state: "removed" }) }, { code: "AGENT_REMOVED", mayKnow: true }],
-    ["one that was removed, by its key", { ...bare, known: known({ state: "removed" }) }, { code: "AGENT_REMOVED", mayKnow: true }],
+    [
+      "who waits, with a token meanwhile",
+      { known: known({ state: "pending", key: other }) },
+      { type: "grant", use: "t1" },
+    ],
+    [
+      "one that was removed, with another key",
+      { known: known({ state: "removed", key: other }) },
+      { type: "grant", use: "t1" },
+    ],
+    [
+      "one that was removed",
+      { known: known({ state: "removed" }) },
+      { code: "AGENT_REMOVED", mayKnow: true },
+    ],
+    [
+      "one that was removed, by its key",
+      { ...bare, known: known({ state: "removed" }) },
+      { code: "AGENT_REMOVED", mayKnow: true },
+    ],
     ["an id that is taken", { known: known({ key: other }) }, { code: "AGENT_EXISTS", mayKnow: true }],
-    ["an id that is taken, without a token", { ...bare, known: known({ key: other }) }, { code: "AGENT_EXISTS", mayKnow: false }],
-    ["a token that is used up", { token: token({ uses: 0 }) }, { code: "ENROL_TOKEN", reason: "the token is used up" }],
+    [
+      "an id that is taken, without a token",
+      { ...bare, known: known({ key: other }) },
+      { code: "AGENT_EXISTS", mayKnow: false },
+    ],
+    [
+      "a token that is used up",
+      { token: token({ uses: 0 }) },
+      { code: "ENROL_TOKEN", reason: "the token is used up" },
+    ],
     ["a token that is expired", { now: noon + 1 }, { code: "ENROL_TOKEN", reason: "the token is expired" }],
-    ["a token that is revoked", { token: token({ revoked: true }) }, { code: "ENROL_TOKEN", reason: "the token is revoked" }],
+    [
+      "a token that is revoked",
+      { token: token({ revoked: true }) },
+      { code: "ENROL_TOKEN", reason: "the token is revoked" },
+    ],
     ["a token for another", { token: token({ agent: "web-2" }) }, { code: "ENROL_TOKEN", mayKnow: true }],
     ["a token for it", { token: token({ agent: "web-1" }) }, { type: "grant", use: "t1" }],
     ["no proof", { proof: "none" }, { code: "ENROL_REFUSED", mayKnow: false }],
     ["no proof, known", { proof: "none", known: known({}) }, { code: "ENROL_REFUSED", mayKnow: false }],
     ["a request for another certificate", { isRequestFine: false }, { code: "ENROL_INVALID", mayKnow: true }],
-    ["an id of those that enrol", { ask: { ...ask, agent: `enroll-${"0".repeat(32)}` } }, { code: "ENROL_INVALID" }],
+    [
+      "an id of those that enrol",
+      { ask: { ...ask, agent: `enroll-${"0".repeat(32)}` } },
+      { code: "ENROL_INVALID" },
+    ],
     ["the hub's neighbour with any token", { ask: hubAsk }, { code: "ENROL_TOKEN" }],
-    ["the hub's neighbour with its token", { ask: hubAsk, token: token({ agent: "hub" }) }, { type: "grant" }],
+    [
+      "the hub's neighbour with its token",
+      { ask: hubAsk, token: token({ agent: "hub" }) },
+      { type: "grant" },
+    ],
     ["the hub's neighbour without", { ...bare, ask: hubAsk }, { code: "ENROL_REFUSED" }],
     ["without a token", bare, { type: "wait", isNew: true }],
-    ["without a token, again", { ...bare, known: known({ state: "pending" }) }, { type: "wait", isNew: false }],
-    ["while another waits", { ...bare, known: known({ state: "pending", key: other }) }, { code: "ENROL_REFUSED", mayKnow: false }],
+    [
+      "without a token, again",
+      { ...bare, known: known({ state: "pending" }) },
+      { type: "wait", isNew: false },
+    ],
+    [
+      "while another waits",
+      { ...bare, known: known({ state: "pending", key: other }) },
+      { code: "ENROL_REFUSED", mayKnow: false },
+    ],
     ["while too many wait", { ...bare, pending: mostPending }, { code: "ENROL_REFUSED" }],
     ["who was approved", { ...bare, known: known({}) }, { type: "grant", use: null }],
-    ["who wants a new certificate", { ...bare, ask: { ...ask, renew: true }, known: known({}) }, { type: "grant", use: null }],
-    ["who wants one and is not known", { ...bare, ask: { ...ask, renew: true } }, { code: "IDENTITY_UNKNOWN", mayKnow: false }],
+    [
+      "who wants a new certificate",
+      { ...bare, ask: { ...ask, renew: true }, known: known({}) },
+      { type: "grant", use: null },
+    ],
+    [
+      "who wants one and is not known",
+      { ...bare, ask: { ...ask, renew: true } },
+      { code: "IDENTITY_UNKNOWN", mayKnow: false },
+    ],
   ])("%s", (_what, over, expected) => {
     expect(admission({ ...facts, ...over })).toMatchObject(expected);
   });

@@ -32,7 +32,13 @@ const made = (facts: Partial<CertificateFacts>) =>
 const caOf = (issuerKey = root.privateKey) =>
   made({ role: "ca", subject: "ca", issuer: "root", key: ca.publicKey, issuerKey });
 const serverOf = (facts: Partial<CertificateFacts> = {}) =>
-  made({ role: "server", subject: "hub", key: server.publicKey, hosts: ["hub.example", "10.0.0.7", "fe80::1"], ...facts });
+  made({
+    role: "server",
+    subject: "hub",
+    key: server.publicKey,
+    hosts: ["hub.example", "10.0.0.7", "fe80::1"],
+    ...facts,
+  });
 
 describe("certificates", () => {
   test("say what they were made with, as OpenSSL reads it", () => {

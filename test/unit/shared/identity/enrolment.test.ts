@@ -9,8 +9,8 @@ import {
   formatToken,
   type HubProof,
   maxEnrolBytes,
-  parseToken,
   type Prover,
+  parseToken,
   provenAnswer,
   readAnswer,
   readAsk,
@@ -36,7 +36,10 @@ const rootPemOf = ({ publicKey, privateKey }: ReturnType<typeof pair>) =>
     notAfter: noon + 1_000,
   });
 const statementOf = (by: ReturnType<typeof pair>, key = hub) =>
-  signStatement({ v: 1, serial: 1, at: "2026-01-01T00:00:00.000Z", keys: [publicText(key.publicKey)] }, by.privateKey);
+  signStatement(
+    { v: 1, serial: 1, at: "2026-01-01T00:00:00.000Z", keys: [publicText(key.publicKey)] },
+    by.privateKey,
+  );
 const ask: EnrolAsk = {
   v: 1,
   agent: "web-1",
@@ -54,7 +57,12 @@ const byHub: Prover = { by: "key", key: hub.privateKey };
 describe("a token", () => {
   test("is read as it is written, with room around it", () => {
     expect(parseToken(` ${formatToken(token)}\n`)).toEqual(token);
-    for (const text of ["", "petrel-token-1.a.b", formatToken(token).slice(0, -1), `${formatToken(token)}x`]) {
+    for (const text of [
+      "",
+      "petrel-token-1.a.b",
+      formatToken(token).slice(0, -1),
+      `${formatToken(token)}x`,
+    ]) {
       expect(parseToken(text)).toBe(null);
     }
   });
@@ -84,7 +92,9 @@ describe("an ask", () => {
       fc.property(fc.uint8Array({ maxLength: 300 }), fc.string(), fc.string(), (bytes, text, proof) => {
         expect(readAsk(nonce, bytes)).toBe(null);
         expect(readAsk(nonce, Buffer.from(JSON.stringify({ text, proof })))).toBe(null);
-        expect(readAnswer(nonce, Buffer.from(JSON.stringify({ text: JSON.stringify(text), proof })))).toBe(null);
+        expect(readAnswer(nonce, Buffer.from(JSON.stringify({ text: JSON.stringify(text), proof })))).toBe(
+          null,
+        );
       }),
     );
     expect(readAsk(nonce, Buffer.alloc(maxEnrolBytes + 1, " "))).toBe(null);
@@ -97,14 +107,32 @@ describe("an answer", () => {
   const shown = { by: "fingerprint", fingerprint: fingerprint(publicText(root.publicKey)) } as const;
   test.each<[string, EnrolAnswer, Prover, HubProof, boolean]>([
     ["by the token", pending, byToken, { by: "token", key: tokenKey(token) }, true],
-    ["by another token", pending, { by: "token", key: new Uint8Array(32) }, { by: "token", key: tokenKey(token) }, false],
+    [
+      "by another token",
+      pending,
+      { by: "token", key: new Uint8Array(32) },
+      { by: "token", key: tokenKey(token) },
+      false,
+    ],
     ["by a hub's key, to who has a token", pending, byHub, { by: "token", key: tokenKey(token) }, false],
     ["by a hub's key under the root whose fingerprint is known", pending, byHub, shown, true],
     ["by a hub's key under the pinned root", pending, byHub, ownRoot, true],
     ["under another root", other, byHub, shown, false],
     ["under another root, to who has pinned one", other, byHub, ownRoot, false],
-    ["with a statement that another root signed", { ...pending, statement: statementOf(stranger) }, byHub, ownRoot, false],
-    ["by a key that the statement does not name", pending, { by: "key", key: stranger.privateKey }, ownRoot, false],
+    [
+      "with a statement that another root signed",
+      { ...pending, statement: statementOf(stranger) },
+      byHub,
+      ownRoot,
+      false,
+    ],
+    [
+      "by a key that the statement does not name",
+      pending,
+      { by: "key", key: stranger.privateKey },
+      ownRoot,
+      false,
+    ],
   ])("%s", (_what, answer, prover, proof, isProven) => {
     const message = readAnswer(nonce, sealEnrol("answer", nonce, answer, prover));
     if (message === null) throw new Error("the answer was not read");
