@@ -19,6 +19,8 @@ export interface AgentOptions {
   readonly readySeconds: number;
   readonly virtualenv: { readonly mode: "auto" | "never"; readonly index: string | null };
   readonly actionUsers: UserRules;
+  /** Path of the policy file that has to be there; `null`: the usual one, if it exists. */
+  readonly policy: string | null;
   /** How many actions run at once, and how many wait. */
   readonly queue: QueueLimits;
   /** That running actions have to end by themselves when the agent stops. */

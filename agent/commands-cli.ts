@@ -53,6 +53,7 @@ async function run(io: CliIo, options: RunOptions): Promise<void> {
     virtualenv: { mode: values.packs.virtualenv, index: values.packs.pip_index },
     readySeconds: values.sensors.ready_seconds,
     actionUsers: userRules(values.actions, options.dev === true, ownUser()),
+    policy: values.policy,
     queue: {
       ...defaultQueueLimits,
       concurrency: values.actions.concurrency,
@@ -65,7 +66,7 @@ async function run(io: CliIo, options: RunOptions): Promise<void> {
   };
   if (!agent.dev)
     await (await import("./identity/enroll-cli.ts")).enrollFirst(io, { ...options, data: agent.data });
-  const { runAgent } = await import("./main.ts");
+  const { runAgent } = await import("./daemon-process.ts");
   throw new CommandEnded(await runAgent(agent));
 }
 

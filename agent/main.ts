@@ -6,7 +6,6 @@ import { BlobStore } from "../shared/blobs/blob-fs.ts";
 import { blobResponder, blobSize, fetchBlob } from "../shared/blobs/blob-transfer.ts";
 import { startChores } from "../shared/chores.ts";
 import { timestamp } from "../shared/clock.ts";
-import { daemonLogger } from "../shared/daemon-log-process.ts";
 import { PetrelError } from "../shared/errors.ts";
 import { makeDataFolder } from "../shared/folder-fs.ts";
 import { ulidSource } from "../shared/ids.ts";
@@ -17,7 +16,6 @@ import { Link } from "../shared/link/link.ts";
 import type { Logger } from "../shared/log.ts";
 import type { BlobRef } from "../shared/model/execution.ts";
 import { parseBrokerUrl, shownBrokerUrl } from "../shared/mqtt/broker-url.ts";
-import { watchForEnd } from "../shared/signals-process.ts";
 import { retryLocked } from "../shared/storage/retry-locked.ts";
 import { systemClock, systemJitter, systemRandom, systemTimers } from "../shared/system-process.ts";
 import { Teardown } from "../shared/teardown.ts";
@@ -44,6 +42,8 @@ import { AssignmentsStore } from "./packs/assignments-store.ts";
 import { PackCache } from "./packs/pack-cache-fs.ts";
 import { pipEnvironment } from "./packs/virtualenv.ts";
 import { Virtualenvs } from "./packs/virtualenvs-process.ts";
+import { PackRefusals } from "./policy/pack-refusals.ts";
+import { openPolicy } from "./policy/policy-file-fs.ts";
 import { createDatastore } from "./sensors/datastore.ts";
 import { DispatchStore } from "./sensors/dispatch-store.ts";
 import { sensorQuestionResponders } from "./sensors/hub-questions.ts";
@@ -68,6 +68,8 @@ export interface RunningAgent {
   stop(): Promise<boolean>;
   /** Actions that the stopping agent waits for are ended at once. */
   hurry(): void;
+  /** Reads the policy file of the host again; what it refuses from now on stops, but for actions that run. */
+  reloadPolicy(): Promise<unknown>;
 }
 
 const topicPrefix = "petrel";
@@ -106,6 +108,7 @@ async function startOnStore(options: AgentOptions & Membership, log: Logger): Pr
   const { identity } = options;
   parseBrokerUrl(options.hub, { enrolled: identity !== null });
   const clock = systemClock;
+  const policy = await openPolicy(options.policy, options.actionUsers, { clock, log });
   const timers = systemTimers;
   const jitter = systemJitter;
   const time = { clock, timers, jitter };
@@ -162,6 +165,8 @@ async function startOnStore(options: AgentOptions & Membership, log: Logger): Pr
       log,
     });
     const reports = new SensorReports({ ...time, append, newId, schedule: defaultSchedule, log });
+    const report: SensorReports["report"] = (status, crashes) => reports.report(status, crashes);
+    const refusals = new PackRefusals({ policy, report, now: () => timestamp(now()) });
     const groups = new SensorGroups(database);
     const proven = new ProvenStore(database);
     await endSurvivors(groups, log);
@@ -184,7 +189,7 @@ async function startOnStore(options: AgentOptions & Membership, log: Logger): Pr
           groups,
           proven,
           launch: (place) => findProgram(place, launch),
-          report: (status, crashes) => reports.report(status, crashes),
+          report: (status, crashes) => refusals.report(status, crashes),
           schedule: { ...defaultSchedule, readyMs: options.readySeconds * 1_000 },
           log,
         }),
@@ -227,6 +232,7 @@ async function startOnStore(options: AgentOptions & Membership, log: Logger): Pr
       virtualenvs,
       host: sensors,
       append,
+      policy: refusals,
       facts: {
         host: hostname(),
         version,
@@ -238,6 +244,7 @@ async function startOnStore(options: AgentOptions & Membership, log: Logger): Pr
       newId,
       log,
     });
+    policy.onChange(() => applier.changed());
     const reserve = join(options.data, "reserve");
     const watch = new ConditionWatch({
       ...time,
@@ -263,6 +270,7 @@ async function startOnStore(options: AgentOptions & Membership, log: Logger): Pr
       newId,
       runners,
       limits: options.queue,
+      hostRefuses: (request) => policy.refuses(request),
       refusing: () => (watch.condition.diskFull ? watch.condition.degraded : null),
       onAssignments: () => applier.changed(),
       onRoom: () => link?.grant(),
@@ -361,6 +369,8 @@ async function startOnStore(options: AgentOptions & Membership, log: Logger): Pr
       committer: database.committer,
       actions,
       sensors,
+      refusals,
+      policy,
       packs: applier,
       degraded: () => watch.condition.degraded,
       identity: () => keeper?.status() ?? null,
@@ -372,27 +382,13 @@ async function startOnStore(options: AgentOptions & Membership, log: Logger): Pr
     const door = { path: socketOf(options.data), status, coverage, log };
     teardown.add("status socket", await serveStatus(door));
     log.info("agent started", { id: options.id, hub: shownBrokerUrl(options.hub), data: options.data });
-    return { stop: () => teardown.run(), hurry: () => actions.hurry() };
+    return {
+      stop: () => teardown.run(),
+      hurry: () => actions.hurry(),
+      reloadPolicy: () => policy.reload(),
+    };
   } catch (error) {
     await teardown.run();
     throw error;
-  }
-}
-
-/** Runs until a signal, or until its parent has gone. Resolves to the exit code. */
-export async function runAgent(options: AgentOptions): Promise<number> {
-  const log = daemonLogger(options.log);
-  const watch = watchForEnd({ withParent: options.exitWithParent === true, mayHurry: true });
-  try {
-    const agent = await startAgent(options, log);
-    const { code, why } = await watch.ended;
-    log.info("agent stops", { why });
-    void watch.hurried.then((again) => {
-      log.info("agent stops at once", { why: again });
-      agent.hurry();
-    });
-    return (await agent.stop()) ? code : 1;
-  } finally {
-    watch.release();
   }
 }

@@ -20,6 +20,11 @@ export const catalogue = {
   FOLDER_UNUSABLE: { status: 500, exit: 1, text: "A folder cannot be created, read or written." },
   FOLDER_NOT_EMPTY: { status: 409, exit: 1, text: "A folder that has to be empty is not." },
   FILE_UNREADABLE: { status: 400, exit: 2, text: "A file cannot be read." },
+  POLICY_UNSAFE: {
+    status: 500,
+    exit: 4,
+    text: "An agent's policy file could have been written by somebody who must not.",
+  },
   YAML_SYNTAX: { status: 400, exit: 2, text: "A YAML file does not parse." },
   YAML_TOO_LARGE: {
     status: 400,
@@ -176,6 +181,11 @@ export const catalogue = {
     status: 500,
     exit: 1,
     text: "The user that an action is to run as is not on the agent's host, or cannot be become.",
+  },
+  HOST_REFUSED: {
+    status: 403,
+    exit: 4,
+    text: "The policy file of an agent's host does not allow this (docs/guides/host-policy.md).",
   },
   RUN_AS_REFUSED: { status: 403, exit: 4, text: "The agent's host lets no action run as this user." },
   ACTION_UNKNOWN: { status: 404, exit: 1, text: "No such action is registered." },

@@ -11,6 +11,8 @@ export interface EndWatchOptions {
   readonly withParent: boolean;
   /** It can end faster than it does at first: a second signal asks for that, and the third one ends it. */
   readonly mayHurry?: boolean;
+  /** What SIGHUP asks of a daemon, instead of its end. In a terminal SIGHUP says that this was closed, and ends it. */
+  readonly reload?: () => void;
 }
 
 export interface EndWatch {
@@ -25,11 +27,11 @@ export interface EndWatch {
 const sameWishMs = 500;
 
 /**
- * `ended` resolves at the first SIGINT, SIGTERM or SIGHUP, or, `withParent`, when standard input ends. The next signal
+ * `ended` resolves at the first SIGINT, SIGTERM or (without `reload`) SIGHUP, or, `withParent`, when standard input ends. The next signal
  * ends the process at once, or, where it `mayHurry`, the one after that. Until `release` the process stays alive:
  * pending timers alone would not keep it.
  */
-export function watchForEnd({ withParent, mayHurry = false }: EndWatchOptions): EndWatch {
+export function watchForEnd({ withParent, mayHurry = false, reload }: EndWatchOptions): EndWatch {
   const alive = setInterval(() => {}, 1_000_000_000);
   const ended = Promise.withResolvers<Ended>();
   const hurried = Promise.withResolvers<string>();
@@ -46,7 +48,8 @@ export function watchForEnd({ withParent, mayHurry = false }: EndWatchOptions): 
   };
   process.on("SIGINT", () => wish(130, "SIGINT"));
   process.on("SIGTERM", () => wish(0, "SIGTERM"));
-  process.on("SIGHUP", () => wish(0, "SIGHUP"));
+  const inTerminal = [process.stdin, process.stdout, process.stderr].some(({ isTTY }) => isTTY === true);
+  process.on("SIGHUP", () => (reload === undefined || inTerminal ? wish(0, "SIGHUP") : reload()));
   if (withParent) {
     const gone = () => {
       if (wishes === 0) wish(0, "its parent has gone");

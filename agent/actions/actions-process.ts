@@ -73,6 +73,7 @@ export class Actions {
       journal: this.#journal,
       runners,
       refusing: options.refusing,
+      hostRefuses: options.hostRefuses,
       credit: () => this.#scheduler.credit(),
       onAssignments: options.onAssignments,
       dispatch: createDispatcher(

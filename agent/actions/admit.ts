@@ -1,4 +1,5 @@
 /** Decides what becomes of an action request that has arrived. Pure. */
+import { errorReport, type PetrelError } from "../../shared/errors.ts";
 import type { ActionRequestEntry } from "../../shared/wire/messages.ts";
 import type { JournalState, ResultRecord } from "./journal.ts";
 import { brokenOutcome, type RunOutcome } from "./outcome.ts";
@@ -10,9 +11,14 @@ export interface AdmitContext {
   readonly runners: { has(name: string): boolean; keys(): Iterable<string> };
   /** Why nothing new is run at present; `null` when it is. */
   readonly refusing: string | null;
+  /** Why this host does not let the request run; `null` when it does. Absent: it lets everything run. */
+  readonly hostRefuses?: HostRefuses | undefined;
   /** What comes of it at once; `null` where something has to be done first. */
   readonly outcome: (request: ActionRequestEntry) => RunOutcome | null;
 }
+
+/** HOST_REFUSED; `null` when the host lets the request run now. */
+export type HostRefuses = (request: ActionRequestEntry) => PetrelError | null;
 
 export type Admission =
   /** New: to be journalled, confirmed and queued. */
@@ -32,6 +38,12 @@ export const expiredReason = "expired";
 /** A request without `expires_at` never expires. */
 export function isExpired(request: Pick<ActionRequestEntry, "expires_at">, hubNow: number): boolean {
   return request.expires_at !== null && Date.parse(request.expires_at) <= hubNow;
+}
+
+/** The same whether it was refused as it came or as its turn came. */
+export function refusedOutcome(error: PetrelError): RunOutcome {
+  const { code, message, where, fix } = errorReport(error);
+  return brokenOutcome(code, message, where, fix);
 }
 
 /** StackStorm has no such case; ours reads as a timeout with a reason of its own. */
@@ -58,8 +70,10 @@ export function admit(request: ActionRequestEntry, state: JournalState, context:
 }
 
 function admitNew(request: ActionRequestEntry, context: AdmitContext): Admission {
-  const { hubNow, runners, refusing } = context;
+  const { hubNow, runners, refusing, hostRefuses } = context;
   if (isExpired(request, hubNow)) return { kind: "refuse", outcome: expiredOutcome(request) };
+  const refused = hostRefuses?.(request) ?? null;
+  if (refused !== null) return { kind: "refuse", outcome: refusedOutcome(refused) };
   if (refusing !== null) {
     const message = `the agent takes no action at present: ${refusing}`;
     const fix = "free some disk space on its host, then run the action again";

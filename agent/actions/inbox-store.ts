@@ -10,6 +10,7 @@ import { readNow } from "../../shared/storage/read-now-store.ts";
 import type { AssignmentEntry, Credit, DownEntry } from "../../shared/wire/messages.ts";
 import type { ActionPoint } from "../kill-points.ts";
 import { agentKey, agentKeys } from "../store/keys.ts";
+import type { HostRefuses } from "./admit.ts";
 import type { DispatchMessage } from "./dispatcher.ts";
 import { type IntakePlan, namedIn, planIntake, renamed } from "./intake.ts";
 import type { AppendUp, JournalStore } from "./journal-store.ts";
@@ -23,6 +24,7 @@ export interface InboxOptions {
   readonly runners: ReadonlyMap<string, Runner>;
   /** See `AdmitContext`. */
   readonly refusing: () => string | null;
+  readonly hostRefuses?: HostRefuses | undefined;
   readonly dispatch: (message: DispatchMessage) => void;
   /** Called after assignments changed on disk. */
   readonly onAssignments: () => void;
@@ -95,6 +97,7 @@ export class ActionInbox implements Inbox<DownEntry> {
       journal,
       runners,
       refusing: this.#options.refusing(),
+      hostRefuses: this.#options.hostRefuses,
       outcome: (request) =>
         request.parameters_blob === undefined
           ? (runners.get(request.runner)?.outcome?.(request) ?? null)
@@ -115,6 +118,8 @@ export class ActionInbox implements Inbox<DownEntry> {
     for (const note of plan.notes) note();
     if (hasRequest) passPoint("after-accepted");
     if (plan.settled.length > 0) this.#settled(plan);
+    // What is refused is settled without a line of the log, and it counts like all that is settled.
+    if (hasRequest) journal.pruneIfOver(log);
     for (const entry of plan.unusable) log.error("an entry from the hub is of no use", entry);
     for (const message of plan.messages) this.#options.dispatch(message);
     if (plan.assignments.size > 0) this.#options.onAssignments();
@@ -122,10 +127,9 @@ export class ActionInbox implements Inbox<DownEntry> {
   }
 
   #settled({ settled }: IntakePlan): void {
-    const { journal, passPoint, log } = this.#options;
+    const { passPoint, log } = this.#options;
     passPoint("after-result");
     for (const each of settled) log.info("execution settled", each);
-    journal.pruneIfOver(log);
   }
 
   async #newestAssignments(packs: readonly string[]): Promise<ReadonlyMap<string, string>> {

@@ -10,7 +10,7 @@ import type { Timers } from "../../shared/timers.ts";
 import type { ActionRequestEntry } from "../../shared/wire/messages.ts";
 import type { ActionPoint } from "../kill-points.ts";
 import type { Datastore } from "../sensors/datastore.ts";
-import { expiredOutcome, isExpired } from "./admit.ts";
+import { expiredOutcome, type HostRefuses, isExpired, refusedOutcome } from "./admit.ts";
 import type { Component } from "./component.ts";
 import { EarlyOutput } from "./early-output.ts";
 import { signalGroup } from "./group-process.ts";
@@ -26,6 +26,8 @@ export interface WorkerOptions {
   readonly journal: JournalStore;
   readonly runners: ReadonlyMap<string, Runner>;
   readonly packs: PackSource;
+  /** Asked once more as a request's turn comes: the host may have changed its mind. */
+  readonly hostRefuses?: HostRefuses | undefined;
   readonly datastore: Datastore;
   readonly blobs: ResultBlobs;
   /** Parameters that were too large for an entry; fetched from the hub if need be. */
@@ -182,6 +184,8 @@ export class Worker implements Component {
     const { execution } = run;
     const stored = await journal.request(execution);
     if (isExpired(stored, hubNow())) return expiredOutcome(stored);
+    const refused = this.#options.hostRefuses?.(stored) ?? null;
+    if (refused !== null) return refusedOutcome(refused);
     const request = await unlessStopped(this.#withParameters(stored, run.stop), run.stop);
     if (isExpired(request, hubNow())) return expiredOutcome(request);
     const runner = runners.get(request.runner);
@@ -193,6 +197,9 @@ export class Worker implements Component {
         stop: run.stop,
         started: async (group) => {
           if (run.stop.aborted) throw new StartUnwritten("the run was ended before its start");
+          // Packs and virtualenvs may have taken minutes to come.
+          const refused = this.#options.hostRefuses?.(stored) ?? null;
+          if (refused !== null) throw refused;
           // From before the write on: once it may be on disk, a stopping agent has to let the action run.
           run.isStarted = true;
           if (runner.isInstant === true) {

@@ -9,6 +9,7 @@ import { effectiveConfig } from "../../shared/packs/config.ts";
 import { Rounds } from "../../shared/rounds.ts";
 import type { Timers } from "../../shared/timers.ts";
 import type { InventoryEntry } from "../../shared/wire/messages.ts";
+import { type RefusedSensor, refusedText } from "../policy/pack-refusals.ts";
 import type { DesiredSensor, SensorAssignment } from "../sensors/desired-sensor.ts";
 import type { Proven, ProvenStore } from "../sensors/proven-store.ts";
 import type { AssignmentsStore, PackAssignment } from "./assignments-store.ts";
@@ -17,6 +18,16 @@ import type { VirtualenvState } from "./virtualenv.ts";
 
 /** What the hub is told about this agent besides its packs. */
 export type AgentFacts = Pick<InventoryEntry, "host" | "version" | "platform" | "labels" | "runners">;
+
+/** What the host itself lets be of what it is assigned; both refuse with HOST_REFUSED. */
+export interface PackPolicy {
+  /** Of the file in force; `null` when there is none. */
+  readonly digest: string | null;
+  refusesPack(pack: string): PetrelError | null;
+  refusesSensor(sensor: string): PetrelError | null;
+  /** Takes those that are assigned and may not run. */
+  tellRefused(sensors: readonly RefusedSensor[]): void;
+}
 
 export interface PackApplierOptions {
   readonly assignments: Pick<AssignmentsStore, "assigned" | "applied" | "forVersion" | "saveApplied">;
@@ -32,6 +43,8 @@ export interface PackApplierOptions {
   /** Of the outbox. */
   readonly append: (entries: readonly InventoryEntry[]) => Promise<unknown>;
   readonly facts: AgentFacts;
+  /** Of the host; absent: it lets everything run. */
+  readonly policy?: PackPolicy;
   /** Digests of packs that unsettled executions name. */
   readonly pinnedDigests: () => Promise<Iterable<string>>;
   readonly newId: () => string;
@@ -70,6 +83,8 @@ export class PackApplier {
   #running = new Map<string, Running>();
   /** Packs whose assigned version is there, and its virtualenv is not yet. */
   #preparing: readonly string[] = [];
+  /** Assigned packs that the host does not let be, with the reason. */
+  #refused: ReadonlyMap<string, string> = new Map();
   readonly #fetches = new Map<string, Fetch>();
   readonly #rounds: Rounds;
   #isClosed = false;
@@ -150,7 +165,13 @@ export class PackApplier {
 
   async #apply(): Promise<void> {
     const { assignments, cache, host, pinnedDigests } = this.#options;
-    const assigned = await assignments.assigned();
+    const all = await assignments.assigned();
+    const refused = all.flatMap(({ pack }) => {
+      const error = this.#options.policy?.refusesPack(pack) ?? null;
+      return error === null ? [] : [[pack, refusedText(error)] as const];
+    });
+    this.#refused = new Map(refused);
+    const assigned = all.filter(({ pack }) => !this.#refused.has(pack));
     const applied = await assignments.applied();
     const running = new Map<string, Running>();
     const preparing: string[] = [];
@@ -167,18 +188,32 @@ export class PackApplier {
     this.#preparing = preparing;
     this.#forgetFetches(assigned);
     this.#running = running;
-    const desired = [...running.values()].flatMap(desiredSensors);
+    const desired = this.#allowed([...running.values()].flatMap(desiredSensors));
     const proven = await this.#proven(desired);
     host.apply(
       desired.map((sensor) => ({ ...sensor, proven: proven.sensors.get(sensor.definition.ref) ?? null })),
     );
     await assignments.saveApplied([...running.values()].map(({ assignment }) => assignment));
-    const needed = [...assigned, ...applied.values()].map(({ digest }) => digest);
+    const kept = [...applied.values()].filter(({ pack }) => !this.#refused.has(pack));
+    const needed = [...assigned, ...kept].map(({ digest }) => digest);
     await cache.clean(
       new Set([...needed, ...proven.digests, ...(await pinnedDigests())]),
       host.foldersInUse(),
     );
     await this.#tellInventory();
+  }
+
+  /** Without the sensors that the host does not let run; those are told. */
+  #allowed(desired: readonly SensorAssignment[]): readonly SensorAssignment[] {
+    const { policy } = this.#options;
+    if (policy === undefined) return desired;
+    const refused = desired.flatMap(({ definition, fingerprint }): RefusedSensor[] => {
+      const error = policy.refusesSensor(definition.ref);
+      return error === null ? [] : [{ sensor: definition.ref, fingerprint, error }];
+    });
+    policy.tellRefused(refused);
+    const names = new Set(refused.map(({ sensor }) => sensor));
+    return desired.filter(({ definition }) => !names.has(definition.ref));
   }
 
   /** `null` while its virtualenv is being built: a change is told then. */
@@ -260,16 +295,18 @@ export class PackApplier {
   }
 
   async #tellInventory(): Promise<void> {
-    const { append, facts, newId, clock } = this.#options;
+    const { append, facts, policy, newId, clock } = this.#options;
     const failed = [...this.#running].flatMap(([ref, { problem }]) =>
       problem === null ? [] : [[ref, sentence(problem)] as const],
     );
+    const problems = [...failed, ...this.#refused];
     const inventory = {
       ...facts,
       packs: this.versions(),
       fingerprints: this.#fingerprints(),
       ...(this.#preparing.length > 0 && { preparing: this.#preparing }),
-      ...(failed.length > 0 && { problems: Object.fromEntries(failed) }),
+      ...(problems.length > 0 && { problems: Object.fromEntries(problems) }),
+      ...(policy !== undefined && { policy: policy.digest }),
     };
     const text = JSON.stringify(inventory);
     if (text === this.#told) return;

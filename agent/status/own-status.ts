@@ -5,6 +5,7 @@ import type { Link } from "../../shared/link/link.ts";
 import type { OutboxStore } from "../../shared/link/outbox-store.ts";
 import type { ConnectionStats } from "../../shared/mqtt/connection-mqtt.ts";
 import type { CommitterFigures } from "../../shared/storage/committer-store.ts";
+import type { PolicyInForce } from "../policy/policy-in-force.ts";
 import type { SensorStatus } from "../sensors/sensor-reports.ts";
 import type { AgentStatus } from "./status.ts";
 
@@ -16,6 +17,9 @@ export interface OwnStatusParts {
   readonly committer: { figures(): CommitterFigures };
   readonly actions: { figures(): AgentStatus["actions"] };
   readonly sensors: { statuses(): readonly SensorStatus[] };
+  /** Of the host's policy. */
+  readonly refusals: { statuses(): readonly SensorStatus[] };
+  readonly policy: Pick<PolicyInForce, "status" | "refused">;
   readonly packs: { versions(): AgentStatus["packs"] };
   readonly degraded: () => string | null;
   readonly identity: () => AgentStatus["identity"];
@@ -26,7 +30,7 @@ export interface OwnStatusParts {
 
 /** Of an agent that starts now. Rejects when its database cannot be read. */
 export function ownStatus(parts: OwnStatusParts): () => Promise<AgentStatus> {
-  const { facts, link, connection, outbox, committer, actions, sensors, packs, now } = parts;
+  const { facts, link, connection, outbox, committer, actions, sensors, refusals, packs, now } = parts;
   const started_at = timestamp(now());
   return async () => {
     const { queued, batches, lastBatchMs, batchSeconds, failed } = committer.figures();
@@ -44,7 +48,9 @@ export function ownStatus(parts: OwnStatusParts): () => Promise<AgentStatus> {
       degraded: parts.degraded(),
       identity: parts.identity(),
       actions: actions.figures(),
-      sensors: sensors.statuses(),
+      policy: parts.policy.status,
+      refused: parts.policy.refused,
+      sensors: [...sensors.statuses(), ...refusals.statuses()],
       packs: packs.versions(),
       link: { ...parts.counters },
       messages: { sent, received, dropped },

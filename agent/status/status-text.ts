@@ -1,5 +1,6 @@
 /** An agent's status for people: what is well in few words, what is not in more. */
 import { plain } from "../../shared/plain-text.ts";
+import type { PolicyStatus } from "../policy/policy-in-force.ts";
 import { type AgentStatus, isWell, oldestMs } from "./status.ts";
 
 const seconds = (ms: number) => {
@@ -15,6 +16,15 @@ const bytes = (count: number) =>
     : count < 1024 * 1024
       ? `${Math.round(count / 1024)} KiB`
       : `${Math.round(count / 1024 / 1024)} MiB`;
+
+function policyText(policy: PolicyStatus, refused: AgentStatus["refused"]): string {
+  const { path, digest, problem } = policy;
+  const count = Object.values(refused).reduce((sum, each) => sum + each, 0);
+  const inForce =
+    path === null || digest === null ? "none in force" : `${path}, ${digest.replace("sha256:", "").slice(0, 12)}`;
+  const wrong = problem === null ? "" : `; the file as it is now cannot be taken: ${problem}`;
+  return `${inForce}, ${count} requests refused${wrong}`;
+}
 
 /** Lines, each with its line end. Pure: the status says itself when it was. */
 export function statusText(status: AgentStatus): string {
@@ -38,6 +48,7 @@ export function statusText(status: AgentStatus): string {
         ? `ok, last batch ${store.last_batch_ms.toFixed(1)} ms`
         : "failed: a batch could not be written",
     ],
+    ...(status.policy === null ? [] : [["policy", policyText(status.policy, status.refused)] as const]),
     ["actions", `${actions.running} running, ${actions.waiting} waiting`],
     [
       "link",

@@ -5,6 +5,8 @@ import { type Metric, type Sample, yes } from "../../shared/metrics/prometheus.t
 import type { SensorState } from "../../shared/model/agent.ts";
 import type { Credit } from "../../shared/wire/messages.ts";
 import type { IdentityStatus } from "../identity/keeper.ts";
+import type { RefusedBy } from "../policy/host-policy.ts";
+import type { PolicyStatus } from "../policy/policy-in-force.ts";
 import type { SensorStatus } from "../sensors/sensor-reports.ts";
 
 export interface AgentStatus {
@@ -43,6 +45,10 @@ export interface AgentStatus {
   /** `null` in dev mode. */
   readonly identity: IdentityStatus | null;
   readonly actions: { readonly waiting: number; readonly running: number };
+  /** The policy file of the host that is in force; `null` when there is none. */
+  readonly policy: PolicyStatus | null;
+  /** Requests that it has refused since the agent started, by the list that did. */
+  readonly refused: Readonly<Partial<Record<RefusedBy, number>>>;
   readonly sensors: readonly SensorStatus[];
   /** Ref to digest. */
   readonly packs: Readonly<Record<string, string>>;
@@ -53,6 +59,8 @@ export interface AgentStatus {
 
 /** Well is an agent that can keep what it is given. A hub that is away is no fault of its own. */
 export const isWell = ({ store }: Pick<AgentStatus, "store">): boolean => !store.failed;
+
+const refusers: readonly RefusedBy[] = ["packs", "actions", "runners", "users", "sudo", "names"];
 
 const states: readonly SensorState[] = ["starting", "running", "backing-off", "failed", "stopped"];
 
@@ -97,6 +105,18 @@ export const agentMetrics: readonly Metric<AgentStatus>[] = [
     ({ actions }) => actions.waiting,
   ],
   ["petrel_agent_actions_running", "gauge", "Actions that run.", ({ actions }) => actions.running],
+  [
+    "petrel_agent_refused_total",
+    "counter",
+    "Requests that the policy of the host refused.",
+    ({ refused }) => refusers.map((by): Sample => [{ by }, refused[by] ?? 0]),
+  ],
+  [
+    "petrel_agent_policy_problem",
+    "gauge",
+    "1 when the policy file could not be taken, and the one before it is in force.",
+    ({ policy }) => yes(policy !== null && policy.problem !== null),
+  ],
   [
     "petrel_agent_sensors",
     "gauge",

@@ -226,7 +226,7 @@ function sensorEffect(entry: SensorEventEntry, agent: string): Effect {
 
 function applyInventory(agent: AgentRecord, entry: InventoryEntry): AgentRecord {
   // An agent that was set back to an older version says nothing of them any more.
-  const { fingerprints: _f, preparing: _p, pack_problems: _w, ...before } = agent;
+  const { fingerprints: _f, preparing: _p, pack_problems: _w, policy: _h, ...before } = agent;
   const reported = { ...before, reported_labels: entry.labels };
   return {
     ...reported,
@@ -238,6 +238,7 @@ function applyInventory(agent: AgentRecord, entry: InventoryEntry): AgentRecord 
     ...(entry.fingerprints !== undefined && { fingerprints: entry.fingerprints }),
     ...(entry.preparing !== undefined && { preparing: entry.preparing }),
     ...(entry.problems !== undefined && { pack_problems: entry.problems }),
+    ...(entry.policy !== undefined && { policy: entry.policy }),
   };
 }
 

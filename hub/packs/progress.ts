@@ -60,6 +60,9 @@ function stateOf(
       : { state: "pending", detail: null };
   }
   if (agent.fingerprints[pack.ref] !== wanted) {
+    // It has no version of it, and says why: its host lets none be.
+    const refused = Object.hasOwn(agent.packs, pack.ref) ? undefined : agent.pack_problems?.[pack.ref];
+    if (refused !== undefined) return { state: "failed", detail: refused };
     const isPreparing = agent.preparing?.includes(pack.ref) === true;
     return { state: "pending", detail: isPreparing ? "its requirements are being installed" : null };
   }

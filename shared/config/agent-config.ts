@@ -28,6 +28,8 @@ export interface AgentConfig {
     readonly pip_index: string | null;
   };
   readonly sensors: { readonly ready_seconds: number };
+  /** Path of the policy file; `null`: the usual one, if it exists. */
+  readonly policy: string | null;
   readonly log: LogConfig;
 }
 
@@ -95,6 +97,13 @@ export const agentSettings: readonly Setting[] = [
     default: false,
     env: "PETREL_AGENT_ACTIONS_SUDO",
     text: "Whether actions with `sudo` get the rights of a root agent; without it this host's sudo decides.",
+  },
+  {
+    path: "policy",
+    schema: { type: "string", pattern: "^/" },
+    default: null,
+    env: "PETREL_AGENT_POLICY",
+    text: "Policy file of this host, which has the last word; without it /etc/petrel/policy.yaml if that exists.",
   },
   {
     path: "packs.virtualenv",

@@ -48,9 +48,11 @@ export interface AgentRecord {
   readonly fingerprints?: Readonly<Record<string, string>>;
   /** Packs whose assigned version is being made ready to run. */
   readonly preparing?: readonly string[];
-  /** Ref to why parts of the version in use cannot run. */
+  /** Ref to why parts of the version in use cannot run, or why its host lets no version of it be. */
   readonly pack_problems?: Readonly<Record<string, string>>;
   readonly runners: readonly string[];
+  /** Digest of its host's policy file; `null` when it has none, absent when the agent does not say. */
+  readonly policy?: string | null;
   /** Two machines have this id: it is sent nothing until somebody resolves it. */
   readonly conflict?: AgentConflict | null;
   /** Why it takes no new work, or lets its sensors wait; as it last said. */

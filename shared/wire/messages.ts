@@ -96,8 +96,10 @@ export interface InventoryEntry extends EntryBase {
   readonly fingerprints?: Readonly<Record<string, string>>;
   /** Refs of packs whose assigned version is being made ready to run: its requirements are installed. */
   readonly preparing?: readonly string[];
-  /** Pack ref to why parts of the version in use cannot run. */
+  /** Pack ref to why parts of the version in use cannot run, or why the host lets no version of it be. */
   readonly problems?: Readonly<Record<string, string>>;
+  /** Digest of the policy file that is in force on the host; `null` when it has none. */
+  readonly policy?: string | null;
 }
 
 /** Takes the place of entries `from` to `to` that lost their sense; it occupies all of their numbers. */

@@ -123,8 +123,9 @@ export const upEntrySchemas: SchemasOf = {
       fingerprints: mapOf(text(128), 4_096),
       preparing: list(text(128), 4_096),
       problems: mapOf(text(2_048), 4_096),
+      policy: nullable(text(128)),
     },
-    ["fingerprints", "preparing", "problems"],
+    ["fingerprints", "preparing", "problems", "policy"],
   ),
   void: voided,
 };

@@ -24,6 +24,7 @@ export const agentCommands: NounCommands = (noun, context) => {
       { header: "SEEN", value: (agent, now) => (agent.online ? "now" : ago(agent.last_seen, now)) },
       { header: "HOST", value: (agent) => agent.host },
       { header: "VERSION", value: (agent) => agent.version },
+      { header: "POLICY", value: (agent) => policyText(agent.policy) },
       { header: "LABELS", value: (agent) => labelText(agent.labels), cut: true },
       { header: "PACKS", value: (agent) => Object.keys(agent.packs).sort().join(" "), cut: true },
     ],
@@ -69,6 +70,11 @@ function onlineText({ online, conflict, degraded, removed }: AgentRecord): strin
 function addressText({ address, conflict }: AgentRecord): string | null {
   if (conflict == null) return address;
   return conflict.parties.map((party) => party.address ?? party.host ?? "unknown").join(" ");
+}
+
+/** Enough of the digest to tell which agents have the same file. */
+function policyText(policy: AgentRecord["policy"]): string | null {
+  return policy == null ? null : policy.replace("sha256:", "").slice(0, 12);
 }
 
 function labelText(labels: AgentRecord["labels"]): string {

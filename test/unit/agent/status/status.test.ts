@@ -29,6 +29,8 @@ function aStatus(over: Partial<AgentStatus> = {}): AgentStatus {
     degraded: null,
     identity: null,
     actions: { waiting: 15, running: 16 },
+    policy: null,
+    refused: {},
     sensors: [
       {
         sensor: "p.A",
