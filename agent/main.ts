@@ -176,7 +176,11 @@ async function startOnStore(options: AgentOptions & Membership, log: Logger): Pr
     const ownSensors = new URL("watch", import.meta.url).href;
     const pipEnv = pipEnvironment(env, process.env);
     const builds = { ...options.virtualenv, env: pipEnv, newId, timers, log };
-    const virtualenvs = new Virtualenvs({ ...builds, changed: () => applier.changed() });
+    const virtualenvs = new Virtualenvs({
+      ...builds,
+      refusesPack: (pack) => policy.refusesPack(pack),
+      changed: () => applier.changed(),
+    });
     teardown.add("virtualenvs", () => virtualenvs.close());
     const launch = { node, pythonFolder, dataFolder: options.data, ownSensors, env, virtualenvs };
     const sensors = new SensorHost({

@@ -7,7 +7,7 @@ export type VirtualenvState =
   | { readonly state: "none" }
   | { readonly state: "building" }
   | { readonly state: "ready"; readonly python: string }
-  /** PACK_VIRTUALENV. */
+  /** PACK_VIRTUALENV, or HOST_REFUSED. */
   | { readonly state: "failed"; readonly error: PetrelError };
 
 /** Whether a requirements.txt asks for anything. */

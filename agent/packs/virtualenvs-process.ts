@@ -26,6 +26,8 @@ export interface VirtualenvOptions {
   readonly newId: () => string;
   readonly timers: Timers;
   readonly log: Logger;
+  /** Whether the host lets the pack be, asked as a build begins; absent: every one. */
+  readonly refusesPack?: (pack: string) => PetrelError | null;
   /** Called whenever a build has ended. */
   readonly changed: () => void;
   /** Milliseconds for one build. */
@@ -122,6 +124,13 @@ export class Virtualenvs {
     if (this.#isClosed) return;
     const { log, timers, retryMs = 10 * 60_000 } = this.#options;
     const pack = basename(dirname(packFolder));
+    const refused = this.#options.refusesPack?.(pack) ?? null;
+    if (refused !== null) {
+      // Forgotten at once: it is begun anew when the host lets it be.
+      build.state = { state: "failed", error: refused };
+      this.#builds.delete(packFolder);
+      return;
+    }
     try {
       log.info("a pack's virtualenv is being built", { pack });
       build.state = { state: "ready", python: await this.#make(packFolder) };

@@ -64,12 +64,15 @@ export class PackRefusals {
 
   /** Passes on what a sensor's process tells of itself; of one that had to stop, why. */
   report(status: SensorStatus, crashes: number): void {
-    const { report } = this.#options;
-    if (status.state !== "stopped") return report(status, crashes);
+    const told = status.state === "stopped" ? this.#whyStopped(status) : status;
+    this.#options.report(told, crashes);
+  }
+
+  #whyStopped(status: SensorStatus): SensorStatus {
     const refused = this.#sensors.get(status.sensor);
-    if (refused !== undefined) return report(refused, 0);
+    if (refused !== undefined) return refused;
     const error = this.refusesPack(parseRef(status.sensor)?.pack ?? "");
-    report(error === null ? status : { ...status, last_error: refusedText(error) }, crashes);
+    return error === null ? status : { ...status, last_error: refusedText(error) };
   }
 
   /** Of the sensors that are refused now. */

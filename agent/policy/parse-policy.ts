@@ -5,7 +5,7 @@ import { isObject } from "../../shared/json.ts";
 import { suggestion } from "../../shared/nearest.ts";
 import { compileWildcard } from "../../shared/rules/wildcard.ts";
 import { readYaml, type YamlDocument } from "../../shared/yaml/read-yaml.ts";
-import { isPattern, type NameLists, type PolicyRules, type Subject, subjects } from "./host-policy.ts";
+import { isPattern, type NameLists, type PolicyRules, type Subject } from "./host-policy.ts";
 
 const limits = { length: 256 * 1024, depth: 8, aliasWeight: 1_000 };
 
@@ -76,7 +76,10 @@ export function parsePolicy(text: string, file: string, runners: readonly string
     else faults.push(...runnerFaults(document, runners));
   }
   if (faults.length > 0) throw invalid(faults);
-  const { allow = {}, deny = {} } = (document?.value ?? {}) as { allow?: PolicyRules["allow"]; deny?: NameLists };
+  const { allow = {}, deny = {} } = (document?.value ?? {}) as {
+    allow?: PolicyRules["allow"];
+    deny?: NameLists;
+  };
   return { allow, deny };
 }
 

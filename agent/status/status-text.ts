@@ -21,7 +21,9 @@ function policyText(policy: PolicyStatus, refused: AgentStatus["refused"]): stri
   const { path, digest, problem } = policy;
   const count = Object.values(refused).reduce((sum, each) => sum + each, 0);
   const inForce =
-    path === null || digest === null ? "none in force" : `${path}, ${digest.replace("sha256:", "").slice(0, 12)}`;
+    path === null || digest === null
+      ? "none in force"
+      : `${path}, ${digest.replace("sha256:", "").slice(0, 12)}`;
   const wrong = problem === null ? "" : `; the file as it is now cannot be taken: ${problem}`;
   return `${inForce}, ${count} requests refused${wrong}`;
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Admission, admit } from "../../../../agent/actions/admit.ts";
 import type { JournalState } from "../../../../agent/actions/journal.ts";
+import { PetrelError } from "../../../../shared/errors.ts";
 import type { ActionRequestEntry } from "../../../../shared/wire/messages.ts";
 import { actionRequest } from "../../../support/runner-settings.ts";
 
@@ -95,6 +96,19 @@ describe("admission", () => {
     expect(admit(actionRequest({}), { phase: "canceled-early", cancel }, pure).kind).toBe("refuse");
     expect(admit(actionRequest({}), { phase: "accepted", cancel: null }, pure).kind).toBe("repeat");
     expect(admit(actionRequest({}), { phase: "settled", result }, pure).kind).toBe("answer");
+  });
+
+  it("is refused where the host does not let it run, before anything else is said of it; what is known is answered", () => {
+    const error = new PetrelError("HOST_REFUSED", "not here", { where: "deny.actions", hint: "ask" });
+    const policy = { ...context, refusing: "its disk is nearly full", hostRefuses: () => error };
+    const result = { error: "not here", code: "HOST_REFUSED", where: "deny.actions", fix: "ask" };
+    expect(admit(actionRequest({ runner: "gone" }), { phase: "unknown" }, policy)).toEqual({
+      kind: "refuse",
+      outcome: { status: "failed", result, reason: "HOST_REFUSED: not here" },
+    });
+    expect(admit(actionRequest({}), { phase: "accepted", cancel: null }, policy).kind).toBe("repeat");
+    const open = { ...context, hostRefuses: () => null };
+    expect(admit(actionRequest({}), { phase: "unknown" }, open).kind).toBe("accept");
   });
 
   it("is refused while the agent is degraded, but only what is new; a cancel before it counts more", () => {

@@ -5,8 +5,10 @@ import { PackApplier } from "../../../../agent/packs/apply.ts";
 import { AssignmentsStore } from "../../../../agent/packs/assignments-store.ts";
 import { PackCache } from "../../../../agent/packs/pack-cache-fs.ts";
 import type { VirtualenvState } from "../../../../agent/packs/virtualenv.ts";
+import { PackRefusals } from "../../../../agent/policy/pack-refusals.ts";
 import type { SensorAssignment } from "../../../../agent/sensors/desired-sensor.ts";
 import { ProvenStore } from "../../../../agent/sensors/proven-store.ts";
+import type { SensorStatus } from "../../../../agent/sensors/sensor-reports.ts";
 import { agentKey, agentKeys } from "../../../../agent/store/keys.ts";
 import { PetrelError } from "../../../../shared/errors.ts";
 import type { JsonObject } from "../../../../shared/json.ts";
@@ -52,6 +54,21 @@ async function startPacks(folder: string, hub: Hub) {
   });
   const proven = new ProvenStore(database);
   const virtualenvs: { of: string; state: VirtualenvState } = { of: "sha256:none", state: { state: "none" } };
+  const policy = { digest: null as string | null, packs: new Set<string>(), sensors: new Set<string>() };
+  const toldOfSensors: SensorStatus[] = [];
+  const refusal = (isRefused: boolean, name: string) =>
+    isRefused ? new PetrelError("HOST_REFUSED", `not ${name}`) : null;
+  const refusals = new PackRefusals({
+    policy: {
+      get digest() {
+        return policy.digest;
+      },
+      refusesPack: (pack) => refusal(policy.packs.has(pack), pack),
+      refusesSensor: (sensor) => refusal(policy.sensors.has(sensor), sensor),
+    },
+    report: (status) => void toldOfSensors.push(status),
+    now: () => "t",
+  });
   const applier = new PackApplier({
     assignments: new AssignmentsStore(database),
     cache,
@@ -59,6 +76,7 @@ async function startPacks(folder: string, hub: Hub) {
     virtualenvs: {
       stateOf: (folder) => (folder.endsWith(virtualenvs.of.slice(7)) ? virtualenvs.state : { state: "none" }),
     },
+    policy: refusals,
     host: { apply: (desired) => rounds.push(desired), foldersInUse: () => new Set<string>() },
     append: async (entries) => {
       if (outbox.isFull) throw new PetrelError("LINK_OUTBOX_FULL", "full");
@@ -100,7 +118,8 @@ async function startPacks(folder: string, hub: Hub) {
   };
   onTestFinished(close);
   const running = () => (rounds.at(-1) ?? []).map(({ definition }) => definition.ref);
-  return { applier, assign, proven, rounds, running, inventories, outbox, virtualenvs, close };
+  const told = { sensors: toldOfSensors };
+  return { applier, assign, proven, rounds, running, inventories, outbox, virtualenvs, policy, told, close };
 }
 
 describe("assignments", () => {
@@ -268,5 +287,37 @@ describe("assignments", () => {
     await waitUntil("told that it is well", () => packs.inventories.at(-1)?.problems === undefined);
     // Another code digest is what has the sensor started at once.
     expect(packs.rounds.at(-1)?.[0]?.codeDigest).not.toBe(failed);
+  });
+
+  test("that the host does not let be are neither fetched nor run, and the hub is told; sensors likewise", async () => {
+    const folder = await tempFolder();
+    const packs = await startPacks(folder, { packs: [second, other], isAway: false });
+    Object.assign(packs.policy, { digest: "sha256:policy", packs: new Set(["other"]) });
+    packs.policy.sensors.add("mine.Two");
+    await packs.assign(other);
+    await packs.assign(second, {}, { fingerprint: "f" });
+    await waitUntil("one runs", () => packs.running().join() === "mine.One");
+    await waitUntil("told", () => packs.inventories.at(-1)?.packs.mine === second.digest);
+    expect(packs.inventories.at(-1)).toMatchObject({
+      packs: { mine: second.digest },
+      problems: { other: "HOST_REFUSED: not other" },
+      policy: "sha256:policy",
+    });
+    expect(packs.inventories.at(-1)?.packs).not.toHaveProperty("other");
+    expect(packs.told.sensors).toMatchObject([
+      { sensor: "mine.Two", state: "failed", fingerprint: "f", last_error: "HOST_REFUSED: not mine.Two" },
+    ]);
+    expect(await readdir(join(folder, "packs"))).not.toContain("other");
+
+    // The file changes: what it lets be comes, what it lets be no more goes.
+    Object.assign(packs.policy, { digest: null, packs: new Set(["mine"]), sensors: new Set() });
+    packs.applier.changed();
+    await waitUntil("the other runs", () => packs.running().join() === "other.Three");
+    await waitUntil("told", () => packs.inventories.at(-1)?.packs.other === other.digest);
+    expect(packs.inventories.at(-1)).toMatchObject({
+      packs: { other: other.digest },
+      problems: { mine: "HOST_REFUSED: not mine" },
+      policy: null,
+    });
   });
 });

@@ -10,24 +10,29 @@ import { actionRequest } from "../../../support/runner-settings.ts";
 
 const nothing: PolicyRules = { allow: {}, deny: {} };
 
-const names: readonly [what: string, rules: Partial<PolicyRules>, subject: Subject, name: string, ok: boolean][] =
-  [
-    ["no list", {}, "packs", "any", true],
-    ["an empty list of what is allowed", { allow: { packs: [] } }, "packs", "core", false],
-    ["an empty list of what is denied", { deny: { packs: [] } }, "packs", "core", true],
-    ["a name", { allow: { packs: ["core"] } }, "packs", "core", true],
-    ["another name", { allow: { packs: ["core"] } }, "packs", "corer", false],
-    ["another case", { allow: { users: ["app"] } }, "users", "App", false],
-    ["a list of something else", { allow: { packs: [] } }, "actions", "core.local", true],
-    ["a pattern", { allow: { actions: ["backup.*"] } }, "actions", "backup.full.now", true],
-    ["a pattern's dot is a dot", { allow: { actions: ["backup.*"] } }, "actions", "backupx.full", false],
-    ["a pattern over the whole name", { allow: { actions: ["*.local"] } }, "actions", "core.local_sudo", false],
-    ["a set", { allow: { users: ["app[12]"] } }, "users", "app2", true],
-    ["a name that looks like a pattern's", { allow: { actions: ["a.b"] } }, "actions", "a.*", false],
-    ["what is denied", { deny: { actions: ["core.local"] } }, "actions", "core.local", false],
-    ["what is not denied", { deny: { actions: ["core.local"] } }, "actions", "core.local_sudo", true],
-    ["what is both", { allow: { packs: ["*"] }, deny: { packs: ["core"] } }, "packs", "core", false],
-  ];
+const names: readonly [
+  what: string,
+  rules: Partial<PolicyRules>,
+  subject: Subject,
+  name: string,
+  ok: boolean,
+][] = [
+  ["no list", {}, "packs", "any", true],
+  ["an empty list of what is allowed", { allow: { packs: [] } }, "packs", "core", false],
+  ["an empty list of what is denied", { deny: { packs: [] } }, "packs", "core", true],
+  ["a name", { allow: { packs: ["core"] } }, "packs", "core", true],
+  ["another name", { allow: { packs: ["core"] } }, "packs", "corer", false],
+  ["another case", { allow: { users: ["app"] } }, "users", "App", false],
+  ["a list of something else", { allow: { packs: [] } }, "actions", "core.local", true],
+  ["a pattern", { allow: { actions: ["backup.*"] } }, "actions", "backup.full.now", true],
+  ["a pattern's dot is a dot", { allow: { actions: ["backup.*"] } }, "actions", "backupx.full", false],
+  ["a pattern over the whole name", { allow: { actions: ["*.local"] } }, "actions", "core.local_sudo", false],
+  ["a set", { allow: { users: ["app[12]"] } }, "users", "app2", true],
+  ["a name that looks like a pattern's", { allow: { actions: ["a.b"] } }, "actions", "a.*", false],
+  ["what is denied", { deny: { actions: ["core.local"] } }, "actions", "core.local", false],
+  ["what is not denied", { deny: { actions: ["core.local"] } }, "actions", "core.local_sudo", true],
+  ["what is both", { allow: { packs: ["*"] }, deny: { packs: ["core"] } }, "packs", "core", false],
+];
 
 describe("a name", () => {
   it.each(names)("%s", (_what, rules, subject, name, ok) => {
@@ -49,7 +54,9 @@ describe("a name", () => {
 
   test("that is denied is never allowed, and less allowed is never more", () => {
     const name = fc.constantFrom("core.local", "core.echo", "backup.full", "a.b");
-    const list = fc.array(fc.constantFrom("core.local", "core.*", "*", "backup.f?ll", "a.b"), { maxLength: 4 });
+    const list = fc.array(fc.constantFrom("core.local", "core.*", "*", "backup.f?ll", "a.b"), {
+      maxLength: 4,
+    });
     fc.assert(
       fc.property(name, list, list, (asked, allow, deny) => {
         const judged = (rules: PolicyRules) => new HostPolicy(rules).judge("actions", asked) === null;
@@ -75,7 +82,12 @@ const requests: readonly [what: string, rules: Partial<PolicyRules>, over: objec
   ["sudo, where it is not spoken of", {}, { runner_parameters: { sudo: true } }, null],
   ["sudo, not allowed", { allow: { sudo: false } }, { runner_parameters: { sudo: true } }, "sudo"],
   ["no sudo, not allowed", { allow: { sudo: false } }, { runner_parameters: { sudo: false } }, null],
-  ["sudo, root not allowed", { allow: { users: ["petrel"] } }, { runner_parameters: { sudo: true } }, "users"],
+  [
+    "sudo, root not allowed",
+    { allow: { users: ["petrel"] } },
+    { runner_parameters: { sudo: true } },
+    "users",
+  ],
   [
     "sudo, root allowed",
     { allow: { users: ["petrel", "root"] } },

@@ -31,8 +31,18 @@ const faults: readonly [what: string, text: string, says: RegExp, where: string]
   ["sudo denied", "deny:\n  sudo: true\n", /write `sudo: false` under `allow`/, "policy.yaml:2"],
   ["sudo as text", "allow:\n  sudo: never\n", /allow\.sudo must be boolean/, "policy.yaml:2"],
   ["a text for a list", "allow:\n  packs: core\n", /allow\.packs must be array/, "policy.yaml:2"],
-  ["an action without its pack", "deny:\n  actions:\n    - local\n", /"local"; write an action \(core/, "policy.yaml:3"],
-  ["a runner that is misspelt", "deny: {runners: [local-shel-cmd]}", /write 'local-shell-cmd'/, "policy.yaml:1"],
+  [
+    "an action without its pack",
+    "deny:\n  actions:\n    - local\n",
+    /"local"; write an action \(core/,
+    "policy.yaml:3",
+  ],
+  [
+    "a runner that is misspelt",
+    "deny: {runners: [local-shel-cmd]}",
+    /write 'local-shell-cmd'/,
+    "policy.yaml:1",
+  ],
   ["a pattern of no runner", "deny: {runners: ['shell-*']}", /no runner 'shell-\*'/, "policy.yaml:1"],
   ["an old runner's name", "deny: {runners: [run-python]}", /no runner 'run-python'/, "policy.yaml:1"],
   ["a number for a user", "allow: {users: [0]}", /users\.0 must be string/, "policy.yaml:1"],
@@ -57,6 +67,6 @@ describe("refused, with its place:", () => {
 
   test("several at once", () => {
     const all = () => read("allow:\n  packs: core\n  user: []\n");
-    expect(all).toThrow(/2 faults:[^]*policy.yaml:[23][^]*policy.yaml:[23]/);
+    expect(all).toThrow(/2 faults:[\s\S]*policy.yaml:[23][\s\S]*policy.yaml:[23]/);
   });
 });

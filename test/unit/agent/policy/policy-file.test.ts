@@ -5,7 +5,13 @@ import { readPolicy } from "../../../../agent/policy/policy-file-fs.ts";
 import { type PathStep, stepFault } from "../../../../agent/policy/trusted-path.ts";
 import { tempFolder } from "../../../support/temp-folder.ts";
 
-const step = (over: Partial<PathStep>): PathStep => ({ path: "/p", kind: "file", uid: 0, mode: 0o644, ...over });
+const step = (over: Partial<PathStep>): PathStep => ({
+  path: "/p",
+  kind: "file",
+  uid: 0,
+  mode: 0o644,
+  ...over,
+});
 
 const steps: readonly [what: string, over: Partial<PathStep>, own: number, fault: RegExp | null][] = [
   ["root's own", {}, 0, null],

@@ -91,7 +91,8 @@ test("a bad file where there was none before is told, and allows as before", asy
 test("a flood of refused requests is counted, and is a line of the log in a minute", () => {
   const { policy, lines, pass } = inForce(noShell);
   const before = lines.length;
-  for (let i = 0; i < 10_000; i++) policy.refuses({ ...request, action: "core.local", runner_parameters: { i } });
+  for (let i = 0; i < 10_000; i++)
+    policy.refuses({ ...request, action: "core.local", runner_parameters: { i } });
   expect(lines.length - before).toBe(1);
   expect(policy.refused).toEqual({ actions: 10_000 });
   pass(60_000);

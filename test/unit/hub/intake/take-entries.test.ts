@@ -195,6 +195,19 @@ describe("taking entries", () => {
     ]);
   });
 
+  test("an inventory says which policy its host has, or, of an older agent, nothing", async () => {
+    const inventory = (over: object): UpEntry => ({
+      ...{ id: "i1", at, kind: "inventory", host: "h", version: "2", platform: "linux" },
+      ...{ labels: {}, runners: [], packs: {}, ...over },
+    });
+    const told = async (...entries: readonly UpEntry[]) =>
+      (await takeEntries(numbered(...entries), context())).find(({ type }) => type === "agent");
+    const named = inventory({ policy: "sha256:1" });
+    expect(await told(named)).toMatchObject({ agent: { policy: "sha256:1" } });
+    expect(await told(named, inventory({ policy: null }))).toMatchObject({ agent: { policy: null } });
+    expect(await told(named, inventory({}))).not.toHaveProperty("agent.policy");
+  });
+
   test("an entry of a kind that this hub does not know is a dead letter, and the next is taken", async () => {
     const unknown = { id: "x1", at, kind: "weather", sunny: true } as unknown as UpEntry;
     const effects = await takeEntries(numbered(unknown, update({})), context());

@@ -137,6 +137,20 @@ describe("how far an agent is", () => {
     ],
     ["of such a version, without the pack", { labels, packs: {} }, [], "pending", null],
     [
+      "whose host lets no version of it be",
+      { labels, packs: {}, fingerprints: {}, pack_problems: { mypack: "HOST_REFUSED: not here" } },
+      [],
+      "failed",
+      /^HOST_REFUSED: not here$/,
+    ],
+    [
+      "that gets another version than the one it has, which cannot run",
+      { ...holds, fingerprints: { mypack: "old" }, pack_problems: { mypack: "PACK_VIRTUALENV: no" } },
+      [],
+      "pending",
+      null,
+    ],
+    [
       "that is to let it go",
       { ...holds, labels: { site: "berlin" } },
       allRun,
