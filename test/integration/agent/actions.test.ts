@@ -593,6 +593,51 @@ describe("requests that wait", () => {
   });
 });
 
+describe("what the host does not let run", () => {
+  const error = new PetrelError("HOST_REFUSED", "not here", { where: "deny.actions" });
+  const refused = { status: "failed", result: { code: "HOST_REFUSED", where: "deny.actions" } };
+
+  it("is refused as it comes, without having been taken on, and its repeat is answered", async () => {
+    const { actions, take, final, of, store, home } = await agent({ hostRefuses: () => error });
+    await actions.start();
+    const requests = [shell("touch ran"), actionRequest({ runner: "noop" })];
+    await take(...requests);
+    for (const { execution } of requests) expect(await final(execution)).toMatchObject(refused);
+    const [first] = requests;
+    if (first !== undefined) await take(first);
+    expect(statusesOf(of(first?.execution ?? ""))).toEqual(["failed", "failed"]);
+    expect(existsSync(join(home, "ran"))).toBe(false);
+    expect(await store.database.level.keys(agentRange("journal-open")).all()).toEqual([]);
+  });
+
+  it("is refused as its turn comes, also in another life of the agent", async () => {
+    const none = { concurrency: 0, actions: {}, maxOpen: 100, maxOpenBytes: 1_000_000 };
+    const first = await agent({ limits: none });
+    await first.actions.start();
+    const request = shell("touch ran");
+    await first.take(request);
+    await first.stop();
+    const second = await agent({ hostRefuses: () => error }, first.home);
+    await second.actions.start();
+    expect(await second.final(request.execution)).toMatchObject(refused);
+    expect(existsSync(join(second.home, "ran"))).toBe(false);
+  });
+
+  it("is refused right before its process would act, when the host changed its mind meanwhile", async () => {
+    // As it comes, as its turn comes, and then.
+    let asked = 0;
+    const { actions, take, final, of, home } = await agent({
+      hostRefuses: () => (++asked > 2 ? error : null),
+    });
+    await actions.start();
+    const request = shell("touch ran");
+    await take(request);
+    expect(await final(request.execution)).toMatchObject(refused);
+    expect(statusesOf(of(request.execution))).toEqual(["accepted", "failed"]);
+    expect(existsSync(join(home, "ran"))).toBe(false);
+  });
+});
+
 describe("an agent that stops while a start is being written", () => {
   it("lets the action run: it is not called abandoned before its grace time", async () => {
     const { actions, take, final, of, faults, home } = await agent({ drainMs: 20_000 });
