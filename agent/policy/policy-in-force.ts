@@ -128,12 +128,12 @@ export class PolicyInForce {
       this.#changed();
       return true;
     } catch (error) {
-      const { code, message } = errorReport(error);
-      return this.#keep(`${code}: ${message}`, { error });
+      const { code, message, where, fix } = errorReport(error);
+      return this.#keep(`${code}: ${message}${where === undefined ? "" : ` (${where})`}`, { fix });
     }
   }
 
-  #keep(problem: string, more: { readonly fix?: string; readonly error?: unknown }): false {
+  #keep(problem: string, more: { readonly fix?: string | undefined }): false {
     this.#problem = problem;
     const stays = this.#reading === null ? "there is none as before" : "the one before it stays in force";
     this.#options.log.error(`the host's policy file cannot be taken: ${stays}`, { problem, ...more });
