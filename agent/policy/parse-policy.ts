@@ -1,9 +1,10 @@
 /** Reads a host's policy file: strictly, since a word that is overlooked would allow what was to be refused. Pure. */
-import { Ajv, type ErrorObject } from "ajv";
+import type { ErrorObject } from "ajv";
 import { PetrelError } from "../../shared/errors.ts";
 import { isObject } from "../../shared/json.ts";
 import { suggestion } from "../../shared/nearest.ts";
 import { compileWildcard } from "../../shared/rules/wildcard.ts";
+import { checksWith } from "../../shared/validation.ts";
 import { readYaml, type YamlDocument } from "../../shared/yaml/read-yaml.ts";
 import { isPattern, type NameLists, type PolicyRules, type Subject } from "./host-policy.ts";
 
@@ -49,7 +50,7 @@ const schema = {
     deny: { type: "object", additionalProperties: false, properties: lists },
   },
 };
-const check = new Ajv({ allErrors: true, strict: false, verbose: true }).compile(schema);
+const check = checksWith({ allErrors: true, strict: false, verbose: true })(schema);
 
 interface Fault {
   readonly where: string;
