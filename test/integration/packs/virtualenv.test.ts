@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { baseEnvironment } from "../../../agent/actions/environment.ts";
 import { type VirtualenvOptions, Virtualenvs } from "../../../agent/packs/virtualenvs-process.ts";
+import { PetrelError } from "../../../shared/errors.ts";
 import { silentLogger } from "../../../shared/log.ts";
 import { systemTimers } from "../../../shared/system-process.ts";
 import { pathWithout } from "../../support/path-without.ts";
@@ -144,6 +145,17 @@ describe("what cannot be installed", () => {
     const { error } = await refused({ env: { ...env, PATH } });
     expect(error).toMatchObject({ message: expect.stringContaining("there is no python3 on this host") });
   });
+});
+
+test("of a pack that the host does not let be, none is built until it does", async () => {
+  let refusal: PetrelError | null = new PetrelError("HOST_REFUSED", "not here");
+  const { make, version } = await start({ refusesPack: () => refusal });
+  const pack = await version("a", "petrel_greeting\n");
+  const virtualenvs = make();
+  await expect(virtualenvs.python(pack)).rejects.toMatchObject({ code: "HOST_REFUSED" });
+  expect(existsSync(`${pack}.venv`)).toBe(false);
+  refusal = null;
+  expect(await virtualenvs.python(pack)).toMatch(/bin\/python$/);
 });
 
 test.for([

@@ -9,7 +9,7 @@ const program = fileURLToPath(new URL("../../fixtures/programs/waiting-main.ts",
 
 async function start(...flags: readonly string[]) {
   const child: ChildProcess = spawn(process.execPath, [program, ...flags], {
-    stdio: ["pipe", "pipe", "inherit"],
+    stdio: ["pipe", "pipe", "pipe"],
   });
   onTestFinished(() => void child.kill("SIGKILL"));
   let said = "";
@@ -31,6 +31,16 @@ it.each([
   child.kill(signal);
   await says(signal);
   expect(await ended).toBe(code);
+});
+
+it("SIGHUP has it read its files again, as often as it comes, where it can and has no terminal", async () => {
+  const { child, ended, says, said } = await start("--reloads");
+  child.kill("SIGHUP");
+  await says("reloads");
+  child.kill("SIGHUP");
+  await waitUntil("the second", () => said().split("reloads").length === 3);
+  child.kill("SIGTERM");
+  expect(await ended).toBe(0);
 });
 
 it.each([
