@@ -10,6 +10,7 @@ import { startDueEnds } from "./agents/due-ends.ts";
 import { abandonLost } from "./agents/lost-agents.ts";
 import { noteHead } from "./audit/note-head.ts";
 import type { KeyBook } from "./datastore/key-book.ts";
+import { tidyEnrolment } from "./enrolment/tidy.ts";
 import type { HistoryCap } from "./history-cap.ts";
 import type { Store } from "./store/store.ts";
 
@@ -102,6 +103,17 @@ export function startHousekeeping(options: HousekeepingOptions): { stop(): Promi
       work: async () => {
         const count = await keys.sweep();
         if (count > 0) log.info("datastore keys removed: their time is over", { count });
+        return undefined;
+      },
+    },
+    {
+      name: "what enrolment leaves behind is removed",
+      firstAfterMs: 2 * minuteMs,
+      everyMs: hourMs,
+      work: async () => {
+        const { hosts, tokens } = await tidyEnrolment(store, now());
+        if (hosts + tokens > 0)
+          log.info("hosts that nobody let in and ended tokens are removed", { hosts, tokens });
         return undefined;
       },
     },

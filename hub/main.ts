@@ -47,6 +47,7 @@ import { HistoryCap } from "./history-cap.ts";
 import { startHousekeeping } from "./housekeeping.ts";
 import { requireReach, startApi } from "./http/start-http.ts";
 import type { HubOptions } from "./hub-options.ts";
+import { fleetCertificate } from "./identity/api-certificate.ts";
 import { createAgentInbox } from "./intake/agent-inbox.ts";
 import { createIntakeBudget } from "./intake/credit.ts";
 import { createIntakeJournal } from "./intake/intake-journal.ts";
@@ -331,7 +332,8 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       watch,
     });
     const readBlob = (digest: string) => blobs.readAll(digest);
-    const { url, close } = await startApi({ ...base, options, mqtt, operations, readBlob, output });
+    const fleet = enrolment && fleetCertificate(enrolment.identity);
+    const { url, close } = await startApi({ ...base, options, fleet, mqtt, operations, readBlob, output });
     teardown.add("HTTP API", close);
 
     const housekeeping = startHousekeeping({

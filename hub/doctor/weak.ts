@@ -172,7 +172,7 @@ const checks: readonly Check[] = [
             advice(
               "the fleet's root key is still on the hub: who takes the hub takes the fleet",
               `${data}/keys/root.key`,
-              "move it to a place that is not connected",
+              "petrel hub root export FILE, and take FILE to a place that is not connected",
             ),
           ]
         : [],

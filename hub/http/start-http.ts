@@ -10,6 +10,7 @@ import { gatherFacts } from "../doctor/gather-fs.ts";
 import { weakSettings } from "../doctor/weak.ts";
 import type { HubOptions } from "../hub-options.ts";
 import { apiKeyOf, writeApiFile } from "./api-file-fs.ts";
+import type { CertificateSource } from "./certificate.ts";
 import { openCertificate } from "./certificate-fs.ts";
 import { listenApi } from "./listen-http.ts";
 import { requireHttpReach } from "./reach.ts";
@@ -17,6 +18,8 @@ import { type ApiOptions, createApi } from "./server-http.ts";
 
 export interface StartApiOptions extends Pick<ApiOptions, "store" | "operations" | "readBlob" | "output"> {
   readonly options: HubOptions;
+  /** Shown off loopback when no certificate is configured; `null` in dev mode. */
+  readonly fleet: CertificateSource | null;
   /** For api.json: where agents connect to. */
   readonly mqtt: string;
   /** The hub's. */
@@ -36,7 +39,8 @@ export interface RunningApi {
 /** Throws HUB_INSECURE_LISTEN for a hub whose API the network would read. */
 export function requireReach(options: HubOptions): void {
   const { dev, http: listen, https } = options;
-  requireHttpReach({ listen, dev, hasTls: https?.tls != null, insecure: https?.insecure === true });
+  // Without dev mode there is the fleet's certificate at least.
+  requireHttpReach({ listen, dev, hasTls: https?.tls != null || !dev, insecure: https?.insecure === true });
 }
 
 /** As `requireReach`; CONFIG_INVALID, FILE_UNREADABLE for the certificate, HUB_PORT_IN_USE. */
@@ -45,7 +49,9 @@ export async function startApi(parts: StartApiOptions): Promise<RunningApi> {
   requireReach(options);
   const localKey = await apiKeyOf(options.data, systemRandom);
   const files = options.https?.tls ?? null;
-  const tls = files === null ? null : await openCertificate(files, { timers, log });
+  const fromFiles = files === null ? null : await openCertificate(files, { timers, log });
+  const isPlain = isLoopback(options.http.host) || options.https?.insecure === true;
+  const tls = fromFiles ?? (isPlain ? null : parts.fleet);
   const keys = await ApiKeys.open({ store, localKey, now, newId, random: systemRandom, timers, jitter, log });
   const doctor = {
     options,
@@ -63,7 +69,7 @@ export async function startApi(parts: StartApiOptions): Promise<RunningApi> {
     tls,
   });
   const close = async () => {
-    tls?.close();
+    fromFiles?.close();
     await api.close();
     await keys.close();
   };

@@ -1,5 +1,6 @@
 /** Identities and enrolment tokens: a use is taken with the identity or not at all. */
 import { describe, expect, it } from "vitest";
+import { tidyEnrolment } from "../../../hub/enrolment/tidy.ts";
 import type { Change } from "../../../hub/store/store.ts";
 import { timestamp } from "../../../shared/clock.ts";
 import type { AgentIdentity, EnrolmentToken } from "../../../shared/model/identity.ts";
@@ -37,6 +38,23 @@ const token = (id: string, over: Partial<EnrolmentToken> = {}): EnrolmentToken =
 
 export function identityCases(open: OpenStore): void {
   describe("identities", () => {
+    it("of hosts that nobody let in go after a week, with tokens that ended then; no others", async () => {
+      const world = await open();
+      const { store } = world;
+      const week = 7 * 86_400_000;
+      const asked = (agent: string, ms: number, state: AgentIdentity["state"] = "pending") =>
+        store.putIdentity(identity(agent, { state, requested_at: timestamp(ms) }), null);
+      await asked("waits", noon + 1);
+      await asked("forgotten", noon - 1);
+      await asked("enrolled", noon - 1, "active");
+      await asked("removed", noon - 1, "removed");
+      await store.putToken(token("old", { expires_at: timestamp(noon - 1) }), null);
+      await store.putToken(token("ended", { expires_at: timestamp(noon + 1) }), null);
+      expect(await tidyEnrolment(store, noon + week)).toEqual({ hosts: 1, tokens: 1 });
+      expect((await store.identities()).map(({ agent }) => agent)).toEqual(["enrolled", "removed", "waits"]);
+      expect((await store.tokens()).map(({ id }) => id)).toEqual(["ended"]);
+    });
+
     it("are written when they are as expected, and told", async () => {
       const world = await open();
       const told: Change[] = [];
