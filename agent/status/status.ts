@@ -130,6 +130,12 @@ export const agentMetrics: readonly Metric<AgentStatus>[] = [
     "Restarts of all sensors that are assigned now, since the agent started.",
     ({ sensors }) => sensors.reduce((sum, { restarts }) => sum + restarts, 0),
   ],
+  [
+    "petrel_agent_link_refused_total",
+    "counter",
+    "Messages from the hub, or said to be, that were not taken, by code: WIRE_AUTH is a forgery.",
+    ({ link }) => Object.entries(link.refused).map(([code, count]): Sample => [{ code }, count]),
+  ],
   ["petrel_agent_link_entries_sent_total", "counter", "Entries sent.", ({ link }) => link.entriesSent],
   [
     "petrel_agent_link_entries_sent_again_total",

@@ -102,6 +102,12 @@ export const hubMetrics: readonly Metric<HubFigures>[] = [
     "Times that an agent was asked for entries that were missing.",
     ({ link }) => link.resendsAsked,
   ],
+  [
+    "petrel_link_refused_total",
+    "counter",
+    "Messages from agents, or said to be, that were not taken, by code: WIRE_AUTH is a forgery.",
+    ({ link }) => Object.entries(link.refused).map(([code, count]): Sample => [{ code }, count]),
+  ],
   ["petrel_link_entries_sent_total", "counter", "Entries to agents.", ({ link }) => link.entriesSent],
   [
     "petrel_link_entries_sent_again_total",

@@ -14,6 +14,8 @@ export interface LinkCounters {
   packetsReceived: number;
   /** Receipts that said: entries are missing, send again. */
   resendsAsked: number;
+  /** Messages that came and were not taken, by code: forged, of another connection, repeated, not understood. */
+  readonly refused: Record<string, number>;
 }
 
 export function linkCounters(): LinkCounters {
@@ -27,5 +29,6 @@ export function linkCounters(): LinkCounters {
     entriesReceivedAgain: 0,
     packetsReceived: 0,
     resendsAsked: 0,
+    refused: {},
   };
 }

@@ -111,6 +111,7 @@ export class Link<S extends Side = Side> {
   /** Output of actions, from agent to hub. */
   readonly output: OutputStream;
   readonly #rejected = new Map<string, number>();
+  readonly #counters: LinkCounters;
   readonly #greeting: Greeting;
   #connected = false;
   #closed = false;
@@ -118,6 +119,7 @@ export class Link<S extends Side = Side> {
   constructor(options: LinkOptions<S>) {
     this.#options = options;
     const { side, outbox, inbox, clock, timers, jitter, newId, log, counters = linkCounters() } = options;
+    this.#counters = counters;
     this.#sends = side === "agent" ? "up" : "down";
     this.#takes = side === "agent" ? "down" : "up";
     this.#sender = new LedgerSender({
@@ -325,6 +327,7 @@ export class Link<S extends Side = Side> {
     const { code, message } = rejection;
     const times = (this.#rejected.get(code) ?? 0) + 1;
     this.#rejected.set(code, times);
+    this.#counters.refused[code] = (this.#counters.refused[code] ?? 0) + 1;
     // The first of each code, then ever more seldom: a flood must not fill the log as well.
     if (Number.isInteger(Math.log2(times)))
       this.#options.log.warn("a message was refused", { kind, code, message, times });

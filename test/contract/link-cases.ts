@@ -197,6 +197,7 @@ export function linkCases(makeNetwork: () => Promise<LinkNetwork>, makeFleet?: (
     const refused = () =>
       ["WIRE_PACKET", "WIRE_AUTH"].reduce((sum, code) => sum + (hub.link.rejections.get(code) ?? 0), 0);
     await waitUntil("all are counted", () => refused() === 12);
+    expect(Object.keys(hub.counters.refused)).toContain("WIRE_PACKET");
     const entry = triggerEntry();
     await agent.append([entry]);
     await drained(agent);

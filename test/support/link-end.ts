@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { timestamp } from "../../shared/clock.ts";
 import { ulidSource } from "../../shared/ids.ts";
 import type { Responder } from "../../shared/link/ask.ts";
+import { type LinkCounters, linkCounters } from "../../shared/link/counters.ts";
 import { Link } from "../../shared/link/link.ts";
 import { MarksStore } from "../../shared/link/marks-store.ts";
 import type { OutboxLimits } from "../../shared/link/outbox-epochs.ts";
@@ -103,6 +104,7 @@ export interface LinkEnd {
   readonly outbox: OutboxStore;
   readonly inbox: TestInbox;
   readonly chunks: StreamChunk[];
+  readonly counters: LinkCounters;
   append(entries: readonly Entry[]): Promise<readonly NumberedEntry[]>;
   close(): Promise<void>;
   /** As if killed: what was not written is lost, nothing is finished. The folder can be opened again. */
@@ -137,6 +139,7 @@ export async function openLinkEnd(options: LinkEndOptions): Promise<LinkEnd> {
   });
   const inbox = await openInbox(database);
   const chunks: StreamChunk[] = [];
+  const counters = linkCounters();
   let alive = true;
   const link = new Link<Side>({
     side,
@@ -153,6 +156,7 @@ export async function openLinkEnd(options: LinkEndOptions): Promise<LinkEnd> {
     newId,
     log: silentLogger,
     chunk: (chunk) => chunks.push(chunk),
+    counters,
   });
   await network.open({
     connected: () => alive && link.connected(),
@@ -165,6 +169,7 @@ export async function openLinkEnd(options: LinkEndOptions): Promise<LinkEnd> {
     outbox,
     inbox,
     chunks,
+    counters,
     append: (entries) => outbox.append(entries as readonly AppendEntry[]),
     async close() {
       alive = false;

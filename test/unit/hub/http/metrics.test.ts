@@ -44,6 +44,7 @@ const figures = (over: { failed?: boolean; reached?: boolean } = {}): HubFigures
     entriesReceived: 29,
     entriesReceivedAgain: 30,
     resendsAsked: 31,
+    refused: { WIRE_AUTH: 53 },
   },
   credit: { entries: 32, bytes: 33 },
   resident_bytes: 34,
@@ -57,6 +58,7 @@ const textOf = (of: HubFigures) => renderMetrics(hubMetrics, of);
 
 test.each([
   ["petrel_up", "1"],
+  ['petrel_link_refused_total{code="WIRE_AUTH"}', "53"],
   ["petrel_store_ok", "1"],
   ["petrel_store_queued", "11"],
   ["petrel_store_batches_total", "12"],
