@@ -2,15 +2,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
- * Resolves with the first truthy value of `predicate`, asked every `everyMs`; the longer it takes the less often, for
- * asking is work, but ten times a second at least.
+ * Resolves with the first truthy value of `predicate`, asked every `everyMs`. Left out, it is asked the less often the
+ * longer it takes, for asking is work, but ten times a second at least.
  * Throws after `timeoutMs`, naming `what` and the last value or error seen.
  */
 export async function waitUntil<T>(
   what: string,
   predicate: () => T | Promise<T>,
   timeoutMs = 120_000,
-  everyMs = 20,
+  everyMs?: number,
 ): Promise<Exclude<NonNullable<T>, false>> {
   const begun = performance.now();
   const deadline = begun + timeoutMs;
@@ -27,6 +27,6 @@ export async function waitUntil<T>(
       const shown = seen instanceof Error ? seen.message : JSON.stringify(seen);
       throw new Error(`waited ${timeoutMs} ms for: ${what}; last seen: ${shown}`);
     }
-    await sleep(Math.max(everyMs, Math.min(100, (performance.now() - begun) / 20)));
+    await sleep(everyMs ?? Math.max(20, Math.min(100, (performance.now() - begun) / 20)));
   }
 }
