@@ -220,6 +220,7 @@ export const catalogue = {
   },
   AGENT_EXISTS: { status: 409, exit: 1, text: "An agent of this id is enrolled with another key." },
   AGENT_REMOVED: { status: 403, exit: 4, text: "This agent was removed from the fleet." },
+  DEV_FLEET: { status: 409, exit: 2, text: "--dev on the data of an enrolled hub or agent." },
   IDENTITY_FILES: {
     status: 500,
     exit: 1,

@@ -91,7 +91,8 @@ export async function askHub(options: AskHubOptions): Promise<ProvenAnswer> {
           const { content } = message;
           // Who knows the token proves it; a hub that does not know it can only say no.
           if (content.state === "refused") {
-            return reject(new PetrelError("ENROL_REFUSED", `the hub refuses: ${content.message}`, { where }));
+            // Its words are anybody's: they are not printed.
+            return reject(new PetrelError("ENROL_REFUSED", "the hub refuses; its log says why", { where }));
           }
           reject(
             new PetrelError("HUB_UNTRUSTED", "whoever answers does not prove to be the hub that was meant", {

@@ -112,6 +112,8 @@ export async function openIdentity(data: string, log: Logger): Promise<AgentIden
   let next = await read(names.next);
   let { serial } = fleet;
   const written = { serial };
+  /** Of an old statement: it is said once. */
+  let toldOld = "";
   return {
     agent: fleet.agent,
     hub: fleet.hub,
@@ -123,7 +125,18 @@ export async function openIdentity(data: string, log: Logger): Promise<AgentIden
       key,
       hubKeys(value) {
         const statement = checkStatement(value, root);
-        if (statement === null || statement.serial < serial) return null;
+        if (statement === null) return null;
+        if (statement.serial < serial) {
+          const told = `${statement.serial} ${serial}`;
+          if (told !== toldOld)
+            log.error("the hub's keys are older than those that this agent has seen", {
+              seen: serial,
+              offered: statement.serial,
+              fix: "on the hub: put back the newest copy of its folder keys, or `petrel hub keys rotate`",
+            });
+          toldOld = told;
+          return null;
+        }
         serial = statement.serial;
         if (written.serial !== serial) {
           try {

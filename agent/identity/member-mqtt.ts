@@ -13,7 +13,7 @@ import { type Authenticator, devAuthenticator } from "../../shared/wire/authenti
 import { SessionAuthenticator } from "../../shared/wire/session-authenticator.ts";
 import { askHub } from "./ask-mqtt.ts";
 import type { AgentIdentity } from "./identity.ts";
-import { openIdentity } from "./identity-fs.ts";
+import { openIdentity, readFleetFile } from "./identity-fs.ts";
 import { IdentityKeeper } from "./keeper.ts";
 
 export interface MemberOptions {
@@ -37,6 +37,16 @@ const devHub = "mqtt://127.0.0.1:1883";
 /** Who this agent is, and where its hub. AGENT_NOT_ENROLLED, IDENTITY_FILES, AGENT_ID, AGENT_EXISTS. */
 export async function asMember<T extends MemberOptions>(options: T, log: Logger): Promise<T & Membership> {
   const { data, dev, hub, id } = options;
+  if (dev && (await readFleetFile(data)) !== null) {
+    throw new PetrelError(
+      "DEV_FLEET",
+      "this agent is enrolled, and --dev would have it obey whoever answers",
+      {
+        where: data,
+        hint: "start it without --dev, or give --dev another folder with --data",
+      },
+    );
+  }
   if (dev) return { ...options, identity: null, hub: hub ?? devHub, id: id ?? ownId(hostname()) };
   const identity = await openIdentity(data, log);
   if (identity === null) {

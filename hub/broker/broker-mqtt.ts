@@ -205,6 +205,12 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
   aedes.on("clientReady", (client) => {
     const connection = sessions.of(client);
     if (connection === undefined) return;
+    // It may have been removed while another machine under its id was asked.
+    if (secure !== null && connection.peer?.role === "agent") {
+      const shown = shownCertificate(connection.socket)?.key ?? null;
+      if (secure.identities.judge(connection.peer.id, shown) !== "known")
+        return void connection.socket.destroy();
+    }
     sessions.begin(connection);
     if (connection.peer?.role !== "enrolling" || secure === null) return;
     const cancel = secure.timers.after(limits.enrolMs, () => connection.socket.destroy());

@@ -43,6 +43,9 @@ export function requireLoopback(listen: ListenAddress): void {
 /** A client that has not proven its key by then is closed. */
 const handshakeTimeoutMs = 10_000;
 
+/** Also of a context that takes the place of the first. */
+const always = { minVersion: "TLSv1.3", secureOptions: constants.SSL_OP_NO_TICKET } as const;
+
 /**
  * TLS 1.3 alone. A client's certificate is asked for and not judged here: what counts is that it has the key, which is
  * then compared with the enrolled one. No tickets: each connection proves its key anew.
@@ -52,11 +55,10 @@ function tlsServer({ key, cert }: TlsSettings, onSocket: (socket: Socket) => voi
     {
       key,
       cert,
-      minVersion: "TLSv1.3",
+      ...always,
       requestCert: true,
       rejectUnauthorized: false,
       handshakeTimeout: handshakeTimeoutMs,
-      secureOptions: constants.SSL_OP_NO_TICKET,
       noDelay: true,
       keepAlive: true,
     },
@@ -78,7 +80,7 @@ export function openPort({ listen, tls, connections, onSocket, onError }: Listen
       server.on("error", onError);
       const bound = server.address();
       const port = typeof bound === "object" && bound !== null ? bound.port : listen.port;
-      const show = (next: TlsSettings) => secure?.setSecureContext({ ...next, minVersion: "TLSv1.3" });
+      const show = (next: TlsSettings) => secure?.setSecureContext({ ...next, ...always });
       resolve({ server, address: { host: listen.host, port }, show });
     });
   });

@@ -22,7 +22,7 @@ import type { TransportEvents } from "../broker/transport.ts";
 import type { KeyBook } from "../datastore/key-book.ts";
 import { hubAgentId } from "../executions/place.ts";
 import type { HubIdentity } from "../identity/hub-identity.ts";
-import { openHubIdentity } from "../identity/hub-identity-fs.ts";
+import { openHubIdentity, rootSetting } from "../identity/hub-identity-fs.ts";
 import { type Identities, openIdentities } from "../identity/identities.ts";
 import type { Store } from "../store/store.ts";
 import { enrolment } from "./enrolment.ts";
@@ -73,7 +73,17 @@ const neighborTtl = 600;
 /** `null` in dev mode. IDENTITY_FILES. */
 export async function openEnrolment(options: OpenEnrolmentOptions): Promise<Enrolment | null> {
   const { store, registry, dev, mqtt, brokerUrl, now, timers, log } = options;
-  if (dev) return null;
+  if (dev) {
+    if ((await store.setting(rootSetting)) === null) return null;
+    throw new PetrelError(
+      "DEV_FLEET",
+      "this hub has a fleet of enrolled agents, and --dev would let anybody be one of them",
+      {
+        where: options.data,
+        hint: "start it without --dev, or give --dev another folder with --data",
+      },
+    );
+  }
   const identity = await openHubIdentity({
     ...options,
     hosts: ownHosts(mqtt.host),
@@ -84,7 +94,9 @@ export async function openEnrolment(options: OpenEnrolmentOptions): Promise<Enro
   const enrolled = async ({ agent, labels }: AgentIdentity): Promise<void> => {
     await registry.update(agent, (known) => {
       if (known !== null && known.removed === undefined) return null;
-      const { removed: _, ...base } = known ?? { ...awaited(agent, now()), rev: 0 };
+      // It was removed again before this turn came.
+      if (!identities.isActive(agent)) return null;
+      const base = { ...awaited(agent, now()), rev: known?.rev ?? 0 };
       const next = { ...base, set_labels: { ...base.set_labels, ...labels }, rev: base.rev + 1 };
       return { ...next, labels: effectiveLabels(next) };
     });

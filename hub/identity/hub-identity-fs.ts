@@ -1,6 +1,7 @@
 /** The hub's own identity: what it signs with, what it certifies with, what its listeners show. Follows rotations. */
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import { timestamp } from "../../shared/clock.ts";
+import { PetrelError } from "../../shared/errors.ts";
 import { backdatedMs, certificatePem, certificatesIn, lifeOf } from "../../shared/identity/certificates.ts";
 import { fingerprint, publicText } from "../../shared/identity/ed25519.ts";
 import type { Logger } from "../../shared/log.ts";
@@ -10,6 +11,7 @@ import {
   caName,
   type KeyFiles,
   type KeyFilesOptions,
+  keysFolder,
   openKeyFiles,
   rotateCaKey,
   rotateHubKey,
@@ -24,7 +26,10 @@ export interface HubIdentityOptions extends KeyFilesOptions {
 
 /** Of the certificates of the hub itself and of brokers: their agents do not judge it. */
 const ownLifeMs = 10 * 365 * 86_400_000;
-const rootSetting = "fleet_root";
+/** Setting of the store: the fleet's root key, once there is a fleet. */
+export const rootSetting = "fleet_root";
+/** Highest serial of a statement that this hub has had. */
+const serialSetting = "hub_keys_serial";
 
 /** Makes the fleet's keys at the first start. IDENTITY_FILES when they do not belong to this database. */
 export async function openHubIdentity(options: HubIdentityOptions): Promise<HubIdentity> {
@@ -39,12 +44,29 @@ export async function openHubIdentity(options: HubIdentityOptions): Promise<HubI
       keep: "petrel hub root export FILE",
     });
   }
+  const keepSerial = async () => {
+    const { serial } = files.statement;
+    const highest = Number((await store.setting(serialSetting)) ?? 0);
+    if (serial < highest) {
+      throw new PetrelError(
+        "IDENTITY_FILES",
+        `the hub's keys are older than those it had: ${serial} < ${highest}`,
+        {
+          where: keysFolder(options.data),
+          hint: "put the newest copy of the folder keys back: agents do not take older keys than they have seen",
+        },
+      );
+    }
+    if (serial > highest) await store.putSetting(serialSetting, serial);
+  };
+  await keepSerial();
   const listeners = new Set<(what: KeysChanged) => void>();
   let turn: Promise<unknown> = Promise.resolve();
   const rotate = (work: () => Promise<void>, what: KeysChanged): Promise<void> => {
     const done = turn.then(async () => {
       await work();
       files = await openKeyFiles(options, root);
+      await keepSerial();
       for (const listener of listeners) listener(what);
     });
     turn = done.catch(() => {

@@ -20,6 +20,7 @@ import {
   mostHubKeys,
   signStatement,
 } from "../../shared/identity/hub-statement.ts";
+import { isObject } from "../../shared/json.ts";
 import { textIfThere, writeWhole } from "../../shared/whole-file-fs.ts";
 
 export interface KeyFilesOptions {
@@ -109,6 +110,8 @@ export async function openKeyFiles(options: KeyFilesOptions, root: string | null
     throw broken(at("caKey"), "it is not the key of ca.crt");
 
   if ((await textIfThere(at("statement"))) === null) {
+    // Agents take no lower serial than they have seen: a first one would shut them all out.
+    if (root !== null) throw broken(at("statement"), "the root key's word on the hub's keys is gone");
     const key = await keyAt(at("hubKey"));
     const first = make.statement(1, [publicText(key)], await rootPrivate(options.data, rootKey, null));
     await writeWhole(at("statement"), `${JSON.stringify(first, null, 2)}\n`, 0o600);
@@ -140,7 +143,9 @@ export async function rotateHubKey(
   const next = join(folder, `${names.hubKey}.next`);
   if (!dropOld) await rm(next, { force: true });
   const kept = dropOld ? keys.slice(0, 1) : [publicText(await keyAt(next)), ...keys].slice(0, mostHubKeys);
-  const statement = maker(options).statement(serial + 1, kept, root);
+  // By the clock if it can be: higher than any that agents have seen since a backup that this hub came back from.
+  const later = Math.max(serial + 1, Math.floor(options.now() / 1_000));
+  const statement = maker(options).statement(later, kept, root);
   await writeWhole(join(folder, names.statement), `${JSON.stringify(statement, null, 2)}\n`, 0o600);
 }
 
@@ -157,6 +162,12 @@ export async function rotateCaKey(
   const key = await keyAt(next);
   const certificates = [maker(options).ca(key, root), ...files.caCertificates.slice(0, mostOldCas)];
   await writeWhole(join(folder, names.caCertificate), certificates.join(""), 0o600);
+}
+
+/** Of the statement in a folder of keys; 0 when there is none that can be read. */
+export async function serialIn(folder: string): Promise<number> {
+  const statement = parsed((await textIfThere(join(folder, names.statement))) ?? "null");
+  return isObject(statement) && typeof statement.serial === "number" ? statement.serial : 0;
 }
 
 /** The root key's private half: from `pem`, else from the folder. ROOT_KEY_MISSING, ROOT_KEY_WRONG. */

@@ -110,9 +110,9 @@ export function certificatesIn(text: string): readonly X509Certificate[] | null 
   }
 }
 
-/** Its common name; `null` when it has none, or several. */
-export function subjectOf({ subject }: Pick<X509Certificate, "subject">): string | null {
-  const [name, ...others] = subject.match(/^CN=.+$/gm) ?? [];
+/** Its common name; `null` when it has none, or several. Node has no `subject` for an empty one, whatever its types say. */
+export function subjectOf({ subject }: { readonly subject?: string | undefined }): string | null {
+  const [name, ...others] = subject?.match(/^CN=.+$/gm) ?? [];
   return name === undefined || others.length > 0 ? null : name.slice("CN=".length);
 }
 
@@ -133,6 +133,16 @@ export function isFleetServer(chain: readonly X509Certificate[], root: KeyObject
   const [leaf, ...issuers] = chain;
   if (leaf === undefined || leaf.ca || !(leaf.keyUsage ?? []).includes(serverAuth)) return false;
   return issuers.some((ca) => ca.ca && signedBy(ca, root) && signedBy(leaf, ca.publicKey));
+}
+
+/** The Ed25519 key of a certificate; `null` for any other, and for what cannot be read as one. Never throws. */
+export function ed25519Of(certificate: X509Certificate): KeyObject | null {
+  try {
+    const { publicKey } = certificate;
+    return publicKey.asymmetricKeyType === "ed25519" ? publicKey : null;
+  } catch {
+    return null;
+  }
 }
 
 /** Never throws. */

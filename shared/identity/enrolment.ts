@@ -9,7 +9,7 @@ import { createHmac, hkdfSync, type KeyObject, timingSafeEqual } from "node:cryp
 import type { ErrorCode } from "../errors.ts";
 import { isObject } from "../json.ts";
 import { checksWith } from "../validation.ts";
-import { certificatesIn } from "./certificates.ts";
+import { certificatesIn, ed25519Of } from "./certificates.ts";
 import { fingerprint, isSigned, publicKey, publicKeyPattern, publicText, signature } from "./ed25519.ts";
 import { checkStatement, type HubStatement, hubStatementSchema } from "./hub-statement.ts";
 
@@ -180,8 +180,8 @@ export interface ProvenAnswer {
  */
 export function provenAnswer(message: EnrolMessage<EnrolAnswer>, proof: HubProof): ProvenAnswer | null {
   const [certificate] = certificatesIn(message.content.root) ?? [];
-  if (certificate?.publicKey.asymmetricKeyType !== "ed25519") return null;
-  const root = certificate.publicKey;
+  const root = certificate === undefined ? null : ed25519Of(certificate);
+  if (root === null) return null;
   const statement = checkStatement(message.content.statement, root);
   if (statement === null) return null;
   const fine = { answer: message.content, root };

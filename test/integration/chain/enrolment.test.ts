@@ -1,6 +1,9 @@
 /** Hosts become agents of a real hub over TLS, stay it, and stop being it. */
+import { once } from "node:events";
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { connect } from "node:tls";
+import { generate } from "mqtt-packet";
 import { describe, expect, test } from "vitest";
 import type { IdentityView } from "../../../hub/enrolment/enrolment-desk.ts";
 import { certificatesIn, lifeOf } from "../../../shared/identity/certificates.ts";
@@ -9,6 +12,7 @@ import { sharedByFile } from "../../support/at-end.ts";
 import { agentIs, enrolledAgent, newToken } from "../../support/enrolled-agent.ts";
 import { createHub, type TestHub } from "../../support/fleet.ts";
 import { mqttClient } from "../../support/mqtt-clients.ts";
+import { type OddCertificate, oddCertificate } from "../../support/odd-certificates.ts";
 import { runPetrel, startPetrel } from "../../support/run-petrel.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 import { waitUntil } from "../../support/wait-until.ts";
@@ -21,6 +25,24 @@ const shared = sharedByFile(async () => {
 });
 
 const identity = (hub: TestHub, id: string) => hub.api<IdentityView>("GET", `/v1/identities/${id}`);
+
+/** A stranger shows a certificate and says CONNECT; resolves when it is shown the door. */
+async function say(port: number, { pem, key }: OddCertificate): Promise<void> {
+  const socket = connect({
+    port,
+    host: "127.0.0.1",
+    cert: pem,
+    key: key.export({ format: "pem", type: "pkcs8" }),
+    rejectUnauthorized: false,
+  });
+  socket.on("error", () => {
+    // It is what is expected.
+  });
+  socket.on("data", () => {});
+  const fields = { protocolId: "MQTT", protocolVersion: 4, clean: true, keepalive: 60 } as const;
+  socket.write(generate({ cmd: "connect", clientId: "web-1", username: "web-1", ...fields }));
+  await once(socket, "close");
+}
 
 async function endOf(data: string): Promise<number> {
   const [leaf] = certificatesIn(await readFile(join(data, "identity/agent.crt"), "utf8")) ?? [];
@@ -190,9 +212,23 @@ describe("the hub", () => {
     const hub = await shared();
     const { port } = new URL(hub.mqtt);
     await expect(mqttClient(Number(port), "web-1")).rejects.toThrow();
+    for (const what of ["no subject", "odd key"] as const) await say(Number(port), oddCertificate(what));
     const stranger = await enrolledAgent(hub, "stranger-1");
     expect(await stranger.start().ended()).toMatchObject({ code: 4 });
     await expect(hub.api("GET", "/v1/agents/stranger-1")).rejects.toThrow("404");
+  });
+
+  test("does not let anybody be one of its agents by --dev, nor does an agent obey whoever answers", async () => {
+    const hub = await createHub({ dev: false });
+    await hub.start();
+    const agent = await enrolledAgent(hub, "dev-1");
+    expect(await agent.enroll(await newToken(hub))).toMatchObject({ code: 0 });
+    const refused = { code: 2, stderr: expect.stringContaining("DEV_FLEET") };
+    const run = ["run", "--dev", "--data", agent.data, "--hub", "mqtt://127.0.0.1:1"];
+    expect(await runPetrel(run, { command: "petrel-agent" })).toMatchObject(refused);
+    await hub.stop();
+    const start = ["hub", "--dev", "--data", hub.data, "--http", "0", "--mqtt", "0"];
+    expect(await runPetrel(start)).toMatchObject(refused);
   });
 
   test("changes its keys and its CA while an agent is away, and the agent comes back", async () => {

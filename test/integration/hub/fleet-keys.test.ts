@@ -1,10 +1,14 @@
 /** The fleet's keys on disk: whatever moment a hub died in, the next start has a whole set of them. */
-import { copyFile, mkdir, readdir, rm } from "node:fs/promises";
+import { copyFile, cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { copyKeys as copyFleetKeys } from "../../../hub/identity/copy-keys-fs.ts";
+import { openHubIdentity } from "../../../hub/identity/hub-identity-fs.ts";
 import { openKeyFiles, rotateCaKey, rotateHubKey } from "../../../hub/identity/keys-fs.ts";
 import { certificatesIn, isFleetServer } from "../../../shared/identity/certificates.ts";
 import { publicText } from "../../../shared/identity/ed25519.ts";
+import type { Json } from "../../../shared/json.ts";
+import { silentLogger } from "../../../shared/log.ts";
 import { systemRandom } from "../../../shared/system-process.ts";
 import { noon } from "../../support/records.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
@@ -54,6 +58,38 @@ test.each(written.filter((name) => !["root.key", "tls.key", "tls.crt"].includes(
   },
 );
 
+test("keys that are older than those the hub has had are refused, and a rotation overtakes what agents may have seen", async () => {
+  const data = await tempFolder("keys");
+  const settings = new Map<string, unknown>();
+  const store = {
+    setting: async (name: string) => (settings.get(name) ?? null) as Json,
+    putSetting: async (name: string, value: Json) => void settings.set(name, value),
+  };
+  const options = { ...optionsIn(data), store, certificateMs: 1_000, log: silentLogger };
+  const identity = await openHubIdentity(options);
+  const old = await readFile(join(data, "keys/statement.json"));
+  const { serial } = await identity.rotateKeys(null, false);
+  expect(serial).toBe(noon / 1_000);
+  await rename(join(data, "keys/hub.key"), join(data, "keys/hub.key.new-one"));
+  await writeFile(join(data, "keys/statement.json"), old);
+  await expect(openHubIdentity(options)).rejects.toMatchObject({ code: "IDENTITY_FILES" });
+  await rm(join(data, "keys/statement.json"));
+  await expect(openHubIdentity(options)).rejects.toMatchObject({ code: "IDENTITY_FILES" });
+});
+
+test("a restore keeps the newer of two sets of keys of one fleet", async () => {
+  const [backup, data] = [await tempFolder("keys"), await tempFolder("keys")];
+  const first = await openKeyFiles(optionsIn(backup), null);
+  await cp(join(backup, "keys"), join(data, "keys"), { recursive: true });
+  await rotateHubKey(optionsIn(data), first, { pem: null, dropOld: false });
+  const newer = await openKeyFiles(optionsIn(data), null);
+  expect(await copyFleetKeys(backup, data, "keys.before")).toBe(true);
+  expect((await openKeyFiles(optionsIn(data), null)).statement).toEqual(newer.statement);
+  // The other way round the backup's are the newer ones.
+  expect(await copyFleetKeys(data, backup, "keys.before")).toBe(true);
+  expect((await openKeyFiles(optionsIn(backup), null)).statement).toEqual(newer.statement);
+});
+
 test("keys of another fleet than the database's are refused", async () => {
   const [one, other] = [await tempFolder("keys"), await tempFolder("keys")];
   const { root } = await openKeyFiles(optionsIn(one), null);
@@ -77,7 +113,7 @@ test("a rotation that was cut off is as if it had not begun, or is finished", as
   await rotateCaKey(optionsIn(data), first, null);
   const then = await openKeyFiles(optionsIn(data), null);
   expect(then.statement).toMatchObject({
-    serial: 2,
+    serial: noon / 1_000,
     keys: [publicText(then.hubKey), publicText(first.hubKey)],
   });
   expect(then.caCertificates).toHaveLength(2);

@@ -5,12 +5,14 @@ import {
   backdatedMs,
   type CertificateFacts,
   certificatePem,
+  ed25519Of,
   isFleetServer,
   isRequestOf,
   lifeOf,
   requestPem,
   subjectOf,
 } from "../../../../shared/identity/certificates.ts";
+import { oddCertificate } from "../../../support/odd-certificates.ts";
 import { noon } from "../../../support/records.ts";
 
 const pair = () => generateKeyPairSync("ed25519");
@@ -41,6 +43,18 @@ const serverOf = (facts: Partial<CertificateFacts> = {}) =>
   });
 
 describe("certificates", () => {
+  test("of strangers are read without a throw, however odd they are", () => {
+    const [nameless, keyless] = (["no subject", "odd key"] as const).map(
+      (what) => new X509Certificate(oddCertificate(what).pem),
+    );
+    if (nameless === undefined || keyless === undefined) throw new Error("unreachable");
+    expect(subjectOf(nameless)).toBe(null);
+    expect(ed25519Of(nameless)).not.toBe(null);
+    expect(subjectOf(keyless)).toBe("web-1");
+    expect(ed25519Of(keyless)).toBe(null);
+    for (const leaf of [nameless, keyless]) expect(isFleetServer([leaf, leaf], root.publicKey)).toBe(false);
+  });
+
   test("say what they were made with, as OpenSSL reads it", () => {
     const one = serverOf();
     expect(one.subjectAltName).toBe("DNS:hub.example, IP Address:10.0.0.7, IP Address:FE80:0:0:0:0:0:0:1");

@@ -18,6 +18,7 @@ import {
   tokenKey,
 } from "../../../../shared/identity/enrolment.ts";
 import { signStatement } from "../../../../shared/identity/hub-statement.ts";
+import { oddCertificate } from "../../../support/odd-certificates.ts";
 import { noon } from "../../../support/records.ts";
 
 const pair = () => generateKeyPairSync("ed25519");
@@ -119,6 +120,13 @@ describe("an answer", () => {
     ["by a hub's key under the pinned root", pending, byHub, ownRoot, true],
     ["under another root", other, byHub, shown, false],
     ["under another root, to who has pinned one", other, byHub, ownRoot, false],
+    [
+      "under a certificate whose key nobody can read",
+      { ...pending, root: oddCertificate("odd key").pem },
+      byHub,
+      ownRoot,
+      false,
+    ],
     [
       "with a statement that another root signed",
       { ...pending, statement: statementOf(stranger) },
