@@ -212,7 +212,7 @@ describe("the hub", () => {
     const hub = await shared();
     const { port } = new URL(hub.mqtt);
     await expect(mqttClient(Number(port), "web-1")).rejects.toThrow();
-    for (const what of ["no subject", "odd key"] as const) await say(Number(port), oddCertificate(what));
+    await say(Number(port), oddCertificate("no subject"));
     const stranger = await enrolledAgent(hub, "stranger-1");
     expect(await stranger.start().ended()).toMatchObject({ code: 4 });
     await expect(hub.api("GET", "/v1/agents/stranger-1")).rejects.toThrow("404");
