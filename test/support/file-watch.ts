@@ -28,7 +28,8 @@ export function fileWatch(agentFolder: string, config: JsonObject, agent: AgentS
         agent.onTold(payload as JsonObject);
       }
       for (const [name, text] of Object.entries(set)) agent.notes.set(name, String(text));
-      await agent.gate;
+      // Anchors come when they come: a gate holds what is told of changes.
+      if (trigger !== "watch.baseline_anchor") await agent.gate;
       return agent.told.length;
     },
     checkpoint: () => {},
