@@ -10,6 +10,7 @@ import type { KeyBook } from "../datastore/key-book.ts";
 import { maskParameters, maskResult } from "../http/secrets.ts";
 import { schemasOf } from "../packs/catalogue.ts";
 import type { Occurrence, Teller } from "../store/occurrence.ts";
+import { FirstTold } from "./first-told.ts";
 import { keyNews, keyTriggers } from "./key-news.ts";
 import { lineageOf } from "./lineage.ts";
 import type { LiveRules } from "./live-rules.ts";
@@ -68,9 +69,11 @@ interface News {
  */
 export class OwnTriggers implements Teller {
   #options: OwnTriggersOptions | null = null;
+  #firstTold = new FirstTold(() => 0);
 
   use(options: OwnTriggersOptions): void {
     this.#options = options;
+    this.#firstTold = new FirstTold(options.now);
   }
 
   wants(type: Occurrence["type"]): boolean {
@@ -83,15 +86,16 @@ export class OwnTriggers implements Teller {
     if (options === null) return [];
     return newsOf(occurrence, options)
       .filter(({ trigger }) => options.rules.listens(trigger))
-      .map((news) => instanceOf(news, options));
+      .map((news) => instanceOf(news, options, this.#firstTold));
   }
 }
 
-function instanceOf(news: News, { registry, now }: OwnTriggersOptions): TriggerInstance {
+function instanceOf(news: News, { registry }: OwnTriggersOptions, firstTold: FirstTold): TriggerInstance {
   const { trigger, key, agent, payload, lineage = [], trace_tag = null } = news;
-  const id = derivedId(now(), trigger, ...key);
+  const atMs = firstTold.of(JSON.stringify([trigger, ...key]));
+  const id = derivedId(atMs, trigger, ...key);
   const labels = (agent === null ? null : registry.get(agent)?.labels) ?? {};
-  return ownInstance({ id, trigger, payload, labels, lineage, trace_tag }, now());
+  return ownInstance({ id, trigger, payload, labels, lineage, trace_tag }, atMs);
 }
 
 function newsOf(occurrence: Occurrence, options: OwnTriggersOptions): readonly News[] {

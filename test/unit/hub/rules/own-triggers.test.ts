@@ -9,7 +9,7 @@ const sensor: SensorRecord = {
   since: new Date(noon).toISOString(),
 };
 
-function teller() {
+function teller(now = () => noon) {
   const own = new OwnTriggers();
   own.use({
     rules: {
@@ -20,10 +20,20 @@ function teller() {
     },
     registry: { get: () => anAgent({ labels: { role: "web" } }) },
     keys: { find: () => null },
-    now: () => noon,
+    now,
   });
   return own;
 }
+
+test("told again, as a plan of the store that is tried again does, it is the same instance whatever the time is by then", () => {
+  let ms = noon;
+  const own = teller(() => ms++);
+  const tell = () => own.tell({ type: "sensor-spawned", sensor })[0];
+  const first = tell();
+  expect(tell()).toEqual(first);
+  const [other] = own.tell({ type: "sensor-spawned", sensor: { ...sensor, pid: 8 } });
+  expect(other?.id).not.toBe(first?.id);
+});
 
 test.each([
   ["what it was started with", { cmd: "python3 probe.py" }, "python3 probe.py"],
