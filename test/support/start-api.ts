@@ -1,6 +1,5 @@
 /** The HTTP API over a real store in a temp folder; both are closed when the test ends. */
 import type { FastifyInstance } from "fastify";
-import { onTestFinished } from "vitest";
 import { ApiKeys } from "../../hub/access/api-keys.ts";
 import { GuessBrake } from "../../hub/access/guess-brake.ts";
 import { LiveOutput } from "../../hub/executions/live-output.ts";
@@ -19,6 +18,7 @@ import { createLogger, type Logger } from "../../shared/log.ts";
 import type { PackRecord } from "../../shared/model/pack.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
 import { systemClock, systemJitter, systemRandom, systemTimers } from "../../shared/system-process.ts";
+import { atEnd } from "./at-end.ts";
 import { type RecordingOperations, recordingOperations } from "./recording-operations.ts";
 import { anAction, anInstance, aTriggerType, noon } from "./records.ts";
 import { tempFolder } from "./temp-folder.ts";
@@ -102,7 +102,7 @@ export async function startApi(
     random: systemRandom,
     logger,
   });
-  onTestFinished(() => store.close());
+  atEnd(() => store.close());
   const operations = recordingOperations({ health: () => wellHub, ...answers });
   const key = await apiKeyOf(folder, systemRandom);
   const clock = { now: () => Date.now() + at.offset, monotonic: () => performance.now() + at.offset };
@@ -127,7 +127,7 @@ export async function startApi(
     logger,
     tls,
   });
-  onTestFinished(async () => {
+  atEnd(async () => {
     await api.close();
     await keys.close();
   });

@@ -1,0 +1,32 @@
+/** Everything that reads what others wrote, by name. */
+import type { OpenDecoder } from "./campaign.ts";
+import { openContents, openTar } from "./decoders/archives.ts";
+import { openExpressions, openTemplates } from "./decoders/expressions.ts";
+import { openHttp } from "./decoders/http.ts";
+import { openCertificates, openEnrolment, openTokens } from "./decoders/identity.ts";
+import { openLinkOfAgent, openLinkOfHub } from "./decoders/link.ts";
+import { openConfig, openPack, openYaml } from "./decoders/metadata.ts";
+import { openFrames, openLines } from "./decoders/streams.ts";
+import { openBeside, openDown, openHello, openUp } from "./decoders/wire.ts";
+
+export const decoders: ReadonlyMap<string, OpenDecoder> = new Map([
+  ["up", openUp],
+  ["down", openDown],
+  ["hello", openHello],
+  ["beside", openBeside],
+  ["link-hub", openLinkOfHub],
+  ["link-agent", openLinkOfAgent],
+  ["enrolment", openEnrolment],
+  ["certificates", openCertificates],
+  ["tokens", openTokens],
+  ["yaml", openYaml],
+  ["pack", openPack],
+  ["config", openConfig],
+  ["tar", openTar],
+  ["contents", openContents],
+  ["http", openHttp],
+  ["lines", openLines],
+  ["frames", openFrames],
+  ["templates", openTemplates],
+  ["expressions", openExpressions],
+]);
