@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { createLogger } from "../shared/log.ts";
 import { answerQuestions } from "./child-process.ts";
+import { type BenchEnrolment, enrolAgent } from "./enrol-agent.ts";
 import { triggerOf } from "./fleet-pack.ts";
 import { drive, type Load } from "./pace.ts";
 import { cpuSeconds } from "./proc-fs.ts";
@@ -12,6 +13,8 @@ interface Start {
   readonly hub: string;
   readonly folder: string;
   readonly agents: number;
+  /** They enrol first. */
+  readonly enrolment?: BenchEnrolment;
 }
 interface Run {
   readonly op: "run";
@@ -34,15 +37,18 @@ let ended: (seq: number) => void = () => {};
 /** Numbers go on over all runs, so that each chain can be told from every other. */
 let first = 0;
 
-async function start({ hub, folder, agents: count }: Start): Promise<void> {
+async function start({ hub, folder, agents: count, enrolment }: Start): Promise<void> {
   for (let i = 0; i < count; i++) {
     const id = `load-${i}`;
+    const identity =
+      enrolment === undefined ? null : await enrolAgent(id, join(folder, id, "own"), enrolment, log);
     agents.push(
       await startSimulatedAgent({
         id,
         folder: join(folder, id),
         hub,
         log,
+        identity,
         ended: (seq) => ended(seq - first),
       }),
     );

@@ -3,6 +3,7 @@ import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { authCost } from "./chain-auth.ts";
 import { startLoadProcess } from "./child-process.ts";
 import { startHub } from "./hub-process.ts";
 import { startMosquitto } from "./mosquitto-process.ts";
@@ -11,7 +12,7 @@ import { residentBytes } from "./proc-fs.ts";
 import { slowFsync } from "./slow-fsync-process.ts";
 
 export const chainUsage =
-  "[--full] [--only NAME,…] [--agents 50] [--repetitions 3] [--seconds 3] [--external] [--slow-fsync] [--lean-raw] [--profile DIR]";
+  "[--full] [--only NAME,…] [--agents 50] [--repetitions 3] [--seconds 3] [--external] [--slow-fsync] [--lean-raw] [--auth] [--profile DIR]";
 
 interface Round extends Measured {
   /** Of the hub, or of the raw round trip's broker, in the measured time. */
@@ -53,12 +54,25 @@ export async function chain(args: readonly string[]): Promise<number> {
       external: { type: "boolean", default: false },
       "slow-fsync": { type: "boolean", default: false },
       "lean-raw": { type: "boolean", default: false },
+      auth: { type: "boolean", default: false },
       profile: { type: "string" },
     },
   });
   const names = values.only?.split(",") ?? (values.full ? Object.keys(paces) : shortRun);
   const unknown = names.filter((name) => !Object.hasOwn(paces, name));
   if (unknown.length > 0) throw new Error(`no such load: ${unknown.join(", ")}`);
+  const { profile } = values;
+  if (values.auth) {
+    await authCost({
+      loads: names.map((name) => ({ name, ...paces[name] })),
+      external: values.external,
+      agents: Number(values.agents),
+      repetitions: Number(values.repetitions),
+      measureMs: Number(values.seconds) * 1_000,
+      ...(profile !== undefined && { profile }),
+    });
+    return 0;
+  }
   const chosen: Variant = {
     name: [values.external ? "external broker" : "", values["slow-fsync"] ? "+2 ms a sync" : ""]
       .filter(Boolean)
@@ -80,7 +94,7 @@ export async function chain(args: readonly string[]): Promise<number> {
       repetitions: Number(values.repetitions),
       measureMs,
       lean: values["lean-raw"],
-      execArgv: values.profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${values.profile}`],
+      execArgv: profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`],
     });
   }
   return 0;

@@ -33,13 +33,15 @@ export interface BenchHubOptions {
   readonly brokerUrl: string | null;
   readonly env: Readonly<Record<string, string>>;
   readonly execArgv: readonly string[];
+  /** Its agents have to be enrolled; otherwise it runs in dev mode. */
+  readonly enrolled?: boolean;
 }
 
 const cli = fileURLToPath(new URL("../hub/cli/petrel-cli.ts", import.meta.url));
 
 export async function startHub(options: BenchHubOptions): Promise<BenchHub> {
   const data = join(options.folder, "hub");
-  const broker = options.brokerUrl === null ? ["--mqtt", "0"] : ["--broker-url", options.brokerUrl];
+  const broker = options.brokerUrl === null ? ["--mqtt", "127.0.0.1:0"] : ["--broker-url", options.brokerUrl];
   const child = spawn(
     process.execPath,
     [
@@ -47,7 +49,7 @@ export async function startHub(options: BenchHubOptions): Promise<BenchHub> {
       ...options.execArgv,
       cli,
       "hub",
-      "--dev",
+      ...(options.enrolled === true ? [] : ["--dev"]),
       ...["--data", data, "--http", "0", ...broker],
     ],
     { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...options.env } },

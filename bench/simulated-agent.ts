@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { Actions } from "../agent/actions/actions-process.ts";
 import { defaultQueueLimits } from "../agent/actions/queue.ts";
 import { noopOutcome, noopRunner } from "../agent/actions/runners/noop.ts";
-import { connectAgent } from "../agent/link/agent-mqtt.ts";
+import type { AgentIdentity } from "../agent/identity/identity.ts";
+import { memberAuthenticator } from "../agent/identity/member-mqtt.ts";
+import { type ConnectionIdentity, connectAgent } from "../agent/link/agent-mqtt.ts";
 import { openAgentStore } from "../agent/store/agent-store.ts";
 import { BlobStore } from "../shared/blobs/blob-fs.ts";
 import { timestamp } from "../shared/clock.ts";
@@ -16,7 +18,6 @@ import type { Outbox } from "../shared/link/ports.ts";
 import type { Logger } from "../shared/log.ts";
 import { systemClock, systemJitter, systemRandom, systemTimers } from "../shared/system-process.ts";
 import { version } from "../shared/version.ts";
-import { devAuthenticator } from "../shared/wire/authenticator.ts";
 import { encode } from "../shared/wire/codec.ts";
 import { type UpEntry, wireVersion } from "../shared/wire/messages.ts";
 
@@ -37,6 +38,8 @@ export interface SimulatedAgentOptions {
   readonly hub: string;
   readonly log: Logger;
   readonly labels?: Readonly<Record<string, string>>;
+  /** Of an enrolled agent; without it the link is dev mode's. */
+  readonly identity?: AgentIdentity | null;
   /** The hub's receipt covers the result of the action that trigger `seq` led to. */
   readonly ended: (seq: number) => void;
 }
@@ -45,7 +48,8 @@ const finals = new Set(["succeeded", "failed", "timeout", "abandoned", "canceled
 
 /** Resolves when the link runs. */
 export async function startSimulatedAgent(options: SimulatedAgentOptions): Promise<SimulatedAgent> {
-  const { id, folder, log } = options;
+  const { id, folder, log, identity = null } = options;
+  const authenticator = memberAuthenticator(identity);
   const time = { clock: systemClock, timers: systemTimers, jitter: systemJitter };
   const now = () => systemClock.now();
   const newId = ulidSource(systemClock, systemRandom);
@@ -130,9 +134,10 @@ export async function startSimulatedAgent(options: SimulatedAgentOptions): Promi
       encode(
         "presence",
         { v: wireVersion, state, incarnation: database.incarnation, version, at: timestamp(now()) },
-        devAuthenticator,
+        authenticator,
       ),
     logger: log,
+    identity: identity === null ? null : shownAs(identity),
     onConnect: () => link?.connected(),
     onDisconnect: () => link?.disconnected(),
     onMessage: (kind, bytes) => receive(kind, bytes),
@@ -150,7 +155,7 @@ export async function startSimulatedAgent(options: SimulatedAgentOptions): Promi
       },
       endsAtPeer: (isSo) => connection.transport.endsAtPeer?.(isSo),
     },
-    authenticator: devAuthenticator,
+    authenticator,
     incarnation: database.incarnation,
     version,
     responders: {},
@@ -182,5 +187,14 @@ export async function startSimulatedAgent(options: SimulatedAgentOptions): Promi
       await actions.stop();
       await store.close();
     },
+  };
+}
+
+/** For as long as a measurement lasts no certificate has to be renewed. */
+function shownAs(identity: AgentIdentity): ConnectionIdentity {
+  return {
+    tls: () => ({ own: identity.tls(), root: identity.root }),
+    connected: () => {},
+    trouble: () => {},
   };
 }

@@ -46,7 +46,8 @@ function readOptions(args: readonly string[]): Options | number {
     }
     const number = (name: "seconds" | "seed" | "beside", fallback: number) => {
       const value = values[name] === undefined ? fallback : Number(values[name]);
-      if (!Number.isSafeInteger(value) || value < (name === "seed" ? 0 : 1)) throw new Error(`--${name} is no whole number`);
+      if (!Number.isSafeInteger(value) || value < (name === "seed" ? 0 : 1))
+        throw new Error(`--${name} is no whole number`);
       return value;
     };
     const names = positionals.flatMap((names) => names.split(",")).filter((name) => name !== "");
@@ -92,7 +93,9 @@ function run(name: string, { seconds, seed }: Options): Promise<Findings | Fault
       void worker.terminate();
     };
     worker.on("message", (findings: Findings) => end(findings));
-    worker.on("error", (error) => end({ what: `it ended the thread: ${error.stack ?? error.message}`, input: last() }));
+    worker.on("error", (error) =>
+      end({ what: `it ended the thread: ${error.stack ?? error.message}`, input: last() }),
+    );
     worker.on("exit", () => end({ what: "it ended the thread", input: last() }));
   });
 }
@@ -101,7 +104,8 @@ function report(name: string, result: Findings | Fault, { seed, keep }: Options)
   const faults = "faults" in result ? result.faults : [result];
   if ("faults" in result) {
     const { inputs, taken, refused, slowestMs, heap } = result;
-    const memory = heap === null ? "heap not measured" : `heap ${heap.quarter} MiB at a quarter, ${heap.end} at the end`;
+    const memory =
+      heap === null ? "heap not measured" : `heap ${heap.quarter} MiB at a quarter, ${heap.end} at the end`;
     console.log(
       `${name.padEnd(13)} ${inputs} inputs: ${taken} taken, ${refused} refused; slowest ${slowestMs.toFixed(0)} ms; ${memory}; ${faults.length} faults`,
     );

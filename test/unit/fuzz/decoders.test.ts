@@ -11,6 +11,8 @@ test.for([...decoders])("%s", async ([, open]) => {
   const inputs = decoder.seeds.length + mutated;
   // No bound of time: a test is no measurement.
   const { faults } = await campaign(decoder, { seed: 1, inputs, boundMs: Number.POSITIVE_INFINITY });
-  const shown = faults.map(({ what, input }) => `${what}\n${Buffer.from(input).toString("latin1").slice(0, 300)}`);
+  const shown = faults.map(
+    ({ what, input }) => `${what}\n${Buffer.from(input).toString("latin1").slice(0, 300)}`,
+  );
   expect(shown).toEqual([]);
 });
