@@ -4,7 +4,7 @@ import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { PetrelError } from "../../shared/errors.ts";
 import { makeDataFolder, syncFolder } from "../../shared/folder-fs.ts";
-import { certificatesIn, lifeOf, subjectOf } from "../../shared/identity/certificates.ts";
+import { certificatesIn, ed25519Of, lifeOf, subjectOf } from "../../shared/identity/certificates.ts";
 import { publicKey, publicKeyPattern, publicText } from "../../shared/identity/ed25519.ts";
 import { checkStatement } from "../../shared/identity/hub-statement.ts";
 import type { Logger } from "../../shared/log.ts";
@@ -176,9 +176,9 @@ export async function openIdentity(data: string, log: Logger): Promise<AgentIden
 
 function readCertificate(pem: string, agent: string, key: KeyObject): Certificate | null {
   const [leaf] = certificatesIn(pem) ?? [];
-  if (leaf === undefined || subjectOf(leaf) !== agent || leaf.publicKey.asymmetricKeyType !== "ed25519")
-    return null;
-  return publicText(leaf.publicKey) === publicText(key) ? { pem, ...lifeOf(leaf) } : null;
+  if (leaf === undefined || subjectOf(leaf) !== agent) return null;
+  const own = ed25519Of(leaf);
+  return own !== null && publicText(own) === publicText(key) ? { pem, ...lifeOf(leaf) } : null;
 }
 
 function readKey(text: string, path: string): KeyObject {

@@ -1,7 +1,7 @@
 /** Answers hosts that ask to become agents, and agents whose certificate has run out. */
 import { timestamp } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
-import { certificatesIn, isRequestOf } from "../../shared/identity/certificates.ts";
+import { certificatesIn, ed25519Of, isRequestOf } from "../../shared/identity/certificates.ts";
 import { publicKey } from "../../shared/identity/ed25519.ts";
 import {
   type EnrolAnswer,
@@ -194,9 +194,8 @@ export function issuerOf(certificate: string, cas: readonly string[]): string {
   const [leaf] = certificatesIn(certificate) ?? [];
   const found = cas.find((ca) => {
     const [issuer] = certificatesIn(ca) ?? [];
-    return (
-      leaf !== undefined && issuer !== undefined && leaf.checkIssued(issuer) && leaf.verify(issuer.publicKey)
-    );
+    const key = issuer === undefined ? null : ed25519Of(issuer);
+    return leaf !== undefined && issuer !== undefined && key !== null && leaf.checkIssued(issuer) && leaf.verify(key);
   });
   return found ?? "";
 }

@@ -132,7 +132,10 @@ export function lifeOf(certificate: Pick<X509Certificate, "validFrom" | "validTo
 export function isFleetServer(chain: readonly X509Certificate[], root: KeyObject): boolean {
   const [leaf, ...issuers] = chain;
   if (leaf === undefined || leaf.ca || !(leaf.keyUsage ?? []).includes(serverAuth)) return false;
-  return issuers.some((ca) => ca.ca && signedBy(ca, root) && signedBy(leaf, ca.publicKey));
+  return issuers.some((ca) => {
+    const key = ca.ca && signedBy(ca, root) ? ed25519Of(ca) : null;
+    return key !== null && signedBy(leaf, key);
+  });
 }
 
 /** The Ed25519 key of a certificate; `null` for any other, and for what cannot be read as one. Never throws. */

@@ -124,8 +124,19 @@ export async function campaign(decoder: Decoder, options: CampaignOptions): Prom
     }
     const took = cpuMs() - began;
     slowestMs = Math.max(slowestMs, took);
-    if (took > boundMs) faults.push({ what: `it took ${Math.round(took)} ms of CPU`, input });
+    if (took > boundMs && (await isSlow(message))) faults.push({ what: `it took ${Math.round(took)} ms of CPU`, input });
     if (isPolluted()) faults.push({ what: "a prototype was changed", input });
+  }
+
+  /** Once more: what was slow once may have been a collection of garbage, or the machine. */
+  async function isSlow(message: Uint8Array): Promise<boolean> {
+    const began = cpuMs();
+    try {
+      await decoder.take(message);
+    } catch {
+      // Said already.
+    }
+    return cpuMs() - began > boundMs;
   }
 }
 

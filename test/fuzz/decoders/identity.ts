@@ -26,7 +26,7 @@ import { newExchange } from "../../../shared/identity/exchange.ts";
 import { checkStatement } from "../../../shared/identity/hub-statement.ts";
 import { parseEnrolAsk, parseEnrolClientId, parseTopic } from "../../../shared/wire/topics.ts";
 import { keyPair, statementOf } from "../../support/link-identities.ts";
-import { type Decoder, verdictOf } from "../campaign.ts";
+import type { Decoder } from "../campaign.ts";
 
 const nonce = "0".repeat(32);
 const now = Date.parse("2026-01-01T00:00:00Z");
@@ -171,7 +171,7 @@ export async function openTokens(): Promise<Decoder> {
       if (key !== null) isSigned(key, text, input);
       isSigned(root.publicKey, text, input);
       keyId(text);
-      parseTopic("petrel", text);
+      const isTopic = parseTopic("petrel", text) !== null;
       parseEnrolAsk("petrel", text);
       parseEnrolClientId(text);
       // It throws for what is no key, and says so; whatever it is, its caller takes it for none.
@@ -187,7 +187,7 @@ export async function openTokens(): Promise<Decoder> {
         // Then it is no statement.
       }
       checkStatement(value, root.publicKey);
-      return verdictOf(() => {});
+      return parsed !== null || key !== null || isTopic ? "taken" : "refused";
     },
   };
 }

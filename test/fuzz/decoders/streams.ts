@@ -66,7 +66,7 @@ export async function openLines(): Promise<Decoder> {
             isTaken = decodeSensorLine(line.text).kind === "message" || isTaken;
             isTaken = decodeAgentLine(line.text).kind === "message" || isTaken;
             parseScriptMessage(line.text);
-            decodeHead(line.text);
+            decodeHead(line.text.slice(0, 512));
           }
         }
       }

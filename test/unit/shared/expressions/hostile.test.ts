@@ -7,7 +7,7 @@ import { parseJson } from "../../../../shared/expressions/python/json-text.ts";
 import { literalEval } from "../../../../shared/expressions/python/literal.ts";
 import { RegexNeeded } from "../../../../shared/expressions/regex/answer.ts";
 import { parseRegex } from "../../../../shared/expressions/regex/parse.ts";
-import { compilePattern } from "../../../../shared/expressions/regex/pattern.ts";
+import { compilePattern, keptPatterns } from "../../../../shared/expressions/regex/pattern.ts";
 import { compileTemplate } from "../../../../shared/expressions/template.ts";
 import { parseDateTime } from "../../../../shared/rules/datetime-text.ts";
 import { compileWildcard } from "../../../../shared/rules/wildcard.ts";
@@ -239,4 +239,15 @@ describe("no input throws anything but a PetrelError", () => {
       }),
     );
   });
+});
+
+test("compiled patterns that are large are not all kept, small ones are", () => {
+  const counts = keptPatterns();
+  for (let i = 0; i < 300; i++) compilePattern(`a{1,1000}b${i}`);
+  const kept = keptPatterns();
+  expect(kept.weight).toBeLessThanOrEqual(kept.mostWeight);
+  expect(kept.patterns - counts.patterns).toBeLessThan(300);
+  // Of small ones there may be thousands.
+  for (let i = 0; i < 3_000; i++) compilePattern(`^/etc/${i}$`);
+  expect(keptPatterns().patterns).toBeGreaterThan(3_000 - 1);
 });

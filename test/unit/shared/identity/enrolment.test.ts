@@ -147,3 +147,19 @@ describe("an answer", () => {
     expect(provenAnswer(message, proof) !== null).toBe(isProven);
   });
 });
+
+test("a root certificate whose key nobody can read is that of somebody else", () => {
+  const whole = rootPemOf(root).replace(/-----[^-]+-----|\n/g, "");
+  const bytes = Buffer.from(whole, "base64");
+  // The key's algorithm, which stands in the certificate with its key behind it, is another.
+  const algorithm = Buffer.from("300506032b6570032100", "hex");
+  const at = bytes.indexOf(algorithm);
+  expect(at).toBeGreaterThan(0);
+  bytes[at + 4] = 0x00;
+  const broken = `-----BEGIN CERTIFICATE-----\n${bytes.toString("base64")}\n-----END CERTIFICATE-----\n`;
+  const answer: EnrolAnswer = { v: 1, state: "pending", root: broken, statement: statementOf(root) };
+  const prover: Prover = { by: "token", key: tokenKey(token) };
+  const message = readAnswer(nonce, sealEnrol("answer", nonce, answer, prover));
+  if (message === null) throw new Error("the answer was not read");
+  expect(provenAnswer(message, prover)).toBeNull();
+});
