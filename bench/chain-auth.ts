@@ -1,5 +1,5 @@
 /** `bench chain --auth`: the load with enrolled agents and the signed link, in turn with the same load in dev mode. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { type LoadProcess, startLoadProcess } from "./child-process.ts";
@@ -44,9 +44,10 @@ export async function authCost(options: AuthCostOptions): Promise<void> {
   };
   const start = async (name: Name): Promise<Part> => {
     const own = join(folder, name);
+    await mkdir(own);
     const execArgv =
       options.profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${join(options.profile, name)}`];
-    const broker = external ? kept(await startMosquitto(folder)) : null;
+    const broker = external ? kept(await startMosquitto(own)) : null;
     const brokerUrl = broker === null ? null : `mqtt://127.0.0.1:${broker.port}`;
     const enrolled = name === "auth";
     const hub = kept(await startHub({ folder: own, brokerUrl, env: {}, execArgv, enrolled }));
