@@ -4,13 +4,15 @@ import { PetrelError } from "../../errors.ts";
 import { type RegexAnswer, type RegexMatch, RegexNeeded, type RegexOracle } from "./answer.ts";
 import { parseRegex, type RegexFlags } from "./parse.ts";
 import { type Clause, requiredTexts } from "./required-text.ts";
-import { type RegexNode, type RegexTree, some } from "./syntax.ts";
+import { children, type RegexNode, type RegexTree, some } from "./syntax.ts";
 import { translate } from "./translate.ts";
 
 /** Values longer than this (UTF-16 units) are not searched. */
 export const MAX_TEXT = 1_000_000;
 /** RE2 refuses larger counts. */
 const MAX_COUNT = 1000;
+/** Counts after counts: a pattern of two pages could take a second to compile, and a hundred MiB. */
+const MAX_WRITTEN_OUT = 20_000;
 const CACHE_SIZE = 5_000;
 /** KiB, roughly, of all that are kept: one with large counts takes fifty times what an ordinary one does. */
 const CACHE_KIB = 128 * 1024;
@@ -182,7 +184,15 @@ function needsBacktracking(root: RegexNode): boolean {
   });
 }
 
+/** How many nodes there are once counts are written out, as a linear-time engine does; it may be infinite. */
+function writtenOut(node: RegexNode): number {
+  const inner = children(node).reduce((sum, child) => sum + writtenOut(child), 0);
+  if (node.type !== "repeat") return 1 + inner;
+  return 1 + inner * Math.max(1, Number.isFinite(node.max) ? node.max : node.min + 1);
+}
+
 function compileLinear(root: RegexNode): Linear | null {
+  if (writtenOut(root) > MAX_WRITTEN_OUT) return null;
   const text = translate(root, "re2");
   try {
     return {

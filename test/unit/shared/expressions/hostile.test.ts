@@ -251,3 +251,12 @@ test("compiled patterns that are large are not all kept, small ones are", () => 
   for (let i = 0; i < 3_000; i++) compilePattern(`^/etc/${i}$`);
   expect(keptPatterns().patterns).toBeGreaterThan(3_000 - 1);
 });
+
+test.each([
+  ["a large count", "a{1,1000}", true],
+  ["ten of them", "[a-z]{1,1000}(a*)*b".repeat(10), true],
+  ["a hundred of them", "[a-z]{1,1000}(a*)*b".repeat(100), false],
+  ["counts within counts", "(?:(?:a{100}){100}){100}", false],
+])("a pattern that would be large is for the slow engine: %s", (_what, pattern, isLinear) => {
+  expect(compilePattern(pattern).isLinear).toBe(isLinear);
+});
