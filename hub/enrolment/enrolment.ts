@@ -195,7 +195,13 @@ export function issuerOf(certificate: string, cas: readonly string[]): string {
   const found = cas.find((ca) => {
     const [issuer] = certificatesIn(ca) ?? [];
     const key = issuer === undefined ? null : ed25519Of(issuer);
-    return leaf !== undefined && issuer !== undefined && key !== null && leaf.checkIssued(issuer) && leaf.verify(key);
+    return (
+      leaf !== undefined &&
+      issuer !== undefined &&
+      key !== null &&
+      leaf.checkIssued(issuer) &&
+      leaf.verify(key)
+    );
   });
   return found ?? "";
 }

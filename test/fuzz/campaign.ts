@@ -124,7 +124,8 @@ export async function campaign(decoder: Decoder, options: CampaignOptions): Prom
     }
     const took = cpuMs() - began;
     slowestMs = Math.max(slowestMs, took);
-    if (took > boundMs && (await isSlow(message))) faults.push({ what: `it took ${Math.round(took)} ms of CPU`, input });
+    if (took > boundMs && (await isSlow(message)))
+      faults.push({ what: `it took ${Math.round(took)} ms of CPU`, input });
     if (isPolluted()) faults.push({ what: "a prototype was changed", input });
   }
 
