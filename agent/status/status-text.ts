@@ -1,4 +1,5 @@
 /** An agent's status for people: what is well in few words, what is not in more. */
+import type { LinkCounters } from "../../shared/link/counters.ts";
 import { plain } from "../../shared/plain-text.ts";
 import type { PolicyStatus } from "../policy/policy-in-force.ts";
 import { type AgentStatus, isWell, oldestMs } from "./status.ts";
@@ -54,7 +55,7 @@ export function statusText(status: AgentStatus): string {
     ["actions", `${actions.running} running, ${actions.waiting} waiting`],
     [
       "link",
-      `${link.entriesSent} entries sent, ${link.entriesSentAgain} again; ${link.entriesReceived} received`,
+      `${link.entriesSent} entries sent, ${link.entriesSentAgain} again; ${link.entriesReceived} received${refusedText(link.refused)}`,
     ],
     ["memory", bytes(status.resident_bytes)],
     ["packs", Object.keys(packs).join(" ") || "none"],
@@ -76,4 +77,12 @@ function identityRows({ identity }: AgentStatus): readonly (readonly [string, st
   const { fingerprint, certificate_ends, refused } = identity;
   const own = ["identity", `${fingerprint}, certificate until ${certificate_ends}`] as const;
   return refused === null ? [own] : [own, ["refused", `${refused.code}: ${refused.message}`]];
+}
+
+/** `; 3 messages refused: WIRE_AUTH 2, WIRE_SESSION 1`; nothing when none was. */
+function refusedText(refused: LinkCounters["refused"]): string {
+  const counts = Object.entries(refused);
+  if (counts.length === 0) return "";
+  const sum = counts.reduce((total, [, count]) => total + count, 0);
+  return `; ${sum} messages refused: ${counts.map(([code, count]) => `${code} ${count}`).join(", ")}`;
 }

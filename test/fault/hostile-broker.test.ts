@@ -1,0 +1,555 @@
+/**
+ * The broker is in an attacker's hands, with its rightful certificate: a real hub and real agents behind it, enrolled
+ * through it. Whatever it forges, changes, plays again, holds up or moves is refused and counted, runs nothing and leaves
+ * nothing in the store; and a genuine trigger still leads to a genuine action. PETREL_CERTIFICATE_LIFE=60 is the life of
+ * certificates in seconds where it matters (as a rule 20); the agent is away for three times that.
+ */
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, test } from "vitest";
+import { askStatus } from "../../agent/status/ask-http.ts";
+import type { IdentityView } from "../../hub/enrolment/enrolment-desk.ts";
+import { readApiFile } from "../../hub/http/api-file-fs.ts";
+import { certificatesIn, lifeOf } from "../../shared/identity/certificates.ts";
+import { signature } from "../../shared/identity/ed25519.ts";
+import { newExchange } from "../../shared/identity/exchange.ts";
+import { isObject, type JsonObject } from "../../shared/json.ts";
+import type { Execution } from "../../shared/model/execution.ts";
+import type { TriggerInstance } from "../../shared/model/trigger.ts";
+import { readPackFolder } from "../../shared/packs/read-pack-fs.ts";
+import type { Side, TopicKind } from "../../shared/wire/messages.ts";
+import { sharedByFile } from "../support/at-end.ts";
+import { agentIs, type EnrolledAgent, enrolledAgent, newToken } from "../support/enrolled-agent.ts";
+import { agentReady, createHub, type Daemon, freePort, type TestHub } from "../support/fleet.ts";
+import { type Carried, type HostileBroker, hostileBroker, prefix } from "../support/hostile-broker.ts";
+import { keyPair, statementOf } from "../support/link-identities.ts";
+import { runPetrel } from "../support/run-petrel.ts";
+import { tempFolder } from "../support/temp-folder.ts";
+import { waitUntil } from "../support/wait-until.ts";
+
+const certificateSeconds = Number(process.env.PETREL_CERTIFICATE_LIFE ?? 20);
+const finals: ReadonlySet<string> = new Set(["succeeded", "failed", "timeout", "abandoned", "canceled"]);
+
+interface Member {
+  readonly agent: EnrolledAgent;
+  daemon: Daemon;
+}
+
+/** One hub and two agents for all attacks, and what they were honestly asked for. */
+class Fleet {
+  readonly members = new Map<string, Member>();
+  /** Lines that a sensor told of. */
+  readonly told: string[] = [];
+  /** Commands that a user asked for; each leaves a file of its name, once. */
+  readonly asked: string[] = [];
+  readonly hub: TestHub;
+  readonly broker: HostileBroker;
+  readonly folder: string;
+  readonly at: readonly string[];
+
+  constructor(hub: TestHub, broker: HostileBroker, folder: string, enroll: number) {
+    this.hub = hub;
+    this.broker = broker;
+    this.folder = folder;
+    this.at = ["--enroll-at", `mqtts://127.0.0.1:${enroll}`];
+  }
+
+  async join(id: string): Promise<Member> {
+    const agent = await enrolledAgent(this.hub, id);
+    expect(await agent.enroll(await newToken(this.hub), this.at)).toMatchObject({ code: 0 });
+    const member = { agent, daemon: agent.start() };
+    this.members.set(id, member);
+    return member;
+  }
+
+  member(id: string): Member {
+    const member = this.members.get(id);
+    if (member === undefined) throw new Error(`no agent ${id}`);
+    return member;
+  }
+
+  /** A file that would be there if what was forged had run. */
+  stain(name: string): string {
+    return join(this.folder, "stains", name);
+  }
+
+  done(): readonly string[] {
+    const file = join(this.folder, "done");
+    return existsSync(file) ? readFileSync(file, "utf8").split("\n").filter(Boolean) : [];
+  }
+
+  tell(id: string, line = `${id}-line-${this.told.length}`): string {
+    this.told.push(line);
+    appendFileSync(join(this.member(id).daemon.home, "tell"), `${line}\n`);
+    return line;
+  }
+
+  isDone(line: string): Promise<unknown> {
+    return waitUntil(`the action for ${line}`, () => this.done().includes(line));
+  }
+
+  async ask(id: string, line = `${id}-command-${this.asked.length}`, before = ""): Promise<string> {
+    this.asked.push(line);
+    const { items } = await this.hub.api<{ items: readonly Execution[] }>("POST", "/v1/executions", {
+      action: "core.local",
+      parameters: { cmd: `${before}echo ${line} >> ${join(this.folder, "done")}` },
+      target: { host: id },
+      user: "test",
+    });
+    return items[0]?.id ?? "";
+  }
+
+  /** How often this side has refused messages, by code. */
+  async refused(side: Side, id: string): Promise<Readonly<Record<string, number>>> {
+    if (side === "agent")
+      return (await askStatus(join(this.member(id).agent.data, "agent.sock"))).link.refused;
+    const key = (await readApiFile(this.hub.data))?.key ?? "";
+    const answer = await fetch(`${this.hub.url}/metrics`, { headers: { authorization: `Bearer ${key}` } });
+    const lines = (await answer.text()).matchAll(/^petrel_link_refused_total\{code="(\w+)"\} (\d+)$/gm);
+    return Object.fromEntries(Array.from(lines, ([, code, count]) => [code, Number(count)]));
+  }
+
+  /** Work goes on, nothing but honest work was done and stored, each piece once. */
+  async expectUnharmed(): Promise<void> {
+    for (const id of this.members.keys()) {
+      await this.isDone(this.tell(id));
+      await this.ask(id);
+    }
+    const wanted = [...this.told, ...this.asked].toSorted();
+    await waitUntil("all that was asked for to be done", () => this.done().length >= wanted.length);
+    const executions = await waitUntil("all to have ended", async () => {
+      const all = await this.hub.all<Execution>("/v1/executions");
+      return all.every(({ status }) => finals.has(status)) ? all : null;
+    });
+    expect(this.done().toSorted()).toEqual(wanted);
+    expect(executions.length).toBe(wanted.length);
+    const instances = await this.hub.all<TriggerInstance>("/v1/trigger-instances?trigger=told.line");
+    expect(instances.map(({ payload }) => (payload as { line: string }).line).toSorted()).toEqual(
+      this.told.toSorted(),
+    );
+    expect(readdirSync(join(this.folder, "stains"))).toEqual([]);
+    expect(await this.hub.all("/v1/dead-letters")).toEqual([]);
+    expect(await this.hub.all("/v1/gaps")).toEqual([]);
+    expect(await this.hub.api("GET", "/v1/keys")).toMatchObject({ items: [] });
+  }
+}
+
+const shared = sharedByFile(async () => {
+  const [link, enroll] = [await freePort(), await freePort()];
+  const hub = await createHub({ dev: false, broker: `mqtts://127.0.0.1:${link}` });
+  await hub.start();
+  const files = await tempFolder("broker");
+  const words = ["--host", "127.0.0.1", "--out", files, "--data", hub.data];
+  expect(await runPetrel(["hub", "broker-config", "mosquitto", ...words])).toMatchObject({ code: 0 });
+  const broker = await hostileBroker(files, { link, enroll });
+  const folder = await tempFolder("attack");
+  mkdirSync(join(folder, "stains"));
+  const fleet = new Fleet(hub, broker, folder, enroll);
+  await waitUntil("the hub to reach the broker", () =>
+    hub.daemon().log().includes("connected to the external broker"),
+  );
+  await Promise.all(["web-1", "web-2"].map((id) => fleet.join(id)));
+  const pack = (await readPackFolder(resolve(import.meta.dirname, "../fixtures/packs-running/told"))).map(
+    (file) => ({ ...file, content: Buffer.from(file.content).toString("base64") }),
+  );
+  await hub.api("POST", "/v1/packs", { files: pack, config: { folder } });
+  for (const id of fleet.members.keys()) await agentReady(hub, id, ["core", "told"]);
+  return fleet;
+});
+
+/** Text of a message without its proof, and the proof. */
+const parts = (bytes: Buffer): JsonObject => JSON.parse(bytes.toString("utf8")) as JsonObject;
+const sealed = (message: object, auth: unknown): string => JSON.stringify({ ...message, auth });
+const has = (text: string) => (message: Carried) => message.bytes.includes(text);
+const last = (of: readonly Carried[]): Buffer => {
+  const found = of.at(-1);
+  if (found === undefined) throw new Error("the broker has carried no such message");
+  return found.bytes;
+};
+const ulid = () =>
+  `01K${Array.from({ length: 23 }, () => "0123456789ABCDEFGHJKMNPQRSTVWXYZ"[Math.floor(Math.random() * 32)]).join("")}`;
+
+const triggerPacket = (line: string) => ({
+  v: 1,
+  epoch: ulid(),
+  first: 1,
+  entries: [
+    {
+      id: ulid(),
+      at: new Date().toISOString(),
+      kind: "trigger",
+      trigger: "told.line",
+      payload: { line },
+      sensor: "told.Lines",
+    },
+  ],
+});
+
+/** A request that has been made honestly, with another command. */
+async function requestPacket(fleet: Fleet, stain: string): Promise<JsonObject> {
+  const line = await honestRequest(fleet);
+  const packet = parts(last(fleet.broker.of("web-1", "down").filter(has(line))));
+  const [entry] = packet.entries as [JsonObject];
+  const runner = { ...(entry.runner_parameters as JsonObject), cmd: `touch ${fleet.stain(stain)}` };
+  return {
+    v: 1,
+    epoch: ulid(),
+    first: 1,
+    entries: [{ ...entry, id: ulid(), execution: ulid(), runner_parameters: runner }],
+  };
+}
+
+/** Has run, for this text to be found in what the broker carried. */
+async function honestRequest(fleet: Fleet, id = "web-1"): Promise<string> {
+  await fleet.ask(id);
+  const line = fleet.asked.at(-1) ?? "";
+  await fleet.isDone(line);
+  return line;
+}
+
+async function honestTrigger(fleet: Fleet, id = "web-1"): Promise<string> {
+  const line = fleet.tell(id);
+  await fleet.isDone(line);
+  return line;
+}
+
+/** As the present connection's proofs look, without their key. */
+function guessed(fleet: Fleet, kind: TopicKind): string {
+  const [, name] = String(parts(last(fleet.broker.of("web-1", kind))).auth).split(".");
+  const mac = "A".repeat(43);
+  return kind === "down" ? `h.${name}.zz.${mac}.${"A".repeat(86)}` : `h.${name}.zz.${mac}`;
+}
+
+/** In place of the next message that has this text, once, comes what `change` makes of it. */
+function changeOnce(fleet: Fleet, kind: TopicKind, text: string, change: (bytes: Buffer) => Buffer): void {
+  let isDone = false;
+  fleet.broker.meddle((message) => {
+    if (isDone || message.kind !== kind || !message.bytes.includes(text)) return "pass";
+    isDone = true;
+    return [change(message.bytes)];
+  });
+}
+
+/** A new connection, and so new keys. */
+async function reconnected(fleet: Fleet, id: string): Promise<void> {
+  const hellos = () =>
+    fleet.broker
+      .of(id, "hello")
+      .filter(({ from, bytes }) => from === id && has('"marks"')({ bytes } as Carried)).length;
+  const before = hellos();
+  fleet.broker.cut(id);
+  await waitUntil(`${id} to be linked anew`, () => hellos() > before);
+  await honestTrigger(fleet, id);
+}
+
+const forgedHello = (from: Side, key = keyPair().privateKey, more: object = {}) => {
+  const { id: session } = newExchange();
+  const hello = {
+    v: 1,
+    type: "hello",
+    from,
+    session,
+    to: null,
+    incarnation: ulid(),
+    version: "0.1.0",
+    capabilities: ["action-request", "assignment", "cancel", "blob", "void"],
+    clock: new Date().toISOString(),
+    epochs: [],
+    ...more,
+  };
+  const unsigned = JSON.stringify(hello).slice(0, -1);
+  const head = Buffer.from(`petrel 1\0${from}\0web-1\0hello\0`);
+  return `${unsigned},"auth":"s.${signature(key, head, Buffer.from(unsigned))}"}`;
+};
+
+/** What is done, who refuses it, and with which of these codes. */
+type Attack = readonly [
+  what: string,
+  refuses: Side,
+  codes: readonly string[],
+  attack: (fleet: Fleet) => Promise<void>,
+];
+
+const attacks: readonly Attack[] = [
+  [
+    "a forged trigger without a proof",
+    "hub",
+    ["WIRE_AUTH"],
+    async ({ broker }) => broker.inject("web-1", "up", sealed(triggerPacket("forged"), null)),
+  ],
+  [
+    "a forged trigger with a guessed proof",
+    "hub",
+    ["WIRE_AUTH"],
+    async (fleet) => {
+      await honestTrigger(fleet);
+      fleet.broker.inject("web-1", "up", sealed(triggerPacket("guessed"), guessed(fleet, "up")));
+    },
+  ],
+  [
+    "a trigger that is changed on its way",
+    "hub",
+    ["WIRE_AUTH"],
+    async (fleet) => {
+      changeOnce(fleet, "up", "web-1-changed", (bytes) =>
+        Buffer.from(bytes.toString("utf8").replace("web-1-changed", "web-1-CHANGED")),
+      );
+      fleet.tell("web-1", "web-1-changed");
+      await fleet.isDone("web-1-changed");
+    },
+  ],
+  [
+    "a trigger that is played again",
+    "hub",
+    ["WIRE_REPEATED"],
+    async (fleet) => {
+      const line = await honestTrigger(fleet);
+      const packet = last(fleet.broker.of("web-1", "up").filter(has(line)));
+      for (let i = 0; i < 5; i++) fleet.broker.inject("web-1", "up", packet);
+    },
+  ],
+  [
+    "a trigger of an earlier connection",
+    "hub",
+    ["WIRE_SESSION"],
+    async (fleet) => {
+      const line = await honestTrigger(fleet);
+      await reconnected(fleet, "web-1");
+      fleet.broker.inject("web-1", "up", last(fleet.broker.of("web-1", "up").filter(has(line))));
+    },
+  ],
+  [
+    "another agent's trigger under this agent's id",
+    "hub",
+    ["WIRE_SESSION", "WIRE_AUTH"],
+    async (fleet) => {
+      const line = await honestTrigger(fleet, "web-2");
+      fleet.broker.inject("web-1", "up", last(fleet.broker.of("web-2", "up").filter(has(line))));
+    },
+  ],
+  [
+    "another agent's hello under this agent's id",
+    "hub",
+    ["WIRE_AUTH"],
+    async ({ broker }) => {
+      const hello = broker
+        .of("web-2", "hello")
+        .filter(({ from }) => from === "web-2")
+        .filter(has('"type":"hello"'));
+      broker.inject("web-1", "hello", last(hello));
+    },
+  ],
+  [
+    "a hello with a stranger's key",
+    "hub",
+    ["WIRE_AUTH"],
+    async ({ broker }) => broker.inject("web-1", "hello", forgedHello("agent")),
+  ],
+  [
+    "a forged question that would set a key",
+    "hub",
+    ["WIRE_AUTH"],
+    async (fleet) => {
+      const args = { name: "forged", value: "x", ttl: null, encrypt: false };
+      const ask = { v: 1, from: "agent", id: ulid(), op: "datastore.set", args, within: 5_000 };
+      fleet.broker.inject("web-1", "ask", sealed(ask, guessed(fleet, "up")));
+    },
+  ],
+  [
+    "a forged receipt for a request that is held up",
+    "hub",
+    ["WIRE_AUTH"],
+    async (fleet) => {
+      const held: Carried[] = [];
+      fleet.broker.meddle((message) => {
+        if (message.agent !== "web-1" || message.kind !== "down") return "pass";
+        held.push(message);
+        return [];
+      });
+      await fleet.ask("web-1");
+      const { epoch, first } = await waitUntil("the request to be held up", () => {
+        const found = held.find(has(fleet.asked.at(-1) ?? ""));
+        return found === undefined ? null : (parts(found.bytes) as { epoch: string; first: number });
+      });
+      const receipt = { v: 1, epoch, upTo: first, credit: { entries: 64, bytes: 1_000_000 } };
+      fleet.broker.inject("web-1", "down-receipt", sealed(receipt, null));
+      fleet.broker.inject("web-1", "down-receipt", sealed(receipt, guessed(fleet, "down-receipt")));
+      await refusedOnce(fleet, "hub", ["WIRE_AUTH"]);
+    },
+  ],
+  [
+    "a forged receipt for a trigger that is held up",
+    "agent",
+    ["WIRE_AUTH"],
+    async (fleet) => {
+      const held: Carried[] = [];
+      fleet.broker.meddle((message) => {
+        if (message.agent !== "web-1" || message.kind !== "up") return "pass";
+        held.push(message);
+        return [];
+      });
+      const line = fleet.tell("web-1");
+      const { epoch, first } = await waitUntil("the trigger to be held up", () => {
+        const found = held.find(has(line));
+        return found === undefined ? null : (parts(found.bytes) as { epoch: string; first: number });
+      });
+      const receipt = { v: 1, epoch, upTo: first, credit: { entries: 1_024, bytes: 1_000_000 } };
+      fleet.broker.inject("web-1", "up-receipt", sealed(receipt, null));
+      fleet.broker.inject("web-1", "up-receipt", sealed(receipt, guessed(fleet, "up-receipt")));
+    },
+  ],
+  [
+    "a forged request without a proof",
+    "agent",
+    ["WIRE_AUTH"],
+    async (fleet) =>
+      fleet.broker.inject("web-1", "down", sealed(await requestPacket(fleet, "without"), null)),
+  ],
+  [
+    "a forged request with a guessed proof",
+    "agent",
+    ["WIRE_AUTH"],
+    async (fleet) => {
+      const packet = await requestPacket(fleet, "guessed");
+      fleet.broker.inject("web-1", "down", sealed(packet, guessed(fleet, "down")));
+    },
+  ],
+  [
+    "a request that is changed on its way",
+    "agent",
+    ["WIRE_AUTH"],
+    async (fleet) => {
+      changeOnce(fleet, "down", "web-1-altered", (bytes) =>
+        Buffer.from(bytes.toString("utf8").replace("echo web-1-altered", "touch stain-altered;:")),
+      );
+      await fleet.ask("web-1", "web-1-altered");
+      await fleet.isDone("web-1-altered");
+    },
+  ],
+  [
+    "a request that is played again",
+    "agent",
+    ["WIRE_REPEATED"],
+    async (fleet) => {
+      const line = await honestRequest(fleet);
+      const packet = last(fleet.broker.of("web-1", "down").filter(has(line)));
+      for (let i = 0; i < 5; i++) fleet.broker.inject("web-1", "down", packet);
+    },
+  ],
+  [
+    "all requests of earlier connections, with their hellos",
+    "agent",
+    ["WIRE_SESSION"],
+    async (fleet) => {
+      await honestRequest(fleet);
+      await reconnected(fleet, "web-1");
+      const old = fleet.broker.carried.filter(
+        ({ agent, kind, from }) =>
+          agent === "web-1" && from !== "web-1" && (kind === "down" || kind === "hello"),
+      );
+      for (const { topic, bytes } of old) fleet.broker.say(topic, bytes);
+    },
+  ],
+  [
+    "another agent's request",
+    "agent",
+    ["WIRE_SESSION", "WIRE_AUTH"],
+    async (fleet) => {
+      const line = await honestRequest(fleet, "web-2");
+      fleet.broker.inject("web-1", "down", last(fleet.broker.of("web-2", "down").filter(has(line))));
+    },
+  ],
+  [
+    "a forged hello of a hub with keys of its own",
+    "agent",
+    ["WIRE_AUTH"],
+    async ({ broker }) => {
+      const key = keyPair().privateKey;
+      const hub_keys = statementOf(keyPair().privateKey, 99, [key]);
+      broker.inject("web-1", "hello", forgedHello("hub", key, { hub_keys }));
+    },
+  ],
+  [
+    "a forged cancel of what runs",
+    "agent",
+    ["WIRE_AUTH"],
+    async (fleet) => {
+      const execution = await fleet.ask("web-1", undefined, "sleep 1; ");
+      await waitUntil("it to run", async () => {
+        const { status } = await fleet.hub.api<Execution>("GET", `/v1/executions/${execution}`);
+        return status === "running";
+      });
+      const entry = { id: ulid(), at: new Date().toISOString(), kind: "cancel", execution };
+      const packet = { v: 1, epoch: ulid(), first: 1, entries: [entry] };
+      fleet.broker.inject("web-1", "down", sealed(packet, guessed(fleet, "down")));
+      await fleet.isDone(fleet.asked.at(-1) ?? "");
+    },
+  ],
+];
+
+async function total(fleet: Fleet, side: Side, codes: readonly string[]): Promise<number> {
+  const counts = await fleet.refused(side, "web-1");
+  return codes.reduce((sum, code) => sum + (counts[code] ?? 0), 0);
+}
+
+const before = { hub: 0, agent: 0 };
+const refusedOnce = (fleet: Fleet, side: Side, codes: readonly string[]) =>
+  waitUntil(
+    `the ${side} to refuse with ${codes.join(" or ")}`,
+    async () => (await total(fleet, side, codes)) > before[side],
+  );
+
+describe("what a broker does to a link", () => {
+  test.for(attacks)("%s", async ([, side, codes, attack]) => {
+    const fleet = shared();
+    before[side] = await total(fleet, side, codes);
+    try {
+      await attack(fleet);
+      await refusedOnce(fleet, side, codes);
+    } finally {
+      fleet.broker.meddle(null);
+    }
+    const log = side === "hub" ? fleet.hub.daemon().log() : fleet.member("web-1").daemon.log();
+    expect(log).toMatch(new RegExp(`a message was refused.* code=(${codes.join("|")}) `));
+    await fleet.expectUnharmed();
+  });
+
+  test("ledgers that come in another order, in part, and more than once, are whole in the end", async () => {
+    const fleet = shared();
+    const held: Carried[] = [];
+    fleet.broker.meddle((message) => {
+      if (message.kind !== "up" && message.kind !== "down") return "pass";
+      held.push(message);
+      return [];
+    });
+    const lines: string[] = [];
+    for (let i = 0; i < 5; i++) {
+      for (const id of ["web-1", "web-2"]) {
+        const line = fleet.tell(id);
+        lines.push(line);
+        await waitUntil(`${line} to be held up, or asked about`, () => held.some(has(line)) || i > 0);
+        await fleet.ask(id);
+      }
+    }
+    await sleep(500);
+    const kept = held.splice(0).reverse();
+    for (const { topic, bytes } of kept) fleet.broker.say(topic, bytes.subarray(0, bytes.length - 30));
+    // The oldest of them never comes as it was.
+    for (const { topic, bytes } of kept.slice(0, -1)) fleet.broker.say(topic, bytes);
+    fleet.broker.meddle(null);
+    for (const { topic, bytes } of kept.slice(0, -1)) fleet.broker.say(topic, bytes);
+    for (const line of [...lines, ...fleet.asked]) await fleet.isDone(line);
+    await fleet.expectUnharmed();
+  });
+
+  test("agents that are said to be gone, or to be none, go on", async () => {
+    const fleet = shared();
+    const gone = { v: 1, state: "offline", incarnation: ulid(), version: "0", at: new Date().toISOString() };
+    fleet.broker.inject("web-1", "presence", sealed(gone, null));
+    fleet.broker.inject("web-2", "presence", "");
+    await fleet.expectUnharmed();
+    await agentIs(fleet.hub, "web-1", true);
+  });
+});
