@@ -32,6 +32,9 @@ import { waitUntil } from "../support/wait-until.ts";
 const certificateSeconds = Number(process.env.PETREL_CERTIFICATE_LIFE ?? 20);
 const finals: ReadonlySet<string> = new Set(["succeeded", "failed", "timeout", "abandoned", "canceled"]);
 
+/** Whoever runs the test: as installed, actions run as the user `petrel`, which need not be there. */
+const ownUser: Record<string, string> = process.getuid?.() === 0 ? { PETREL_AGENT_ACTIONS_USER: "root" } : {};
+
 interface Member {
   readonly agent: EnrolledAgent;
   daemon: Daemon;
@@ -59,7 +62,7 @@ class Fleet {
   async join(id: string): Promise<Member> {
     const agent = await enrolledAgent(this.hub, id);
     expect(await agent.enroll(await newToken(this.hub), this.at)).toMatchObject({ code: 0 });
-    const member = { agent, daemon: agent.start() };
+    const member = { agent, daemon: agent.start(ownUser) };
     this.members.set(id, member);
     return member;
   }
@@ -154,7 +157,8 @@ const shared = sharedByFile(async () => {
   const pack = (await readPackFolder(resolve(import.meta.dirname, "../fixtures/packs-running/told"))).map(
     (file) => ({ ...file, content: Buffer.from(file.content).toString("base64") }),
   );
-  await hub.api("POST", "/v1/packs", { files: pack, config: { folder } });
+  await hub.api("POST", "/v1/packs", { files: pack });
+  await hub.api("PUT", "/v1/packs/told/assignment", { to: "all", config: { folder } });
   for (const id of fleet.members.keys()) await agentReady(hub, id, ["core", "told"]);
   return fleet;
 });
@@ -422,7 +426,7 @@ const attacks: readonly Attack[] = [
     ["WIRE_AUTH"],
     async (fleet) => {
       changeOnce(fleet, "down", "web-1-altered", (bytes) =>
-        Buffer.from(bytes.toString("utf8").replace("echo web-1-altered", "touch stain-altered;:")),
+        Buffer.from(bytes.toString("utf8").replace("echo web-1-altered", `touch ${fleet.stain("altered")}; : `)),
       );
       await fleet.ask("web-1", "web-1-altered");
       await fleet.isDone("web-1-altered");
