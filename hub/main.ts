@@ -269,6 +269,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       onDisconnect: (agent) => links.disconnected(agent),
       onMessage: (agent, kind, bytes) => links.receive(agent, kind, bytes),
       mayTakeOver: (agent, before, after) => conflicts.mayTakeOver(agent, before, after),
+      isAlive: (agent) => links.answers(agent, answerWithinMs),
       ...(enrolment !== null && { onEnrol: enrolment.onEnrol }),
     };
     const secure = enrolment === null ? {} : { secure: enrolment.secure };

@@ -61,7 +61,12 @@ const asksPerSecond = 20;
 /** Messages kept while an agent's topics are being subscribed to: a presence and a hello, and one more of each. */
 const mostHeld = 4;
 
-type AgentState = { connected: boolean; held: { kind: TopicKind; bytes: Uint8Array }[] | null };
+type AgentState = {
+  connected: boolean;
+  held: { kind: TopicKind; bytes: Uint8Array }[] | null;
+  /** It was said to be gone, and is being asked. */
+  doubt: object | null;
+};
 
 /**
  * Returns at once and goes on trying to reach the broker. Subscribes for each agent it owns, never with `$share`:
@@ -92,12 +97,13 @@ export function connectExternal(options: ExternalBrokerOptions): ExternalBroker 
   const disconnect = (agent: string, state: AgentState) => {
     if (!state.connected) return;
     state.connected = false;
+    state.doubt = null;
     options.onDisconnect(agent);
   };
 
   /** The agent's own topics first: an answer to its hello would make it send what nobody hears yet. */
   const meet = (agent: string, kind: TopicKind, bytes: Uint8Array) => {
-    const state: AgentState = { connected: false, held: [{ kind, bytes }] };
+    const state: AgentState = { connected: false, held: [{ kind, bytes }], doubt: null };
     agents.set(agent, state);
     const filters = perAgent.map((each) => agentTopic(prefix, agent, each));
     connection.subscribe(filters).then(
@@ -117,9 +123,30 @@ export function connectExternal(options: ExternalBrokerOptions): ExternalBroker 
 
   const take = (agent: string, state: AgentState, kind: TopicKind, bytes: Uint8Array) => {
     const presence = kind === "presence" ? presenceState(bytes) : null;
-    if (kind === "hello" || presence === "online") connect(agent, state);
+    if (kind === "hello" || presence === "online") {
+      // It comes anew before the question was answered: it had gone.
+      if (state.doubt !== null) disconnect(agent, state);
+      connect(agent, state);
+    } else if (kind !== "presence") {
+      // Who speaks is there, whatever was said of it.
+      connect(agent, state);
+    }
     deliver(agent, kind, bytes);
-    if (presence === "offline") disconnect(agent, state);
+    if (presence === "offline") void leave(agent, state);
+  };
+
+  /** Anybody whom the broker lets may say so, also with what was true once: one that answers has not gone. */
+  const leave = async (agent: string, state: AgentState): Promise<void> => {
+    const { isAlive } = options;
+    if (!state.connected || isAlive === undefined) return disconnect(agent, state);
+    if (state.doubt !== null) return;
+    const doubt = {};
+    state.doubt = doubt;
+    const answers = await isAlive(agent);
+    if (state.doubt !== doubt) return;
+    state.doubt = null;
+    if (!answers) disconnect(agent, state);
+    else refusals.note("presence", agent, "refused: the agent is said to be gone, and answers");
   };
 
   /** All that strangers may cost, since nobody counts them before they come here. */

@@ -27,6 +27,11 @@ export interface TransportEvents {
    * newcomer is refused otherwise. Never rejects. Only the embedded broker can ask.
    */
   readonly mayTakeOver?: (agent: string, oldAddress: string, newAddress: string) => Promise<boolean>;
+  /**
+   * Whether an agent that an external broker says is gone answers all the same; without it the broker is believed. Never
+   * rejects.
+   */
+  readonly isAlive?: (agent: string) => Promise<boolean>;
 }
 
 export interface TransportStats {

@@ -4,6 +4,7 @@ import type { EnrolAsk } from "../../shared/identity/enrolment.ts";
 import type { AgentIdentity, EnrolmentToken } from "../../shared/model/identity.ts";
 import { parseEnrolClientId } from "../../shared/wire/topics.ts";
 import { hubAgentId } from "../executions/place.ts";
+import { formerKeys } from "./former.ts";
 import { tokenProblem } from "./token-life.ts";
 
 /** What the ask was proven with; the key is always the one it asks for. */
@@ -54,7 +55,7 @@ export function admission(facts: AdmissionFacts): Admission {
     return refuse("ENROL_INVALID", "its request for a certificate is not of its key and id");
   if (parseEnrolClientId(ask.agent) !== null) return refuse("ENROL_INVALID", "no agent may have such an id");
   const isSameKey = known?.key === ask.key;
-  if (known?.state === "removed" && isSameKey) {
+  if (formerKeys(known).includes(ask.key)) {
     return refuse("AGENT_REMOVED", "this agent was removed; with another key it may enrol again", true);
   }
   if (known?.state === "active") {

@@ -13,6 +13,7 @@ import { mosquittoFiles } from "../broker/mosquitto.ts";
 import type { HubIdentity } from "../identity/hub-identity.ts";
 import type { Identities } from "../identity/identities.ts";
 import type { Store } from "../store/store.ts";
+import { turnedDown } from "./former.ts";
 import { type TokenProblem, tokenProblem } from "./token-life.ts";
 
 export interface TokenRequest {
@@ -36,7 +37,7 @@ export interface NewToken extends TokenView {
 }
 
 /** An identity as people see it. */
-export interface IdentityView extends Omit<AgentIdentity, "certificate" | "rev"> {
+export interface IdentityView extends Omit<AgentIdentity, "certificate" | "former" | "rev"> {
   readonly fingerprint: string;
   readonly certificate_ends: string | null;
 }
@@ -189,7 +190,12 @@ export function enrolmentDesk(options: EnrolmentDeskOptions): EnrolmentDesk {
       for (let attempt = 0; attempt < attempts; attempt++) {
         const known = await store.identity(agent);
         if (known?.state !== "pending") throw notPending(agent);
-        if (await store.dropIdentity(agent, known.rev)) return identityView(known);
+        const left = turnedDown(known);
+        const isDone =
+          left === null
+            ? await store.dropIdentity(agent, known.rev)
+            : (await store.putIdentity(left, known.rev)) === "done";
+        if (isDone) return identityView(known);
       }
       throw new PetrelError("STORE_WRITE", `the identity of ${agent} changed under its writer; try again`);
     },
@@ -233,7 +239,7 @@ export function enrolmentDesk(options: EnrolmentDeskOptions): EnrolmentDesk {
   };
 }
 
-export function identityView({ certificate, rev: _, ...identity }: AgentIdentity): IdentityView {
+export function identityView({ certificate, former: _former, rev: _, ...identity }: AgentIdentity): IdentityView {
   return {
     ...identity,
     fingerprint: fingerprint(identity.key),

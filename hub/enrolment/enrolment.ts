@@ -18,6 +18,7 @@ import type { HubIdentity } from "../identity/hub-identity.ts";
 import type { Identities } from "../identity/identities.ts";
 import type { Store } from "../store/store.ts";
 import { type Admission, type AskProof, admission } from "./admission.ts";
+import { formerKeys } from "./former.ts";
 
 export interface EnrolmentOptions {
   readonly store: Pick<Store, "identity" | "putIdentity" | "token">;
@@ -89,6 +90,7 @@ export function enrolment(options: EnrolmentOptions) {
     address: string | null,
   ): Promise<AgentIdentity | null> => {
     const at = timestamp(now());
+    const former = formerKeys(known);
     const base = {
       agent: ask.agent,
       key: ask.key,
@@ -96,6 +98,7 @@ export function enrolment(options: EnrolmentOptions) {
       address,
       host: ask.host,
       rev: (known?.rev ?? 0) + 1,
+      ...(former.length > 0 && { former }),
     };
     if (decided.type === "wait") {
       if (!decided.isNew && known !== null) return known;

@@ -7,6 +7,8 @@ export interface AgentIdentity {
   /** Its public key: Ed25519, base64url. */
   readonly key: string;
   readonly state: IdentityState;
+  /** Keys that were removed under this id before; left out when there are none. */
+  readonly former?: readonly string[];
   /** Of its token, or as it was approved with. */
   readonly labels: Readonly<Record<string, string>>;
   /** Id of the token it enrolled with; `null`: a person approved it. */

@@ -74,6 +74,11 @@ describe("who becomes an agent", () => {
       { known: known({ state: "removed", key: other }) },
       { type: "grant", use: "t1" },
     ],
+    ...(["active", "pending", "removed"] as const).map((state): [string, Partial<AdmissionFacts>, object] => [
+      `a key that was removed before this one, which is ${state}`,
+      { known: known({ state, key: other, former: ["f".repeat(43), key] }) },
+      { code: "AGENT_REMOVED" },
+    ]),
     [
       "one that was removed",
       { known: known({ state: "removed" }) },
