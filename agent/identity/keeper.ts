@@ -162,7 +162,7 @@ export class IdentityKeeper {
   }
 
   async #askBeside(): Promise<void> {
-    const { identity, askHub, host, version, log } = this.#options;
+    const { identity, askHub, reconnect, host, version, log } = this.#options;
     const { agent, key, root } = identity;
     const csr = requestPem(agent, key);
     const ask: EnrolAsk = { v: 1, agent, key: publicText(key), csr, token: null, renew: true, host, version };
@@ -173,5 +173,7 @@ export class IdentityKeeper {
     }
     await identity.offer(answer.certificate);
     log.info("this agent's certificate was renewed while no broker took the old one");
+    // After a long outage the next attempt is a minute away: a certificate of a short life would be over by then.
+    reconnect();
   }
 }

@@ -53,7 +53,7 @@ export interface AgentConnection {
   /** `ip:port` of this end; `null` while there is no connection. */
   readonly localAddress: () => string | null;
   readonly stats: () => ConnectionStats;
-  /** Ends the present connection; the next one is made as after any loss. */
+  /** Ends the present connection; the next one is made as after any loss. While there is none, it is tried soon. */
   readonly reconnect: () => void;
   /** Says that it goes, then closes; resolves when closed, after a second at most. */
   readonly stop: () => Promise<void>;

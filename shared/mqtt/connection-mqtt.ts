@@ -159,10 +159,17 @@ export class BrokerConnection {
     await this.#client.subscribeAsync([...filters], { qos: 1 });
   }
 
-  /** Ends the present connection, if there is one; it is made again after the first wait. */
+  /**
+   * Ends the present connection; it is made again after the first wait. While there is none, the next attempt comes after
+   * such a wait too, and those after it as if nothing had been said.
+   */
   drop(): void {
-    this.#attempt = 0;
-    this.#client?.stream.destroy();
+    if (this.#open) this.#attempt = 0;
+    if (this.#client !== null) return void this.#client.stream.destroy();
+    if (this.#stopped) return;
+    const { jitter, timers } = this.#options;
+    this.#cancelRetry();
+    this.#cancelRetry = timers.after(backoffMs(this.#limits.backoff, 0, jitter()), () => this.#connect());
   }
 
   /** Ends for good. `farewell` may still publish; it has a second to reach the broker. */

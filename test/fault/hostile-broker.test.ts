@@ -2,7 +2,7 @@
  * The broker is in an attacker's hands, with its rightful certificate: a real hub and real agents behind it, enrolled
  * through it. Whatever it forges, changes, plays again, holds up or moves is refused and counted, runs nothing and leaves
  * nothing in the store; and a genuine trigger still leads to a genuine action. PETREL_CERTIFICATE_LIFE=60 is the life of
- * certificates in seconds where it matters (as a rule 5); the agent is away for three times that.
+ * certificates in seconds where it matters (as a rule 8); the agent is away for three times that.
  */
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
@@ -29,7 +29,7 @@ import { runPetrel } from "../support/run-petrel.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
-const certificateSeconds = Number(process.env.PETREL_CERTIFICATE_LIFE ?? 5);
+const certificateSeconds = Number(process.env.PETREL_CERTIFICATE_LIFE ?? 8);
 const finals: ReadonlySet<string> = new Set(["succeeded", "failed", "timeout", "abandoned", "canceled"]);
 
 /** Whoever runs the test: as installed, actions run as the user `petrel`, which need not be there. */
@@ -659,7 +659,7 @@ describe("what a broker does to enrolments", () => {
     await askAgain(fleet, ask.topic, ask.bytes);
     expect(await identity(fleet, "new-1")).toMatchObject({ state: "removed", key });
     expect(await uses()).toBe(3);
-    expect(await refusals(fleet, "enrolment")).toBeGreaterThan(0);
+    expect(hub.daemon().log()).toContain("refused: an enrolment");
     await fleet.expectUnharmed();
   });
 
