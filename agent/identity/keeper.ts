@@ -83,10 +83,15 @@ export class IdentityKeeper {
 
   /** A connection could not be made, or was lost. */
   trouble(reason: unknown): void {
-    const { identity, log } = this.#options;
+    const { identity, hubNow, log } = this.#options;
     const trouble = connectionTrouble(reason, true);
     this.#refused = trouble.code === "BROKER_UNREACHABLE" ? null : trouble;
-    if (!ofIdentity.has(trouble.code)) return;
+    if (!ofIdentity.has(trouble.code)) {
+      // Not every broker says why it closes on a certificate whose time is over.
+      const isOver = hubNow() >= (identity.next() ?? identity.certificate()).notAfter;
+      if (isOver) this.#work(() => this.#askBeside());
+      return;
+    }
     const next = identity.next();
     if (next !== null && next.pem === this.#shown) {
       log.warn("a broker does not take the renewed certificate; the one before is shown again", {

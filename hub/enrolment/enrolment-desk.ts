@@ -239,7 +239,12 @@ export function enrolmentDesk(options: EnrolmentDeskOptions): EnrolmentDesk {
   };
 }
 
-export function identityView({ certificate, former: _former, rev: _, ...identity }: AgentIdentity): IdentityView {
+export function identityView({
+  certificate,
+  former: _former,
+  rev: _,
+  ...identity
+}: AgentIdentity): IdentityView {
   return {
     ...identity,
     fingerprint: fingerprint(identity.key),

@@ -23,7 +23,9 @@ export async function tidyEnrolment(
     if (state !== "pending" || (parseTimestamp(requested_at) ?? 0) >= before) continue;
     // Who is let in meanwhile is another revision, and stays.
     const left = turnedDown(known);
-    if (left === null ? await store.dropIdentity(agent, rev) : (await store.putIdentity(left, rev)) === "done")
+    if (
+      left === null ? await store.dropIdentity(agent, rev) : (await store.putIdentity(left, rev)) === "done"
+    )
       hosts++;
   }
   return { hosts, tokens: await store.dropTokens(before) };

@@ -12,7 +12,8 @@ const count = Number(process.argv[2] ?? 20);
 const patienceMs = 600_000;
 const ownUser: Record<string, string> = process.getuid?.() === 0 ? { PETREL_AGENT_ACTIONS_USER: "root" } : {};
 const begun = Date.now();
-const say = (text: string) => console.log(`${((Date.now() - begun) / 1_000).toFixed(1).padStart(6)} s  ${text}`);
+const say = (text: string) =>
+  console.log(`${((Date.now() - begun) / 1_000).toFixed(1).padStart(6)} s  ${text}`);
 
 await cleanedUpAfter(async () => {
   const hub = await createHub({ dev: false });
@@ -32,7 +33,11 @@ await cleanedUpAfter(async () => {
     return new Set(items.filter((agent) => agent.online).map(({ id }) => id));
   };
   const allBut = (away: number) =>
-    waitUntil(`${count - away} agents online`, async () => (await online()).size === count - away, patienceMs);
+    waitUntil(
+      `${count - away} agents online`,
+      async () => (await online()).size === count - away,
+      patienceMs,
+    );
   await allBut(0);
   say(`${count} agents are enrolled and online`);
   const [off] = agents;
@@ -65,8 +70,7 @@ await cleanedUpAfter(async () => {
     });
     await waitUntil(
       `an action on ${id}`,
-      async () =>
-        (await hub.api<Execution>("GET", `/v1/executions/${items[0]?.id}`)).status === "succeeded",
+      async () => (await hub.api<Execution>("GET", `/v1/executions/${items[0]?.id}`)).status === "succeeded",
       patienceMs,
     );
   }
