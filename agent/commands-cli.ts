@@ -139,7 +139,7 @@ export function createPetrelAgent(io: CliIo): Command {
     .option("--token-file <file>", "a file with the token")
     .option(
       "--root <fingerprint>",
-      "without a token: the root key to expect, sha256:…; somebody has to approve this host",
+      "the root key to expect, sha256:…; without a token somebody has to approve this host",
     )
     .option("--enroll-at <url>", "where hosts enrol, when an external broker has another port for that")
     .option("--id <name>", "its name, unique in the fleet; without it the host's name")
@@ -147,7 +147,7 @@ export function createPetrelAgent(io: CliIo): Command {
     .option("--config <agent.yaml>", `settings; without it ${systemConfig} is read if it exists`);
   withExample(
     enroll,
-    "petrel-agent enroll --hub mqtts://hub.example.org --token petrel-token-1.…",
+    "petrel-agent enroll --hub mqtts://hub.example.org --token petrel-token-2.…",
     "petrel-agent enroll --hub mqtts://hub.example.org --root sha256:…",
   ).action(async (_options: object, self: Command) =>
     (await import("./identity/enroll-cli.ts")).runEnroll(io, self.optsWithGlobals<EnrollFlags>()),

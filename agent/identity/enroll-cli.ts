@@ -8,7 +8,7 @@ import { type AgentConfig, agentSettings } from "../../shared/config/agent-confi
 import { resolveConfig } from "../../shared/config/config.ts";
 import { readConfigFile } from "../../shared/config/read-config-fs.ts";
 import { errorReport, PetrelError } from "../../shared/errors.ts";
-import { parseToken, type TokenText } from "../../shared/identity/enrolment.ts";
+import { isRootlessToken, parseToken, type TokenText, tokenRoot } from "../../shared/identity/enrolment.ts";
 import { systemClock, systemJitter, systemRandom, systemTimers } from "../../shared/system-process.ts";
 import { version } from "../../shared/version.ts";
 import { textIfThere } from "../../shared/whole-file-fs.ts";
@@ -46,8 +46,17 @@ export async function tokenOf(
   if (text === null) return null;
   const token = parseToken(text);
   if (token !== null) return token;
+  if (isRootlessToken(text)) {
+    throw new PetrelError(
+      "CLI_USAGE",
+      "this token is of an older kind, which does not say which hub to believe",
+      {
+        hint: "make another one on the hub: petrel agent token",
+      },
+    );
+  }
   throw new PetrelError("CLI_USAGE", "this is no enrolment token", {
-    hint: "give the whole line that `petrel agent token` prints: petrel-token-1.…",
+    hint: "give the whole line that `petrel agent token` prints: petrel-token-2.…",
   });
 }
 
@@ -64,6 +73,27 @@ async function tokenText(io: CliIo, { token, tokenFile }: Pick<EnrollFlags, "tok
   return text;
 }
 
+/** The fingerprint of the root key to expect, or how it begins. CLI_USAGE, HUB_UNTRUSTED. */
+export function rootOf(given: string | undefined, token: Pick<TokenText, "root"> | null): string {
+  if (given === undefined && token !== null) return `sha256:${token.root}`;
+  if (given === undefined || !rootPattern.test(given)) {
+    throw new PetrelError(
+      "CLI_USAGE",
+      "a host enrols with a token, or with the fingerprint of the fleet's root key",
+      {
+        hint: "--token TOKEN (petrel agent token), or --root sha256:… (petrel hub root show) and somebody who approves it",
+      },
+    );
+  }
+  if (token !== null && tokenRoot(given) !== token.root) {
+    throw new PetrelError("HUB_UNTRUSTED", "the token is of a hub with another root key than --root says", {
+      where: given,
+      hint: "compare with `petrel hub root show` on the hub, or take a fresh token from it",
+    });
+  }
+  return given;
+}
+
 /** Enrols as the flags and the configuration say; see `enroll`. */
 export async function enrollHost(io: CliIo, flags: EnrollFlags, signal?: AbortSignal): Promise<Enrolled> {
   const named = flags.config === undefined ? undefined : resolve(io.cwd, flags.config);
@@ -76,23 +106,16 @@ export async function enrollHost(io: CliIo, flags: EnrollFlags, signal?: AbortSi
   if (hub === null) {
     throw new PetrelError("CLI_USAGE", "where is the hub?", { hint: "give it with --hub mqtts://HOST:PORT" });
   }
-  const token = flags.root === undefined ? await tokenOf(io, flags) : null;
-  if (token === null && !rootPattern.test(flags.root ?? "")) {
-    throw new PetrelError(
-      "CLI_USAGE",
-      "a host enrols with a token, or with the fingerprint of the fleet's root key",
-      {
-        hint: "--token TOKEN (petrel agent token), or --root sha256:… (petrel hub root show) and somebody who approves it",
-      },
-    );
-  }
+  const token = await tokenOf(io, flags);
+  const root = rootOf(flags.root, token);
   const enrollAt = flags.enrollAt ?? io.env.PETREL_ENROLL_AT ?? hub;
   return enroll({
     data: agentFolder(values.data, io.cwd),
     agent: values.id ?? ownId(hostname()),
     hub,
     enroll: enrollAt,
-    by: token === null ? { root: flags.root ?? "" } : { token },
+    token,
+    root,
     host: hostname(),
     version,
     askHub: (ask, prover, proof) =>

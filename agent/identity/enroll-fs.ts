@@ -19,8 +19,10 @@ export interface EnrollOptions {
   readonly hub: string;
   /** URL to enrol at. */
   readonly enroll: string;
-  /** How both sides know each other: a token, or the fingerprint of the root key. */
-  readonly by: { readonly token: TokenText } | { readonly root: string };
+  /** Without one, somebody has to approve this host. */
+  readonly token: TokenText | null;
+  /** `sha256:…` of the root key to expect; beside a token how it begins is enough. */
+  readonly root: string;
   readonly host: string;
   readonly version: string;
   readonly askHub: (ask: EnrolAsk, prover: Prover, proof: HubProof) => Promise<ProvenAnswer>;
@@ -52,7 +54,7 @@ const attempts = 4;
  * without a token waits until somebody approves it.
  */
 export async function enroll(options: EnrollOptions): Promise<Enrolled> {
-  const { data, agent, hub, by } = options;
+  const { data, agent, hub, token, root } = options;
   const before = await readFleetFile(data);
   const key = await agentKey(data);
   const own = fingerprint(publicText(key));
@@ -67,7 +69,6 @@ export async function enroll(options: EnrollOptions): Promise<Enrolled> {
       },
     );
   }
-  const token = "token" in by ? by.token : null;
   const ask: EnrolAsk = {
     v: 1,
     agent,
@@ -80,7 +81,9 @@ export async function enroll(options: EnrollOptions): Promise<Enrolled> {
   };
   const prover: Prover = token === null ? { by: "key", key } : { by: "token", key: tokenKey(token) };
   const proof: HubProof =
-    "root" in by ? { by: "fingerprint", fingerprint: by.root } : { by: "token", key: tokenKey(by.token) };
+    token === null
+      ? { by: "fingerprint", fingerprint: root }
+      : { by: "token", key: tokenKey(token), fingerprint: root };
   let isTold = false;
   for (let attempt = 0; ; attempt++) {
     const proven = await options.askHub(ask, prover, proof).catch((error: unknown) => {

@@ -2,7 +2,7 @@
 import { type RandomBytes, timestamp } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import { fingerprint } from "../../shared/identity/ed25519.ts";
-import { formatToken, tokenKey } from "../../shared/identity/enrolment.ts";
+import { formatToken, tokenKey, tokenRoot } from "../../shared/identity/enrolment.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { AgentIdentity, EnrolmentToken } from "../../shared/model/identity.ts";
 import { isAgentId } from "../../shared/ref.ts";
@@ -129,7 +129,11 @@ export function enrolmentDesk(options: EnrolmentDeskOptions): EnrolmentDesk {
       if (agent !== null && !isAgentId(agent)) {
         throw new PetrelError("AGENT_ID", `'${agent.slice(0, 80)}' cannot be an agent id`);
       }
-      const text = { id: tokenId(random), secret: Buffer.from(random(32)).toString("base64url") };
+      const text = {
+        id: tokenId(random),
+        secret: Buffer.from(random(32)).toString("base64url"),
+        root: tokenRoot(hub.root.fingerprint),
+      };
       const token: EnrolmentToken = {
         id: text.id,
         sealed: await options.seal(Buffer.from(tokenKey(text)).toString("base64url")),

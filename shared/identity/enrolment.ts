@@ -1,8 +1,9 @@
 /**
  * How a host becomes an agent, over a broker that nobody has to trust: an ask and an answer, each a text and a proof over
- * it. Who has a token proves it by an HMAC (RFC 2104) under a key derived from it (HKDF, RFC 5869), and knows by the
- * answer's that it came from who made the token; the token itself never travels. Who has none signs with the key that it
- * wants to be known by, and is answered with the signature of a hub key that the fleet's root vouches for.
+ * it. Who has a token proves it by an HMAC (RFC 2104) under a key derived from it (HKDF, RFC 5869), and is answered by
+ * one; the token itself never travels. Since a token may be on many hosts, its HMAC proves no more than to have it: which
+ * root key to expect stands in the token. Who has none signs with the key that it wants to be known by, and is answered
+ * with the signature of a hub key that the fleet's root vouches for.
  */
 import { Buffer } from "node:buffer";
 import { createHmac, hkdfSync, type KeyObject, timingSafeEqual } from "node:crypto";
@@ -52,27 +53,37 @@ export type EnrolAnswer =
 /** Bytes of an ask or an answer at most. */
 export const maxEnrolBytes = 16 * 1024;
 
-/** `petrel-token-1.<id>.<secret>` */
+/** `petrel-token-2.<id>.<secret>.<root>` */
 export interface TokenText {
   readonly id: string;
   /** 32 bytes, base64url. */
   readonly secret: string;
+  /** How the fingerprint of the fleet's root key begins: 32 hex digits, so many that nobody finds another key to them. */
+  readonly root: string;
 }
 
-const tokenText = /^petrel-token-1\.([a-z0-9]{12})\.([A-Za-z0-9_-]{43})$/;
+const tokenText = /^petrel-token-2\.([a-z0-9]{12})\.([A-Za-z0-9_-]{43})\.([0-9a-f]{32})$/;
 
-export function formatToken({ id, secret }: TokenText): string {
-  return `petrel-token-1.${id}.${secret}`;
+export function formatToken({ id, secret, root }: TokenText): string {
+  return `petrel-token-2.${id}.${secret}.${root}`;
 }
+
+/** What a token says of a root key: of its fingerprint, `sha256:…`. */
+export function tokenRoot(whole: string): string {
+  return whole.slice("sha256:".length, "sha256:".length + 32);
+}
+
+/** True for a token of before the root key stood in it: any host that had one could be the hub for the next. */
+export const isRootlessToken = (text: string): boolean => text.trim().startsWith("petrel-token-1.");
 
 /** `null` for what is none. */
 export function parseToken(text: string): TokenText | null {
-  const [, id, secret] = tokenText.exec(text.trim()) ?? [];
-  return id === undefined || secret === undefined ? null : { id, secret };
+  const [, id, secret, root] = tokenText.exec(text.trim()) ?? [];
+  return id === undefined || secret === undefined || root === undefined ? null : { id, secret, root };
 }
 
 /** The 32 bytes that both sides prove they have. */
-export function tokenKey({ id, secret }: TokenText): Uint8Array {
+export function tokenKey({ id, secret }: Pick<TokenText, "id" | "secret">): Uint8Array {
   return Buffer.from(hkdfSync("sha256", Buffer.from(secret, "base64url"), "petrel enrol 1", id, 32));
 }
 
@@ -163,7 +174,12 @@ export function readAnswer(nonce: string, bytes: Uint8Array): EnrolMessage<Enrol
 
 /** How an agent that asks knows its hub. */
 export type HubProof =
-  | { readonly by: "token"; readonly key: Uint8Array }
+  | {
+      readonly by: "token";
+      readonly key: Uint8Array;
+      /** `sha256:…` of the root key, the whole of it or how it begins. */
+      readonly fingerprint: string;
+    }
   /** `sha256:…` of the root key, from whoever set up the host. */
   | { readonly by: "fingerprint"; readonly fingerprint: string }
   /** Pinned. */
@@ -185,10 +201,12 @@ export function provenAnswer(message: EnrolMessage<EnrolAnswer>, proof: HubProof
   const statement = checkStatement(message.content.statement, root);
   if (statement === null) return null;
   const fine = { answer: message.content, root };
-  if (proof.by === "token" && message.by === "token") return message.isProvenByToken(proof.key) ? fine : null;
+  const own = fingerprint(publicText(root));
+  if (proof.by === "token" && message.by === "token")
+    return own.startsWith(proof.fingerprint) && message.isProvenByToken(proof.key) ? fine : null;
   const isRoot =
     proof.by === "fingerprint"
-      ? fingerprint(publicText(root)) === proof.fingerprint
+      ? own === proof.fingerprint
       : proof.by === "root" && publicText(root) === publicText(proof.root);
   const keys = statement.keys.map((text) => publicKey(text)).filter((key) => key !== null);
   return isRoot && keys.some((key) => message.isProvenByKey(key)) ? fine : null;

@@ -7,7 +7,7 @@ import { generate } from "mqtt-packet";
 import { describe, expect, test } from "vitest";
 import type { IdentityView } from "../../../hub/enrolment/enrolment-desk.ts";
 import { certificatesIn, lifeOf } from "../../../shared/identity/certificates.ts";
-import { parseToken } from "../../../shared/identity/enrolment.ts";
+import { formatToken, parseToken } from "../../../shared/identity/enrolment.ts";
 import { sharedByFile } from "../../support/at-end.ts";
 import { agentIs, enrolledAgent, newToken } from "../../support/enrolled-agent.ts";
 import { createHub, type TestHub } from "../../support/fleet.ts";
@@ -119,13 +119,35 @@ describe("with a token", () => {
   test("a hub that does not know the token is not believed, and says no more than no", async () => {
     const hub = await shared();
     const agent = await enrolledAgent(hub, "forged-1");
-    const forged = `petrel-token-1.aaaaaaaaaaaa.${"x".repeat(43)}`;
+    const { root = "" } = parseToken(await newToken(hub)) ?? {};
+    const forged = formatToken({ id: "aaaaaaaaaaaa", secret: "x".repeat(43), root });
     expect(await agent.enroll(forged)).toMatchObject({
       code: 4,
       stderr: expect.stringMatching(/^ENROL_REFUSED/m),
     });
     await expect(identity(hub, "forged-1")).rejects.toThrow("404");
     expect(await agent.enroll(null)).toMatchObject({ code: 2, stderr: expect.stringContaining("CLI_USAGE") });
+    expect(await agent.enroll(`petrel-token-1.aaaaaaaaaaaa.${"x".repeat(43)}`)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("older kind"),
+    });
+  });
+
+  test("who answers under another root than the token's is not believed, though it has the token; --root is compared too", async () => {
+    const hub = await shared();
+    const agent = await enrolledAgent(hub, "shared-1");
+    const token = await newToken(hub, { uses: 2 });
+    const text = parseToken(token);
+    if (text === null) throw new Error("not a token");
+    const ofAnother = formatToken({ ...text, root: "0".repeat(32) });
+    const refused = { code: 4, stderr: expect.stringMatching(/^HUB_UNTRUSTED/m) };
+    expect(await agent.enroll(ofAnother)).toMatchObject(refused);
+    const begins = `sha256:${text.root}`;
+    expect(await agent.enroll(token, ["--root", `sha256:${"0".repeat(64)}`])).toMatchObject(refused);
+    expect(await agent.enroll(token, ["--root", begins.padEnd(71, "0")])).toMatchObject(refused);
+    const shown = await runPetrel(["hub", "root", "show", "--json", "--data", hub.data]);
+    const { fingerprint } = JSON.parse(shown.stdout) as { fingerprint: string };
+    expect(await agent.enroll(token, ["--root", fingerprint])).toMatchObject({ code: 0 });
   });
 
   test("an id that is enrolled is not given to another host; what was removed does not return, and the id may", async () => {

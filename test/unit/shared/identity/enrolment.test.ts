@@ -24,7 +24,12 @@ import { noon } from "../../../support/records.ts";
 const pair = () => generateKeyPairSync("ed25519");
 const [root, hub, agent, stranger] = [pair(), pair(), pair(), pair()];
 const nonce = "ab".repeat(16);
-const token = { id: "abcdefghijkl", secret: "s".repeat(43) };
+const fingerprintOf = ({ publicKey }: ReturnType<typeof pair>) => fingerprint(publicText(publicKey));
+const token = {
+  id: "abcdefghijkl",
+  secret: "s".repeat(43),
+  root: fingerprintOf(root).slice("sha256:".length, "sha256:".length + 32),
+};
 const rootPemOf = ({ publicKey, privateKey }: ReturnType<typeof pair>) =>
   certificatePem({
     role: "root",
@@ -60,7 +65,10 @@ describe("a token", () => {
     expect(parseToken(` ${formatToken(token)}\n`)).toEqual(token);
     for (const text of [
       "",
-      "petrel-token-1.a.b",
+      "petrel-token-2.a.b.c",
+      `petrel-token-1.${token.id}.${token.secret}`,
+      `petrel-token-2.${token.id}.${token.secret}`,
+      formatToken({ ...token, root: token.root.slice(1) }),
       formatToken(token).slice(0, -1),
       `${formatToken(token)}x`,
     ]) {
@@ -105,17 +113,20 @@ describe("an ask", () => {
 describe("an answer", () => {
   const other: EnrolAnswer = { ...pending, root: rootPemOf(stranger), statement: statementOf(stranger) };
   const ownRoot = { by: "root", root: root.publicKey } as const;
-  const shown = { by: "fingerprint", fingerprint: fingerprint(publicText(root.publicKey)) } as const;
+  const knowsToken = { by: "token", key: tokenKey(token), fingerprint: `sha256:${token.root}` } as const;
+  const shown = { by: "fingerprint", fingerprint: fingerprintOf(root) } as const;
   test.each<[string, EnrolAnswer, Prover, HubProof, boolean]>([
-    ["by the token", pending, byToken, { by: "token", key: tokenKey(token) }, true],
+    ["by the token", pending, byToken, knowsToken, true],
     [
-      "by another token",
+      "by the token, to who knows the whole fingerprint",
       pending,
-      { by: "token", key: new Uint8Array(32) },
-      { by: "token", key: tokenKey(token) },
-      false,
+      byToken,
+      { ...knowsToken, fingerprint: fingerprintOf(root) },
+      true,
     ],
-    ["by a hub's key, to who has a token", pending, byHub, { by: "token", key: tokenKey(token) }, false],
+    ["by the token, which others have as well, under a root of their own", other, byToken, knowsToken, false],
+    ["by another token", pending, { by: "token", key: new Uint8Array(32) }, knowsToken, false],
+    ["by a hub's key, to who has a token", pending, byHub, knowsToken, false],
     ["by a hub's key under the root whose fingerprint is known", pending, byHub, shown, true],
     ["by a hub's key under the pinned root", pending, byHub, ownRoot, true],
     ["under another root", other, byHub, shown, false],
