@@ -54,6 +54,34 @@ export function maskConfig(schemas: ParameterSchemas, config: JsonObject): JsonO
   return maskedObject({ properties: schemas }, config, hideUnlessTemplate);
 }
 
+/** Keywords of draft 4 under which schemas stand: by name, and alone or in a list. */
+const namedSchemas = ["properties", "patternProperties"];
+const innerSchemas = ["items", "additionalItems", "additionalProperties", "allOf", "anyOf", "oneOf"];
+
+/** A schema as people may see it: the defaults of what is secret are masked, wherever they stand. */
+export function maskSchema(schema: ParameterSchema, isSecret = false): ParameterSchema {
+  const secret = isSecret || schema.secret === true;
+  const inner = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(inner);
+    return isObject(value) ? maskSchema(value as ParameterSchema, secret) : value;
+  };
+  const members = (value: unknown): unknown =>
+    isObject(value)
+      ? Object.fromEntries(Object.entries(value).map(([name, member]) => [name, inner(member)]))
+      : value;
+  const entries = Object.entries(schema).map(([keyword, value]): [string, unknown] => {
+    if (keyword === "default")
+      return [keyword, masked({ ...schema, secret }, value as Json, hideUnlessTemplate)];
+    if (namedSchemas.includes(keyword)) return [keyword, members(value)];
+    return [keyword, innerSchemas.includes(keyword) ? inner(value) : value];
+  });
+  return Object.fromEntries(entries);
+}
+
+export function maskSchemas(schemas: ParameterSchemas): ParameterSchemas {
+  return Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, maskSchema(schema)]));
+}
+
 /** Where a runner puts what an action has to say (st2 docs, Action Runners: output_key). */
 const outputKeys: Readonly<Record<string, string>> = {
   "python-script": "result",

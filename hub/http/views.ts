@@ -16,7 +16,15 @@ import { type SwitchedPart, switchedParts } from "../packs/override-desk.ts";
 import { nextAttemptId, retryOf } from "../policies/applied.ts";
 import type { Replay, RuleWhy } from "../rules/hindsight.ts";
 import type { WrittenRule } from "../rules/rule-desk.ts";
-import { mask, maskConfig, maskParameters, maskResult, maskRuleParameters } from "./secrets.ts";
+import {
+  mask,
+  maskConfig,
+  maskParameters,
+  maskResult,
+  maskRuleParameters,
+  maskSchema,
+  maskSchemas,
+} from "./secrets.ts";
 
 /** `next_attempt`: the id of the execution by which a policy repeats this one; it is made at once, when it is due. */
 export type ExecutionView = Execution & { readonly next_attempt?: string };
@@ -43,9 +51,10 @@ export function nextAttempt(execution: Execution): Pick<ExecutionView, "next_att
 export function actionView(action: ActionDefinition): ActionDefinition {
   const schemas = actionParameters(action);
   const parameters = Object.entries(action.parameters).map(([name, schema]): [string, ParameterSchema] => {
-    if (schema.default === undefined) return [name, schema];
-    const { [name]: shown } = maskRuleParameters(schemas, { [name]: schema.default });
-    return [name, shown === undefined ? schema : { ...schema, default: shown }];
+    const shown = maskSchema(schema, schemas[name]?.secret === true);
+    if (schema.default === undefined) return [name, shown];
+    const values = maskRuleParameters(schemas, { [name]: schema.default });
+    return [name, { ...shown, default: values[name] ?? shown.default ?? null }];
   });
   return { ...action, parameters: Object.fromEntries(parameters) };
 }
@@ -194,6 +203,6 @@ export function packConfigView(
     layers: record.layers.map((layer) => ({ ...layer, config: maskConfig(schema, layer.config) })),
     agent: agent?.id ?? null,
     effective: maskConfig(schema, effectiveConfig(record.pack, config)),
-    schema,
+    schema: maskSchemas(schema),
   };
 }

@@ -6,8 +6,10 @@ import {
   maskParameters,
   maskResult,
   maskRuleParameters,
+  maskSchemas,
 } from "../../../../hub/http/secrets.ts";
 import { actionView } from "../../../../hub/http/views.ts";
+import type { ParameterSchema } from "../../../../shared/model/pack.ts";
 import { actionParameters } from "../../../../shared/packs/action-parameters.ts";
 import { anAction } from "../../../support/records.ts";
 
@@ -20,6 +22,46 @@ const schemas = {
   },
   keys: { type: "array", items: { type: "string", secret: true } },
 };
+
+describe("a schema", () => {
+  test("is shown without the defaults of secrets, wherever they stand, and otherwise as it is", () => {
+    const secret = { type: "string", secret: true, default: "s" };
+    const open = { type: "string", default: "o" };
+    const inner = (leaf: ParameterSchema) => ({ type: "object", properties: { leaf } });
+    const hidden = { ...secret, default: mask };
+    expect(
+      maskSchemas({
+        secret,
+        open,
+        unset: { secret: true, default: null },
+        template: { secret: true, default: "{{ st2kv.system.token }}" },
+        nested: { type: "object", properties: { secret, open }, default: { secret: "s", open: "o" } },
+        list: { type: "array", items: secret, default: ["s"] },
+        tuple: { type: "array", items: [open, secret], additionalItems: secret } as ParameterSchema,
+        byPattern: { type: "object", patternProperties: { "^x": inner(secret) } },
+        others: { type: "object", additionalProperties: inner(secret) },
+        closed: { type: "object", additionalProperties: false },
+        either: { anyOf: [secret, open] },
+        whole: { secret: true, ...inner(open) },
+        default: { type: "string" },
+      }),
+    ).toEqual({
+      secret: hidden,
+      open,
+      unset: { secret: true, default: null },
+      template: { secret: true, default: "{{ st2kv.system.token }}" },
+      nested: { type: "object", properties: { secret: hidden, open }, default: { secret: mask, open: "o" } },
+      list: { type: "array", items: hidden, default: [mask] },
+      tuple: { type: "array", items: [open, hidden], additionalItems: hidden },
+      byPattern: { type: "object", patternProperties: { "^x": inner(hidden) } },
+      others: { type: "object", additionalProperties: inner(hidden) },
+      closed: { type: "object", additionalProperties: false },
+      either: { anyOf: [hidden, open] },
+      whole: { secret: true, ...inner({ ...open, default: mask }) },
+      default: { type: "string" },
+    });
+  });
+});
 
 describe("masking", () => {
   test("hides what the schema calls secret, at any depth, and nothing else", () => {
