@@ -1,6 +1,7 @@
 /** Decides whether a role and the scopes of a key allow what is asked for. */
 import { PetrelError } from "../../shared/errors.ts";
 import type { ApiRole } from "../../shared/model/api-key.ts";
+import { isSameKind } from "./key-ref.ts";
 import type { Permission } from "./permissions.ts";
 
 /** What a role may besides its own. */
@@ -31,6 +32,7 @@ function covers(scope: string, { noun, verb }: Asked, ref: string | null | undef
   // Not known yet: it is looked at again once it is.
   if (ref === undefined || scopeRef === "*") return true;
   if (ref === null) return false;
+  if (noun === "key" && !isSameKind(scopeRef, ref)) return false;
   return scopeRef.endsWith("*") ? ref.startsWith(scopeRef.slice(0, -1)) : ref === scopeRef;
 }
 

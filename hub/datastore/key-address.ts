@@ -33,6 +33,11 @@ export function scopeOf(text: string): KeyScope {
   });
 }
 
+/** False for what is no scope, too. */
+export function isUserScope(text: unknown): boolean {
+  return typeof text === "string" && Object.hasOwn(scopes, text) && scopes[text] === "user";
+}
+
 /** Throws KEY_INVALID for a name or user that cannot be stored: one that is no well-formed text would be another later. */
 export function checkedAddress(scope: KeyScope, user: string | null, name: string): KeyAddress {
   if (name === "" || name.length > maxNameLength || !name.isWellFormed()) {

@@ -9,6 +9,7 @@ import { type ApiKeys, type Caller, localKeyId } from "../access/api-keys.ts";
 import { requireAuthority } from "../access/authority.ts";
 import type { GuessBrake } from "../access/guess-brake.ts";
 import { keyId } from "../access/key-form.ts";
+import { askedKeyRef } from "../access/key-ref.ts";
 import { decrypting, type Permission, permissions, publicRoutes, routeName } from "../access/permissions.ts";
 import { isNoted, isPlenty, requestRecord } from "../access/request-note.ts";
 import type { Store } from "../store/store.ts";
@@ -62,11 +63,16 @@ export function concerns(request: FastifyRequest, ref: string): void {
   request.ref = ref;
 }
 
-function refOf({ params }: FastifyRequest): string | null {
+function refOf({ params, query, permission, actsAs, caller }: FastifyRequest): string | null {
   if (!isObject(params)) return null;
   const last = Object.values(params).at(-1);
-  return typeof last === "string" ? last : null;
+  if (typeof last !== "string") return null;
+  return permission?.noun === "key" ? askedKeyRef(last, query, actsAs ?? caller?.name ?? "") : last;
 }
+
+/** Not before the request is checked: a body or a query says what it is about. */
+const isNamedLater = ({ refIn, noun }: Permission, ref: string | null) =>
+  refIn !== undefined || (noun === "key" && ref !== null);
 
 /** Text, as it is not checked yet: whatever is not surely a no is a yes. */
 const asksForSecrets = (query: unknown) =>
@@ -142,14 +148,19 @@ export function addGate(api: FastifyInstance, options: GateOptions): void {
     request.caller = caller;
     if (caller.isLocal) request.actsAs = claimedUser(request.headers);
     if (permission === null) return;
-    requireAuthority(caller, permission, permission.refIn === undefined ? request.ref : undefined);
+    request.ref = refOf(request);
+    requireAuthority(caller, permission, isNamedLater(permission, request.ref) ? undefined : request.ref);
   });
 
   api.addHook("preHandler", async (request) => {
     const { permission, caller, body } = request;
-    if (permission?.refIn === undefined || caller === null) return;
-    const ref = isObject(body) ? body[permission.refIn] : null;
-    request.ref = typeof ref === "string" ? ref : null;
+    if (permission === null || caller === null || !isNamedLater(permission, request.ref)) return;
+    if (permission.refIn === undefined) {
+      request.ref = refOf(request);
+    } else {
+      const ref = isObject(body) ? body[permission.refIn] : null;
+      request.ref = typeof ref === "string" ? ref : null;
+    }
     requireAuthority(caller, permission, request.ref);
   });
 

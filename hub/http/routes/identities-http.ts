@@ -1,5 +1,6 @@
 /** Routes of identities: tokens, who waits, who goes, and the fleet's keys. */
 import type { FastifyInstance } from "fastify";
+import { concerns } from "../gate-http.ts";
 import { found, pathSchema, type RouteParts } from "./parts.ts";
 
 interface TokenBody {
@@ -45,8 +46,12 @@ export function identityRoutes(api: FastifyInstance, { operations }: RouteParts)
   api.get("/v1/agent-tokens", { handler: async () => ({ items: await operations.tokens() }) });
   api.post<{ Body: TokenBody }>("/v1/agent-tokens", {
     schema: { body: tokenSchema },
-    handler: async ({ body: { uses = 1, ttl = 3_600, labels = {}, agent = null } }, reply) =>
-      reply.code(201).send(await operations.createToken({ uses, ttl, labels, agent })),
+    handler: async (request, reply) => {
+      const { uses = 1, ttl = 3_600, labels = {}, agent = null } = request.body;
+      const made = await operations.createToken({ uses, ttl, labels, agent });
+      concerns(request, made.id);
+      return reply.code(201).send(made);
+    },
   });
   api.delete<{ Params: { id: string } }>("/v1/agent-tokens/:id", {
     ...id,
@@ -90,8 +95,12 @@ export function identityRoutes(api: FastifyInstance, { operations }: RouteParts)
 
   api.post<{ Body: RotateBody }>("/v1/hub/keys/rotate", {
     schema: { body: object({ root: rootPem, drop_old: { type: "boolean" } }) },
-    handler: ({ body: { root = null, drop_old = false } }) =>
-      operations.rotateHubKeys({ root, dropOld: drop_old }),
+    handler: async (request) => {
+      const { root = null, drop_old = false } = request.body;
+      const rotated = await operations.rotateHubKeys({ root, dropOld: drop_old });
+      concerns(request, String(rotated.serial));
+      return rotated;
+    },
   });
   api.post<{ Body: RotateBody }>("/v1/hub/ca/rotate", {
     schema: { body: object({ root: rootPem }) },
@@ -113,8 +122,10 @@ export function identityRoutes(api: FastifyInstance, { operations }: RouteParts)
         ["hosts"],
       ),
     },
-    handler: async ({ body: { hosts, port = 8_883, folder = "/etc/mosquitto/petrel" } }) => ({
-      files: await operations.brokerConfig({ hosts, port, folder }),
-    }),
+    handler: async (request) => {
+      const { hosts, port = 8_883, folder = "/etc/mosquitto/petrel" } = request.body;
+      concerns(request, hosts.join(","));
+      return { files: await operations.brokerConfig({ hosts, port, folder }) };
+    },
   });
 }

@@ -272,6 +272,14 @@ describe("the hub", () => {
     expect(await petrel("keys", "rotate", "--drop-old", "--root", file)).toMatchObject({ code: 0 });
     agent.start();
     await agentIs(hub, "rotated-1", true);
+    const { items } = await hub.api<{ items: { ref: string | null; verb: string; status: number }[] }>(
+      "GET",
+      "/v1/audit/requests?limit=200",
+    );
+    const refs = (verb: string) =>
+      items.filter((one) => one.verb === verb && one.status < 300).map(({ ref }) => ref);
+    expect(refs("keys").sort()).toEqual(["2", "3"]);
+    expect(refs("token")).not.toContain(null);
     // The root key is not needed to start.
     await hub.stop();
     await hub.start({ PETREL_CERTIFICATE_SECONDS: String(certificateSeconds) });

@@ -1,9 +1,21 @@
 /** Who may ask for what, and what is written down of it. */
 import { describe, expect, test } from "vitest";
 import { digestOf } from "../../../../hub/access/key-form.ts";
+import type { KeyView } from "../../../../hub/datastore/key-view.ts";
 import type { ApiKeyRecord, ApiRequestRecord, ApiRole } from "../../../../shared/model/api-key.ts";
 import { anExecution } from "../../../support/records.ts";
 import { type StartedApi, startApi } from "../../../support/start-api.ts";
+
+const aKey: KeyView = {
+  uid: "",
+  name: "x",
+  scope: "st2kv.system",
+  user: null,
+  value: "1",
+  secret: false,
+  encrypted: false,
+  expire_timestamp: null,
+};
 
 type Answer = {
   status: number;
@@ -154,6 +166,43 @@ describe("a role", () => {
     expect((await ask(api, key, "GET /v1/rules/mypack.alert")).status).toBe(404);
     expect((await ask(api, key, "GET /v1/rules/other.alert")).status).toBe(403);
     expect((await ask(api, key, "GET /v1/rules")).status).toBe(403);
+  });
+
+  test("with a scope for keys of scope system reaches no user's, and the log tells them apart", async () => {
+    const api = await startApi({ key: () => aKey, setKey: async () => aKey });
+    const { key } = await keyOf(api, "ci", {
+      role: "operator",
+      scopes: ["key:set:app.*", "key:get:user:ci:*"],
+    });
+    const put = (url: string) => ask(api, key, `PUT /v1/keys/${url}`, { body: { value: "1" } });
+    const answers = [];
+    for (const url of [
+      "app.x",
+      "app.x?scope=system",
+      "app.x?scope=user",
+      "app.x?scope=st2kv.user&user=bob",
+      "app.x?scope=user&scope=user",
+      "app.x?scope=wrong",
+    ])
+      answers.push((await put(url)).status);
+    expect(answers).toEqual([200, 200, 403, 403, 400, 400]);
+    expect((await ask(api, key, "GET /v1/keys/x?scope=user")).status).toBe(200);
+    expect((await ask(api, key, "GET /v1/keys/x?scope=user&user=bob")).status).toBe(403);
+    await ask(api, api.key, "PUT /v1/keys/foo?scope=user", {
+      body: { value: "1" },
+      headers: { "petrel-user": "alice" },
+    });
+    const refs = (await noted(api))
+      .filter(({ noun }) => noun === "key")
+      .map(({ ref, status }) => [ref, status]);
+    expect(refs.slice(0, 4)).toEqual([
+      ["app.x", 200],
+      ["app.x", 200],
+      ["user:ci:app.x", 403],
+      ["user:bob:app.x", 403],
+    ]);
+    expect(refs.at(-2)).toEqual(["user:bob:x", 403]);
+    expect(refs.at(-1)).toEqual(["user:alice:foo", 200]);
   });
 
   test("with scopes hands out no keys, not even to itself", async () => {

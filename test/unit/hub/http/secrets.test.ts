@@ -37,7 +37,11 @@ describe("a schema", () => {
         template: { secret: true, default: "{{ st2kv.system.token }}" },
         nested: { type: "object", properties: { secret, open }, default: { secret: "s", open: "o" } },
         list: { type: "array", items: secret, default: ["s"] },
-        tuple: { type: "array", items: [open, secret], additionalItems: secret } as ParameterSchema,
+        tuple: {
+          type: "array",
+          items: [open, secret],
+          additionalItems: secret,
+        } as unknown as ParameterSchema,
         byPattern: { type: "object", patternProperties: { "^x": inner(secret) } },
         others: { type: "object", additionalProperties: inner(secret) },
         closed: { type: "object", additionalProperties: false },
