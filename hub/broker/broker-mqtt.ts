@@ -13,7 +13,7 @@ import { admit, judgePublish, judgeSubscribe, type KnownIdentities } from "./aut
 import { type BrokerLimits, defaultBrokerLimits } from "./broker-limits.ts";
 import { openPort, requireLoopback, type TlsSettings } from "./listen-mqtt.ts";
 import { ReadGuard } from "./read-guard-mqtt.ts";
-import { Refusals } from "./refusals.ts";
+import { originOf, Refusals } from "./refusals.ts";
 import { type Connection, Sessions } from "./sessions-mqtt.ts";
 import { shownCertificate } from "./shown-certificate-mqtt.ts";
 import type { HubTransport, TransportEvents } from "./transport.ts";
@@ -36,6 +36,10 @@ export interface SecureBroker {
   readonly identities: KnownIdentities;
   readonly timers: Timers;
 }
+
+/** Who enrols chooses a new id for each connection, and is known by its address as who has none. */
+const clientOf = ({ peer, address }: Connection) =>
+  peer === null || peer.role === "enrolling" ? originOf(address) : peer.id;
 
 export interface EmbeddedBroker extends HubTransport {
   /** Where it listens, with the port that was found when 0 was asked for. */
@@ -67,7 +71,7 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
   });
 
   const refuse = (connection: Connection, reason: string, message: string, where: string) =>
-    refusals.note(reason, connection.peer?.id ?? connection.address, `refused: ${message}`, {
+    refusals.note(reason, clientOf(connection), `refused: ${message}`, {
       // What a client wrote must not reach a terminal as it is.
       where: where.slice(0, 256).replace(/\p{C}/gu, "?"),
     });
@@ -223,7 +227,7 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
     const connection = sessions.of(client);
     // A refusal of ours was noted where it was made.
     if (!connection || connection.refused !== null || error instanceof PetrelError) return;
-    refusals.note("broken", connection.peer?.id ?? connection.address, "a connection broke", { error });
+    refusals.note("broken", clientOf(connection), "a connection broke", { error });
   };
   aedes.on("clientError", broken);
   aedes.on("connectionError", broken);

@@ -13,7 +13,7 @@ import {
 } from "../../shared/identity/enrolment.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { AgentIdentity, EnrolmentToken } from "../../shared/model/identity.ts";
-import type { Refusals } from "../broker/refusals.ts";
+import { originOf, type Refusals } from "../broker/refusals.ts";
 import type { HubIdentity } from "../identity/hub-identity.ts";
 import type { Identities } from "../identity/identities.ts";
 import type { Store } from "../store/store.ts";
@@ -149,11 +149,16 @@ export function enrolment(options: EnrolmentOptions) {
       const decided = await decide(asked, known);
       if (decided.type === "refuse") {
         const { code, reason, mayKnow } = decided;
-        refusals.note("enrolment", address ?? agent, `refused: an enrolment: ${reason}`, {
-          agent,
-          code,
-          address,
-        });
+        refusals.note(
+          "enrolment",
+          address === null ? agent : originOf(address),
+          `refused: an enrolment: ${reason}`,
+          {
+            agent,
+            code,
+            address,
+          },
+        );
         return mayKnow ? refused(code, reason) : refused("ENROL_REFUSED", "the hub's log says why");
       }
       const identity = await carryOut(decided, asked, known, address);
@@ -178,7 +183,12 @@ export function enrolment(options: EnrolmentOptions) {
   return async (nonce: string, bytes: Uint8Array, address: string | null): Promise<Uint8Array | null> => {
     const message = readAsk(nonce, bytes);
     if (message === null) {
-      refusals.note("enrolment", address ?? "unknown", "refused: what is no enrolment", { address });
+      refusals.note(
+        "enrolment",
+        address === null ? "unknown" : originOf(address),
+        "refused: what is no enrolment",
+        { address },
+      );
       return null;
     }
     try {

@@ -1,7 +1,7 @@
 import { connect as connectSocket, createServer } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { startBroker } from "../../hub/broker/broker-mqtt.ts";
-import { silentLogger } from "../../shared/log.ts";
+import { createLogger, silentLogger } from "../../shared/log.ts";
 import { systemClock } from "../../shared/system-process.ts";
 import { mqttClient, rawAgent, rawClient } from "../support/mqtt-clients.ts";
 import { testBroker } from "../support/start-broker.ts";
@@ -231,6 +231,20 @@ describe("an observer in dev mode", () => {
     expect(heard).toEqual([]);
     expect(broker.stats().refused).toEqual({ silent_observer: 1 });
   });
+});
+
+test("one address that is refused again and again is one client in the log, whatever port it comes from", async () => {
+  const told: string[] = [];
+  const logger = createLogger({
+    level: "info",
+    format: "json",
+    write: (line) => void told.push(line),
+    now: () => 0,
+  });
+  const { broker, port } = await testBroker({ logger });
+  for (let i = 0; i < 5; i++) await expect(mqttClient(port, `No Id ${i}`)).rejects.toThrow();
+  expect(Object.values(broker.stats().refused)).toEqual([5]);
+  expect(told.map((line) => JSON.parse(line))).toMatchObject([{ client: "127.0.0.1", count: 1 }]);
 });
 
 describe("listening", () => {

@@ -3,7 +3,7 @@ import { onTestFinished } from "vitest";
 import type { BrokerLimits } from "../../hub/broker/broker-limits.ts";
 import { type EmbeddedBroker, startBroker } from "../../hub/broker/broker-mqtt.ts";
 import type { TransportEvents } from "../../hub/broker/transport.ts";
-import { silentLogger } from "../../shared/log.ts";
+import { type Logger, silentLogger } from "../../shared/log.ts";
 import { systemClock } from "../../shared/system-process.ts";
 import type { TopicKind } from "../../shared/wire/messages.ts";
 
@@ -24,6 +24,7 @@ export interface TestBroker {
 export interface TestBrokerOptions {
   readonly dev?: boolean;
   readonly prefix?: string;
+  readonly logger?: Logger;
   readonly limits?: Partial<BrokerLimits>;
   readonly onMessage?: TransportEvents["onMessage"];
   readonly mayTakeOver?: (agent: string) => Promise<boolean>;
@@ -36,7 +37,7 @@ export async function testBroker(options: TestBrokerOptions = {}): Promise<TestB
     listen: { host: "127.0.0.1", port: 0 },
     prefix: options.prefix ?? "petrel",
     dev: options.dev ?? false,
-    logger: silentLogger,
+    logger: options.logger ?? silentLogger,
     clock: systemClock,
     ...(options.limits && { limits: options.limits }),
     onConnect: (agent) => void events.push(`connect ${agent}`),
