@@ -1,9 +1,11 @@
 /** Gathers what the doctor looks at: files and their modes, the disk, the hub's own options. */
-import { readdir, stat, statfs } from "node:fs/promises";
+import { readdir, readFile, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
+import { isObject } from "../../shared/json.ts";
 import type { AgentRecord } from "../../shared/model/agent.ts";
 import type { ApiKeyRecord } from "../../shared/model/api-key.ts";
 import { version } from "../../shared/version.ts";
+import type { IdentityView, TokenView } from "../enrolment/enrolment-desk.ts";
 import { type CertificateSource, certificateFacts } from "../http/certificate.ts";
 import type { HubOptions } from "../hub-options.ts";
 import type { FileFacts, HubFacts } from "./weak.ts";
@@ -13,6 +15,9 @@ export interface DoctorParts {
   readonly certificate: CertificateSource | null;
   readonly keys: () => readonly ApiKeyRecord[];
   readonly agents: () => Promise<readonly AgentRecord[]>;
+  /** Empty in dev mode. */
+  readonly tokens: () => Promise<readonly TokenView[]>;
+  readonly identities: () => Promise<readonly IdentityView[]>;
   readonly hostNow: () => number;
   readonly hubNow: () => number;
 }
@@ -33,6 +38,17 @@ async function namesIn(folder: string): Promise<readonly string[]> {
     return await readdir(folder);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+}
+
+/** How many keys the root key's statement names; 0 without one. */
+async function keysIn(statement: string): Promise<number> {
+  try {
+    const read: unknown = JSON.parse(await readFile(statement, "utf8"));
+    return isObject(read) && Array.isArray(read.keys) ? read.keys.length : 0;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return 0;
     throw error;
   }
 }
@@ -69,6 +85,9 @@ export async function gatherFacts(parts: DoctorParts): Promise<HubFacts> {
     hasRootKey: inKeys.includes(join(data, "keys", "root.key")),
     keys: parts.keys(),
     agents: await parts.agents(),
+    tokens: (await parts.tokens()).filter(({ state }) => state === "usable"),
+    pending: (await parts.identities()).filter(({ state }) => state === "pending").length,
+    hubKeys: options.dev ? 0 : await keysIn(join(data, "keys", "statement.json")),
     disk: blocks === 0 ? null : { freeBytes: bavail * bsize, totalBytes: blocks * bsize },
     hostNow: parts.hostNow(),
     hubNow: parts.hubNow(),

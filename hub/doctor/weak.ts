@@ -2,6 +2,7 @@
 import { formatListen, isLoopback, type ListenAddress } from "../../shared/config/listen.ts";
 import type { AgentRecord } from "../../shared/model/agent.ts";
 import type { ApiKeyRecord } from "../../shared/model/api-key.ts";
+import type { EnrolmentToken } from "../../shared/model/identity.ts";
 import type { Finding } from "./finding.ts";
 
 /** A file or folder that only the hub's account should read. */
@@ -36,6 +37,12 @@ export interface HubFacts {
   readonly hasRootKey: boolean;
   readonly keys: readonly ApiKeyRecord[];
   readonly agents: readonly Pick<AgentRecord, "id" | "version" | "skew_ms" | "online">[];
+  /** Those that a host can still enrol with. */
+  readonly tokens: readonly Pick<EnrolmentToken, "id" | "uses" | "expires_at">[];
+  /** Hosts that wait to be approved. */
+  readonly pending: number;
+  /** Keys that count as the hub's, by the root key's statement; 0 without one. */
+  readonly hubKeys: number;
   readonly disk: { readonly freeBytes: number; readonly totalBytes: number } | null;
   /** Milliseconds: what the host's clock says, and the hub's, which never goes back. */
   readonly hostNow: number;
@@ -52,6 +59,10 @@ const leastFreeBytes = 1024 ** 3;
 const leastFreeShare = 0.05;
 /** As in the hub's own warning. */
 const skewMs = 30_000;
+
+/** A token that is good for more, or for longer, is one that somebody finds. */
+const mostUses = 100;
+const longestTokenMs = 7 * dayMs;
 
 const octal = (mode: number) => mode.toString(8).padStart(4, "0");
 const day = (ms: number) => new Date(ms).toISOString().slice(0, 10);
@@ -173,6 +184,45 @@ const checks: readonly Check[] = [
               "the fleet's root key is still on the hub: who takes the hub takes the fleet",
               `${data}/keys/root.key`,
               "petrel hub root export FILE, and take FILE to a place that is not connected",
+            ),
+          ]
+        : [],
+  ],
+  [
+    "hub-keys",
+    ({ hubKeys }) =>
+      hubKeys > 1
+        ? [
+            advice(
+              `old hub keys still count (${hubKeys - 1}): who has one can be the hub`,
+              "statement.json",
+              "once all agents have been online since the rotation: petrel hub keys rotate --drop-old",
+            ),
+          ]
+        : [],
+  ],
+  [
+    "tokens",
+    ({ tokens, hubNow }) =>
+      tokens
+        .filter(({ uses, expires_at }) => uses > mostUses || Date.parse(expires_at) - hubNow > longestTokenMs)
+        .map(({ id, uses, expires_at }) =>
+          advice(
+            `${uses} hosts can enrol with it until ${expires_at.slice(0, 10)}`,
+            `token ${id}`,
+            `petrel agent token revoke ${id}, and make shorter ones when they are needed`,
+          ),
+        ),
+  ],
+  [
+    "pending-hosts",
+    ({ pending }) =>
+      pending > 0
+        ? [
+            advice(
+              "they wait to be let into the fleet",
+              pending === 1 ? "1 host" : `${pending} hosts`,
+              "petrel agent pending, then approve or reject each",
             ),
           ]
         : [],

@@ -45,7 +45,7 @@ export function requireReach(options: HubOptions): void {
 
 /** As `requireReach`; CONFIG_INVALID, FILE_UNREADABLE for the certificate, HUB_PORT_IN_USE. */
 export async function startApi(parts: StartApiOptions): Promise<RunningApi> {
-  const { options, mqtt, store, clock, now, newId, timers, jitter, log } = parts;
+  const { options, mqtt, store, operations, clock, now, newId, timers, jitter, log } = parts;
   requireReach(options);
   const localKey = await apiKeyOf(options.data, systemRandom);
   const files = options.https?.tls ?? null;
@@ -58,6 +58,8 @@ export async function startApi(parts: StartApiOptions): Promise<RunningApi> {
     certificate: tls,
     keys: () => keys.all(),
     agents: () => store.agents(),
+    tokens: async () => (options.dev ? [] : operations.tokens()),
+    identities: async () => (options.dev ? [] : operations.identities()),
     hostNow: () => systemClock.now(),
     hubNow: now,
   };

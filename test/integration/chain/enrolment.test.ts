@@ -268,6 +268,10 @@ describe("the hub", () => {
       stderr: expect.stringContaining("ROOT_KEY_MISSING"),
     });
     expect(await petrel("keys", "rotate", "--root", file)).toMatchObject({ code: 0 });
+    const wide = parseToken(await newToken(hub, { uses: 101 }))?.id ?? "";
+    const doctor = await runPetrel(["doctor", "--json", "--data", hub.data]);
+    expect(doctor.stdout).toContain("hub-keys");
+    expect(doctor.stdout).toContain(`token ${wide}`);
     expect(await petrel("ca", "rotate", "--root", file)).toMatchObject({ code: 0 });
     expect(await petrel("keys", "rotate", "--drop-old", "--root", file)).toMatchObject({ code: 0 });
     agent.start();

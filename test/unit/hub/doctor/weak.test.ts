@@ -42,6 +42,9 @@ const sound: HubFacts = {
   hasRootKey: false,
   keys: [key()],
   agents: [agent],
+  tokens: [{ id: "aaaa", uses: 100, expires_at: timestamp(noon + 7 * day) }],
+  pending: 0,
+  hubKeys: 1,
   disk: { freeBytes: 50e9, totalBytes: 100e9 },
   hostNow: noon,
   hubNow: noon,
@@ -56,6 +59,10 @@ test("a sound hub has nothing weak", () => {
 
 const cases: readonly (readonly [string, Partial<HubFacts>])[] = [
   ["advice dev-mode --dev", { dev: true }],
+  ["advice tokens token aaaa", { tokens: [{ id: "aaaa", uses: 101, expires_at: timestamp(noon + day) }] }],
+  ["advice tokens token aaaa", { tokens: [{ id: "aaaa", uses: 1, expires_at: timestamp(noon + 8 * day) }] }],
+  ["advice pending-hosts 2 hosts", { pending: 2 }],
+  ["advice hub-keys statement.json", { hubKeys: 2 }],
   ["wrong http-insecure 0.0.0.0:7480", { http: anywhere, insecure: true }],
   ["advice http-insecure http.insecure", { insecure: true }],
   ["wrong http-certificate /api.crt", { certificate: { ...certificate, validTo: noon - 1 } }],
