@@ -14,6 +14,7 @@ import { createTraceStore } from "./audit-trace-store.ts";
 import { auditedPrefixes, kindOfKey, rootOfRecord } from "./chain-items.ts";
 import { ChainReader, type Claimed, claimsOf, type ItemState, someRows } from "./chain-reader-store.ts";
 import { headOfRow, readChainHead } from "./chain-stamp.ts";
+import { ChainStories } from "./chain-story-store.ts";
 import { placeTime, within } from "./keys.ts";
 import type { RecordWriter, Rows } from "./records.ts";
 import type { Store } from "./store.ts";
@@ -45,6 +46,9 @@ export function createAuditStore({
   readonly level: Rows;
   readonly writer: Pick<RecordWriter, "read">;
 }): AuditStore {
+  // The pieces of a verification go on reading where the one before has ended.
+  let stories = new ChainStories(level);
+
   const auditHead = async (): Promise<AuditHead> => {
     const reader = new ChainReader(level);
     const head = await readChainHead(level);
@@ -61,7 +65,7 @@ export function createAuditStore({
   };
 
   const checkChain = async ({ next, until }: Cursor & { part: "chain" }) => {
-    const reader = new ChainReader(level);
+    const reader = new ChainReader(level, stories);
     const given = (await reader.from(next.seq, rowsAtOnce)).filter(({ seq }) => seq <= until);
     const first = given[0];
     // Retention drops rows from the front, also between two pieces, and says so in the chain itself.
@@ -100,9 +104,10 @@ export function createAuditStore({
     const last = new Map(claims.map((claim) => [claim.key, claim]));
     const open = claims.filter((claim) => last.get(claim.key) === claim);
     const texts = await reader.texts(open.map(({ key }) => key));
+    const states = await reader.statesOf(open, texts);
     const problems: AuditProblem[] = [];
     for (const [index, claim] of open.entries()) {
-      const state = await reader.stateOf(claim, texts[index]);
+      const state = states[index] ?? "kept";
       if (state !== "kept" && state !== "replaced") problems.push(changedRecord(claim, state));
     }
     return problems;
@@ -155,10 +160,13 @@ export function createAuditStore({
     auditHead,
 
     async verifyAudit(given, noted) {
+      if (given === undefined) stories = new ChainStories(level);
       const cursor = given === undefined ? await begin() : readCursor(given);
       const first = given === undefined && noted !== undefined ? await checkNoted(noted) : [];
       const { found, after } =
         cursor.part === "chain" ? await checkChain(cursor) : await checkRecords(cursor);
+      // Nothing is asked of them any more.
+      if (after?.part !== "chain") stories = new ChainStories(level);
       return {
         ...found,
         part: cursor.part,

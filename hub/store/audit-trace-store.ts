@@ -13,7 +13,7 @@ import {
   sha256,
 } from "../audit/chain.ts";
 import { keyOfItem } from "./chain-items.ts";
-import { ChainReader } from "./chain-reader-store.ts";
+import { ChainReader, type Claimed } from "./chain-reader-store.ts";
 import { downNumber, keys, within } from "./keys.ts";
 import type { RecordWriter, Rows } from "./records.ts";
 
@@ -115,12 +115,20 @@ export function createTraceStore({
     return next.seq === seq + 1 && (await reader.row(seq + 1))?.prev === sha256(text);
   };
 
-  const stateOf = async (reader: ChainReader, seq: number, item: ChainItem): Promise<StepState> => {
-    const key = keyOfItem(item);
-    if (key === null) return "sent";
-    const [text] = await reader.texts([key]);
-    const state = await reader.stateOf({ seq, item, key }, text);
-    return state === "kept" && item.what === "removed" ? "removed" : state;
+  /** What has become of each; a story is read once for all of them. */
+  const statesOf = async (
+    reader: ChainReader,
+    told: readonly Pick<Told, "seq" | "item">[],
+  ): Promise<StepState[]> => {
+    const claims = told.map(({ seq, item }) => ({ seq, item, key: keyOfItem(item) }));
+    const open = claims.filter((claim): claim is Claimed => claim.key !== null);
+    const states = await reader.statesOf(open, await reader.texts(open.map(({ key }) => key)));
+    let next = 0;
+    return claims.map(({ item, key }) => {
+      if (key === null) return "sent";
+      const state = states[next++] ?? "kept";
+      return state === "kept" && item.what === "removed" ? "removed" : state;
+    });
   };
 
   /** The row that brought the definition which a rule's decision rests on. */
@@ -140,7 +148,7 @@ export function createTraceStore({
       const record = await writer.read<RuleRecord>(keys.rule(ref));
       const texts = [record?.rule ?? null, ...(versions ?? []).map(({ rule }) => rule)];
       const isKept = texts.some((rule) => rule !== null && digestOfJson(rule) === definition);
-      const state = isKept ? "kept" : await stateOf(reader, seq, item);
+      const [state = "kept"] = isKept ? [] : await statesOf(reader, [{ seq, item }]);
       return { seq, at: row.at, item, state, linked: await isLinked(reader, seq) };
     }
     return null;
@@ -160,12 +168,14 @@ export function createTraceStore({
         return known;
       };
       const steps: AuditStep[] = [];
-      for (const { seq, at, item } of told.filter((each) => belongs(each.item))) {
+      const own = told.filter((each) => belongs(each.item));
+      const states = await statesOf(reader, own);
+      for (const [index, { seq, at, item }] of own.entries()) {
         if (item.what === "enforcement" && item.rule_digest !== null) {
           const rule = await ruleStep(reader, item.rule, item.rule_digest, seq);
           if (rule !== null) steps.push(rule);
         }
-        const state = await stateOf(reader, seq, item);
+        const state = states[index] ?? "kept";
         steps.push({ seq, at, item, state, linked: await linkedAt(seq) });
       }
       if (steps.length === 0) return null;

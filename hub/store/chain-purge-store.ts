@@ -6,6 +6,7 @@ import type { ChainItem, ChainRow, RecordItem, RemovedItem } from "../audit/chai
 import { itemsAtOnce, rootsOf } from "./chain-items.ts";
 import { ChainReader, type Claimed, claimsOf } from "./chain-reader-store.ts";
 import { headOfRow, readChainHead } from "./chain-stamp.ts";
+import { ChainStories } from "./chain-story-store.ts";
 import { keys } from "./keys.ts";
 import type { RecordWriter, Rows } from "./records.ts";
 
@@ -23,17 +24,18 @@ export async function purgeChain(parts: Parts, before: number): Promise<number> 
   const head = await readChainHead(parts.level);
   // What is carried on now is not looked at again.
   const limit = Math.min(before, Date.parse(head?.at ?? ""));
+  const stories = new ChainStories(parts.level);
   let bytes = 0;
   for (let step = 0; step < steps; step++) {
-    const gone = await dropSome(parts, limit);
+    const gone = await dropSome(parts, stories, limit);
     bytes += gone;
     if (gone === 0) break;
   }
   return bytes;
 }
 
-async function dropSome({ level, writer }: Parts, before: number): Promise<number> {
-  const reader = new ChainReader(level);
+async function dropSome({ level, writer }: Parts, stories: ChainStories, before: number): Promise<number> {
+  const reader = new ChainReader(level, stories);
   // One more than may go: the newest row is never among them.
   const given = await reader.from(0, rowsAtOnce + 1);
   const old: { readonly seq: number; readonly text: string; readonly row: ChainRow }[] = [];
@@ -53,10 +55,11 @@ async function dropSome({ level, writer }: Parts, before: number): Promise<numbe
   const texts = await reader.texts(claims.map(({ key }) => key));
   const kept: { readonly claim: Claimed; readonly text: string | undefined }[] = [];
   const wrong: Claimed[] = [];
+  const states = await reader.statesOf(claims, texts);
   for (const [index, claim] of claims.entries()) {
     const text = texts[index];
     if (claim.item.what === "removed" && text === undefined) continue;
-    const state = await reader.stateOf(claim, text);
+    const state = states[index];
     if (state === "kept") kept.push({ claim, text });
     else if (state !== "replaced") wrong.push(claim);
   }

@@ -9,6 +9,7 @@ import {
   sha256,
 } from "../audit/chain.ts";
 import { keyOfItem, numbered } from "./chain-items.ts";
+import { ChainStories } from "./chain-story-store.ts";
 import { downNumber, keys, within } from "./keys.ts";
 import type { RowRange, Rows } from "./records.ts";
 
@@ -25,8 +26,9 @@ export interface Claimed {
   readonly key: string;
 }
 
-/** Rows held while stories are followed; one has half a megabyte at most. */
+/** Rows held while they are looked at, and their text: one has half a megabyte at most, but those of older versions. */
 const mostRows = 64;
+const mostHeld = 16 * 1024 * 1024;
 /** Rows read in one step of a list, and the text at which a list ends all the same. */
 const stepRows = 16;
 const mostBytes = 1024 * 1024;
@@ -53,12 +55,17 @@ export async function someRows(level: Rows, range: RowRange, limit: number): Pro
 /** Lives as long as one question: what it holds of rows may be gone a minute later. */
 export class ChainReader {
   readonly #level: Rows;
+  readonly #stories: ChainStories;
   readonly #rows = new Map<number, ChainRow | null>();
-  /** Records of which rows that were read ahead speak. */
+  #held = 0;
+  /** Rows that were read ahead, and the records of which they speak. */
+  readonly #ahead = new Set<number>();
   readonly #told = new Set<string | null>();
 
-  constructor(level: Rows) {
+  /** `stories`: of a work that asks several questions. */
+  constructor(level: Rows, stories = new ChainStories(level)) {
     this.#level = level;
+    this.#stories = stories;
   }
 
   /** Rows from `seq` on, as stored: at least one if there is any. */
@@ -73,7 +80,11 @@ export class ChainReader {
     if (known !== undefined) return known;
     const [text] = await this.#level.getMany([keys.chainRow(seq)]);
     const row = text === undefined ? null : parseRow(text);
-    if (this.#rows.size >= mostRows) this.#rows.clear();
+    if (this.#rows.size >= mostRows || this.#held >= mostHeld) {
+      this.#rows.clear();
+      this.#held = 0;
+    }
+    this.#held += text?.length ?? 0;
     this.#rows.set(seq, row);
     return row;
   }
@@ -99,15 +110,6 @@ export class ChainReader {
     return null;
   }
 
-  /** Whether any row behind `after` speaks of this record. */
-  async speaksOf(root: string, key: string, after = 0): Promise<boolean> {
-    for await (const seq of this.story(root, after)) {
-      const row = await this.row(seq);
-      if (row?.items.some((item) => keyOfItem(item) === key) === true) return true;
-    }
-    return false;
-  }
-
   /**
    * Whether any row speaks of this record. Records that lie beside each other are spoken of in rows that do so too: rows
    * are read ahead, and most answers are known already.
@@ -115,7 +117,9 @@ export class ChainReader {
   async isTold(root: string, key: string): Promise<boolean> {
     if (this.#told.has(key)) return true;
     for await (const seq of this.story(root)) {
-      for (const { text } of await this.from(seq, readAhead)) {
+      if (this.#ahead.has(seq)) continue;
+      for (const { seq: read, text } of await this.from(seq, readAhead)) {
+        this.#ahead.add(read);
         for (const item of parseRow(text)?.items ?? []) this.#told.add(keyOfItem(item));
       }
       if (this.#told.has(key)) return true;
@@ -128,14 +132,35 @@ export class ChainReader {
     return this.#level.getMany([...ofKeys]);
   }
 
-  /** `text`: of the record, read after the row was. */
-  async stateOf({ seq, item, key }: Claimed, text: string | undefined): Promise<ItemState> {
-    const digest = item.what !== "removed" && "digest" in item ? item.digest : null;
-    if (digest === null ? text === undefined : text !== undefined && sha256(text) === digest) return "kept";
-    if (await this.speaksOf(rootOf(item) ?? "", key, seq)) return "replaced";
-    if (text === undefined) return "deleted";
-    return digest === null ? "put-back" : "edited";
+  /** In the order of `claims`. `texts`: of their records, read after the rows were. */
+  async statesOf(claims: readonly Claimed[], texts: readonly (string | undefined)[]): Promise<ItemState[]> {
+    const byRoot = new Map<string, Claimed[]>();
+    for (const [index, claim] of claims.entries()) {
+      if (isAsSaid(claim, texts[index])) continue;
+      const root = rootOf(claim.item) ?? "";
+      const open = byRoot.get(root) ?? [];
+      open.push(claim);
+      byRoot.set(root, open);
+    }
+    const later = new Set<Claimed>();
+    for (const [root, open] of byRoot) {
+      for (const claim of await this.#stories.outdated(root, open)) later.add(claim);
+    }
+    return claims.map((claim, index) => {
+      const text = texts[index];
+      if (isAsSaid(claim, text)) return "kept";
+      if (later.has(claim)) return "replaced";
+      if (text === undefined) return "deleted";
+      return digestOf(claim) === null ? "put-back" : "edited";
+    });
   }
+}
+
+const digestOf = ({ item }: Claimed) => (item.what !== "removed" && "digest" in item ? item.digest : null);
+
+function isAsSaid(claim: Claimed, text: string | undefined): boolean {
+  const digest = digestOf(claim);
+  return digest === null ? text === undefined : text !== undefined && sha256(text) === digest;
 }
 
 /** What rows say of records. */
