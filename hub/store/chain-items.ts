@@ -26,7 +26,7 @@ export interface Written {
   readonly after: { readonly value: unknown; readonly text: string } | null;
 }
 
-/** Items of rows that are read for one step of a long work. */
+/** Items of one row at most (some hundred kilobytes), and those of rows that are read for one step of a long work. */
 export const itemsAtOnce = 500;
 
 /** Ranges of the records that the chain speaks of, in the order of keys. */

@@ -1,6 +1,6 @@
 /**
- * Writes the audit's chain: one row a batch, in that batch, of what the batch does. No death of the hub can part the two,
- * and plans need not know of it: whatever they write of an audited record is in the row.
+ * Writes the audit's chain: one row a batch (several of a large one), in that batch, of what it does. No death of the hub
+ * can part the two, and plans need not know of it: whatever they write of an audited record is in the row.
  */
 import { timestamp } from "../../shared/clock.ts";
 import type { RuleRecord } from "../../shared/model/rule.ts";
@@ -13,7 +13,7 @@ import {
   type RecordItem,
   sha256,
 } from "../audit/chain.ts";
-import { itemOf, itemsOf, keyOfItem, numbered, rootsOf } from "./chain-items.ts";
+import { itemOf, itemsAtOnce, itemsOf, keyOfItem, numbered, rootsOf } from "./chain-items.ts";
 import type { Batch, Draft } from "./draft.ts";
 import { keys, within } from "./keys.ts";
 import type { RecordWriter, Rows } from "./records.ts";
@@ -24,14 +24,19 @@ export interface ChainState {
   head: ChainHead | null;
 }
 
-/** The last plan of a batch: appends a row when there is anything to say. `atMs`: hub time. */
+/** The last plan of a batch: appends a row when there is anything to say, or several short ones. `atMs`: hub time. */
 export function appendToChain(draft: Draft, batch: Batch, state: ChainState, atMs: number): void {
   const derived = itemsOf(batch.written());
   const items = batch.items.length === 0 ? derived : merged(batch.items, derived);
   if (items.length === 0) return;
-  const { text, head } = nextRow(state.head, timestamp(atMs), items);
-  draft.put(keys.chainRow(head.seq), null, text);
-  for (const root of rootsOf(items)) draft.row(keys.storyRow(root, head.seq));
+  let { head } = state;
+  for (let from = 0; from < items.length; from += itemsAtOnce) {
+    const some = items.slice(from, from + itemsAtOnce);
+    const next = nextRow(head, timestamp(atMs), some);
+    head = next.head;
+    draft.put(keys.chainRow(head.seq), null, next.text);
+    for (const root of rootsOf(some)) draft.row(keys.storyRow(root, head.seq));
+  }
   draft.whenCommitted(() => {
     state.head = head;
   });
