@@ -160,7 +160,7 @@ async function buildStore(database: Database, options: LevelStoreOptions, newId:
     ...createIdentityStore({ database, writer }),
     ...createJobsStore({ database, writer }),
     ...createAuditStore({ level: database.level, writer }),
-    ...createRetentionStore({ database, writer, disk }),
+    ...createRetentionStore({ database, writer, logger, disk }),
     subscribeChanges: (listener) => writer.subscribe(listener),
   };
   return { store, writer, chain };

@@ -1,10 +1,11 @@
 /** Finds what has outlived its time, a bounded piece in each call, and has it deleted. */
 import { encodeTime } from "../../shared/ids.ts";
+import type { Logger } from "../../shared/log.ts";
 import { type ChangeWindow, windowEnd } from "../../shared/model/change-window.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
 import { purgeApiRequests } from "./access-store.ts";
-import { purgeChain } from "./chain-purge-store.ts";
+import { createChainPurge } from "./chain-purge-store.ts";
 import type { PackVersion } from "./content-store.ts";
 import type { Draft } from "./draft.ts";
 import { type Family, noCounts, removeLetter } from "./history-record.ts";
@@ -41,14 +42,17 @@ const endOfTime = 2 ** 48 - 1;
 export function createRetentionStore({
   database,
   writer,
+  logger,
   disk = null,
 }: {
   readonly database: { readonly level: Rows };
   readonly writer: RecordWriter;
+  readonly logger: Logger;
   /** What the engine knows of its ranges; without it they are read. */
   readonly disk?: DiskRanges | null;
 }): RetentionStore {
   const { level } = database;
+  const purgeChain = createChainPurge({ level, writer, logger });
   // Where the next call goes on, so that open records at the old end are not looked at every time. In memory only:
   // after a restart the search begins at the old end again.
   let familiesFrom = "";
@@ -148,7 +152,7 @@ export function createRetentionStore({
     // Made by hand, and no younger than what has gone with its instance; so is what is said of them.
     total = sum(total, await purgeExecutions(reached, batch));
     if (total.instances + total.executions === 0) return total;
-    return sum(total, { ...nothingPurged, bytes: await purgeChain({ level, writer }, reached) });
+    return sum(total, { ...nothingPurged, bytes: await purgeChain(reached) });
   };
 
   /** The oldest keys under `prefix`: those from before that time, and `excess` whatever their age. */
@@ -271,7 +275,7 @@ export function createRetentionStore({
       await purgeVerification(before);
       await purgePackVersions(before);
       await purgeApiRequests({ database, writer }, { before, most: maxRequests, batch });
-      await purgeChain({ level, writer }, before - chainStaysMs);
+      await purgeChain(before - chainStaysMs);
       const { bytes: _, ...gone } = sum(families, alone);
       return gone;
     },

@@ -119,7 +119,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
       ...createIdentityStore({ database, writer }),
       ...createJobsStore({ database, writer }),
       ...createAuditStore({ level: rows, writer }),
-      ...createRetentionStore({ database, writer }),
+      ...createRetentionStore({ database, writer, logger }),
       subscribeChanges: (listener) => writer.subscribe(listener),
       incarnation,
       close: async () => {

@@ -2,16 +2,17 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { parseRow } from "../../../hub/audit/chain.ts";
 import { createAuditStore } from "../../../hub/store/audit-store.ts";
-import { purgeChain } from "../../../hub/store/chain-purge-store.ts";
+import { createChainPurge } from "../../../hub/store/chain-purge-store.ts";
 import { appendToChain, type ChainState, openChain } from "../../../hub/store/chain-stamp.ts";
 import { ChainStories } from "../../../hub/store/chain-story-store.ts";
 import type { Draft } from "../../../hub/store/draft.ts";
-import { keys, placeOf } from "../../../hub/store/keys.ts";
+import { keys, placeOf, within } from "../../../hub/store/keys.ts";
 import type { Rows } from "../../../hub/store/records.ts";
 import { Writer } from "../../../hub/store/writer-store.ts";
 import { ulidSource } from "../../../shared/ids.ts";
-import { silentLogger } from "../../../shared/log.ts";
+import { createLogger, silentLogger } from "../../../shared/log.ts";
 import type { Commit } from "../../../shared/storage/committer-store.ts";
 import { openDatabase } from "../../../shared/storage/database-store.ts";
 import { enforcement, execution, instance } from "../../contract/store/world.ts";
@@ -65,13 +66,18 @@ async function chained() {
     values: (range) => database.level.values(range),
   };
   await openChain({ level: counting, writer, state }, "one");
-  const write = (plan: (draft: Draft) => void) => writer.submit({ source: "", plan });
+  const logged: string[] = [];
+  const write = (line: string) => logged.push(line);
+  const logger = createLogger({ level: "info", format: "json", write, now: clock.now });
   return {
     clock,
+    database,
     writer,
+    logger,
+    logged,
     level: counting,
     reads,
-    write,
+    write: (plan: (draft: Draft) => void) => writer.submit({ source: "", plan }),
     audit: createAuditStore({ level: counting, writer }),
   };
 }
@@ -106,11 +112,60 @@ test("a fan-out over 1,000 agents is verified, traced and dropped by reading its
   chain.clock.at += 10 * 86_400_000;
   await chain.write((draft) => draft.put(keys.instance(placeOf(chain.clock.at, 1)), instance(2)));
   chain.reads.rows = 0;
-  await purgeChain(chain, noon + 86_400_000);
+  await createChainPurge(chain)(noon + 86_400_000);
   expect((await chain.audit.auditHead()).first).toBeGreaterThan(900);
   expect(chain.reads.rows).toBeLessThan(5 * rows);
   expect(faultsOf(await verifyAll(chain.audit))).toEqual([]);
 }, 60_000);
+
+test("what one batch says of very many records is told in several rows, none of them long", async () => {
+  const chain = await chained();
+  await fanOut(chain, 1_200);
+  const texts = await chain.level.values(within("ac/")).all();
+  const counts = texts.map((text) => parseRow(text)?.items.length ?? 0);
+  expect(counts.slice(0, 4)).toEqual([1, 500, 500, 202]);
+  expect(faultsOf(await verifyAll(chain.audit))).toEqual([]);
+});
+
+test("of two hubs that drop rows at once, the later one does not take back what the earlier one said", async () => {
+  const chain = await chained();
+  await fanOut(chain, 60);
+  chain.clock.at += 10 * 86_400_000;
+  await chain.write((draft) => draft.put(keys.instance(placeOf(chain.clock.at, 1)), instance(2)));
+  const before = noon + 86_400_000;
+  let release = () => {};
+  const isDropped = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const late: Rows = {
+    ...chain.level,
+    getMany: async (wanted) => {
+      const texts = await chain.level.getMany(wanted);
+      await isDropped;
+      return texts;
+    },
+  };
+  const second = createChainPurge({ ...chain, level: late })(before);
+  expect(await createChainPurge(chain)(before)).toBeGreaterThan(0);
+  const { first } = await chain.audit.auditHead();
+  release();
+  expect(await second).toBe(0);
+  expect((await chain.audit.auditHead()).first).toBe(first);
+  expect(faultsOf(await verifyAll(chain.audit))).toEqual([]);
+});
+
+test("a row that cannot be read ends what can be dropped, and the log says so once", async () => {
+  const chain = await chained();
+  await fanOut(chain, 20);
+  await chain.database.level.put(keys.chainRow(5), "[]");
+  chain.clock.at += 10 * 86_400_000;
+  await chain.write((draft) => draft.put(keys.instance(placeOf(chain.clock.at, 1)), instance(2)));
+  const purge = createChainPurge(chain);
+  expect(await Promise.all([purge(noon + 1_000), purge(noon + 1_000)])).toEqual([expect.any(Number), 0]);
+  expect((await chain.audit.auditHead()).first).toBe(5);
+  expect(faultsOf(await verifyAll(chain.audit))).toContain("row-edited row 5");
+  expect(chain.logged).toEqual([expect.stringContaining('"row":5')]);
+});
 
 test("a story of more records than are held is still answered", async () => {
   const chain = await chained();
