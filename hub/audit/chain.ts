@@ -84,6 +84,8 @@ export interface SentItem {
 export interface OpenedItem {
   readonly what: "opened";
   readonly incarnation: string;
+  /** In the first row: records of history that were there before the chain began. */
+  readonly older?: number;
 }
 
 /** Rows up to and including `seq`, whose hash was `hash`, are no longer kept. */
@@ -91,8 +93,9 @@ export interface DroppedItem {
   readonly what: "dropped";
   readonly seq: number;
   readonly hash: string;
-  /** When the chain began (RFC 3339). */
+  /** When the chain began (RFC 3339), and how many records there were before it, as its first row said. */
   readonly began: string;
+  readonly older?: number;
 }
 
 export type RecordItem = InstanceItem | EnforcementItem | ExecutionItem | RuleItem;

@@ -29,7 +29,13 @@ const mostProblems = 100;
 /** Where the next piece goes on. */
 type Cursor =
   | { readonly part: "chain"; readonly next: Expected; readonly until: number }
-  | { readonly part: "records"; readonly after: string; readonly until: number };
+  | {
+      readonly part: "records";
+      readonly after: string;
+      readonly until: number;
+      /** Records older than the chain that were found before. */
+      readonly unchained: number;
+    };
 
 interface Found {
   readonly rows: number;
@@ -55,8 +61,7 @@ export function createAuditStore({
     const [first] = await reader.from(0, 1);
     if (head === null || first === undefined)
       return { seq: 0, hash: beforeFirst, at: "", first: 1, began: "" };
-    const dropped = await reader.dropped();
-    return { ...head, first: first.seq, began: dropped?.began ?? headOfRow(first).at };
+    return { ...head, first: first.seq, began: (await reader.beginning())?.began ?? "" };
   };
 
   const begin = async (): Promise<Cursor> => {
@@ -94,7 +99,7 @@ export function createAuditStore({
     };
     const isOver = first === undefined || found.seq >= until;
     const after: Cursor = isOver
-      ? { part: "records", after: "", until }
+      ? { part: "records", after: "", until, unchained: 0 }
       : { part: "chain", next: checked.next, until };
     return { found, after };
   };
@@ -113,10 +118,10 @@ export function createAuditStore({
     return problems;
   };
 
-  const checkRecords = async ({ after, until }: Cursor & { part: "records" }) => {
+  const checkRecords = async ({ after, until, unchained: before }: Cursor & { part: "records" }) => {
     const prefix = auditedPrefixes.find((each) => after < within(each).lt) ?? "";
-    const { began } = await auditHead();
     const reader = new ChainReader(level);
+    const { began = "", older } = (await reader.beginning()) ?? {};
     const range = { gt: after > prefix ? after : prefix, lt: within(prefix).lt };
     const rows = await someRows(level, range, recordsAtOnce);
     const problems: AuditProblem[] = [];
@@ -129,14 +134,16 @@ export function createAuditStore({
       // Removed since it was read, with all rows that spoke of it perhaps.
       if ((await reader.texts([key]))[0] !== text) continue;
       const id = known?.id ?? key;
-      if (known !== null && kind !== "rule" && madeAt(kind, key, id) < Date.parse(began)) unchained++;
-      else problems.push(problem("added", null, kind, id, `no row that is there speaks of ${kind} ${id}`));
+      const isOlder = known !== null && kind !== "rule" && madeAt(kind, key, id) < Date.parse(began);
+      if (isOlder && before + unchained < (older ?? Number.POSITIVE_INFINITY)) unchained++;
+      else problems.push(problem("added", null, kind, id, addedText(kind, id, isOlder ? older : 0)));
     }
     // Fewer than asked for are not the end: they were long.
     const reached = rows.at(-1)?.[0] ?? within(prefix).lt;
     const isOver = !auditedPrefixes.some((each) => reached < within(each).lt);
     const found = { rows: 0, records: rows.length, unchained, problems, seq: until };
-    return { found, after: isOver ? null : ({ part: "records", after: reached, until } as const) };
+    const next: Cursor = { part: "records", after: reached, until, unchained: before + unchained };
+    return { found, after: isOver ? null : next };
   };
 
   const checkNoted = async ({ seq, hash }: NotedHead): Promise<AuditProblem[]> => {
@@ -190,6 +197,11 @@ function problem(
   return { fault, seq, kind, id, text };
 }
 
+const addedText = (kind: RecordKind, id: string, older = 0) =>
+  older === 0
+    ? `no row that is there speaks of ${kind} ${id}`
+    : `no row speaks of ${kind} ${id}, or of another one that looks as old: there were ${older} when the chain began`;
+
 const endMissing = (seq: number, until: number) =>
   problem("row-missing", seq, "row", String(seq), `rows ${seq} to ${until} are missing`);
 
@@ -237,7 +249,13 @@ function readCursor(text: string): Cursor {
   try {
     const cursor = JSON.parse(text) as Cursor;
     if (cursor.part === "chain" && Number.isSafeInteger(cursor.next.seq)) return cursor;
-    if (cursor.part === "records" && typeof cursor.after === "string") return cursor;
+    if (
+      cursor.part === "records" &&
+      typeof cursor.after === "string" &&
+      Number.isSafeInteger(cursor.unchained)
+    ) {
+      return cursor;
+    }
   } catch {
     // Said below.
   }

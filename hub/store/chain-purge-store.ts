@@ -118,7 +118,7 @@ async function dropRows(
     if (state === "kept") kept.push({ claim, text });
     else if (state !== "replaced") wrong.push(claim);
   }
-  const began = (await reader.dropped())?.began ?? old[0]?.row.at ?? "";
+  const { began = "", older } = (await reader.beginning()) ?? {};
   const { hash } = headOfRow(last);
   const oldest = keys.chainRow(old[0]?.seq ?? 0);
   const read = [oldest, ...kept.map(({ claim }) => claim.key)];
@@ -136,7 +136,7 @@ async function dropRows(
         if (now !== null && JSON.stringify(now) === text) draft.audit(carried(claim));
       }
       for (const claim of wrong) draft.audit(carried(claim));
-      draft.audit({ what: "dropped", seq: last.seq, hash, began });
+      draft.audit({ what: "dropped", seq: last.seq, hash, began, ...(older !== undefined && { older }) });
       for (const { seq, row } of old) {
         draft.remove(keys.chainRow(seq));
         for (const root of rootsOf(row.items)) draft.dropRow(keys.storyRow(root, seq));

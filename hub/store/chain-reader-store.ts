@@ -111,6 +111,21 @@ export class ChainReader {
   }
 
   /**
+   * How the chain began, also when its first row is no longer kept; `null`: it has not. `older`: records of history that
+   * were there before; absent when the first row does not say, as those of early versions.
+   */
+  async beginning(): Promise<{ readonly began: string; readonly older?: number } | null> {
+    const dropped = await this.dropped();
+    if (dropped !== null) return dropped;
+    const [first] = await this.from(0, 1);
+    const row = first === undefined ? null : parseRow(first.text);
+    if (first === undefined) return null;
+    const opened = row?.items.find(({ what }) => what === "opened");
+    const older = opened?.what === "opened" && row?.seq === 1 ? opened.older : undefined;
+    return { began: row?.at ?? "", ...(older !== undefined && { older }) };
+  }
+
+  /**
    * Whether any row speaks of this record. Records that lie beside each other are spoken of in rows that do so too: rows
    * are read ahead, and most answers are known already.
    */

@@ -13,7 +13,15 @@ import {
   type RecordItem,
   sha256,
 } from "../audit/chain.ts";
-import { itemOf, itemsAtOnce, itemsOf, keyOfItem, numbered, rootsOf } from "./chain-items.ts";
+import {
+  auditedPrefixes,
+  itemOf,
+  itemsAtOnce,
+  itemsOf,
+  keyOfItem,
+  numbered,
+  rootsOf,
+} from "./chain-items.ts";
 import type { Batch, Draft } from "./draft.ts";
 import { keys, within } from "./keys.ts";
 import type { RecordWriter, Rows } from "./records.ts";
@@ -61,8 +69,8 @@ export function headOfRow({ seq, text }: Numbered): ChainHead {
 }
 
 /**
- * Says that the store was opened. A chain that has not begun begins with it, and with the rules that are in force: what
- * they decide from now on can be traced to them.
+ * Says that the store was opened. A chain that has not begun begins with it, with the number of records that are there
+ * already, and with the rules that are in force: what they decide from now on can be traced to them.
  */
 export async function openChain(
   {
@@ -73,6 +81,7 @@ export async function openChain(
   incarnation: string,
 ): Promise<void> {
   const rules = await level.keys(within("r/")).all();
+  const older = (await readChainHead(level)) === null ? await countHistory(level) : 0;
   await writer.submit({
     source: "",
     plan: (draft) => {
@@ -80,9 +89,19 @@ export async function openChain(
         draft.need(rules);
         for (const item of rules.flatMap((key) => ruleItem(draft, key))) draft.audit(item);
       }
-      draft.audit({ what: "opened", incarnation });
+      draft.audit({ what: "opened", incarnation, ...(state.head === null && { older }) });
     },
   });
+}
+
+/** Records of history that are stored. */
+async function countHistory(level: Rows): Promise<number> {
+  let count = 0;
+  for (const prefix of auditedPrefixes) {
+    if (prefix === "r/") continue;
+    for await (const _ of level.keys(within(prefix))) count++;
+  }
+  return count;
 }
 
 function ruleItem(draft: Draft, key: string): RecordItem[] {

@@ -95,6 +95,11 @@ const tamperings: readonly [
     [`added execution ${id(77)}`],
   ],
   [
+    "an execution that nobody made, older than the chain",
+    (raw) => raw.put(`e/${id(-5_000)}`, JSON.stringify(execution(-5_000))),
+    [`added execution ${id(-5_000)}`],
+  ],
+  [
     "an instance in another's place",
     async (raw) => {
       const [[first], [second, text]] = (await raw.rows("i/")) as [[string, string], [string, string]];
@@ -294,6 +299,10 @@ export function auditCases(open: OpenStore): void {
       store = await world.tamper((raw) => edit(raw, "i/", id(5), id(3)));
       store = await world.tamper((raw) => edit(raw, "r/", '"name":"other"', '"name":"others"'));
       expect(faultsOf(await verifyAll(store))).toContain("edited rule mypack.other");
+      // That nothing was older than the chain is known without its first row.
+      store = await world.tamper((raw) => raw.put(`e/${id(-5_000)}`, JSON.stringify(execution(-5_000))));
+      expect(faultsOf(await verifyAll(store))).toContain(`added execution ${id(-5_000)}`);
+      store = await world.tamper((raw) => raw.put(`e/${id(-5_000)}`, null));
       // Cut again, nothing is lost of what it knows.
       world.clock.at += 10 * 86_400_000;
       await store.purge({ ...policy, before: timestamp(world.clock.at) });
