@@ -91,7 +91,11 @@ const outputKeys: Readonly<Record<string, string>> = {
   "http-request": "body",
 };
 
-/** A result without what the action's `output_schema` calls secret: a whole schema, or one for each member. */
+/**
+ * A result without what the action's `output_schema` calls secret: a whole schema, or one for each member. A text where
+ * the schema has secrets inside is output that was cut or is no JSON: nobody can tell where they are in it, so all of it is
+ * masked.
+ */
 export function maskResult(
   { output_schema, runner_type }: Pick<ActionDefinition, "output_schema" | "runner_type">,
   result: Json,
@@ -101,9 +105,31 @@ export function maskResult(
   const values = result as JsonObject;
   const output = values[key];
   if (output === undefined) return result;
+  if (typeof output === "string" && output !== "" && namesSecret(output_schema)) {
+    return { ...values, [key]: mask };
+  }
   const isWhole = typeof output_schema.type === "string" || typeof output_schema.secret === "boolean";
   const schema = (isWhole ? output_schema : { properties: output_schema }) as ParameterSchema;
   return { ...values, [key]: masked(schema, output, hide) };
+}
+
+/**
+ * Whether what the action prints while it runs is, or may turn out to hold, what its `output_schema` calls secret: a piece
+ * of it cannot be masked before the whole is there.
+ */
+export function isStdoutSecret({
+  output_schema,
+  runner_type,
+}: Pick<ActionDefinition, "output_schema" | "runner_type">): boolean {
+  return outputKeys[runner_type] === "stdout" && namesSecret(output_schema);
+}
+
+function namesSecret(schema: unknown): boolean {
+  if (Array.isArray(schema)) return schema.some(namesSecret);
+  if (!isObject(schema)) return false;
+  return Object.entries(schema).some(
+    ([name, value]) => (name === "secret" && value === true) || namesSecret(value),
+  );
 }
 
 /** `incoming` with each secret that is still the mask replaced by what is stored: reading and writing back is safe. */

@@ -9,6 +9,7 @@ import type { RuleDefinition, RuleRecord, RuleVersion } from "../../shared/model
 import { actionParameters } from "../../shared/packs/action-parameters.ts";
 import { effectiveConfig } from "../../shared/packs/config.ts";
 import { problemError } from "../../shared/problem.ts";
+import { endedOutput, type Offsets, type OutputPiece } from "../executions/live-output.ts";
 import type { RunPreview } from "../executions/preview.ts";
 import { type Catalogue, schemasOf } from "../packs/catalogue.ts";
 import { configFor } from "../packs/layers.ts";
@@ -17,6 +18,7 @@ import { nextAttemptId, retryOf } from "../policies/applied.ts";
 import type { Replay, RuleWhy } from "../rules/hindsight.ts";
 import type { WrittenRule } from "../rules/rule-desk.ts";
 import {
+  isStdoutSecret,
   mask,
   maskConfig,
   maskParameters,
@@ -40,6 +42,23 @@ export function executionView(catalogue: Catalogue, execution: Execution): Execu
     parameters: maskParameters(schemasOf(catalogue, execution.action), execution.parameters),
     ...nextAttempt(execution),
   };
+}
+
+/**
+ * Output behind `known` as people may see it. `live`: what has come of it so far. What the action's `output_schema` calls
+ * secret is masked in the result; stdout that may hold such a secret is not shown before the end.
+ */
+export function outputView(
+  catalogue: Catalogue,
+  { action: ref, result, ended }: Pick<Execution, "action" | "result"> & { readonly ended: boolean },
+  live: readonly OutputPiece[],
+  known: Offsets,
+): readonly OutputPiece[] {
+  const action = catalogue.actions.get(ref)?.definition;
+  const shown =
+    action !== undefined && isStdoutSecret(action) ? live.filter(({ stream }) => stream !== "stdout") : live;
+  if (!ended) return shown;
+  return endedOutput(shown, action === undefined ? result : maskResult(action, result), known);
 }
 
 /** Empty when no policy repeats it. */

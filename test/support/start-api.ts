@@ -30,6 +30,8 @@ export interface StartedApi {
   readonly folder: string;
   readonly key: string;
   readonly keys: ApiKeys;
+  /** What running actions have written. */
+  readonly output: LiveOutput;
   /** Milliseconds that the API's clocks are ahead. */
   readonly at: { offset: number };
   /** What the API logged at `error`. */
@@ -117,11 +119,12 @@ export async function startApi(
     jitter: systemJitter,
     log: logger,
   });
+  const output = new LiveOutput();
   const api = createApi({
     store,
     operations,
     readBlob: noBlobs,
-    output: new LiveOutput(),
+    output,
     gate: { keys, brake: new GuessBrake(), clock, newId },
     doctor: async () => [],
     logger,
@@ -136,7 +139,7 @@ export async function startApi(
     await writeApiFile(folder, { url, key, mqtt: "mqtt://127.0.0.1:1", pid: process.pid });
     return url;
   };
-  return { api, store, operations, folder, key, keys, at, faults, listen };
+  return { api, store, operations, folder, key, keys, output, at, faults, listen };
 }
 
 /** A registered pack with an action that has a secret, and one trigger type. */

@@ -9,12 +9,12 @@ import { childrenPage } from "../../executions/children.ts";
 import type { RollOut } from "../../executions/fan-out.ts";
 import { withWholeResult } from "../../executions/large-result.ts";
 import { isFinal } from "../../executions/life.ts";
-import { endedOutput, type Offsets } from "../../executions/live-output.ts";
+import type { Offsets } from "../../executions/live-output.ts";
 import type { ExecutionFilter } from "../../store/store.ts";
 import { actorOf } from "../gate-http.ts";
 import { sendList } from "../list-http.ts";
 import { listQuerySchema, text } from "../list-query.ts";
-import { executionView, nextAttempt, runPreviewView } from "../views.ts";
+import { executionView, nextAttempt, outputView, runPreviewView } from "../views.ts";
 import { found, pathSchema, type RouteParts } from "./parts.ts";
 
 /** The largest parameters, and some room: what is beyond them is refused with their size, not for being a large body. */
@@ -135,7 +135,8 @@ export function executionRoutes(
       const { status, result, result_blob: large } = await withWholeResult(execution, readBlob);
       // A large result comes after its execution's end.
       const ended = isFinal(status) && (result !== null || large === null);
-      const pieces = ended ? endedOutput(live, result, query) : live;
+      const shown = { action: execution.action, result, ended };
+      const pieces = outputView(await catalogues.current(), shown, live, query);
       return { status, ended, pieces, ...nextAttempt(execution) };
     },
   });

@@ -2,8 +2,8 @@
 import { describe, expect, test } from "vitest";
 import type { Execution } from "../../../../shared/model/execution.ts";
 import { aFanOut, anAttemptAfter, retryOnce } from "../../../support/fan-out-records.ts";
-import { anExecution } from "../../../support/records.ts";
-import { idOf, startApi } from "../../../support/start-api.ts";
+import { anAction, anExecution } from "../../../support/records.ts";
+import { aPackRecord, idOf, startApi } from "../../../support/start-api.ts";
 
 interface Page {
   readonly items: readonly Execution[];
@@ -88,4 +88,38 @@ test("what a policy repeats names its next attempt, which has that id", async ()
   expect(await at(failed.id, "/output")).toMatchObject({ next_attempt: again.id });
   expect(await at(again.id)).not.toHaveProperty("next_attempt");
   expect(await at(again.id, "/output")).not.toHaveProperty("next_attempt");
+});
+
+test("output shows nothing that the action's output_schema calls secret, while it runs or after", async () => {
+  const { api, store, key, output } = await startApi();
+  const action = anAction({
+    ref: "mypack.act",
+    pack: "mypack",
+    runner_type: "local-shell-script",
+    output_schema: { token: { type: "string", secret: true } },
+  });
+  const pack = aPackRecord();
+  await store.putPack({ ...pack, pack: { ...pack.pack, actions: [action] } }, null, [], []);
+  const running = anExecution({ id: idOf(1), action: action.ref, status: "running" });
+  const ended = anExecution({
+    id: idOf(2),
+    action: action.ref,
+    status: "succeeded",
+    result: { stdout: { token: "s3cret" }, stderr: "log", exit_code: 0 },
+  });
+  await store.createExecutions([running, ended], []);
+  for (const { id, agent } of [running, ended]) {
+    if (agent === null) throw new Error("it has no agent");
+    output.take(agent, { execution: id, stream: "stdout", offset: 0, text: '{"token": "s3cret"}' });
+    output.take(agent, { execution: id, stream: "stderr", offset: 0, text: "log" });
+  }
+  for (const { id } of [running, ended]) {
+    const reply = await api.inject({
+      url: `/v1/executions/${id}/output`,
+      headers: { authorization: `Bearer ${key}` },
+    });
+    expect(reply.statusCode).toBe(200);
+    expect(reply.body).toContain("log");
+    expect(reply.body).not.toContain("s3cret");
+  }
 });

@@ -8,9 +8,12 @@ import {
   maskRuleParameters,
   maskSchemas,
 } from "../../../../hub/http/secrets.ts";
-import { actionView } from "../../../../hub/http/views.ts";
+import { actionView, outputView } from "../../../../hub/http/views.ts";
+import { buildCatalogue } from "../../../../hub/packs/catalogue.ts";
+import type { Json } from "../../../../shared/json.ts";
 import type { ParameterSchema } from "../../../../shared/model/pack.ts";
 import { actionParameters } from "../../../../shared/packs/action-parameters.ts";
+import { packRecord } from "../../../contract/store/world.ts";
 import { anAction } from "../../../support/records.ts";
 
 const schemas = {
@@ -239,5 +242,44 @@ describe("a result", () => {
       exit_code: 0,
     });
     expect(maskResult(action, null)).toBeNull();
+  });
+});
+
+describe("output of an action", () => {
+  const secret = { properties: { token: { type: "string", secret: true } }, type: "object" } as const;
+  const from0 = { stdout: 0, stderr: 0 };
+  const live = [
+    { stream: "stdout", offset: 0, text: '{"token": "t"}' },
+    { stream: "stderr", offset: 0, text: "log" },
+  ] as const;
+  const shownOf = (
+    runner_type: string,
+    output_schema: ReturnType<typeof anAction>["output_schema"],
+    ended: boolean,
+    stdout: Json = { token: "t" },
+  ) => {
+    const action = anAction({ ref: "mypack.act", pack: "mypack", runner_type, output_schema });
+    const record = packRecord();
+    const catalogue = buildCatalogue([{ ...record, pack: { ...record.pack, actions: [action] } }]);
+    const told = { action: action.ref, result: { stdout, stderr: "log" }, ended };
+    return outputView(catalogue, told, live, from0)
+      .map(({ text }) => text)
+      .join("|");
+  };
+
+  test.each([
+    ["whose stdout may hold a secret is held back while it runs", "local-shell-script", secret, false, "log"],
+    ["that is masked at the end", "local-shell-script", secret, true, `log|{\n  "token": "${mask}"\n}`],
+    ["that is secret as a whole", "local-shell-cmd", { type: "string", secret: true }, true, `log|${mask}`],
+    ["by members", "local-shell-cmd", { token: { secret: true } }, false, "log"],
+    ["whose schema has no secret", "local-shell-cmd", { type: "object" }, false, '{"token": "t"}|log'],
+    ["whose secrets are not in stdout", "python-script", secret, false, '{"token": "t"}|log'],
+    ["without a schema", "local-shell-script", null, true, '{"token": "t"}|log'],
+  ])("%s", (_, runner, schema, ended, shown) => {
+    expect(shownOf(runner, schema, ended)).toBe(shown);
+  });
+
+  test("that was cut and is no JSON any more shows nothing of an object's secrets", () => {
+    expect(shownOf("local-shell-script", secret, true, '{"token": "t", "mo')).not.toContain('"t"');
   });
 });
