@@ -89,8 +89,9 @@ export class OverrideDesk {
   /** What it switched is again as the files say. */
   async delete(name: string): Promise<void> {
     await this.#inTurn(async () => {
-      const { [name]: gone, ...book } = await overrideBook(this.#options.store);
-      if (gone === undefined) throw unknownOverrides(name);
+      const before = await overrideBook(this.#options.store);
+      if (!Object.hasOwn(before, name)) throw unknownOverrides(name);
+      const { [name]: _, ...book } = before;
       await this.#keep(book);
     });
   }

@@ -96,11 +96,14 @@ export class PackDesk {
     throw busy("the pack");
   }
 
-  /** Registers what belongs to the program, and ends what a kill left of a change of overrides. */
+  /**
+   * Ends what a kill left of a change of overrides, then registers what belongs to the program. The other way round a
+   * built-in pack would have the new overrides and its rules the old switches, and nothing would be left to turn them.
+   */
   async begin(packs: readonly BuiltInFiles[]): Promise<void> {
+    await this.applyOverrides();
     for (const { pack, files } of packs)
       await this.register(files, { assignTo: pack.assignTo, isBuiltIn: true });
-    await this.applyOverrides();
   }
 
   /** Brings all packs to the overrides that are stored, each with its rules in one batch, and tells the agents. */

@@ -202,6 +202,29 @@ it("a kill between the overrides and the packs is made up for at the start", asy
   expect(await rulesOn(store)).toBe("p.dark,p.lit");
 });
 
+it("so it is where the pack is built in and registers anew, and its rules' switches stay", async () => {
+  const { store } = await failingStore();
+  const { packs } = await start(store);
+  const own = [{ pack: { name: "p", assignTo: [{}] }, files: switchable() }];
+  await packs.begin(own);
+  const dying = new OverrideDesk({
+    store,
+    packs: { applyOverrides: () => Promise.reject(new Error("killed")) },
+  });
+  await expect(dying.set("p", "rules: {defaults: {enabled: true}}")).rejects.toThrow("killed");
+  await (await start(store)).packs.begin(own);
+  expect(await rulesOn(store)).toBe("p.dark,p.lit");
+});
+
+it("overrides that nobody set are not there, whatever JavaScript calls its own", async () => {
+  const { store } = await failingStore();
+  const { packs } = await start(store);
+  const overrides = new OverrideDesk({ store, packs });
+  for (const name of ["toString", "constructor", "__proto__"]) {
+    await expect(overrides.delete(name)).rejects.toMatchObject({ code: "NOT_FOUND" });
+  }
+});
+
 it.each([
   ["a name that is none", "My Pack", "rules: {}", "PACK_REF"],
   ["what is no map", "p", "[]", "PACK_FIELD"],
