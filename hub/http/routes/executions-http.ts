@@ -75,7 +75,7 @@ const when = {
   start_at: { type: "string", format: "date-time" },
 } as const;
 /** Bytes of a stream that the client has already. */
-const offset = { type: "integer", minimum: 0, default: 0 } as const;
+const offset = { type: "integer", minimum: 0 } as const;
 const count = (minimum: number) => ({ type: "integer", minimum, maximum: 1_000_000 }) as const;
 const rollOut = {
   type: "object",
@@ -120,7 +120,7 @@ export function executionRoutes(
       return executionView(await catalogues.current(), await withWholeResult(execution, readBlob));
     },
   });
-  api.get<{ Params: { id: string }; Querystring: Offsets }>("/v1/executions/:id/output", {
+  api.get<{ Params: { id: string }; Querystring: Partial<Offsets> }>("/v1/executions/:id/output", {
     schema: {
       params: pathSchema("id"),
       querystring: {
@@ -129,14 +129,15 @@ export function executionRoutes(
         properties: { stdout: offset, stderr: offset },
       },
     },
-    handler: async ({ params: { id }, query }) => {
+    handler: async ({ params: { id }, query: { stdout = 0, stderr = 0 } }) => {
       const execution = found(await store.execution(id), "execution", id);
-      const live = output.since(execution.agent, id, query);
+      const known = { stdout, stderr };
+      const live = output.since(execution.agent, id, known);
       const { status, result, result_blob: large } = await withWholeResult(execution, readBlob);
       // A large result comes after its execution's end.
       const ended = isFinal(status) && (result !== null || large === null);
       const shown = { action: execution.action, result, ended };
-      const pieces = outputView(await catalogues.current(), shown, live, query);
+      const pieces = outputView(await catalogues.current(), shown, live, known);
       return { status, ended, pieces, ...nextAttempt(execution) };
     },
   });
