@@ -1,7 +1,7 @@
 /** A pack's configuration: layers and defaults (st2 docs, Pack configuration). */
 import { isObject, type Json, type JsonObject } from "../json.ts";
 import type { Pack, ParameterSchema } from "../model/pack.ts";
-import { itemSchema, memberSchema } from "./inner-schema.ts";
+import { itemSchema, memberSchemaForDefaults } from "./inner-schema.ts";
 
 /** `upper` over `lower`: maps are merged key by key, everything else is replaced; null counts as not given. */
 export function overlaid(lower: JsonObject, upper: JsonObject): JsonObject {
@@ -18,7 +18,7 @@ export function overlaid(lower: JsonObject, upper: JsonObject): JsonObject {
 function withDefaults(schema: ParameterSchema, values: JsonObject): JsonObject {
   const filled = new Map<string, Json>(Object.entries(values));
   for (const name of new Set([...Object.keys(schema.properties ?? {}), ...filled.keys()])) {
-    const own = memberSchema(schema, name);
+    const own = memberSchemaForDefaults(schema, name);
     if (own === undefined) continue;
     const given = filled.get(name) ?? null;
     const now = given === null && own.default !== undefined ? own.default : given;

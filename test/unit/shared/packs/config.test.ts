@@ -68,6 +68,14 @@ const nested = {
     properties: { eu: { type: "object", properties: { ttl: { type: "integer", default: 10 } } } },
     additionalProperties: { type: "object", properties: { ttl: { type: "integer", default: 20 } } },
   },
+  guarded: {
+    type: "object",
+    patternProperties: {
+      "^(?!local)": { type: "object", properties: { port: { type: "integer", default: 22 } } },
+      "^b": { type: "object", properties: { port: { type: "integer", default: 23 } } },
+    },
+    additionalProperties: { type: "object", properties: { port: { type: "integer", default: 24 } } },
+  },
   pair: {
     type: "array",
     items: [{ type: "string" }, { type: "object", properties: { port: { type: "integer", default: 80 } } }],
@@ -93,6 +101,11 @@ const nestedRows: readonly (readonly [string, JsonObject, JsonObject])[] = [
     "properties by pattern",
     { mirrors: { alpha: {}, "7": {} } },
     { mirrors: { alpha: { weight: 1 }, "7": {} }, zones: { eu: { ttl: 10 } } },
+  ],
+  [
+    "nothing by a pattern that is not read here, nor by what holds where none fits",
+    { guarded: { local: {}, b: {} } },
+    { guarded: { local: {}, b: { port: 23 } }, zones: { eu: { ttl: 10 } } },
   ],
   [
     "any other property",
