@@ -146,17 +146,57 @@ describe("a masked value that is written back", () => {
       account("bob", "2"),
       account("ann", "1"),
     ]);
-    expect(keep(account("anna", mask), account("bob", "3"))).toEqual([
-      account("anna", "1"),
-      account("bob", "3"),
-    ]);
-    expect(keep(account("carl", mask), account("ann", mask), account("bob", mask))).toEqual([
-      account("carl", mask),
+    expect(keep(account("eve", "3"), account("ann", mask))).toEqual([
+      account("eve", "3"),
       account("ann", "1"),
-      account("bob", "2"),
     ]);
     const keys = ["a", "b"];
     expect(keepMasked(schemas, { keys: [mask, mask] }, { keys })).toEqual({ keys });
+  });
+
+  test.each([
+    [
+      "one that takes another's place",
+      [
+        { name: "ann", password: mask },
+        { name: "eve", password: mask },
+      ],
+      "1",
+    ],
+    ["one more", [{ name: "eve", password: mask }], "0"],
+    [
+      "one that was renamed",
+      [
+        { name: "anna", password: mask },
+        { name: "bob", password: "3" },
+      ],
+      "0",
+    ],
+  ])(
+    "in a list is refused for %s: it would get the secret of somebody else, or the mask",
+    (_, incoming, at) => {
+      const accounts = { items: { properties: { name: { type: "string" }, password: { secret: true } } } };
+      const stored = [
+        { name: "ann", password: "1" },
+        { name: "bob", password: "2" },
+      ];
+      expect(() => keepMasked({ accounts }, { accounts: incoming }, { accounts: stored })).toThrow(
+        expect.objectContaining({ code: "PACK_CONFIG", where: `accounts.${at}.password` }),
+      );
+    },
+  );
+
+  test.each([
+    ["one of two went", [mask]],
+    ["one of two became another", [mask, "new"]],
+    ["one came", [mask, mask, mask]],
+  ])("in a list of nothing but secrets is refused when %s, as nobody can tell which", (_, keys) => {
+    expect(() => keepMasked({ keys: schemas.keys ?? {} }, { keys }, { keys: ["a", "b"] })).toThrow(/keys\.0/);
+    expect(keepMasked(schemas, { keys: [mask, mask, "new"] }, { keys: ["a", "b"] }).keys).toEqual([
+      "a",
+      "b",
+      "new",
+    ]);
   });
 
   test("replaces what is new, and leaves a mask that stands for nothing", () => {
