@@ -1,5 +1,6 @@
 /** The digest of a throttled rule: one enforcement for all that a window has held back. */
 import { timestamp } from "../../shared/clock.ts";
+import { errorReport } from "../../shared/errors.ts";
 import type { Digest, RuleDefinition } from "../../shared/model/rule.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
 import type { ThrottledItem, ThrottleView } from "../../shared/rules/throttle-key.ts";
@@ -17,6 +18,8 @@ export interface DigestWith {
     instance: TriggerInstance,
     occasion: DigestOccasion,
   ) => Promise<DigestOutcome>;
+  /** A fault of ours that `enforce` has thrown; it is a failed enforcement too. */
+  readonly faulty: (error: unknown) => void;
   readonly nowMs: number;
 }
 
@@ -61,7 +64,13 @@ export async function digestOf(window: ThrottleWindow, given: DigestWith): Promi
   // It acts now: its own throttle has nothing to say any more.
   const { throttle: _, ...plain } = rule;
   const acting = wasShadow ? { ...plain, mode: "shadow" as const } : plain;
-  return given.enforce(acting, instance, { window, view, record });
+  try {
+    return await given.enforce(acting, instance, { window, view, record });
+  } catch (error) {
+    // Tried again and again it would never be told, and what it holds back never be purged.
+    given.faulty(error);
+    return fail(`INTERNAL (${errorReport(error).message.slice(0, 1_500)})`);
+  }
 }
 
 const itemOf = ({ id, occurrence_time, payload, origin }: TriggerInstance): ThrottledItem => ({
@@ -74,16 +83,25 @@ const itemOf = ({ id, occurrence_time, payload, origin }: TriggerInstance): Thro
 export interface DigestWorkOptions {
   readonly store: Pick<Store, "closeThrottle" | "deliverDigest">;
   readonly digest: (window: ThrottleWindow) => Promise<DigestOutcome>;
+  /** Resolves when changed rules are in force: a rule that is new is not to be taken for one that was deleted. */
+  readonly settled: () => Promise<void>;
   readonly now: () => number;
 }
 
 /** Closes a window and delivers its digest; begun anew after a crash it finds what was closed, or that all is done. */
-export function digestWork({ store, digest, now }: DigestWorkOptions): Readonly<Record<string, JobWork>> {
+export function digestWork({
+  store,
+  digest,
+  settled,
+  now,
+}: DigestWorkOptions): Readonly<Record<string, JobWork>> {
   return {
     [digestJob]: async ({ window: id }) => {
       if (typeof id !== "string") return;
       const window = await store.closeThrottle(id, now());
-      if (window !== null) await store.deliverDigest(id, await digest(window));
+      if (window === null) return;
+      await settled();
+      await store.deliverDigest(id, await digest(window));
     },
   };
 }

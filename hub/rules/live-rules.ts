@@ -12,12 +12,7 @@ import { runnerParameters } from "../../shared/packs/runners.ts";
 import { payloadProblems } from "../../shared/parameters/payload.ts";
 import { resolveParameters } from "../../shared/parameters/resolve.ts";
 import { Rounds } from "../../shared/rounds.ts";
-import {
-  type CompiledRule,
-  type CompiledRuleSet,
-  compileRule,
-  ruleSetOf,
-} from "../../shared/rules/compiled-rule-set.ts";
+import { type CompiledRuleSet, compileRule } from "../../shared/rules/compiled-rule-set.ts";
 import { matchTrigger, type TriggerView, triggerScope } from "../../shared/rules/match.ts";
 import { type AskRegex, withRegexAnswers } from "../../shared/rules/regex-answers.ts";
 import { renderTarget, ruleActionInput } from "../../shared/rules/rule-action.ts";
@@ -31,8 +26,9 @@ import type { ResolvedParameters, RunnableAction } from "../executions/request.t
 import type { AgentConfigs } from "../packs/agent-config.ts";
 import { buildCatalogue, type Catalogue } from "../packs/catalogue.ts";
 import { isDynamic } from "../packs/dynamic-config.ts";
-import type { DigestOutcome, Dispatch, Outcome, RuleSet, Store, ThrottleWindow } from "../store/store.ts";
+import type { DigestOutcome, Dispatch, Outcome, Store, ThrottleWindow } from "../store/store.ts";
 import { judgePair, prepareTrigger, type TestAction, type TestOutcome, testRuleOf } from "./bulk-test.ts";
+import { compileRules } from "./compile-rules.ts";
 import { definitionDigest } from "./definition-digest.ts";
 import { digestOf } from "./digest.ts";
 import { type EnforceWith, enforce, enforceDigest, systemUser, type Verdict } from "./enforce.ts";
@@ -80,8 +76,8 @@ export interface LiveRules {
    */
   explain(rule: RuleDefinition, instance: TriggerInstance): Promise<InHindsight>;
   /**
-   * What tells of a closed window of a throttled rule. What the rule does wrong is a failed enforcement; rejects as `judge`
-   * does.
+   * What tells of a closed window of a throttled rule. What the rule does wrong, or a fault of ours, is a failed
+   * enforcement; rejects as `judge` does.
    */
   digest(window: ThrottleWindow): Promise<DigestOutcome>;
   /** For a run by hand: values are data, only templates of defaults are rendered. Throws PARAMETER_*. */
@@ -111,7 +107,7 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
     log,
   } = options;
   let catalogue = buildCatalogue(await store.packs());
-  let rules = await compile(await store.ruleSet(), null, breathe);
+  let rules = await compileRules(await store.ruleSet(), null, breathe);
   let isClosed = false;
   /** Effective ones, of the present catalogue. */
   let configs = new Map<string, JsonObject>();
@@ -133,7 +129,7 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
     work: async () => {
       const packs = await store.packs();
       const set = await store.ruleSet();
-      const compiled = await compile(set, rules, breathe);
+      const compiled = await compileRules(set, rules, breathe);
       // Together: a rule never meets the actions of another version of its pack.
       catalogue = buildCatalogue(packs);
       configs = new Map();
@@ -302,6 +298,10 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
               occasion,
             ),
           ),
+        faulty: (error) => {
+          if (!isClosed)
+            log.error("a digest could not be made", { window: window.id, rule: window.rule, error });
+        },
         nowMs: now(),
       });
       if (isClosed) throw closed();
@@ -367,21 +367,6 @@ const viewOf = ({ trigger, parameters, payload, origin, late }: TriggerInstance)
 function triggerlessScope(keys: TemplateKeys) {
   const { st2kv } = triggerScope({ trigger: "", payload: null, origin: null, late: false }, keys);
   return { st2kv };
-}
-
-/** Compiles what has changed since `before`, with pauses. */
-async function compile(
-  { version, rules }: RuleSet,
-  before: CompiledRuleSet | null,
-  breathe: LiveRulesOptions["breathe"],
-): Promise<CompiledRuleSet> {
-  const compiled: CompiledRule[] = [];
-  for (const { rule } of rules) {
-    const known = before?.byRef.get(rule.ref);
-    if (known?.rule !== rule) await breathe();
-    compiled.push(known?.rule === rule ? known : compileRule(rule));
-  }
-  return ruleSetOf(version, compiled);
 }
 
 function refused(instance: TriggerInstance, version: number, error: PetrelError): Outcome {

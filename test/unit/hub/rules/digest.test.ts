@@ -1,8 +1,9 @@
 /** The digest of a throttled rule: by the rule as it is when the window ends, and never without a trace. */
 import { describe, expect, test } from "vitest";
-import { digestOf } from "../../../../hub/rules/digest.ts";
+import { digestJob } from "../../../../hub/policies/job-kinds.ts";
+import { digestOf, digestWork } from "../../../../hub/rules/digest.ts";
 import { type EnforceWith, enforceDigest } from "../../../../hub/rules/enforce.ts";
-import type { ThrottleWindow } from "../../../../hub/store/store.ts";
+import type { DigestOutcome, ThrottleWindow } from "../../../../hub/store/store.ts";
 import { timestamp } from "../../../../shared/clock.ts";
 import type { RuleDefinition } from "../../../../shared/model/rule.ts";
 import type { ThrottleView } from "../../../../shared/rules/throttle-key.ts";
@@ -55,6 +56,7 @@ async function made(rule: RuleDefinition | null, over: Partial<ThrottleWindow> =
       rule: () => rule,
       enforce: async (acting, instance, occasion) =>
         enforceDigest(instance, { rule: acting, matched: true }, enforceWith, occasion),
+      faulty: () => {},
       nowMs,
     },
   );
@@ -143,4 +145,49 @@ describe("a digest", () => {
     const { enforcement } = await made(aRule(), { shared: true, key: "" });
     expect(enforcement.digest).toMatchObject({ key: "", shared: true });
   });
+});
+
+test("a digest whose making throws is told as a failed enforcement, and the fault is named once", async () => {
+  const faults: unknown[] = [];
+  const fault = new Error("boom");
+  const { enforcement, executions } = await digestOf(window, {
+    store: { instance: async (id) => instances.get(id) ?? null },
+    rule: () => aRule(),
+    enforce: () => Promise.reject(fault),
+    faulty: (error) => faults.push(error),
+    nowMs,
+  });
+  expect(executions).toEqual([]);
+  expect(enforcement).toMatchObject({
+    id: window.id,
+    status: "failed",
+    failure_reason: expect.stringMatching(/^RULE_DIGEST: INTERNAL \(.+\) while 57 triggers were held back; /),
+    digest: record,
+  });
+  expect(faults).toEqual([fault]);
+});
+
+test("a digest is made only once changed rules are in force", async () => {
+  const steps: string[] = [];
+  const made = { enforcement: {}, executions: [], dispatches: [] } as unknown as DigestOutcome;
+  const work = digestWork({
+    store: {
+      closeThrottle: async () => window,
+      deliverDigest: async (id, outcome) => {
+        steps.push(`delivered ${id === window.id && outcome === made}`);
+        return true;
+      },
+    },
+    settled: async () => {
+      await Promise.resolve();
+      steps.push("settled");
+    },
+    digest: async () => {
+      steps.push("made");
+      return made;
+    },
+    now: () => nowMs,
+  });
+  await work[digestJob]?.({ window: window.id });
+  expect(steps).toEqual(["settled", "made", "delivered true"]);
 });
