@@ -33,7 +33,8 @@ export async function enrolAgent(
     agent,
     hub: at,
     enroll: at,
-    by: { token },
+    token,
+    root: `sha256:${token.root}`,
     host: hostname(),
     version,
     askHub: (ask, prover, proof) =>

@@ -85,7 +85,7 @@ export async function openEnrolment(): Promise<Decoder> {
   const { root, ask, answers } = fleet();
   const key = tokenKey(token);
   const proofs = [
-    { by: "token", key },
+    { by: "token", key, fingerprint: fingerprint(publicText(root.publicKey)) },
     { by: "root", root: root.publicKey },
     { by: "fingerprint", fingerprint: fingerprint(publicText(root.publicKey)) },
   ] as const;

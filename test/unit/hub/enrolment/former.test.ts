@@ -21,7 +21,11 @@ test.each<[string, AgentIdentity | null, readonly string[]]>([
   ["one that is there", identity, []],
   ["one that was removed", { ...identity, state: "removed" }, ["c"]],
   ["one after others", { ...identity, former: ["a", "b"] }, ["a", "b"]],
-  ["one that was removed after others", { ...identity, state: "removed", former: ["a", "b"] }, ["a", "b", "c"]],
+  [
+    "one that was removed after others",
+    { ...identity, state: "removed", former: ["a", "b"] },
+    ["a", "b", "c"],
+  ],
 ])("keys that were removed under the id of %s", (_who, known, keys) => {
   expect(formerKeys(known)).toEqual(keys);
 });
