@@ -26,12 +26,6 @@ async function takenPort(): Promise<number> {
 describe("a hub", () => {
   test.for<[what: string, flags: string[], code: string, exit: number]>([
     [
-      "without --dev whose API others could reach",
-      ["--http", "0.0.0.0:0", "--mqtt", "0"],
-      "HUB_INSECURE_LISTEN",
-      4,
-    ],
-    [
       "without --dev whose broker is not encrypted",
       ["--http", "0", "--broker-url", "mqtt://192.0.2.1"],
       "LINK_INSECURE",

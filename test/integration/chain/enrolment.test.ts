@@ -6,6 +6,7 @@ import { connect } from "node:tls";
 import { generate } from "mqtt-packet";
 import { describe, expect, test } from "vitest";
 import type { IdentityView } from "../../../hub/enrolment/enrolment-desk.ts";
+import { readApiFile } from "../../../hub/http/api-file-fs.ts";
 import { certificatesIn, lifeOf } from "../../../shared/identity/certificates.ts";
 import { formatToken, parseToken } from "../../../shared/identity/enrolment.ts";
 import { sharedByFile } from "../../support/at-end.ts";
@@ -238,6 +239,21 @@ describe("the hub", () => {
     const stranger = await enrolledAgent(hub, "stranger-1");
     expect(await stranger.start().ended()).toMatchObject({ code: 4 });
     await expect(hub.api("GET", "/v1/agents/stranger-1")).rejects.toThrow("404");
+  });
+
+  test("shows others its API under the fleet's root, where no other certificate is configured", async () => {
+    const hub = await createHub({ dev: false, args: ["--http", "0.0.0.0:0"] });
+    await hub.start();
+    const { url = "", key = "" } = (await readApiFile(hub.data)) ?? {};
+    expect(url).toMatch(/^https:/);
+    const list = (...more: string[]) =>
+      runPetrel(["agent", "list", "--json", "--api", url, ...more], { env: { PETREL_API_KEY: key } });
+    expect(await list("--api-ca", join(hub.data, "keys/root.crt"))).toMatchObject({
+      code: 0,
+      stdout: "[]\n",
+    });
+    expect(await list()).toMatchObject({ stderr: expect.stringContaining("API_CERTIFICATE") });
+    expect(await runPetrel(["agent", "list", "--json", "--data", hub.data])).toMatchObject({ code: 0 });
   });
 
   test("does not let anybody be one of its agents by --dev, nor does an agent obey whoever answers", async () => {
