@@ -1,9 +1,9 @@
 /** `datastore.key` in the hub's data folder: the key that encrypts secrets of the datastore. */
-import { open, readFile, rename, rm } from "node:fs/promises";
+import { readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { PetrelError } from "../../shared/errors.ts";
-import { syncFolder } from "../../shared/folder-fs.ts";
 import { checksWith } from "../../shared/validation.ts";
+import { writeWhole } from "../../shared/whole-file-fs.ts";
 import { keyBytes } from "./key-cipher.ts";
 
 export const keyFileName = "datastore.key";
@@ -40,7 +40,7 @@ export function keyFileIn(folder: string): KeyFile {
     },
     async write(key) {
       const content: Content = { kind, key: Buffer.from(key).toString("base64url") };
-      await put(folder, `${JSON.stringify(content, null, 2)}\n`);
+      await writeWhole(path, `${JSON.stringify(content, null, 2)}\n`, 0o600);
     },
   };
 }
@@ -55,24 +55,8 @@ export async function copyKeyFile(from: string, to: string, aside?: string): Pro
   const before = await textOf(join(to, keyFileName));
   if (before === text) return true;
   if (before !== null && aside !== undefined) await rename(join(to, keyFileName), join(to, aside));
-  await put(to, text);
+  await writeWhole(join(to, keyFileName), text, 0o600);
   return true;
-}
-
-async function put(folder: string, text: string): Promise<void> {
-  const path = join(folder, keyFileName);
-  const fresh = `${path}.new`;
-  // What a crash left here may have another mode.
-  await rm(fresh, { force: true });
-  const handle = await open(fresh, "wx", 0o600);
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(fresh, path);
-  await syncFolder(folder);
 }
 
 /** `null` when there is no such file. */

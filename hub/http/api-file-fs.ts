@@ -1,10 +1,10 @@
 /** `api.json` in the hub's data folder: where a local hub answers, and with which key. */
-import { open, readFile, rename, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { RandomBytes } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
-import { syncFolder } from "../../shared/folder-fs.ts";
 import { isObject } from "../../shared/json.ts";
+import { writeWhole } from "../../shared/whole-file-fs.ts";
 
 export interface ApiFile {
   /** `http://127.0.0.1:PORT`, or `https://…` with the certificate below. */
@@ -63,17 +63,5 @@ export async function apiKeyOf(folder: string, random: RandomBytes): Promise<str
 
 /** Replaces the file in one step, readable by its owner only; resolves once on disk. */
 export async function writeApiFile(folder: string, file: ApiFile): Promise<void> {
-  const path = apiFilePath(folder);
-  const fresh = `${path}.new`;
-  // What a crash left here may have another mode.
-  await rm(fresh, { force: true });
-  const handle = await open(fresh, "wx", 0o600);
-  try {
-    await handle.writeFile(`${JSON.stringify(file, null, 2)}\n`);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(fresh, path);
-  await syncFolder(folder);
+  await writeWhole(apiFilePath(folder), `${JSON.stringify(file, null, 2)}\n`, 0o600);
 }
