@@ -4,7 +4,7 @@
  * hello that names ours as `to` was said to us and just now. From both, HKDF (RFC 5869) makes a key for each direction;
  * everything else carries an HMAC under it. What makes an agent act is signed besides.
  */
-import { createHmac, hkdfSync, type KeyObject, timingSafeEqual } from "node:crypto";
+import { createHmac, createSecretKey, hkdfSync, type KeyObject, timingSafeEqual } from "node:crypto";
 import { isSigned, signature } from "../identity/ed25519.ts";
 import type { Exchange } from "../identity/exchange.ts";
 import type { HubStatement } from "../identity/hub-statement.ts";
@@ -42,8 +42,9 @@ interface Keys {
   readonly id: string;
   /** The peer's session. */
   readonly peer: string;
-  readonly sends: Uint8Array;
-  readonly takes: Uint8Array;
+  /** Secret keys, not bytes: for each HMAC of bytes Node asks by exceptions whether they are a key (30 us). */
+  readonly sends: KeyObject;
+  readonly takes: KeyObject;
   /** Messages sent under them. */
   sent: number;
   readonly taken: ReplayWindow;
@@ -164,7 +165,8 @@ export class SessionAuthenticator implements Authenticator {
     const bytes = Buffer.from(
       hkdfSync("sha256", secret, "petrel link 1", `${agent}\0${ofAgent}\0${ofHub}`, 72),
     );
-    const [fromAgent, fromHub] = [bytes.subarray(0, 32), bytes.subarray(32, 64)];
+    const fromAgent = createSecretKey(bytes.subarray(0, 32));
+    const fromHub = createSecretKey(bytes.subarray(32, 64));
     return {
       id: bytes.subarray(64).toString("base64url"),
       peer,
@@ -200,7 +202,7 @@ export class SessionAuthenticator implements Authenticator {
 }
 
 /** 43 characters. */
-function macOf(key: Uint8Array, head: Uint8Array, number: string, bytes: Uint8Array): string {
+function macOf(key: KeyObject, head: Uint8Array, number: string, bytes: Uint8Array): string {
   return createHmac("sha256", key).update(head).update(`${number}\0`).update(bytes).digest("base64url");
 }
 
