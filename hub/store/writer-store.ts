@@ -47,6 +47,10 @@ export interface WriterParts {
 /** One batch at most (see `Committer`): more would hold up the next for long. */
 const maxWeight = 500;
 const maxBytes = 4 * 1024 * 1024;
+/** Of one plan. The largest batches ask some hundreds of times; who asks more often asks for other records each time. */
+const maxRounds = 2_000;
+/** Rounds between two turns of the event loop: nothing else would run while a plan asks on and on. */
+const roundsPerTurn = 16;
 /** Text of records kept for reading again; twice this at most. */
 const cacheBytes = 6 * 1024 * 1024;
 
@@ -177,7 +181,8 @@ export class Writer {
 
   /** Runs one plan, fetching what it turns out to need. A plan that throws fails its own request only. */
   async #attempt(batch: Batch, waiting: Waiting): Promise<boolean> {
-    for (;;) {
+    let asked: readonly string[] = [];
+    for (let round = 1; round <= maxRounds; round++) {
       try {
         waiting.attempt(batch);
         return true;
@@ -186,9 +191,18 @@ export class Writer {
           waiting.fail(error);
           return false;
         }
-        await this.#load(batch, error.keys);
+        asked = error.keys;
+        await this.#load(batch, asked);
+        if (round % roundsPerTurn === 0) await new Promise((resolve) => setImmediate(resolve));
       }
     }
+    waiting.fail(
+      new PetrelError(
+        "INTERNAL",
+        `a plan of "${waiting.source}" asked for other records ${maxRounds} times, at last for ${asked.slice(0, 3).join(", ")}; nothing of it was written`,
+      ),
+    );
+    return false;
   }
 
   async #load(batch: Batch, keys: Iterable<string>): Promise<void> {

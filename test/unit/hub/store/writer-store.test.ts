@@ -63,6 +63,36 @@ describe("the single writer", () => {
     expect(await writer.read("e/other")).toBeNull();
   });
 
+  it("gives up a plan that asks for other records each time; meanwhile others run, and its batch is written", async () => {
+    const { writer } = await openWriter();
+    let asked = 0;
+    let turns = 0;
+    const turn = () => {
+      turns += 1;
+      pending = setImmediate(turn);
+    };
+    let pending = setImmediate(turn);
+    const [good, restless, after] = await Promise.allSettled([
+      writer.submit(increment("e/n")),
+      writer.submit({
+        source: "agent-1",
+        plan: (draft) => {
+          draft.put("e/other", 1);
+          draft.get(`e/${asked++}-times`);
+        },
+      }),
+      writer.submit(increment("e/n")),
+    ]);
+    clearImmediate(pending);
+    expect(good).toMatchObject({ value: 1 });
+    expect(restless).toMatchObject({
+      reason: { code: "INTERNAL", message: expect.stringMatching(/"agent-1".*e\/\d+-times/) },
+    });
+    expect(after).toMatchObject({ value: 2 });
+    expect(await writer.read("e/other")).toBeNull();
+    expect(turns).toBeGreaterThan(50);
+  });
+
   it("writes what exceeds 4 MiB in several batches, in order", async () => {
     const { database, writer } = await openWriter();
     const text = "x".repeat(1024 * 1024);
