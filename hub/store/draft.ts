@@ -1,4 +1,5 @@
 /** The state a batch would make: uncommitted records over committed ones, changed all or none per request. */
+import { PetrelError } from "../../shared/errors.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import type { StoreOp } from "../../shared/storage/committer-store.ts";
 import type { ChainItem } from "../audit/chain.ts";
@@ -37,6 +38,17 @@ export class NotLoaded extends Error {
     super(`records not loaded: ${keys.slice(0, 3).join(", ")}`);
     this.keys = keys;
   }
+}
+
+/** Of one plan. The largest batches ask some hundreds of times; who asks more often asks for other records each time. */
+export const mostRounds = 2_000;
+
+/** What a plan fails with that asked so often. */
+export function restless(source: string, asked: readonly string[]): PetrelError {
+  return new PetrelError(
+    "INTERNAL",
+    `a plan of "${source}" asked for other records ${mostRounds} times, at last for ${asked.slice(0, 3).join(", ")}; nothing of it was written`,
+  );
 }
 
 /** An execution that has ended is history. */

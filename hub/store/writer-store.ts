@@ -10,7 +10,7 @@ import { PetrelError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { Database } from "../../shared/storage/database-store.ts";
 import { readNow } from "../../shared/storage/read-now-store.ts";
-import { Batch, type Draft, NotLoaded } from "./draft.ts";
+import { Batch, type Draft, mostRounds, NotLoaded, restless } from "./draft.ts";
 import { FairQueue } from "./fair-queue.ts";
 import { GenerationCache } from "./generation-cache.ts";
 import type { Change } from "./store.ts";
@@ -47,8 +47,6 @@ export interface WriterParts {
 /** One batch at most (see `Committer`): more would hold up the next for long. */
 const maxWeight = 500;
 const maxBytes = 4 * 1024 * 1024;
-/** Of one plan. The largest batches ask some hundreds of times; who asks more often asks for other records each time. */
-const maxRounds = 2_000;
 /** Rounds between two turns of the event loop: nothing else would run while a plan asks on and on. */
 const roundsPerTurn = 16;
 /** Text of records kept for reading again; twice this at most. */
@@ -182,7 +180,7 @@ export class Writer {
   /** Runs one plan, fetching what it turns out to need. A plan that throws fails its own request only. */
   async #attempt(batch: Batch, waiting: Waiting): Promise<boolean> {
     let asked: readonly string[] = [];
-    for (let round = 1; round <= maxRounds; round++) {
+    for (let round = 1; round <= mostRounds; round++) {
       try {
         waiting.attempt(batch);
         return true;
@@ -196,12 +194,7 @@ export class Writer {
         if (round % roundsPerTurn === 0) await new Promise((resolve) => setImmediate(resolve));
       }
     }
-    waiting.fail(
-      new PetrelError(
-        "INTERNAL",
-        `a plan of "${waiting.source}" asked for other records ${maxRounds} times, at last for ${asked.slice(0, 3).join(", ")}; nothing of it was written`,
-      ),
-    );
+    waiting.fail(restless(waiting.source, asked));
     return false;
   }
 

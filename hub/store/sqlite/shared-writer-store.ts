@@ -9,7 +9,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { PetrelError } from "../../../shared/errors.ts";
 import type { Logger } from "../../../shared/log.ts";
 import type { Timers } from "../../../shared/timers.ts";
-import { Batch, type Draft, NotLoaded } from "../draft.ts";
+import { Batch, type Draft, mostRounds, NotLoaded, restless } from "../draft.ts";
 import { FairQueue } from "../fair-queue.ts";
 import { GenerationCache } from "../generation-cache.ts";
 import type { RecordWriter } from "../records.ts";
@@ -186,8 +186,9 @@ export class SharedWriter implements RecordWriter {
   }
 
   /** Runs one plan, fetching what it turns out to need. A plan that throws fails its own request only. */
-  #attempt(batch: Batch, { reads, attempt, settle, fail }: Waiting): () => void {
-    for (let wanted = reads; ; ) {
+  #attempt(batch: Batch, { source, reads, attempt, settle, fail }: Waiting): () => void {
+    let wanted = reads;
+    for (let round = 1; round <= mostRounds; round++) {
       for (const key of batch.missing(wanted)) batch.supply(key, this.#parts.rows.get(key));
       try {
         attempt(batch);
@@ -197,6 +198,7 @@ export class SharedWriter implements RecordWriter {
         wanted = error.keys;
       }
     }
+    return () => fail(restless(source, wanted));
   }
 
   async #letOthersIn(): Promise<void> {
