@@ -13,6 +13,7 @@ import { userRules } from "./actions/action-user.ts";
 import { ownUser } from "./actions/action-users-process.ts";
 import { defaultQueueLimits } from "./actions/queue.ts";
 import { agentFolder, socketOf, systemConfig } from "./agent-folder-fs.ts";
+import type { DoctorFlags } from "./doctor/doctor-cli.ts";
 import type { EnrollFlags } from "./identity/enroll-cli.ts";
 import { askCoverage, askStatus } from "./status/ask-http.ts";
 import { statusText } from "./status/status-text.ts";
@@ -168,6 +169,18 @@ export function createPetrelAgent(io: CliIo): Command {
       .option("--config <agent.yaml>", `settings; without it ${systemConfig} is read if it exists`),
     "petrel-agent coverage --data /var/lib/petrel-agent",
   ).action((_options: object, self: Command) => coverage(io, self.optsWithGlobals<StatusOptions>()));
+  withExample(
+    program
+      .command("doctor")
+      .description("look at this host and its agent: what is wrong, and how to mend it; changes nothing")
+      .option("--data <folder>", "its data folder")
+      .option("--hub <url>", "where the hub's broker listens; without it where the agent enrolled")
+      .option("--config <agent.yaml>", `settings; without it ${systemConfig} is read if it exists`)
+      .option("--bundle <file.tar.gz>", "gather all of it in a new file for who helps, with secrets masked"),
+    "petrel-agent doctor --bundle doctor.tar.gz",
+  ).action(async (_options: object, self: Command) =>
+    (await import("./doctor/doctor-cli.ts")).runDoctor(io, self.optsWithGlobals<DoctorFlags>()),
+  );
   withExample(program.command("version").description("print the version"), "petrel-agent version").action(
     (_options: object, self: Command) => {
       const json = self.optsWithGlobals<{ json?: boolean }>().json;

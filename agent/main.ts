@@ -13,7 +13,7 @@ import type { Json, JsonObject } from "../shared/json.ts";
 import { killAt } from "../shared/kill-point-process.ts";
 import { linkCounters } from "../shared/link/counters.ts";
 import { Link } from "../shared/link/link.ts";
-import type { Logger } from "../shared/log.ts";
+import type { DaemonLog } from "../shared/log.ts";
 import type { BlobRef } from "../shared/model/execution.ts";
 import { parseBrokerUrl, shownBrokerUrl } from "../shared/mqtt/broker-url.ts";
 import { retryLocked } from "../shared/storage/retry-locked.ts";
@@ -87,7 +87,7 @@ const quiet = ["--disable-warning=ExperimentalWarning", "--disable-warning=MODUL
  * Starts the agent; with an empty database when its own is damaged. To the hub that is an agent whose store was lost:
  * it tells it its packs anew, and gives up what the old one had not settled. Watching goes on.
  */
-export async function startAgent(given: AgentOptions, log: Logger): Promise<RunningAgent> {
+export async function startAgent(given: AgentOptions, log: DaemonLog): Promise<RunningAgent> {
   const options = await asMember(given, log);
   try {
     return await startOnStore(options, log);
@@ -103,7 +103,7 @@ export async function startAgent(given: AgentOptions, log: Logger): Promise<Runn
 }
 
 /** Long on purpose: the order of these lines is the order of dependence, and reading it is understanding the agent. */
-async function startOnStore(options: AgentOptions & Membership, log: Logger): Promise<RunningAgent> {
+async function startOnStore(options: AgentOptions & Membership, log: DaemonLog): Promise<RunningAgent> {
   // An address that must not be connected to is refused before anything is touched.
   const { identity } = options;
   parseBrokerUrl(options.hub, { enrolled: identity !== null });
@@ -352,7 +352,7 @@ async function startOnStore(options: AgentOptions & Membership, log: Logger): Pr
       peerHello: async (hello) => {
         if (hubStore !== null && hubStore !== hello.incarnation) tellAgain();
         hubStore = hello.incarnation;
-        hubTime.hear(hello.clock);
+        hubTime.hear(hello);
       },
       ready: () => {
         log.info("the link to the hub is up");
@@ -365,25 +365,20 @@ async function startOnStore(options: AgentOptions & Membership, log: Logger): Pr
     teardown.add("link", () => made.close());
     // First of all, while there is still a link.
     teardown.add("work, and telling of it", () => work.stopAndTell(made), work.tellMs);
+    const rooms = { connection, outbox, actions, sensors, refusals, policy, hubTime, counters, now };
     const status = ownStatus({
+      ...rooms,
       facts: { id: options.id, version, incarnation: database.incarnation, hub: shownBrokerUrl(options.hub) },
+      pid: process.pid,
       link: made,
-      connection,
-      outbox,
       committer: database.committer,
-      actions,
-      sensors,
-      refusals,
-      policy,
       packs: applier,
       degraded: () => watch.condition.degraded,
       identity: () => keeper?.status() ?? null,
-      counters,
       residentBytes: () => process.memoryUsage.rss(),
-      now,
     });
     const coverage = () => sensors.ask(watchSensor, "coverage", {}, sensorAnswersMs);
-    const door = { path: socketOf(options.data), status, coverage, log };
+    const door = { path: socketOf(options.data), status, coverage, recent: log.recent, log };
     teardown.add("status socket", await serveStatus(door));
     log.info("agent started", { id: options.id, hub: shownBrokerUrl(options.hub), data: options.data });
     return {

@@ -19,6 +19,11 @@ export const catalogue = {
   CONFIG_INVALID: { status: 400, exit: 2, text: "A configuration file or flag has a wrong value." },
   FOLDER_UNUSABLE: { status: 500, exit: 1, text: "A folder cannot be created, read or written." },
   FOLDER_NOT_EMPTY: { status: 409, exit: 1, text: "A folder that has to be empty is not." },
+  BUNDLE_FILE: {
+    status: 500,
+    exit: 1,
+    text: "The file for a doctor's bundle exists already, or cannot be written.",
+  },
   FILE_UNREADABLE: { status: 400, exit: 2, text: "A file cannot be read." },
   POLICY_UNSAFE: {
     status: 500,

@@ -14,6 +14,12 @@ export interface Logger {
   child(fields: LogFields): Logger;
 }
 
+/** A daemon's log, which remembers its last warnings and errors for who asks. */
+export interface DaemonLog extends Logger {
+  /** Whole lines, masked as they were written, oldest first. */
+  readonly recent: () => readonly string[];
+}
+
 const RANK: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };
 /** Field names that StackStorm masks (st2 docs, Secrets masking), compared in lower case. */
 export const secretNames: ReadonlySet<string> = new Set([
@@ -51,7 +57,7 @@ export interface LogOptions {
   readonly level: LogLevel;
   readonly format: "text" | "json";
   /** Receives whole lines without their line end. */
-  readonly write: (line: string) => void;
+  readonly write: (line: string, level: LogLevel) => void;
   readonly now: () => number;
 }
 
@@ -72,6 +78,7 @@ export function createLogger(options: LogOptions, bound: LogFields = {}): Logger
             ? JSON.stringify({ at, level, message, ...all }, mask)
             : asText(at, level, message, all),
         ),
+        level,
       );
     } catch {
       // A field that is no JSON, or nowhere left to write to: nobody can be told.

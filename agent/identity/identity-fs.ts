@@ -26,7 +26,8 @@ export interface FleetFile {
   readonly serial: number;
 }
 
-const folderOf = (data: string) => join(data, "identity");
+/** Where it is in a data folder. */
+export const folderOf = (data: string) => join(data, "identity");
 const names = {
   key: "agent.key",
   certificate: "agent.crt",

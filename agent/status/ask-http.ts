@@ -18,6 +18,16 @@ export function askCoverage(path: string): Promise<WatchCoverage> {
   return ask<WatchCoverage>(path, "/coverage");
 }
 
+/** The last warnings and errors of its log, oldest first. Rejects with AGENT_UNREACHABLE. */
+export function askRecent(path: string): Promise<readonly string[]> {
+  return ask<readonly string[]>(path, "/recent");
+}
+
+/** Its figures as Prometheus reads them. Rejects with the system's error. */
+export function askMetrics(path: string): Promise<string> {
+  return get(path, "/metrics");
+}
+
 async function ask<T>(path: string, route: string): Promise<T> {
   let answer: unknown;
   try {

@@ -25,6 +25,8 @@ export interface OwnStatusParts {
   readonly identity: () => AgentStatus["identity"];
   readonly counters: LinkCounters;
   readonly residentBytes: () => number;
+  readonly pid: number;
+  readonly hubTime: { readonly version: string | null; skewMs(): number | null };
   readonly now: () => number;
 }
 
@@ -38,6 +40,9 @@ export function ownStatus(parts: OwnStatusParts): () => Promise<AgentStatus> {
     const { sent, received, dropped } = connection.stats();
     return {
       ...facts,
+      pid: parts.pid,
+      hub_version: parts.hubTime.version,
+      skew_ms: parts.hubTime.skewMs(),
       started_at,
       at: timestamp(now()),
       connected: connection.connected(),

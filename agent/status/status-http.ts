@@ -14,6 +14,8 @@ export interface StatusServerOptions {
   readonly status: () => Promise<AgentStatus>;
   /** How files are watched; rejects where nothing watches. */
   readonly coverage: () => Promise<Json>;
+  /** The last warnings and errors of its log; masked lines. */
+  readonly recent: () => readonly string[];
   readonly log: Logger;
 }
 
@@ -25,7 +27,7 @@ const json = (value: unknown) => ({ type: "application/json", text: `${JSON.stri
 
 type Reply = { readonly type: string; readonly text: string; readonly code?: number };
 
-type Parts = Pick<StatusServerOptions, "status" | "coverage">;
+type Parts = Pick<StatusServerOptions, "status" | "coverage" | "recent">;
 
 const routes: Readonly<Record<string, (parts: Parts) => Promise<Reply>>> = {
   "/coverage": async ({ coverage }) => {
@@ -45,6 +47,7 @@ const routes: Readonly<Record<string, (parts: Parts) => Promise<Reply>>> = {
     type: metricsType,
     text: renderMetrics(agentMetrics, await status()),
   }),
+  "/recent": async ({ recent }) => json(recent()),
   "/status": async ({ status }) => json(await status()),
 };
 

@@ -16,6 +16,11 @@ export interface AgentStatus {
   readonly incarnation: string;
   readonly started_at: string;
   readonly at: string;
+  /** Of its process. */
+  readonly pid: number;
+  /** Of the hub's software, and how far this host's clock is ahead of the hub's; `null` until the hub was heard. */
+  readonly hub_version: string | null;
+  readonly skew_ms: number | null;
   /** Where its broker is, without user name and password. */
   readonly hub: string;
   /** Its broker is reached. */

@@ -6,7 +6,8 @@ import { syncFolder } from "../../shared/folder-fs.ts";
 
 /** Damaged databases that are kept for whoever looks into it: a failing disk must not be filled by them. */
 const kept = 3;
-const asideName = "store.damaged-";
+/** How their folders are called, before the time. */
+export const asidePrefix = "store.damaged-";
 
 /** True when LevelDB has found its own files damaged, at the opening or when something was read. */
 export function isDamage(error: unknown): boolean {
@@ -21,10 +22,10 @@ export function isDamage(error: unknown): boolean {
 
 /** Resolves, once on disk, to where the database of this data folder now lies. */
 export async function setAside(data: string, nowMs: number): Promise<string> {
-  const aside = join(data, `${asideName}${new Date(nowMs).toISOString().replaceAll(/[:.]/g, "-")}`);
+  const aside = join(data, `${asidePrefix}${new Date(nowMs).toISOString().replaceAll(/[:.]/g, "-")}`);
   await rename(join(data, "store"), aside);
   await syncFolder(data);
-  const others = (await readdir(data)).filter((name) => name.startsWith(asideName)).sort();
+  const others = (await readdir(data)).filter((name) => name.startsWith(asidePrefix)).sort();
   for (const name of others.slice(0, -kept)) await rm(join(data, name), { recursive: true, force: true });
   return aside;
 }

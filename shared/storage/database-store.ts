@@ -113,8 +113,8 @@ async function identify(
   return incarnation;
 }
 
-/** LevelDB says LOCKED, CORRUPTION or IO in the cause of its own error. */
-function openingError(folder: string, error: unknown): PetrelError {
+/** LevelDB says LOCKED, CORRUPTION or IO in the cause of its own error. STORE_LOCKED, STORE_CORRUPT, FOLDER_UNUSABLE. */
+export function openingError(folder: string, error: unknown): PetrelError {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
   const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
   if (code === "LEVEL_LOCKED") {

@@ -56,6 +56,18 @@ interface Marked {
   readonly fileSystem: string;
 }
 
+/** Why fanotify is not to be had by this process, as the kernel says it; `null` when it is. Leaves nothing open. */
+export function fanotifyProblem(libc: Libc): string | null {
+  try {
+    const asked = init.CLOEXEC | init.NONBLOCK | init.UNLIMITED_MARKS | init.DFID_NAME | init.UNLIMITED_QUEUE;
+    libc.close(libc.fanotifyInit(asked, flags.O_RDONLY | flags.O_CLOEXEC | flags.O_LARGEFILE));
+    return null;
+  } catch (error) {
+    if (error instanceof SystemCallError) return error.message;
+    throw error;
+  }
+}
+
 export class Fanotify {
   readonly #options: FanotifyOptions;
   readonly #fd: number;

@@ -11,6 +11,9 @@ function aStatus(over: Partial<AgentStatus> = {}): AgentStatus {
   return {
     id: "web-1",
     version: "1.0.0",
+    pid: 6,
+    hub_version: "1.0.0",
+    skew_ms: 3,
     incarnation: "i1",
     started_at: at(0),
     at: at(60_000),
