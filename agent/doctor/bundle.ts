@@ -1,4 +1,6 @@
 /** What goes into the bundle of an agent, and which secrets are known here by their value. Pure. */
+import { agentSettings } from "../../shared/config/agent-config.ts";
+import { shownSettings } from "../../shared/config/config.ts";
 import type { BundlePart } from "../../shared/doctor/bundle-fs.ts";
 import type { Finding } from "../../shared/doctor/finding.ts";
 import { findingsText } from "../../shared/doctor/findings-text.ts";
@@ -38,7 +40,7 @@ export function agentBundle(bundle: AgentBundle): readonly BundlePart[] {
       content:
         config instanceof Error
           ? { file: configFile, error: config.message }
-          : { file: configFile, data, ...config },
+          : { file: configFile, data, settings: shownSettings(agentSettings, config) },
     },
     {
       name: "identity.json",

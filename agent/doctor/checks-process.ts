@@ -154,6 +154,7 @@ async function identityFilesFound({ data, owner }: AgentCase): Promise<readonly 
 
 async function ownCertificateFound(of: AgentCase): Promise<readonly Found[]> {
   const where = join(identityFolder(of.data), "agent.crt");
+  if (of.fleet instanceof Error) throw of.fleet;
   let identity: AgentIdentity | null;
   try {
     identity = await identityOf(of);
@@ -167,6 +168,7 @@ async function ownCertificateFound(of: AgentCase): Promise<readonly Found[]> {
 
 async function hubFound(of: AgentCase): Promise<readonly Found[]> {
   const { hub, agent } = of;
+  if (hub === null && of.fleet instanceof Error) throw of.fleet;
   if (hub === null) return [note("nothing says where it is", "hub", "petrel-agent enroll --help")];
   const identity = await identityOf(of).catch(() => null);
   const busy = "the agent runs, and another login in its name would end its connection";

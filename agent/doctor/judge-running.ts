@@ -82,7 +82,7 @@ export function linkFound({ agent: running }: RunningCase): readonly Found[] {
         hub,
         connected
           ? "see that the hub runs, and that it uses this broker: petrel hub status"
-          : "see the check hub-reach below",
+          : "see the check hub-reach",
       ),
     ];
   }

@@ -8,6 +8,7 @@ import { makeFolder, namesIn, syncFiles, syncFolder, unusable } from "../../shar
 import { copyKeyFile } from "../datastore/key-file-fs.ts";
 import { copyKeys } from "../identity/copy-keys-fs.ts";
 import type { CopyProgress } from "../store/copy-store.ts";
+import { noteLastBackup } from "./last-backup-fs.ts";
 import { type BackupManifest, backupKind, manifestName } from "./manifest.ts";
 
 export interface BackupSource {
@@ -87,6 +88,8 @@ export async function writeBackup(
     const manifest = await fill(source, unfinished, progress);
     await rename(unfinished, folder);
     await syncFolder(parent);
+    // The backup is whole without it: then the doctor knows of an older one, and says so too early.
+    await noteLastBackup(source.data, { at: manifest.made_at, folder }).catch(() => {});
     return manifest;
   } catch (error) {
     await rm(unfinished, { recursive: true, force: true });

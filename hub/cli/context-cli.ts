@@ -29,8 +29,11 @@ export interface CliContext {
   globals(command: Command): Globals;
   /** Seconds of a `--wait` on the command line: for a command that can wait for what it began. `null`: it need not. */
   waits(command: Command): number | null;
-  /** The client for this command's hub. From here on Ctrl-C ends the command with 130. */
-  api(command: Command): ApiClient;
+  /**
+   * The client for this command's hub. From here on Ctrl-C ends the command with 130. `usualWaitMs`: how long it waits for
+   * a hub that is starting, where no `--wait` says so.
+   */
+  api(command: Command, usualWaitMs?: number): ApiClient;
   /** One record: JSON with --json, else YAML, which people read well. `short` is what people see of it. */
   printRecord(command: Command, record: unknown, short?: unknown): Promise<void>;
   /** A sentence for people; `record` for --json. */
@@ -67,7 +70,7 @@ export function createContext(io: CliIo): CliContext {
     globals,
     waits: (command) =>
       command.getOptionValueSourceWithGlobals("wait") === "cli" ? globals(command).wait : null,
-    api: (command) => {
+    api: (command, usualWaitMs) => {
       io.exitOnInterrupt();
       const given = globals(command);
       const place = address(given, io);
@@ -75,7 +78,10 @@ export function createContext(io: CliIo): CliContext {
       return createApiClient({
         find: () => findHub(place),
         where: place.api ?? place.folder,
-        waitMs: given.wait * 1000,
+        waitMs:
+          usualWaitMs !== undefined && command.getOptionValueSourceWithGlobals("wait") !== "cli"
+            ? usualWaitMs
+            : given.wait * 1000,
         user: io.user,
       });
     },

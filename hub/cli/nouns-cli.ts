@@ -163,7 +163,7 @@ const nouns: readonly Noun[] = [
   },
   {
     name: "doctor",
-    description: "find weak settings of the hub, and how to mend them",
+    description: "look at hub, host and fleet: what is wrong or weak, and how to mend it",
     load: async () => (await import("./doctor/doctor-cli.ts")).doctorCommand,
   },
   {

@@ -1,72 +1,112 @@
-/** Gathers what the doctor looks at: files and their modes, the disk, the hub's own options. */
-import { readdir, readFile, stat, statfs } from "node:fs/promises";
+/** Gathers what the doctor looks at: files and their modes, the disk, the hub's own options, what its rooms know. */
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { timestamp } from "../../shared/clock.ts";
+import { diskFacts, fileFacts, filesFacts, folderBytes, syncTime } from "../../shared/doctor/host-fs.ts";
+import { unitFacts } from "../../shared/doctor/unit-fs.ts";
+import { certificatesIn } from "../../shared/identity/certificates.ts";
 import { isObject } from "../../shared/json.ts";
-import type { AgentRecord } from "../../shared/model/agent.ts";
 import type { ApiKeyRecord } from "../../shared/model/api-key.ts";
+import type { Enforcement } from "../../shared/model/rule.ts";
 import { version } from "../../shared/version.ts";
-import type { IdentityView, TokenView } from "../enrolment/enrolment-desk.ts";
+import { textIfThere } from "../../shared/whole-file-fs.ts";
+import { readLastBackup } from "../backup/last-backup-fs.ts";
+import { keyFileName } from "../datastore/key-file-fs.ts";
+import { apiFilePath } from "../http/api-file-fs.ts";
 import { type CertificateSource, certificateFacts } from "../http/certificate.ts";
 import type { HubOptions } from "../hub-options.ts";
-import type { FileFacts, HubFacts } from "./weak.ts";
+import { keysFolder, rootKeyPath } from "../identity/keys-fs.ts";
+import type { HubOperations } from "../operations.ts";
+import type { Store } from "../store/store.ts";
+import type { CertificateLife, FailedRule, HubFacts, HubHostFacts } from "./hub-facts.ts";
+
+export const hubUnit = "petrel.service";
+const dayMs = 86_400_000;
+/** Of failed enforcements, and of gaps: the newest. */
+const mostRead = 500;
+/** Agents that are furthest behind. */
+const mostBehind = 100;
+
+export interface HostParts {
+  readonly data: string;
+  /** Of the hub's account. */
+  readonly uid: number;
+  readonly configFile: string | null;
+  /** Files with secrets outside of the data folder. */
+  readonly otherSecrets: readonly string[];
+  readonly hostNow: number;
+}
 
 export interface DoctorParts {
   readonly options: HubOptions;
   readonly certificate: CertificateSource | null;
   readonly keys: () => readonly ApiKeyRecord[];
-  readonly agents: () => Promise<readonly AgentRecord[]>;
-  /** Empty in dev mode. */
-  readonly tokens: () => Promise<readonly TokenView[]>;
-  readonly identities: () => Promise<readonly IdentityView[]>;
+  readonly store: Pick<Store, "agents" | "sensors" | "gaps" | "enforcements">;
+  readonly operations: Pick<HubOperations, "figures" | "top" | "tokens" | "identities" | "webhooks">;
   readonly hostNow: () => number;
   readonly hubNow: () => number;
 }
 
-/** `null` when it is not there. */
-async function fileFacts(path: string): Promise<FileFacts | null> {
-  try {
-    const found = await stat(path);
-    return { path, mode: found.mode & 0o7777, uid: found.uid, isFolder: found.isDirectory() };
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw error;
-  }
-}
-
-async function namesIn(folder: string): Promise<readonly string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw error;
-  }
-}
-
-/** How many keys the root key's statement names; 0 without one. */
-async function keysIn(statement: string): Promise<number> {
-  try {
-    const read: unknown = JSON.parse(await readFile(statement, "utf8"));
-    return isObject(read) && Array.isArray(read.keys) ? read.keys.length : 0;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return 0;
-    throw error;
-  }
+/** Rejects with the system's error for what may not be looked at. */
+export async function gatherHost(parts: HostParts): Promise<HubHostFacts> {
+  const { data, uid, configFile, otherSecrets, hostNow } = parts;
+  const keys = keysFolder(data);
+  const [secrets, disk, config, hubKeys, fleetCertificates, storeBytes, blobBytes, lastBackup, unit] =
+    await Promise.all([
+      filesFacts([data, keys, apiFilePath(data), join(data, keyFileName), ...otherSecrets], [keys]),
+      diskFacts(data),
+      configFile === null ? null : fileFacts(configFile),
+      keysIn(join(keys, "statement.json")),
+      certificateLives(keys),
+      folderBytes(join(data, "store")),
+      folderBytes(join(data, "blobs")),
+      readLastBackup(data),
+      unitFacts(hubUnit),
+    ]);
+  return {
+    uid,
+    data,
+    disk,
+    sync: secrets.some(({ path }) => path === data) ? await syncTime(data) : null,
+    configFile: config,
+    secrets,
+    hasRootKey: secrets.some(({ path }) => path === rootKeyPath(data)),
+    hubKeys,
+    fleetCertificates,
+    storeBytes,
+    blobBytes,
+    lastBackup,
+    unit,
+    hostNow,
+  };
 }
 
 export async function gatherFacts(parts: DoctorParts): Promise<HubFacts> {
-  const { options, certificate } = parts;
-  const { data, https } = options;
-  const inKeys = (await namesIn(join(data, "keys"))).map((name) => join(data, "keys", name));
-  const secretPaths = [data, join(data, "api.json"), join(data, "datastore.key"), ...inKeys];
-  if (https?.tls) secretPaths.push(https.tls.key);
-  const secrets = await Promise.all(secretPaths.map(fileFacts));
-  const { bavail, bsize, blocks } = await statfs(data);
-  const file = options.sources?.file ?? null;
+  const { options, certificate, store, operations } = parts;
+  const { data, https, dev } = options;
+  const uid = process.getuid?.() ?? 0;
+  const hubNow = parts.hubNow();
+  const since = timestamp(hubNow - dayMs);
+  const configFile = options.sources?.file ?? null;
+  const otherSecrets = https?.tls ? [https.tls.key] : [];
+  const [host, figures, top, agents, sensors, gaps, failed, webhooks, tokens, identities] = await Promise.all(
+    [
+      gatherHost({ data, uid, configFile, otherSecrets, hostNow: parts.hostNow() }),
+      operations.figures(),
+      operations.top({ order: "lag", agents: mostBehind, chains: 0 }),
+      store.agents(),
+      store.sensors(),
+      store.gaps({ limit: mostRead, since }),
+      store.enforcements({ status: "failed" }, { limit: mostRead, since }),
+      operations.webhooks(),
+      dev ? [] : operations.tokens(),
+      dev ? [] : operations.identities(),
+    ],
+  );
   return {
-    dev: options.dev,
-    uid: process.getuid?.() ?? 0,
+    ...host,
+    dev,
     version,
-    data,
     http: options.http,
     insecure: https?.insecure ?? false,
     certificate:
@@ -80,16 +120,59 @@ export async function gatherFacts(parts: DoctorParts): Promise<HubFacts> {
             hasPassword: new URL(options.brokerUrl).password !== "",
             from: options.sources?.brokerUrl ?? "broker.url",
           },
-    configFile: file === null ? null : await fileFacts(file),
-    secrets: secrets.filter((found) => found !== null),
-    hasRootKey: inKeys.includes(join(data, "keys", "root.key")),
+    brokerReached: figures.broker.reached,
+    storeFailed: figures.store.failed,
+    lastBatchMs: figures.store.lastBatchMs,
+    creditEntries: figures.credit.entries,
+    pausedAgents: figures.intake.paused,
+    pendingInstances: figures.pending_instances,
+    deadLetters: figures.dead_letters,
+    gaps: gaps.items,
     keys: parts.keys(),
-    agents: await parts.agents(),
-    tokens: (await parts.tokens()).filter(({ state }) => state === "usable"),
-    pending: (await parts.identities()).filter(({ state }) => state === "pending").length,
-    hubKeys: options.dev ? 0 : await keysIn(join(data, "keys", "statement.json")),
-    disk: blocks === 0 ? null : { freeBytes: bavail * bsize, totalBytes: blocks * bsize },
-    hostNow: parts.hostNow(),
-    hubNow: parts.hubNow(),
+    agents: agents.filter(({ removed }) => removed === undefined),
+    behind: top.agents,
+    sensors,
+    failedRules: byRule(failed.items),
+    webhooks,
+    tokens: tokens.filter(({ state }) => state === "usable"),
+    pending: identities.filter(({ state }) => state === "pending").length,
+    hubNow,
   };
+}
+
+/** `null` values of a reason are shown as such: a rule's failure always has one. */
+function byRule(enforcements: readonly Enforcement[]): readonly FailedRule[] {
+  const groups = Map.groupBy(enforcements, ({ rule }) => rule);
+  return [...groups].map(([rule, failed]) => {
+    // The code alone: what stands behind it may quote a payload.
+    const reason =
+      /^[A-Z_]+(?:: [A-Z_]+)?(?=:|$)/.exec(failed[0]?.failure_reason ?? "")?.[0] ?? "see its enforcements";
+    return { rule, reason, count: failed.length };
+  });
+}
+
+/** How many keys the root key's statement names; 0 without one. */
+async function keysIn(statement: string): Promise<number> {
+  const text = await textIfThere(statement);
+  const read: unknown = text === null ? null : JSON.parse(text);
+  return isObject(read) && Array.isArray(read.keys) ? read.keys.length : 0;
+}
+
+/** Of the newest certificate in each file of the folder. */
+async function certificateLives(folder: string): Promise<readonly CertificateLife[]> {
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [];
+    throw error;
+  });
+  const lives = await Promise.all(
+    names
+      .filter((name) => name.endsWith(".crt"))
+      .map(async (name): Promise<readonly CertificateLife[]> => {
+        const where = join(folder, name);
+        const [first] = certificatesIn(await readFile(where, "utf8")) ?? [];
+        if (first === undefined) return [];
+        return [{ where, validFrom: Date.parse(first.validFrom), validTo: Date.parse(first.validTo) }];
+      }),
+  );
+  return lives.flat();
 }

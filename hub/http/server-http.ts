@@ -1,10 +1,11 @@
 /** The hub's HTTP API: who may ask, how errors look, and the routes put together. */
+
 import { type FastifyInstance, fastify } from "fastify";
+import type { Finding } from "../../shared/doctor/finding.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
 import { nearest } from "../../shared/nearest.ts";
 import { type Check, checksWith } from "../../shared/validation.ts";
-import type { Finding } from "../doctor/finding.ts";
 import type { ReadBlob } from "../executions/large-result.ts";
 import type { LiveOutput } from "../executions/live-output.ts";
 import type { HubOperations } from "../operations.ts";

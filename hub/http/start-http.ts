@@ -1,13 +1,14 @@
 /** Starts the HTTP API: its keys, its certificate, its port, and the file by which the command line finds it. */
 import type { Clock } from "../../shared/clock.ts";
 import { isLoopback } from "../../shared/config/listen.ts";
+import { runChecks } from "../../shared/doctor/run-checks.ts";
 import type { Logger } from "../../shared/log.ts";
 import { systemClock, systemRandom } from "../../shared/system-process.ts";
 import type { Timers } from "../../shared/timers.ts";
 import { ApiKeys } from "../access/api-keys.ts";
 import { GuessBrake } from "../access/guess-brake.ts";
+import { hubChecks } from "../doctor/checks.ts";
 import { gatherFacts } from "../doctor/gather-fs.ts";
-import { weakSettings } from "../doctor/weak.ts";
 import type { HubOptions } from "../hub-options.ts";
 import { apiKeyOf, writeApiFile } from "./api-file-fs.ts";
 import type { CertificateSource } from "./certificate.ts";
@@ -15,6 +16,9 @@ import { openCertificate } from "./certificate-fs.ts";
 import { listenApi } from "./listen-http.ts";
 import { requireHttpReach } from "./reach.ts";
 import { type ApiOptions, createApi } from "./server-http.ts";
+
+/** Of a doctor's check, whose facts are gathered by then. */
+const checkWithinMs = 5_000;
 
 export interface StartApiOptions extends Pick<ApiOptions, "store" | "operations" | "readBlob" | "output"> {
   readonly options: HubOptions;
@@ -57,16 +61,15 @@ export async function startApi(parts: StartApiOptions): Promise<RunningApi> {
     options,
     certificate: tls,
     keys: () => keys.all(),
-    agents: () => store.agents(),
-    tokens: async () => (options.dev ? [] : operations.tokens()),
-    identities: async () => (options.dev ? [] : operations.identities()),
+    store,
+    operations,
     hostNow: () => systemClock.now(),
     hubNow: now,
   };
   const api = createApi({
     ...parts,
     gate: { keys, brake: new GuessBrake(), clock, newId },
-    doctor: async () => weakSettings(await gatherFacts(doctor)),
+    doctor: async () => runChecks(hubChecks, await gatherFacts(doctor), { timers, withinMs: checkWithinMs }),
     logger: log,
     tls,
   });

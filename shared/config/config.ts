@@ -97,6 +97,28 @@ function unknownNames(settings: readonly Setting[], file: YamlDocument): Fault[]
   return visit(file.value, []);
 }
 
+export interface ShownSetting {
+  readonly setting: string;
+  readonly value: Json;
+  /** `default`, `hub.yaml:3 (http.listen)`, a variable or a flag. */
+  readonly origin: string;
+}
+
+/** Each setting as it may be shown, in the order of the table. */
+export function shownSettings(
+  settings: readonly Setting[],
+  { values, origins }: ResolvedConfig<unknown>,
+): readonly ShownSetting[] {
+  return settings.map(({ path, shown }) => {
+    const value = lookUp(values as Json, path.split(".")) ?? null;
+    return {
+      setting: path,
+      value: typeof value === "string" && shown !== undefined ? shown(value) : value,
+      origin: origins[path] ?? "default",
+    };
+  });
+}
+
 function nest(values: ReadonlyMap<string, Json>): Json {
   const root: Record<string, Json> = {};
   for (const [path, value] of values) {

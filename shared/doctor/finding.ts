@@ -44,8 +44,20 @@ export const note = (what: string, where: string, fix: string | null = null): Fo
 });
 export const ok = (what: string, where: string): Found => ({ level: "ok", what, where, fix: null });
 
-/** What an error of ours says, as a finding: it knows the place, and the way out. */
+/** What this user may not look at, as the error says; `null` for an error of another kind. */
+export function closedFound(error: unknown): Found | null {
+  for (let each = error; each instanceof Error; each = each.cause) {
+    const { code, path } = each as NodeJS.ErrnoException;
+    if (code !== "EACCES" && code !== "EPERM") continue;
+    return note("this user may not look at it", path ?? "this check", "run the doctor as root");
+  }
+  return null;
+}
+
+/** An error as a finding: one of ours knows the place, and the way out. What may not be looked at is not at fault. */
 export function errorFound(error: Error, where: string, fix: string): Found {
+  const closed = closedFound(error);
+  if (closed !== null) return closed;
   const report = errorReport(error);
   const what = isPetrelError(error) ? `${report.code}: ${report.message}` : report.message;
   return fault(what, report.where ?? where, report.fix ?? fix);

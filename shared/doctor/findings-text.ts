@@ -20,7 +20,10 @@ const named: Readonly<Record<Level, readonly [one: string, many: string]>> = {
 export function findingsText(findings: readonly Finding[]): string {
   const groups = Map.groupBy(findings, ({ group }) => group);
   const blocks = [...groups].map(
-    ([group, rows]) => `${plain(group)}\n${worstFirst(rows).map(lines).join("")}`,
+    ([group, rows]) =>
+      `${plain(group)}\n${worstFirst(rows)
+        .map((row) => lines(row, rows.filter(({ check }) => check === row.check).length > 1))
+        .join("")}`,
   );
   return [...blocks, `${summary(findings)}\n`].join("\n");
 }
@@ -38,8 +41,9 @@ function worstFirst(rows: readonly Finding[]): readonly Finding[] {
   return levels.flatMap((level) => rows.filter((each) => each.level === level));
 }
 
-function lines({ check, level, what, where, fix }: Finding): string {
+function lines({ check, level, what, where, fix }: Finding, several: boolean): string {
   const indent = " ".repeat(widest + 4);
-  const first = `  ${marks[level].padEnd(widest)}  ${plain(check)}: ${level === "ok" ? plain(what) : `${plain(where)}: ${plain(what)}`}\n`;
+  const told = level === "ok" && !several ? plain(what) : `${plain(where)}: ${plain(what)}`;
+  const first = `  ${marks[level].padEnd(widest)}  ${plain(check)}: ${told}\n`;
   return fix === null ? first : `${first}${indent}fix: ${plain(fix)}\n`;
 }

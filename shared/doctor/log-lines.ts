@@ -1,7 +1,8 @@
 /** Lines of a daemon's log as strangers may read them. Pure. */
 
-/** Lines about one sensor or one execution: what that has printed may be in them, and nobody can tell what is secret in it. */
-const quoting = /\s(?:sensor|action|execution)=|"(?:sensor|action|execution)":/;
+/** Lines about one sensor, execution, rule or key: what was printed or told may be in them, and nobody can tell what is secret in it. */
+const quoting =
+  /\s(?:sensor|action|execution|rule|instance|trigger|key)=|"(?:sensor|action|execution|rule|instance|trigger|key)":/;
 
 /** The line, or what can be said of one that may quote a sensor or an action. */
 export function shownLine(line: string): string {
@@ -10,5 +11,5 @@ export function shownLine(line: string): string {
   const [level = ""] = /\b(DEBUG|INFO|WARN|ERROR)\b/.exec(line.toUpperCase()) ?? [];
   const [, about = "", json = ""] =
     /\s((?:sensor|action)=[\w.-]+)/.exec(line) ?? /("(?:sensor|action)":"[\w.-]+")/.exec(line) ?? [];
-  return `${at} ${level.padEnd(5)} (left out, as it may quote what was printed) ${about}${json}`.trimEnd();
+  return `${at} ${level.padEnd(5)} (left out, as it may quote what was printed or told) ${about}${json}`.trimEnd();
 }

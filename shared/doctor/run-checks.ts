@@ -1,6 +1,6 @@
 /** Runs a table of checks: none of them can stop the others, by failing or by taking its time. */
 import type { Timers } from "../timers.ts";
-import { type Finding, type Found, note, warning } from "./finding.ts";
+import { closedFound, type Finding, type Found, warning } from "./finding.ts";
 
 /** One row: what it is called, where it stands, what to say when it finds nothing, and how it looks. */
 export type Check<Facts> = readonly [
@@ -48,8 +48,8 @@ async function within(
   try {
     return await Promise.race([look(), late]);
   } catch (error) {
-    const closed = closedPlace(error);
-    if (closed !== null) return [note("this user may not look at it", closed, "run the doctor as root")];
+    const closed = closedFound(error);
+    if (closed !== null) return [closed];
     const why = error instanceof Error ? error.message : String(error);
     return [
       warning(
@@ -61,13 +61,4 @@ async function within(
   } finally {
     cancel();
   }
-}
-
-/** What the error says may not be looked at; `null` for another error. */
-function closedPlace(error: unknown): string | null {
-  for (let each = error; each instanceof Error; each = each.cause) {
-    const { code, path } = each as NodeJS.ErrnoException;
-    if (code === "EACCES" || code === "EPERM") return path ?? "this check";
-  }
-  return null;
 }

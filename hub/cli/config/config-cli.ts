@@ -1,17 +1,14 @@
 /** `petrel config show`: the hub's settings, and where each came from. */
 import type { Command } from "commander";
 import { withExample } from "../../../shared/cli/program-cli.ts";
+import { type ShownSetting, shownSettings } from "../../../shared/config/config.ts";
 import { hubSettings } from "../../../shared/config/hub-config.ts";
-import { isObject, type Json } from "../../../shared/json.ts";
+import type { Json } from "../../../shared/json.ts";
 import type { NounCommands } from "../context-cli.ts";
 import { hubConfig, withHubFlags } from "../hub/hub-config-cli.ts";
 import { type Column, toJson, toTable } from "../output.ts";
 
-interface Row {
-  readonly setting: string;
-  readonly value: Json;
-  /** `default`, `hub.yaml:3 (http.listen)`, a variable or a flag. */
-  readonly origin: string;
+interface Row extends ShownSetting {
   readonly text: string;
 }
 
@@ -23,28 +20,16 @@ const columns: readonly Column<Row>[] = [
 ];
 const originColumn: Column<Row> = { header: "FROM", value: (row) => row.origin, cut: true };
 
-function valueAt(values: unknown, path: string): Json {
-  let place: unknown = values;
-  for (const step of path.split(".")) place = isObject(place) ? place[step] : undefined;
-  return (place ?? null) as Json;
-}
-
-function shownValue(value: Json, safe: ((value: string) => string) | undefined): Json {
-  return typeof value === "string" && safe !== undefined ? safe(value) : value;
-}
-
 export const configCommands: NounCommands = (noun, { io, globals }) => {
   const show = withHubFlags(noun.command("show"))
     .description("show what `petrel hub` would start with, given the same flags")
     .option("--origin", "and where each value came from");
   withExample(show, "petrel config show --origin --config hub.yaml").action(
     async (options: { origin?: boolean }, self: Command) => {
-      const { values, origins } = await hubConfig(self, io);
-      const rows = hubSettings.map(({ path, text, shown: safe }) => ({
-        setting: path,
-        value: shownValue(valueAt(values, path), safe),
-        origin: origins[path] ?? "default",
-        text,
+      const texts = new Map(hubSettings.map(({ path, text }) => [path, text]));
+      const rows = shownSettings(hubSettings, await hubConfig(self, io)).map((row) => ({
+        ...row,
+        text: texts.get(row.setting) ?? "",
       }));
       if (globals(self).json) return io.out(toJson(rows));
       const chosen = options.origin ? [...columns, originColumn] : columns;

@@ -1,8 +1,8 @@
 /** What every route file receives, and the refusal that all of them share. */
+import type { Finding } from "../../../shared/doctor/finding.ts";
 import { PetrelError } from "../../../shared/errors.ts";
 import type { ApiKeys } from "../../access/api-keys.ts";
 import { labelPairs } from "../../agents/label-pairs.ts";
-import type { Finding } from "../../doctor/finding.ts";
 import type { ReadBlob } from "../../executions/large-result.ts";
 import type { LiveOutput } from "../../executions/live-output.ts";
 import type { HubOperations } from "../../operations.ts";
@@ -19,7 +19,7 @@ export interface RouteParts {
   readonly output: Pick<LiveOutput, "since">;
   /** Keys of this API. */
   readonly keys: ApiKeys;
-  /** Looks for weak settings. */
+  /** Looks at hub, host and fleet. */
   readonly doctor: () => Promise<readonly Finding[]>;
 }
 

@@ -1,0 +1,196 @@
+/** Finds what is wrong with the agents of a hub, and with its rules. Pure. */
+import { type Found, fault, firstOf, note, warning } from "../../shared/doctor/finding.ts";
+import type { Check } from "../../shared/doctor/run-checks.ts";
+import type { HubFacts } from "./hub-facts.ts";
+
+const dayMs = 86_400_000;
+/** One that is away for longer has most likely gone. */
+const longAwayMs = 7 * dayMs;
+/** As in the hub's own warning. */
+const skewMs = 30_000;
+const lateMs = 60_000;
+const agentList = "petrel agent list";
+
+export const fleetChecks: readonly Check<HubFacts>[] = [
+  [
+    "agent-conflicts",
+    "agents",
+    "no id is used twice",
+    ({ agents }) =>
+      firstOf(
+        agents
+          .filter(({ conflict }) => conflict != null)
+          .map(({ id, conflict }) =>
+            fault(
+              `two machines have this id: ${(conflict?.parties ?? []).map(({ host, address }) => host ?? address ?? "unknown").join(", ")}`,
+              `agent ${id}`,
+              `docs/guides/conflicts.md; then petrel agent resolve ${id}`,
+            ),
+          ),
+        agentList,
+      ),
+  ],
+  [
+    "agents-away",
+    "agents",
+    "none is away for long",
+    ({ agents, hubNow }) =>
+      firstOf(
+        agents
+          .filter(({ online, last_seen }) => !online && hubNow - Date.parse(last_seen) > longAwayMs)
+          .map(({ id, last_seen }) => {
+            const days = Math.floor((hubNow - Date.parse(last_seen)) / dayMs);
+            const fix = `petrel-agent doctor on its host; if it has gone for good: petrel agent remove ${id}`;
+            return warning(`it is away for ${days} days`, `agent ${id}`, fix);
+          }),
+        agentList,
+      ),
+  ],
+  [
+    "agents-lost",
+    "agents",
+    "none is lost",
+    ({ agents, hubNow }) =>
+      firstOf(
+        agents
+          .filter(
+            ({ online, lost, last_seen }) =>
+              !online && lost !== undefined && hubNow - Date.parse(last_seen) <= longAwayMs,
+          )
+          .map(({ id, last_seen }) =>
+            warning(`it is away since ${last_seen}`, `agent ${id}`, "petrel-agent doctor on its host"),
+          ),
+        agentList,
+      ),
+  ],
+  [
+    "agents-degraded",
+    "agents",
+    "all take work",
+    ({ agents }) =>
+      firstOf(
+        agents
+          .filter(({ online, degraded }) => online && degraded != null)
+          .map(({ id, degraded }) =>
+            fault(`it takes no new work: ${degraded}`, `agent ${id}`, "petrel-agent doctor on its host"),
+          ),
+        agentList,
+      ),
+  ],
+  [
+    "agents-behind",
+    "agents",
+    "none is far behind",
+    ({ behind }) =>
+      firstOf(
+        behind
+          .filter(({ lag_ms }) => lag_ms !== null && lag_ms >= lateMs)
+          .map(({ id, lag_ms, backlog }) =>
+            warning(
+              `what it tells is ${Math.round((lag_ms ?? 0) / 1000)} s old, with ${backlog ?? 0} entries behind it`,
+              `agent ${id}`,
+              "petrel top shows whether it catches up; petrel-agent doctor on its host",
+            ),
+          ),
+        "petrel top",
+      ),
+  ],
+  [
+    "agent-clocks",
+    "agents",
+    "all are as the hub's",
+    ({ agents }) =>
+      firstOf(
+        agents
+          .filter(({ skew_ms, online }) => online && Math.abs(skew_ms ?? 0) > skewMs)
+          .map(({ id, skew_ms }) =>
+            warning(
+              `its clock differs by ${Math.round((skew_ms ?? 0) / 1000)} s`,
+              `agent ${id}`,
+              "let a time service set it: timedatectl set-ntp true",
+            ),
+          ),
+        agentList,
+      ),
+  ],
+  [
+    "agent-versions",
+    "agents",
+    "all have the hub's",
+    ({ agents, version }) =>
+      firstOf(
+        agents
+          .filter((agent) => agent.online && agent.version !== version)
+          .map((agent) =>
+            note(`it runs version ${agent.version}, the hub ${version}`, `agent ${agent.id}`, "upgrade it"),
+          ),
+        agentList,
+      ),
+  ],
+  [
+    "agent-packs",
+    "packs",
+    "all packs run where they are assigned",
+    ({ agents }) =>
+      firstOf(
+        agents.flatMap(({ id, pack_problems }) =>
+          Object.keys(pack_problems ?? {}).map((ref) =>
+            warning("parts of it cannot run", `pack ${ref} on agent ${id}`, `petrel pack status ${ref}`),
+          ),
+        ),
+        "petrel pack status",
+      ),
+  ],
+  [
+    "sensors",
+    "packs",
+    "none has failed",
+    ({ sensors, agents }) => {
+      const online = new Set(agents.filter((agent) => agent.online).map(({ id }) => id));
+      return firstOf(
+        sensors
+          .filter(({ agent, state }) => online.has(agent) && (state === "failed" || state === "backing-off"))
+          .map(({ agent, sensor, state, restarts }): Found => {
+            const what = `it is ${state}, after ${restarts} restarts`;
+            const say = state === "failed" ? fault : warning;
+            return say(what, `${sensor} on agent ${agent}`, `petrel sensor list --agent ${agent} says why`);
+          }),
+        "petrel sensor list",
+      );
+    },
+  ],
+  [
+    "rules",
+    "packs",
+    "none has failed within a day",
+    ({ failedRules }) =>
+      firstOf(
+        failedRules.map(({ rule, reason, count }) =>
+          warning(
+            `it failed ${count} times within a day: ${reason}`,
+            `rule ${rule}`,
+            `petrel rule-enforcement list --rule ${rule}; petrel rule why ${rule} INSTANCE`,
+          ),
+        ),
+        "petrel rule-enforcement list",
+      ),
+  ],
+  [
+    "gaps",
+    "agents",
+    "nothing was lost",
+    ({ gaps, hubNow }) => {
+      const recent = gaps.filter(({ recorded_at }) => hubNow - Date.parse(recorded_at) < dayMs);
+      const [last] = recent;
+      if (last === undefined) return [];
+      const agents = new Set(recent.map(({ agent }) => agent));
+      return [
+        warning(
+          `entries were lost within a day, the last at ${last.recorded_at}`,
+          agents.size === 1 ? `agent ${last.agent}` : `${agents.size} agents`,
+          "petrel gap list says which, and why",
+        ),
+      ];
+    },
+  ],
+];
