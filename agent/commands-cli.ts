@@ -176,6 +176,7 @@ export function createPetrelAgent(io: CliIo): Command {
       .option("--data <folder>", "its data folder")
       .option("--hub <url>", "where the hub's broker listens; without it where the agent enrolled")
       .option("--config <agent.yaml>", `settings; without it ${systemConfig} is read if it exists`)
+      .option("--check <name>", "only this check (repeatable)", collect)
       .option("--bundle <file.tar.gz>", "gather all of it in a new file for who helps, with secrets masked"),
     "petrel-agent doctor --bundle doctor.tar.gz",
   ).action(async (_options: object, self: Command) =>

@@ -100,15 +100,29 @@ const runningChecks = (quoted: boolean): readonly Check<RunningCase>[] => [
   ["watching", "packs", "", watchingFound],
 ];
 
-/** `quoted`: findings may say what sensors have printed; not for strangers. Never rejects. */
+/** Names of all checks, in their order. */
+export const agentCheckNames: readonly string[] = [...hostChecks, ...runningChecks(false)].map(
+  ([name]) => name,
+);
+
+export interface AgentDoctorOptions {
+  /** Findings may say what sensors have printed; not for strangers. */
+  readonly quoted: boolean;
+  /** Names of checks; all of them when not given. */
+  readonly only?: readonly string[] | undefined;
+  readonly timers: Timers;
+}
+
+/** Never rejects. */
 export async function agentFindings(
   of: AgentCase,
-  { quoted, timers }: { readonly quoted: boolean; readonly timers: Timers },
+  { quoted, only, timers }: AgentDoctorOptions,
 ): Promise<readonly Finding[]> {
   const options = { timers, withinMs };
+  const isWanted = ([name]: readonly [string, ...unknown[]]) => only === undefined || only.includes(name);
   const [host, running] = await Promise.all([
-    runChecks(hostChecks, of, options),
-    isRunning(of) ? runChecks(runningChecks(quoted), of, options) : [],
+    runChecks(hostChecks.filter(isWanted), of, options),
+    isRunning(of) ? runChecks(runningChecks(quoted).filter(isWanted), of, options) : [],
   ]);
   return [...host, ...running];
 }

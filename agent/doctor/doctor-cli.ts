@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import type { CliIo } from "../../shared/cli/cli-io.ts";
 import { CommandEnded } from "../../shared/cli/program-cli.ts";
 import { bundleText, writeBundle } from "../../shared/doctor/bundle-fs.ts";
-import { type Finding, hasFault } from "../../shared/doctor/finding.ts";
+import { type Finding, hasFault, requireChecks } from "../../shared/doctor/finding.ts";
 import { findingsText } from "../../shared/doctor/findings-text.ts";
 import { systemFacts } from "../../shared/doctor/host-fs.ts";
 import { journalOf } from "../../shared/doctor/journal-process.ts";
@@ -15,20 +15,23 @@ import { socketOf } from "../agent-folder-fs.ts";
 import { askMetrics } from "../status/ask-http.ts";
 import { type AgentCase, runningOf } from "./agent-case.ts";
 import { agentBundle } from "./bundle.ts";
-import { agentFindings, agentUnit } from "./checks-process.ts";
+import { agentCheckNames, agentFindings, agentUnit } from "./checks-process.ts";
 import { type CaseFlags, openCase } from "./open-case-fs.ts";
 
 export interface DoctorFlags extends CaseFlags {
   readonly json?: boolean;
   readonly bundle?: string;
+  readonly check?: readonly string[];
 }
 
-/** Ends with 1 when there is a fault. BUNDLE_FILE. */
+/** Ends with 1 when there is a fault. CLI_USAGE, BUNDLE_FILE. */
 export async function runDoctor(io: CliIo, flags: DoctorFlags): Promise<void> {
+  requireChecks(flags.check ?? [], agentCheckNames);
   io.exitOnInterrupt();
   const agentCase = await openCase(io, flags);
   const findings = await agentFindings(agentCase, {
     quoted: flags.bundle === undefined,
+    only: flags.check,
     timers: systemTimers,
   });
   const ok = !hasFault(findings);

@@ -1,5 +1,6 @@
 /** What a doctor says: one row for each thing that was looked at, with the way out where something is wrong. */
-import { errorReport, isPetrelError } from "../errors.ts";
+import { errorReport, isPetrelError, PetrelError } from "../errors.ts";
+import { suggestion } from "../nearest.ts";
 
 /**
  * `fault` does not work, or will not for long, and has to be mended; `warning` works, and is likely to fail or is weak;
@@ -61,6 +62,14 @@ export function errorFound(error: Error, where: string, fix: string): Found {
   const report = errorReport(error);
   const what = isPetrelError(error) ? `${report.code}: ${report.message}` : report.message;
   return fault(what, report.where ?? where, report.fix ?? fix);
+}
+
+/** CLI_USAGE for the name of a check that there is not. */
+export function requireChecks(named: readonly string[], known: readonly string[]): void {
+  for (const name of named) {
+    if (known.includes(name)) continue;
+    throw new PetrelError("CLI_USAGE", `there is no check '${name}'`, { hint: suggestion(name, known) });
+  }
 }
 
 export const hasFault = (findings: readonly Pick<Finding, "level">[]): boolean =>

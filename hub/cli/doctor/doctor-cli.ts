@@ -1,11 +1,11 @@
 /** `petrel doctor`: looks at hub, host and fleet, says what is wrong and how to mend it; at the host alone while no hub answers. */
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import { CommandEnded, withExample } from "../../../shared/cli/program-cli.ts";
+import { CommandEnded, collect, withExample } from "../../../shared/cli/program-cli.ts";
 import { type Setting, shownSettings } from "../../../shared/config/config.ts";
 import { hubSettings } from "../../../shared/config/hub-config.ts";
 import { bundleText, writeBundle } from "../../../shared/doctor/bundle-fs.ts";
-import { type Finding, hasFault } from "../../../shared/doctor/finding.ts";
+import { type Finding, hasFault, requireChecks } from "../../../shared/doctor/finding.ts";
 import { findingsText } from "../../../shared/doctor/findings-text.ts";
 import { systemFacts } from "../../../shared/doctor/host-fs.ts";
 import { journalOf } from "../../../shared/doctor/journal-process.ts";
@@ -26,6 +26,7 @@ import { toJson } from "../output.ts";
 
 interface DoctorOptions {
   readonly bundle?: string;
+  readonly check?: readonly string[];
 }
 
 /** A hub that is asked how it is should be there; one that has just been started gets a moment. */
@@ -37,12 +38,15 @@ export const doctorCommand: NounCommands = (noun, context) => {
       "--config <hub.yaml>",
       "settings of a hub on this machine, to be looked at when it does not answer",
     )
+    .option("--check <name>", "only this check (repeatable)", collect)
     .option("--bundle <file.tar.gz>", "gather all of it in a new file for who helps, with secrets masked");
   withExample(noun, "petrel doctor", "petrel doctor --json", "petrel doctor --bundle doctor.tar.gz").action(
     async (options: DoctorOptions, self: Command) => {
       const api = context.api(self, patienceMs);
       const settings = await hubConfig(self, context.io).catch((error: unknown) => asError(error));
-      const { findings, isUp } = await look(context, self, api, settings);
+      const seen = await look(context, self, api, settings);
+      const { isUp } = seen;
+      const findings = chosen(seen.findings, options.check ?? []);
       const ok = !hasFault(findings);
       const bundle =
         options.bundle === undefined
@@ -58,6 +62,12 @@ export const doctorCommand: NounCommands = (noun, context) => {
     },
   );
 };
+
+/** The hub names its checks itself: it may be newer than this command. CLI_USAGE. */
+function chosen(findings: readonly Finding[], checks: readonly string[]): readonly Finding[] {
+  requireChecks(checks, [...new Set(findings.map(({ check }) => check))]);
+  return checks.length === 0 ? findings : findings.filter(({ check }) => checks.includes(check));
+}
 
 async function look(
   context: CliContext,

@@ -2,6 +2,7 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
 import type { ApiKeyRecord } from "../../../shared/model/api-key.ts";
@@ -27,6 +28,7 @@ const kinds = [
   "named",
   "mail",
   "key",
+  "environment",
 ] as const;
 
 const files: Readonly<Record<string, string>> = {
@@ -195,6 +197,22 @@ test("no secret is in an answer of the API, its stream, the command line, or the
   ]) {
     const { stdout, stderr } = await runPetrel([...args, "--data", hub.data]);
     texts.push([`petrel ${args.join(" ")}`, stdout + stderr]);
+  }
+  for (const [command, data] of [
+    ["petrel", hub.data],
+    ["petrel-agent", join(hub.data, "agent")],
+  ] as const) {
+    const file = join(await tempFolder("bundle"), "doctor.tar.gz");
+    const env = {
+      SMTP_PASSWORD: marker("environment"),
+      PETREL_ENROLL_TOKEN: "petrel-token-2.Planted-token.x",
+    };
+    const { stdout } = await runPetrel(["doctor", "--data", data, "--bundle", file], { command, env });
+    expect(stdout).toContain(`wrote ${file}`);
+    const text = gunzipSync(await readFile(file)).toString("utf8");
+    expect(text).toContain("findings.json");
+    expect([command, text.includes(local), text.includes("Planted-")]).toEqual([command, false, false]);
+    texts.push([`the bundle of ${command}`, text]);
   }
   texts.push(["the log of hub and agent", hub.daemon().log()]);
   expect(hub.daemon().log()).toContain(" DEBUG ");

@@ -186,7 +186,8 @@ describe("what is weak", () => {
   test.each(cases)("%s", async (expected, over) => {
     const found = await unwell(over);
     expect(found.map(({ level, check, where }) => `${level} ${check} ${where}`)).toEqual([expected]);
-    for (const { what, fix } of found) expect([what, fix ?? what].every((text) => text.length > 5)).toBe(true);
+    for (const { what, fix } of found)
+      expect([what, fix ?? what].every((text) => text.length > 5)).toBe(true);
   });
 
   const hook = { url: "ci/done", rules: [], enabled: true };
