@@ -25,8 +25,8 @@ const looks: readonly (readonly [pattern: RegExp, mask: string])[] = [
   [/\bpetrel-token-[0-9]+\.[A-Za-z0-9._-]+/g, mask],
   [/\b(Bearer|Basic)\s+[A-Za-z0-9+/=._~-]+/gi, `$1 ${mask}`],
   // `password=x`, `"api_key": "x"`, `St2-Api-Key: x`; and `--token x`.
-  [new RegExp(`((?:[\\w-]*${nouns})["']?\\s*[=:]\\s*)${value}`, "gi"), `$1${mask}`],
-  [new RegExp(`(--[\\w-]*${nouns}\\s+)${value}`, "gi"), `$1${mask}`],
+  [new RegExp(`((?:[\\w-]{0,40}${nouns})["']?\\s*[=:]\\s*)${value}`, "gi"), `$1${mask}`],
+  [new RegExp(`(--[\\w-]{0,40}${nouns}\\s+)${value}`, "gi"), `$1${mask}`],
 ];
 
 export interface Masking {
@@ -81,7 +81,7 @@ export function secretsOf(variables: Readonly<Record<string, string | undefined>
 
 /** Users and passwords of the URLs in a text, as they are written and as they are meant. */
 export function urlSecrets(text: string): readonly string[] {
-  return [...text.matchAll(/[a-z][a-z0-9+.-]*:\/\/([^\s/'"@]*):([^\s/'"]*)@/gi)].flatMap(
+  return [...text.matchAll(/[a-z][a-z0-9+.-]{0,30}:\/\/([^\s/'"@]*):([^\s/'"]*)@/gi)].flatMap(
     ([, , password = ""]) => {
       try {
         return [password, decodeURIComponent(password)];

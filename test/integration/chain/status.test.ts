@@ -48,6 +48,12 @@ test("an agent and its hub say how they are, also when the other one is away", a
   });
   expect((await ask(socket, "/metrics")).body).toContain("\npetrel_agent_link_up 1\n");
   expect((await ask(socket, "/else")).code).toBe(404);
+  expect(said).toMatchObject({
+    pid: agent.daemon().pid,
+    hub_version: said.version,
+    skew_ms: expect.any(Number),
+  });
+  expect(JSON.parse((await ask(socket, "/recent")).body)).toEqual(expect.any(Array));
   expect(await ask(socket, "/coverage")).toMatchObject({ code: 503 });
   await expect(askCoverage(socket)).rejects.toMatchObject({
     code: "SENSOR_NOT_RUNNING",

@@ -91,3 +91,8 @@ test("no known secret is left, whatever stands around it", () => {
     ),
   );
 });
+
+test("a long text without a blank is masked in no time", () => {
+  const text = `${"a".repeat(300_000)}://ann:pass-word@host password=${"b".repeat(10)}`;
+  expect(none.text(text)).toBe(`${"a".repeat(300_000)}://host password=********`);
+});
