@@ -14,7 +14,12 @@ export interface EnrolledAgent {
   start(env?: Record<string, string>): Daemon;
 }
 
-export async function enrolledAgent(hub: Pick<TestHub, "mqtt">, id: string): Promise<EnrolledAgent> {
+/** `own`: its environment, when it enrols and when it runs. */
+export async function enrolledAgent(
+  hub: Pick<TestHub, "mqtt">,
+  id: string,
+  own: Readonly<Record<string, string>> = {},
+): Promise<EnrolledAgent> {
   const folder = await tempFolder("agent");
   const data = join(folder, "data");
   return {
@@ -23,9 +28,10 @@ export async function enrolledAgent(hub: Pick<TestHub, "mqtt">, id: string): Pro
     enroll: (token, args = []) =>
       runPetrel(["enroll", "--hub", hub.mqtt, "--id", id, "--data", data, ...args], {
         command: "petrel-agent",
-        env: token === null ? {} : { PETREL_ENROLL_TOKEN: token },
+        env: { ...own, ...(token !== null && { PETREL_ENROLL_TOKEN: token }) },
       }),
-    start: (env = {}) => startDaemon("petrel-agent", ["run", "--data", data], join(folder, "log"), env),
+    start: (env = {}) =>
+      startDaemon("petrel-agent", ["run", "--data", data], join(folder, "log"), { ...own, ...env }),
   };
 }
 

@@ -8,6 +8,7 @@ import { readApiFile } from "../../hub/http/api-file-fs.ts";
 import { isObject } from "../../shared/json.ts";
 import { atEnd } from "./at-end.ts";
 import { processesAtHome } from "./home-processes.ts";
+import { inNetwork } from "./network-namespace.ts";
 import { tempFolder } from "./temp-folder.ts";
 import { waitUntil } from "./wait-until.ts";
 
@@ -64,7 +65,8 @@ export function startDaemon(
   env: Record<string, string> = {},
 ): Daemon {
   const home = dirname(logFile);
-  const child = spawn(join(env[checkoutOf] ?? root, "bin", command), args, {
+  const program = inNetwork(join(env[checkoutOf] ?? root, "bin", command), args, env);
+  const child = spawn(program.file, program.args, {
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, HOME: home, ...env },
@@ -144,9 +146,11 @@ export async function createHub(
     readonly args?: readonly string[];
     /** False: agents have to enrol. */
     readonly dev?: boolean;
+    /** Where agents reach it, when that is not this machine's loopback: the host that they write. It listens everywhere. */
+    readonly host?: string;
   } = {},
 ): Promise<TestHub> {
-  const { dev = true } = options;
+  const { dev = true, host } = options;
   const folder = await tempFolder("hub");
   const data = join(folder, "data");
   const http = await freePort();
@@ -182,11 +186,13 @@ export async function createHub(
   return {
     data,
     url,
-    mqtt: options.broker ?? `${dev ? "mqtt" : "mqtts"}://127.0.0.1:${port}`,
+    mqtt: options.broker ?? `${dev ? "mqtt" : "mqtts"}://${host ?? "127.0.0.1"}:${port}`,
     daemon: running,
     async start(env = {}) {
       const broker =
-        options.broker === undefined ? ["--mqtt", String(port)] : ["--broker-url", options.broker];
+        options.broker === undefined
+          ? ["--mqtt", host === undefined ? String(port) : `[::]:${port}`]
+          : ["--broker-url", options.broker];
       const args = [
         "hub",
         ...(dev ? ["--dev"] : []),

@@ -43,12 +43,12 @@ export interface HostileBroker {
 }
 
 /**
- * On 127.0.0.1, with the files that `petrel hub broker-config` wrote into `folder`: certificates are asked for at `link`,
+ * On ports of 127.0.0.1, or sockets by path, with the files that `petrel hub broker-config` wrote into `folder`: certificates are asked for at `link`,
  * and their dates judged; not at `enroll`. Ends with the test or, for what a file shares, with the file.
  */
 export async function hostileBroker(
   folder: string,
-  { link, enroll }: { readonly link: number; readonly enroll: number },
+  { link, enroll }: { readonly link: number | string; readonly enroll: number | string },
 ): Promise<HostileBroker> {
   const read = (name: string) => readFile(join(folder, name), "utf8");
   const tls: TlsOptions = {
@@ -94,7 +94,7 @@ export async function hostileBroker(
   aedes.on("clientError", ignored);
   aedes.on("connectionError", ignored);
   const sockets = new Set<Socket>();
-  const listen = async (port: number, more: TlsOptions): Promise<Server> => {
+  const listen = async (at: number | string, more: TlsOptions): Promise<Server> => {
     const server = createServer({ ...tls, ...more }, (socket) => {
       sockets.add(socket);
       socket.once("close", () => sockets.delete(socket));
@@ -104,7 +104,8 @@ export async function hostileBroker(
     server.on("tlsClientError", ignored);
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
-      server.listen(port, "127.0.0.1", resolve);
+      if (typeof at === "string") server.listen(at, resolve);
+      else server.listen(at, "127.0.0.1", resolve);
     });
     return server;
   };

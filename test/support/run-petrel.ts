@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { resolve } from "node:path";
 import { atEnd } from "./at-end.ts";
+import { inNetwork } from "./network-namespace.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 
@@ -29,9 +30,11 @@ export interface RunOptions {
 /** Starts `bin/petrel`; nothing of Petrel in the caller's environment reaches it. Killed when the test ends. */
 export function startPetrel(args: readonly string[], options: RunOptions = {}): Running {
   const clean = Object.entries(process.env).filter(([name]) => !/^(PETREL|VITEST|NODE)/.test(name));
-  const child = spawn(resolve(root, "bin", options.command ?? "petrel"), args, {
+  const env = { ...Object.fromEntries(clean), ...options.env };
+  const program = inNetwork(resolve(root, "bin", options.command ?? "petrel"), args, env);
+  const child = spawn(program.file, program.args, {
     cwd: options.cwd ?? root,
-    env: { ...Object.fromEntries(clean), ...options.env },
+    env,
     stdio: ["pipe", "pipe", "pipe"],
   });
   atEnd(() => void child.kill("SIGKILL"));

@@ -1,0 +1,282 @@
+/**
+ * `npm run fleet:networks`: a hub, two hosts and somebody else's broker, each in a network of its own, and what happens to
+ * networks: cables, silence, loss, other addresses. Then the broker is in an attacker's hands. Needs root and `ip`.
+ */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect } from "vitest";
+import type { IdentityView } from "../../hub/enrolment/enrolment-desk.ts";
+import { cleanedUpAfter } from "../support/at-end.ts";
+import { attacks, ledgersInPieces, saidToBeGone, underAttack } from "../support/broker-attacks.ts";
+import { agentIs } from "../support/enrolled-agent.ts";
+import { imagedAnew, tokenTwice } from "../support/enrolment-attacks.ts";
+import { fakeClock, hasFakeClock } from "../support/fake-clock.ts";
+import { agentReady, createHub } from "../support/fleet.ts";
+import { hostileFleet } from "../support/hostile-fleet.ts";
+import { networkOf } from "../support/network-namespace.ts";
+import { runPetrel } from "../support/run-petrel.ts";
+import { tempFolder } from "../support/temp-folder.ts";
+import { ToldFleet } from "../support/told-fleet.ts";
+import { waitUntil } from "../support/wait-until.ts";
+import { inPlaces, type Network } from "./network-process.ts";
+import { startRelay } from "./relay-process.ts";
+import { Report } from "./report.ts";
+
+const places = ["hub", "web-1", "web-2", "broker"] as const;
+const hubName = "hub.fleet.test";
+const brokerName = "broker.fleet.test";
+/** Longer than it takes either end to see that nobody is there (1.5 times a keepalive of 30 s). */
+const silenceSeconds = 75;
+
+/** Agents run where their ids say, others at web-1. */
+const placeOf = (id: string) => (places.find((place) => place === id) ?? "web-1") as string;
+
+async function petrel(data: string, ...words: string[]): Promise<string> {
+  const { code, stdout, stderr } = await runPetrel([...words, "--data", data]);
+  if (code !== 0) throw new Error(`petrel ${words.join(" ")}: ${stderr}`);
+  return stdout;
+}
+
+/** Each second, each of these agents sees a line, and is asked for something; also while nobody can be reached. */
+async function busyFor(fleet: ToldFleet, seconds: number, ids = [...fleet.members.keys()]): Promise<void> {
+  for (let second = 0; second < seconds; second++) {
+    for (const id of ids) {
+      fleet.tell(id);
+      await fleet.ask(id);
+    }
+    await sleep(1_000);
+  }
+}
+
+async function overNetworks(report: Report, network: Network): Promise<void> {
+  const place = network.place("hub");
+  const hub = await createHub({ dev: false, host: hubName });
+  await hub.start();
+  const env = (id: string) => network.env(placeOf(id));
+  const fleet = new ToldFleet(hub, await tempFolder("told"), { env });
+  const port = new URL(hub.mqtt).port;
+  const whole = async () => {
+    const from = Date.now();
+    await fleet.expectUnharmed();
+    return `${fleet.told.length} triggers and ${fleet.asked.length} requests, all done, none twice (${((Date.now() - from) / 1_000).toFixed(0)} s)`;
+  };
+
+  await report.step("web-1 enrols with a token, by name", async () => {
+    await fleet.join("web-1");
+    await agentReady(hub, "web-1");
+    const { items } = await hub.api<{ items: { address: string }[] }>("GET", "/v1/agents");
+    return `from ${items[0]?.address}`;
+  });
+  await report.step("web-2 waits to be approved, by an IPv6 address", async () => {
+    const agent = await fleet.newcomer("web-2");
+    const shown = await petrel(hub.data, "hub", "root", "show");
+    const root = /sha256:[0-9a-f]{64}/.exec(shown)?.[0] ?? "";
+    const enrolling = agent.enroll(null, ["--root", root, "--hub", `mqtts://[${place.v6}]:${port}`]);
+    const { fingerprint } = await waitUntil("it to wait", async () => {
+      const { items } = await hub.api<{ items: IdentityView[] }>("GET", "/v1/identities?state=pending");
+      return items.find(({ agent: id }) => id === "web-2");
+    });
+    await petrel(hub.data, "agent", "approve", "web-2", "--fingerprint", fingerprint);
+    expect(await enrolling).toMatchObject({ code: 0 });
+    fleet.starts(agent);
+    await agentReady(hub, "web-2");
+    return undefined;
+  });
+  await report.step("an action on each, and what each sees", async () => {
+    await fleet.getsPack();
+    return whole();
+  });
+  await report.step("a file changes on web-1, a rule acts on web-2", async () => {
+    const watched = await tempFolder("watched");
+    await hub.api("PUT", "/v1/packs/watch/assignment", { to: "all", config: { paths: [{ path: watched }] } });
+    const rule = join(await tempFolder("rule"), "rule.yaml");
+    writeFileSync(
+      rule,
+      JSON.stringify({
+        name: "across",
+        enabled: true,
+        trigger: { type: "watch.file_changed" },
+        criteria: {
+          "trigger.status": { type: "equals", pattern: "created" },
+          "origin.agent": { type: "equals", pattern: "web-1" },
+        },
+        action: { ref: "told.append", parameters: { line: "{{ trigger.path }}" }, target: { host: "web-2" } },
+      }),
+    );
+    await petrel(hub.data, "rule", "create", rule);
+    for (const id of fleet.members.keys()) await agentReady(hub, id, ["core", "told", "watch"]);
+    await waitUntil("both to watch", async () => {
+      const { items } = await hub.api<{ items: { ref: string; state: string }[] }>("GET", "/v1/sensors");
+      return items.filter(({ ref, state }) => ref === "watch.FileWatch" && state === "running").length >= 2;
+    });
+    // Its first look may still be under way: what is there by then is no change.
+    await sleep(3_000);
+    for (const name of ["one", "two", "three"]) {
+      const path = join(watched, name);
+      writeFileSync(path, name);
+      fleet.asked.push(path);
+      await fleet.isDone(path);
+    }
+    return whole();
+  });
+
+  const trouble = async (what: string, work: () => Promise<string | undefined>) =>
+    report.step(what, async () => {
+      const seen = await work();
+      return [seen, await whole()].filter(Boolean).join("; ");
+    });
+  await trouble("the cable of web-1 is out for 20 s", async () => {
+    network.cable("web-1", "out");
+    await busyFor(fleet, 20);
+    network.cable("web-1", "in");
+    return undefined;
+  });
+  await trouble(`web-1 is silently cut off for ${silenceSeconds} s, while it has much to say`, async () => {
+    network.mute("web-1", true);
+    await busyFor(fleet, silenceSeconds);
+    network.mute("web-1", false);
+    return backAfter(fleet, ["web-1"]);
+  });
+  await trouble(`the hub is silently cut off for ${silenceSeconds} s`, async () => {
+    network.mute("hub", true);
+    await busyFor(fleet, silenceSeconds);
+    network.mute("hub", false);
+    return backAfter(fleet, ["web-1", "web-2"]);
+  });
+  await trouble("the network of web-1 is bad for 20 s", async () => {
+    const { how, good } = network.bad("web-1");
+    await busyFor(fleet, 20);
+    good();
+    return how;
+  });
+  await trouble("web-1 has another address", async () => {
+    const { v4, v6 } = network.place("web-1");
+    const before = await addressOf(fleet, "web-1");
+    network.move("web-1", v4, "10.213.7.52");
+    network.move("web-1", v6, "fd13:7::52");
+    await busyFor(fleet, 5);
+    const seen = await backAfter(fleet, ["web-1"]);
+    const after = await waitUntil("the hub to show it", async () => {
+      const address = await addressOf(fleet, "web-1");
+      return address !== before && address;
+    });
+    return `${seen}; ${before} → ${after}`;
+  });
+  await trouble("the hub has another address, and its name follows", async () => {
+    network.move("hub", place.v4, "10.213.7.101");
+    network.names({ [hubName]: [place.v6, "10.213.7.101"] });
+    await busyFor(fleet, 5);
+    return backAfter(fleet, ["web-1", "web-2"]);
+  });
+  await trouble("its name has an address where nobody is besides", async () => {
+    network.names({ [hubName]: ["10.213.7.99", "10.213.7.101"] });
+    network.cable("web-1", "out");
+    await busyFor(fleet, silenceSeconds, ["web-1"]);
+    network.cable("web-1", "in");
+    return backAfter(fleet, ["web-1"]);
+  });
+  await trouble("the hub has another IPv6 address, and web-2 is told so", async () => {
+    network.move("hub", place.v6, "fd13:7::101");
+    const member = fleet.member("web-2");
+    await member.daemon.stop();
+    fleet.starts(member.agent, { PETREL_HUB: `mqtts://[fd13:7::101]:${port}` });
+    return backAfter(fleet, ["web-2"]);
+  });
+  await trouble("web-2 is cut off while both see things, and the hub is killed meanwhile", async () => {
+    network.mute("web-2", true);
+    await busyFor(fleet, 5);
+    await hub.kill();
+    for (const id of ["web-1", "web-2"]) for (let i = 0; i < 10; i++) fleet.tell(id);
+    await hub.start();
+    await busyFor(fleet, 5);
+    network.mute("web-2", false);
+    return undefined;
+  });
+  for (const [id, offset] of [
+    ["ahead-1", "+2d"],
+    ["behind-1", "-2d"],
+  ] as const) {
+    if (!hasFakeClock) continue;
+    await report.step(`a host whose clock is off by ${offset} enrols, and works`, () =>
+      clockOff(fleet, id, offset),
+    );
+  }
+}
+
+async function clockOff(fleet: ToldFleet, id: string, offset: string): Promise<string> {
+  const { env } = await fakeClock(offset);
+  const member = await fleet.join(id, env);
+  await agentReady(fleet.hub, id, ["core", "told"]);
+  await fleet.expectUnharmed();
+  await member.daemon.stop();
+  fleet.members.delete(id);
+  return "and what it was asked for is done, once";
+}
+
+/** When the last of them was linked, as the hub has it; seconds since this is called. */
+async function backAfter(fleet: ToldFleet, ids: readonly string[]): Promise<string> {
+  const from = Date.now();
+  for (const id of ids) {
+    await fleet.isDone(fleet.tell(id));
+    await agentIs(fleet.hub, id, true);
+  }
+  return `back after ${((Date.now() - from) / 1_000).toFixed(1)} s`;
+}
+
+async function addressOf(fleet: ToldFleet, id: string): Promise<string | null> {
+  return (await fleet.hub.api<{ address: string | null }>("GET", `/v1/agents/${id}`)).address;
+}
+
+/** A broker in a place of its own, in an attacker's hands, with its rightful certificate. */
+async function underAttacks(report: Report, network: Network): Promise<void> {
+  const folder = await tempFolder("sockets");
+  const sockets = { link: join(folder, "link"), enroll: join(folder, "enroll") };
+  const { namespace } = network.place("broker");
+  for (const [port, path] of [
+    [8883, sockets.link],
+    [8884, sockets.enroll],
+  ] as const)
+    await startRelay(port, path, { [networkOf]: namespace });
+  const fleet = await hostileFleet({
+    host: brokerName,
+    link: 8883,
+    enroll: 8884,
+    sockets,
+    env: (id) => network.env(placeOf(id)),
+  });
+  const refusedBy = (side: string, codes: readonly string[]) =>
+    `refused by the ${side} (${codes.join(", ")}), logged, nothing done`;
+  for (const attack of attacks) {
+    const [what, side, codes] = attack;
+    await report.step(`attack: ${what}`, async () => {
+      await underAttack(fleet, attack);
+      return refusedBy(side, codes);
+    });
+  }
+  await report.step("attack: ledgers in another order, in part, and more than once", async () => {
+    await ledgersInPieces(fleet);
+    return "whole in the end";
+  });
+  await report.step("attack: agents are said to be gone", async () => {
+    await saidToBeGone(fleet);
+    return "refused by the hub (presence), served all the same";
+  });
+  await report.step("attack: all of an agent that was imaged anew is played again", async () => {
+    await imagedAnew(fleet);
+    return refusedBy("hub and the agent", ["WIRE_SESSION"]);
+  });
+  await report.step("attack: a token used twice; an ask played again or changed", async () => {
+    await tokenTwice(fleet);
+    return "ENROL_TOKEN, no agent made";
+  });
+}
+
+await inPlaces(import.meta.filename, places, async (network) => {
+  const report = new Report();
+  const { hub, broker } = { hub: network.place("hub"), broker: network.place("broker") };
+  network.names({ [hubName]: [hub.v6, hub.v4], [brokerName]: [broker.v6, broker.v4] });
+  await cleanedUpAfter(() => overNetworks(report, network));
+  await cleanedUpAfter(() => underAttacks(report, network));
+  report.end();
+});
