@@ -175,7 +175,7 @@ export class Network {
 
   /** The switch drops all to and from there, and nobody sees anything. */
   mute(name: string, isMute: boolean): void {
-    ip("-n", this.#switch, "link", "set", name, "type", "bridge_slave", "state", isMute ? "0" : "3");
+    ip("-n", this.#switch, "link", "set", name, "type", "bridge_slave", "state", isMute ? "1" : "3");
   }
 
   /**

@@ -106,12 +106,8 @@ async function overNetworks(report: Report, network: Network): Promise<void> {
     );
     await petrel(hub.data, "rule", "create", rule);
     for (const id of fleet.members.keys()) await agentReady(hub, id, ["core", "told", "watch"]);
-    await waitUntil("both to watch", async () => {
-      const { items } = await hub.api<{ items: { ref: string; state: string }[] }>("GET", "/v1/sensors");
-      return items.filter(({ ref, state }) => ref === "watch.FileWatch" && state === "running").length >= 2;
-    });
-    // Its first look may still be under way: what is there by then is no change.
-    await sleep(3_000);
+    for (const { daemon } of fleet.members.values())
+      await waitUntil("it to watch", () => daemon.log().includes(`${watched} is live`));
     for (const name of ["one", "two", "three"]) {
       const path = join(watched, name);
       writeFileSync(path, name);
