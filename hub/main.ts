@@ -251,7 +251,8 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       }),
       greeted: greet.arrived,
       isPaused: (agent) => registry.get(agent)?.conflict != null,
-      ready: (agent) => {
+      ready: (agent, peer) => {
+        void greet.keyed(agent, peer);
         void telling.tell(agent);
         openWork.greeted(agent);
       },

@@ -150,6 +150,7 @@ export async function openIdentity(data: string, log: Logger): Promise<AgentIden
         }
         return statement.keys.map((text) => publicKey(text)).filter((one) => one !== null);
       },
+      serial: () => serial,
     },
     tls: () => ({ key: keyPem(key), cert: (next ?? current).pem }),
     certificate: () => current,

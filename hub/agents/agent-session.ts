@@ -287,7 +287,7 @@ export class AgentSession {
       chunk: (chunk) => options.output(id, chunk),
       packetCame: (packet) => this.#packetCame(packet),
       peerHello: (hello) => this.#greet(hello),
-      ready: () => ready(id),
+      ready: (peer) => ready(id, peer),
     });
   }
 

@@ -1,12 +1,13 @@
 /** Who an agent is, settled before its hello is answered. */
 import type { Json, JsonObject } from "../../shared/json.ts";
+import type { PeerFacts } from "../../shared/link/greeting.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { Hello } from "../../shared/wire/messages.ts";
 import type { Store } from "../store/store.ts";
 import { abandonOldStore } from "./abandon.ts";
 import type { AgentRegistry } from "./agent-registry.ts";
 import type { Conflicts } from "./conflicts.ts";
-import { arrived, awaited, conditioned, departed } from "./presence.ts";
+import { arrived, awaited, conditioned, departed, keyed } from "./presence.ts";
 
 export interface GreeterOptions {
   readonly store: Store;
@@ -61,6 +62,15 @@ export function createGreeter({ store, registry, conflicts, now, log }: GreeterO
       const record = await registry.update(agent, (known) => conditioned(known, text));
       if (record !== null && text !== null) log.warn("an agent is degraded", { agent, why: text });
       return true;
+    },
+    /** It has answered a hello, and says by which of the hub's keys it goes. Never rejects: its next answer says so again. */
+    async keyed(agent: string, { keysSerial }: PeerFacts): Promise<void> {
+      if (keysSerial === null) return;
+      await registry
+        .update(agent, (known) => keyed(known, keysSerial))
+        .catch((error: unknown) =>
+          log.error("an agent's serial of the hub's keys could not be noted", { agent, error }),
+        );
     },
     async departed(agent: string): Promise<void> {
       await registry.update(agent, (known) => departed(known, now()));

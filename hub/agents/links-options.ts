@@ -2,6 +2,7 @@
 import type { Clock } from "../../shared/clock.ts";
 import type { Responder } from "../../shared/link/ask.ts";
 import type { LinkCounters } from "../../shared/link/counters.ts";
+import type { PeerFacts } from "../../shared/link/greeting.ts";
 import type { IntakeJournal } from "../../shared/link/poison.ts";
 import type { Inbox, LinkTransport } from "../../shared/link/ports.ts";
 import type { Logger } from "../../shared/log.ts";
@@ -46,7 +47,7 @@ export interface AgentLinksOptions {
   /** While true the agent is sent no entries. */
   readonly isPaused: (agent: string) => boolean;
   /** Both hellos are answered. */
-  readonly ready: (agent: string) => void;
+  readonly ready: (agent: string, peer: PeerFacts) => void;
   /** The agent has gone; called again until it succeeds, or until the agent is back. */
   readonly gone: (agent: string) => Promise<void>;
 }

@@ -53,6 +53,12 @@ export function arrived(
   };
 }
 
+/** The record after the agent has said which of the hub's statements it goes by; `null` when nothing changes. */
+export function keyed(known: AgentRecord | null, serial: number): AgentRecord | null {
+  if (known === null || known.hub_keys_serial === serial) return null;
+  return { ...known, hub_keys_serial: serial, rev: known.rev + 1 };
+}
+
 /** The record after the agent has said what is wrong with it (`null`: nothing); `null` when nothing changes. */
 export function conditioned(known: AgentRecord | null, degraded: string | null): AgentRecord | null {
   if (known === null || (known.degraded ?? null) === degraded) return null;

@@ -13,6 +13,24 @@ const agentList = "petrel agent list";
 
 export const fleetChecks: readonly Check<HubFacts>[] = [
   [
+    "hub-keys-seen",
+    "agents",
+    "all have seen the newest keys of the hub",
+    ({ agents, hubKeys: { count, serial } }) =>
+      firstOf(
+        agents
+          .filter(({ hub_keys_serial = 0 }) => count > 1 && hub_keys_serial < serial)
+          .map(({ id }) =>
+            note(
+              "it has not seen the newest keys of the hub",
+              `agent ${id}`,
+              "let it be online once; until then petrel hub keys rotate --drop-old would leave it with the old ones",
+            ),
+          ),
+        agentList,
+      ),
+  ],
+  [
     "agent-conflicts",
     "agents",
     "no id is used twice",

@@ -151,11 +151,12 @@ function byRule(enforcements: readonly Enforcement[]): readonly FailedRule[] {
   });
 }
 
-/** How many keys the root key's statement names; 0 without one. */
-async function keysIn(statement: string): Promise<number> {
+/** What the root key's statement says of the hub's keys. */
+async function keysIn(statement: string): Promise<HubHostFacts["hubKeys"]> {
   const text = await textIfThere(statement);
   const read: unknown = text === null ? null : JSON.parse(text);
-  return isObject(read) && Array.isArray(read.keys) ? read.keys.length : 0;
+  if (!isObject(read) || !Array.isArray(read.keys)) return { count: 0, serial: 0 };
+  return { count: read.keys.length, serial: Number(read.serial) };
 }
 
 /** Of the newest certificate in each file of the folder. */

@@ -29,8 +29,8 @@ export interface HubHostFacts {
   /** Those that are there of the files with secrets, and the data folder itself. */
   readonly secrets: readonly FileFacts[];
   readonly hasRootKey: boolean;
-  /** Keys that count as the hub's, by the root key's statement; 0 without one. */
-  readonly hubKeys: number;
+  /** By the root key's statement: how many keys count as the hub's, and its serial; 0 without one. */
+  readonly hubKeys: { readonly count: number; readonly serial: number };
   /** Of the fleet: root, CA, the broker's server. */
   readonly fleetCertificates: readonly CertificateLife[];
   /** Bytes of the database and of large results. */

@@ -70,10 +70,10 @@ export const weakFiles: readonly Check<HubHostFacts>[] = [
     "fleet",
     "only the key in use counts",
     ({ hubKeys }) =>
-      hubKeys > 1
+      hubKeys.count > 1
         ? [
             note(
-              `old hub keys still count (${hubKeys - 1}): who has one can be the hub`,
+              `old hub keys still count (${hubKeys.count - 1}): who has one can be the hub`,
               "statement.json",
               "once all agents have been online since the rotation: petrel hub keys rotate --drop-old",
             ),

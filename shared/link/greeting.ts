@@ -27,7 +27,7 @@ export interface GreetingOptions {
     hello: Hello,
   ) => Promise<{ readonly marks: readonly { epoch: string; upTo: number }[]; readonly credit: Credit }>;
   /** Both hellos are answered. */
-  readonly begin: (session: SendingSession) => void;
+  readonly begin: (session: SendingSession & PeerFacts) => void;
   /** The ledgers stand still until the next `begin`. */
   readonly end: () => void;
   readonly clock: Clock;
@@ -35,6 +35,12 @@ export interface GreetingOptions {
   readonly jitter: () => number;
   readonly newId: () => string;
   readonly log: Logger;
+}
+
+/** What a peer says of itself in the answer to a hello. */
+export interface PeerFacts {
+  /** Of an agent: the serial of the hub's statement that it goes by; `null` when it does not say. */
+  readonly keysSerial: number | null;
 }
 
 interface Session {
@@ -175,7 +181,17 @@ export class Greeting {
       this.#say();
     }
     const at = timestamp(clock.now());
-    send({ v: 1, type: "marks", from: side, session: hello.session, by: session.id, clock: at, ...answer });
+    const keysSerial = this.#options.session?.serial?.();
+    send({
+      v: 1,
+      type: "marks",
+      from: side,
+      session: hello.session,
+      by: session.id,
+      clock: at,
+      ...answer,
+      ...(keysSerial !== undefined && { keys_serial: keysSerial }),
+    });
     const isNew = session.peer?.session !== hello.session;
     const changed = session.peer !== null && isNew;
     session.peer = hello;
@@ -214,6 +230,7 @@ export class Greeting {
       marks: new Map(marks.marks.map(({ epoch, upTo }) => [epoch, upTo])),
       credit: marks.credit,
       capabilities: new Set(peer.capabilities),
+      keysSerial: marks.keys_serial ?? null,
     });
   }
 

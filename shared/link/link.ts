@@ -32,7 +32,7 @@ import { mayPublish } from "../wire/topics.ts";
 import { Answerer, Asker, type Responder } from "./ask.ts";
 import { controlCapability, controlWindow } from "./control.ts";
 import { type LinkCounters, linkCounters } from "./counters.ts";
-import { Greeting } from "./greeting.ts";
+import { Greeting, type PeerFacts } from "./greeting.ts";
 import { downWindow, upWindow } from "./ledger.ts";
 import type { IntakeJournal } from "./poison.ts";
 import type { Inbox, LinkTransport, Outbox } from "./ports.ts";
@@ -74,7 +74,7 @@ export interface LinkOptions<S extends Side> {
    */
   readonly peerHello?: (hello: Hello) => Promise<void>;
   /** Both hellos are answered: the ledgers run. */
-  readonly ready?: () => void;
+  readonly ready?: (peer: PeerFacts) => void;
   /** A packet came, in whatever order, whether or not it is taken. */
   readonly packetCame?: (packet: Pick<NumberedPacket<SentBy[Peer<S>]>, "entries" | "more">) => void;
   /** Counted up; those of one hub's links are one. */
@@ -182,7 +182,7 @@ export class Link<S extends Side = Side> {
         // Not at `connected`: a hub behind a broker of its own may not have subscribed to this agent yet.
         this.#asker.connected();
         this.output.connected();
-        options.ready?.();
+        options.ready?.({ keysSerial: session.keysSerial });
       },
       end: () => this.#sender.end(),
     });

@@ -53,6 +53,8 @@ export interface AgentRecord {
   readonly runners: readonly string[];
   /** Digest of its host's policy file; `null` when it has none, absent when the agent does not say. */
   readonly policy?: string | null;
+  /** Of the hub's keys that it goes by, as `petrel hub keys rotate` prints it; absent in dev mode, or when it does not say. */
+  readonly hub_keys_serial?: number;
   /** Two machines have this id: it is sent nothing until somebody resolves it. */
   readonly conflict?: AgentConflict | null;
   /** Why it takes no new work, or lets its sensors wait; as it last said. */

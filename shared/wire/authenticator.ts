@@ -26,6 +26,8 @@ export interface AuthenticatedSession {
   begin(): string;
   /** Of a hub, for its hello: the keys that it signs with from now on. */
   readonly statement?: () => HubStatement;
+  /** Of an agent: the serial of the statement whose keys count here now. */
+  readonly serial?: () => number;
   /**
    * Of an authentic hello: true when it was said to this side's present session, whose messages count from now on. One
    * that was said to nobody, or to an earlier session, may be a repeat: it is only a reason to say hello.

@@ -271,6 +271,8 @@ export interface Marks {
   readonly clock: string;
   readonly marks: readonly { readonly epoch: string; readonly upTo: number }[];
   readonly credit: Credit;
+  /** Of an enrolled agent: the serial of the hub's statement that it goes by. */
+  readonly keys_serial?: number;
   readonly auth: Auth;
 }
 

@@ -209,15 +209,19 @@ const hello = message(
   ["process", "hub_keys"],
 );
 
-const marks = message({
-  type: { const: "marks" },
-  from: side,
-  session: id,
-  by: id,
-  clock: at,
-  marks: list(object({ epoch: id, upTo: count }), maxHelloEpochs),
-  credit,
-});
+const marks = message(
+  {
+    type: { const: "marks" },
+    from: side,
+    session: id,
+    by: id,
+    clock: at,
+    marks: list(object({ epoch: id, upTo: count }), maxHelloEpochs),
+    credit,
+    keys_serial: count,
+  },
+  ["keys_serial"],
+);
 
 /** Of everything that is no packet. `hello` carries two messages, told apart by `type`. */
 export const messageSchemas: Readonly<Record<Exclude<TopicKind, "up" | "down">, Schema>> = {

@@ -21,6 +21,8 @@ export type LinkIdentity =
       readonly key: KeyObject;
       /** The hub's keys, from the statement in its hello; `null` when the root key did not sign it, or it is too old. */
       readonly hubKeys: (statement: unknown) => readonly KeyObject[] | null;
+      /** The highest of a statement that was seen. */
+      readonly serial: () => number;
     }
   | {
       readonly side: "hub";
@@ -76,7 +78,9 @@ export class SessionAuthenticator implements Authenticator {
     this.session = {
       begin: () => this.#begin(),
       meet: (hello) => this.#meet(hello),
-      ...(identity.side === "hub" && { statement: () => this.#announce(identity.signer()) }),
+      ...(identity.side === "hub"
+        ? { statement: () => this.#announce(identity.signer()) }
+        : { serial: identity.serial }),
     };
   }
 

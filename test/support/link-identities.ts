@@ -39,6 +39,7 @@ export function testFleet(agent = "web-1"): TestFleet {
             : {
                 side,
                 key: own.privateKey,
+                serial: () => fleet.serial,
                 hubKeys: (text) => {
                   const statement = checkStatement(text, root.publicKey);
                   if (statement === null || statement.serial < fleet.serial) return null;

@@ -9,6 +9,7 @@ import type { IdentityView } from "../../../hub/enrolment/enrolment-desk.ts";
 import { readApiFile } from "../../../hub/http/api-file-fs.ts";
 import { certificatesIn, lifeOf } from "../../../shared/identity/certificates.ts";
 import { formatToken, parseToken } from "../../../shared/identity/enrolment.ts";
+import type { AgentRecord } from "../../../shared/model/agent.ts";
 import { sharedByFile } from "../../support/at-end.ts";
 import { agentIs, enrolledAgent, newToken } from "../../support/enrolled-agent.ts";
 import { createHub, type TestHub } from "../../support/fleet.ts";
@@ -275,6 +276,8 @@ describe("the hub", () => {
     await agent.enroll(await newToken(hub));
     const first = agent.start();
     await agentIs(hub, "rotated-1", true);
+    const seen = async () => (await hub.api<AgentRecord>("GET", "/v1/agents/rotated-1")).hub_keys_serial;
+    await waitUntil("it to say by which keys it goes", async () => (await seen()) === 1);
     await first.stop();
     const petrel = (...words: string[]) => runPetrel(["hub", ...words, "--json", "--data", hub.data]);
     const file = join(await tempFolder("root"), "root.key");
@@ -287,6 +290,7 @@ describe("the hub", () => {
     const wide = parseToken(await newToken(hub, { uses: 101 }))?.id ?? "";
     const doctor = await runPetrel(["doctor", "--json", "--data", hub.data]);
     expect(doctor.stdout).toContain("hub-keys");
+    expect(doctor.stdout).toContain("hub-keys-seen");
     expect(doctor.stdout).toContain(`token ${wide}`);
     expect(await petrel("ca", "rotate", "--root", file)).toMatchObject({ code: 0 });
     expect(await petrel("keys", "rotate", "--drop-old", "--root", file)).toMatchObject({ code: 0 });
@@ -304,6 +308,10 @@ describe("the hub", () => {
     expect(serials[1]).toBeGreaterThan(serials[0] ?? 0);
     expect(serials[0]).toBeGreaterThan(Date.now() / 1_000 - 600);
     expect(refs("token")).not.toContain(null);
+    await waitUntil("it to have seen the new ones", async () => (await seen()) === serials[1]);
+    // While it is there it hears of them at once.
+    expect(await petrel("keys", "rotate", "--root", file)).toMatchObject({ code: 0 });
+    await waitUntil("it to have seen the newest", async () => ((await seen()) ?? 0) > (serials[1] ?? 0));
     // The root key is not needed to start.
     await hub.stop();
     await hub.start({ PETREL_CERTIFICATE_SECONDS: String(certificateSeconds) });

@@ -99,7 +99,7 @@ const sound: HubFacts = {
   webhooks: [],
   tokens: [{ id: "aaaa", uses: 100, expires_at: timestamp(noon + 7 * day) }],
   pending: 0,
-  hubKeys: 1,
+  hubKeys: { count: 1, serial: 7 },
   disk,
   hostNow: noon,
   hubNow: noon,
@@ -123,7 +123,10 @@ const cases: readonly (readonly [string, Partial<HubFacts>])[] = [
   ["warning tokens token aaaa", { tokens: [{ id: "aaaa", uses: 101, expires_at: timestamp(noon + day) }] }],
   ["warning tokens token aaaa", { tokens: [{ id: "aaaa", uses: 1, expires_at: timestamp(noon + 8 * day) }] }],
   ["note pending-hosts 2 hosts", { pending: 2 }],
-  ["note hub-keys statement.json", { hubKeys: 2 }],
+  [
+    "note hub-keys statement.json",
+    { agents: [agent({ hub_keys_serial: 7 })], hubKeys: { count: 2, serial: 7 } },
+  ],
   ["fault http-insecure 0.0.0.0:7480", { http: anywhere, insecure: true }],
   ["note http-insecure http.insecure", { insecure: true }],
   ["fault http-certificate /api.crt", { certificate: { ...certificate, validTo: noon - 1 } }],
@@ -188,6 +191,22 @@ describe("what is weak", () => {
     expect(found.map(({ level, check, where }) => `${level} ${check} ${where}`)).toEqual([expected]);
     for (const { what, fix } of found)
       expect([what, fix ?? what].every((text) => text.length > 5)).toBe(true);
+  });
+
+  test("old hub keys, and agents that have not seen the newest", async () => {
+    const agents = [
+      agent({ id: "a", hub_keys_serial: 6 }),
+      agent({ id: "b", hub_keys_serial: 7 }),
+      agent({ id: "c" }),
+    ];
+    const found = await unwell({ agents, hubKeys: { count: 2, serial: 7 } });
+    expect(found.map(({ check, where }) => `${check} ${where}`).toSorted()).toEqual([
+      "hub-keys statement.json",
+      "hub-keys-seen agent a",
+      "hub-keys-seen agent c",
+    ]);
+    // An old key that counts no more does no harm to who has not heard of it.
+    expect(await unwell({ agents, hubKeys: { count: 1, serial: 7 } })).toEqual([]);
   });
 
   const hook = { url: "ci/done", rules: [], enabled: true };
