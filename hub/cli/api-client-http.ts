@@ -1,6 +1,8 @@
 /** Asks the hub's HTTP API, and waits for a hub that is starting. */
+
 import type { IncomingMessage } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
+import { addressPatience } from "../../shared/address-patience.ts";
 import { catalogue, type ErrorCode, PetrelError } from "../../shared/errors.ts";
 import { isObject } from "../../shared/json.ts";
 import { http, https } from "../../shared/node-http.ts";
@@ -105,6 +107,7 @@ export function createApiClient({ find, where, waitMs, user }: ApiClientOptions)
       const asked = (secure ? https : http).request(url, {
         method,
         ...(secure ? trustOptions(hub.trust) : { agent }),
+        ...addressPatience,
         timeout: silenceMs,
         headers: {
           accept,

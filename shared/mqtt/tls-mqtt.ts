@@ -2,6 +2,7 @@
 import { type KeyObject, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { connect, type DetailedPeerCertificate, type TLSSocket } from "node:tls";
+import { addressPatience } from "../address-patience.ts";
 import { PetrelError } from "../errors.ts";
 import { isFleetServer } from "../identity/certificates.ts";
 
@@ -29,6 +30,7 @@ export function tlsStream(
     port,
     minVersion: "TLSv1.3",
     rejectUnauthorized: false,
+    ...addressPatience,
     ...(isIP(host) === 0 && { servername: host }),
     ...(own !== null && { key: own.key, cert: own.cert }),
   });

@@ -1,5 +1,5 @@
 /** A fleet behind a real mosquitto that is configured as `petrel hub broker-config` says. */
-import { appendFile } from "node:fs/promises";
+import { appendFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { agentIs, enrolledAgent, newToken } from "../support/enrolled-agent.ts";
@@ -12,10 +12,11 @@ import { waitUntil } from "../support/wait-until.ts";
 const missing = await mosquittoMissing();
 
 test.skipIf(missing !== null)(
-  "a host enrols beside the link, its agent is let in by its certificate, and comes back once that is over",
+  "a host enrols beside the link, its agent is let in by its certificate, and comes back once that is over, and the broker elsewhere",
   async () => {
     const port = await freePort();
-    const hub = await createHub({ dev: false, broker: `mqtts://127.0.0.1:${port}` });
+    const place = { dev: false, broker: `mqtts://127.0.0.1:${port}` };
+    const hub = await createHub(place);
     await hub.start({ PETREL_CERTIFICATE_SECONDS: "20" });
     const folder = await tempFolder("broker");
     const words = ["--host", "127.0.0.1", "--port", String(port), "--folder", folder, "--out", folder];
@@ -23,7 +24,7 @@ test.skipIf(missing !== null)(
     expect(made).toMatchObject({ code: 0, stdout: expect.stringContaining("mosquitto.conf") });
     const configuration = join(folder, "mosquitto.conf");
     if (process.getuid?.() === 0) await appendFile(configuration, "user root\n");
-    await runMosquitto(configuration, port);
+    const mosquitto = await runMosquitto(configuration, port);
     await waitUntil("the hub to reach it", () =>
       hub.daemon().log().includes("connected to the external broker"),
     );
@@ -39,7 +40,15 @@ test.skipIf(missing !== null)(
       const { certificate_ends } = await hub.api<{ certificate_ends: string }>("GET", "/v1/identities/web-1");
       return Date.parse(certificate_ends) + 1_000 < Date.now();
     });
-    const second = agent.start();
+    // Nobody is left where it enrolled; it is told of the broker alone.
+    await mosquitto.kill();
+    await hub.stop();
+    place.broker = `mqtts://127.0.0.2:${port}`;
+    const settings = await readFile(configuration, "utf8");
+    await writeFile(configuration, settings.replace(/^(listener \d+).*$/gm, "$1 127.0.0.2"));
+    await runMosquitto(configuration, port, "127.0.0.2");
+    await hub.start({ PETREL_CERTIFICATE_SECONDS: "20" });
+    const second = agent.start({ PETREL_HUB: place.broker });
     await agentIs(hub, "web-1", true);
     expect(second.log()).toContain("IDENTITY_CLOCK");
   },

@@ -48,8 +48,12 @@ export async function startMosquitto(): Promise<Mosquitto> {
   return runMosquitto(configuration, port);
 }
 
-/** With a configuration that is there already, which listens on this port; killed when the test ends. */
-export async function runMosquitto(configuration: string, port: number): Promise<Mosquitto> {
+/** With a configuration that is there already, which listens there; killed when the test ends. */
+export async function runMosquitto(
+  configuration: string,
+  port: number,
+  host = "127.0.0.1",
+): Promise<Mosquitto> {
   let child: ChildProcess | null = null;
   const kill = async () => {
     const ending = child;
@@ -61,7 +65,7 @@ export async function runMosquitto(configuration: string, port: number): Promise
   };
   const start = async () => {
     child = spawn(binary, ["-c", configuration], { stdio: "ignore" });
-    await waitUntil("mosquitto listens", () => answers(port));
+    await waitUntil("mosquitto listens", () => answers(host, port));
   };
   atEnd(kill);
   await start();
@@ -77,9 +81,9 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-function answers(port: number): Promise<boolean> {
+function answers(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1");
+    const socket = connect(port, host);
     socket.once("connect", () => resolve(true));
     socket.once("error", () => resolve(false));
     socket.once("connect", () => socket.destroy());

@@ -1,9 +1,11 @@
 /** The runner `http-request` (st2 docs, Action Runners): one HTTP request, with Node's own client. */
+
 import { Buffer } from "node:buffer";
 import type { Agent, IncomingMessage } from "node:http";
 import type { Agent as TlsAgent } from "node:https";
 import { pipeline, type Readable } from "node:stream";
 import { createBrotliDecompress, createUnzip } from "node:zlib";
+import { addressPatience } from "../../../shared/address-patience.ts";
 import { PetrelError } from "../../../shared/errors.ts";
 import { http, https } from "../../../shared/node-http.ts";
 import { type RunOutcome, type StopReason, unstartedOutcome } from "../outcome.ts";
@@ -95,6 +97,7 @@ async function send(
       },
       agent: isTls ? agents.https : agents.http,
       signal: stop,
+      ...addressPatience,
     };
     const sent = (isTls ? https : http).request(url, options, resolve);
     sent.on("error", reject);
