@@ -315,7 +315,7 @@ async function startOnStore(options: AgentOptions & Membership, log: DaemonLog):
     /** The incarnation of the hub's store, as this life has heard it. */
     let hubStore: string | null = null;
     const keeping = { hubTime, ask, isLinked, reconnect: () => connection.reconnect(), log };
-    const keeper = keepIdentity(identity, { ...time, ...keeping, prefix: topicPrefix });
+    const keeper = keepIdentity(identity, { ...time, ...keeping, hub: options.hub, prefix: topicPrefix });
     const connection: AgentConnection = connectAgent({
       ...time,
       timers: points.connectionTimers(timers),

@@ -12,6 +12,7 @@ import { version } from "../../shared/version.ts";
 import { type Authenticator, devAuthenticator } from "../../shared/wire/authenticator.ts";
 import { SessionAuthenticator } from "../../shared/wire/session-authenticator.ts";
 import { askHub } from "./ask-mqtt.ts";
+import { askPlace } from "./ask-place.ts";
 import type { AgentIdentity } from "./identity.ts";
 import { openIdentity, readFleetFile } from "./identity-fs.ts";
 import { IdentityKeeper } from "./keeper.ts";
@@ -88,6 +89,8 @@ export function memberAuthenticator(identity: AgentIdentity | null): Authenticat
 }
 
 export interface KeepOptions {
+  /** URL of the broker that it connects to. */
+  readonly hub: string;
   readonly prefix: string;
   readonly ask: (op: string, args: JsonObject, withinMs: number) => Promise<Json>;
   readonly reconnect: () => void;
@@ -103,7 +106,7 @@ const answerWithinMs = 15_000;
 /** `null` when there is no identity to keep. */
 export function keepIdentity(identity: AgentIdentity | null, options: KeepOptions): IdentityKeeper | null {
   if (identity === null) return null;
-  const { prefix, hubTime, clock, timers } = options;
+  const { hub, prefix, hubTime, clock, timers } = options;
   return new IdentityKeeper({
     ...options,
     identity,
@@ -113,7 +116,7 @@ export function keepIdentity(identity: AgentIdentity | null, options: KeepOption
     askHub: (ask, prover, proof) => {
       const nonce = Buffer.from(systemRandom(16)).toString("hex");
       return askHub({
-        url: identity.enroll,
+        url: askPlace(identity, hub),
         prefix,
         ask,
         prover,

@@ -14,13 +14,12 @@ import { imagedAnew, tokenTwice } from "../support/enrolment-attacks.ts";
 import { fakeClock, hasFakeClock } from "../support/fake-clock.ts";
 import { agentReady, createHub } from "../support/fleet.ts";
 import { hostileFleet } from "../support/hostile-fleet.ts";
-import { networkOf } from "../support/network-namespace.ts";
 import { runPetrel } from "../support/run-petrel.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { ToldFleet } from "../support/told-fleet.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import { inPlaces, type Network } from "./network-process.ts";
-import { startRelay } from "./relay-process.ts";
+import { listenAt } from "./relay-process.ts";
 import { Report } from "./report.ts";
 
 const places = ["hub", "web-1", "web-2", "broker"] as const;
@@ -226,14 +225,7 @@ async function addressOf(fleet: ToldFleet, id: string): Promise<string | null> {
 
 /** A broker in a place of its own, in an attacker's hands, with its rightful certificate. */
 async function underAttacks(report: Report, network: Network): Promise<void> {
-  const folder = await tempFolder("sockets");
-  const sockets = { link: join(folder, "link"), enroll: join(folder, "enroll") };
-  const { namespace } = network.place("broker");
-  for (const [port, path] of [
-    [8883, sockets.link],
-    [8884, sockets.enroll],
-  ] as const)
-    await startRelay(port, path, { [networkOf]: namespace });
+  const { sockets } = await listenAt(network.env("broker"), { link: 8883, enroll: 8884 });
   const fleet = await hostileFleet({
     host: brokerName,
     link: 8883,

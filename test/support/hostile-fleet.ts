@@ -32,13 +32,15 @@ export interface HostilePlace {
   /** Where this process listens, when that is elsewhere: sockets by path. */
   readonly sockets?: { readonly link: string; readonly enroll: string };
   readonly env?: NonNullable<ToldWays["env"]>;
+  /** Environment of the hub. */
+  readonly hub?: Record<string, string>;
 }
 
 /** With agents web-1 and web-2, which run the pack `told`. */
 export async function hostileFleet(place: HostilePlace): Promise<HostileFleet> {
   const { host, link, enroll, sockets = { link, enroll } } = place;
   const hub = await createHub({ dev: false, broker: `mqtts://${host}:${link}` });
-  await hub.start();
+  await hub.start(place.hub);
   const files = await tempFolder("broker");
   const words = ["--host", host, "--out", files, "--data", hub.data];
   expect(await runPetrel(["hub", "broker-config", "mosquitto", ...words])).toMatchObject({ code: 0 });
