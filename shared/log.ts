@@ -1,4 +1,5 @@
 /** Structured log lines: one JSON object or one readable line per event, secrets masked, safe for a terminal. */
+import { errorMessage } from "./error-message.ts";
 import { isPetrelError } from "./errors.ts";
 import { plain } from "./plain-text.ts";
 
@@ -41,7 +42,8 @@ function mask(key: string, value: unknown): unknown {
 /** Errors without a code are nobody's plan: they say where they come from. */
 function describe(error: Error, depth = 0): string {
   const { code } = error as { readonly code?: unknown };
-  const text = code === undefined ? `${error.message}${origin(error)}` : `${String(code)}: ${error.message}`;
+  const message = errorMessage(error);
+  const text = code === undefined ? `${message}${origin(error)}` : `${String(code)}: ${message}`;
   const { cause } = error;
   // A cause of our own is an evaluation's, say, and may quote a value that the message leaves out.
   if (!(cause instanceof Error) || isPetrelError(cause) || depth >= 3) return text;

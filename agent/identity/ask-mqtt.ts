@@ -1,5 +1,6 @@
 /** Asks a hub for an identity, over a connection of its own that lasts for one answer. */
 import type { Clock } from "../../shared/clock.ts";
+import { errorMessage } from "../../shared/error-message.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import {
   type EnrolAsk,
@@ -80,7 +81,8 @@ export async function askHub(options: AskHubOptions): Promise<ProvenAnswer> {
         onTrouble: (reason) => {
           const { code, message } = connectionTrouble(reason, false);
           const cause = reason instanceof Error ? reason : undefined;
-          const detail = cause === undefined || code !== "BROKER_UNREACHABLE" ? "" : ` (${cause.message})`;
+          const detail =
+            cause === undefined || code !== "BROKER_UNREACHABLE" ? "" : ` (${errorMessage(cause)})`;
           reject(new PetrelError(code, `${message}${detail}`, { where, cause }));
         },
         onMessage: (_topic, bytes) => {

@@ -6,6 +6,7 @@ import type { Agent as TlsAgent } from "node:https";
 import { pipeline, type Readable } from "node:stream";
 import { createBrotliDecompress, createUnzip } from "node:zlib";
 import { addressPatience } from "../../../shared/address-patience.ts";
+import { errorMessage } from "../../../shared/error-message.ts";
 import { PetrelError } from "../../../shared/errors.ts";
 import { http, https } from "../../../shared/node-http.ts";
 import { type RunOutcome, type StopReason, unstartedOutcome } from "../outcome.ts";
@@ -158,9 +159,9 @@ function decompressed(response: IncomingMessage, failed: (error: Error) => void)
 
 /** The message of a failed connection names host and port, and nothing of what was sent. */
 function failed(error: unknown): RunOutcome {
-  const { code, message } = error as { readonly code?: string; readonly message?: string };
-  const inner = error instanceof AggregateError ? (error.errors[0] as Error | undefined)?.message : undefined;
-  const text = inner ?? (message || code || "the request failed");
+  const { code } = error as { readonly code?: string };
+  const message = error instanceof Error ? errorMessage(error) : "";
+  const text = message || code || "the request failed";
   return {
     status: "failed",
     result: { error: text, ...(code !== undefined && { code }) },

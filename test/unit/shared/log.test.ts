@@ -47,6 +47,13 @@ it("an error says its code and what the system said, not what an evaluation quot
   const system = Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
   const quoting = new PetrelError("EXPRESSION_TYPE", "'hunter2' is no number");
   const line = (error: Error) => JSON.parse(lineOf("json", "m", { error })).error;
+  // As Node has it where a name has several addresses, and none of them answers.
+  const attempts = ["127.0.0.1", "::1"].map((host) =>
+    Object.assign(new Error(`connect ECONNREFUSED ${host}:1`), { code: "ECONNREFUSED" }),
+  );
+  expect(line(Object.assign(new AggregateError(attempts), { code: "ECONNREFUSED" }))).toBe(
+    "ECONNREFUSED: connect ECONNREFUSED 127.0.0.1:1; connect ECONNREFUSED ::1:1",
+  );
   expect(line(new PetrelError("STORE_WRITE", "not written", { cause: system }))).toBe(
     "STORE_WRITE: not written; cause: ENOSPC: no space left on device",
   );
