@@ -1,6 +1,7 @@
 /** The folder `keys` in the hub's data folder: what the fleet trusts. Each file is written whole, in an order in which each rests on those before. */
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { rename, rm } from "node:fs/promises";
+import { isIP } from "node:net";
 import { join } from "node:path";
 import type { RandomBytes } from "../../shared/clock.ts";
 import { timestamp } from "../../shared/clock.ts";
@@ -122,7 +123,7 @@ export async function openKeyFiles(options: KeyFilesOptions, root: string | null
 
   const tlsKey = await keyText(at("tlsKey"));
   const chain = await textIfThere(at("tlsCertificate"));
-  const isFit = chain !== null && fits(chain, ca, tlsKey);
+  const isFit = chain !== null && fits(chain, ca, tlsKey, options.hosts);
   const tlsCertificate = isFit ? chain : make.server(createPrivateKey(tlsKey), caKey, ca);
   if (!isFit) await writeWhole(at("tlsCertificate"), tlsCertificate, 0o600);
   return { rootCertificate, root: rootKey, caCertificates, caKey, hubKey, statement, tlsKey, tlsCertificate };
@@ -222,13 +223,20 @@ async function finishCaRotation(folder: string, root: KeyObject): Promise<void> 
   await rename(`${path}.next`, path);
 }
 
-/** Whether the server's certificate is of its key, and of the CA in use. */
-function fits(chain: string, ca: string, tlsKey: string): boolean {
+/**
+ * Whether the server's certificate is of its key and of the CA in use, and has these names and addresses: agents do not
+ * look at them, who asks the HTTP API from elsewhere does.
+ */
+function fits(chain: string, ca: string, tlsKey: string, hosts: readonly string[]): boolean {
   const [leaf] = certificatesIn(chain) ?? [];
   const [issuer] = certificatesIn(ca) ?? [];
   const key = keyOf(tlsKey);
   if (leaf === undefined || issuer === undefined || key === null) return false;
-  return signedBy(leaf, issuer.publicKey) && publicText(leaf.publicKey) === publicText(key);
+  const isNamed = (host: string) =>
+    (isIP(host) === 0 ? leaf.checkHost(host, { subject: "never" }) : leaf.checkIP(host)) !== undefined;
+  return (
+    signedBy(leaf, issuer.publicKey) && publicText(leaf.publicKey) === publicText(key) && hosts.every(isNamed)
+  );
 }
 
 function maker({ random, now, hosts }: KeyFilesOptions) {

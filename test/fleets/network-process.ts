@@ -151,6 +151,7 @@ export async function inPlaces(
 export class Network {
   readonly #prefix: string;
   readonly #places: ReadonlyMap<string, Place>;
+  #hosts: Readonly<Record<string, readonly string[]>> = {};
 
   constructor(prefix: string, names: readonly string[]) {
     this.#prefix = prefix;
@@ -217,11 +218,12 @@ export class Network {
     ip("-n", namespace, "address", "add", `${to}/${bits(to)}`, "dev", "eth0", ...more);
   }
 
-  /** What every place calls the others, from now on. */
+  /** Every place finds these names at these addresses from now on. */
   names(hosts: Readonly<Record<string, readonly string[]>>): void {
+    this.#hosts = { ...this.#hosts, ...hosts };
     // In place: the file is mounted where processes look.
     for (const { namespace } of this.#places.values())
-      writeFileSync(join(etc, namespace, "hosts"), hostsFile(hosts));
+      writeFileSync(join(etc, namespace, "hosts"), hostsFile(this.#hosts));
   }
 
   get #switch(): string {

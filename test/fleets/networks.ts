@@ -1,5 +1,5 @@
 /**
- * `npm run fleet:networks`: a hub, two hosts and somebody else's broker, each in a network of its own, and what happens to
+ * `npm run fleet:networks [-- networks|attacks]`: a hub, two hosts and somebody else's broker, each in a network of its own, and what happens to
  * networks: cables, silence, loss, other addresses. Then the broker is in an attacker's hands. Needs root and `ip`.
  */
 import { writeFileSync } from "node:fs";
@@ -13,7 +13,7 @@ import { agentIs } from "../support/enrolled-agent.ts";
 import { imagedAnew, tokenTwice } from "../support/enrolment-attacks.ts";
 import { fakeClock, hasFakeClock } from "../support/fake-clock.ts";
 import { agentReady, createHub } from "../support/fleet.ts";
-import { hostileFleet } from "../support/hostile-fleet.ts";
+import { type HostileFleet, hostileFleet } from "../support/hostile-fleet.ts";
 import { runPetrel } from "../support/run-petrel.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { ToldFleet } from "../support/told-fleet.ts";
@@ -226,13 +226,20 @@ async function addressOf(fleet: ToldFleet, id: string): Promise<string | null> {
 /** A broker in a place of its own, in an attacker's hands, with its rightful certificate. */
 async function underAttacks(report: Report, network: Network): Promise<void> {
   const { sockets } = await listenAt(network.env("broker"), { link: 8883, enroll: 8884 });
-  const fleet = await hostileFleet({
-    host: brokerName,
-    link: 8883,
-    enroll: 8884,
-    sockets,
-    env: (id) => network.env(placeOf(id)),
+  let made: HostileFleet | null = null;
+  await report.step("web-1 and web-2 enrol through an attacker's broker, and work", async () => {
+    made = await hostileFleet({
+      host: brokerName,
+      link: 8883,
+      enroll: 8884,
+      sockets,
+      env: (id) => network.env(placeOf(id)),
+    });
+    return undefined;
   });
+  // Said already.
+  if (made === null) return;
+  const fleet: HostileFleet = made;
   const refusedBy = (side: string, codes: readonly string[]) =>
     `refused by the ${side} (${codes.join(", ")}), logged, nothing done`;
   for (const attack of attacks) {
@@ -262,9 +269,10 @@ async function underAttacks(report: Report, network: Network): Promise<void> {
 
 await inPlaces(import.meta.filename, places, async (network) => {
   const report = new Report();
+  const [only] = process.argv.slice(2);
   const { hub, broker } = { hub: network.place("hub"), broker: network.place("broker") };
   network.names({ [hubName]: [hub.v6, hub.v4], [brokerName]: [broker.v6, broker.v4] });
-  await cleanedUpAfter(() => overNetworks(report, network));
-  await cleanedUpAfter(() => underAttacks(report, network));
+  if (only !== "attacks") await cleanedUpAfter(() => overNetworks(report, network));
+  if (only !== "networks") await cleanedUpAfter(() => underAttacks(report, network));
   report.end();
 });

@@ -1,5 +1,6 @@
 /** The fleet's keys on disk: whatever moment a hub died in, the next start has a whole set of them. */
 import { copyFile, cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { isIP } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { copyKeys as copyFleetKeys } from "../../../hub/identity/copy-keys-fs.ts";
@@ -122,6 +123,29 @@ test("a rotation that was cut off is as if it had not begun, or is finished", as
   await rotateHubKey(optionsIn(data), then, { pem: null, dropOld: true });
   const last = await openKeyFiles(optionsIn(data), null);
   expect(last.statement).toMatchObject({ serial: noon / 1_000 + 1, keys: [publicText(then.hubKey)] });
+});
+
+test("the listener's certificate follows the hub's names and addresses, and its key stays", async () => {
+  const data = await tempFolder("keys");
+  const at = async (...hosts: string[]) => {
+    const { tlsCertificate, tlsKey, root } = await openKeyFiles({ ...optionsIn(data), hosts }, null);
+    const chain = certificatesIn(tlsCertificate) ?? [];
+    expect(isFleetServer(chain, root)).toBe(true);
+    const [leaf] = chain;
+    if (leaf === undefined) throw new Error("no certificate");
+    const names = (host: string) => (isIP(host) === 0 ? leaf.checkHost(host) : leaf.checkIP(host));
+    return { key: tlsKey, serial: leaf.serialNumber, names };
+  };
+  const first = await at("hub", "10.0.0.5");
+  expect(first.names("10.0.0.5")).toBe("10.0.0.5");
+  // Nothing new: also an address that has gone for a while is no reason for another one.
+  expect(await at("hub")).toMatchObject({ serial: first.serial });
+  const moved = await at("hub", "10.0.0.77", "fd00::7", "hub.example.org");
+  expect(moved.serial).not.toBe(first.serial);
+  expect(moved.key).toBe(first.key);
+  for (const host of ["hub", "10.0.0.77", "fd00::7", "hub.example.org"])
+    expect(moved.names(host)).toBeDefined();
+  expect(moved.names("10.0.0.5")).toBeUndefined();
 });
 
 test("a rotation needs the right root key", async () => {
