@@ -3,7 +3,7 @@ import type { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
 import { Aedes, type AuthenticateError, type Client } from "aedes";
 import type { Clock } from "../../shared/clock.ts";
-import { formatListen, type ListenAddress } from "../../shared/config/listen.ts";
+import { formatListen, type ListenAddress, plainAddress } from "../../shared/config/listen.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { Timers } from "../../shared/timers.ts";
@@ -235,7 +235,8 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
   (aedes as EventEmitter).on("error", (error) => logger.error("the embedded broker failed", { error }));
 
   const accept = (socket: Socket) => {
-    const address = formatListen({ host: socket.remoteAddress ?? "unknown", port: socket.remotePort ?? 0 });
+    const host = plainAddress(socket.remoteAddress ?? "unknown");
+    const address = formatListen({ host, port: socket.remotePort ?? 0 });
     const guard = new ReadGuard({
       socket,
       pendingBytes: limits.pendingBytes,

@@ -1,5 +1,6 @@
 /** The hub as a client of an external broker. */
 import type { Clock } from "../../shared/clock.ts";
+import { formatListen } from "../../shared/config/listen.ts";
 import type { Logger } from "../../shared/log.ts";
 import { parseBrokerUrl } from "../../shared/mqtt/broker-url.ts";
 import { BrokerConnection, type ConnectionLimits } from "../../shared/mqtt/connection-mqtt.ts";
@@ -184,8 +185,7 @@ export function connectExternal(options: ExternalBrokerOptions): ExternalBroker 
         ...enrolments,
       ]);
     },
-    onOpened: () =>
-      logger.info("connected to the external broker", { broker: `${address.host}:${address.port}` }),
+    onOpened: () => logger.info("connected to the external broker", { broker: formatListen(address) }),
     onClose: forgetAll,
     onMessage: (topic, bytes) => {
       const nonce = parseEnrolAsk(prefix, topic);

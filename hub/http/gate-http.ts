@@ -1,7 +1,7 @@
 /** The gate of the API: who asks, whether they may, and what is written down of it before they are answered. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { type Clock, timestamp } from "../../shared/clock.ts";
-import { isLoopback } from "../../shared/config/listen.ts";
+import { isLoopback, plainAddress } from "../../shared/config/listen.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import { isObject } from "../../shared/json.ts";
 import type { Logger } from "../../shared/log.ts";
@@ -44,9 +44,9 @@ export interface GateOptions {
   readonly log: Logger;
 }
 
-/** An IPv4 address as people write it, also on a socket for both families (RFC 4291, section 2.5.5.2). */
+/** Of who asks. */
 export function addressOf(request: FastifyRequest): string {
-  return (request.socket.remoteAddress ?? "unknown").replace(/^::ffff:(?=\d+\.)/i, "");
+  return plainAddress(request.socket.remoteAddress ?? "unknown");
 }
 
 /** Who is to be named for what a request does. Only the holder of the local key may name somebody else. */

@@ -19,6 +19,11 @@ export function formatListen({ host, port }: ListenAddress): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+/** An IPv4 address as people write it, also as a socket for both families has it (RFC 4291 §2.5.5.2). */
+export function plainAddress(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.)/i, "");
+}
+
 /** True for addresses that only this machine can reach. `localhost` counts: resolvers must keep it there (RFC 6761). */
 export function isLoopback(host: string): boolean {
   const plain = host.toLowerCase().replace(/^\[|\]$/g, "");

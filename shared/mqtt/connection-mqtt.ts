@@ -3,6 +3,7 @@ import { connect, Socket } from "node:net";
 import { MqttClient } from "mqtt";
 import { type Backoff, backoffMs, linkBackoff } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
+import { formatListen } from "../config/listen.ts";
 import type { Logger } from "../log.ts";
 import type { Timers } from "../timers.ts";
 import type { BrokerAddress } from "./broker-url.ts";
@@ -116,7 +117,8 @@ export class BrokerConnection {
   get localAddress(): string | null {
     const stream = this.#client?.stream;
     const { localAddress, localPort } = stream instanceof Socket ? stream : {};
-    return localAddress === undefined || localPort === undefined ? null : `${localAddress}:${localPort}`;
+    if (localAddress === undefined || localPort === undefined) return null;
+    return formatListen({ host: localAddress, port: localPort });
   }
 
   get stats(): ConnectionStats {
@@ -297,7 +299,7 @@ export class BrokerConnection {
 
   #where() {
     const { address, clientId } = this.#options;
-    return { broker: `${address.host}:${address.port}`, clientId };
+    return { broker: formatListen(address), clientId };
   }
 }
 

@@ -3,6 +3,7 @@ import { type KeyObject, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { connect, type DetailedPeerCertificate, type TLSSocket } from "node:tls";
 import { addressPatience } from "../address-patience.ts";
+import { formatListen } from "../config/listen.ts";
 import { PetrelError } from "../errors.ts";
 import { isFleetServer } from "../identity/certificates.ts";
 
@@ -40,7 +41,7 @@ export function tlsStream(
     if (root === null || isFleetServer(chainOf(socket), root)) return socket.uncork();
     socket.destroy(
       new PetrelError("HUB_UNTRUSTED", "the server does not prove that it speaks for this fleet", {
-        where: `mqtts://${host}:${port}`,
+        where: `mqtts://${formatListen({ host, port })}`,
         hint: "see that the address is the hub's; a hub with another root key is another fleet",
       }),
     );

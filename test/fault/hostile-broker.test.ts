@@ -22,7 +22,7 @@ const shared = sharedByFile(async () =>
 );
 
 describe("what a broker does to a link", () => {
-  test.for(attacks)("%s", (attack) => underAttack(shared(), attack));
+  test.for(attacks)("%s", async (attack) => void (await underAttack(shared(), attack)));
 
   test("ledgers that come in another order, in part, and more than once, are whole in the end", () =>
     ledgersInPieces(shared()));

@@ -1,4 +1,5 @@
 import { createServer, type Socket } from "node:net";
+import { networkInterfaces } from "node:os";
 import { generate } from "mqtt-packet";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { startBroker } from "../../hub/broker/broker-mqtt.ts";
@@ -9,6 +10,7 @@ import { quickly, testAgent } from "../support/start-agent-connection.ts";
 import { testBroker } from "../support/start-broker.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
+const hasIpv6 = (networkInterfaces().lo ?? []).some(({ address }) => address === "::1");
 const url = (port: number) => `mqtt://127.0.0.1:${port}`;
 
 /** A peer that says what the test wants said. */
@@ -47,6 +49,35 @@ describe("an agent's connection", () => {
       ["down", "up-receipt", "hello", "ask", "answer"].map((kind) => `${kind} ${kind}`),
     );
     expect(events).toEqual(["connect"]);
+  });
+
+  test.skipIf(!hasIpv6)("over IPv6, with addresses as they stand in URLs", async () => {
+    const from: (string | null)[] = [];
+    const broker = await startBroker({
+      listen: { host: "::1", port: 0 },
+      prefix: "petrel",
+      dev: false,
+      logger: silentLogger,
+      clock: systemClock,
+      onConnect: (_id, { address }) => void from.push(address),
+      onDisconnect: () => {},
+      onMessage: () => {},
+    });
+    onTestFinished(() => broker.stop());
+    const lines: string[] = [];
+    const logger = createLogger({
+      level: "info",
+      format: "text",
+      now: () => 0,
+      write: (text) => lines.push(text),
+    });
+    const { agent } = testAgent({ url: `mqtt://[::1]:${broker.address.port}`, logger });
+    await waitUntil("it is connected", () => agent.connected());
+    expect(agent.localAddress()).toMatch(/^\[::1\]:\d+$/);
+    expect(from).toEqual([agent.localAddress()]);
+    await broker.stop();
+    await waitUntil("it says that it is lost", () => lines.length > 0);
+    expect(lines[0]).toContain(`broker=[::1]:${broker.address.port} `);
   });
 
   test("hears what the hub says as soon as it has let it in, once it is open itself", async () => {

@@ -24,6 +24,24 @@ describe("between hub and agent", () => {
     expect(broker.stats()).toMatchObject({ agents: 1, received: 1, sent: 1, dropped: 0 });
   });
 
+  test("on a socket for both families an agent's IPv4 address is told as people write it", async () => {
+    const from: (string | null)[] = [];
+    const broker = await startBroker({
+      listen: { host: "::ffff:127.0.0.1", port: 0 },
+      prefix: "petrel",
+      dev: false,
+      logger: silentLogger,
+      clock: systemClock,
+      onConnect: (_id, { address }) => void from.push(address),
+      onDisconnect: () => {},
+      onMessage: () => {},
+    });
+    onTestFinished(() => broker.stop());
+    await mqttClient(broker.address.port, "web-1");
+    await waitUntil("it is there", () => from.length > 0);
+    expect(from).toEqual([expect.stringMatching(/^127\.0\.0\.1:\d+$/)]);
+  });
+
   test("what is sent to an agent that is away is dropped and counted", async () => {
     const { broker } = await testBroker();
     broker.transport("web-1").send("down", Buffer.from("run"));

@@ -263,8 +263,8 @@ const refusedOnce = (fleet: HostileFleet, side: Side, codes: readonly string[]) 
     async () => (await total(fleet, side, codes)) > before[side],
   );
 
-/** Does it: it is refused by that code, logged, and without effect; work goes on. */
-export async function underAttack(fleet: HostileFleet, [, side, codes, attack]: Attack): Promise<void> {
+/** Does it: it is refused by that code, logged, and without effect; work goes on. Resolves to how that was counted. */
+export async function underAttack(fleet: HostileFleet, [, side, codes, attack]: Attack): Promise<string> {
   before[side] = await total(fleet, side, codes);
   try {
     await attack(fleet);
@@ -275,6 +275,7 @@ export async function underAttack(fleet: HostileFleet, [, side, codes, attack]: 
   const log = side === "hub" ? fleet.hub.daemon().log() : fleet.member("web-1").daemon.log();
   expect(log).toMatch(new RegExp(`a message was refused.* code=(${codes.join("|")}) `));
   await fleet.expectUnharmed();
+  return `${codes.join(" or ")} at the ${side}: ${before[side]} → ${await total(fleet, side, codes)}, logged, nothing done`;
 }
 
 /** Ledgers that come in another order, in part, and more than once, are whole in the end. */
