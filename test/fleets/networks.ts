@@ -4,12 +4,10 @@
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import type { IdentityView } from "../../hub/enrolment/enrolment-desk.ts";
 import { cleanedUpAfter } from "../support/at-end.ts";
 import { attacks, ledgersInPieces, saidToBeGone, underAttack } from "../support/broker-attacks.ts";
-import { agentIs } from "../support/enrolled-agent.ts";
 import { imagedAnew, tokenTwice } from "../support/enrolment-attacks.ts";
 import { fakeClock, hasFakeClock } from "../support/fake-clock.ts";
 import { agentReady, createHub } from "../support/fleet.ts";
@@ -21,12 +19,11 @@ import { waitUntil } from "../support/wait-until.ts";
 import { inPlaces, type Network } from "./network-process.ts";
 import { listenAt } from "./relay-process.ts";
 import { Report } from "./report.ts";
+import { backAfter, busyFor, silenceSeconds, troubles, wholeOf } from "./troubles.ts";
 
 const places = ["hub", "web-1", "web-2", "broker"] as const;
 const hubName = "hub.fleet.test";
 const brokerName = "broker.fleet.test";
-/** Longer than it takes either end to see that nobody is there (1.5 times a keepalive of 30 s). */
-const silenceSeconds = 75;
 
 /** Agents run where their ids say, others at web-1. */
 const placeOf = (id: string) => (places.find((place) => place === id) ?? "web-1") as string;
@@ -37,17 +34,6 @@ async function petrel(data: string, ...words: string[]): Promise<string> {
   return stdout;
 }
 
-/** Each second, each of these agents sees a line, and is asked for something; also while nobody can be reached. */
-async function busyFor(fleet: ToldFleet, seconds: number, ids = [...fleet.members.keys()]): Promise<void> {
-  for (let second = 0; second < seconds; second++) {
-    for (const id of ids) {
-      fleet.tell(id);
-      await fleet.ask(id);
-    }
-    await sleep(1_000);
-  }
-}
-
 async function overNetworks(report: Report, network: Network): Promise<void> {
   const place = network.place("hub");
   const hub = await createHub({ dev: false, host: hubName });
@@ -55,12 +41,6 @@ async function overNetworks(report: Report, network: Network): Promise<void> {
   const env = (id: string) => network.env(placeOf(id));
   const fleet = new ToldFleet(hub, await tempFolder("told"), { env });
   const port = new URL(hub.mqtt).port;
-  const whole = async () => {
-    const from = Date.now();
-    await fleet.expectUnharmed();
-    return `${fleet.told.length} triggers and ${fleet.asked.length} requests, all done, none twice (${((Date.now() - from) / 1_000).toFixed(0)} s)`;
-  };
-
   await report.step("web-1 enrols with a token, by name", async () => {
     await fleet.join("web-1");
     await agentReady(hub, "web-1");
@@ -84,7 +64,7 @@ async function overNetworks(report: Report, network: Network): Promise<void> {
   });
   await report.step("an action on each, and what each sees", async () => {
     await fleet.getsPack();
-    return whole();
+    return wholeOf(fleet);
   });
   await report.step("a file changes on web-1, a rule acts on web-2", async () => {
     const watched = await tempFolder("watched");
@@ -113,38 +93,11 @@ async function overNetworks(report: Report, network: Network): Promise<void> {
       fleet.asked.push(path);
       await fleet.isDone(path);
     }
-    return whole();
+    return wholeOf(fleet);
   });
 
-  const trouble = async (what: string, work: () => Promise<string | undefined>) =>
-    report.step(what, async () => {
-      const seen = await work();
-      return [seen, await whole()].filter(Boolean).join("; ");
-    });
-  await trouble("the cable of web-1 is out for 20 s", async () => {
-    network.cable("web-1", "out");
-    await busyFor(fleet, 20);
-    network.cable("web-1", "in");
-    return undefined;
-  });
-  await trouble(`web-1 is silently cut off for ${silenceSeconds} s, while it has much to say`, async () => {
-    network.mute("web-1", true);
-    await busyFor(fleet, silenceSeconds);
-    network.mute("web-1", false);
-    return backAfter(fleet, ["web-1"]);
-  });
-  await trouble(`the hub is silently cut off for ${silenceSeconds} s`, async () => {
-    network.mute("hub", true);
-    await busyFor(fleet, silenceSeconds);
-    network.mute("hub", false);
-    return backAfter(fleet, ["web-1", "web-2"]);
-  });
-  await trouble("the network of web-1 is bad for 20 s", async () => {
-    const { how, good } = network.bad("web-1");
-    await busyFor(fleet, 20);
-    good();
-    return how;
-  });
+  const { trouble, common } = troubles(report, network, fleet);
+  await common();
   await trouble("web-1 has another address", async () => {
     const { v4, v6 } = network.place("web-1");
     const before = await addressOf(fleet, "web-1");
@@ -209,16 +162,6 @@ async function clockOff(fleet: ToldFleet, id: string, offset: string): Promise<s
   return "and what it was asked for is done, once";
 }
 
-/** When the last of them was linked, as the hub has it; seconds since this is called. */
-async function backAfter(fleet: ToldFleet, ids: readonly string[]): Promise<string> {
-  const from = Date.now();
-  for (const id of ids) {
-    await fleet.isDone(fleet.tell(id));
-    await agentIs(fleet.hub, id, true);
-  }
-  return `back after ${((Date.now() - from) / 1_000).toFixed(1)} s`;
-}
-
 async function addressOf(fleet: ToldFleet, id: string): Promise<string | null> {
   return (await fleet.hub.api<{ address: string | null }>("GET", `/v1/agents/${id}`)).address;
 }
@@ -240,6 +183,14 @@ async function underAttacks(report: Report, network: Network): Promise<void> {
   // Said already.
   if (made === null) return;
   const fleet: HostileFleet = made;
+  const { trouble, common } = troubles(report, network, fleet, "external broker: ");
+  await common();
+  await trouble(`the broker is silently cut off for ${silenceSeconds} s`, async () => {
+    network.mute("broker", true);
+    await busyFor(fleet, silenceSeconds);
+    network.mute("broker", false);
+    return backAfter(fleet, ["web-1", "web-2"]);
+  });
   for (const attack of attacks) {
     const [what] = attack;
     await report.step(`attack: ${what}`, async () => {
