@@ -16,15 +16,16 @@ export const fleetChecks: readonly Check<HubFacts>[] = [
     "hub-keys-seen",
     "agents",
     "all have seen the newest keys of the hub",
-    ({ agents, hubKeys: { count, serial } }) =>
+    // The first statement is that of the enrolment.
+    ({ agents, hubKeys: { serial } }) =>
       firstOf(
         agents
-          .filter(({ hub_keys_serial = 0 }) => count > 1 && hub_keys_serial < serial)
+          .filter(({ hub_keys_serial = 0 }) => serial > 1 && hub_keys_serial < serial)
           .map(({ id }) =>
             note(
-              "it has not seen the newest keys of the hub",
+              "it has not heard of the hub's newest keys: who has an old one can be the hub for it",
               `agent ${id}`,
-              "let it be online once; until then petrel hub keys rotate --drop-old would leave it with the old ones",
+              `let it be online once, or petrel agent remove ${id}`,
             ),
           ),
         agentList,

@@ -99,7 +99,7 @@ const sound: HubFacts = {
   webhooks: [],
   tokens: [{ id: "aaaa", uses: 100, expires_at: timestamp(noon + 7 * day) }],
   pending: 0,
-  hubKeys: { count: 1, serial: 7 },
+  hubKeys: { count: 1, serial: 1 },
   disk,
   hostNow: noon,
   hubNow: noon,
@@ -205,8 +205,9 @@ describe("what is weak", () => {
       "hub-keys-seen agent a",
       "hub-keys-seen agent c",
     ]);
-    // An old key that counts no more does no harm to who has not heard of it.
-    expect(await unwell({ agents, hubKeys: { count: 1, serial: 7 } })).toEqual([]);
+    // Dropped, it still counts for who has not heard of that.
+    const dropped = await unwell({ agents, hubKeys: { count: 1, serial: 7 } });
+    expect(dropped.map(({ where }) => where)).toEqual(["agent a", "agent c"]);
   });
 
   const hook = { url: "ci/done", rules: [], enabled: true };
