@@ -1,8 +1,8 @@
 /** A dead letter as people see it: what was meant for an agent may hold secrets. */
 import { isObject, type Json, type JsonObject } from "../../shared/json.ts";
 import { type Catalogue, schemasOf } from "../packs/catalogue.ts";
+import { mask, maskParameters } from "../secrets/mask.ts";
 import type { DeadLetter } from "../store/store.ts";
-import { mask, maskParameters } from "./secrets.ts";
 
 const objectOf = (value: Json | undefined): JsonObject => (isObject(value) ? (value as JsonObject) : {});
 

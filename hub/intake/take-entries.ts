@@ -16,6 +16,8 @@ import { effectiveLabels } from "../agents/labels.ts";
 import { fetchJobs } from "../executions/result-blobs.ts";
 import { applyUpdate, type IdleKind } from "../executions/update.ts";
 import { anchorIn, anchorTrigger, setBack, tamperedTrigger } from "../files/baseline-anchors.ts";
+import { withSealedResult } from "../secrets/sealed-execution.ts";
+import type { Sealer } from "../secrets/sealer.ts";
 import type { DeadLetter, Effect, Outcome } from "../store/store.ts";
 import { mayBeLost, type Recovery, recoveredExecution, remade } from "./recover.ts";
 
@@ -28,6 +30,8 @@ export interface TakeContext {
   readonly execution: (id: string) => Promise<Execution | null>;
   /** A fresh instance with what was expected of it. */
   readonly expect: (instance: TriggerInstance, skewMs: number) => TriggerInstance;
+  /** Encrypts what is secret in results. */
+  readonly sealer: Sealer;
   /** Judges a fresh instance. */
   readonly judge: (instance: TriggerInstance, skewMs: number) => Promise<Outcome>;
   /** The greatest number of the agent's latest changes of files; 0 when none is found. */
@@ -74,8 +78,11 @@ export async function takeEntries(
           break;
         }
         const applied = applyUpdate(known.now, entry, context.nowMs, agent.skew_ms ?? 0);
-        if (applied.changed) executions.set(known.start.id, { start: known.start, now: applied.execution });
-        else {
+        if (applied.changed) {
+          const { now: before, start } = known;
+          const now = withSealedResult(before, applied.execution, context.sealer, entry.result_key);
+          executions.set(start.id, { start, now });
+        } else {
           context.count(applied.reason);
           if (applied.kind !== null) context.idleReport(applied.kind);
         }

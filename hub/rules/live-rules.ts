@@ -26,6 +26,7 @@ import type { ResolvedParameters, RunnableAction } from "../executions/request.t
 import type { AgentConfigs } from "../packs/agent-config.ts";
 import { buildCatalogue, type Catalogue } from "../packs/catalogue.ts";
 import { isDynamic } from "../packs/dynamic-config.ts";
+import type { Sealer } from "../secrets/sealer.ts";
 import type { DigestOutcome, Dispatch, Outcome, Store, ThrottleWindow } from "../store/store.ts";
 import { judgePair, prepareTrigger, type TestAction, type TestOutcome, testRuleOf } from "./bulk-test.ts";
 import { compileRules } from "./compile-rules.ts";
@@ -39,13 +40,15 @@ export interface LiveRulesOptions {
   readonly store: Store;
   readonly registry: AgentRegistry;
   readonly keys: KeyBook;
-  readonly agentConfigs: Pick<AgentConfigs, "rendered">;
+  readonly agentConfigs: Pick<AgentConfigs, "ofAll">;
   /** Runs patterns that the linear-time engine cannot take, within a bound. */
   readonly slowRegex: AskRegex;
   /** Moves parameters that are too large for an entry to a blob. */
   readonly shrink: (dispatches: readonly Dispatch[]) => Promise<readonly Dispatch[]>;
   /** Awaited before each instance and each rule: neither a backlog nor a large rule set may keep agents waiting. */
   readonly breathe: () => Promise<void> | undefined;
+  /** Encrypts what is secret in executions. */
+  readonly sealer: Sealer;
   readonly now: () => number;
   /** Rules that may act one after the other on what the one before led to. */
   readonly loopDepth: number;
@@ -100,6 +103,7 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
     slowRegex,
     shrink,
     breathe,
+    sealer,
     now,
     loopDepth,
     timers,
@@ -116,7 +120,7 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
     if (known !== undefined) return known;
     const pack = catalogue.packs.get(name);
     if (pack === undefined) return {};
-    const config = effectiveConfig(pack.pack, agentConfigs.rendered(pack, pack.config));
+    const config = effectiveConfig(pack.pack, agentConfigs.ofAll(pack));
     // What names datastore keys is made anew each time.
     if (!isDynamic(pack.config)) configs.set(name, config);
     return config;
@@ -202,6 +206,7 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
       // A target that was rendered is no part of it.
       ruleDigest: (ref) => definitionDigest(set.byRef.get(ref)?.rule),
       resolve: (action, rule, cause, throttle) => resolve(action, rule, cause, throttle, regex),
+      sealer,
       nowMs: now(),
       skewMs,
       loopDepth,

@@ -18,6 +18,8 @@ import type { Hello, Marks } from "../../../../shared/wire/messages.ts";
 import { manualTime } from "../../../support/manual-time.ts";
 import { tempFolder } from "../../../support/temp-folder.ts";
 import { waitUntil } from "../../../support/wait-until.ts";
+import { openedEntry } from "../../../../hub/secrets/opened-entry.ts";
+import { testSealer } from "../../../support/test-sealer.ts";
 
 const refusal = () => new PetrelError("STORE_WRITE", "a batch could not be written");
 
@@ -48,6 +50,7 @@ async function startLinks(
   const links = new AgentLinks({
     store,
     hub: "hub-1",
+    openEntry: (entry) => openedEntry(entry, testSealer()),
     incarnation: "hub-incarnation",
     version: "1",
     clock: time.clock,

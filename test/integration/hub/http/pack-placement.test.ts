@@ -6,6 +6,7 @@ import { PackDesk } from "../../../../hub/packs/pack-desk.ts";
 import { silentLogger } from "../../../../shared/log.ts";
 import { anAgent } from "../../../support/records.ts";
 import { aPackRecord, startApi } from "../../../support/start-api.ts";
+import { testSealer } from "../../../support/test-sealer.ts";
 
 const mask = "********";
 const web = { role: "web" };
@@ -20,6 +21,7 @@ async function start() {
   const { api, store, key } = started;
   const desk: PackDesk = new PackDesk({
     store,
+    sealer: testSealer(),
     telling: {
       tellAll: async () => {
         told++;

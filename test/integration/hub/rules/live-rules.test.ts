@@ -11,6 +11,7 @@ import { failingStore } from "../../../support/failing-store.ts";
 import { openTestKeys } from "../../../support/key-book.ts";
 import { anAction, anAgent, anExecution, anInstance, aRule, aTriggerType } from "../../../support/records.ts";
 import { waitUntil } from "../../../support/wait-until.ts";
+import { testSealer } from "../../../support/test-sealer.ts";
 
 async function start(
   store: Store,
@@ -32,7 +33,8 @@ async function start(
     ...common,
     registry,
     keys,
-    agentConfigs: { rendered: (_pack, config) => config },
+    agentConfigs: { ofAll: ({ config }) => config },
+    sealer: testSealer(),
     slowRegex,
     shrink: async (dispatches) => dispatches,
     breathe,
