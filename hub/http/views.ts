@@ -28,6 +28,7 @@ import {
   maskSchemas,
 } from "../secrets/mask.ts";
 import { outputOf, shownExecution } from "../secrets/sealed-execution.ts";
+import { shownRule } from "../secrets/sealed-rule.ts";
 
 /** `next_attempt`: the id of the execution by which a policy repeats this one; it is made at once, when it is due. */
 export type ExecutionView = Omit<Execution, "sealed"> & { readonly next_attempt?: string };
@@ -94,7 +95,8 @@ export type RuleView = RuleDefinition &
   };
 
 export function ruleView(catalogue: Catalogue, record: RuleRecord): RuleView {
-  const { rule, source, updated_at, rev } = record;
+  const { source, updated_at, rev } = record;
+  const rule = shownRule(record.rule);
   const parameters = maskRuleParameters(schemasOf(catalogue, rule.action.ref), rule.action.parameters);
   const shown = { ...rule, action: { ...rule.action, parameters }, source, updated_at, rev };
   return isOverridden(catalogue, record) ? { ...shown, overridden: true } : shown;
@@ -108,8 +110,8 @@ function isOverridden(catalogue: Catalogue, { rule, source }: RuleRecord): boole
 }
 
 export function ruleVersionView(catalogue: Catalogue, version: RuleVersion): RuleVersion {
-  const { rule } = version;
-  if (rule === null) return version;
+  if (version.rule === null) return version;
+  const rule = shownRule(version.rule);
   const parameters = maskRuleParameters(schemasOf(catalogue, rule.action.ref), rule.action.parameters);
   return { ...version, rule: { ...rule, action: { ...rule.action, parameters } } };
 }

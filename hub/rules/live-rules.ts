@@ -26,6 +26,7 @@ import type { ResolvedParameters, RunnableAction } from "../executions/request.t
 import type { AgentConfigs } from "../packs/agent-config.ts";
 import { buildCatalogue, type Catalogue } from "../packs/catalogue.ts";
 import { isDynamic } from "../packs/dynamic-config.ts";
+import { openedRule } from "../secrets/sealed-rule.ts";
 import type { Sealer } from "../secrets/sealer.ts";
 import type { DigestOutcome, Dispatch, Outcome, Store, ThrottleWindow } from "../store/store.ts";
 import { judgePair, prepareTrigger, type TestAction, type TestOutcome, testRuleOf } from "./bulk-test.ts";
@@ -159,7 +160,7 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
   ): ResolvedParameters => {
     return resolveParameters(
       ruleActionInput({
-        rule,
+        rule: openedRule(rule, sealer),
         action: action.definition,
         trigger: viewOf(instance),
         keys: ruleKeys,
@@ -315,7 +316,8 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
     async explain(rule, instance) {
       await breathe();
       const known = rules.byRef.get(rule.ref);
-      const ready = testRuleOf(known?.rule === rule ? known : compileRule(rule));
+      const whole = openedRule(rule, sealer);
+      const ready = testRuleOf(known?.rule === whole ? known : compileRule(whole));
       const view = viewOf(instance);
       const surroundings = {
         actions: { get: testAction },

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { fingerprintFor } from "../../../../hub/packs/assign.ts";
 import { configFor } from "../../../../hub/packs/layers.ts";
 import { PackDesk } from "../../../../hub/packs/pack-desk.ts";
+import { openedPack } from "../../../../hub/secrets/sealed-pack.ts";
 import { silentLogger } from "../../../../shared/log.ts";
 import { anAgent } from "../../../support/records.ts";
 import { aPackRecord, startApi } from "../../../support/start-api.ts";
@@ -67,7 +68,9 @@ describe("assigning and configuring", () => {
     expect(assigned).toMatchObject({ status: 200, body: { assigned_to: [web] } });
     expect(JSON.stringify(assigned.body)).not.toContain("s3cret");
     expect(toldTimes()).toBe(1);
-    expect(await store.pack("mypack")).toMatchObject({
+    const kept = await store.pack("mypack");
+    expect(JSON.stringify(kept)).not.toContain("s3cret");
+    expect(kept && openedPack(kept, testSealer())).toMatchObject({
       config: { token: "hunter2" },
       layers: [{ labels: web, config: { sensor: { depth: 4 }, token: "s3cret" } }],
     });

@@ -12,8 +12,8 @@ import { silentLogger } from "../../../../shared/log.ts";
 import { systemClock, systemJitter, systemRandom, systemTimers } from "../../../../shared/system-process.ts";
 import { failingStore } from "../../../support/failing-store.ts";
 import { anAgent } from "../../../support/records.ts";
-import { waitUntil } from "../../../support/wait-until.ts";
 import { testSealer } from "../../../support/test-sealer.ts";
+import { waitUntil } from "../../../support/wait-until.ts";
 
 const packFiles = (ref: string, version = "1.0.0") => [
   {
@@ -29,7 +29,14 @@ const noKeys: TellingOptions["configs"] = { of: configFor, uses: () => false };
 
 async function start(store: Store, configs: TellingOptions["configs"] = noKeys) {
   const sealer = testSealer();
-  const common = { store, sealer, timers: systemTimers, jitter: systemJitter, log: silentLogger, now: Date.now };
+  const common = {
+    store,
+    sealer,
+    timers: systemTimers,
+    jitter: systemJitter,
+    log: silentLogger,
+    now: Date.now,
+  };
   const registry = await openAgentRegistry(common);
   const telling = new Telling({
     ...common,

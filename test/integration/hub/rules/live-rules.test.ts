@@ -10,8 +10,8 @@ import { packRecord } from "../../../contract/store/world.ts";
 import { failingStore } from "../../../support/failing-store.ts";
 import { openTestKeys } from "../../../support/key-book.ts";
 import { anAction, anAgent, anExecution, anInstance, aRule, aTriggerType } from "../../../support/records.ts";
-import { waitUntil } from "../../../support/wait-until.ts";
 import { testSealer } from "../../../support/test-sealer.ts";
+import { waitUntil } from "../../../support/wait-until.ts";
 
 async function start(
   store: Store,

@@ -5,8 +5,8 @@ import type { Json, JsonObject } from "../../../../shared/json.ts";
 import { silentLogger } from "../../../../shared/log.ts";
 import type { Execution } from "../../../../shared/model/execution.ts";
 import { anExecution, noon } from "../../../support/records.ts";
-import { waitUntil } from "../../../support/wait-until.ts";
 import { testSealer } from "../../../support/test-sealer.ts";
+import { waitUntil } from "../../../support/wait-until.ts";
 
 const running = anExecution({ status: "running" });
 
@@ -40,7 +40,12 @@ describe("an open execution of which the agent says that it", () => {
     "is a report that no entry could carry: %j, has failed with that reason and takes nothing of it",
     (result) => {
       const answer = { phase: "settled", result } as unknown as Json;
-      const { status, reason, result_blob, result: kept } = answered(running, answer, noon, 0, testSealer()) ?? running;
+      const {
+        status,
+        reason,
+        result_blob,
+        result: kept,
+      } = answered(running, answer, noon, 0, testSealer()) ?? running;
       expect({ status, result_blob, kept }).toEqual({ status: "failed", result_blob: null, kept: null });
       expect(reason).toMatch(/^WIRE_PACKET: /);
     },

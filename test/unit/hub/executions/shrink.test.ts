@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createShrinker } from "../../../../hub/executions/shrink.ts";
-import { execution, request } from "../../../contract/store/world.ts";
 import { systemRandom } from "../../../../shared/system-process.ts";
+import { execution, request } from "../../../contract/store/world.ts";
 import { testSealer } from "../../../support/test-sealer.ts";
 
 const KiB = 1024;
