@@ -49,6 +49,8 @@ export interface ExecutionUpdateEntry extends EntryBase {
   readonly result_blob?: BlobRef;
   /** As `parameters_key` of a request: `result_blob` is encrypted with it. */
   readonly result_key?: string;
+  /** Its request said that the result may hold secrets. */
+  readonly secret?: true;
   readonly reason?: string;
   readonly started_at?: string;
   readonly ended_at?: string;
