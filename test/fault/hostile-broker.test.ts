@@ -19,6 +19,7 @@ import type { JsonObject } from "../../shared/json.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
 import { readPackFolder } from "../../shared/packs/read-pack-fs.ts";
+import { enclose, isEnvelope, keysNamed } from "../../shared/wire/envelope.ts";
 import type { Side, TopicKind } from "../../shared/wire/messages.ts";
 import { sharedByFile } from "../support/at-end.ts";
 import { type EnrolledAgent, enrolledAgent, newToken } from "../support/enrolled-agent.ts";
@@ -169,8 +170,6 @@ const shared = sharedByFile(async () => {
   return fleet;
 });
 
-/** Text of a message without its proof, and the proof. */
-const parts = (bytes: Buffer): JsonObject => JSON.parse(bytes.toString("utf8")) as JsonObject;
 const sealed = (message: object, auth: unknown): string => JSON.stringify({ ...message, auth });
 const has = (text: string) => (message: Carried) => message.bytes.includes(text);
 const last = (of: readonly Carried[]): Buffer => {
@@ -197,57 +196,90 @@ const triggerPacket = (line: string) => ({
   ],
 });
 
-/** A request that has been made honestly, with another command. */
+/** A request as the hub makes them, with a command of the broker's. */
 async function requestPacket(fleet: Fleet, stain: string): Promise<JsonObject> {
-  const line = await honestRequest(fleet);
-  const packet = parts(last(fleet.broker.of("web-1", "down").filter(has(line))));
-  const [entry] = packet.entries as [JsonObject];
-  const runner = { ...(entry.runner_parameters as JsonObject), cmd: `touch ${fleet.stain(stain)}` };
-  return {
-    v: 1,
-    epoch: ulid(),
-    first: 1,
-    entries: [{ ...entry, id: ulid(), execution: ulid(), runner_parameters: runner }],
+  await honestRequest(fleet);
+  const { digest } = await fleet.hub.api<{ digest: string }>("GET", "/v1/packs/core");
+  const entry = {
+    id: ulid(),
+    at: new Date().toISOString(),
+    kind: "action-request",
+    execution: ulid(),
+    action: "core.local",
+    runner: "local-shell-cmd",
+    pack: "core",
+    pack_digest: digest,
+    entry_point: "",
+    runner_parameters: { cmd: `touch ${fleet.stain(stain)}`, timeout: 60 },
+    parameters: {},
+    timeout: 60,
+    idempotent: false,
+    expires_at: null,
+    user: "test",
+    rule: null,
+    trigger_instance: null,
   };
+  return { v: 1, epoch: ulid(), first: 1, entries: [entry] };
 }
 
-/** Has run, for this text to be found in what the broker carried. */
-async function honestRequest(fleet: Fleet, id = "web-1"): Promise<string> {
-  await fleet.ask(id);
-  const line = fleet.asked.at(-1) ?? "";
-  await fleet.isDone(line);
-  return line;
+/** The largest message of this kind that the broker carried for the agent while `work` was done. */
+async function carriedFor(fleet: Fleet, id: string, kind: TopicKind, work: () => Promise<unknown>) {
+  const before = fleet.broker.of(id, kind).length;
+  await work();
+  return last(
+    fleet.broker
+      .of(id, kind)
+      .slice(before)
+      .toSorted((a, b) => a.bytes.length - b.bytes.length),
+  );
 }
 
-async function honestTrigger(fleet: Fleet, id = "web-1"): Promise<string> {
-  const line = fleet.tell(id);
-  await fleet.isDone(line);
-  return line;
+/** Has run; the packet that brought it. */
+function honestRequest(fleet: Fleet, id = "web-1"): Promise<Buffer> {
+  return carriedFor(fleet, id, "down", async () => {
+    await fleet.ask(id);
+    await fleet.isDone(fleet.asked.at(-1) ?? "");
+  });
 }
 
-/** As the present connection's proofs look, without their key. */
-function guessed(fleet: Fleet, kind: TopicKind): string {
-  const [, name] = String(parts(last(fleet.broker.of("web-1", kind))).auth).split(".");
-  const mac = "A".repeat(43);
-  return kind === "down" ? `h.${name}.zz.${mac}.${"A".repeat(86)}` : `h.${name}.zz.${mac}`;
+function honestTrigger(fleet: Fleet, id = "web-1"): Promise<Buffer> {
+  return carriedFor(fleet, id, "up", () => fleet.isDone(fleet.tell(id)));
 }
 
-/** In place of the next message that has this text, once, comes what `change` makes of it. */
-function changeOnce(fleet: Fleet, kind: TopicKind, text: string, change: (bytes: Buffer) => Buffer): void {
+/** A message with proofs as the present connection's look, without its keys: an HMAC of old, and an envelope. */
+function guesses(fleet: Fleet, kind: TopicKind, message: object): readonly (string | Uint8Array)[] {
+  // Whoever says what is of this kind has said one in this session.
+  const id = keysNamed(last(fleet.broker.of("web-1", kind).filter(({ bytes }) => isEnvelope(bytes))));
+  const side = kind === "down" || kind === "up-receipt" ? "hub" : "agent";
+  const mac = `h.${id}.zz.${"A".repeat(43)}`;
+  const proof = kind === "down" ? `${mac}.${"A".repeat(86)}` : mac;
+  const text = sealed(message, kind === "down" ? `s.${"A".repeat(86)}` : null);
+  const head = Buffer.from(`petrel 1\0${side}\0web-1\0${kind}\0`);
+  const key = { side, key: Buffer.alloc(32), id } as const;
+  return [sealed(message, proof), enclose(key, head, 1_000_000, Buffer.from(text))];
+}
+
+function injectGuesses(fleet: Fleet, kind: TopicKind, message: object): void {
+  for (const guess of guesses(fleet, kind, message)) fleet.broker.inject("web-1", kind, guess);
+}
+
+/** In place of the next large message of this kind, once, comes one with a byte changed: nobody between can read it. */
+function changeOnce(fleet: Fleet, kind: TopicKind): void {
   let isDone = false;
-  fleet.broker.meddle((message) => {
-    if (isDone || message.kind !== kind || !message.bytes.includes(text)) return "pass";
+  fleet.broker.meddle(({ agent, kind: its, bytes }) => {
+    if (isDone || agent !== "web-1" || its !== kind || bytes.length < 200) return "pass";
     isDone = true;
-    return [change(message.bytes)];
+    const changed = Buffer.from(bytes);
+    changed[150] = (changed[150] ?? 0) ^ 1;
+    return [changed];
   });
 }
 
 /** A new connection, and so new keys. */
 async function reconnected(fleet: Fleet, id: string): Promise<void> {
   const hellos = () =>
-    fleet.broker
-      .of(id, "hello")
-      .filter(({ from, bytes }) => from === id && has('"marks"')({ bytes } as Carried)).length;
+    fleet.broker.of(id, "hello").filter(({ from, bytes }) => from === id && isEnvelope(bytes, "agent"))
+      .length;
   const before = hellos();
   fleet.broker.cut(id);
   await waitUntil(`${id} to be linked anew`, () => hellos() > before);
@@ -295,7 +327,7 @@ const attacks: readonly Attack[] = [
     ["WIRE_AUTH"],
     async (fleet) => {
       await honestTrigger(fleet);
-      fleet.broker.inject("web-1", "up", sealed(triggerPacket("guessed"), guessed(fleet, "up")));
+      injectGuesses(fleet, "up", triggerPacket("guessed"));
     },
   ],
   [
@@ -303,9 +335,7 @@ const attacks: readonly Attack[] = [
     "hub",
     ["WIRE_AUTH"],
     async (fleet) => {
-      changeOnce(fleet, "up", "web-1-changed", (bytes) =>
-        Buffer.from(bytes.toString("utf8").replace("web-1-changed", "web-1-CHANGED")),
-      );
+      changeOnce(fleet, "up");
       fleet.tell("web-1", "web-1-changed");
       await fleet.isDone("web-1-changed");
     },
@@ -315,8 +345,7 @@ const attacks: readonly Attack[] = [
     "hub",
     ["WIRE_REPEATED"],
     async (fleet) => {
-      const line = await honestTrigger(fleet);
-      const packet = last(fleet.broker.of("web-1", "up").filter(has(line)));
+      const packet = await honestTrigger(fleet);
       for (let i = 0; i < 5; i++) fleet.broker.inject("web-1", "up", packet);
     },
   ],
@@ -325,9 +354,9 @@ const attacks: readonly Attack[] = [
     "hub",
     ["WIRE_SESSION"],
     async (fleet) => {
-      const line = await honestTrigger(fleet);
+      const packet = await honestTrigger(fleet);
       await reconnected(fleet, "web-1");
-      fleet.broker.inject("web-1", "up", last(fleet.broker.of("web-1", "up").filter(has(line))));
+      fleet.broker.inject("web-1", "up", packet);
     },
   ],
   [
@@ -335,8 +364,7 @@ const attacks: readonly Attack[] = [
     "hub",
     ["WIRE_SESSION", "WIRE_AUTH"],
     async (fleet) => {
-      const line = await honestTrigger(fleet, "web-2");
-      fleet.broker.inject("web-1", "up", last(fleet.broker.of("web-2", "up").filter(has(line))));
+      fleet.broker.inject("web-1", "up", await honestTrigger(fleet, "web-2"));
     },
   ],
   [
@@ -364,7 +392,9 @@ const attacks: readonly Attack[] = [
     async (fleet) => {
       const args = { name: "forged", value: "x", ttl: null, encrypt: false };
       const ask = { v: 1, from: "agent", id: ulid(), op: "datastore.set", args, within: 5_000 };
-      fleet.broker.inject("web-1", "ask", sealed(ask, guessed(fleet, "up")));
+      const text = JSON.stringify(ask).slice(0, -1);
+      for (const guess of guesses(fleet, "up", ask)) fleet.broker.inject("web-1", "ask", guess);
+      fleet.broker.inject("web-1", "ask", `${text},"auth":null}`);
     },
   ],
   [
@@ -379,13 +409,10 @@ const attacks: readonly Attack[] = [
         return [];
       });
       await fleet.ask("web-1");
-      const { epoch, first } = await waitUntil("the request to be held up", () => {
-        const found = held.find(has(fleet.asked.at(-1) ?? ""));
-        return found === undefined ? null : (parts(found.bytes) as { epoch: string; first: number });
-      });
-      const receipt = { v: 1, epoch, upTo: first, credit: { entries: 64, bytes: 1_000_000 } };
+      await waitUntil("the request to be held up", () => held.length > 0);
+      const receipt = { v: 1, epoch: ulid(), upTo: 1, credit: { entries: 64, bytes: 1_000_000 } };
       fleet.broker.inject("web-1", "down-receipt", sealed(receipt, null));
-      fleet.broker.inject("web-1", "down-receipt", sealed(receipt, guessed(fleet, "down-receipt")));
+      injectGuesses(fleet, "down-receipt", receipt);
       await refusedOnce(fleet, "hub", ["WIRE_AUTH"]);
     },
   ],
@@ -400,14 +427,11 @@ const attacks: readonly Attack[] = [
         held.push(message);
         return [];
       });
-      const line = fleet.tell("web-1");
-      const { epoch, first } = await waitUntil("the trigger to be held up", () => {
-        const found = held.find(has(line));
-        return found === undefined ? null : (parts(found.bytes) as { epoch: string; first: number });
-      });
-      const receipt = { v: 1, epoch, upTo: first, credit: { entries: 1_024, bytes: 1_000_000 } };
+      fleet.tell("web-1");
+      await waitUntil("the trigger to be held up", () => held.length > 0);
+      const receipt = { v: 1, epoch: ulid(), upTo: 1, credit: { entries: 1_024, bytes: 1_000_000 } };
       fleet.broker.inject("web-1", "up-receipt", sealed(receipt, null));
-      fleet.broker.inject("web-1", "up-receipt", sealed(receipt, guessed(fleet, "up-receipt")));
+      injectGuesses(fleet, "up-receipt", receipt);
     },
   ],
   [
@@ -422,8 +446,7 @@ const attacks: readonly Attack[] = [
     "agent",
     ["WIRE_AUTH"],
     async (fleet) => {
-      const packet = await requestPacket(fleet, "guessed");
-      fleet.broker.inject("web-1", "down", sealed(packet, guessed(fleet, "down")));
+      injectGuesses(fleet, "down", await requestPacket(fleet, "guessed"));
     },
   ],
   [
@@ -431,11 +454,7 @@ const attacks: readonly Attack[] = [
     "agent",
     ["WIRE_AUTH"],
     async (fleet) => {
-      changeOnce(fleet, "down", "web-1-altered", (bytes) =>
-        Buffer.from(
-          bytes.toString("utf8").replace("echo web-1-altered", `touch ${fleet.stain("altered")}; : `),
-        ),
-      );
+      changeOnce(fleet, "down");
       await fleet.ask("web-1", "web-1-altered");
       await fleet.isDone("web-1-altered");
     },
@@ -445,8 +464,7 @@ const attacks: readonly Attack[] = [
     "agent",
     ["WIRE_REPEATED"],
     async (fleet) => {
-      const line = await honestRequest(fleet);
-      const packet = last(fleet.broker.of("web-1", "down").filter(has(line)));
+      const packet = await honestRequest(fleet);
       for (let i = 0; i < 5; i++) fleet.broker.inject("web-1", "down", packet);
     },
   ],
@@ -469,8 +487,7 @@ const attacks: readonly Attack[] = [
     "agent",
     ["WIRE_SESSION", "WIRE_AUTH"],
     async (fleet) => {
-      const line = await honestRequest(fleet, "web-2");
-      fleet.broker.inject("web-1", "down", last(fleet.broker.of("web-2", "down").filter(has(line))));
+      fleet.broker.inject("web-1", "down", await honestRequest(fleet, "web-2"));
     },
   ],
   [
@@ -495,7 +512,7 @@ const attacks: readonly Attack[] = [
       });
       const entry = { id: ulid(), at: new Date().toISOString(), kind: "cancel", execution };
       const packet = { v: 1, epoch: ulid(), first: 1, entries: [entry] };
-      fleet.broker.inject("web-1", "down", sealed(packet, guessed(fleet, "down")));
+      injectGuesses(fleet, "down", packet);
       await fleet.isDone(fleet.asked.at(-1) ?? "");
     },
   ],
@@ -541,7 +558,8 @@ describe("what a broker does to a link", () => {
       for (const id of ["web-1", "web-2"]) {
         const line = fleet.tell(id);
         lines.push(line);
-        await waitUntil(`${line} to be held up, or asked about`, () => held.some(has(line)) || i > 0);
+        const isHeld = () => held.some(({ agent, kind }) => agent === id && kind === "up");
+        await waitUntil(`${line} to be held up, or asked about`, () => isHeld() || i > 0);
         await fleet.ask(id);
       }
     }
@@ -554,6 +572,15 @@ describe("what a broker does to a link", () => {
     for (const { topic, bytes } of kept.slice(0, -1)) fleet.broker.say(topic, bytes);
     for (const line of [...lines, ...fleet.asked]) await fleet.isDone(line);
     await fleet.expectUnharmed();
+  });
+
+  test("nothing that is asked, told or configured can be read on its way", async () => {
+    const fleet = shared();
+    await honestTrigger(fleet);
+    await honestRequest(fleet);
+    expect([...fleet.told, ...fleet.asked].length).toBeGreaterThan(1);
+    for (const line of [...fleet.told, ...fleet.asked, fleet.folder, "core.local", "told.line"])
+      expect(fleet.broker.carried.filter(has(line)).map(({ topic }) => topic)).toEqual([]);
   });
 
   test("agents that are said to be gone, or to be none, are served", async () => {
