@@ -1,6 +1,6 @@
 /** From an agent's entries to the effects that are written with its mark. */
 import { parseTimestamp, timestamp } from "../../shared/clock.ts";
-import { isObject, type Json } from "../../shared/json.ts";
+import { isObject } from "../../shared/json.ts";
 import type { NumberedEntry } from "../../shared/link/ports.ts";
 import type { AgentRecord } from "../../shared/model/agent.ts";
 import type { Execution } from "../../shared/model/execution.ts";
@@ -17,6 +17,7 @@ import { fetchJobs } from "../executions/result-blobs.ts";
 import { applyUpdate, type IdleKind } from "../executions/update.ts";
 import { anchorIn, anchorTrigger, setBack, tamperedTrigger } from "../files/baseline-anchors.ts";
 import { withSealedResult } from "../secrets/sealed-execution.ts";
+import { letterEntry } from "../secrets/sealed-letter.ts";
 import type { Sealer } from "../secrets/sealer.ts";
 import type { DeadLetter, Effect, Outcome } from "../store/store.ts";
 import { mayBeLost, type Recovery, recoveredExecution, remade } from "./recover.ts";
@@ -264,7 +265,7 @@ function deadLetter(
     received_at: timestamp(context.nowMs),
     code,
     reason,
-    entry: entry as Json,
+    entry: letterEntry(entry, context.sealer),
   };
   return { type: "dead-letter", letter };
 }
