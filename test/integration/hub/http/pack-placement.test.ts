@@ -85,7 +85,8 @@ describe("assigning and configuring", () => {
     const [layer] = shown.body.layers;
     await send("PUT", "mypack/config?labels=role%3Dweb", { ...layer.config, level: "high" });
     await send("PATCH", "mypack/config", { level: "low" });
-    expect(await store.pack("mypack")).toMatchObject({
+    const written = await store.pack("mypack");
+    expect(written && openedPack(written, testSealer())).toMatchObject({
       config: { token: "hunter2", level: "low" },
       layers: [{ labels: web, config: { token: "s3cret", level: "high" } }],
     });
