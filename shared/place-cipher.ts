@@ -4,7 +4,7 @@
  * without a bound on how many records there may be.
  */
 import { Buffer } from "node:buffer";
-import { createCipheriv, createDecipheriv, createHmac } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHmac, createSecretKey } from "node:crypto";
 import { PetrelError } from "./errors.ts";
 import { placedParts, placedPrefix } from "./sealed-text.ts";
 
@@ -29,7 +29,9 @@ export interface PlaceCipher {
 
 export function placeCipher({ key, id, file }: PlaceCipherOptions): PlaceCipher {
   const head = Buffer.from(`${placedPrefix}${id}`);
-  const keyOf = (place: string) => createHmac("sha256", key).update(`petrel place\0${place}`).digest();
+  const whole = createSecretKey(key);
+  const keyOf = (place: string) =>
+    createSecretKey(createHmac("sha256", whole).update(`petrel place\0${place}`).digest());
   return {
     seal(place, text, nonce) {
       const cipher = createCipheriv("aes-256-gcm", keyOf(place), nonce);
@@ -42,13 +44,13 @@ export function placeCipher({ key, id, file }: PlaceCipherOptions): PlaceCipher 
       if (parts === null) throw unreadable(place, "it is not encrypted for a record");
       if (parts.by !== id)
         throw unreadable(place, `it was encrypted with the key ${parts.by}, and ${file} holds ${id}`, file);
-      const whole = Buffer.from(parts.body, "base64url");
-      const nonce = whole.subarray(0, placeNonceBytes);
+      const bytes = Buffer.from(parts.body, "base64url");
+      const nonce = bytes.subarray(0, placeNonceBytes);
       const decipher = createDecipheriv("aes-256-gcm", keyOf(place), nonce);
       decipher.setAAD(head);
-      decipher.setAuthTag(whole.subarray(placeNonceBytes, placeNonceBytes + tagBytes));
+      decipher.setAuthTag(bytes.subarray(placeNonceBytes, placeNonceBytes + tagBytes));
       try {
-        const text = decipher.update(whole.subarray(placeNonceBytes + tagBytes));
+        const text = decipher.update(bytes.subarray(placeNonceBytes + tagBytes));
         return Buffer.concat([text, decipher.final()]).toString("utf8");
       } catch {
         throw unreadable(place, "it was changed since it was encrypted, or belongs elsewhere");

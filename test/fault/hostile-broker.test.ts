@@ -4,6 +4,7 @@
  * nothing in the store; and a genuine trigger still leads to a genuine action. PETREL_CERTIFICATE_LIFE=60 is the life of
  * certificates in seconds where it matters (as a rule 8); the agent is away for three times that.
  */
+import { createSecretKey } from "node:crypto";
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
@@ -255,7 +256,7 @@ function guesses(fleet: Fleet, kind: TopicKind, message: object): readonly (stri
   const proof = kind === "down" ? `${mac}.${"A".repeat(86)}` : mac;
   const text = sealed(message, kind === "down" ? `s.${"A".repeat(86)}` : null);
   const head = Buffer.from(`petrel 1\0${side}\0web-1\0${kind}\0`);
-  const key = { side, key: Buffer.alloc(32), id } as const;
+  const key = { side, key: createSecretKey(Buffer.alloc(32)), id } as const;
   return [sealed(message, proof), enclose(key, head, 1_000_000, Buffer.from(text))];
 }
 
