@@ -27,9 +27,10 @@ export async function openDatastore({ data, random, ...options }: DatastoreOptio
   const { store, log } = options;
   const vault = await Vault.open({ file: keyFileIn(data), random, log });
   const keys = await openKeyBook({ ...options, vault });
-  const hadOne = keys.hasSecrets() || (await store.setting(sealedSetting)) !== null;
-  // Noted behind the key: a start that dies in between finds the key.
-  if ((await vault.makeKey(hadOne)) && !hadOne) await store.putSetting(sealedSetting, true);
+  const isNoted = (await store.setting(sealedSetting)) !== null;
+  const hasKey = await vault.makeKey(isNoted || keys.hasSecrets());
+  // Behind the key: a start that dies in between finds it.
+  if (hasKey && !isNoted) await store.putSetting(sealedSetting, true);
   const execution: KeyAnswersOptions["execution"] = (id) => store.execution(id);
   return {
     keys,

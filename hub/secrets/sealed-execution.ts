@@ -157,7 +157,11 @@ function withBlobKey(before: Execution, now: Execution, sealer: Sealer, key: str
   const isLate = now.late_result !== before.late_result;
   if (!isLate && now.result_blob === before.result_blob) return now;
   const name = isLate ? "late_result_key" : "result_key";
-  return { ...now, sealed: { ...now.sealed, [name]: sealer.seal(placeOf(now.id, name), key) } };
+  try {
+    return { ...now, sealed: { ...now.sealed, [name]: sealer.seal(placeOf(now.id, name), key) } };
+  } catch {
+    return now;
+  }
 }
 
 /** The key to the blob of a result; `undefined`: it is not encrypted. Throws KEY_FILE, KEY_UNREADABLE. */
@@ -178,7 +182,7 @@ function dividedLate(action: Output, late: Json): Divided {
   return { shown: { ...rest, result: shown }, taken };
 }
 
-/** Secrets of a result that cannot be kept are left out: how the action ended counts for more. */
+/** Secrets of a result that cannot be kept are left out, here as above: how the action ended counts for more. */
 function field(id: string, name: "result" | "late_result", taken: Taken, sealer: Sealer): SealedFields {
   if (taken.length === 0) return nothing;
   try {
