@@ -124,7 +124,7 @@ async function startOnStore(options: AgentOptions & Membership, log: DaemonLog):
 
     const store = await retryLocked(lockPatienceMs, time, () =>
       openAgentStore({
-        folder: join(options.data, "store"),
+        data: options.data,
         newId,
         now,
         log,
@@ -133,7 +133,7 @@ async function startOnStore(options: AgentOptions & Membership, log: DaemonLog):
       }),
     );
     teardown.add("store", () => store.close());
-    const { database, outbox, marks } = store;
+    const { database, outbox, marks, rows } = store;
     const blobs = await BlobStore.open({ folder: join(options.data, "blobs") });
     const chores = startChores([tidying(blobs, now, log)], { timers, log });
     teardown.add("chores", () => chores.stop());
@@ -230,7 +230,7 @@ async function startOnStore(options: AgentOptions & Membership, log: DaemonLog):
     });
     const applier = new PackApplier({
       ...time,
-      assignments: points.assignments(new AssignmentsStore(database)),
+      assignments: points.assignments(new AssignmentsStore(database, rows)),
       cache: packs,
       proven,
       virtualenvs,
@@ -271,6 +271,7 @@ async function startOnStore(options: AgentOptions & Membership, log: DaemonLog):
       committer: database.committer,
       append,
       marks,
+      rows,
       newId,
       runners,
       limits: options.queue,
@@ -334,7 +335,7 @@ async function startOnStore(options: AgentOptions & Membership, log: DaemonLog):
     link = new Link({
       ...time,
       side: "agent",
-      outbox: points.outbox(outbox),
+      outbox: points.outbox(store.toSend),
       inbox: actions.inbox,
       counters,
       transport: points.transport(connection.transport),

@@ -78,7 +78,7 @@ function entryOf(n: number) {
 
 /** Fills an agent's outbox while there is no hub. */
 async function fill(folder: string, count: number, first = 0): Promise<void> {
-  const store = await openAgentStore({ folder: join(folder, "store"), newId, now: () => Date.now(), log });
+  const store = await openAgentStore({ data: folder, newId, now: () => Date.now(), log });
   for (let n = 0; n < count; n += 500)
     await store.outbox.append(
       Array.from({ length: Math.min(500, count - n) }, (_, i) => entryOf(first + n + i)),

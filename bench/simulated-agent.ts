@@ -53,14 +53,14 @@ export async function startSimulatedAgent(options: SimulatedAgentOptions): Promi
   const time = { clock: systemClock, timers: systemTimers, jitter: systemJitter };
   const now = () => systemClock.now();
   const newId = ulidSource(systemClock, systemRandom);
-  const store = await openAgentStore({ folder: join(folder, "store"), newId, now, log });
-  const { database, outbox, marks } = store;
+  const store = await openAgentStore({ data: folder, newId, now, log });
+  const { database, toSend: outbox, marks, rows } = store;
 
   /** By execution; then, in the order of their numbers, those whose result waits for its receipt. */
   const running = new Map<string, number>();
   const waiting: { readonly n: number; readonly seq: number }[] = [];
-  const append = async (entries: readonly AppendEntry[], ops: Parameters<typeof outbox.append>[1]) => {
-    const numbered = await outbox.append(entries, ops);
+  const append = async (entries: readonly AppendEntry[], ops: Parameters<typeof store.outbox.append>[1]) => {
+    const numbered = await store.outbox.append(entries, ops);
     for (const { n, entry } of numbered) {
       if (entry.kind !== "execution-update" || !finals.has(entry.status)) continue;
       const seq = running.get(entry.execution);
@@ -71,7 +71,7 @@ export async function startSimulatedAgent(options: SimulatedAgentOptions): Promi
   };
   const watched: Outbox<UpEntry> = {
     epochs: () => outbox.epochs(),
-    passBacklog: () => outbox.passBacklog(),
+    passBacklog: () => outbox.passBacklog?.(),
     read: (...args) => outbox.read(...args),
     park: (...args) => outbox.park(...args),
     onAppend: (listener) => outbox.onAppend(listener),
@@ -90,6 +90,7 @@ export async function startSimulatedAgent(options: SimulatedAgentOptions): Promi
     committer: database.committer,
     append,
     marks,
+    rows,
     newId,
     runners: [
       {
@@ -178,7 +179,7 @@ export async function startSimulatedAgent(options: SimulatedAgentOptions): Promi
       return { messages: sent + received, batches: database.committer.figures().batches };
     },
     link() {
-      const { entries, bytes, keptBytes } = outbox.figures();
+      const { entries, bytes, keptBytes } = store.outbox.figures();
       return { held: entries, upBytes, upEntryBytes: bytes + keptBytes };
     },
     async stop() {

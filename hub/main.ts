@@ -33,6 +33,7 @@ import { openDatastore } from "./datastore/open-datastore-fs.ts";
 import { templateKeys } from "./datastore/template-keys.ts";
 import { openEnrolment } from "./enrolment/open-enrolment-fs.ts";
 import { startCoordination } from "./executions/coordination.ts";
+import { resultReader } from "./executions/large-result.ts";
 import { LiveOutput } from "./executions/live-output.ts";
 import { hubAgentId } from "./executions/place.ts";
 import { fetchResultJob } from "./executions/result-blobs.ts";
@@ -68,6 +69,7 @@ import { openLiveRules } from "./rules/live-rules.ts";
 import { OwnTriggers } from "./rules/own-triggers.ts";
 import { RuleDesk } from "./rules/rule-desk.ts";
 import { requireSafeReach } from "./safe-reach-mqtt.ts";
+import { openedEntry } from "./secrets/opened-entry.ts";
 import { createHubClock } from "./store/hub-clock.ts";
 import { hubName } from "./store/hub-name.ts";
 import { openLevelStore } from "./store/level-store.ts";
@@ -116,7 +118,11 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     const clock = createHubClock(systemClock, typeof highWater === "number" ? highWater : 0);
     const now = () => clock.now();
     const newId = ulidSource(clock, systemRandom);
-    const base = { store, clock, now, newId, timers, jitter, log };
+    const parts = { store, clock, now, newId, timers, jitter, log };
+    const datastore = await openDatastore({ ...parts, data: options.data, random: systemRandom });
+    const { keys, sealer } = datastore;
+    teardown.add("datastore", () => keys.close());
+    const base = { ...parts, sealer };
     const hub = await hubName(store, newId);
 
     const restoredAtMs = restoredAt(await store.setting(restoredSetting));
@@ -133,10 +139,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     teardown.add("backups", () => backups.close());
     const registry = await openAgentRegistry(base);
     teardown.add("agent registry", () => registry.close());
-    const datastore = await openDatastore({ ...base, data: options.data, random: systemRandom });
-    const { keys } = datastore;
-    const configs = new AgentConfigs(templateKeys(keys, systemUser), systemUser);
-    teardown.add("datastore", () => keys.close());
+    const configs = new AgentConfigs(templateKeys(keys, systemUser), systemUser, sealer);
     const reach = { mqtt: options.mqtt, brokerUrl: options.brokerUrl, dev: options.dev, prefix: topicPrefix };
     const enrolment = await openEnrolment({
       ...options,
@@ -150,7 +153,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     teardown.add("identities", async () => enrolment?.close());
     const slowRegex = new SlowRegex();
     teardown.add("slow patterns", () => slowRegex.close());
-    const shrink = createShrinker({ put: (bytes) => blobs.put(bytes) });
+    const shrink = createShrinker({ put: (bytes) => blobs.put(bytes), sealer, random: systemRandom });
     const rules = await openLiveRules({
       ...base,
       registry,
@@ -250,6 +253,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
         ...enrolment?.responders(agent),
       }),
       greeted: greet.arrived,
+      openEntry: (entry) => openedEntry(entry, sealer),
       isPaused: (agent) => registry.get(agent)?.conflict != null,
       ready: (agent, peer) => {
         void greet.keyed(agent, peer);
@@ -333,7 +337,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       health,
       watch,
     });
-    const readBlob = (digest: string) => blobs.readAll(digest);
+    const readBlob = resultReader((digest) => blobs.readAll(digest), sealer);
     const fleet = enrolment && fleetCertificate(enrolment.identity);
     const { url, close } = await startApi({ ...base, options, fleet, mqtt, operations, readBlob, output });
     teardown.add("HTTP API", close);

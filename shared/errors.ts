@@ -305,12 +305,12 @@ export const catalogue = {
   KEY_FILE: {
     status: 500,
     exit: 1,
-    text: "The file with the datastore's key (`datastore.key`) is missing, damaged, or cannot be written.",
+    text: "The file with the key to secrets (`datastore.key` of a hub, `secrets.key` of an agent) is missing, damaged, or cannot be written.",
   },
   KEY_UNREADABLE: {
     status: 409,
     exit: 1,
-    text: "A datastore value cannot be decrypted: it is missing or plain, was encrypted with another key, or was changed.",
+    text: "A secret cannot be decrypted: it is missing or plain, was encrypted with another key or for another record, or was changed.",
   },
   // wire and link
   WIRE_TOPIC: { status: 400, exit: 1, text: "A topic is none of ours, or not the sender's." },

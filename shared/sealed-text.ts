@@ -1,4 +1,4 @@
-/** How an encrypted datastore value is recognized: only the hub can make and open one. */
+/** How an encrypted value is recognized: one of the datastore, which only the hub can make and open, or one of a record. */
 
 /** A sealed value is a text that carries all that opening it takes, but the key. */
 export const sealedPrefix = "petrel-sealed:1:";
@@ -8,5 +8,15 @@ const shape = /^petrel-sealed:1:([0-9a-f]{16}):([A-Za-z0-9_-]{38,})$/;
 export function sealedParts(text: string): { readonly by: string; readonly body: string } | null {
   if (!text.startsWith(sealedPrefix)) return null;
   const [, by, body] = shape.exec(text) ?? [];
+  return by === undefined || body === undefined ? null : { by, body };
+}
+
+/** A value that is sealed for one place in one record; the key it takes is made of the hub's (or agent's) and the place. */
+export const placedPrefix = "petrel-sealed:2:";
+const placedShape = /^petrel-sealed:2:([0-9a-f]{16}):([A-Za-z0-9_-]{38,})$/;
+
+/** As `sealedParts`, of a value that is sealed for a place. */
+export function placedParts(text: string): { readonly by: string; readonly body: string } | null {
+  const [, by, body] = placedShape.exec(text) ?? [];
   return by === undefined || body === undefined ? null : { by, body };
 }

@@ -5,6 +5,7 @@ import type { Json, JsonObject } from "../../shared/json.ts";
 import type { MarksStore } from "../../shared/link/marks-store.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { Committer } from "../../shared/storage/committer-store.ts";
+import type { RowSeals } from "../store/row-seals.ts";
 import { type Component, startAll, stopAll } from "./component.ts";
 import { createDispatcher, type DispatchMessage } from "./dispatcher.ts";
 import { ActionInbox } from "./inbox-store.ts";
@@ -23,6 +24,7 @@ export interface ActionsOptions extends Omit<WorkerOptions, "journal" | "runners
   /** The outbox's. */
   readonly append: AppendUp;
   readonly marks: MarksStore;
+  readonly rows: RowSeals;
   readonly newId: () => string;
   readonly runners: readonly Runner[];
   readonly limits: QueueLimits;
@@ -49,10 +51,10 @@ export class Actions {
 
   constructor(options: ActionsOptions) {
     this.#options = options;
-    const { level, committer, append, marks, newId, clock, hubNow, passPoint, log } = options;
+    const { level, committer, append, marks, rows, newId, clock, hubNow, passPoint, log } = options;
     const now = () => clock.now();
     const runners = new Map(options.runners.map((runner) => [runner.name, runner]));
-    this.#journal = new JournalStore({ level, committer, append, newId, now });
+    this.#journal = new JournalStore({ level, committer, append, rows, newId, now });
     this.#worker = new Worker({ ...options, journal: this.#journal, runners });
     this.#scheduler = new Scheduler({
       limits: options.limits,
@@ -65,6 +67,7 @@ export class Actions {
       level,
       append,
       marks,
+      rows,
       newId,
       now,
       hubNow,

@@ -7,9 +7,10 @@ import type { Inbox, NumberedEntry, TakeOutcome } from "../../shared/link/ports.
 import type { Logger } from "../../shared/log.ts";
 import type { StoreOp } from "../../shared/storage/committer-store.ts";
 import { readNow } from "../../shared/storage/read-now-store.ts";
-import type { AssignmentEntry, Credit, DownEntry } from "../../shared/wire/messages.ts";
+import type { Credit, DownEntry } from "../../shared/wire/messages.ts";
 import type { ActionPoint } from "../kill-points.ts";
 import { agentKey, agentKeys } from "../store/keys.ts";
+import { assignmentId, type RowSeals } from "../store/row-seals.ts";
 import type { HostRefuses } from "./admit.ts";
 import type { DispatchMessage } from "./dispatcher.ts";
 import { type IntakePlan, namedIn, planIntake, renamed } from "./intake.ts";
@@ -21,6 +22,7 @@ export interface InboxOptions {
   readonly append: AppendUp;
   readonly marks: MarksStore;
   readonly journal: JournalStore;
+  readonly rows: RowSeals;
   readonly runners: ReadonlyMap<string, Runner>;
   /** See `AdmitContext`. */
   readonly refusing: () => string | null;
@@ -95,6 +97,7 @@ export class ActionInbox implements Inbox<DownEntry> {
     const { executions, packs } = earlier.size === 0 ? named : namedIn(known);
     const plan = planIntake(known, {
       journal,
+      rows: this.#options.rows,
       runners,
       refusing: this.#options.refusing(),
       hostRefuses: this.#options.hostRefuses,
@@ -140,7 +143,7 @@ export class ActionInbox implements Inbox<DownEntry> {
     const newest = new Map<string, string>();
     for (const [at, pack] of packs.entries()) {
       const row = rows[at];
-      if (row !== undefined) newest.set(pack, (JSON.parse(row) as AssignmentEntry).id);
+      if (row !== undefined) newest.set(pack, assignmentId(row));
     }
     return newest;
   }

@@ -12,6 +12,7 @@ import type {
   Entry,
 } from "../../shared/wire/messages.ts";
 import { agentKey, agentKeys } from "../store/keys.ts";
+import { assignmentRow, type RowSeals } from "../store/row-seals.ts";
 import { type AdmitContext, admit } from "./admit.ts";
 import type { DispatchMessage } from "./dispatcher.ts";
 import { type JournalState, queuedRequest, type ResultRecord } from "./journal.ts";
@@ -32,6 +33,7 @@ export type JournalRows = Pick<
 >;
 
 export interface IntakeContext extends AdmitContext {
+  readonly rows: RowSeals;
   readonly journal: JournalRows;
   /** When it is now, RFC 3339, by the agent's clock. */
   readonly at: string;
@@ -192,7 +194,11 @@ function takeCancel(entry: ControlEntry, { journal, states }: IntakeContext, pla
 }
 
 /** The newest counts, by the order in which the hub made them, not by that in which they came. */
-function takeAssignment(entry: AssignmentEntry, { assignments }: IntakeContext, plan: IntakePlan): void {
+function takeAssignment(
+  entry: AssignmentEntry,
+  { assignments, rows }: IntakeContext,
+  plan: IntakePlan,
+): void {
   if (!isPackName(entry.pack)) {
     plan.unusable.push({ id: entry.id, kind: entry.kind, reason: `no pack can be called '${entry.pack}'` });
     return;
@@ -203,7 +209,7 @@ function takeAssignment(entry: AssignmentEntry, { assignments }: IntakeContext, 
   plan.ops.push({
     type: "put",
     key: agentKey(agentKeys.assignment, entry.pack),
-    value: JSON.stringify(entry),
+    value: assignmentRow(entry, rows),
   });
 }
 

@@ -9,11 +9,14 @@ import type { Committer, StoreOp } from "../../shared/storage/committer-store.ts
 import { readNow } from "../../shared/storage/read-now-store.ts";
 import type { ActionRequestEntry, ExecutionUpdateEntry } from "../../shared/wire/messages.ts";
 import { agentKey, agentKeys, agentRange, sortableTime } from "../store/keys.ts";
+import { keptUpdate, type RowSeals } from "../store/row-seals.ts";
 import {
   type AcceptedRecord,
   type CancelRecord,
   isByHand,
+  type JournalRetention,
   type JournalState,
+  journalRetention,
   type OpenExecution,
   type ProcessGroup,
   type ResultRecord,
@@ -27,6 +30,7 @@ export interface JournalOptions {
   readonly level: ClassicLevel<string, string>;
   readonly committer: Pick<Committer, "commit">;
   readonly append: AppendUp;
+  readonly rows: RowSeals;
   readonly newId: () => string;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -34,23 +38,10 @@ export interface JournalOptions {
 }
 
 /** Values of open rows. */
-type OpenRow = Pick<OpenExecution, "size" | "packDigest" | "action" | "byHand">;
+type OpenRow = Pick<OpenExecution, "size" | "packDigest" | "action" | "byHand" | "secretResult">;
 /** Earlier versions wrote these alone; what they left is read with its request. */
 type OldOpenRow = Pick<OpenRow, "size" | "packDigest"> & Partial<OpenRow>;
 
-/** What is kept of settled executions, to answer repeats. */
-export interface JournalRetention {
-  readonly ageMs: number;
-  readonly records: number;
-  readonly bytes: number;
-}
-
-/** Longer than the hub would ever send again; the caps bound a host that runs hundreds of actions a second. */
-export const journalRetention: JournalRetention = {
-  ageMs: 7 * 24 * 3600 * 1000,
-  records: 500_000,
-  bytes: 512 * 1024 * 1024,
-};
 const pruneStep = 500;
 /** Requests kept in memory until they are first asked for; larger ones are read from disk. */
 const maxFresh = 64;
@@ -104,10 +95,12 @@ export class JournalStore {
     this.#open = open;
   }
 
-  async #completed(execution: string, { size, packDigest, action, byHand }: OldOpenRow): Promise<OpenRow> {
-    if (action !== undefined && byHand !== undefined) return { size, packDigest, action, byHand };
+  async #completed(execution: string, row: OldOpenRow): Promise<OpenRow> {
+    const { size, packDigest, action, byHand } = row;
+    if (action !== undefined && byHand !== undefined) return { ...row, action, byHand };
     const { level } = this.#options;
-    const request = parse<AcceptedRecord>(await level.get(agentKey(agentKeys.accepted, execution)))?.request;
+    const text = await level.get(agentKey(agentKeys.accepted, execution));
+    const request = this.#read<AcceptedRecord>(agentKeys.accepted, execution, text)?.request;
     return {
       size,
       packDigest,
@@ -126,6 +119,11 @@ export class JournalStore {
     return this.#open.get(execution)?.started?.at ?? null;
   }
 
+  /** Whether the result of an open execution may hold secrets. */
+  hasSecretResult(execution: string): boolean {
+    return this.#open.get(execution)?.secretResult === true;
+  }
+
   /** The wish to cancel an open execution. */
   cancelOf(execution: string): CancelRecord | null {
     return this.#open.get(execution)?.cancel ?? null;
@@ -140,7 +138,7 @@ export class JournalStore {
     ]);
     const states = new Map<string, JournalState>();
     for (const [at, execution] of unknown.entries()) {
-      const result = parse<ResultRecord>(rows[at]);
+      const result = this.#read<ResultRecord>(agentKeys.result, execution, rows[at]);
       const cancel = parse<CancelRecord>(rows[unknown.length + at]);
       if (result !== null) states.set(execution, { phase: "settled", result });
       else
@@ -181,7 +179,7 @@ export class JournalStore {
       return fresh;
     }
     const [text] = await readNow(this.#options.level, [agentKey(agentKeys.accepted, execution)]);
-    const record = parse<AcceptedRecord>(text);
+    const record = this.#read<AcceptedRecord>(agentKeys.accepted, execution, text);
     if (record !== null) return record.request;
     throw new PetrelError("NOT_FOUND", `the journal has no request of execution ${execution}`);
   }
@@ -189,9 +187,16 @@ export class JournalStore {
   /** To be written before the receipt, in one batch with the mark; then `noteAccepted`. */
   acceptOps(request: ActionRequestEntry): { readonly ops: readonly StoreOp[]; readonly open: OpenExecution } {
     const record: AcceptedRecord = { request, at: this.#at() };
-    const value = JSON.stringify(record);
-    const { execution, action, pack_digest: packDigest } = request;
-    const row: OpenRow = { size: Buffer.byteLength(value), packDigest, action, byHand: isByHand(request) };
+    const { execution, action, pack_digest: packDigest, secret = [] } = request;
+    const isSecret = secret.includes("parameters");
+    const value = this.#options.rows.keep(placeOf(agentKeys.accepted, execution), record, isSecret);
+    const row: OpenRow = {
+      size: Buffer.byteLength(value),
+      packDigest,
+      action,
+      byHand: isByHand(request),
+      ...(secret.includes("result") && { secretResult: true }),
+    };
     const ops: StoreOp[] = [
       { type: "put", key: agentKey(agentKeys.accepted, execution), value },
       { type: "put", key: agentKey(agentKeys.open, execution), value: JSON.stringify(row) },
@@ -256,10 +261,12 @@ export class JournalStore {
   }
 
   /** For those who settle in a larger batch; then `noteSettled`. */
-  settleOps(execution: string, result: ResultRecord, early: CancelRecord | null = null) {
-    const value = JSON.stringify(result);
-    const size = Buffer.byteLength(value);
+  settleOps(execution: string, last: ResultRecord, early: CancelRecord | null = null) {
     const open = this.#open.get(execution);
+    const isSecret = open?.secretResult === true;
+    const result: ResultRecord = isSecret ? { ...last, secret: true } : last;
+    const value = this.#options.rows.keep(placeOf(agentKeys.result, execution), result, isSecret);
+    const size = Buffer.byteLength(value);
     // What is in memory is on disk. A wish to cancel that is being written now stays until the result goes.
     const gone = [
       ...(open === undefined ? [] : [agentKeys.accepted, agentKeys.open]),
@@ -356,13 +363,20 @@ export class JournalStore {
     execution: string,
     fields: Pick<ExecutionUpdateEntry, "status"> & Partial<ExecutionUpdateEntry>,
   ): ExecutionUpdateEntry {
-    return { ...fields, id: this.#options.newId(), at: this.#at(), kind: "execution-update", execution };
+    const { newId, rows } = this.#options;
+    return keptUpdate({ ...fields, id: newId(), at: this.#at(), kind: "execution-update", execution }, rows);
+  }
+
+  #read<T>(kind: string, execution: string, text: string | undefined): T | null {
+    return text === undefined ? null : this.#options.rows.read<T>(placeOf(kind, execution), text);
   }
 }
 
 function phaseOf({ started, cancel }: OpenExecution): JournalState {
   return started === null ? { phase: "accepted", cancel } : { phase: "started", started, cancel };
 }
+
+const placeOf = (kind: string, execution: string) => `${kind}/${execution}`;
 
 function purposeKey(execution: string): string {
   return agentKey(agentKeys.purpose, purposeOf(execution));

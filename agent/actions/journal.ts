@@ -44,6 +44,9 @@ export interface ResultRecord {
   readonly status: FinalStatus;
   readonly result?: Json;
   readonly result_blob?: BlobRef;
+  readonly result_key?: string;
+  /** The result may hold secrets. */
+  readonly secret?: true;
   readonly reason?: string;
   readonly started_at?: string;
   readonly ended_at: string;
@@ -71,6 +74,8 @@ export interface OpenExecution {
   readonly action: string;
   /** Somebody asked for it; no rule did. */
   readonly byHand: boolean;
+  /** Its result may hold secrets. */
+  readonly secretResult?: true;
 }
 
 /** What the queue has to know of it, the same before and after a restart. */
@@ -103,3 +108,17 @@ export function recoveryStep(open: OpenExecution, request: ActionRequestEntry, h
     reason: `the agent died at or after its start (${open.started.at}); whether it finished is not known`,
   };
 }
+
+/** What is kept of settled executions, to answer repeats. */
+export interface JournalRetention {
+  readonly ageMs: number;
+  readonly records: number;
+  readonly bytes: number;
+}
+
+/** Longer than the hub would ever send again; the caps bound a host that runs hundreds of actions a second. */
+export const journalRetention: JournalRetention = {
+  ageMs: 7 * 24 * 3600 * 1000,
+  records: 500_000,
+  bytes: 512 * 1024 * 1024,
+};

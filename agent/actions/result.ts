@@ -1,6 +1,8 @@
 /** Makes a result fit for an entry: what is too large, or not fit for the wire, goes into a blob. */
 import { Buffer } from "node:buffer";
 import { maxBlobBytes } from "../../shared/blobs/blob-ref.ts";
+import { sealBlob, sealedBlobRoom } from "../../shared/blobs/sealed-blob.ts";
+import type { RandomBytes } from "../../shared/clock.ts";
 import type { Json } from "../../shared/json.ts";
 import type { BlobRef } from "../../shared/model/execution.ts";
 import { jsonProblem } from "../../shared/wire/plain-json.ts";
@@ -15,13 +17,24 @@ export const maxInlineResultBytes = 96 * 1024;
 
 export type StorableResult =
   | { readonly result: Json }
-  /** JSON text; cut and marked when it exceeds 16 MiB. */
-  | { readonly result_blob: BlobRef };
+  /** JSON text; cut and marked when it exceeds 16 MiB. With a key: encrypted. */
+  | { readonly result_blob: BlobRef; readonly result_key?: string };
 
-/** Rejects with what the blob store rejects with. */
-export async function storableResult(result: Json, blobs: ResultBlobs): Promise<StorableResult> {
+/** `random`: of a result that may hold secrets. Rejects with what the blob store rejects with. */
+export async function storableResult(
+  result: Json,
+  blobs: ResultBlobs,
+  random: RandomBytes | null = null,
+): Promise<StorableResult> {
   const bytes = Buffer.from(JSON.stringify(result));
   if (bytes.length <= maxInlineResultBytes && jsonProblem(result) === null) return { result };
+  if (random !== null) {
+    const cut = bytes.subarray(0, maxBlobBytes - sealedBlobRoom);
+    const sealed = sealBlob(cut, random);
+    const ref = await blobs.put(sealed.bytes);
+    const isCut = cut.length < bytes.length;
+    return { result_blob: isCut ? { ...ref, truncated: true } : ref, result_key: sealed.key };
+  }
   const ref = await blobs.put(bytes.subarray(0, maxBlobBytes));
   return { result_blob: bytes.length > maxBlobBytes ? { ...ref, truncated: true } : ref };
 }

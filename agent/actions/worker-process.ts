@@ -1,11 +1,13 @@
 /** The worker: carries executions out, from the journal's request to the result on disk. */
 import { type Backoff, backoffMs } from "../../shared/backoff.ts";
+import { openBlob } from "../../shared/blobs/sealed-blob.ts";
 import type { Clock } from "../../shared/clock.ts";
 import { timestamp } from "../../shared/clock.ts";
 import { errorReport, isPetrelError } from "../../shared/errors.ts";
 import type { JsonObject } from "../../shared/json.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { BlobRef } from "../../shared/model/execution.ts";
+import { systemRandom } from "../../shared/system-process.ts";
 import type { Timers } from "../../shared/timers.ts";
 import type { ActionRequestEntry } from "../../shared/wire/messages.ts";
 import type { ActionPoint } from "../kill-points.ts";
@@ -233,7 +235,9 @@ export class Worker implements Component {
   async #withParameters(request: ActionRequestEntry, stop: AbortSignal): Promise<ActionRequestEntry> {
     if (request.parameters_blob === undefined) return request;
     const bytes = await this.#options.fetchBlob(request.parameters_blob, stop);
-    const parameters = JSON.parse(new TextDecoder().decode(bytes)) as JsonObject;
+    const { parameters_key: key } = request;
+    const content = key === undefined ? bytes : openBlob(bytes, key);
+    const parameters = JSON.parse(new TextDecoder().decode(content)) as JsonObject;
     return { ...request, parameters };
   }
 
@@ -255,7 +259,8 @@ export class Worker implements Component {
     for (let attempt = 0; ; attempt++) {
       try {
         const known = startedAt ?? journal.startedAt(execution);
-        const result = await this.#resultRecord(last, known, endedAt);
+        const isSecret = journal.hasSecretResult(execution);
+        const result = await this.#resultRecord(last, known, endedAt, isSecret);
         await journal.settle(execution, result, startedAt);
         break;
       } catch (error) {
@@ -275,11 +280,17 @@ export class Worker implements Component {
     journal.pruneIfOver(log);
   }
 
-  async #resultRecord(outcome: RunOutcome, startedAt: string | null, endedAt: string): Promise<ResultRecord> {
+  async #resultRecord(
+    outcome: RunOutcome,
+    startedAt: string | null,
+    endedAt: string,
+    isSecret: boolean,
+  ): Promise<ResultRecord> {
     const { status, reason } = outcome;
+    const random = isSecret ? systemRandom : null;
     return {
       status,
-      ...(await storableResult(outcome.result, this.#options.blobs)),
+      ...(await storableResult(outcome.result, this.#options.blobs, random)),
       ...(reason !== undefined && { reason: reason.slice(0, maxReasonLength) }),
       ...(startedAt !== null && { started_at: startedAt }),
       ended_at: endedAt,

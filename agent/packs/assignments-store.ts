@@ -3,6 +3,7 @@ import type { StoreOp } from "../../shared/storage/committer-store.ts";
 import type { Database } from "../../shared/storage/database-store.ts";
 import type { AssignmentEntry } from "../../shared/wire/messages.ts";
 import { agentKey, agentKeys, agentRange } from "../store/keys.ts";
+import { assignmentIn, assignmentRow, type RowSeals } from "../store/row-seals.ts";
 
 /** An assignment of a version, not of none. */
 export type PackAssignment = AssignmentEntry & { readonly digest: string };
@@ -10,8 +11,11 @@ export type PackAssignment = AssignmentEntry & { readonly digest: string };
 export class AssignmentsStore {
   readonly #database: Pick<Database, "level" | "committer">;
 
-  constructor(database: Pick<Database, "level" | "committer">) {
+  readonly #rows: RowSeals;
+
+  constructor(database: Pick<Database, "level" | "committer">, rows: RowSeals) {
     this.#database = database;
+    this.#rows = rows;
   }
 
   /** The newest assignment of each pack that is to run. */
@@ -29,7 +33,7 @@ export class AssignmentsStore {
   async forVersion(ref: string, digest: string): Promise<PackAssignment | null> {
     const keys = [agentKeys.assignment, agentKeys.applied].map((prefix) => agentKey(prefix, ref));
     const rows = (await this.#database.level.getMany(keys)).filter((row) => row !== undefined);
-    const known = rows.map((row) => JSON.parse(row) as AssignmentEntry).filter(hasVersion);
+    const known = rows.map((row) => assignmentIn(row, this.#rows)).filter(hasVersion);
     return known.find((assignment) => assignment.digest === digest) ?? known[0] ?? null;
   }
 
@@ -45,7 +49,7 @@ export class AssignmentsStore {
         (assignment): StoreOp => ({
           type: "put",
           key: agentKey(agentKeys.applied, assignment.pack),
-          value: JSON.stringify(assignment),
+          value: assignmentRow(assignment, this.#rows),
         }),
       ),
     ];
@@ -56,7 +60,7 @@ export class AssignmentsStore {
 
   async #read(prefix: string): Promise<readonly AssignmentEntry[]> {
     const rows = await this.#database.level.values(agentRange(prefix)).all();
-    return rows.map((row) => JSON.parse(row) as AssignmentEntry);
+    return rows.map((row) => assignmentIn(row, this.#rows));
   }
 }
 

@@ -1,19 +1,29 @@
 /** Opens the agent's one database, and in it the two ends of its link: outbox and marks. */
+
+import { join } from "node:path";
+import type { RandomBytes } from "../../shared/clock.ts";
 import { MarksStore } from "../../shared/link/marks-store.ts";
 import type { OutboxLimits } from "../../shared/link/outbox-epochs.ts";
 import { OutboxStore } from "../../shared/link/outbox-store.ts";
+import type { Outbox } from "../../shared/link/ports.ts";
 import type { Logger } from "../../shared/log.ts";
 import { type Database, openDatabase } from "../../shared/storage/database-store.ts";
 import type { MendingParts } from "../../shared/storage/mending.ts";
+import { systemRandom } from "../../shared/system-process.ts";
+import type { UpEntry } from "../../shared/wire/messages.ts";
 import { agentKeys } from "./keys.ts";
+import { openedOutbox, type RowSeals, rowSeals } from "./row-seals.ts";
+import { openSealKey } from "./seal-key-fs.ts";
 
 /** Of everything the agent keeps; raised when old software could not read it any more. */
 export const agentStoreFormat = 1;
 
 export interface AgentStoreOptions {
-  /** Created when missing, for its owner only. */
-  readonly folder: string;
+  /** The agent's data folder: the database is in `store`, and the key to its secrets beside it. */
+  readonly data: string;
   readonly newId: () => string;
+  /** Default: the system's. */
+  readonly random?: RandomBytes;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly log: Logger;
@@ -26,22 +36,27 @@ export interface AgentStore {
   readonly database: Database;
   /** To the hub. */
   readonly outbox: OutboxStore;
+  /** The same as the link sends from it. */
+  readonly toSend: Outbox<UpEntry>;
+  /** For rows with secrets. */
+  readonly rows: RowSeals;
   /** Of the hub's ledger. */
   readonly marks: MarksStore;
   close(): Promise<void>;
 }
 
-/** FOLDER_UNUSABLE, STORE_LOCKED, STORE_CORRUPT, STORE_FORMAT. Each opening begins an epoch of the outbox. */
+/** FOLDER_UNUSABLE, STORE_LOCKED, STORE_CORRUPT, STORE_FORMAT, KEY_FILE. Each opening begins an epoch of the outbox. */
 export async function openAgentStore(options: AgentStoreOptions): Promise<AgentStore> {
-  const { folder, newId, now, log, outboxLimits, mending } = options;
+  const { data, newId, random = systemRandom, now, log, outboxLimits, mending } = options;
   const database = await openDatabase({
-    folder,
+    folder: join(data, "store"),
     format: agentStoreFormat,
     newId,
     ...(mending !== undefined && { mending }),
   });
   try {
     const { level, committer } = database;
+    const rows = rowSeals(await openSealKey(data, database, random), random);
     const outbox = await OutboxStore.open({
       db: level,
       committer,
@@ -52,7 +67,8 @@ export async function openAgentStore(options: AgentStoreOptions): Promise<AgentS
       ...(outboxLimits !== undefined && { limits: outboxLimits }),
     });
     const marks = new MarksStore({ db: level, prefix: agentKeys.marks, now });
-    return { database, outbox, marks, close: () => database.close() };
+    const toSend = openedOutbox(outbox, rows);
+    return { database, outbox, toSend, rows, marks, close: () => database.close() };
   } catch (error) {
     await database.close();
     throw error;

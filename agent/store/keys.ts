@@ -29,6 +29,8 @@ export const agentKeys = {
   sensorKey: "sensor-key",
   /** Process groups of running sensors, by sensor. */
   sensorGroup: "sensor-group",
+  /** Names the key to the rows with secrets. */
+  sealing: "sealing",
   /** Local datastore values, by owner and name. */
   localValue: "local-value",
 } as const;

@@ -230,13 +230,13 @@ export class AgentSession {
   }
 
   async #open(): Promise<void> {
-    const { store, hub, timers, jitter, clock, newId, log } = this.#options;
+    const { store, hub, clock } = this.#options;
     const { id } = this;
     const claim = await store.claimAgent(hub, id, leaseMs, clock.now());
     if (claim === null) throw new PetrelError("LINK_CLOSED", `another hub serves agent ${id}`);
     const isPaused = () => this.#options.isPaused(id);
     this.#wasPaused = isPaused();
-    const outbox = await openDownOutbox({ store, agent: id, isPaused, timers, jitter, clock, newId, log });
+    const outbox = await openDownOutbox({ ...this.#options, agent: id, isPaused });
     // The parts below ask for the claim when they write; it may have been renewed by then.
     const held: Held = {
       link: this.#link(

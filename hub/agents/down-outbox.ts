@@ -1,11 +1,12 @@
 /** One agent's down ledger in the hub's store, as the link's sender wants it. */
 import { type Clock, timestamp } from "../../shared/clock.ts";
-import type { Outbox, OutboxEpoch } from "../../shared/link/ports.ts";
+import { errorReport } from "../../shared/errors.ts";
+import type { NumberedEntry, Outbox, OutboxEpoch } from "../../shared/link/ports.ts";
 import type { Logger } from "../../shared/log.ts";
 import { Rounds } from "../../shared/rounds.ts";
 import type { Timers } from "../../shared/timers.ts";
 import type { DownEntry } from "../../shared/wire/messages.ts";
-import type { Store } from "../store/store.ts";
+import type { Store, StoredEntry } from "../store/store.ts";
 
 export interface DownOutbox extends Outbox<DownEntry> {
   /** Reads the ledger's epochs anew and wakes the sender; tried again when it fails. Never rejects. */
@@ -19,6 +20,8 @@ export interface DownOutboxOptions {
   readonly agent: string;
   /** While true nothing is read, and so nothing sent; `refresh` tells that it no longer is. */
   readonly isPaused: () => boolean;
+  /** An entry as the agent is to get it. Throws KEY_FILE, KEY_UNREADABLE. */
+  readonly openEntry: (entry: StoredEntry) => DownEntry;
   readonly timers: Timers;
   readonly jitter: () => number;
   readonly clock: Clock;
@@ -28,7 +31,7 @@ export interface DownOutboxOptions {
 
 /** The sender asks for epochs at once, the store answers later: what it last said is kept here. */
 export async function openDownOutbox(options: DownOutboxOptions): Promise<DownOutbox> {
-  const { store, agent, timers, jitter, clock, newId, log } = options;
+  const { store, agent, openEntry, timers, jitter, clock, newId, log } = options;
   let epochs: readonly OutboxEpoch[] = await store.downEpochs(agent);
   const listeners = new Set<() => void>();
   const reading = new Rounds({
@@ -42,24 +45,60 @@ export async function openDownOutbox(options: DownOutboxOptions): Promise<DownOu
       log.warn("a down ledger could not be read yet", { agent, error, retry_in_ms: retryMs }),
   });
 
+  const setAside = async (epoch: string, n: number, code: string, reason: string) => {
+    const [entry] = await store.readDown(agent, epoch, n, 1, 1);
+    await store.parkDown(agent, epoch, n, {
+      id: newId(),
+      agent,
+      received_at: timestamp(clock.now()),
+      code,
+      reason,
+      entry: entry === undefined ? null : JSON.parse(JSON.stringify(entry.entry)),
+    });
+  };
+
+  /** Stops before one that cannot be opened; the first is set aside, so that nothing behind it waits for a key. */
+  const opened = async (
+    epoch: string,
+    stored: readonly NumberedEntry<StoredEntry>[],
+  ): Promise<readonly NumberedEntry<DownEntry>[] | null> => {
+    const entries: NumberedEntry<DownEntry>[] = [];
+    for (const numbered of stored) {
+      try {
+        const entry = openEntry(numbered.entry);
+        const isSame = entry === numbered.entry;
+        const size = isSame ? numbered.size : Buffer.byteLength(JSON.stringify(entry));
+        entries.push({ n: numbered.n, last: numbered.last, entry, size });
+      } catch (error) {
+        if (entries.length > 0) return entries;
+        const { code, message } = errorReport(error);
+        log.error("what an entry has secret cannot be opened: it is not sent", {
+          agent,
+          entry: numbered.entry.id,
+          error,
+        });
+        await setAside(epoch, numbered.n, code, `${code}: ${message}`);
+        return null;
+      }
+    }
+    return entries;
+  };
+  const read: DownOutbox["read"] = async (epoch, from, maxEntries, maxBytes) => {
+    if (options.isPaused()) return [];
+    const stored = await store.readDown(agent, epoch, from, maxEntries, maxBytes);
+    const entries = stored.some(({ entry }) => "sealed" in entry) ? await opened(epoch, stored) : stored;
+    return entries ?? read(epoch, from, maxEntries, maxBytes);
+  };
+
   return {
     epochs: () => epochs,
-    read: async (epoch, from, maxEntries, maxBytes) =>
-      options.isPaused() ? [] : store.readDown(agent, epoch, from, maxEntries, maxBytes),
+    read,
     async receipted(epoch, upTo) {
       await store.receiptDown(agent, epoch, upTo);
       await reading.ask();
     },
     async park(epoch, n, reason) {
-      const [entry] = await store.readDown(agent, epoch, n, 1, 1);
-      await store.parkDown(agent, epoch, n, {
-        id: newId(),
-        agent,
-        received_at: timestamp(clock.now()),
-        code: "WIRE_PACKET",
-        reason: `the agent cannot decode it: ${reason}`,
-        entry: entry === undefined ? null : JSON.parse(JSON.stringify(entry.entry)),
-      });
+      await setAside(epoch, n, "WIRE_PACKET", `the agent cannot decode it: ${reason}`);
       await reading.ask();
     },
     onAppend(listener) {

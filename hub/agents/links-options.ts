@@ -8,8 +8,8 @@ import type { Inbox, LinkTransport } from "../../shared/link/ports.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { Timers } from "../../shared/timers.ts";
 import type { Authenticator } from "../../shared/wire/authenticator.ts";
-import type { Hello, StreamChunk, UpEntry } from "../../shared/wire/messages.ts";
-import type { Claim, Store } from "../store/store.ts";
+import type { DownEntry, Hello, StreamChunk, UpEntry } from "../../shared/wire/messages.ts";
+import type { Claim, Store, StoredEntry } from "../store/store.ts";
 
 export interface AgentLinksOptions {
   readonly store: Store;
@@ -44,6 +44,8 @@ export interface AgentLinksOptions {
   readonly output: (agent: string, chunk: StreamChunk) => void;
   /** Counted up by all links. */
   readonly counters: LinkCounters;
+  /** An entry as the agent is to get it. Throws KEY_FILE, KEY_UNREADABLE. */
+  readonly openEntry: (entry: StoredEntry) => DownEntry;
   /** While true the agent is sent no entries. */
   readonly isPaused: (agent: string) => boolean;
   /** Both hellos are answered. */

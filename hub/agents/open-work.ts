@@ -12,6 +12,8 @@ import type { ExecutionUpdateEntry } from "../../shared/wire/messages.ts";
 import { step } from "../executions/life.ts";
 import { fetchJobs } from "../executions/result-blobs.ts";
 import { applyUpdate } from "../executions/update.ts";
+import { withSealedResult } from "../secrets/sealed-execution.ts";
+import type { Sealer } from "../secrets/sealer.ts";
 import type { Store } from "../store/store.ts";
 
 export interface OpenWorkOptions {
@@ -22,6 +24,7 @@ export interface OpenWorkOptions {
   readonly ask: (agent: string, op: string, args: JsonObject, withinMs: number) => Promise<Json>;
   /** The agent's clock minus the hub's, in ms. */
   readonly skewMs: (agent: string) => number;
+  readonly sealer: Sealer;
   /** Hub time in ms. */
   readonly now: () => number;
   readonly timers: Timers;
@@ -51,7 +54,13 @@ export const unknownReason = "the agent does not know it: its store was rolled b
  * A report that no entry could carry fails it.
  * What the agent has never heard of will not run any more, and may have run.
  */
-export function answered(open: Execution, answer: Json, nowMs: number, skewMs: number): Execution | null {
+export function answered(
+  open: Execution,
+  answer: Json,
+  nowMs: number,
+  skewMs: number,
+  sealer: Sealer,
+): Execution | null {
   if (!isObject(answer)) return null;
   if (answer.phase === "unknown") {
     const lost = step(open, { type: "lose", at: nowMs, reason: unknownReason });
@@ -69,7 +78,7 @@ export function answered(open: Execution, answer: Json, nowMs: number, skewMs: n
     return failed.moved ? failed.execution : null;
   }
   const applied = applyUpdate(open, update, nowMs, skewMs);
-  return applied.changed ? applied.execution : null;
+  return applied.changed ? withSealedResult(open, applied.execution, sealer, update.result_key) : null;
 }
 
 /** For the compiler: `entryProblem` has seen to the rest. */
@@ -125,10 +134,10 @@ export class OpenWork {
   }
 
   async #settle(id: string, answer: Json): Promise<boolean> {
-    const { store, now, skewMs } = this.#options;
+    const { store, now, skewMs, sealer } = this.#options;
     const open = await store.execution(id);
     if (open === null) return false;
-    const next = answered(open, answer, now(), skewMs(open.agent));
+    const next = answered(open, answer, now(), skewMs(open.agent), sealer);
     if (next === null) return false;
     for (const job of fetchJobs(open, next, now())) await store.schedule(job);
     return store.updateExecution(next, open.rev);

@@ -39,6 +39,8 @@ export interface KeyBook {
   seal(text: string): Promise<string>;
   /** The plain text of a sealed value. Throws KEY_FILE, KEY_UNREADABLE. */
   unseal(sealed: string): string;
+  /** Whether any value is a secret. */
+  hasSecrets(): boolean;
   /** Removes those whose time is over; resolves to how many. */
   sweep(): Promise<number>;
   close(): Promise<void>;
@@ -189,6 +191,7 @@ export async function openKeyBook(options: KeyBookOptions): Promise<KeyBook> {
       return vault.seal(text, hasSecrets());
     },
     unseal: (sealed) => vault.unseal(sealed),
+    hasSecrets,
     sweep,
     async close() {
       stopListening();

@@ -1,6 +1,6 @@
 /** A datastore key as people and rules see it, in StackStorm's fields. A secret is masked unless it was asked for. */
 import { timestamp } from "../../shared/clock.ts";
-import { mask } from "../http/secrets.ts";
+import { mask } from "../secrets/mask.ts";
 import type { KeptKey } from "./kept-key.ts";
 import { type KeyAddress, storedName } from "./key-address.ts";
 

@@ -1,8 +1,10 @@
-/** Seals and opens secrets with the key in `datastore.key`, which is made when the first secret is kept. */
+/** Seals and opens secrets with the key in `datastore.key`, which is made at the hub's first start. */
 import type { RandomBytes } from "../../shared/clock.ts";
 import { errorReport, isPetrelError, PetrelError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
+import { type PlaceCipher, placeCipher, placeNonceBytes } from "../../shared/place-cipher.ts";
 import { sealedParts } from "../../shared/sealed-text.ts";
+import type { Sealer } from "../secrets/sealer.ts";
 import { type KeyCipher, keyBytes, keyCipher, notSealed } from "./key-cipher.ts";
 
 export interface VaultOptions {
@@ -21,6 +23,7 @@ const nonceBytes = 12;
 export class Vault {
   readonly #options: VaultOptions;
   #cipher: KeyCipher | null = null;
+  #places: PlaceCipher | null = null;
   #problem: PetrelError | null = null;
   #making: Promise<KeyCipher> | null = null;
 
@@ -32,6 +35,38 @@ export class Vault {
     const vault = new Vault(options);
     await vault.#read();
     return vault;
+  }
+
+  /**
+   * For secrets of records, which have nobody to wait for a key: `makeKey` is called before the first one. It resolves
+   * whatever becomes of the file: whoever seals is told.
+   */
+  readonly records: Sealer = {
+    seal: (place, text) => this.#ofPlaces().seal(place, text, this.#options.random(placeNonceBytes)),
+    open: (place, sealed) => this.#ofPlaces().open(place, sealed),
+  };
+
+  #ofPlaces(): PlaceCipher {
+    if (this.#places !== null) return this.#places;
+    // As in `unseal`.
+    void this.#read();
+    throw this.#problem ?? missing();
+  }
+
+  /**
+   * Makes the key of a hub that never had one. `hadOne`: something was sealed with an earlier key, so that a missing one
+   * must not be replaced. Resolves to whether there is a key; never rejects.
+   */
+  async makeKey(hadOne: boolean): Promise<boolean> {
+    if (this.#cipher !== null) return true;
+    try {
+      await this.#made(hadOne);
+      return true;
+    } catch (error) {
+      const what = "secrets can be neither kept nor read, and nothing runs that takes any";
+      this.#options.log.error(what, { error });
+      return false;
+    }
   }
 
   /** Throws KEY_FILE (the key is missing or damaged) and KEY_UNREADABLE. */
@@ -73,9 +108,15 @@ export class Vault {
         cause,
       });
     }
+    const cipher = this.#use(key);
+    log.info("the datastore's key was made: without datastore.key no secret can be read", { key: cipher.id });
+    return cipher;
+  }
+
+  #use(key: Uint8Array): KeyCipher {
     const cipher = keyCipher(key);
     this.#cipher = cipher;
-    log.info("the datastore's key was made: without datastore.key no secret can be read", { key: cipher.id });
+    this.#places = placeCipher({ key, id: cipher.id, file: "datastore.key" });
     return cipher;
   }
 
@@ -84,7 +125,7 @@ export class Vault {
     try {
       const key = await file.read();
       this.#problem = null;
-      if (key !== null) this.#cipher = keyCipher(key);
+      if (key !== null) this.#use(key);
     } catch (error) {
       const { message } = errorReport(error);
       this.#problem = isPetrelError(error) ? error : new PetrelError("KEY_FILE", message, { cause: error });
@@ -95,5 +136,5 @@ export class Vault {
 
 const missing = () =>
   new PetrelError("KEY_FILE", "datastore.key is missing from the hub's data folder", {
-    hint: "put the one back that belongs to this hub (a backup has it), or delete the secrets and set them again",
+    hint: "put the one back that belongs to this hub (a backup has it); without it, delete the datastore's secrets: the next one that is set makes a new key",
   });

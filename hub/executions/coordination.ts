@@ -9,6 +9,7 @@ import { retryJob, startHeldJob } from "../policies/job-kinds.ts";
 import { limitNow } from "../policies/limits.ts";
 import { retryWork } from "../policies/retries.ts";
 import { digestWork } from "../rules/digest.ts";
+import type { Sealer } from "../secrets/sealer.ts";
 import type { DigestOutcome, Dispatch, Store, ThrottleWindow } from "../store/store.ts";
 import { ControlDesk } from "./control-desk.ts";
 import { FanOuts } from "./fan-outs.ts";
@@ -24,6 +25,7 @@ export interface CoordinationOptions {
   readonly digest: (window: ThrottleWindow) => Promise<DigestOutcome>;
   /** Has jobs that are due looked at now. */
   readonly kick: () => void;
+  readonly sealer: Sealer;
   readonly now: () => number;
   readonly newId: () => string;
   readonly timers: Timers;

@@ -3,6 +3,7 @@ import { timestamp } from "../../shared/clock.ts";
 import { derivedId, ulidTime } from "../../shared/ids.ts";
 import type { Execution, FanOut, Status } from "../../shared/model/execution.ts";
 import { retryOf } from "../policies/applied.ts";
+import type { Sealer } from "../secrets/sealer.ts";
 import { type EventType, isFinal } from "./life.ts";
 import { createExecution, type NewExecution } from "./request.ts";
 
@@ -23,9 +24,10 @@ export const manyAgents = "*";
 export function rolloutExecution(
   wanted: Omit<NewExecution, "agent"> & { readonly agents: readonly string[] },
   rollOut: RollOut,
+  sealer: Sealer,
 ): Execution {
   const { agents, ...rest } = wanted;
-  const { execution } = createExecution({ ...rest, agent: manyAgents });
+  const { execution } = createExecution({ ...rest, agent: manyAgents }, sealer);
   // Its children pass the gates, and are tried again: not itself.
   const { policies: _, ...parent } = execution;
   const at = timestamp(wanted.nowMs);

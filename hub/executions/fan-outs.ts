@@ -6,6 +6,7 @@ import type { Execution } from "../../shared/model/execution.ts";
 import { Rounds } from "../../shared/rounds.ts";
 import type { Timers } from "../../shared/timers.ts";
 import type { Catalogue } from "../packs/catalogue.ts";
+import type { Sealer } from "../secrets/sealer.ts";
 import type { Dispatch, Store } from "../store/store.ts";
 import { childrenOf } from "./children.ts";
 import {
@@ -18,7 +19,7 @@ import {
   progressOf,
 } from "./fan-out.ts";
 import { isFinal, step } from "./life.ts";
-import { createExecution, sameParameters } from "./request.ts";
+import { createExecution, parametersAgain, type ResolvedParameters } from "./request.ts";
 
 export interface FanOutsOptions {
   readonly store: Pick<
@@ -30,6 +31,7 @@ export interface FanOutsOptions {
   readonly settled: () => Promise<void>;
   readonly shrink: (dispatches: readonly Dispatch[]) => Promise<readonly Dispatch[]>;
   readonly cancel: (execution: string, user: string) => Promise<unknown>;
+  readonly sealer: Sealer;
   readonly now: () => number;
   readonly timers: Timers;
   readonly jitter: () => number;
@@ -154,29 +156,40 @@ export class FanOuts {
     children: Map<string, Child>,
   ): Promise<string | null> {
     if (agents.length === 0) return null;
-    const { store, catalogue, shrink, now } = this.#options;
+    const { store, catalogue, shrink, sealer, now } = this.#options;
     const action = catalogue().actions.get(parent.action);
     if (action === undefined) return `ACTION_UNKNOWN: action ${parent.action} is not registered any more`;
+    let resolved: ResolvedParameters;
+    try {
+      resolved = parametersAgain(action, parent, sealer);
+    } catch (error) {
+      // Secrets whose key is gone.
+      if (!isPetrelError(error)) throw error;
+      return `${error.code}: ${error.message}`;
+    }
     const nowMs = now();
     for (let first = 0; first < agents.length; first += atOnce) {
       const made = agents.slice(first, first + atOnce).map((agent) =>
-        createExecution({
-          id: childId(parent.id, agent),
-          action,
-          agent,
-          resolved: sameParameters(action, parent.parameters),
-          nowMs,
-          expiresAtMs: nowMs + expiresMs,
-          user: parent.user,
-          rule: parent.rule,
-          trigger_instance: parent.trigger_instance,
-          enforcement: parent.enforcement,
-          trace_tag: parent.trace_tag,
-          attempt: 1,
-          rerun_of: null,
-          parent: parent.id,
-          ...(parent.lineage !== undefined && { lineage: parent.lineage }),
-        }),
+        createExecution(
+          {
+            id: childId(parent.id, agent),
+            action,
+            agent,
+            resolved,
+            nowMs,
+            expiresAtMs: nowMs + expiresMs,
+            user: parent.user,
+            rule: parent.rule,
+            trigger_instance: parent.trigger_instance,
+            enforcement: parent.enforcement,
+            trace_tag: parent.trace_tag,
+            attempt: 1,
+            rerun_of: null,
+            parent: parent.id,
+            ...(parent.lineage !== undefined && { lineage: parent.lineage }),
+          },
+          sealer,
+        ),
       );
       const executions = made.map(({ execution }) => execution);
       await store.createExecutions(executions, await shrink(made.map(({ dispatch }) => dispatch)));

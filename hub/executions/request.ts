@@ -6,9 +6,10 @@ import type { ActionDefinition } from "../../shared/model/action.ts";
 import type { BlobRef, Execution } from "../../shared/model/execution.ts";
 import type { PolicyDefinition } from "../../shared/model/policy.ts";
 import { runnerParameters, runners } from "../../shared/packs/runners.ts";
-import type { ActionRequestEntry } from "../../shared/wire/messages.ts";
 import { appliedPolicies } from "../policies/applied.ts";
-import type { Dispatch } from "../store/store.ts";
+import { openedParameters, sealedParameters, secretParts } from "../secrets/sealed-execution.ts";
+import type { Sealer } from "../secrets/sealer.ts";
+import type { Dispatch, StoredRequest } from "../store/store.ts";
 
 /** An action as the hub can run it: its definition and the pack version it belongs to. */
 export interface RunnableAction {
@@ -64,12 +65,20 @@ export function timeoutOf({ runner_parameters: { timeout } }: ResolvedParameters
   return typeof timeout === "number" && timeout > 0 ? timeout : defaultTimeout;
 }
 
-/** A scheduled execution and its dispatch; both are to be written in one batch. */
-export function createExecution(wanted: NewExecution): { execution: Execution; dispatch: Dispatch } {
+/**
+ * A scheduled execution and its dispatch; both are to be written in one batch. What its action calls secret is encrypted in
+ * both: throws KEY_FILE when that cannot be.
+ */
+export function createExecution(
+  wanted: NewExecution,
+  sealer: Sealer,
+): { execution: Execution; dispatch: Dispatch } {
   const { action, resolved } = wanted;
   const at = timestamp(wanted.nowMs);
   const expires = wanted.expiresAtMs === null ? null : timestamp(wanted.expiresAtMs);
-  const parameters = { ...resolved.runner_parameters, ...resolved.parameters };
+  const given = { ...resolved.runner_parameters, ...resolved.parameters };
+  const { parameters, sealed } = sealedParameters(action.definition, wanted.id, given, sealer);
+  const shown = parameters === given ? resolved : sameParameters(action, parameters);
   const execution: Execution = {
     id: wanted.id,
     action: action.definition.ref,
@@ -100,13 +109,14 @@ export function createExecution(wanted: NewExecution): { execution: Execution; d
     late_result: null,
     ...(wanted.lineage !== undefined && { lineage: wanted.lineage }),
     rev: 1,
-    ...(action.policies !== undefined && { policies: appliedPolicies(action.policies, parameters) }),
+    ...(action.policies !== undefined && { policies: appliedPolicies(action.policies, given) }),
     ...(wanted.startAtMs !== undefined && { start_at: timestamp(wanted.startAtMs) }),
     ...(wanted.parent !== undefined && { parent: wanted.parent }),
     ...(wanted.retriedBy !== undefined && { retried_by: wanted.retriedBy }),
+    sealed,
   };
   const positional = positionalNames(action.definition);
-  const entry: ActionRequestEntry = {
+  const entry: StoredRequest = {
     kind: "action-request",
     // The execution's id names the request, so that a request made again is recognised as the same.
     id: wanted.id,
@@ -117,8 +127,8 @@ export function createExecution(wanted: NewExecution): { execution: Execution; d
     pack: action.definition.pack,
     pack_digest: action.pack_digest,
     entry_point: action.definition.entry_point,
-    runner_parameters: resolved.runner_parameters,
-    parameters: resolved.parameters,
+    runner_parameters: shown.runner_parameters,
+    parameters: shown.parameters,
     ...(positional.length > 0 && { positional }),
     timeout: timeoutOf(resolved),
     idempotent: action.definition.idempotent,
@@ -126,12 +136,26 @@ export function createExecution(wanted: NewExecution): { execution: Execution; d
     user: wanted.user,
     rule: wanted.rule,
     trigger_instance: wanted.trigger_instance,
+    ...secretParts(sealed),
+    ...(sealed.parameters !== undefined && { sealed: sealed.parameters }),
   };
   return { execution, dispatch: { agent: wanted.agent, entry } };
 }
 
-/** Parameters of an earlier execution for another of the same action: they are resolved already, and stay as they were. */
-export function sameParameters({ definition }: RunnableAction, before: JsonObject): ResolvedParameters {
+/**
+ * Parameters of an earlier execution for another of the same action: they are resolved already, and stay as they were.
+ * Throws KEY_FILE and KEY_UNREADABLE for those with secrets.
+ */
+export function parametersAgain(
+  action: RunnableAction,
+  before: Pick<Execution, "id" | "parameters" | "sealed">,
+  sealer: Sealer,
+): ResolvedParameters {
+  return sameParameters(action, openedParameters(before, sealer));
+}
+
+/** The runner's, and the action's own. */
+function sameParameters({ definition }: RunnableAction, before: JsonObject): ResolvedParameters {
   const runner = runnerParameters[definition.runner_type] ?? {};
   const entries = Object.entries(before);
   return {
@@ -145,14 +169,12 @@ export function failedExecution(
   wanted: Omit<NewExecution, "resolved">,
   supplied: JsonObject,
   error: { code: string; message: string },
+  sealer: Sealer,
 ): Execution {
   // Parameters that do not resolve will not the next time either: no policy is to try.
   const { policies: _, ...action } = wanted.action;
-  const { execution } = createExecution({
-    ...wanted,
-    action,
-    resolved: { runner_parameters: {}, parameters: supplied },
-  });
+  const resolved = { runner_parameters: {}, parameters: supplied };
+  const { execution } = createExecution({ ...wanted, action, resolved }, sealer);
   const at = timestamp(wanted.nowMs);
   const reason = `${error.code}: ${error.message}`;
   return {
@@ -168,10 +190,14 @@ export function failedExecution(
   };
 }
 
-/** The same request with its parameters moved to a blob, because the entry was too large. */
-export function withParametersBlob(dispatch: Dispatch, blob: BlobRef): Dispatch {
+/**
+ * The same request with its parameters moved to a blob, because the entry was too large. `sealed`: in place of what the
+ * entry keeps of its secrets.
+ */
+export function withParametersBlob(dispatch: Dispatch, blob: BlobRef, sealed?: string): Dispatch {
   if (dispatch.entry.kind !== "action-request") return dispatch;
-  return { ...dispatch, entry: { ...dispatch.entry, parameters: {}, parameters_blob: blob } };
+  const moved = { ...dispatch.entry, parameters: {}, parameters_blob: blob };
+  return { ...dispatch, entry: sealed === undefined ? moved : { ...moved, sealed } };
 }
 
 /** ACTION_DISABLED, or RUNNER_UNKNOWN for a StackStorm runner that Petrel does not have. */

@@ -9,6 +9,8 @@ import type { AgentRegistry } from "../agents/agent-registry.ts";
 import type { RerunRequest, RunRequest } from "../operations.ts";
 import type { Catalogue } from "../packs/catalogue.ts";
 import { startHeldJob } from "../policies/job-kinds.ts";
+import { openedParameters } from "../secrets/sealed-execution.ts";
+import type { Sealer } from "../secrets/sealer.ts";
 import type { Dispatch, Store } from "../store/store.ts";
 import { rolloutExecution } from "./fan-out.ts";
 import { place } from "./place.ts";
@@ -31,6 +33,7 @@ export interface RunDeskOptions {
   ) => Promise<ResolvedParameters>;
   /** Moves parameters that are too large for an entry to a blob. */
   readonly shrink: (dispatches: readonly Dispatch[]) => Promise<readonly Dispatch[]>;
+  readonly sealer: Sealer;
   readonly now: () => number;
   readonly newId: () => string;
 }
@@ -59,13 +62,14 @@ export class RunDesk {
    * it is one that starts the others.
    */
   async run(request: RunRequest): Promise<readonly Execution[]> {
-    const { store, shrink, newId } = this.#options;
+    const { store, shrink, sealer, newId } = this.#options;
     const prepared = await this.#prepare(request);
     const { user, trace_tag, roll_out } = request;
     const wanted = { user, trace_tag: trace_tag ?? null, attempt: 1, rerun_of: null };
     if (roll_out !== undefined) {
       const { agents, startAtMs } = prepared;
-      const parent = rolloutExecution({ ...this.#base(prepared), ...wanted, id: newId(), agents }, roll_out);
+      const base = { ...this.#base(prepared), ...wanted, id: newId(), agents };
+      const parent = rolloutExecution(base, roll_out, sealer);
       if (startAtMs !== undefined) {
         // Before the record: a job that finds none does nothing.
         const data = { execution: parent.id };
@@ -80,7 +84,7 @@ export class RunDesk {
       return [parent];
     }
     const made = prepared.agents.map((agent) =>
-      createExecution({ ...this.#base(prepared), ...wanted, id: newId(), agent }),
+      createExecution({ ...this.#base(prepared), ...wanted, id: newId(), agent }, sealer),
     );
     const executions = made.map(({ execution }) => execution);
     await store.createExecutions(executions, await shrink(made.map(({ dispatch }) => dispatch)));
@@ -95,7 +99,7 @@ export class RunDesk {
 
   /** The same action on the same agent, with the old parameters but for those that are given. NOT_FOUND. */
   async rerun(id: string, { parameters, ...request }: RerunRequest): Promise<Execution> {
-    const { store, shrink, newId } = this.#options;
+    const { store, shrink, sealer, newId } = this.#options;
     const before = await store.execution(id);
     if (before === null) {
       throw new PetrelError("NOT_FOUND", `no execution has the id ${id}`, {
@@ -108,13 +112,13 @@ export class RunDesk {
     const action = this.#action(before.action);
     const schemas = actionParameters(action.definition);
     // What is fixed by the action comes from its definition, and what nobody gave from its defaults.
-    const kept = Object.entries(before.parameters).filter(
+    const kept = Object.entries(openedParameters(before, sealer)).filter(
       ([name, value]) => value !== null && Object.hasOwn(schemas, name) && schemas[name]?.immutable !== true,
     );
     const supplied = { ...Object.fromEntries(kept), ...parameters };
     const target = { host: before.agent };
     const prepared = await this.#prepare({ ...request, action: before.action, parameters: supplied, target });
-    const { execution, dispatch } = createExecution({
+    const wanted = {
       ...this.#base(prepared),
       id: newId(),
       agent: prepared.agents[0] ?? before.agent,
@@ -122,7 +126,8 @@ export class RunDesk {
       trace_tag: before.trace_tag,
       attempt: 1,
       rerun_of: before.id,
-    });
+    };
+    const { execution, dispatch } = createExecution(wanted, sealer);
     await store.createExecutions([execution], await shrink([dispatch]));
     return (await this.#asStored([execution]))[0] ?? execution;
   }

@@ -1,8 +1,8 @@
 /** A dead letter as people see it: what was meant for an agent may hold secrets. */
 import { isObject, type Json, type JsonObject } from "../../shared/json.ts";
 import { type Catalogue, schemasOf } from "../packs/catalogue.ts";
+import { mask, maskParameters } from "../secrets/mask.ts";
 import type { DeadLetter } from "../store/store.ts";
-import { mask, maskParameters } from "./secrets.ts";
 
 const objectOf = (value: Json | undefined): JsonObject => (isObject(value) ? (value as JsonObject) : {});
 
@@ -10,11 +10,14 @@ const objectOf = (value: Json | undefined): JsonObject => (isObject(value) ? (va
 export function deadLetterView(catalogue: Catalogue, letter: DeadLetter): DeadLetter {
   const { entry } = letter;
   if (!isObject(entry)) return letter;
-  const sent = entry as JsonObject;
+  // What is sealed, or opens it, is of no use to people.
+  const { sealed, parameters_key: _, result_key: __, ...sent } = entry as JsonObject;
   if (sent.kind === "action-request") {
     const schemas = schemasOf(catalogue, String(sent.action));
+    // One with secrets has masks in their place, whatever is registered now.
+    const isKnown = schemas === null && sealed !== undefined;
     const shown = (name: string) =>
-      sent[name] === undefined ? {} : { [name]: maskParameters(schemas, objectOf(sent[name])) };
+      sent[name] === undefined || isKnown ? {} : { [name]: maskParameters(schemas, objectOf(sent[name])) };
     return { ...letter, entry: { ...sent, ...shown("parameters"), ...shown("runner_parameters") } };
   }
   if (sent.kind === "assignment") {
@@ -22,5 +25,6 @@ export function deadLetterView(catalogue: Catalogue, letter: DeadLetter): DeadLe
     const names = Object.keys(objectOf(sent.config)).map((name): [string, Json] => [name, mask]);
     return { ...letter, entry: { ...sent, config: Object.fromEntries(names) } };
   }
+  if (sealed !== undefined) return { ...letter, entry: { ...sent, result: mask } };
   return letter;
 }

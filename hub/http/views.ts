@@ -26,22 +26,16 @@ import {
   maskRuleParameters,
   maskSchema,
   maskSchemas,
-} from "./secrets.ts";
+} from "../secrets/mask.ts";
+import { outputOf, shownExecution } from "../secrets/sealed-execution.ts";
+import { shownRule } from "../secrets/sealed-rule.ts";
 
 /** `next_attempt`: the id of the execution by which a policy repeats this one; it is made at once, when it is due. */
-export type ExecutionView = Execution & { readonly next_attempt?: string };
+export type ExecutionView = Omit<Execution, "sealed"> & { readonly next_attempt?: string };
 
 export function executionView(catalogue: Catalogue, execution: Execution): ExecutionView {
   const action = catalogue.actions.get(execution.action)?.definition;
-  return {
-    ...execution,
-    ...(action !== undefined && {
-      result: maskResult(action, execution.result),
-      late_result: maskResult(action, execution.late_result),
-    }),
-    parameters: maskParameters(schemasOf(catalogue, execution.action), execution.parameters),
-    ...nextAttempt(execution),
-  };
+  return { ...shownExecution(execution, action), ...nextAttempt(execution) };
 }
 
 /**
@@ -50,15 +44,15 @@ export function executionView(catalogue: Catalogue, execution: Execution): Execu
  */
 export function outputView(
   catalogue: Catalogue,
-  { action: ref, result, ended }: Pick<Execution, "action" | "result"> & { readonly ended: boolean },
+  execution: Pick<Execution, "action" | "runner" | "result" | "sealed"> & { readonly ended: boolean },
   live: readonly OutputPiece[],
   known: Offsets,
 ): readonly OutputPiece[] {
-  const action = catalogue.actions.get(ref)?.definition;
-  const shown =
-    action !== undefined && isStdoutSecret(action) ? live.filter(({ stream }) => stream !== "stdout") : live;
-  if (!ended) return shown;
-  return endedOutput(shown, action === undefined ? result : maskResult(action, result), known);
+  const { result, ended } = execution;
+  const output = outputOf(execution, catalogue.actions.get(execution.action)?.definition);
+  if (output === null) return [];
+  const shown = isStdoutSecret(output) ? live.filter(({ stream }) => stream !== "stdout") : live;
+  return ended ? endedOutput(shown, maskResult(output, result), known) : shown;
 }
 
 /** Empty when no policy repeats it. */
@@ -101,7 +95,8 @@ export type RuleView = RuleDefinition &
   };
 
 export function ruleView(catalogue: Catalogue, record: RuleRecord): RuleView {
-  const { rule, source, updated_at, rev } = record;
+  const { source, updated_at, rev } = record;
+  const rule = shownRule(record.rule);
   const parameters = maskRuleParameters(schemasOf(catalogue, rule.action.ref), rule.action.parameters);
   const shown = { ...rule, action: { ...rule.action, parameters }, source, updated_at, rev };
   return isOverridden(catalogue, record) ? { ...shown, overridden: true } : shown;
@@ -115,8 +110,8 @@ function isOverridden(catalogue: Catalogue, { rule, source }: RuleRecord): boole
 }
 
 export function ruleVersionView(catalogue: Catalogue, version: RuleVersion): RuleVersion {
-  const { rule } = version;
-  if (rule === null) return version;
+  if (version.rule === null) return version;
+  const rule = shownRule(version.rule);
   const parameters = maskRuleParameters(schemasOf(catalogue, rule.action.ref), rule.action.parameters);
   return { ...version, rule: { ...rule, action: { ...rule.action, parameters } } };
 }

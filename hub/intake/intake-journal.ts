@@ -5,6 +5,8 @@ import type { IntakeJournal, IntakeRecord } from "../../shared/link/poison.ts";
 import type { UpEntry } from "../../shared/wire/messages.ts";
 import { isFinal, step } from "../executions/life.ts";
 import { setAsideReason } from "../executions/set-aside-report.ts";
+import { letterEntry } from "../secrets/sealed-letter.ts";
+import type { Sealer } from "../secrets/sealer.ts";
 import type { Claim, DeadLetter, Effect, Store } from "../store/store.ts";
 
 export interface IntakeJournalOptions {
@@ -15,6 +17,7 @@ export interface IntakeJournalOptions {
     write(agent: string, record: IntakeRecord): Promise<void>;
   };
   readonly store: Pick<Store, "takeIn" | "execution">;
+  readonly sealer: Sealer;
   readonly now: () => number;
   readonly newId: () => string;
 }
@@ -24,6 +27,7 @@ export function createIntakeJournal({
   claim,
   records,
   store,
+  sealer,
   now,
   newId,
 }: IntakeJournalOptions): IntakeJournal<UpEntry> {
@@ -45,7 +49,7 @@ export function createIntakeJournal({
         received_at: timestamp(now()),
         code: "WIRE_PACKET",
         reason,
-        entry: JSON.parse(JSON.stringify(entry)) as Json,
+        entry: JSON.parse(JSON.stringify(letterEntry(entry, sealer))) as Json,
       };
       const result = await store.takeIn({
         claim: claim(),

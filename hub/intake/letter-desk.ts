@@ -2,6 +2,7 @@
 import { PetrelError } from "../../shared/errors.ts";
 import { isObject, type Json } from "../../shared/json.ts";
 import type { UpEntry } from "../../shared/wire/messages.ts";
+import { openedLetterEntry } from "../secrets/sealed-letter.ts";
 import type { DeadLetter, Effect, Store } from "../store/store.ts";
 import type { TakeContext } from "./take-entries.ts";
 import { takeEntries } from "./take-entries.ts";
@@ -26,10 +27,10 @@ export class LetterDesk {
   async retry(id: string): Promise<Json> {
     const { store, context } = this.#options;
     const letter = await this.#known(id);
-    const entry = upEntryOf(letter);
     const takeContext = await context(letter.agent);
     if (takeContext === null)
       throw new PetrelError("AGENT_UNKNOWN", `agent ${letter.agent} is not known any more`);
+    const entry = upEntryOf({ ...letter, entry: openedLetterEntry(letter.entry, takeContext.sealer) });
     const effects = await takeEntries([{ n: 1, last: 1, entry, size: 0 }], takeContext);
     const done: string[] = [];
     for (const effect of effects) done.push(await this.#carryOut(effect, letter));

@@ -10,6 +10,7 @@ export interface TakeContextOptions {
   readonly store: Store;
   readonly expect: TakeContext["expect"];
   readonly judge: TakeContext["judge"];
+  readonly sealer: TakeContext["sealer"];
   readonly newId: () => string;
   readonly log: Logger;
   /** When this database was restored from a backup (milliseconds); `null`: never. */
@@ -22,7 +23,8 @@ const mostChanges = 256;
 const mostExecutions = 1_000;
 
 /** `null` for an agent that has said no hello yet. */
-export function takeContexts({ store, expect, judge, newId, log, restoredAtMs }: TakeContextOptions) {
+export function takeContexts(options: TakeContextOptions) {
+  const { store, expect, judge, sealer, newId, log, restoredAtMs } = options;
   return async (agent: string, nowMs: number): Promise<TakeContext | null> => {
     const record = await store.agent(agent);
     if (record === null) return null;
@@ -42,6 +44,7 @@ export function takeContexts({ store, expect, judge, newId, log, restoredAtMs }:
       execution,
       expect,
       judge,
+      sealer,
       count,
       idleReport,
       lastSeq: latest,

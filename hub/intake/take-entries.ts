@@ -1,6 +1,6 @@
 /** From an agent's entries to the effects that are written with its mark. */
 import { parseTimestamp, timestamp } from "../../shared/clock.ts";
-import { isObject, type Json } from "../../shared/json.ts";
+import { isObject } from "../../shared/json.ts";
 import type { NumberedEntry } from "../../shared/link/ports.ts";
 import type { AgentRecord } from "../../shared/model/agent.ts";
 import type { Execution } from "../../shared/model/execution.ts";
@@ -16,6 +16,9 @@ import { effectiveLabels } from "../agents/labels.ts";
 import { fetchJobs } from "../executions/result-blobs.ts";
 import { applyUpdate, type IdleKind } from "../executions/update.ts";
 import { anchorIn, anchorTrigger, setBack, tamperedTrigger } from "../files/baseline-anchors.ts";
+import { withSealedResult } from "../secrets/sealed-execution.ts";
+import { letterEntry } from "../secrets/sealed-letter.ts";
+import type { Sealer } from "../secrets/sealer.ts";
 import type { DeadLetter, Effect, Outcome } from "../store/store.ts";
 import { mayBeLost, type Recovery, recoveredExecution, remade } from "./recover.ts";
 
@@ -28,6 +31,8 @@ export interface TakeContext {
   readonly execution: (id: string) => Promise<Execution | null>;
   /** A fresh instance with what was expected of it. */
   readonly expect: (instance: TriggerInstance, skewMs: number) => TriggerInstance;
+  /** Encrypts what is secret in results. */
+  readonly sealer: Sealer;
   /** Judges a fresh instance. */
   readonly judge: (instance: TriggerInstance, skewMs: number) => Promise<Outcome>;
   /** The greatest number of the agent's latest changes of files; 0 when none is found. */
@@ -74,8 +79,11 @@ export async function takeEntries(
           break;
         }
         const applied = applyUpdate(known.now, entry, context.nowMs, agent.skew_ms ?? 0);
-        if (applied.changed) executions.set(known.start.id, { start: known.start, now: applied.execution });
-        else {
+        if (applied.changed) {
+          const { now: before, start } = known;
+          const now = withSealedResult(before, applied.execution, context.sealer, entry.result_key);
+          executions.set(start.id, { start, now });
+        } else {
           context.count(applied.reason);
           if (applied.kind !== null) context.idleReport(applied.kind);
         }
@@ -257,7 +265,7 @@ function deadLetter(
     received_at: timestamp(context.nowMs),
     code,
     reason,
-    entry: entry as Json,
+    entry: letterEntry(entry, context.sealer),
   };
   return { type: "dead-letter", letter };
 }

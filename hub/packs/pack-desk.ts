@@ -9,6 +9,8 @@ import type { OverrideBook } from "../../shared/model/pack-overrides.ts";
 import type { RuleRecord } from "../../shared/model/rule.ts";
 import type { PackFile } from "../../shared/packs/pack-file.ts";
 import { formatProblem, type Problem } from "../../shared/problem.ts";
+import { openedPack, sealedPack } from "../secrets/sealed-pack.ts";
+import type { Sealer } from "../secrets/sealer.ts";
 import type { Store } from "../store/store.ts";
 import { type BuiltInFiles, builtIn } from "./built-in.ts";
 import { layeredProblems } from "./check-config.ts";
@@ -20,6 +22,7 @@ import type { Telling } from "./telling.ts";
 export interface PackDeskOptions {
   readonly store: Store;
   readonly telling: Pick<Telling, "tellAll">;
+  readonly sealer: Sealer;
   /** Keeps packed contents by digest; resolves once on disk. */
   readonly keepContents: (bytes: Uint8Array) => Promise<unknown>;
   /** What a pack registered for the first time is assigned to. */
@@ -63,12 +66,12 @@ export class PackDesk {
     files: readonly PackFile[],
     { folder, config, assignTo = this.#options.assignTo, isBuiltIn = false }: RegisterOptions = {},
   ): Promise<Registered> {
-    const { store, telling, now, keepContents, log } = this.#options;
+    const { store, telling, sealer, now, keepContents, log } = this.#options;
     for (let attempt = 0; attempt < attempts; attempt++) {
       const packs = new Map((await store.packs()).map((record) => [record.ref, record]));
       const { rules } = await store.ruleSet();
       const overrides = await overrideBook(store);
-      const findBefore = (ref: string) => packs.get(ref) ?? null;
+      const findBefore = (ref: string) => this.#opened(packs.get(ref) ?? null, isBuiltIn);
       const prepared = prepareRegistration({
         files,
         folder,
@@ -81,9 +84,10 @@ export class PackDesk {
         nowMs: now(),
         findBefore,
       });
-      const { record, contents } = prepared;
+      const { contents } = prepared;
+      const record = sealedPack(prepared.record, sealer);
       await keepContents(contents);
-      const before = findBefore(record.ref);
+      const before = packs.get(record.ref);
       if (!(await store.putPack(record, before?.rev ?? null, prepared.rules, prepared.removeRules))) continue;
       for (const warning of prepared.warnings)
         log.warn("pack registered with a warning", { problem: formatProblem(warning) });
@@ -150,11 +154,11 @@ export class PackDesk {
   }
 
   async #change(ref: string, change: (before: PackRecord) => PackRecord): Promise<PackRecord> {
-    const { store, telling, now } = this.#options;
+    const { store, telling, sealer, now } = this.#options;
     for (let attempt = 0; attempt < attempts; attempt++) {
-      const before = await this.#known(ref);
+      const before = openedPack(await this.#known(ref), sealer);
       const changed = change(before);
-      const record = { ...changed, registered_at: timestamp(now()), rev: before.rev + 1 };
+      const record = sealedPack({ ...changed, registered_at: timestamp(now()), rev: before.rev + 1 }, sealer);
       if (!(await store.putPack(record, before.rev, [], []))) continue;
       await telling.tellAll();
       return record;
@@ -177,6 +181,18 @@ export class PackDesk {
       return;
     }
     throw busy(`pack ${ref}`);
+  }
+
+  /** `mayStay`: one whose secrets cannot be opened stays sealed. */
+  #opened(record: PackRecord | null, mayStay: boolean): PackRecord | null {
+    if (record === null) return null;
+    try {
+      return openedPack(record, this.#options.sealer);
+    } catch (error) {
+      if (!mayStay) throw error;
+      this.#options.log.error("what is configured for a pack cannot be opened", { pack: record.ref, error });
+      return record;
+    }
   }
 
   async #known(ref: string): Promise<PackRecord> {

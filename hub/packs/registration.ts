@@ -72,6 +72,8 @@ export function prepareRegistration(input: RegistrationInput): Registration {
     ...(published.length > 0 && { published }),
     config,
     layers,
+    // Its secrets could not be opened: they stay where they are.
+    ...(before?.sealed !== undefined && input.config === undefined && { sealed: before.sealed }),
     assigned_to: before === null ? input.assignTo : before.assigned_to,
     rev: (before?.rev ?? 0) + 1,
   };

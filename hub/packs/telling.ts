@@ -6,6 +6,9 @@ import type { RuleDefinition } from "../../shared/model/rule.ts";
 import { Rounds } from "../../shared/rounds.ts";
 import type { Timers } from "../../shared/timers.ts";
 import type { AgentRegistry } from "../agents/agent-registry.ts";
+import { sealedAssignment } from "../secrets/opened-entry.ts";
+import { mayHoldSecrets } from "../secrets/sealed-pack.ts";
+import type { Sealer } from "../secrets/sealer.ts";
 import type { Dispatch, Store } from "../store/store.ts";
 import type { AgentConfigs } from "./agent-config.ts";
 import { nothingTold, type Told, untold } from "./assign.ts";
@@ -15,6 +18,7 @@ export interface TellingOptions {
   readonly store: Store;
   readonly registry: AgentRegistry;
   readonly configs: Pick<AgentConfigs, "of" | "uses">;
+  readonly sealer: Sealer;
   /** Hub time in ms. */
   readonly now: () => number;
   readonly newId: () => string;
@@ -112,7 +116,7 @@ export class Telling {
   }
 
   async #tell(id: string): Promise<void> {
-    const { store, configs, now, newId, log } = this.#options;
+    const { store, configs, sealer, now, newId, log } = this.#options;
     const agent = await store.agent(id);
     if (agent === null) return;
     const name = `told/${id}`;
@@ -124,7 +128,8 @@ export class Telling {
       return triggers;
     };
     const saying = { triggersOf, configOf: configs.of };
-    const { say, told, broken } = untold(agent, await store.packs(), before, saying);
+    const packs = await store.packs();
+    const { say, told, broken } = untold(agent, packs, before, saying);
     for (const { pack, error } of broken)
       log.error("an agent keeps a pack as it is: its configuration cannot be made", {
         agent: id,
@@ -132,12 +137,12 @@ export class Telling {
         error,
       });
     if (say.length === 0) return;
-    const dispatches = say.map(
-      (assigned): Dispatch => ({
-        agent: id,
-        entry: { kind: "assignment", id: newId(), at: timestamp(now()), ...assigned },
-      }),
-    );
+    const dispatches = say.map((assigned): Dispatch => {
+      const entry = { kind: "assignment", id: newId(), at: timestamp(now()), ...assigned } as const;
+      const pack = packs.find(({ ref }) => ref === assigned.pack);
+      const isSecret = pack !== undefined && mayHoldSecrets(pack, assigned.config);
+      return { agent: id, entry: isSecret ? sealedAssignment(entry, sealer) : entry };
+    });
     await store.appendDown(dispatches);
     // Second: dying here says it once more, which is harmless; the other way round it would never be said.
     await store.putSetting(name, { incarnation: told.incarnation, packs: told.packs });

@@ -5,12 +5,15 @@ import type { Logger } from "../../shared/log.ts";
 import type { Execution, Retry } from "../../shared/model/execution.ts";
 import {
   createExecution,
+  parametersAgain,
+  type ResolvedParameters,
   type RunnableAction,
   refuseUnrunnable,
-  sameParameters,
 } from "../executions/request.ts";
 import type { JobWork } from "../jobs/job-runner.ts";
 import type { Catalogue } from "../packs/catalogue.ts";
+import { resealed } from "../secrets/sealed-execution.ts";
+import type { Sealer } from "../secrets/sealer.ts";
 import type { Dispatch, Store } from "../store/store.ts";
 import { endMs, nextAttemptId, retryOf } from "./applied.ts";
 
@@ -18,6 +21,7 @@ export interface RetriesOptions {
   readonly store: Pick<Store, "execution" | "createExecutions">;
   readonly catalogue: () => Pick<Catalogue, "actions">;
   readonly shrink: (dispatches: readonly Dispatch[]) => Promise<readonly Dispatch[]>;
+  readonly sealer: Sealer;
   readonly now: () => number;
   readonly log: Logger;
 }
@@ -29,24 +33,28 @@ const expiresMs = 3_600_000;
  * The next attempt is made at once, to start when the policy's delay is over: it can be seen and canceled. Its id follows
  * from the one it repeats, so that a job done twice makes one.
  */
-export function retryWork({ store, catalogue, shrink, now, log }: RetriesOptions): JobWork {
+export function retryWork({ store, catalogue, shrink, sealer, now, log }: RetriesOptions): JobWork {
   return async ({ execution: id }) => {
     const ended = typeof id === "string" ? await store.execution(id) : null;
     const retry = ended === null ? null : retryOf(ended);
     if (ended === null || retry === null) return;
     const action = catalogue().actions.get(ended.action);
-    const refusal = refusalOf(action);
-    if (action === undefined || refusal !== null) {
-      log.warn("an execution cannot be tried again", { execution: ended.id, action: ended.action, refusal });
-      await store.createExecutions([refusedAttempt(ended, retry, refusal ?? "", now())], []);
+    const again = againOf(action, ended, sealer);
+    if (action === undefined || typeof again === "string") {
+      log.warn("an execution cannot be tried again", {
+        execution: ended.id,
+        action: ended.action,
+        refusal: again,
+      });
+      await store.createExecutions([refusedAttempt(ended, retry, String(again), now(), sealer)], []);
       return;
     }
     const startAtMs = endMs(ended) + retry.delay * 1000;
-    const { execution, dispatch } = createExecution({
+    const wanted = {
       id: nextAttemptId(ended),
       action,
       agent: ended.agent,
-      resolved: sameParameters(action, ended.parameters),
+      resolved: again,
       nowMs: now(),
       expiresAtMs: startAtMs + expiresMs,
       startAtMs: retry.delay > 0 ? startAtMs : undefined,
@@ -60,17 +68,22 @@ export function retryWork({ store, catalogue, shrink, now, log }: RetriesOptions
       retriedBy: retry.policy,
       ...(ended.lineage !== undefined && { lineage: ended.lineage }),
       parent: ended.parent,
-    });
+    };
+    const { execution, dispatch } = createExecution(wanted, sealer);
     await store.createExecutions([execution], await shrink([dispatch]));
   };
 }
 
-/** `CODE: text`; `null` when it may run. */
-function refusalOf(action: RunnableAction | undefined): string | null {
+/** With which parameters it is to run again; `CODE: text` when it may not. */
+function againOf(
+  action: RunnableAction | undefined,
+  ended: Execution,
+  sealer: Sealer,
+): ResolvedParameters | string {
   if (action === undefined) return "ACTION_UNKNOWN: the action is no longer registered";
   try {
     refuseUnrunnable(action);
-    return null;
+    return parametersAgain(action, ended, sealer);
   } catch (error) {
     if (!isPetrelError(error)) throw error;
     return `${error.code}: ${error.message}`;
@@ -78,12 +91,21 @@ function refusalOf(action: RunnableAction | undefined): string | null {
 }
 
 /** Whoever waits for the attempt that a policy has promised (a fan-out, `petrel run`) sees that there will be none. */
-function refusedAttempt(ended: Execution, { policy }: Retry, reason: string, nowMs: number): Execution {
-  const { policies: _, start_at: __, ...same } = ended;
+function refusedAttempt(
+  ended: Execution,
+  { policy }: Retry,
+  reason: string,
+  nowMs: number,
+  sealer: Sealer,
+): Execution {
+  const { policies: _, start_at: __, sealed: ___, ...same } = ended;
+  const id = nextAttemptId(ended);
+  const sealed = resealed(ended, id, sealer);
   const at = timestamp(nowMs);
   return {
     ...same,
-    id: nextAttemptId(ended),
+    ...(sealed !== undefined && { sealed }),
+    id,
     status: "failed",
     result: { error: reason, traceback: "" },
     result_blob: null,

@@ -17,6 +17,7 @@ import {
   type RunnableAction,
   refuseUnrunnable,
 } from "../executions/request.ts";
+import type { Sealer } from "../secrets/sealer.ts";
 import type { DigestOutcome, Dispatch, Outcome, ThrottleAsk, ThrottleWindow } from "../store/store.ts";
 import { loopProblem } from "./lineage.ts";
 
@@ -44,6 +45,7 @@ export interface EnforceWith {
     instance: TriggerInstance,
     throttle: ThrottleView | undefined,
   ) => ResolvedParameters;
+  readonly sealer: Sealer;
   readonly nowMs: number;
   /** The sending agent's clock minus the hub's; expiry counts in hub time. */
   readonly skewMs: number;
@@ -146,13 +148,14 @@ function attempt(
   } catch (error) {
     if (error instanceof RegexNeeded) throw error;
     const { rule } = verdict;
-    return enforceOne(
-      instance,
-      { rule, matched: false, error: `INTERNAL: ${errorReport(error).message}` },
-      given,
-      digest,
-    );
+    return enforceOne(instance, { rule, matched: false, error: faultOf(error) }, given, digest);
   }
+}
+
+/** Secrets that cannot be encrypted are an operator's to mend, and no fault of ours. */
+function faultOf(error: unknown): string {
+  const { code, message } = errorReport(error);
+  return `${code === "KEY_FILE" ? code : "INTERNAL"}: ${message}`;
 }
 
 function enforceOne(
@@ -235,7 +238,7 @@ function enforceOne(
     const supplied: JsonObject = rule.action.parameters;
     return refuse(
       reason,
-      placement.agents.map((agent) => failedExecution(base(agent), supplied, report)),
+      placement.agents.map((agent) => failedExecution(base(agent), supplied, report, given.sealer)),
     );
   }
   if (enforcement.shadow) return { enforcement, executions: [], dispatches: [] };
@@ -243,10 +246,10 @@ function enforceOne(
   if (rollOut !== null) {
     // Its children are made when it is on disk: by `FanOuts`.
     const { agents } = placement;
-    const parent = rolloutExecution({ ...base(manyAgents), resolved, agents }, rollOut);
+    const parent = rolloutExecution({ ...base(manyAgents), resolved, agents }, rollOut, given.sealer);
     return { enforcement: { ...enforcement, executions: [parent.id] }, executions: [parent], dispatches: [] };
   }
-  const made = placement.agents.map((agent) => createExecution({ ...base(agent), resolved }));
+  const made = placement.agents.map((agent) => createExecution({ ...base(agent), resolved }, given.sealer));
   return {
     enforcement: { ...enforcement, executions: made.map(({ execution }) => execution.id) },
     executions: made.map(({ execution }) => execution),

@@ -5,7 +5,7 @@ import { plainJson } from "../../shared/expressions/python/json-text.ts";
 import type { Json, JsonObject } from "../../shared/json.ts";
 import type { Enforcement, RuleDefinition, RuleRecord, Throttle } from "../../shared/model/rule.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
-import { mask } from "../http/secrets.ts";
+import { mask } from "../secrets/mask.ts";
 import type { Store } from "../store/store.ts";
 import type { InHindsight, LiveRules } from "./live-rules.ts";
 import { findRule, type RuleDesk } from "./rule-desk.ts";

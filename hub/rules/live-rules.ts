@@ -26,6 +26,8 @@ import type { ResolvedParameters, RunnableAction } from "../executions/request.t
 import type { AgentConfigs } from "../packs/agent-config.ts";
 import { buildCatalogue, type Catalogue } from "../packs/catalogue.ts";
 import { isDynamic } from "../packs/dynamic-config.ts";
+import { openedRule } from "../secrets/sealed-rule.ts";
+import type { Sealer } from "../secrets/sealer.ts";
 import type { DigestOutcome, Dispatch, Outcome, Store, ThrottleWindow } from "../store/store.ts";
 import { judgePair, prepareTrigger, type TestAction, type TestOutcome, testRuleOf } from "./bulk-test.ts";
 import { compileRules } from "./compile-rules.ts";
@@ -39,13 +41,15 @@ export interface LiveRulesOptions {
   readonly store: Store;
   readonly registry: AgentRegistry;
   readonly keys: KeyBook;
-  readonly agentConfigs: Pick<AgentConfigs, "rendered">;
+  readonly agentConfigs: Pick<AgentConfigs, "ofAll">;
   /** Runs patterns that the linear-time engine cannot take, within a bound. */
   readonly slowRegex: AskRegex;
   /** Moves parameters that are too large for an entry to a blob. */
   readonly shrink: (dispatches: readonly Dispatch[]) => Promise<readonly Dispatch[]>;
   /** Awaited before each instance and each rule: neither a backlog nor a large rule set may keep agents waiting. */
   readonly breathe: () => Promise<void> | undefined;
+  /** Encrypts what is secret in executions. */
+  readonly sealer: Sealer;
   readonly now: () => number;
   /** Rules that may act one after the other on what the one before led to. */
   readonly loopDepth: number;
@@ -100,6 +104,7 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
     slowRegex,
     shrink,
     breathe,
+    sealer,
     now,
     loopDepth,
     timers,
@@ -116,7 +121,7 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
     if (known !== undefined) return known;
     const pack = catalogue.packs.get(name);
     if (pack === undefined) return {};
-    const config = effectiveConfig(pack.pack, agentConfigs.rendered(pack, pack.config));
+    const config = effectiveConfig(pack.pack, agentConfigs.ofAll(pack));
     // What names datastore keys is made anew each time.
     if (!isDynamic(pack.config)) configs.set(name, config);
     return config;
@@ -155,7 +160,7 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
   ): ResolvedParameters => {
     return resolveParameters(
       ruleActionInput({
-        rule,
+        rule: openedRule(rule, sealer),
         action: action.definition,
         trigger: viewOf(instance),
         keys: ruleKeys,
@@ -202,6 +207,7 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
       // A target that was rendered is no part of it.
       ruleDigest: (ref) => definitionDigest(set.byRef.get(ref)?.rule),
       resolve: (action, rule, cause, throttle) => resolve(action, rule, cause, throttle, regex),
+      sealer,
       nowMs: now(),
       skewMs,
       loopDepth,
@@ -310,7 +316,8 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
     async explain(rule, instance) {
       await breathe();
       const known = rules.byRef.get(rule.ref);
-      const ready = testRuleOf(known?.rule === rule ? known : compileRule(rule));
+      const whole = openedRule(rule, sealer);
+      const ready = testRuleOf(known?.rule === whole ? known : compileRule(whole));
       const view = viewOf(instance);
       const surroundings = {
         actions: { get: testAction },

@@ -7,8 +7,7 @@ import type { TriggerInstance } from "../../shared/model/trigger.ts";
 import { parseRef } from "../../shared/ref.ts";
 import type { AgentRegistry } from "../agents/agent-registry.ts";
 import type { KeyBook } from "../datastore/key-book.ts";
-import { maskParameters, maskResult } from "../http/secrets.ts";
-import { schemasOf } from "../packs/catalogue.ts";
+import { shownExecution } from "../secrets/sealed-execution.ts";
 import type { Occurrence, Teller } from "../store/occurrence.ts";
 import { FirstTold } from "./first-told.ts";
 import { keyNews, keyTriggers } from "./key-news.ts";
@@ -163,18 +162,8 @@ const about = (execution: Execution) => ({
 });
 
 /** As people may see them: what a rule is given may be told to anybody. */
-function asSeen(
-  { action, parameters, result, late_result }: Execution,
-  { rules }: OwnTriggersOptions,
-): Pick<Execution, "parameters" | "result" | "late_result"> {
-  const catalogue = rules.catalogue();
-  const output = catalogue.actions.get(action)?.definition;
-  const seen = (told: Json): Json => (output === undefined ? told : maskResult(output, told));
-  return {
-    parameters: maskParameters(schemasOf(catalogue, action), parameters),
-    result: seen(result),
-    late_result: seen(late_result),
-  };
+function asSeen(execution: Execution, { rules }: OwnTriggersOptions): Omit<Execution, "sealed"> {
+  return shownExecution(execution, rules.catalogue().actions.get(execution.action)?.definition);
 }
 
 /** StackStorm's payload, and what a fleet wants to know besides. */
@@ -210,7 +199,7 @@ function notificationsOf(execution: Execution, options: OwnTriggersOptions): rea
   const definition = rules.catalogue().actions.get(execution.action)?.definition;
   if (definition?.notify === undefined) return [];
   const { id, status, start_timestamp, end_timestamp, runner, agent } = execution;
-  const seen = { ...execution, ...asSeen(execution, options), pack: definition.pack };
+  const seen = { ...asSeen(execution, options), pack: definition.pack };
   const system = (name: string) => keys.find("system", name)?.value;
   return messagesOf(definition.notify, seen, { system }).map(({ when, route, message, data }) => ({
     ...about(execution),

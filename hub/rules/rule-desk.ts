@@ -9,11 +9,14 @@ import { checkNotOver } from "../../shared/rules/check-built-in.ts";
 import { checkParameters, checkTriggerParameters } from "../../shared/rules/check-parameters.ts";
 import type { Catalogue } from "../packs/catalogue.ts";
 import { invalidPack } from "../packs/registration.ts";
+import { sealedRule } from "../secrets/sealed-rule.ts";
+import type { Sealer } from "../secrets/sealer.ts";
 import type { RuleSet, Store } from "../store/store.ts";
 
 export interface RuleDeskOptions {
   readonly store: Store;
   readonly catalogue: () => Catalogue;
+  readonly sealer: Sealer;
   /** Hub time in ms. */
   readonly now: () => number;
 }
@@ -43,7 +46,7 @@ export class RuleDesk {
           hint: `\`petrel rule update ${rule.ref} FILE\` replaces it`,
         });
       }
-      return this.#record(rule, "api", (last?.rev ?? 0) + 1);
+      return this.#record(this.#sealed(rule), "api", (last?.rev ?? 0) + 1);
     });
     return { ...record, warnings };
   }
@@ -63,7 +66,7 @@ export class RuleDesk {
     }
     const record = await this.#change((set) => {
       const before = findRule(set, ref);
-      return this.#record(rule, before.source, before.rev + 1);
+      return this.#record(this.#sealed(rule), before.source, before.rev + 1);
     });
     return { ...record, warnings };
   }
@@ -115,6 +118,11 @@ export class RuleDesk {
       if ((await store.changeRules([], [ref], set.version)) !== null) return;
     }
     throw busy();
+  }
+
+  #sealed(rule: RuleDefinition): RuleDefinition {
+    const { catalogue, sealer } = this.#options;
+    return sealedRule(rule, catalogue().actions.get(rule.action.ref)?.definition, sealer);
   }
 
   #record(rule: RuleDefinition, source: RuleRecord["source"], rev: number): RuleRecord {

@@ -1,6 +1,5 @@
 /** Ownership, marks and down ledgers of the agents, and what their entries bring. */
 import type { NumberedEntry } from "../../shared/link/ports.ts";
-import type { DownEntry } from "../../shared/wire/messages.ts";
 import {
   type DownHead,
   type DownRow,
@@ -15,7 +14,7 @@ import {
 import { type HistoryRules, putLetter } from "./history-record.ts";
 import { downNumber, keys } from "./keys.ts";
 import type { RecordWriter, Rows } from "./records.ts";
-import type { Claim, Store } from "./store.ts";
+import type { Claim, Store, StoredEntry } from "./store.ts";
 import {
   type ClaimRecord,
   failParked,
@@ -129,7 +128,7 @@ export function createLedgerStore({ database, writer, rules, now }: LedgerParts)
     async readDown(agent, epochId, from, maxEntries, maxBytes) {
       const head = await writer.read<DownHead>(keys.head(agent));
       const epoch = head?.epochs.find(({ id }) => id === epochId);
-      const found: NumberedEntry<DownEntry>[] = [];
+      const found: NumberedEntry<StoredEntry>[] = [];
       if (epoch === undefined) return found;
       let n = Math.max(epoch.first, Math.floor(from));
       let bytes = 0;

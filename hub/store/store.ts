@@ -14,7 +14,7 @@ import type { AgentIdentity, EnrolmentToken } from "../../shared/model/identity.
 import type { PackRecord } from "../../shared/model/pack.ts";
 import type { Enforcement, RuleRecord, RuleVersion } from "../../shared/model/rule.ts";
 import type { TriggerInstance, TriggerInstanceStatus } from "../../shared/model/trigger.ts";
-import type { DownEntry } from "../../shared/wire/messages.ts";
+import type { ActionRequestEntry, AssignmentEntry, DownEntry } from "../../shared/wire/messages.ts";
 import type { AuditHead, AuditPage, AuditTrace, NotedHead } from "../audit/audit.ts";
 import type { LimitOf } from "./gates.ts";
 import type { KeyNews } from "./occurrence.ts";
@@ -31,10 +31,20 @@ export interface Claim {
   readonly until: number;
 }
 
+/** A request as it is kept: `sealed` is what is secret in its parameters, encrypted for its execution. */
+export type StoredRequest = ActionRequestEntry & { readonly sealed?: string };
+/** The same of an assignment: `sealed` is its configuration, encrypted for this entry. */
+export type StoredAssignment = AssignmentEntry & { readonly sealed?: string };
+/** An entry of a down ledger as it is kept. Secrets are opened when it is sent (`secrets/opened-entry.ts`). */
+export type StoredEntry =
+  | StoredRequest
+  | StoredAssignment
+  | Exclude<DownEntry, ActionRequestEntry | AssignmentEntry>;
+
 /** An entry for an agent, to be numbered in its down ledger. */
 export interface Dispatch {
   readonly agent: string;
-  readonly entry: DownEntry;
+  readonly entry: StoredEntry;
 }
 
 /** A well-formed entry that could not be used. */
@@ -401,7 +411,7 @@ export interface Store {
     from: number,
     maxEntries: number,
     maxBytes: number,
-  ): Promise<readonly NumberedEntry<DownEntry>[]>;
+  ): Promise<readonly NumberedEntry<StoredEntry>[]>;
   /**
    * Deletes what the agent has. Unlike an agent's outbox nothing is kept after the receipt: an agent restored from a
    * backup has lost its journal too, and would run again what it ran before.

@@ -17,6 +17,7 @@ import {
   type Rejection,
   type Unsigned,
 } from "../wire/codec.ts";
+import { envelopeCapability } from "../wire/envelope.ts";
 import type {
   AgentProcess,
   Credit,
@@ -173,6 +174,7 @@ export class Link<S extends Side = Side> {
         ...Object.keys(options.responders),
         ...(side === "agent" ? [controlCapability] : []),
         ...(options.isBroker === true ? [brokerCapability] : []),
+        ...(options.authenticator.enclose === undefined ? [] : [envelopeCapability]),
       ],
       send: (message) => this.#send("hello", message),
       marksFor: (hello) => this.#marksFor(hello),

@@ -67,6 +67,21 @@ export interface FanOut {
   readonly failed: number;
 }
 
+/**
+ * What is secret in an execution, encrypted for its place in this record; where it was, the record has a mask. Who reads it
+ * needs the hub's key.
+ */
+export interface SealedFields {
+  readonly parameters?: string;
+  readonly result?: string;
+  readonly late_result?: string;
+  /** The key to `result_blob`, or to that of the late result, when the blob is encrypted. */
+  readonly result_key?: string;
+  readonly late_result_key?: string;
+  /** What the action said of its result when this was made; absent: that nothing in it is secret. */
+  readonly output?: JsonObject;
+}
+
 export interface Execution {
   readonly id: string;
   /** Action ref. */
@@ -113,6 +128,8 @@ export interface Execution {
   readonly parent?: string;
   /** Only of one that runs others. */
   readonly fan_out?: FanOut;
+  /** Absent of one that an earlier version made, which knew of no such thing: what is secret in it is not encrypted. */
+  readonly sealed?: SealedFields;
 }
 
 /** Content named by its digest and kept apart from records. */

@@ -97,6 +97,8 @@ export interface PackRecord {
   readonly config: JsonObject;
   /** Over it, for agents with certain labels; one for each selector, in the order they were made. */
   readonly layers: readonly ConfigLayer[];
+  /** The literal secrets of `config` and `layers`, encrypted; where they were, there are masks. */
+  readonly sealed?: string;
   /** Which agents run it: those that any of these picks. Empty: none. */
   readonly assigned_to: readonly LabelSelector[];
   readonly rev: number;

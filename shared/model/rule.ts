@@ -54,6 +54,8 @@ export interface RuleDefinition {
     readonly parameters: JsonObject;
     /** Absent: `origin` when the trigger came from an agent, else `hub`. */
     readonly target?: ActionTarget;
+    /** The literal secrets of `parameters`, encrypted; where they were, there are masks. */
+    readonly sealed?: string;
   };
   readonly mode: "live" | "shadow";
   /** Seconds after the occurrence after which a request is no longer run. */

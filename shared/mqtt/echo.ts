@@ -1,4 +1,5 @@
 /** Tells a side's own messages when a broker gives them back to it. */
+import { isEnvelope } from "../wire/envelope.ts";
 import type { Side, TopicKind } from "../wire/messages.ts";
 
 const marks: Record<Side, Buffer> = {
@@ -15,6 +16,7 @@ const searchedBytes = 48;
  */
 export function isEcho(side: Side, kind: TopicKind, bytes: Uint8Array): boolean {
   if (kind !== "hello" && kind !== "ask" && kind !== "answer") return false;
+  if (isEnvelope(bytes)) return isEnvelope(bytes, side);
   const head = bytes.subarray(0, searchedBytes);
   return Buffer.from(head.buffer, head.byteOffset, head.length).includes(marks[side]);
 }

@@ -14,8 +14,15 @@ export type Verdict = "authentic" | "forged" | "other_session" | "repeated";
  */
 export interface Authenticator {
   sign(kind: TopicKind, unsigned: Uint8Array): Auth;
-  /** Never throws; what is forged takes the same time whatever is wrong with it. */
-  verify(kind: TopicKind, unsigned: Uint8Array, auth: Auth): Verdict;
+  /**
+   * Never throws; what is forged takes the same time whatever is wrong with it. `isEnclosed`: it came in an envelope that
+   * `disclose` has opened.
+   */
+  verify(kind: TopicKind, unsigned: Uint8Array, auth: Auth, isEnclosed?: boolean): Verdict;
+  /** The signed message, readable by the peer alone; `null` when it goes as it is. Left out by one that never encloses. */
+  enclose?(kind: TopicKind, message: Uint8Array): Uint8Array | null;
+  /** What is in an envelope, still to be verified; or why it is not opened. Never throws. */
+  disclose?(kind: TopicKind, envelope: Uint8Array): Uint8Array | Exclude<Verdict, "authentic">;
   /** Left out by one that knows no sessions: then any hello counts. */
   readonly session?: AuthenticatedSession;
 }

@@ -4,7 +4,8 @@ import type { ErrorObject } from "ajv";
 import { isObject } from "../json.ts";
 import type { NumberedEntry } from "../link/ports.ts";
 import { type Check, checksWith } from "../validation.ts";
-import type { Authenticator } from "./authenticator.ts";
+import type { Authenticator, Verdict } from "./authenticator.ts";
+import { isEnvelope } from "./envelope.ts";
 import {
   type Auth,
   type Entry,
@@ -113,25 +114,39 @@ function explain(errors: readonly ErrorObject[] | null | undefined): string {
   return `${error.instancePath.slice(0, 200) || "/"} ${error.message ?? "is wrong"}`;
 }
 
+interface Opened {
+  readonly message: unknown;
+  /** What was in the envelope, or the message as it came. */
+  readonly text: Uint8Array;
+}
+
+function rejectAs<T>(verdict: Exclude<Verdict, "authentic">): Decoded<T> {
+  if (verdict === "forged") return reject("WIRE_AUTH", "the authentication does not fit");
+  if (verdict === "repeated") return reject("WIRE_REPEATED", "it came before");
+  return reject("WIRE_SESSION", "of a connection that is no more");
+}
+
 /** The parsed text, once size, authenticity and encoding are right. */
-function open(kind: TopicKind, bytes: Uint8Array, authenticator: Authenticator): Decoded<unknown> {
-  const refused = () => (kind === "up" || kind === "down" ? readHeader(bytes) : undefined);
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+function open(kind: TopicKind, bytes: Uint8Array, authenticator: Authenticator): Decoded<Opened> {
+  const isEnclosed = isEnvelope(bytes);
+  const text = isEnclosed ? (authenticator.disclose?.(kind, bytes) ?? "forged") : bytes;
+  if (typeof text === "string") return rejectAs(text);
+  const refused = () => (kind === "up" || kind === "down" ? readHeader(text, bytes.length) : undefined);
+  const buffer = Buffer.from(text.buffer, text.byteOffset, text.byteLength);
   const tail = AUTH.exec(buffer.toString("latin1", Math.max(0, buffer.length - AUTH_ROOM)));
   if (tail === null) return reject("WIRE_PACKET", "the last field is not auth");
   const auth: Auth = tail[1] === undefined || tail[1] === "null" ? null : tail[1].slice(1, -1);
   // First of all: what a refusal makes the sender set aside has to have come from it.
-  const verdict = authenticator.verify(kind, buffer.subarray(0, buffer.length - tail[0].length), auth);
-  if (verdict === "forged") return reject("WIRE_AUTH", "the authentication does not fit");
-  if (verdict === "repeated") return reject("WIRE_REPEATED", "it came before");
-  if (verdict === "other_session") return reject("WIRE_SESSION", "of a connection that is no more");
+  const unsigned = buffer.subarray(0, buffer.length - tail[0].length);
+  const verdict = authenticator.verify(kind, unsigned, auth, isEnclosed);
+  if (verdict !== "authentic") return rejectAs(verdict);
   if (bytes.length > maxBytes[kind])
     return reject("WIRE_TOO_LARGE", `${bytes.length} bytes; at most ${maxBytes[kind]}`, refused());
   if (!isUtf8(buffer)) return reject("WIRE_PACKET", "not UTF-8", refused());
   try {
     const message: unknown = JSON.parse(buffer.toString("utf8"));
     if (!isObject(message) || typeof message.v !== "number" || message.v <= wireVersion)
-      return { ok: true, message };
+      return { ok: true, message: { message, text } };
     // Not to be halved: the entries are not at fault.
     return reject(
       "WIRE_VERSION",
@@ -143,10 +158,11 @@ function open(kind: TopicKind, bytes: Uint8Array, authenticator: Authenticator):
   }
 }
 
-function readHeader(bytes: Uint8Array): Rejection["refused"] {
-  const found = HEADER.exec(Buffer.from(bytes.subarray(0, 160)).toString("latin1"));
+/** `size`: bytes on the wire. */
+function readHeader(text: Uint8Array, size: number): Rejection["refused"] {
+  const found = HEADER.exec(Buffer.from(text.subarray(0, 160)).toString("latin1"));
   if (found?.[1] === undefined) return undefined;
-  return { epoch: found[1], first: Number(found[2]), size: bytes.length };
+  return { epoch: found[1], first: Number(found[2]), size };
 }
 
 /** Decodes what is no packet. */
@@ -157,11 +173,12 @@ export function decode<K extends OtherKind>(
 ): Decoded<MessageOf[K]> {
   const opened = open(kind, bytes, authenticator);
   if (!opened.ok) return opened;
+  const { message } = opened.message;
   const valid = validMessage.get(kind);
-  if (valid === undefined || !valid(opened.message)) return reject("WIRE_PACKET", explain(valid?.errors));
-  const problem = jsonProblem(opened.message);
+  if (valid === undefined || !valid(message)) return reject("WIRE_PACKET", explain(valid?.errors));
+  const problem = jsonProblem(message);
   if (problem !== null) return reject("WIRE_PACKET", problem);
-  return { ok: true, message: opened.message as MessageOf[K] };
+  return { ok: true, message: message as MessageOf[K] };
 }
 
 /** Decodes a packet all or none: one malformed entry refuses it, and the refusal names its `first`. */
@@ -172,13 +189,14 @@ export function decodePacket<K extends PacketKind>(
 ): Decoded<NumberedPacket<EntryOf<K>>> {
   const opened = open(kind, bytes, authenticator);
   if (!opened.ok) return opened;
-  if (!validPacket(opened.message)) {
-    return reject("WIRE_PACKET", explain(validPacket.errors), readHeader(bytes));
+  const { message, text } = opened.message;
+  if (!validPacket(message)) {
+    return reject("WIRE_PACKET", explain(validPacket.errors), readHeader(text, bytes.length));
   }
-  const { epoch, first, entries, more = 0 } = opened.message as Packet;
+  const { epoch, first, entries, more = 0 } = message as Packet;
   const numbered: NumberedEntry<EntryOf<K>>[] = [];
   let n = first;
-  const sizes = sizesIn(bytes, entries.length);
+  const sizes = sizesIn(text, entries.length);
   for (const [i, entry] of entries.entries()) {
     const checked = checkEntry(kind, entry, n, sizes?.(i) ?? null);
     if ("code" in checked) {
@@ -273,5 +291,6 @@ function seal(kind: TopicKind, text: string, authenticator: Authenticator): Uint
   sealed.write(open);
   const auth = authenticator.sign(kind, sealed.subarray(0, length));
   const end = sealed.write(`,"auth":${auth === null ? "null" : `"${auth}"`}}`, length, "latin1");
-  return sealed.subarray(0, length + end);
+  const message = sealed.subarray(0, length + end);
+  return authenticator.enclose?.(kind, message) ?? message;
 }

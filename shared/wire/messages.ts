@@ -47,6 +47,10 @@ export interface ExecutionUpdateEntry extends EntryBase {
     | Extract<Status, "running" | "succeeded" | "failed" | "timeout" | "abandoned" | "canceled" | "paused">;
   readonly result?: Json;
   readonly result_blob?: BlobRef;
+  /** As `parameters_key` of a request: `result_blob` is encrypted with it. */
+  readonly result_key?: string;
+  /** Its request said that the result may hold secrets. */
+  readonly secret?: true;
   readonly reason?: string;
   readonly started_at?: string;
   readonly ended_at?: string;
@@ -143,7 +147,13 @@ export interface ActionRequestEntry extends EntryBase {
   readonly user: string;
   readonly rule: string | null;
   readonly trigger_instance: string | null;
+  /** What in it is secret, or may be in its result, and is not to be on a disk as it is. */
+  readonly secret?: readonly SecretPart[];
+  /** 32 bytes in base64url: `parameters_blob` is encrypted with it (`blobs/sealed-blob.ts`). */
+  readonly parameters_key?: string;
 }
+
+export type SecretPart = "parameters" | "result";
 
 export interface ControlEntry extends EntryBase {
   readonly kind: "cancel" | "pause" | "resume";
@@ -165,6 +175,8 @@ export interface AssignmentEntry extends EntryBase {
   readonly sensors?: readonly SwitchedSensor[];
   /** Triggers with parameters that rules want of this pack's sensors. */
   readonly triggers?: readonly RuleTrigger[];
+  /** The configuration holds secrets, and is not to be on a disk as it is. */
+  readonly secret?: true;
 }
 
 export interface SwitchedSensor {

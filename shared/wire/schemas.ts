@@ -52,6 +52,8 @@ const blobRef = object(
   },
   ["truncated"],
 );
+/** 32 bytes in base64url. */
+const blobKey: Schema = { type: "string", pattern: "^[A-Za-z0-9_-]{43}$" };
 const credit = object({ entries: count, bytes: count });
 const anyObject: Schema = { type: "object" };
 const anyValue: Schema = {};
@@ -87,13 +89,25 @@ export const upEntrySchemas: SchemasOf = {
       },
       result: anyValue,
       result_blob: blobRef,
+      result_key: blobKey,
+      secret: { const: true },
       reason,
       started_at: at,
       ended_at: at,
       action: ref,
       trigger_instance: nullable(id),
     },
-    ["result", "result_blob", "reason", "started_at", "ended_at", "action", "trigger_instance"],
+    [
+      "result",
+      "result_blob",
+      "result_key",
+      "secret",
+      "reason",
+      "started_at",
+      "ended_at",
+      "action",
+      "trigger_instance",
+    ],
   ),
   "sensor-event": entry(
     {
@@ -149,8 +163,10 @@ export const downEntrySchemas: SchemasOf = {
       user: text(256),
       rule: nullable(ref),
       trigger_instance: nullable(id),
+      secret: list({ enum: ["parameters", "result"] }, 8),
+      parameters_key: blobKey,
     },
-    ["parameters_blob", "positional"],
+    ["parameters_blob", "positional", "secret", "parameters_key"],
   ),
   cancel: control,
   pause: control,
@@ -164,8 +180,9 @@ export const downEntrySchemas: SchemasOf = {
       fingerprint: text(128),
       sensors: { type: "array", items: object({ sensor: ref, enabled: { type: "boolean" } }) },
       triggers: { type: "array", items: object({ type: ref, parameters: anyObject }) },
+      secret: { const: true },
     },
-    ["fingerprint", "sensors", "triggers"],
+    ["fingerprint", "sensors", "triggers", "secret"],
   ),
   void: voided,
 };

@@ -2,7 +2,8 @@
  * Authenticates one agent's link without trust in whoever carries it. Hellos are signed with the sides' own keys
  * (Ed25519) and bring one half each of an X25519 exchange (RFC 7748): a session's id *is* its public key, so that a
  * hello that names ours as `to` was said to us and just now. From both, HKDF (RFC 5869) makes a key for each direction;
- * everything else carries an HMAC under it. What makes an agent act is signed besides.
+ * everything else is encrypted under it, or, with a peer of an older version, carries an HMAC. What makes an agent act is
+ * signed besides.
  */
 import { createHmac, createSecretKey, hkdfSync, type KeyObject, timingSafeEqual } from "node:crypto";
 import { isSigned, signature } from "../identity/ed25519.ts";
@@ -10,6 +11,7 @@ import type { Exchange } from "../identity/exchange.ts";
 import type { HubStatement } from "../identity/hub-statement.ts";
 import { isObject } from "../json.ts";
 import type { AuthenticatedSession, Authenticator, Verdict } from "./authenticator.ts";
+import { disclose, type EnvelopeKey, enclose, envelopeCapability, keysNamed } from "./envelope.ts";
 import type { Auth, Hello, Side, TopicKind } from "./messages.ts";
 import { ReplayWindow } from "./replay-window.ts";
 
@@ -50,6 +52,8 @@ interface Keys {
   /** Messages sent under them. */
   sent: number;
   readonly taken: ReplayWindow;
+  /** `null` with a peer that does not read envelopes. */
+  readonly envelopes: { readonly sends: EnvelopeKey; readonly takes: EnvelopeKey } | null;
 }
 
 /** `h.KEYS.NUMBER.MAC`, and on what makes an agent act `.SIGNATURE`. */
@@ -92,15 +96,43 @@ export class SessionAuthenticator implements Authenticator {
     const keys = this.#keys;
     // Nobody could read it as ours, and nobody needs to: before the hellos there is nothing to say.
     if (keys === null) return null;
+    // The envelope authenticates it.
+    if (keys.envelopes !== null)
+      return kind === "down" ? `s.${signature(this.#ownKey(), head, unsigned)}` : null;
     const number = (++keys.sent).toString(36);
     const mac = macOf(keys.sends, head, number, unsigned);
     const auth = `h.${keys.id}.${number}.${mac}`;
     return kind === "down" ? `${auth}.${signature(this.#ownKey(), head, unsigned)}` : auth;
   }
 
-  verify(kind: TopicKind, unsigned: Uint8Array, auth: Auth): Verdict {
+  enclose(kind: TopicKind, message: Uint8Array): Uint8Array | null {
+    const keys = this.#keys;
+    if (keys === null || keys.envelopes === null || kind === "presence" || isHello(kind, message))
+      return null;
+    return enclose(keys.envelopes.sends, this.#head(kind, this.#options.identity.side), ++keys.sent, message);
+  }
+
+  disclose(kind: TopicKind, envelope: Uint8Array): Uint8Array | Exclude<Verdict, "authentic"> {
+    const keys = this.#keys;
+    if (keys === null || keys.id !== keysNamed(envelope)) return "other_session";
+    const { side } = this.#options.identity;
+    const head = this.#head(kind, side === "agent" ? "hub" : "agent");
+    const opened = keys.envelopes === null ? null : disclose(keys.envelopes.takes, head, envelope);
+    if (opened === null) return "forged";
+    return keys.taken.take(opened.number) ? opened.message : "repeated";
+  }
+
+  verify(kind: TopicKind, unsigned: Uint8Array, auth: Auth, isEnclosed = false): Verdict {
     const { identity } = this.#options;
     const head = this.#head(kind, identity.side === "agent" ? "hub" : "agent");
+    if (isEnclosed) {
+      if (kind === "presence" || isHello(kind, unsigned)) return "forged";
+      if (kind !== "down") return auth === null ? "authentic" : "forged";
+      const by = SIGNED.exec(auth ?? "")?.[1];
+      return by !== undefined && this.#hubKeys.some((key) => isSigned(key, by, head, unsigned))
+        ? "authentic"
+        : "forged";
+    }
     if (auth === null) return "forged";
     const signed = SIGNED.exec(auth)?.[1];
     if (signed !== undefined) {
@@ -114,6 +146,8 @@ export class SessionAuthenticator implements Authenticator {
     const [, id, number = "", mac = "", by = ""] = parts;
     const keys = this.#keys;
     if (keys === null || keys.id !== id) return "other_session";
+    // A peer that encloses sends nothing else.
+    if (keys.envelopes !== null) return "forged";
     // As text: bytes have more than one in base64.
     const expected = Buffer.from(macOf(keys.takes, head, number, unsigned));
     if (!timingSafeEqual(expected, Buffer.from(mac))) return "forged";
@@ -141,7 +175,8 @@ export class SessionAuthenticator implements Authenticator {
     const exchange = this.#exchange;
     if (exchange === null || hello.to !== exchange.id || this.#left.has(hello.session)) return false;
     if (this.#keys?.peer !== hello.session) {
-      const keys = this.#agreed(exchange, hello.session);
+      const isEnclosing = hello.capabilities.includes(envelopeCapability);
+      const keys = this.#agreed(exchange, hello.session, isEnclosing);
       if (keys === null) return false;
       if (this.#keys !== null) this.#leave(this.#keys.peer);
       this.#keys = keys;
@@ -157,7 +192,7 @@ export class SessionAuthenticator implements Authenticator {
     if (this.#left.size > mostLeft && oldest !== undefined) this.#left.delete(oldest);
   }
 
-  #agreed(exchange: Exchange, peer: string): Keys | null {
+  #agreed(exchange: Exchange, peer: string, isEnclosing: boolean): Keys | null {
     const { agent, identity } = this.#options;
     let secret: Uint8Array;
     try {
@@ -167,13 +202,23 @@ export class SessionAuthenticator implements Authenticator {
     }
     const [ofAgent, ofHub] = identity.side === "agent" ? [exchange.id, peer] : [peer, exchange.id];
     const bytes = Buffer.from(
-      hkdfSync("sha256", secret, "petrel link 1", `${agent}\0${ofAgent}\0${ofHub}`, 72),
+      hkdfSync("sha256", secret, "petrel link 1", `${agent}\0${ofAgent}\0${ofHub}`, 136),
     );
     const fromAgent = createSecretKey(bytes.subarray(0, 32));
     const fromHub = createSecretKey(bytes.subarray(32, 64));
+    const id = bytes.subarray(64, 72).toString("base64url");
+    const ofSide = {
+      agent: { side: "agent", key: createSecretKey(bytes.subarray(72, 104)), id },
+      hub: { side: "hub", key: createSecretKey(bytes.subarray(104)), id },
+    } as const;
+    const envelopes =
+      identity.side === "agent"
+        ? { sends: ofSide.agent, takes: ofSide.hub }
+        : { sends: ofSide.hub, takes: ofSide.agent };
     return {
-      id: bytes.subarray(64).toString("base64url"),
+      id,
       peer,
+      envelopes: isEnclosing ? envelopes : null,
       sent: 0,
       taken: new ReplayWindow(),
       ...(identity.side === "agent"

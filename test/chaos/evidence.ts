@@ -142,7 +142,7 @@ export async function agentsOf({ hub, agents }: ChaosFleet): Promise<readonly Ag
 }
 
 async function readAgent(data: string) {
-  const { database, outbox, close } = await openAgentStore({ ...opening, folder: join(data, "store") });
+  const { database, outbox, rows, close } = await openAgentStore({ ...opening, data });
   try {
     const epochs: { epoch: string; entries: SentEntry[] }[] = [];
     for (const { id, first, last } of outbox.epochs()) {
@@ -161,8 +161,9 @@ async function readAgent(data: string) {
     const results = new Map<string, string>();
     const range = agentRange(agentKeys.result);
     for await (const [key, value] of database.level.iterator(range)) {
-      const { status } = JSON.parse(value) as { readonly status: string };
-      results.set(key.slice(range.gt.length), status);
+      const execution = key.slice(range.gt.length);
+      const { status } = rows.read<{ readonly status: string }>(`${agentKeys.result}/${execution}`, value);
+      results.set(execution, status);
     }
     return { outbox: epochs, open, results };
   } finally {

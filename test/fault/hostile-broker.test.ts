@@ -10,7 +10,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { certificatesIn, lifeOf } from "../../shared/identity/certificates.ts";
 import { sharedByFile } from "../support/at-end.ts";
-import { attacks, ledgersInPieces, saidToBeGone, underAttack } from "../support/broker-attacks.ts";
+import {
+  attacks,
+  ledgersInPieces,
+  readOnTheWay,
+  saidToBeGone,
+  underAttack,
+} from "../support/broker-attacks.ts";
 import { identity, imagedAnew, tokenTwice } from "../support/enrolment-attacks.ts";
 import { agentReady, freePort } from "../support/fleet.ts";
 import { honestTrigger, hostileFleet } from "../support/hostile-fleet.ts";
@@ -26,6 +32,8 @@ describe("what a broker does to a link", () => {
 
   test("ledgers that come in another order, in part, and more than once, are whole in the end", () =>
     ledgersInPieces(shared()));
+
+  test("nothing that is asked, told or configured can be read on its way", () => readOnTheWay(shared()));
 
   test("agents that are said to be gone, or to be none, are served", () => saidToBeGone(shared()));
 });

@@ -7,7 +7,13 @@ import { join } from "node:path";
 import { expect } from "vitest";
 import type { IdentityView } from "../../hub/enrolment/enrolment-desk.ts";
 import { cleanedUpAfter } from "../support/at-end.ts";
-import { attacks, ledgersInPieces, saidToBeGone, underAttack } from "../support/broker-attacks.ts";
+import {
+  attacks,
+  ledgersInPieces,
+  readOnTheWay,
+  saidToBeGone,
+  underAttack,
+} from "../support/broker-attacks.ts";
 import { imagedAnew, tokenTwice } from "../support/enrolment-attacks.ts";
 import { fakeClock, hasFakeClock } from "../support/fake-clock.ts";
 import { agentReady, createHub } from "../support/fleet.ts";
@@ -200,6 +206,10 @@ async function underAttacks(report: Report, network: Network): Promise<void> {
   await report.step("attack: ledgers in another order, in part, and more than once", async () => {
     await ledgersInPieces(fleet);
     return "whole in the end";
+  });
+  await report.step("what is asked, told or configured is looked for in all that was carried", async () => {
+    await readOnTheWay(fleet);
+    return "none of it can be read";
   });
   await report.step("attack: agents are said to be gone", async () => {
     await saidToBeGone(fleet);

@@ -7,13 +7,13 @@ import type { Carried } from "./hostile-broker.ts";
 import {
   changeOnce,
   forgedHello,
-  guessed,
+  guesses,
   type HostileFleet,
   has,
   honestRequest,
   honestTrigger,
+  injectGuesses,
   last,
-  parts,
   reconnected,
   refusals,
   requestPacket,
@@ -45,7 +45,7 @@ export const attacks: readonly Attack[] = [
     ["WIRE_AUTH"],
     async (fleet) => {
       await honestTrigger(fleet);
-      fleet.broker.inject("web-1", "up", sealed(triggerPacket("guessed"), guessed(fleet, "up")));
+      injectGuesses(fleet, "up", triggerPacket("guessed"));
     },
   ],
   [
@@ -53,9 +53,7 @@ export const attacks: readonly Attack[] = [
     "hub",
     ["WIRE_AUTH"],
     async (fleet) => {
-      changeOnce(fleet, "up", "web-1-changed", (bytes) =>
-        Buffer.from(bytes.toString("utf8").replace("web-1-changed", "web-1-CHANGED")),
-      );
+      changeOnce(fleet, "up");
       fleet.tell("web-1", "web-1-changed");
       await fleet.isDone("web-1-changed");
     },
@@ -65,8 +63,7 @@ export const attacks: readonly Attack[] = [
     "hub",
     ["WIRE_REPEATED"],
     async (fleet) => {
-      const line = await honestTrigger(fleet);
-      const packet = last(fleet.broker.of("web-1", "up").filter(has(line)));
+      const packet = await honestTrigger(fleet);
       for (let i = 0; i < 5; i++) fleet.broker.inject("web-1", "up", packet);
     },
   ],
@@ -75,9 +72,9 @@ export const attacks: readonly Attack[] = [
     "hub",
     ["WIRE_SESSION"],
     async (fleet) => {
-      const line = await honestTrigger(fleet);
+      const packet = await honestTrigger(fleet);
       await reconnected(fleet, "web-1");
-      fleet.broker.inject("web-1", "up", last(fleet.broker.of("web-1", "up").filter(has(line))));
+      fleet.broker.inject("web-1", "up", packet);
     },
   ],
   [
@@ -85,8 +82,7 @@ export const attacks: readonly Attack[] = [
     "hub",
     ["WIRE_SESSION", "WIRE_AUTH"],
     async (fleet) => {
-      const line = await honestTrigger(fleet, "web-2");
-      fleet.broker.inject("web-1", "up", last(fleet.broker.of("web-2", "up").filter(has(line))));
+      fleet.broker.inject("web-1", "up", await honestTrigger(fleet, "web-2"));
     },
   ],
   [
@@ -114,7 +110,9 @@ export const attacks: readonly Attack[] = [
     async (fleet) => {
       const args = { name: "forged", value: "x", ttl: null, encrypt: false };
       const ask = { v: 1, from: "agent", id: ulid(), op: "datastore.set", args, within: 5_000 };
-      fleet.broker.inject("web-1", "ask", sealed(ask, guessed(fleet, "up")));
+      const text = JSON.stringify(ask).slice(0, -1);
+      for (const guess of guesses(fleet, "up", ask)) fleet.broker.inject("web-1", "ask", guess);
+      fleet.broker.inject("web-1", "ask", `${text},"auth":null}`);
     },
   ],
   [
@@ -129,13 +127,10 @@ export const attacks: readonly Attack[] = [
         return [];
       });
       await fleet.ask("web-1");
-      const { epoch, first } = await waitUntil("the request to be held up", () => {
-        const found = held.find(has(fleet.asked.at(-1) ?? ""));
-        return found === undefined ? null : (parts(found.bytes) as { epoch: string; first: number });
-      });
-      const receipt = { v: 1, epoch, upTo: first, credit: { entries: 64, bytes: 1_000_000 } };
+      await waitUntil("the request to be held up", () => held.length > 0);
+      const receipt = { v: 1, epoch: ulid(), upTo: 1, credit: { entries: 64, bytes: 1_000_000 } };
       fleet.broker.inject("web-1", "down-receipt", sealed(receipt, null));
-      fleet.broker.inject("web-1", "down-receipt", sealed(receipt, guessed(fleet, "down-receipt")));
+      injectGuesses(fleet, "down-receipt", receipt);
       await refusedOnce(fleet, "hub", ["WIRE_AUTH"]);
     },
   ],
@@ -150,14 +145,11 @@ export const attacks: readonly Attack[] = [
         held.push(message);
         return [];
       });
-      const line = fleet.tell("web-1");
-      const { epoch, first } = await waitUntil("the trigger to be held up", () => {
-        const found = held.find(has(line));
-        return found === undefined ? null : (parts(found.bytes) as { epoch: string; first: number });
-      });
-      const receipt = { v: 1, epoch, upTo: first, credit: { entries: 1_024, bytes: 1_000_000 } };
+      fleet.tell("web-1");
+      await waitUntil("the trigger to be held up", () => held.length > 0);
+      const receipt = { v: 1, epoch: ulid(), upTo: 1, credit: { entries: 1_024, bytes: 1_000_000 } };
       fleet.broker.inject("web-1", "up-receipt", sealed(receipt, null));
-      fleet.broker.inject("web-1", "up-receipt", sealed(receipt, guessed(fleet, "up-receipt")));
+      injectGuesses(fleet, "up-receipt", receipt);
     },
   ],
   [
@@ -172,8 +164,7 @@ export const attacks: readonly Attack[] = [
     "agent",
     ["WIRE_AUTH"],
     async (fleet) => {
-      const packet = await requestPacket(fleet, "guessed");
-      fleet.broker.inject("web-1", "down", sealed(packet, guessed(fleet, "down")));
+      injectGuesses(fleet, "down", await requestPacket(fleet, "guessed"));
     },
   ],
   [
@@ -181,11 +172,7 @@ export const attacks: readonly Attack[] = [
     "agent",
     ["WIRE_AUTH"],
     async (fleet) => {
-      changeOnce(fleet, "down", "web-1-altered", (bytes) =>
-        Buffer.from(
-          bytes.toString("utf8").replace("echo web-1-altered", `touch ${fleet.stain("altered")}; : `),
-        ),
-      );
+      changeOnce(fleet, "down");
       await fleet.ask("web-1", "web-1-altered");
       await fleet.isDone("web-1-altered");
     },
@@ -195,8 +182,7 @@ export const attacks: readonly Attack[] = [
     "agent",
     ["WIRE_REPEATED"],
     async (fleet) => {
-      const line = await honestRequest(fleet);
-      const packet = last(fleet.broker.of("web-1", "down").filter(has(line)));
+      const packet = await honestRequest(fleet);
       for (let i = 0; i < 5; i++) fleet.broker.inject("web-1", "down", packet);
     },
   ],
@@ -219,8 +205,7 @@ export const attacks: readonly Attack[] = [
     "agent",
     ["WIRE_SESSION", "WIRE_AUTH"],
     async (fleet) => {
-      const line = await honestRequest(fleet, "web-2");
-      fleet.broker.inject("web-1", "down", last(fleet.broker.of("web-2", "down").filter(has(line))));
+      fleet.broker.inject("web-1", "down", await honestRequest(fleet, "web-2"));
     },
   ],
   [
@@ -245,7 +230,7 @@ export const attacks: readonly Attack[] = [
       });
       const entry = { id: ulid(), at: new Date().toISOString(), kind: "cancel", execution };
       const packet = { v: 1, epoch: ulid(), first: 1, entries: [entry] };
-      fleet.broker.inject("web-1", "down", sealed(packet, guessed(fleet, "down")));
+      injectGuesses(fleet, "down", packet);
       await fleet.isDone(fleet.asked.at(-1) ?? "");
     },
   ],
@@ -291,7 +276,8 @@ export async function ledgersInPieces(fleet: HostileFleet): Promise<void> {
     for (const id of ["web-1", "web-2"]) {
       const line = fleet.tell(id);
       lines.push(line);
-      await waitUntil(`${line} to be held up, or asked about`, () => held.some(has(line)) || i > 0);
+      const isHeld = () => held.some(({ agent, kind }) => agent === id && kind === "up");
+      await waitUntil(`${line} to be held up, or asked about`, () => isHeld() || i > 0);
       await fleet.ask(id);
     }
   }
@@ -317,4 +303,13 @@ export async function saidToBeGone(fleet: HostileFleet): Promise<void> {
   // They say nothing by themselves now: the hub has to know that they are there.
   for (const id of fleet.members.keys()) await honestRequest(fleet, id);
   await fleet.expectUnharmed();
+}
+
+/** Nothing that is asked, told or configured can be read on its way. */
+export async function readOnTheWay(fleet: HostileFleet): Promise<void> {
+  await honestTrigger(fleet);
+  await honestRequest(fleet);
+  expect([...fleet.told, ...fleet.asked].length).toBeGreaterThan(1);
+  for (const line of [...fleet.told, ...fleet.asked, fleet.folder, "core.local", "told.line"])
+    expect(fleet.broker.carried.filter(has(line)).map(({ topic }) => topic)).toEqual([]);
 }

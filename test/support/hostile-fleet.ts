@@ -1,8 +1,10 @@
 /** A hub and agents behind a broker that is in somebody else's hands, and the packets that it forges. */
+import { createSecretKey } from "node:crypto";
 import { expect } from "vitest";
 import { signature } from "../../shared/identity/ed25519.ts";
 import { newExchange } from "../../shared/identity/exchange.ts";
 import type { JsonObject } from "../../shared/json.ts";
+import { enclose, isEnvelope, keysNamed } from "../../shared/wire/envelope.ts";
 import type { Side, TopicKind } from "../../shared/wire/messages.ts";
 import { createHub, type TestHub } from "./fleet.ts";
 import { type Carried, type HostileBroker, hostileBroker } from "./hostile-broker.ts";
@@ -57,8 +59,6 @@ export async function hostileFleet(place: HostilePlace): Promise<HostileFleet> {
   return fleet;
 }
 
-/** Text of a message without its proof, and the proof. */
-export const parts = (bytes: Buffer): JsonObject => JSON.parse(bytes.toString("utf8")) as JsonObject;
 export const sealed = (message: object, auth: unknown): string => JSON.stringify({ ...message, auth });
 export const has = (text: string) => (message: Carried) => message.bytes.includes(text);
 export const last = (of: readonly Carried[]): Buffer => {
@@ -85,62 +85,95 @@ export const triggerPacket = (line: string) => ({
   ],
 });
 
-/** A request that has been made honestly, with another command. */
+/** A request as the hub makes them, with a command of the broker's. */
 export async function requestPacket(fleet: HostileFleet, stain: string): Promise<JsonObject> {
-  const line = await honestRequest(fleet);
-  const packet = parts(last(fleet.broker.of("web-1", "down").filter(has(line))));
-  const [entry] = packet.entries as [JsonObject];
-  const runner = { ...(entry.runner_parameters as JsonObject), cmd: `touch ${fleet.stain(stain)}` };
-  return {
-    v: 1,
-    epoch: ulid(),
-    first: 1,
-    entries: [{ ...entry, id: ulid(), execution: ulid(), runner_parameters: runner }],
+  await honestRequest(fleet);
+  const { digest } = await fleet.hub.api<{ digest: string }>("GET", "/v1/packs/core");
+  const entry = {
+    id: ulid(),
+    at: new Date().toISOString(),
+    kind: "action-request",
+    execution: ulid(),
+    action: "core.local",
+    runner: "local-shell-cmd",
+    pack: "core",
+    pack_digest: digest,
+    entry_point: "",
+    runner_parameters: { cmd: `touch ${fleet.stain(stain)}`, timeout: 60 },
+    parameters: {},
+    timeout: 60,
+    idempotent: false,
+    expires_at: null,
+    user: "test",
+    rule: null,
+    trigger_instance: null,
   };
+  return { v: 1, epoch: ulid(), first: 1, entries: [entry] };
 }
 
-/** Has run, for this text to be found in what the broker carried. */
-export async function honestRequest(fleet: HostileFleet, id = "web-1"): Promise<string> {
-  await fleet.ask(id);
-  const line = fleet.asked.at(-1) ?? "";
-  await fleet.isDone(line);
-  return line;
+/** The largest message of this kind that the broker carried for the agent while `work` was done. */
+async function carriedFor(
+  fleet: HostileFleet,
+  id: string,
+  kind: TopicKind,
+  work: () => Promise<unknown>,
+): Promise<Buffer> {
+  const before = fleet.broker.of(id, kind).length;
+  await work();
+  const carried = fleet.broker.of(id, kind).slice(before);
+  return last(carried.toSorted((a, b) => a.bytes.length - b.bytes.length));
 }
 
-export async function honestTrigger(fleet: HostileFleet, id = "web-1"): Promise<string> {
-  const line = fleet.tell(id);
-  await fleet.isDone(line);
-  return line;
+/** Has run; the packet that brought it. */
+export function honestRequest(fleet: HostileFleet, id = "web-1"): Promise<Buffer> {
+  return carriedFor(fleet, id, "down", async () => {
+    await fleet.ask(id);
+    await fleet.isDone(fleet.asked.at(-1) ?? "");
+  });
 }
 
-/** As the present connection's proofs look, without their key. */
-export function guessed(fleet: HostileFleet, kind: TopicKind): string {
-  const [, name] = String(parts(last(fleet.broker.of("web-1", kind))).auth).split(".");
-  const mac = "A".repeat(43);
-  return kind === "down" ? `h.${name}.zz.${mac}.${"A".repeat(86)}` : `h.${name}.zz.${mac}`;
+export function honestTrigger(fleet: HostileFleet, id = "web-1"): Promise<Buffer> {
+  return carriedFor(fleet, id, "up", () => fleet.isDone(fleet.tell(id)));
 }
 
-/** In place of the next message that has this text, once, comes what `change` makes of it. */
-export function changeOnce(
+/** A message with proofs as the present connection's look, without its keys: an HMAC of old, and an envelope. */
+export function guesses(
   fleet: HostileFleet,
   kind: TopicKind,
-  text: string,
-  change: (bytes: Buffer) => Buffer,
-): void {
+  message: object,
+): readonly (string | Uint8Array)[] {
+  // Whoever says what is of this kind has said one in this session.
+  const id = keysNamed(last(fleet.broker.of("web-1", kind).filter(({ bytes }) => isEnvelope(bytes))));
+  const side = kind === "down" || kind === "up-receipt" ? "hub" : "agent";
+  const mac = `h.${id}.zz.${"A".repeat(43)}`;
+  const proof = kind === "down" ? `${mac}.${"A".repeat(86)}` : mac;
+  const text = sealed(message, kind === "down" ? `s.${"A".repeat(86)}` : null);
+  const head = Buffer.from(`petrel 1\0${side}\0web-1\0${kind}\0`);
+  const key = { side, key: createSecretKey(Buffer.alloc(32)), id } as const;
+  return [sealed(message, proof), enclose(key, head, 1_000_000, Buffer.from(text))];
+}
+
+export function injectGuesses(fleet: HostileFleet, kind: TopicKind, message: object): void {
+  for (const guess of guesses(fleet, kind, message)) fleet.broker.inject("web-1", kind, guess);
+}
+
+/** In place of the next large message of this kind, once, comes one with a byte changed: nobody between can read it. */
+export function changeOnce(fleet: HostileFleet, kind: TopicKind): void {
   let isDone = false;
-  fleet.broker.meddle((message) => {
-    if (isDone || message.kind !== kind || !message.bytes.includes(text)) return "pass";
+  fleet.broker.meddle(({ agent, kind: its, bytes }) => {
+    if (isDone || agent !== "web-1" || its !== kind || bytes.length < 200) return "pass";
     isDone = true;
-    return [change(message.bytes)];
+    const changed = Buffer.from(bytes);
+    changed[150] = (changed[150] ?? 0) ^ 1;
+    return [changed];
   });
 }
 
 /** A new connection, and so new keys. */
 export async function reconnected(fleet: HostileFleet, id: string): Promise<void> {
   const hellos = () =>
-    fleet.broker
-      .of(id, "hello")
-      .filter(({ from, bytes }) => from === id && has('"marks"')({ bytes } as Carried)).length;
+    fleet.broker.of(id, "hello").filter(({ from, bytes }) => from === id && isEnvelope(bytes, "agent"))
+      .length;
   const before = hellos();
   fleet.broker.cut(id);
   await waitUntil(`${id} to be linked anew`, () => hellos() > before);

@@ -28,9 +28,9 @@ async function takeRequests(
   run: Runner["run"],
   executions: readonly string[],
 ) {
-  const { database, outbox, marks } = agent;
+  const { database, outbox, marks, rows } = agent;
   const actions = new Actions({
-    ...{ level: database.level, committer: database.committer, marks, newId, log },
+    ...{ level: database.level, committer: database.committer, marks, rows, newId, log },
     append: outbox.append.bind(outbox),
     runners: [{ name: "noop", mayPause: false, run }],
     limits: { concurrency: 1, actions: {}, maxOpen: 100, maxOpenBytes: 1e6 },
@@ -55,11 +55,11 @@ async function takeRequests(
 }
 
 async function openAgent(folder: string) {
-  const store = await openAgentStore({ folder: join(folder, "store"), newId, now, log });
+  const store = await openAgentStore({ data: folder, newId, now, log });
   const { database, outbox } = store;
   const { level, committer } = database;
   const append = outbox.append.bind(outbox);
-  const journal = new JournalStore({ level, committer, append, newId, now });
+  const journal = new JournalStore({ level, committer, append, rows: store.rows, newId, now });
   await journal.load();
   const values = new LocalValuesStore({ database, now });
   const dispatches = new DispatchStore({ database, append, values, newId, now, hubNow: () => null, log });
@@ -190,11 +190,11 @@ export const agentCases: Readonly<Record<string, PowerCase>> = {
     "value",
   ),
   "the packs that an agent has carried out": agentCase(
-    ({ database }) =>
-      new AssignmentsStore(database).saveApplied([
+    ({ database, rows }) =>
+      new AssignmentsStore(database, rows).saveApplied([
         { id: "A1", at: "", kind: "assignment", pack: "p", digest: "d", size: 1, config: {} },
       ]),
-    async ({ database }) => [...(await new AssignmentsStore(database).applied()).keys()],
+    async ({ database, rows }) => [...(await new AssignmentsStore(database, rows).applied()).keys()],
     ["p"],
   ),
 };

@@ -58,7 +58,7 @@ export async function openSensorSide(options: SensorSideOptions): Promise<Sensor
   const newId = ulidSource(systemClock, systemRandom);
   const now = systemClock.now;
   const store = await openAgentStore({
-    folder: join(options.data, "store"),
+    data: options.data,
     newId,
     now,
     log,

@@ -2,7 +2,7 @@
 import { PetrelError } from "../../../shared/errors.ts";
 import { isObject, type Json } from "../../../shared/json.ts";
 import { checksWith } from "../../../shared/validation.ts";
-import { mask } from "../../http/secrets.ts";
+import { mask } from "../../secrets/mask.ts";
 
 export interface LoadedKey {
   readonly name: string;

@@ -3,7 +3,7 @@ import type { Json } from "../../../shared/json.ts";
 import type { ActionDefinition } from "../../../shared/model/action.ts";
 import type { ParameterSchema, ParameterSchemas } from "../../../shared/model/pack.ts";
 import { actionParameters } from "../../../shared/packs/action-parameters.ts";
-import { mask } from "../../http/secrets.ts";
+import { mask } from "../../secrets/mask.ts";
 import { exampleOf } from "./parameter-text.ts";
 
 const shown = (value: Json | undefined) => (typeof value === "string" ? value : JSON.stringify(value));

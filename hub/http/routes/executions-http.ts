@@ -133,11 +133,11 @@ export function executionRoutes(
       const execution = found(await store.execution(id), "execution", id);
       const known = { stdout, stderr };
       const live = output.since(execution.agent, id, known);
-      const { status, result, result_blob: large } = await withWholeResult(execution, readBlob);
+      const whole = await withWholeResult(execution, readBlob);
+      const { status, result, result_blob: large } = whole;
       // A large result comes after its execution's end.
       const ended = isFinal(status) && (result !== null || large === null);
-      const shown = { action: execution.action, result, ended };
-      const pieces = outputView(await catalogues.current(), shown, live, known);
+      const pieces = outputView(await catalogues.current(), { ...whole, ended }, live, known);
       return { status, ended, pieces, ...nextAttempt(execution) };
     },
   });

@@ -8,9 +8,9 @@ import { hasLabels } from "../../executions/place.ts";
 import type { AssignTo } from "../../packs/layers.ts";
 import type { ConfigEdit } from "../../packs/pack-desk.ts";
 import { packOnAgents } from "../../packs/progress.ts";
+import { keepMasked } from "../../secrets/mask.ts";
 import { setPaths } from "../config-paths.ts";
 import { text } from "../list-query.ts";
-import { keepMasked } from "../secrets.ts";
 import { packConfigView, packView } from "../views.ts";
 import { found, pathSchema, type RouteParts } from "./parts.ts";
 

@@ -31,7 +31,7 @@ async function agent(changes: Partial<ActionsOptions> = {}, folder?: string) {
   const home = folder ?? (await tempFolder("actions"));
   const newId = ulidSource(systemClock, systemRandom);
   const store = await openAgentStore({
-    folder: join(home, "store"),
+    data: home,
     newId,
     now: systemClock.now,
     log: silentLogger,
@@ -50,6 +50,7 @@ async function agent(changes: Partial<ActionsOptions> = {}, folder?: string) {
     committer: store.database.committer,
     append,
     marks: store.marks,
+    rows: store.rows,
     newId,
     runners: allRunners(home, { termGraceMs: 300 }),
     limits: { concurrency: 2, actions: {}, maxOpen: 100, maxOpenBytes: 1_000_000 },
@@ -732,7 +733,14 @@ describe("an outbox that is full after a crash", () => {
     const first = await agent();
     const { level, committer } = first.store.database;
     const append: ActionsOptions["append"] = (entries, ops) => first.store.outbox.append(entries, ops);
-    const journal = new JournalStore({ level, committer, append, newId: () => "ID", now: Date.now });
+    const journal = new JournalStore({
+      level,
+      committer,
+      append,
+      rows: first.store.rows,
+      newId: () => "ID",
+      now: Date.now,
+    });
     const request = shell("touch ran");
     const { ops, open } = journal.acceptOps(request);
     await append([], ops);

@@ -43,7 +43,7 @@ test("a backup made while triggers stream in is whole, private, and restores to 
   expect(manifest.blobs).toBeGreaterThan(1);
   expect(JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8"))).toEqual(manifest);
   expect(statSync(folder).mode & 0o777).toBe(0o700);
-  expect(readdirSync(folder).sort()).toEqual(["blobs", "manifest.json", "store"]);
+  expect(readdirSync(folder).sort()).toEqual(["blobs", "datastore.key", "manifest.json", "store"]);
   expect(readdirSync(join(folder, ".."))).toEqual(["monday"]);
   await settledHistory(hub, stream);
   await agent.stop();

@@ -1,5 +1,4 @@
 /** What a sensor dispatches, on a real store: trigger, key and values together or not at all, and once. */
-import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { DispatchStore } from "../../../agent/sensors/dispatch-store.ts";
 import { LocalValuesStore } from "../../../agent/sensors/local-values-store.ts";
@@ -18,7 +17,7 @@ const lost = () => new PetrelError("STORE_WRITE", "the disk's answer was lost");
 async function agent(folder: string) {
   const newId = ulidSource(systemClock, systemRandom);
   const { now } = systemClock;
-  const store = await openAgentStore({ folder: join(folder, "store"), newId, now, log: silentLogger });
+  const store = await openAgentStore({ data: folder, newId, now, log: silentLogger });
   let closed: Promise<void> | null = null;
   const close = () => (closed ??= store.close());
   onTestFinished(close);

@@ -1,6 +1,6 @@
 /** Databases as every format so far was written by the real hub and agent: each opens, and is read, by today's. */
 import { cpSync, existsSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { agentStoreFormat, openAgentStore } from "../../../agent/store/agent-store.ts";
 import { openLevelStore } from "../../../hub/store/level-store.ts";
@@ -49,7 +49,7 @@ describe.each(formats(storeFormat))("a hub's database of format %d", (format) =>
 describe.each(formats(agentStoreFormat))("an agent's database of format %d", (format) => {
   test("is still the same agent's, keeps what it has sent, and takes what comes", async () => {
     const store = await openAgentStore({
-      folder: await copyOf(`agent-format-${format}`),
+      data: dirname(await copyOf(`agent-format-${format}`)),
       newId,
       now: () => Date.now(),
       log: silentLogger,

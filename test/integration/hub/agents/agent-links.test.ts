@@ -4,6 +4,7 @@ import { AgentLinks } from "../../../../hub/agents/agent-links.ts";
 import { type AgentRegistry, openAgentRegistry } from "../../../../hub/agents/agent-registry.ts";
 import { createGreeter } from "../../../../hub/agents/greeting.ts";
 import type { AgentLinksOptions } from "../../../../hub/agents/links-options.ts";
+import { openedEntry } from "../../../../hub/secrets/opened-entry.ts";
 import { openLevelStore } from "../../../../hub/store/level-store.ts";
 import type { Claim, Store } from "../../../../hub/store/store.ts";
 import { timestamp } from "../../../../shared/clock.ts";
@@ -17,6 +18,7 @@ import { decode, encode } from "../../../../shared/wire/codec.ts";
 import type { Hello, Marks } from "../../../../shared/wire/messages.ts";
 import { manualTime } from "../../../support/manual-time.ts";
 import { tempFolder } from "../../../support/temp-folder.ts";
+import { testSealer } from "../../../support/test-sealer.ts";
 import { waitUntil } from "../../../support/wait-until.ts";
 
 const refusal = () => new PetrelError("STORE_WRITE", "a batch could not be written");
@@ -48,6 +50,7 @@ async function startLinks(
   const links = new AgentLinks({
     store,
     hub: "hub-1",
+    openEntry: (entry) => openedEntry(entry, testSealer()),
     incarnation: "hub-incarnation",
     version: "1",
     clock: time.clock,

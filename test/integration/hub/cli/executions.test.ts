@@ -37,7 +37,7 @@ describe("run", () => {
   test("asks for many executions in pages, and for a large result alone", async () => {
     const count = 230;
     const blob = { digest: `sha256:${"1".repeat(64)}`, size: 9 };
-    const made = Array.from({ length: count }, (_, n) => anExecution({ id: idOf(n + 1) }));
+    const made = Array.from({ length: count }, (_, n) => anExecution({ id: idOf(n + 1), sealed: {} }));
     const ended = made.slice(1).map((each, n): Execution => ({ ...each, status: "succeeded", result: n }));
     const started = await hub(made, ended);
     const running = started.petrel(
@@ -49,10 +49,10 @@ describe("run", () => {
       "60",
       "--json",
     );
-    await end(started, anExecution({ id: idOf(1) }), { status: "succeeded", result_blob: blob });
+    await end(started, anExecution({ id: idOf(1), sealed: {} }), { status: "succeeded", result_blob: blob });
     const isAlone = (line: string) => line === `GET /v1/executions/${idOf(1)}`;
     await waitUntil("the large result to be asked for", async () => started.asked.some(isAlone));
-    await end(started, anExecution({ id: idOf(1) }), { result: "whole", result_blob: null });
+    await end(started, anExecution({ id: idOf(1), sealed: {} }), { result: "whole", result_blob: null });
     const { code, stdout } = await running.ended;
     expect(code).toBe(0);
     expect(JSON.parse(stdout).map(({ result }: Execution) => result)).toEqual([
@@ -67,7 +67,7 @@ describe("run", () => {
   });
 
   test("follows what a policy tries again to its last attempt", async () => {
-    const first = anExecution({ id: idOf(1), policies: retryOnce });
+    const first = anExecution({ id: idOf(1), policies: retryOnce, sealed: {} });
     const started = await hub([first]);
     const running = started.petrel("run", "mypack.login", "--json");
     const failed = await end(started, first, { status: "failed", result: { return_code: 1 } });

@@ -1,7 +1,7 @@
 /** The API's keys over a real datastore. */
 import { expect, onTestFinished, test } from "vitest";
 import { KeyDesk } from "../../../../hub/datastore/key-desk.ts";
-import { mask } from "../../../../hub/http/secrets.ts";
+import { mask } from "../../../../hub/secrets/mask.ts";
 import { memoryKeyFile, openTestKeys } from "../../../support/key-book.ts";
 import { startApi } from "../../../support/start-api.ts";
 

@@ -3,9 +3,11 @@ import { describe, expect, test } from "vitest";
 import { fingerprintFor } from "../../../../hub/packs/assign.ts";
 import { configFor } from "../../../../hub/packs/layers.ts";
 import { PackDesk } from "../../../../hub/packs/pack-desk.ts";
+import { openedPack } from "../../../../hub/secrets/sealed-pack.ts";
 import { silentLogger } from "../../../../shared/log.ts";
 import { anAgent } from "../../../support/records.ts";
 import { aPackRecord, startApi } from "../../../support/start-api.ts";
+import { testSealer } from "../../../support/test-sealer.ts";
 
 const mask = "********";
 const web = { role: "web" };
@@ -20,6 +22,7 @@ async function start() {
   const { api, store, key } = started;
   const desk: PackDesk = new PackDesk({
     store,
+    sealer: testSealer(),
     telling: {
       tellAll: async () => {
         told++;
@@ -65,7 +68,9 @@ describe("assigning and configuring", () => {
     expect(assigned).toMatchObject({ status: 200, body: { assigned_to: [web] } });
     expect(JSON.stringify(assigned.body)).not.toContain("s3cret");
     expect(toldTimes()).toBe(1);
-    expect(await store.pack("mypack")).toMatchObject({
+    const kept = await store.pack("mypack");
+    expect(JSON.stringify(kept)).not.toContain("s3cret");
+    expect(kept && openedPack(kept, testSealer())).toMatchObject({
       config: { token: "hunter2" },
       layers: [{ labels: web, config: { sensor: { depth: 4 }, token: "s3cret" } }],
     });
@@ -80,7 +85,8 @@ describe("assigning and configuring", () => {
     const [layer] = shown.body.layers;
     await send("PUT", "mypack/config?labels=role%3Dweb", { ...layer.config, level: "high" });
     await send("PATCH", "mypack/config", { level: "low" });
-    expect(await store.pack("mypack")).toMatchObject({
+    const written = await store.pack("mypack");
+    expect(written && openedPack(written, testSealer())).toMatchObject({
       config: { token: "hunter2", level: "low" },
       layers: [{ labels: web, config: { token: "s3cret", level: "high" } }],
     });

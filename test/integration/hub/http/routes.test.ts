@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { mask } from "../../../../hub/http/secrets.ts";
+import { mask } from "../../../../hub/secrets/mask.ts";
 import { anAgent, anExecution, anInstance, aRule, noon } from "../../../support/records.ts";
 import { aPackRecord, idOf, startApi, takeInstances } from "../../../support/start-api.ts";
 

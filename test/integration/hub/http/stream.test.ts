@@ -1,6 +1,6 @@
 import { get, type IncomingMessage } from "node:http";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { mask } from "../../../../hub/http/secrets.ts";
+import { mask } from "../../../../hub/secrets/mask.ts";
 import { anAgent, anExecution } from "../../../support/records.ts";
 import { aPackRecord, idOf, startApi, takeInstances } from "../../../support/start-api.ts";
 import { waitUntil } from "../../../support/wait-until.ts";

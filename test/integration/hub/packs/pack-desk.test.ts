@@ -12,6 +12,7 @@ import { silentLogger } from "../../../../shared/log.ts";
 import { systemClock, systemJitter, systemRandom, systemTimers } from "../../../../shared/system-process.ts";
 import { failingStore } from "../../../support/failing-store.ts";
 import { anAgent } from "../../../support/records.ts";
+import { testSealer } from "../../../support/test-sealer.ts";
 import { waitUntil } from "../../../support/wait-until.ts";
 
 const packFiles = (ref: string, version = "1.0.0") => [
@@ -27,7 +28,15 @@ const packFiles = (ref: string, version = "1.0.0") => [
 const noKeys: TellingOptions["configs"] = { of: configFor, uses: () => false };
 
 async function start(store: Store, configs: TellingOptions["configs"] = noKeys) {
-  const common = { store, timers: systemTimers, jitter: systemJitter, log: silentLogger, now: Date.now };
+  const sealer = testSealer();
+  const common = {
+    store,
+    sealer,
+    timers: systemTimers,
+    jitter: systemJitter,
+    log: silentLogger,
+    now: Date.now,
+  };
   const registry = await openAgentRegistry(common);
   const telling = new Telling({
     ...common,

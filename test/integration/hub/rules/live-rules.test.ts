@@ -10,6 +10,7 @@ import { packRecord } from "../../../contract/store/world.ts";
 import { failingStore } from "../../../support/failing-store.ts";
 import { openTestKeys } from "../../../support/key-book.ts";
 import { anAction, anAgent, anExecution, anInstance, aRule, aTriggerType } from "../../../support/records.ts";
+import { testSealer } from "../../../support/test-sealer.ts";
 import { waitUntil } from "../../../support/wait-until.ts";
 
 async function start(
@@ -32,7 +33,8 @@ async function start(
     ...common,
     registry,
     keys,
-    agentConfigs: { rendered: (_pack, config) => config },
+    agentConfigs: { ofAll: ({ config }) => config },
+    sealer: testSealer(),
     slowRegex,
     shrink: async (dispatches) => dispatches,
     breathe,

@@ -16,7 +16,7 @@ async function journal(retention = { ageMs: 24 * hour, records: 100, bytes: 1_00
   let ids = 0;
   const newId = () => `ID${++ids}`;
   const store = await openAgentStore({
-    folder: await tempFolder("journal"),
+    data: await tempFolder("journal"),
     newId,
     now: () => now,
     log: silentLogger,
@@ -28,6 +28,7 @@ async function journal(retention = { ageMs: 24 * hour, records: 100, bytes: 1_00
       level,
       committer,
       append: (entries, ops) => store.outbox.append(entries, ops),
+      rows: store.rows,
       newId,
       now: () => now,
       retention,

@@ -17,6 +17,7 @@ import { openDatabase } from "../../../../shared/storage/database-store.ts";
 import { systemClock, systemTimers } from "../../../../shared/system-process.ts";
 import type { AssignmentEntry, InventoryEntry } from "../../../../shared/wire/messages.ts";
 import { type PackedPack, packedPack, sensorFiles } from "../../../support/packed-pack.ts";
+import { testRows } from "../../../support/row-seals.ts";
 import { tempFolder } from "../../../support/temp-folder.ts";
 import { waitUntil } from "../../../support/wait-until.ts";
 
@@ -70,7 +71,7 @@ async function startPacks(folder: string, hub: Hub) {
     now: () => "t",
   });
   const applier = new PackApplier({
-    assignments: new AssignmentsStore(database),
+    assignments: new AssignmentsStore(database, testRows),
     cache,
     proven,
     virtualenvs: {

@@ -5,6 +5,7 @@ import type { Json, JsonObject } from "../../../../shared/json.ts";
 import { silentLogger } from "../../../../shared/log.ts";
 import type { Execution } from "../../../../shared/model/execution.ts";
 import { anExecution, noon } from "../../../support/records.ts";
+import { testSealer } from "../../../support/test-sealer.ts";
 import { waitUntil } from "../../../support/wait-until.ts";
 
 const running = anExecution({ status: "running" });
@@ -13,7 +14,7 @@ describe("an open execution of which the agent says that it", () => {
   test("has ended, ends with the result that the agent kept", () => {
     const ended_at = new Date(noon - 1_000).toISOString();
     const answer = { phase: "settled", result: { status: "succeeded", result: { n: 1 }, ended_at } };
-    expect(answered(running, answer, noon, 0)).toMatchObject({
+    expect(answered(running, answer, noon, 0, testSealer())).toMatchObject({
       status: "succeeded",
       result: { n: 1 },
       rev: running.rev + 1,
@@ -21,7 +22,7 @@ describe("an open execution of which the agent says that it", () => {
   });
 
   test("is unknown, is abandoned with that reason", () => {
-    expect(answered(running, { phase: "unknown" }, noon, 0)).toMatchObject({
+    expect(answered(running, { phase: "unknown" }, noon, 0, testSealer())).toMatchObject({
       status: "abandoned",
       reason: unknownReason,
     });
@@ -39,7 +40,12 @@ describe("an open execution of which the agent says that it", () => {
     "is a report that no entry could carry: %j, has failed with that reason and takes nothing of it",
     (result) => {
       const answer = { phase: "settled", result } as unknown as Json;
-      const { status, reason, result_blob, result: kept } = answered(running, answer, noon, 0) ?? running;
+      const {
+        status,
+        reason,
+        result_blob,
+        result: kept,
+      } = answered(running, answer, noon, 0, testSealer()) ?? running;
       expect({ status, result_blob, kept }).toEqual({ status: "failed", result_blob: null, kept: null });
       expect(reason).toMatch(/^WIRE_PACKET: /);
     },
@@ -47,7 +53,7 @@ describe("an open execution of which the agent says that it", () => {
 
   test.each([[{ phase: "accepted" }], [{ phase: "started" }], [null], ["x"], [{ phase: "settled" }]])(
     "is %j, stays as it is",
-    (answer) => expect(answered(running, answer as Json, noon, 0)).toBeNull(),
+    (answer) => expect(answered(running, answer as Json, noon, 0, testSealer())).toBeNull(),
   );
 });
 
@@ -74,6 +80,7 @@ test("asks a while after the greeting, about what was sent and is not on its way
       asked.push(args);
       return { phase: "unknown" };
     },
+    sealer: testSealer(),
     skewMs: () => 0,
     now: () => noon,
     timers: {

@@ -10,6 +10,7 @@ import {
 } from "../../../../hub/executions/fan-out.ts";
 import type { Execution, Status } from "../../../../shared/model/execution.ts";
 import { anAction, noon } from "../../../support/records.ts";
+import { testSealer } from "../../../support/test-sealer.ts";
 
 const agents = ["a", "b", "c", "d"];
 
@@ -31,6 +32,7 @@ function parent(rollOut: RollOut, of: readonly string[] = agents): Execution {
       agents: of,
     },
     rollOut,
+    testSealer(),
   );
 }
 

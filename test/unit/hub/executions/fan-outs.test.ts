@@ -7,6 +7,7 @@ import { silentLogger } from "../../../../shared/log.ts";
 import type { Execution } from "../../../../shared/model/execution.ts";
 import { manualTime } from "../../../support/manual-time.ts";
 import { anAction, anExecution, noon } from "../../../support/records.ts";
+import { testSealer } from "../../../support/test-sealer.ts";
 
 it("a child that ends while it is read is not taken for one that runs", async () => {
   const parent = rolloutExecution(
@@ -26,6 +27,7 @@ it("a child that ends while it is read is not taken for one that runs", async ()
       agents: ["web-1"],
     },
     {},
+    testSealer(),
   );
   const id = childId(parent.id, "web-1");
   const child = anExecution({ id, parent: parent.id, status: "running", rev: 2 });
@@ -37,6 +39,7 @@ it("a child that ends while it is read is not taken for one that runs", async ()
   let reads = 0;
   const time = manualTime(noon);
   const fanOuts = new FanOuts({
+    sealer: testSealer(),
     store: {
       execution: async (asked) => {
         const found = records.get(asked) ?? null;

@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { createShrinker } from "../../../../hub/executions/shrink.ts";
+import { systemRandom } from "../../../../shared/system-process.ts";
 import { execution, request } from "../../../contract/store/world.ts";
+import { testSealer } from "../../../support/test-sealer.ts";
 
 const KiB = 1024;
 
@@ -17,7 +19,7 @@ test.each([
   };
   const parameters = { text: "x".repeat(own) };
   const dispatch = request(execution(1), { parameters, runner_parameters: { cmd: "x".repeat(runner) } });
-  const [shrunk] = await createShrinker({ put })([dispatch]);
+  const [shrunk] = await createShrinker({ put, sealer: testSealer(), random: systemRandom })([dispatch]);
   expect(Buffer.byteLength(JSON.stringify(shrunk?.entry))).toBeLessThan(128 * KiB);
   expect(stored).toEqual(goes ? [JSON.stringify(parameters)] : []);
   if (goes) expect(shrunk?.entry).toMatchObject({ parameters: {}, parameters_blob: { digest: "sha256:0" } });

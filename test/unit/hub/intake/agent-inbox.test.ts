@@ -7,6 +7,7 @@ import type { NumberedEntry } from "../../../../shared/link/ports.ts";
 import type { TriggerInstance } from "../../../../shared/model/trigger.ts";
 import type { UpEntry } from "../../../../shared/wire/messages.ts";
 import { anAgent, anExecution, noon } from "../../../support/records.ts";
+import { testSealer } from "../../../support/test-sealer.ts";
 
 const claim = { agent: "web-1", hub: "hub-1", fence: 1, epoch: "down-1", until: noon };
 const trigger = (n: number): NumberedEntry<UpEntry> => ({
@@ -55,6 +56,7 @@ function inbox(answers: readonly (TakeInResult | Error)[]) {
     context: async (nowMs) => ({
       agent: anAgent(),
       nowMs,
+      sealer: testSealer(),
       newId: () => "made",
       execution: async (id) => (id === ended.id ? ended : null),
       expect: (instance: TriggerInstance) => instance,

@@ -5,12 +5,14 @@ import type { TakeIn } from "../../../../hub/store/store.ts";
 import type { Execution } from "../../../../shared/model/execution.ts";
 import type { ExecutionUpdateEntry, UpEntry } from "../../../../shared/wire/messages.ts";
 import { anExecution, noon } from "../../../support/records.ts";
+import { testSealer } from "../../../support/test-sealer.ts";
 
 const at = new Date(noon).toISOString();
 
 async function effectsOf(entry: UpEntry, known: Execution | null) {
   const takes: TakeIn[] = [];
   const journal = createIntakeJournal({
+    sealer: testSealer(),
     agent: "web-1",
     claim: () => ({ hub: "h", agent: "web-1", fence: 1, epoch: "d", until: noon }),
     records: { read: () => null, write: async () => {} },

@@ -7,6 +7,7 @@ import type { JsonObject } from "../../../../shared/json.ts";
 import type { Execution } from "../../../../shared/model/execution.ts";
 import type { ExecutionUpdateEntry, UpEntry } from "../../../../shared/wire/messages.ts";
 import { anAgent, anExecution, noon } from "../../../support/records.ts";
+import { testSealer } from "../../../support/test-sealer.ts";
 
 const at = new Date(noon).toISOString();
 const execution = anExecution();
@@ -16,6 +17,7 @@ function context(known: readonly Execution[] = [execution], counted: string[] = 
   return {
     agent: anAgent({ rev: 4 }),
     nowMs: noon,
+    sealer: testSealer(),
     newId: () => `made-${++next}`,
     execution: async (id) => known.find((each) => each.id === id) ?? null,
     expect: (instance) => instance,

@@ -6,6 +6,7 @@ import { PetrelError } from "../../../../shared/errors.ts";
 import type { TemplateKeys } from "../../../../shared/expressions/datastore-lookup.ts";
 import type { JsonObject } from "../../../../shared/json.ts";
 import type { ParameterSchemas } from "../../../../shared/model/pack.ts";
+import { testSealer } from "../../../support/test-sealer.ts";
 
 const sealed = `petrel-sealed:1:${"0".repeat(16)}:${"A".repeat(40)}`;
 const values: Readonly<Record<string, string>> = { host: "db-1", port: "5432", "a.b": "deep", pw: sealed };
@@ -82,11 +83,11 @@ describe("what cannot be rendered", () => {
 });
 
 test("knows which keys it has looked at", () => {
-  const configs = new AgentConfigs(keys, "stanley");
+  const configs = new AgentConfigs(keys, "stanley", testSealer());
   const config = { a: "{{ st2kv.system.a.b }} {{ st2kv.user.colour }} {{ st2kv.system.none }}" };
   expect(isDynamic(config)).toBe(true);
   expect(configs.uses("system", "a.b")).toBe(false);
-  configs.rendered({ pack: { config_schema: {} } as never }, config);
+  configs.ofAll({ pack: { config_schema: {} }, config } as never);
   for (const name of ["a.b", "none"]) expect(configs.uses("system", name)).toBe(true);
   expect(configs.uses("user", "stanley:colour")).toBe(true);
   expect(configs.uses("system", "host")).toBe(false);

@@ -5,6 +5,7 @@ import { retryWork } from "../../../../hub/policies/retries.ts";
 import { silentLogger } from "../../../../shared/log.ts";
 import type { Execution } from "../../../../shared/model/execution.ts";
 import { anExecution } from "../../../support/records.ts";
+import { testSealer } from "../../../support/test-sealer.ts";
 
 it("an attempt that cannot be made is there, failed, and the last", async () => {
   const ended: Execution = {
@@ -22,6 +23,7 @@ it("an attempt that cannot be made is there, failed, and the last", async () => 
     },
     catalogue: () => ({ actions: new Map() }),
     shrink: async (dispatches) => dispatches,
+    sealer: testSealer(),
     now: () => 0,
     log: silentLogger,
   });

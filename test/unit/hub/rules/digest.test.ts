@@ -8,6 +8,7 @@ import { timestamp } from "../../../../shared/clock.ts";
 import type { RuleDefinition } from "../../../../shared/model/rule.ts";
 import type { ThrottleView } from "../../../../shared/rules/throttle-key.ts";
 import { anAction, anAgent, anInstance, aRule, knownAgents, noon } from "../../../support/records.ts";
+import { testSealer } from "../../../support/test-sealer.ts";
 
 const hour = 3_600_000;
 const window: ThrottleWindow = {
@@ -45,6 +46,7 @@ async function made(rule: RuleDefinition | null, over: Partial<ThrottleWindow> =
       seen.push(view);
       return { runner_parameters: {}, parameters: {} };
     },
+    sealer: testSealer(),
     nowMs,
     skewMs: 0,
     loopDepth: 8,

@@ -3,12 +3,14 @@ import { type EnforceWith, enforce } from "../../../../hub/rules/enforce.ts";
 import { PetrelError } from "../../../../shared/errors.ts";
 import { RegexNeeded } from "../../../../shared/expressions/regex/answer.ts";
 import { anAction, anAgent, anInstance, aRule, knownAgents, noon } from "../../../support/records.ts";
+import { testSealer } from "../../../support/test-sealer.ts";
 
 const given: EnforceWith = {
   ruleSetVersion: 7,
   agents: knownAgents(anAgent({ id: "web-1" }), anAgent({ id: "hub" })),
   action: (ref) => (ref === "core.noop" ? { definition: anAction(), pack_digest: "sha256:aa" } : null),
   resolve: (_, rule) => ({ runner_parameters: {}, parameters: rule.action.parameters }),
+  sealer: testSealer(),
   nowMs: noon + 10,
   skewMs: 0,
   loopDepth: 8,

@@ -2,12 +2,14 @@ import { describe, expect, test } from "vitest";
 import { type EnforceWith, enforce } from "../../../../hub/rules/enforce.ts";
 import { causeOf, lineageOf, loopProblem } from "../../../../hub/rules/lineage.ts";
 import { anAction, anAgent, anInstance, aRule, knownAgents, noon } from "../../../support/records.ts";
+import { testSealer } from "../../../support/test-sealer.ts";
 
 const given: EnforceWith = {
   ruleSetVersion: 1,
   agents: knownAgents(anAgent()),
   action: () => ({ definition: anAction(), pack_digest: "sha256:aa" }),
   resolve: () => ({ runner_parameters: {}, parameters: {} }),
+  sealer: testSealer(),
   nowMs: noon,
   skewMs: 0,
   loopDepth: 3,

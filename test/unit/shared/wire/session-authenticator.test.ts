@@ -1,8 +1,10 @@
 /** Who may say what on an authenticated link: every way in which a message can be somebody else's. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { isEcho } from "../../../../shared/mqtt/echo.ts";
 import type { Authenticator } from "../../../../shared/wire/authenticator.ts";
 import { decode, decodePacket, encode, encodePacket } from "../../../../shared/wire/codec.ts";
+import { envelopeCapability, isEnvelope } from "../../../../shared/wire/envelope.ts";
 import type { Hello, Side } from "../../../../shared/wire/messages.ts";
 import { keyPair, statementOf, type TestFleet, testFleet } from "../../../support/link-identities.ts";
 
@@ -17,7 +19,11 @@ const begin = (fleet: TestFleet, side: Side): End => {
   return { side, authenticator, id: authenticator.session?.begin() ?? "" };
 };
 
-const hello = ({ side, authenticator, id }: End, to: string | null): Uint8Array => {
+const hello = (
+  { side, authenticator, id }: End,
+  to: string | null,
+  capabilities: readonly string[] = [],
+): Uint8Array => {
   const statement = authenticator.session?.statement?.();
   const message = {
     v: 1,
@@ -27,7 +33,7 @@ const hello = ({ side, authenticator, id }: End, to: string | null): Uint8Array 
     to,
     incarnation: "i",
     version: "1",
-    capabilities: [],
+    capabilities,
     clock: "2026-01-01T00:00:00Z",
     epochs: [],
     ...(statement !== undefined && { hub_keys: statement }),
@@ -43,11 +49,15 @@ const meet = (end: End, bytes: Uint8Array): boolean | string => {
 };
 
 /** Both have heard each other. */
-const met = (fleet: TestFleet): { agent: End; hub: End } => {
+const met = (
+  fleet: TestFleet,
+  capabilities: readonly string[] = [],
+  ofAgent = capabilities,
+): { agent: End; hub: End } => {
   const agent = begin(fleet, "agent");
   const hub = begin(fleet, "hub");
-  expect(meet(agent, hello(hub, agent.id))).toBe(true);
-  expect(meet(hub, hello(agent, hub.id))).toBe(true);
+  expect(meet(agent, hello(hub, agent.id, capabilities))).toBe(true);
+  expect(meet(hub, hello(agent, hub.id, ofAgent))).toBe(true);
   return { agent, hub };
 };
 
@@ -143,9 +153,12 @@ describe("hellos", () => {
   });
 });
 
-describe("messages of a session", () => {
+describe.each([
+  ["with an HMAC, for a peer of an older version", []],
+  ["in an envelope", [envelopeCapability]],
+])("messages of a session, %s", (_, capabilities) => {
   test("each side takes what the other said, once", () => {
-    const { agent, hub } = met(testFleet());
+    const { agent, hub } = met(testFleet(), capabilities);
     const bytes = up(agent);
     expect(taken("up", hub, bytes)).toBe("taken");
     expect(taken("up", hub, bytes)).toBe("WIRE_REPEATED");
@@ -154,7 +167,7 @@ describe("messages of a session", () => {
   });
 
   test("what a side said itself, or said on another topic, it is not told", () => {
-    const { agent, hub } = met(testFleet());
+    const { agent, hub } = met(testFleet(), capabilities);
     expect(taken("up", agent, up(agent))).toBe("WIRE_AUTH");
     expect(taken("down", agent, up(hub))).toBe("WIRE_AUTH");
     const asReceipt = receipt(hub, 1);
@@ -165,7 +178,7 @@ describe("messages of a session", () => {
 
   test("nothing is taken before the hellos, without authentication, or from another connection", () => {
     const fleet = testFleet();
-    const { agent, hub } = met(fleet);
+    const { agent, hub } = met(fleet, capabilities);
     const early = begin(fleet, "hub");
     expect(taken("up", early, up(agent))).toBe("WIRE_SESSION");
     const plain = Buffer.from('{"v":1,"epoch":"e","first":1,"entries":[],"auth":null}');
@@ -173,10 +186,42 @@ describe("messages of a session", () => {
     expect(taken("down", agent, plain)).toBe("WIRE_AUTH");
     const kept = down(hub);
     const again = begin(fleet, "hub");
-    expect(meet(agent, hello(again, agent.id))).toBe(true);
+    expect(meet(agent, hello(again, agent.id, capabilities))).toBe(true);
     expect(taken("down", agent, kept)).toBe("WIRE_SESSION");
   });
 
+  test("a hello's kind of signature is good for a hello only", () => {
+    const fleet = testFleet();
+    const { agent, hub } = met(fleet, capabilities);
+    const signed = /"auth":"(s\.[^"]+)"/.exec(Buffer.from(hello(agent, hub.id)).toString())?.[1];
+    const packet = Buffer.from(`{"v":1,"epoch":"e","first":1,"entries":[],"auth":"${signed}"}`);
+    expect(taken("up", hub, packet)).toBe("WIRE_AUTH");
+  });
+
+  test("any changed byte is noticed", () => {
+    const { agent, hub } = met(testFleet(), capabilities);
+    fc.assert(
+      fc.property(fc.nat(), fc.integer({ min: 1, max: 255 }), (at, by) => {
+        const bytes = Uint8Array.from(down(hub));
+        const place = at % bytes.length;
+        bytes[place] = (bytes[place] ?? 0) ^ by;
+        expect(taken("down", agent, bytes)).not.toBe("taken");
+      }),
+    );
+  });
+
+  test("messages may overtake each other, by a thousand", () => {
+    const { agent, hub } = met(testFleet(), capabilities);
+    const messages = Array.from({ length: 1_100 }, () => up(agent));
+    const last = messages.pop() ?? new Uint8Array();
+    expect(taken("up", hub, last)).toBe("taken");
+    const verdicts = messages.map((bytes) => taken("up", hub, bytes));
+    expect(verdicts.slice(-1_000).every((verdict) => verdict === "taken")).toBe(true);
+    expect(verdicts[0]).toBe("WIRE_REPEATED");
+  });
+});
+
+describe("a message with an HMAC", () => {
   test("an HMAC alone makes no agent act", () => {
     const { agent, hub } = met(testFleet());
     const text = Buffer.from(down(hub)).toString();
@@ -184,14 +229,6 @@ describe("messages of a session", () => {
     expect(unsigned).not.toBe(text);
     expect(taken("down", agent, Buffer.from(unsigned))).toBe("WIRE_AUTH");
     expect(taken("down", agent, Buffer.from(text))).toBe("taken");
-  });
-
-  test("a hello's kind of signature is good for a hello only", () => {
-    const fleet = testFleet();
-    const { agent, hub } = met(fleet);
-    const signed = /"auth":"(s\.[^"]+)"/.exec(Buffer.from(hello(agent, hub.id)).toString())?.[1];
-    const packet = Buffer.from(`{"v":1,"epoch":"e","first":1,"entries":[],"auth":"${signed}"}`);
-    expect(taken("up", hub, packet)).toBe("WIRE_AUTH");
   });
 
   test("no second text of the same HMAC or signature is taken", () => {
@@ -207,26 +244,45 @@ describe("messages of a session", () => {
     expect(taken("down", agent, next(said, said.lastIndexOf(".") - 1))).toBe("WIRE_AUTH");
     expect(taken("down", agent, Buffer.from(said))).toBe("taken");
   });
+});
 
-  test("any changed byte is noticed", () => {
-    const { agent, hub } = met(testFleet());
-    fc.assert(
-      fc.property(fc.nat(), fc.integer({ min: 1, max: 255 }), (at, by) => {
-        const bytes = Uint8Array.from(down(hub));
-        const place = at % bytes.length;
-        bytes[place] = (bytes[place] ?? 0) ^ by;
-        expect(taken("down", agent, bytes)).not.toBe("taken");
-      }),
-    );
+describe("an envelope", () => {
+  const ends = () => met(testFleet(), [envelopeCapability]);
+
+  test("shows nothing of what is in it, and not even the same twice", () => {
+    const { agent } = ends();
+    const [first, second] = [up(agent), up(agent)].map((bytes) => Buffer.from(bytes).toString("latin1"));
+    for (const text of [first, second]) expect(text).not.toMatch(/epoch|entries|auth/);
+    expect(first?.slice(31)).not.toBe(second?.slice(31));
   });
 
-  test("messages may overtake each other, by a thousand", () => {
-    const { agent, hub } = met(testFleet());
-    const messages = Array.from({ length: 1_100 }, () => up(agent));
-    const last = messages.pop() ?? new Uint8Array();
-    expect(taken("up", hub, last)).toBe("taken");
-    const verdicts = messages.map((bytes) => taken("up", hub, bytes));
-    expect(verdicts.slice(-1_000).every((verdict) => verdict === "taken")).toBe(true);
-    expect(verdicts[0]).toBe("WIRE_REPEATED");
+  test("is all that a side takes whose peer reads them", () => {
+    const fleet = testFleet();
+    const { agent, hub } = met(fleet, [envelopeCapability], []);
+    // The hub was told that its peer does not, and the agent that its peer does: a hello was changed, were it not signed.
+    expect(taken("down", agent, down(hub))).toBe("WIRE_AUTH");
+    expect(taken("up", hub, up(agent))).toBe("WIRE_AUTH");
+  });
+
+  test("does not carry hellos, nor what the hub has not signed down", () => {
+    const { agent, hub } = ends();
+    const plain = { v: 1, type: "marks", from: "hub", session: "s", by: "b" } as const;
+    const marks = { ...plain, clock: "2026-01-01T00:00:00Z", marks: [], credit: { entries: 1, bytes: 1 } };
+    expect(isEnvelope(encode("hello", marks, hub.authenticator), "hub")).toBe(true);
+    expect(isEnvelope(hello(hub, agent.id))).toBe(false);
+    // As if somebody had the hub's session and not its key.
+    const unsigned = Buffer.from('{"v":1,"epoch":"e","first":1,"entries":[],"auth":null}');
+    const envelope = hub.authenticator.enclose?.("down", unsigned) ?? unsigned;
+    expect(isEnvelope(envelope, "hub")).toBe(true);
+    expect(taken("down", agent, envelope)).toBe("WIRE_AUTH");
+    const enclosed =
+      hub.authenticator.enclose?.("hello", Buffer.from(` ${hello(hub, agent.id)}`)) ?? unsigned;
+    expect(decode("hello", enclosed, agent.authenticator).ok).toBe(false);
+  });
+
+  test("is told from its own side's, for brokers that give it back", () => {
+    const { agent, hub } = ends();
+    expect([isEcho("agent", "ask", up(agent)), isEcho("hub", "ask", up(agent))]).toEqual([true, false]);
+    expect([isEcho("agent", "ask", up(hub)), isEcho("hub", "ask", up(hub))]).toEqual([false, true]);
   });
 });

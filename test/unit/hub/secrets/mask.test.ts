@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { actionView, outputView } from "../../../../hub/http/views.ts";
+import { buildCatalogue } from "../../../../hub/packs/catalogue.ts";
 import {
   keepMasked,
   mask,
@@ -7,9 +9,7 @@ import {
   maskResult,
   maskRuleParameters,
   maskSchemas,
-} from "../../../../hub/http/secrets.ts";
-import { actionView, outputView } from "../../../../hub/http/views.ts";
-import { buildCatalogue } from "../../../../hub/packs/catalogue.ts";
+} from "../../../../hub/secrets/mask.ts";
 import type { Json } from "../../../../shared/json.ts";
 import type { ParameterSchema } from "../../../../shared/model/pack.ts";
 import { actionParameters } from "../../../../shared/packs/action-parameters.ts";
@@ -301,7 +301,7 @@ describe("output of an action", () => {
     const action = anAction({ ref: "mypack.act", pack: "mypack", runner_type, output_schema });
     const record = packRecord();
     const catalogue = buildCatalogue([{ ...record, pack: { ...record.pack, actions: [action] } }]);
-    const told = { action: action.ref, result: { stdout, stderr: "log" }, ended };
+    const told = { action: action.ref, runner: runner_type, result: { stdout, stderr: "log" }, ended };
     return outputView(catalogue, told, live, from0)
       .map(({ text }) => text)
       .join("|");

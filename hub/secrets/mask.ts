@@ -9,25 +9,33 @@ import { itemSchema, memberSchema } from "../../shared/packs/inner-schema.ts";
 /** What people see in place of a secret (st2 docs, Secrets masking). */
 export const mask = "********";
 
-type Hide = (value: Json) => Json;
+/** Where a value lies in what it was found in. */
+export type Path = readonly (string | number)[];
+
+type Hide = (value: Json, path: Path) => Json;
 
 const hide: Hide = (value) => (value === null ? null : mask);
 /** A template in a rule or a configuration names where the secret is; its author has to see it. */
-const hideUnlessTemplate: Hide = (value) =>
-  typeof value === "string" && /\{\{|\{%/.test(value) ? value : hide(value);
+const hideUnlessTemplate: Hide = (value, path) =>
+  typeof value === "string" && /\{\{|\{%/.test(value) ? value : hide(value, path);
 
-function masked(schema: ParameterSchema | undefined, value: Json, hiding: Hide): Json {
-  if (schema?.secret === true) return hiding(value);
+function masked(schema: ParameterSchema | undefined, value: Json, hiding: Hide, path: Path = []): Json {
+  if (schema?.secret === true) return hiding(value, path);
   if (schema === undefined) return value;
   if (Array.isArray(value))
-    return value.map((item: Json, at) => masked(itemSchema(schema, at), item, hiding));
-  return isObject(value) ? maskedObject(schema, value as JsonObject, hiding) : value;
+    return value.map((item: Json, at) => masked(itemSchema(schema, at), item, hiding, [...path, at]));
+  return isObject(value) ? maskedObject(schema, value as JsonObject, hiding, path) : value;
 }
 
-function maskedObject(schema: ParameterSchema, values: JsonObject, hiding: Hide): JsonObject {
+function maskedObject(
+  schema: ParameterSchema,
+  values: JsonObject,
+  hiding: Hide,
+  path: Path = [],
+): JsonObject {
   const entries = Object.entries(values).map(([name, value]): [string, Json] => [
     name,
-    masked(memberSchema(schema, name), value, hiding),
+    masked(memberSchema(schema, name), value, hiding, [...path, name]),
   ]);
   return Object.fromEntries(entries);
 }
@@ -35,7 +43,7 @@ function maskedObject(schema: ParameterSchema, values: JsonObject, hiding: Hide)
 /** `null` schemas: the action is not registered any more, nobody can tell what was secret, so all of it is. */
 function maskedParameters(schemas: ParameterSchemas | null, values: JsonObject, hiding: Hide): JsonObject {
   const entries = Object.entries(values).map(([name, value]): [string, Json] => {
-    return [name, masked(schemas === null ? { secret: true } : schemas[name], value, hiding)];
+    return [name, masked(schemas === null ? { secret: true } : schemas[name], value, hiding, [name])];
   });
   return Object.fromEntries(entries);
 }
@@ -98,20 +106,99 @@ const outputKeys: Readonly<Record<string, string>> = {
  * masked.
  */
 export function maskResult(
-  { output_schema, runner_type }: Pick<ActionDefinition, "output_schema" | "runner_type">,
+  action: Pick<ActionDefinition, "output_schema" | "runner_type">,
   result: Json,
 ): Json {
+  return maskedResult(action, result, hide);
+}
+
+/** The same for `late_result`, which is a result with what else was reported. */
+export function maskLateResult(
+  action: Pick<ActionDefinition, "output_schema" | "runner_type">,
+  late: Json,
+): Json {
+  if (!isObject(late)) return late;
+  return { ...(late as JsonObject), result: maskedResult(action, (late.result as Json) ?? null, hide) };
+}
+
+function maskedResult(
+  { output_schema, runner_type }: Pick<ActionDefinition, "output_schema" | "runner_type">,
+  result: Json,
+  hiding: Hide,
+): Json {
   const key = outputKeys[runner_type];
-  if (output_schema === null || key === undefined || !isObject(result)) return result;
+  if (output_schema === null || key === undefined) return result;
+  // A large one that was cut is a text: see below.
+  if (typeof result === "string" && namesSecret(output_schema)) return hiding(result, []);
+  if (!isObject(result)) return result;
   const values = result as JsonObject;
   const output = values[key];
   if (output === undefined) return result;
   if (typeof output === "string" && output !== "" && namesSecret(output_schema)) {
-    return { ...values, [key]: mask };
+    return { ...values, [key]: hiding(output, [key]) };
   }
   const isWhole = typeof output_schema.type === "string" || typeof output_schema.secret === "boolean";
   const schema = (isWhole ? output_schema : { properties: output_schema }) as ParameterSchema;
-  return { ...values, [key]: masked(schema, output, hide) };
+  return { ...values, [key]: masked(schema, output, hiding, [key]) };
+}
+
+/** Secret values, each with its place. */
+export type Taken = readonly (readonly [path: Path, value: Json])[];
+
+/** What people may see of a value, and what was taken out of it. */
+export interface Divided<T extends Json = Json> {
+  readonly shown: T;
+  readonly taken: Taken;
+}
+
+function dividing<T extends Json>(mask: (hiding: Hide) => T, hiding: Hide): Divided<T> {
+  const taken: (readonly [Path, Json])[] = [];
+  const shown = mask((value, path) => {
+    const seen = hiding(value, path);
+    if (seen !== value) taken.push([path, value]);
+    return seen;
+  });
+  return { shown, taken };
+}
+
+/** As `maskParameters`, with what it masks. */
+export function divideParameters(schemas: ParameterSchemas, values: JsonObject): Divided<JsonObject> {
+  return dividing((hiding) => maskedParameters(schemas, values, hiding), hide);
+}
+
+/** As `maskRuleParameters`, with what it masks. */
+export function divideRuleParameters(schemas: ParameterSchemas, values: JsonObject): Divided<JsonObject> {
+  return dividing((hiding) => maskedParameters(schemas, values, hiding), hideUnlessTemplate);
+}
+
+/** As `maskConfig`, with what it masks. */
+export function divideConfig(schemas: ParameterSchemas, config: JsonObject): Divided<JsonObject> {
+  return dividing((hiding) => maskedObject({ properties: schemas }, config, hiding), hideUnlessTemplate);
+}
+
+/** As `maskResult`, with what it masks. */
+export function divideResult(
+  action: Pick<ActionDefinition, "output_schema" | "runner_type">,
+  result: Json,
+): Divided {
+  return dividing((hiding) => maskedResult(action, result, hiding), hide);
+}
+
+/** What was divided, whole again. */
+export function united<T extends Json>({ shown, taken }: Divided<T>): T {
+  return taken.reduce<Json>((whole, [path, value]) => placed(whole, path, value), shown) as T;
+}
+
+function placed(whole: Json, [at, ...rest]: Path, value: Json): Json {
+  if (at === undefined) return value;
+  if (Array.isArray(whole))
+    return whole.map((item: Json, index) => (index === at ? placed(item, rest, value) : item));
+  if (!isObject(whole)) return whole;
+  const entries = Object.entries(whole as JsonObject).map(([name, inner]): [string, Json] => [
+    name,
+    name === at ? placed(inner, rest, value) : inner,
+  ]);
+  return Object.fromEntries(entries);
 }
 
 /**
@@ -125,7 +212,8 @@ export function isStdoutSecret({
   return outputKeys[runner_type] === "stdout" && namesSecret(output_schema);
 }
 
-function namesSecret(schema: unknown): boolean {
+/** Whether a schema, or anything in it, says `secret: true`. */
+export function namesSecret(schema: unknown): boolean {
   if (Array.isArray(schema)) return schema.some(namesSecret);
   if (!isObject(schema)) return false;
   return Object.entries(schema).some(

@@ -1,0 +1,77 @@
+/** Requests and assignments on their way: whole when they are sent to their agent, encrypted where they wait. Pure. */
+import type { JsonObject } from "../../shared/json.ts";
+import type { AssignmentEntry, DownEntry } from "../../shared/wire/messages.ts";
+import type { StoredAssignment, StoredEntry, StoredRequest } from "../store/store.ts";
+import { type Taken, united } from "./mask.ts";
+import { placeOf } from "./sealed-execution.ts";
+import type { Sealer } from "./sealer.ts";
+
+/** Of a request whose parameters are in a blob: what is left of them in the entry, and the blob's key. */
+interface BlobSecrets {
+  readonly runner: Taken;
+  readonly key: string;
+}
+
+const placeOfRequest = (execution: string) => `request/${execution}`;
+const placeOfAssignment = (entry: string) => `assignment/${entry}`;
+
+/** As the agent is to get it. Throws KEY_FILE, KEY_UNREADABLE. */
+export function openedEntry(entry: StoredEntry, sealer: Sealer): DownEntry {
+  if (!("sealed" in entry) || entry.sealed === undefined) return entry;
+  return entry.kind === "action-request"
+    ? openedRequest(entry, entry.sealed, sealer)
+    : openedAssignment(entry, entry.sealed, sealer);
+}
+
+function openedRequest({ sealed: _, ...entry }: StoredRequest, sealed: string, sealer: Sealer): DownEntry {
+  const { execution, runner_parameters, parameters } = entry;
+  if (entry.parameters_blob === undefined) {
+    const taken = JSON.parse(sealer.open(placeOf(execution, "parameters"), sealed)) as Taken;
+    return { ...entry, ...apart(entry, united({ shown: { ...runner_parameters, ...parameters }, taken })) };
+  }
+  const secrets = JSON.parse(sealer.open(placeOfRequest(execution), sealed)) as BlobSecrets;
+  return {
+    ...entry,
+    runner_parameters: united({ shown: runner_parameters, taken: secrets.runner }),
+    parameters_key: secrets.key,
+  };
+}
+
+type Apart = Pick<StoredRequest, "runner_parameters" | "parameters">;
+
+function apart({ runner_parameters }: Apart, whole: JsonObject): Apart {
+  const entries = Object.entries(whole);
+  return {
+    runner_parameters: Object.fromEntries(entries.filter(([name]) => Object.hasOwn(runner_parameters, name))),
+    parameters: Object.fromEntries(entries.filter(([name]) => !Object.hasOwn(runner_parameters, name))),
+  };
+}
+
+/** The parameters of a request as they go into its blob, and how the request keeps that blob's key. */
+export function blobParameters(entry: StoredRequest, sealed: string, sealer: Sealer) {
+  const taken = JSON.parse(sealer.open(placeOf(entry.execution, "parameters"), sealed)) as Taken;
+  const { parameters } = apart(
+    entry,
+    united({ shown: { ...entry.runner_parameters, ...entry.parameters }, taken }),
+  );
+  const runner = taken.filter(([[name = ""]]) => Object.hasOwn(entry.runner_parameters, name));
+  return {
+    parameters,
+    keep: (key: string): string =>
+      sealer.seal(placeOfRequest(entry.execution), JSON.stringify({ runner, key } satisfies BlobSecrets)),
+  };
+}
+
+/** An assignment as it is kept: all of its configuration encrypted, as keys of the datastore stand in it. Throws KEY_FILE. */
+export function sealedAssignment(entry: AssignmentEntry, sealer: Sealer): StoredAssignment {
+  const sealed = sealer.seal(placeOfAssignment(entry.id), JSON.stringify(entry.config));
+  return { ...entry, config: {}, secret: true, sealed };
+}
+
+function openedAssignment(
+  { sealed: _, ...entry }: StoredAssignment,
+  sealed: string,
+  sealer: Sealer,
+): DownEntry {
+  return { ...entry, config: JSON.parse(sealer.open(placeOfAssignment(entry.id), sealed)) as JsonObject };
+}

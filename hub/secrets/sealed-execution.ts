@@ -1,0 +1,213 @@
+/** What is secret in an execution and in its request: encrypted as they are made, opened where it is used. Pure. */
+import type { Json, JsonObject } from "../../shared/json.ts";
+import type { ActionDefinition } from "../../shared/model/action.ts";
+import type { Execution, SealedFields } from "../../shared/model/execution.ts";
+import type { ParameterSchemas } from "../../shared/model/pack.ts";
+import { actionParameters } from "../../shared/packs/action-parameters.ts";
+import type { SecretPart } from "../../shared/wire/messages.ts";
+import {
+  type Divided,
+  divideParameters,
+  divideResult,
+  mask,
+  maskLateResult,
+  maskParameters,
+  maskResult,
+  namesSecret,
+  type Taken,
+  united,
+} from "./mask.ts";
+import { withoutQuotes } from "./quoted.ts";
+import type { Sealer } from "./sealer.ts";
+
+/** What an action has that is secret. */
+interface ActionSecrets {
+  /** `null`: nothing it takes is. */
+  readonly parameters: ParameterSchemas | null;
+  /** Its `output_schema`; `null`: nothing in it is. */
+  readonly output: JsonObject | null;
+}
+
+/** Once per registered action: most have none, and their executions are not looked through. */
+const known = new WeakMap<ActionDefinition, ActionSecrets>();
+
+function secretsOf(definition: ActionDefinition): ActionSecrets {
+  const before = known.get(definition);
+  if (before !== undefined) return before;
+  const parameters = actionParameters(definition);
+  const { output_schema } = definition;
+  const found: ActionSecrets = {
+    parameters: namesSecret(parameters) ? parameters : null,
+    output: output_schema !== null && namesSecret(output_schema) ? (output_schema as JsonObject) : null,
+  };
+  known.set(definition, found);
+  return found;
+}
+
+type Field = Exclude<keyof SealedFields, "output">;
+
+/** Where a sealed field belongs. */
+export const placeOf = (id: string, field: Field) => `execution/${id}/${field}`;
+
+/** Shared by all that have nothing secret. */
+const nothing: SealedFields = {};
+
+/** Parameters as a new execution keeps them, and what it says of its secrets. Throws KEY_FILE. */
+export function sealedParameters(
+  definition: ActionDefinition,
+  id: string,
+  parameters: JsonObject,
+  sealer: Sealer,
+): { readonly parameters: JsonObject; readonly sealed: SealedFields } {
+  const secrets = secretsOf(definition);
+  const result = secrets.output === null ? nothing : { output: secrets.output };
+  if (secrets.parameters === null) return { parameters, sealed: result };
+  const { shown, taken } = withoutQuotes(divideParameters(secrets.parameters, parameters));
+  if (taken.length === 0) return { parameters, sealed: result };
+  const sealed = sealer.seal(placeOf(id, "parameters"), JSON.stringify(taken));
+  return { parameters: shown, sealed: { ...result, parameters: sealed } };
+}
+
+/** Parameters as its action gets them. Throws KEY_FILE, KEY_UNREADABLE. */
+export function openedParameters(
+  { id, parameters, sealed }: Pick<Execution, "id" | "parameters" | "sealed">,
+  sealer: Sealer,
+): JsonObject {
+  if (sealed?.parameters === undefined) return parameters;
+  return united<JsonObject>({
+    shown: parameters,
+    taken: takenFrom(sealer, id, "parameters", sealed.parameters),
+  });
+}
+
+function takenFrom(sealer: Sealer, id: string, field: Field, sealed: string): Taken {
+  return JSON.parse(sealer.open(placeOf(id, field), sealed)) as Taken;
+}
+
+/** As people may see it: without what is sealed, and with what `action` calls secret now masked as well. */
+export function shownExecution<
+  T extends Pick<Execution, "runner" | "parameters" | "result" | "late_result" | "sealed">,
+>({ sealed, ...execution }: T, action: ActionDefinition | undefined): Omit<T, "sealed"> {
+  const { parameters, result, late_result } = execution;
+  const output = outputOf({ runner: execution.runner, ...(sealed !== undefined && { sealed }) }, action);
+  const schemas = action === undefined ? null : actionParameters(action);
+  const isKnown = schemas === null && sealed !== undefined;
+  return {
+    ...execution,
+    parameters: isKnown ? parameters : maskParameters(schemas, parameters),
+    // Also one that came in a blob, which is whole.
+    result: output === null ? masked(result) : maskResult(output, result),
+    late_result: output === null ? masked(late_result) : maskLateResult(output, late_result),
+  };
+}
+
+/** What says which parts of its result are secret; `null`: nobody can tell any more. */
+export function outputOf(
+  { runner, sealed }: Pick<Execution, "runner" | "sealed">,
+  action: ActionDefinition | undefined,
+): Output | null {
+  if (action !== undefined) return action;
+  // An earlier version made it, which wrote nothing down.
+  return sealed === undefined ? null : { output_schema: sealed.output ?? null, runner_type: runner };
+}
+
+const masked = (value: Json): Json => (value === null ? null : mask);
+
+/** What the request of an execution says to the agent about secrets; absent when there are none. */
+export function secretParts({ parameters, output }: SealedFields): {
+  readonly secret?: readonly SecretPart[];
+} {
+  const secret: SecretPart[] = [];
+  if (parameters !== undefined) secret.push("parameters");
+  if (output !== undefined) secret.push("result");
+  return secret.length === 0 ? {} : { secret };
+}
+
+/**
+ * An execution that just got a result, with what is secret in it encrypted. `before`: as it was. What is secret was
+ * written down when it was made, whatever is registered now. `key`: to the blob that the result is in.
+ */
+export function withSealedResult(
+  before: Execution,
+  told: Execution,
+  sealer: Sealer,
+  key: string | undefined,
+): Execution {
+  const now = key === undefined ? told : withBlobKey(before, told, sealer, key);
+  const { sealed, runner } = now;
+  if (sealed?.output === undefined) return now;
+  const action = { output_schema: sealed.output, runner_type: runner };
+  let next = now;
+  if (now.result !== before.result) {
+    const { shown, taken } = divideResult(action, now.result);
+    next = { ...next, result: shown, sealed: { ...next.sealed, ...field(now.id, "result", taken, sealer) } };
+  }
+  if (now.late_result !== before.late_result) {
+    const { shown, taken } = dividedLate(action, now.late_result);
+    next = {
+      ...next,
+      late_result: shown,
+      sealed: { ...next.sealed, ...field(now.id, "late_result", taken, sealer) },
+    };
+  }
+  return next;
+}
+
+function withBlobKey(before: Execution, now: Execution, sealer: Sealer, key: string): Execution {
+  const isLate = now.late_result !== before.late_result;
+  if (!isLate && now.result_blob === before.result_blob) return now;
+  const name = isLate ? "late_result_key" : "result_key";
+  try {
+    return { ...now, sealed: { ...now.sealed, [name]: sealer.seal(placeOf(now.id, name), key) } };
+  } catch {
+    return now;
+  }
+}
+
+/** The key to the blob of a result; `undefined`: it is not encrypted. Throws KEY_FILE, KEY_UNREADABLE. */
+export function blobKey(
+  { id, sealed }: Pick<Execution, "id" | "sealed">,
+  name: "result_key" | "late_result_key",
+  sealer: Sealer,
+): string | undefined {
+  const kept = sealed?.[name];
+  return kept === undefined ? undefined : sealer.open(placeOf(id, name), kept);
+}
+
+type Output = Parameters<typeof divideResult>[0];
+
+function dividedLate(action: Output, late: Json): Divided {
+  const { result = null, ...rest } = late as { readonly [name: string]: Json };
+  const { shown, taken } = divideResult(action, result);
+  return { shown: { ...rest, result: shown }, taken };
+}
+
+/** Secrets of a result that cannot be kept are left out, here as above: how the action ended counts for more. */
+function field(id: string, name: "result" | "late_result", taken: Taken, sealer: Sealer): SealedFields {
+  if (taken.length === 0) return nothing;
+  try {
+    return { [name]: sealer.seal(placeOf(id, name), JSON.stringify(taken)) };
+  } catch {
+    return nothing;
+  }
+}
+
+/** The parameters of one execution for another record. */
+export function resealed(
+  from: Pick<Execution, "id" | "parameters" | "sealed">,
+  id: string,
+  sealer: Sealer,
+): SealedFields | undefined {
+  const { sealed } = from;
+  if (sealed === undefined) return undefined;
+  const { output, parameters } = sealed;
+  const kept = output === undefined ? nothing : { output };
+  if (parameters === undefined) return kept;
+  try {
+    const text = sealer.open(placeOf(from.id, "parameters"), parameters);
+    return { ...kept, parameters: sealer.seal(placeOf(id, "parameters"), text) };
+  } catch {
+    // The copy is no more than a note that something was not done.
+    return kept;
+  }
+}

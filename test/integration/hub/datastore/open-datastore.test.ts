@@ -1,0 +1,82 @@
+/** The key to a hub's secrets: made once, noted, and never replaced while something may need it. */
+import { existsSync } from "node:fs";
+import { rename } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { keyFileIn } from "../../../../hub/datastore/key-file-fs.ts";
+import { openDatastore } from "../../../../hub/datastore/open-datastore-fs.ts";
+import { withSealedResult } from "../../../../hub/secrets/sealed-execution.ts";
+import { openLevelStore } from "../../../../hub/store/level-store.ts";
+import { ulidSource } from "../../../../shared/ids.ts";
+import { silentLogger } from "../../../../shared/log.ts";
+import { systemClock, systemJitter, systemRandom, systemTimers } from "../../../../shared/system-process.ts";
+import { anExecution } from "../../../support/records.ts";
+import { tempFolder } from "../../../support/temp-folder.ts";
+import { waitUntil } from "../../../support/wait-until.ts";
+
+async function hubFolder() {
+  const data = await tempFolder("datastore");
+  const store = await openLevelStore({
+    folder: join(data, "store"),
+    clock: systemClock,
+    random: systemRandom,
+    logger: silentLogger,
+  });
+  onTestFinished(() => store.close());
+  const open = async () => {
+    const datastore = await openDatastore({
+      store,
+      data,
+      random: systemRandom,
+      now: Date.now,
+      newId: ulidSource(systemClock, systemRandom),
+      timers: systemTimers,
+      jitter: systemJitter,
+      log: silentLogger,
+    });
+    onTestFinished(() => datastore.keys.close());
+    return datastore;
+  };
+  return { data, open, key: join(data, "datastore.key") };
+}
+
+const noKey = expect.objectContaining({ code: "KEY_FILE" });
+
+test("a hub makes it at its first start, and not again when it is lost; put back, it is taken", async () => {
+  const { open, key } = await hubFolder();
+  const { sealer } = await open();
+  const sealed = sealer.seal("execution/E1/parameters", "secret");
+  await rename(key, `${key}.aside`);
+  const without = await open();
+  expect(() => without.sealer.seal("p", "x")).toThrow(noKey);
+  expect(() => without.sealer.open("execution/E1/parameters", sealed)).toThrow(noKey);
+  expect(existsSync(key)).toBe(false);
+  // How an action ended is kept all the same.
+  const before = anExecution({ sealed: { output: { token: { secret: true } } }, runner: "python-script" });
+  const blob = { digest: "sha256:0", size: 1 };
+  const told = { ...before, result: { result: { token: "secret" } }, result_blob: blob };
+  const kept = withSealedResult(before, told, without.sealer, "k".repeat(43));
+  expect(kept.result).toEqual({ result: { token: "********" } });
+  expect(JSON.stringify(kept.sealed)).not.toContain("kkk");
+  await rename(`${key}.aside`, key);
+  const opened = await waitUntil("the key to be taken", async () => {
+    try {
+      return without.sealer.open("execution/E1/parameters", sealed);
+    } catch {
+      return null;
+    }
+  });
+  expect(opened).toBe("secret");
+});
+
+test("a key that an older hub made for its datastore counts, also once no secret is left there", async () => {
+  const { data, open, key } = await hubFolder();
+  await keyFileIn(data).write(systemRandom(32));
+  const { keys } = await open();
+  await keys.set("system", "a", { value: "x", ttlSeconds: null, secret: true });
+  await keys.delete("system", "a");
+  await rename(key, `${key}.aside`);
+  const { sealer } = await open();
+  expect(() => sealer.seal("p", "x")).toThrow(noKey);
+  expect(existsSync(key)).toBe(false);
+});
