@@ -124,8 +124,10 @@ export class Greeting {
   hello(hello: Hello): Promise<void> {
     const session = this.#session;
     if (session === null) return Promise.resolve();
-    if (this.#options.session?.meet(hello) === false) {
-      this.#return(hello, session);
+    const own = this.#options.session;
+    if (own?.meet(hello) === false) {
+      if (own.isSpent?.() === true) this.connected();
+      else this.#return(hello, session);
       return Promise.resolve();
     }
     this.#next = { hello, session };

@@ -40,6 +40,8 @@ export interface AuthenticatedSession {
    * that was said to nobody, or to an earlier session, may be a repeat: it is only a reason to say hello.
    */
   meet(hello: Hello): boolean;
+  /** Whether a hello that was said to this session is refused since so many of the peer's have come and gone: begin anew. */
+  readonly isSpent?: () => boolean;
 }
 
 /** Dev mode: nothing is signed, and a signature is no more than a sign of a wrong configuration. */

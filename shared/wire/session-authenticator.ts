@@ -59,7 +59,10 @@ interface Keys {
 /** `h.KEYS.NUMBER.MAC`, and on what makes an agent act `.SIGNATURE`. */
 const MAC = /^h\.([A-Za-z0-9_-]{11})\.([0-9a-z]{1,11})\.([A-Za-z0-9_-]{43})(?:\.([A-Za-z0-9_-]{86}))?$/;
 const SIGNED = /^s\.([A-Za-z0-9_-]{86})$/;
-/** Sessions of the peer that ended during one of ours, and are not to come back. */
+/**
+ * Sessions of the peer that ended during one of ours. None of them may come back: the same keys would be used again, and
+ * with them the same nonces. So none is forgotten, and after so many this side begins anew.
+ */
 const mostLeft = 256;
 
 /** How our encoder begins a hello; marks, which share its topic, carry an HMAC. */
@@ -75,6 +78,7 @@ export class SessionAuthenticator implements Authenticator {
   #hubKeys: readonly KeyObject[] = [];
   #heardKeys: readonly KeyObject[] = [];
   readonly #left = new Set<string>();
+  #isSpent = false;
 
   constructor(options: SessionAuthenticatorOptions) {
     this.#options = options;
@@ -82,6 +86,7 @@ export class SessionAuthenticator implements Authenticator {
     this.session = {
       begin: () => this.#begin(),
       meet: (hello) => this.#meet(hello),
+      isSpent: () => this.#isSpent,
       ...(identity.side === "hub"
         ? { statement: () => this.#announce(identity.signer()) }
         : { serial: identity.serial }),
@@ -163,6 +168,7 @@ export class SessionAuthenticator implements Authenticator {
     this.#hubKeys = [];
     this.#heardKeys = [];
     this.#left.clear();
+    this.#isSpent = false;
     return this.#exchange.id;
   }
 
@@ -175,21 +181,16 @@ export class SessionAuthenticator implements Authenticator {
     const exchange = this.#exchange;
     if (exchange === null || hello.to !== exchange.id || this.#left.has(hello.session)) return false;
     if (this.#keys?.peer !== hello.session) {
+      this.#isSpent = this.#left.size >= mostLeft;
+      if (this.#isSpent) return false;
       const isEnclosing = hello.capabilities.includes(envelopeCapability);
       const keys = this.#agreed(exchange, hello.session, isEnclosing);
       if (keys === null) return false;
-      if (this.#keys !== null) this.#leave(this.#keys.peer);
+      if (this.#keys !== null) this.#left.add(this.#keys.peer);
       this.#keys = keys;
     }
     this.#hubKeys = this.#heardKeys;
     return true;
-  }
-
-  /** A hello of it that comes now is an old one: what was said then would count once more. */
-  #leave(session: string): void {
-    this.#left.add(session);
-    const [oldest] = this.#left;
-    if (this.#left.size > mostLeft && oldest !== undefined) this.#left.delete(oldest);
   }
 
   #agreed(exchange: Exchange, peer: string, isEnclosing: boolean): Keys | null {

@@ -3,12 +3,16 @@ import { expect, test } from "vitest";
 import { Greeting } from "../../../../shared/link/greeting.ts";
 import type { SendingSession } from "../../../../shared/link/sender.ts";
 import { silentLogger } from "../../../../shared/log.ts";
+import type { AuthenticatedSession } from "../../../../shared/wire/authenticator.ts";
 import type { EpochRange, Hello, Marks } from "../../../../shared/wire/messages.ts";
 import { manualTime } from "../../../support/manual-time.ts";
 
 const credit = { entries: 1, bytes: 1 };
 
-function greeting(epochs: readonly EpochRange[] = [{ id: "e", first: 1, last: 3 }]) {
+function greeting(
+  epochs: readonly EpochRange[] = [{ id: "e", first: 1, last: 3 }],
+  session?: AuthenticatedSession,
+) {
   const time = manualTime();
   const hellos: Hello[] = [];
   const answers: Marks[] = [];
@@ -36,6 +40,7 @@ function greeting(epochs: readonly EpochRange[] = [{ id: "e", first: 1, last: 3 
     begin: (session) => begun.push(session),
     end: () => {},
     jitter: () => 0.5,
+    session,
     newId: () => `own${++sessions}`,
     log: silentLogger,
   });
@@ -274,4 +279,23 @@ test("a hello of a connection that has ended is not answered on the next", async
   letGo();
   await hello("new");
   expect(answers.map(({ session }) => session)).toEqual(["new"]);
+});
+
+test("a session that meets nobody any more is followed by another, whose hello a peer can answer", async () => {
+  let own = 0;
+  const session = {
+    begin: () => `exchange${++own}`,
+    meet: ({ to }: Hello) => own === 2 && to === "exchange2",
+    isSpent: () => own === 1,
+  };
+  const { part, hello, hellos, marks, begun } = greeting(undefined, session);
+  part.connected();
+  await hello("peer257", "exchange1");
+  expect(hellos.map(({ session, to }) => [session, to])).toEqual([
+    ["exchange1", null],
+    ["exchange2", null],
+  ]);
+  await hello("peer257", "exchange2");
+  marks("exchange2", "peer257");
+  expect(begun).toHaveLength(1);
 });

@@ -144,6 +144,21 @@ describe("hellos", () => {
     expect(meet(agent, second)).toBe(true);
   });
 
+  test("none of them is ever brought back: after 256 our own has to begin anew", () => {
+    const fleet = testFleet();
+    const agent = begin(fleet, "agent");
+    const hellos = Array.from({ length: 257 }, () => hello(begin(fleet, "hub"), agent.id));
+    for (const one of hellos) expect(meet(agent, one)).toBe(true);
+    for (const one of hellos.slice(0, -1)) expect(meet(agent, one)).toBe(false);
+    const { session } = agent.authenticator;
+    expect(session?.isSpent?.()).toBe(false);
+    expect(meet(agent, hello(begin(fleet, "hub"), agent.id))).toBe(false);
+    expect(session?.isSpent?.()).toBe(true);
+    const anew = { ...agent, id: session?.begin() ?? "" };
+    expect(meet(anew, hellos[0] as Uint8Array)).toBe(false);
+    expect(meet(anew, hello(begin(fleet, "hub"), anew.id))).toBe(true);
+  });
+
   test("a session that is no public key is no session", () => {
     const fleet = testFleet();
     const hub = begin(fleet, "hub");
