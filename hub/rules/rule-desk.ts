@@ -7,6 +7,7 @@ import { parseRuleDocuments, type RuleDocument, ruleProblemsAt } from "../../sha
 import type { Problem } from "../../shared/problem.ts";
 import { checkNotOver } from "../../shared/rules/check-built-in.ts";
 import { checkParameters, checkTriggerParameters } from "../../shared/rules/check-parameters.ts";
+import { fileLimits } from "../../shared/yaml/read-yaml.ts";
 import type { Catalogue } from "../packs/catalogue.ts";
 import { invalidPack } from "../packs/registration.ts";
 import { sealedRule } from "../secrets/sealed-rule.ts";
@@ -140,7 +141,7 @@ export class RuleDesk {
   }
 
   #parse(text: string): { readonly rule: RuleDefinition; readonly warnings: readonly Problem[] } {
-    const { documents, problems } = parseRuleDocuments(text, "rule", "default");
+    const { documents, problems } = parseRuleDocuments(text, "rule", "default", fileLimits);
     const wrong = [...problems, ...documents.flatMap((document) => document.problems)];
     if (wrong.some((problem) => problem.severity === "error")) throw invalidPack(wrong, "rule");
     const [document] = documents;

@@ -2,7 +2,7 @@
 import { isUtf8 } from "node:buffer";
 import type { Json } from "../json.ts";
 import type { Problem } from "../problem.ts";
-import { type Path, readYaml, type YamlDocument, type YamlLimits, yamlLimits } from "../yaml/read-yaml.ts";
+import { fileLimits, type Path, readYaml, type YamlDocument } from "../yaml/read-yaml.ts";
 
 /** One file of a pack: path relative to the pack's folder, with `/`. */
 export interface PackFile {
@@ -24,9 +24,6 @@ export interface Metadata {
   report: Report;
 }
 
-/** A metadata file is written by hand; a megabyte is a thousand pages of it. */
-const limits: YamlLimits = { ...yamlLimits, length: 1024 * 1024 };
-
 /** The only document of a file; `null`, with the reason reported, when it cannot be read. */
 export function readMetadata(file: PackFile, shownAs: string, report: Report): YamlDocument | null {
   if (!isUtf8(file.content)) {
@@ -39,7 +36,7 @@ export function readMetadata(file: PackFile, shownAs: string, report: Report): Y
     });
     return null;
   }
-  const { documents, problems } = readYaml(Buffer.from(file.content).toString("utf8"), shownAs, limits);
+  const { documents, problems } = readYaml(Buffer.from(file.content).toString("utf8"), shownAs, fileLimits);
   problems.forEach(report);
   if (problems.some(({ severity }) => severity === "error")) return null;
   const [first, second] = documents;

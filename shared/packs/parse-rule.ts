@@ -5,7 +5,7 @@ import type { ActionTarget, RuleDefinition } from "../model/rule.ts";
 import { hasErrors, type Problem } from "../problem.ts";
 import { formatRef, isPackName, parseRef } from "../ref.ts";
 import { checkRule, type RuleProblem } from "../rules/check-rule.ts";
-import { readYaml, type YamlDocument } from "../yaml/read-yaml.ts";
+import { readYaml, type YamlDocument, type YamlLimits, yamlLimits } from "../yaml/read-yaml.ts";
 import { checkFields, compileFields, shown, withoutEmpty } from "./fields.ts";
 import { belongsToPack } from "./ownership.ts";
 import type { Metadata } from "./pack-file.ts";
@@ -235,8 +235,9 @@ export function parseRuleDocuments(
   content: string,
   file: string,
   defaultPack: string = packOfRuleFile(file),
+  limits: YamlLimits = yamlLimits,
 ): { readonly documents: readonly RuleDocument[]; readonly problems: readonly Problem[] } {
-  const reading = readYaml(content, file);
+  const reading = readYaml(content, file, limits);
   const documents = reading.documents
     .filter((document) => document.value !== null || document.problems.length > 0)
     .map((document) => readRuleDocument(document, defaultPack));

@@ -1,8 +1,9 @@
 /** Reads YAML as PyYAML's safe_load does, and remembers the line of every value. */
-import { type Document, LineCounter, parseAllDocuments, type YAMLError } from "yaml";
+import type { Document, YAMLError } from "yaml";
 import type { Json } from "../json.ts";
 import type { Problem } from "../problem.ts";
 import { type ComposeLimits, compose, type Finding, type Position } from "./compose.ts";
+import { type ParseLimits, parseBounded } from "./parse-bounded.ts";
 
 export type Path = readonly (string | number)[];
 
@@ -20,13 +21,24 @@ export interface YamlReading {
   readonly problems: readonly Problem[];
 }
 
-export interface YamlLimits extends ComposeLimits {
+export interface YamlLimits extends ComposeLimits, ParseLimits {
   /** Characters of the whole text. */
   readonly length: number;
 }
 
-/** Wide enough for a file of ten thousand rules; metadata files are held to less by their reader. */
-export const yamlLimits: YamlLimits = { length: 32 * 1024 * 1024, depth: 64, aliasWeight: 100_000 };
+/** Wide enough for a file of ten thousand rules, read by whoever wrote it. */
+export const yamlLimits: YamlLimits = {
+  length: 32 * 1024 * 1024,
+  depth: 64,
+  tokens: 16_000_000,
+  aliasWeight: 100_000,
+};
+
+/**
+ * For one file written by hand, and for what a hub is sent: a megabyte is a thousand pages, thirty thousand lines of it
+ * are no list of rules any more. Whatever it is, it is read in about a second.
+ */
+export const fileLimits: YamlLimits = { ...yamlLimits, length: 1024 * 1024, tokens: 250_000 };
 
 /** A broken line makes the parser complain about its neighbors as well; more than these help nobody. */
 const SYNTAX_ERRORS_SHOWN = 5;
@@ -61,20 +73,23 @@ export function readYaml(text: string, file: string, limits: YamlLimits = yamlLi
       }),
     );
   }
-  const lineCounter = new LineCounter();
-  const parsed = parseAllDocuments(text, {
-    schema: "failsafe",
-    uniqueKeys: false,
-    prettyErrors: false,
-    logLevel: "silent",
-    lineCounter,
-  });
-  const lineOf = (offset: number): number => Math.max(1, lineCounter.linePos(offset).line);
-  // An empty file gives a list with no document in it.
-  const documents = Array.from(parsed as Iterable<Document>, (document) =>
-    readDocument(document, file, lineOf, limits),
-  );
-  const stray = "empty" in parsed ? syntaxProblems(parsed.errors, file, lineOf) : [];
+  const { documents: parsed, stray: strayErrors, stopped, lineOf } = parseBounded(text, limits);
+  if (stopped !== null) {
+    const isDeep = stopped.by === "depth";
+    return refuse(
+      problemAt(file, {
+        line: lineOf(stopped.offset),
+        severity: "error",
+        kind: "size",
+        message: isDeep
+          ? `nested deeper than ${limits.depth} levels`
+          : `the file has more than ${limits.tokens} words and signs`,
+        hint: isDeep ? "flatten it" : "split it into several files",
+      }),
+    );
+  }
+  const documents = parsed.map((document) => readDocument(document, file, lineOf, limits));
+  const stray = syntaxProblems(strayErrors, file, lineOf);
   return { documents, problems: [...stray, ...documents.flatMap(({ problems }) => problems)] };
 }
 

@@ -95,7 +95,7 @@ export async function openPack(): Promise<Decoder> {
 }
 
 export async function openConfig(): Promise<Decoder> {
-  const limits = { length: 256 * 1024, depth: 16, aliasWeight: 10_000 };
+  const limits = { length: 256 * 1024, depth: 16, tokens: 100_000, aliasWeight: 10_000 };
   return {
     name: "config",
     seeds: filesBelow("docs", /\.example\.yaml$/).map((file) => Buffer.from(file)),

@@ -1,6 +1,6 @@
 /** Source positions, several documents, limits: what the PyYAML table cannot show. */
 import { describe, expect, test } from "vitest";
-import { readYaml, yamlLimits } from "../../../../shared/yaml/read-yaml.ts";
+import { fileLimits, readYaml, yamlLimits } from "../../../../shared/yaml/read-yaml.ts";
 
 const rule = `---
 name: alert
@@ -114,6 +114,58 @@ describe("limits", () => {
   test("ten thousand nested brackets are refused, not a crash", () => {
     const { problems } = readYaml("[".repeat(10_000) + "]".repeat(10_000), "f.yaml");
     expect(problems).toMatchObject([{ code: "YAML_TOO_LARGE" }]);
+  });
+
+  const brackets: readonly (readonly [string, string, string])[] = [
+    ["lists", "a: 1\nb: [", "["],
+    ["maps", "a: 1\nb: {", '{"a":'],
+    ["both", "a: 1\nb: [", '{"a":['],
+    ["items on a line", "a: 1\n", "- "],
+    ["complex keys on a line", "a: 1\n", "? "],
+  ];
+  test.for(brackets)("a megabyte of open %s is refused where it gets too deep", ([, before, open]) => {
+    const text = before + open.repeat(Math.floor(1_000_000 / open.length));
+    const { problems, documents } = readYaml(text, "f.yaml", fileLimits);
+    expect(documents).toEqual([]);
+    expect(problems).toEqual([
+      {
+        code: "YAML_TOO_LARGE",
+        severity: "error",
+        message: "nested deeper than 64 levels",
+        where: "f.yaml:2",
+        hint: "flatten it",
+      },
+    ]);
+  });
+
+  test.for([
+    ["in brackets", "[".repeat(65) + "]".repeat(65)],
+    ["in text", `a: "${"[".repeat(100)}"\nb: |\n  ${"- [ {".repeat(100)}\nc: x[[[${"[".repeat(100)}\n`],
+    ["line by line", "- [[1, 2], {a: [1]}]\n".repeat(100)],
+    ["in documents", `--- [${"[".repeat(60)}${"]".repeat(60)}]\n`.repeat(5)],
+  ] as const)("nesting that is within the limit, or none, is read: %s", ([, text]) => {
+    expect(readYaml(text, "f.yaml").problems).toEqual([]);
+  });
+
+  test("more words and signs than are allowed are refused with the line of the first too many", () => {
+    const text = "a: 1\n".repeat(10);
+    const { problems } = readYaml(text, "f.yaml", { ...yamlLimits, tokens: 30 });
+    expect(problems).toMatchObject([{ code: "YAML_TOO_LARGE", where: "f.yaml:5" }]);
+  });
+
+  test("rubbish without end is told of a few times", () => {
+    for (const rubbish of ["]", "[] ", "{{ x }} ", "*a ", "a: b: c\n"]) {
+      const { problems, documents } = readYaml(`a: ${rubbish.repeat(10_000)}`, "f.yaml");
+      expect(problems.length).toBeGreaterThan(0);
+      expect(problems.length).toBeLessThan(11);
+      expect(problems.every(({ severity }) => severity === "error")).toBe(true);
+      expect(documents.every(({ value }) => value === null)).toBe(true);
+    }
+  });
+
+  test("errors made after a text was read still say where", () => {
+    readYaml("[".repeat(100), "f.yaml");
+    expect(new Error("x").stack).toContain("read-yaml.test.ts");
   });
 
   test("a document nested deeper than the limit is refused with its line", () => {
