@@ -115,7 +115,19 @@ export function readableSchemas(value: Json): ParameterSchemas {
  */
 export function readParameterSchemas(metadata: Metadata, base: Path, value: Json): ParameterSchemas | null {
   const given = value ?? {};
-  const isSound = checkFields(checkParameters, metadata, { code: "PACK_PARAMETER", base, value: given });
+  let isSound = checkFields(checkParameters, metadata, { code: "PACK_PARAMETER", base, value: given });
+  // Of an object's own fields `checkFields` passes over those that are empty: here each is a parameter.
+  for (const [name, schema] of Object.entries(isObject(given) ? given : {})) {
+    if (schema !== null) continue;
+    isSound = false;
+    metadata.report({
+      code: "PACK_PARAMETER",
+      severity: "error",
+      message: `'${name}' has no schema`,
+      where: metadata.at([...base, name]),
+      hint: `write its type, such as '${name}: {type: string}', or remove it`,
+    });
+  }
   for (const [name, schema] of Object.entries(readableSchemas(given))) {
     const { type, default: preset } = schema;
     const isTyped = typeof type === "string" && parameterTypes.some((known) => known === type);

@@ -1,6 +1,7 @@
 /** Gives a decoder broken messages for as long as asked, and says what it did that it must not do. */
 import { getHeapStatistics } from "node:v8";
 import { errorReport, isPetrelError } from "../../shared/errors.ts";
+import { growth } from "./growth.ts";
 import { mutate } from "./mutate.ts";
 import { seededRandom } from "./random.ts";
 
@@ -12,8 +13,10 @@ export interface Decoder {
   readonly seeds: readonly Uint8Array[];
   /** Words of the format that mutations may put in. */
   readonly words?: readonly string[];
-  /** Bytes of an input; default 64 KiB. */
+  /** Bytes of an input; default 64 KiB. Most are far smaller. */
   readonly maxBytes?: number;
+  /** MiB that the heap may grow by, where what is taken is kept: records of a store, say. */
+  readonly growthMib?: number;
   /** Throws, or rejects, when something happened that must not: whatever is allowed it has caught itself. */
   take(input: Uint8Array): Verdict | Promise<Verdict>;
 }
@@ -31,8 +34,8 @@ export interface Findings {
   readonly taken: number;
   readonly refused: number;
   readonly slowestMs: number;
-  /** MiB after a collection, at a quarter and at the end; `null` where nobody can ask for one. */
-  readonly heap: { readonly quarter: number; readonly end: number } | null;
+  /** MiB after a collection, from the start to the end; `null` where nobody can ask for one. */
+  readonly heap: readonly number[] | null;
   readonly faults: readonly Fault[];
 }
 
@@ -57,8 +60,13 @@ const defaultMaxBytes = 64 * 1024;
 /** Mutated messages that were taken, to be mutated further. */
 const poolSize = 64;
 const poolBytes = 8 * 1024;
-/** MiB that the heap may have at the end beyond what it had at a quarter of the time: caches fill meanwhile. */
-const growthMib = 48;
+/** One input in so many may be as large as its decoder takes: large ones are slow, and break in few ways of their own. */
+const oneLargeIn = 40;
+const smallBytes = 2 * 1024;
+/** MiB that the heap may grow by. */
+const defaultGrowthMib = 16;
+/** The heap is measured so often. */
+const heapSamples = 20;
 
 /** Never rejects for what the decoder does. */
 export async function campaign(decoder: Decoder, options: CampaignOptions): Promise<Findings> {
@@ -70,7 +78,7 @@ export async function campaign(decoder: Decoder, options: CampaignOptions): Prom
   const counts = { taken: 0, refused: 0 };
   let inputs = 0;
   let slowestMs = 0;
-  let quarter: number | null = null;
+  const heap: number[] = [];
   let input: Uint8Array = new Uint8Array();
   const stray = (reason: unknown) => faults.push({ what: `a promise was rejected: ${shown(reason)}`, input });
   process.on("unhandledRejection", stray);
@@ -80,30 +88,40 @@ export async function campaign(decoder: Decoder, options: CampaignOptions): Prom
     // First what is whole: a decoder that refuses it is given nothing but rubbish.
     for (const message of decoder.seeds) await one(message);
     if (counts.taken === 0) faults.push({ what: "no real message was taken", input });
+    const { words = [], maxBytes = defaultMaxBytes } = decoder;
     while (inputs < most && faults.length < mostFaults) {
       const now = performance.now();
       const share = Math.max((now - from) / durationMs, inputs / most);
       if (share >= 1) break;
-      if (quarter === null && share >= 0.25) quarter = heapMib();
+      if (share * heapSamples >= heap.length) measure();
       if (now - lastBreath > 200) {
         await breath();
         lastBreath = performance.now();
         options.progress?.(inputs);
       }
       const others = pool.length > 0 && random.below(3) === 0 ? pool : decoder.seeds;
-      const { words = [], maxBytes = defaultMaxBytes } = decoder;
-      await one(mutate(random.pick(others), random, { others: decoder.seeds, words, maxBytes }));
+      const message = random.pick(others);
+      const room =
+        random.below(oneLargeIn) === 0
+          ? maxBytes
+          : Math.min(maxBytes, Math.max(smallBytes, 2 * message.length));
+      await one(mutate(message, random, { others: decoder.seeds, words, maxBytes: room }));
     }
     await breath();
   } finally {
     process.off("unhandledRejection", stray);
   }
-  const end = heapMib();
-  const heap = quarter === null || end === null ? null : { quarter, end };
-  if (heap !== null && heap.end > heap.quarter + growthMib)
-    faults.push({ what: `the heap grew from ${heap.quarter} to ${heap.end} MiB`, input: new Uint8Array() });
+  measure();
+  const grown = growth(heap, decoder.growthMib ?? defaultGrowthMib);
+  if (grown !== null)
+    faults.push({ what: `the heap grew from ${grown.from} to ${grown.to} MiB`, input: new Uint8Array() });
   if (isPolluted()) faults.push({ what: "a prototype was changed", input });
-  return { inputs, ...counts, slowestMs, heap, faults };
+  return { inputs, ...counts, slowestMs, heap: heap.length > 0 ? heap : null, faults };
+
+  function measure(): void {
+    const mib = heapMib();
+    if (mib !== null) heap.push(mib);
+  }
 
   async function one(message: Uint8Array): Promise<void> {
     input = message;
@@ -166,7 +184,7 @@ function heapMib(): number | null {
   if (collect === undefined) return null;
   collect();
   const { used_heap_size: used, external_memory: external } = getHeapStatistics();
-  return Math.round((used + external) / 1024 / 1024);
+  return Math.round(((used + external) / 1024 / 1024) * 10) / 10;
 }
 
 /** Milliseconds that this thread has computed. */

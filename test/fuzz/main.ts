@@ -105,7 +105,7 @@ function report(name: string, result: Findings | Fault, { seed, keep }: Options)
   if ("faults" in result) {
     const { inputs, taken, refused, slowestMs, heap } = result;
     const memory =
-      heap === null ? "heap not measured" : `heap ${heap.quarter} MiB at a quarter, ${heap.end} at the end`;
+      heap === null ? "heap not measured" : `heap ${heap[0]} MiB at the start, ${heap.at(-1)} at the end`;
     console.log(
       `${name.padEnd(13)} ${inputs} inputs: ${taken} taken, ${refused} refused; slowest ${slowestMs.toFixed(0)} ms; ${memory}; ${faults.length} faults`,
     );

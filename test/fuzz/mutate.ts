@@ -105,7 +105,50 @@ function tokenIn(bytes: Buffer, random: Random): readonly [from: number, to: num
 const snippet = (random: Random, words: readonly string[]) =>
   Buffer.from(random.pick(words.length > 0 && random.below(2) === 0 ? words : hostile));
 
+/** Lines of a text that has some, and where each begins; `null` for what is none, or too long to be cut for one change. */
+function linesOf(bytes: Buffer): string[] | null {
+  if (bytes.length > 16 * 1024 || !bytes.includes(0x0a)) return null;
+  return bytes.toString("latin1").split("\n");
+}
+
+/** Changes whole lines: what is left keeps its structure, so that more than the first reader sees it. */
+const onLines =
+  (change: (lines: string[], random: Random, others: readonly Uint8Array[]) => void): Mutation =>
+  (bytes, random, { others }) => {
+    const lines = linesOf(bytes);
+    if (lines === null) return bytes;
+    change(lines, random, others);
+    return Buffer.from(lines.join("\n"), "latin1");
+  };
+
+const keyAndValue = /^(\s*(?:- )?[^\s:]+:)(.*)$/;
+
 const mutations: readonly Mutation[] = [
+  // Lines: gone, moved, indented otherwise, another message's, with the value or the key of another one.
+  onLines((lines, random) => lines.splice(random.below(lines.length), 1 + random.below(3))),
+  onLines((lines, random) => {
+    const moved = lines.splice(random.below(lines.length), 1 + random.below(3));
+    lines.splice(random.below(lines.length + 1), 0, ...moved);
+  }),
+  onLines((lines, random) => {
+    const at = random.below(lines.length);
+    const line = lines[at] ?? "";
+    lines[at] =
+      random.below(2) === 0 ? line.replace(/^ {1,2}/, "") : `${" ".repeat(1 + random.below(3))}${line}`;
+  }),
+  onLines((lines, random, others) => {
+    const other = linesOf(Buffer.from(random.pick(others))) ?? [];
+    const from = random.below(other.length);
+    lines.splice(random.below(lines.length + 1), 0, ...other.slice(from, from + 1 + random.below(5)));
+  }),
+  onLines((lines, random, others) => {
+    const from = random.below(2) === 0 ? lines : (linesOf(Buffer.from(random.pick(others))) ?? lines);
+    const at = random.below(lines.length);
+    const own = keyAndValue.exec(lines[at] ?? "");
+    const other = keyAndValue.exec(random.pick(from));
+    if (own === null || other === null) return;
+    lines[at] = random.below(2) === 0 ? `${own[1]}${other[2]}` : `${other[1]}${own[2]}`;
+  }),
   // A bit, a byte.
   (bytes, random) => {
     const changed = Buffer.from(bytes);

@@ -1,6 +1,14 @@
-/** The HTTP API, every route of it, on a real store. */
+/** The HTTP API of a whole hub, every route of it, as a client sends requests to it. */
 import { Buffer } from "node:buffer";
-import { startApi } from "../../support/start-api.ts";
+import { join } from "node:path";
+import { permissions } from "../../../hub/access/permissions.ts";
+import { readApiFile } from "../../../hub/http/api-file-fs.ts";
+import { startHub } from "../../../hub/main.ts";
+import { createLogger } from "../../../shared/log.ts";
+import { http } from "../../../shared/node-http.ts";
+import { systemClock } from "../../../shared/system-process.ts";
+import { atEnd } from "../../support/at-end.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
 import type { Decoder } from "../campaign.ts";
 
 /** One of them for each kind of body; mutations bring them to the other routes too. */
@@ -32,13 +40,72 @@ const queries = [
   "?since=2026-01-01T00:00:00Z&status=failed",
   "?agent=web-1&trigger=a.b&labels=a=b",
 ];
-/** They end when their listener goes. */
-const endless = /^\/v1\/stream/;
+/** They end when their listener goes; and a backup goes to whatever folder is asked for. */
+const avoided = /^\/+v1\/+(?:stream|backups)/i;
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** A hub in dev mode in a folder of its own, without an agent, and what it logs as an error. */
+async function aHub() {
+  const folder = await tempFolder("fuzz");
+  const faults: string[] = [];
+  const log = createLogger({
+    level: "error",
+    format: "text",
+    write: (line) => faults.push(line),
+    now: systemClock.now,
+  });
+  const any = { host: "127.0.0.1", port: 0 };
+  const hub = await startHub(
+    {
+      dev: true,
+      withAgent: false,
+      data: join(folder, "hub"),
+      http: any,
+      mqtt: any,
+      brokerUrl: null,
+      retention: { days: 90, maxInstances: 5_000_000, maxBytes: null },
+      lostAfter: 120,
+      certificateSeconds: 86_400,
+      loopDepth: 8,
+      timers: { catchUp: "last" },
+      log: { level: "error", format: "text" },
+    },
+    log,
+  );
+  atEnd(() => hub.stop());
+  const { key = "" } = (await readApiFile(join(folder, "hub"))) ?? {};
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 2 });
+  atEnd(() => agent.destroy());
+  const ask = (
+    method: string,
+    path: string,
+    headers: Readonly<Record<string, string>>,
+    body: Uint8Array,
+  ): Promise<Answer> =>
+    new Promise((resolve, reject) => {
+      const { hostname, port } = new URL(hub.url);
+      const options = { agent, hostname, port, method, path, headers };
+      const request = http.request(options, (response) => {
+        const parts: Buffer[] = [];
+        response.on("data", (part: Buffer) => parts.push(part));
+        response.on("error", reject);
+        response.on("end", () =>
+          resolve({ status: response.statusCode ?? 0, text: Buffer.concat(parts).toString("utf8") }),
+        );
+      });
+      request.on("error", reject);
+      request.end(body);
+    });
+  return { ask, key, faults };
+}
 
 export async function openHttp(): Promise<Decoder> {
-  const { api, key, faults } = await startApi();
-  await api.ready();
-  const routes = api.routeNames.map((route) => route.split(" ") as [method: string, path: string]);
+  const { ask, key, faults } = await aHub();
+  const routes = [...permissions.keys()].map((route) => route.split(" ") as [method: string, path: string]);
   const words = [
     "01HQ0000000000000000000001",
     "web-1",
@@ -70,6 +137,8 @@ export async function openHttp(): Promise<Decoder> {
   );
   return {
     name: "http",
+    // Rules, keys and packs that are made stay, and the hub has them in memory.
+    growthMib: 128,
     seeds: [...seeds, ...more, yaml],
     words: [
       ...words,
@@ -89,29 +158,24 @@ export async function openHttp(): Promise<Decoder> {
       const method = known?.[0] ?? "POST";
       // What a client of HTTP can send at all.
       const url = `/${target.replace(/[^\x21-\x7e]/g, "%").replace(/^\/+/, "")}`;
-      if (endless.test(decodedUrl(url)) || url.includes("#") || !isUrl(url)) return "refused";
+      if (avoided.test(decodedUrl(url)) || url.includes("#") || !isUrl(url)) return "refused";
       const headers = {
         authorization: `Bearer ${key}`,
         "content-type": /^[\w/+.-]+$/.test(type) ? type : "application/json",
       };
       const payload = Buffer.from(rest.join("\n"), "latin1");
-      const response = await api.inject({
-        method: method as "POST",
-        url,
-        headers,
-        ...(payload.length > 0 && { payload }),
-      });
+      const { status, text } = await ask(method, url, headers, payload);
       const [fault] = faults;
       if (fault !== undefined) {
-        (faults as string[]).length = 0;
+        faults.length = 0;
         throw new Error(`${method} ${url}: ${fault}`);
       }
-      if (response.statusCode >= 500)
-        throw new Error(`${method} ${url}: ${response.statusCode} ${response.body}`);
-      if (response.statusCode < 400) return "taken";
-      const { error } = JSON.parse(response.body) as { error?: { code?: unknown } };
+      // 503: what it asks of an agent nobody answers here.
+      if (status >= 500 && status !== 503) throw new Error(`${method} ${url}: ${status} ${text}`);
+      if (status < 400) return "taken";
+      const { error } = JSON.parse(text) as { error?: { code?: unknown } };
       if (typeof error?.code !== "string" || error.code === "INTERNAL")
-        throw new Error(`${url}: ${response.body}`);
+        throw new Error(`${url}: ${status} ${text}`);
       return "refused";
     },
   };

@@ -147,6 +147,31 @@ describe("the pack's ref", () => {
     expect(problems.map(({ code }) => code)).toEqual(ref === null ? ["PACK_REF"] : []);
   });
 
+  test.for([
+    [
+      "actions/a.yaml",
+      "name: a\nrunner_type: noop\nparameters:\n  one:\n  two: {type: string, position: 0}\n",
+      "4",
+    ],
+    ["config.schema.yaml", "two: {type: string}\none:\n", "2"],
+  ] as const)("a parameter of %s without a schema is told of with its line", ([path, text, line]) => {
+    const manifest = "ref: p\nname: p\ndescription: d\nversion: 1.0.0\nauthor: a\nemail: a@b.example\n";
+    const files = { "pack.yaml": manifest, [path]: text };
+    const { pack, problems } = parsePack(
+      Object.entries(files).map(([path, content]) => ({ path, mode: 0o644, content: Buffer.from(content) })),
+      { folder: "p" },
+    );
+    expect(pack).toBeNull();
+    expect(problems).toMatchObject([
+      {
+        code: "PACK_PARAMETER",
+        severity: "error",
+        message: "'one' has no schema",
+        where: expect.stringContaining(`${path}:${line} `),
+      },
+    ]);
+  });
+
   test("files without a manifest are no pack", () => {
     expect(parsePack([])).toMatchObject({ pack: null, problems: [{ code: "PACK_INVALID" }] });
   });
