@@ -1,4 +1,5 @@
 /** What a hub is started with. */
+import type { AddressShares } from "../shared/config/hub-config.ts";
 import type { ListenAddress } from "../shared/config/listen.ts";
 import type { LogConfig } from "../shared/config/log-settings.ts";
 import type { CatchUp } from "../shared/schedules/missed.ts";
@@ -31,6 +32,8 @@ export interface HubOptions {
   readonly lostAfter: number;
   /** Life of an agent's certificate; seconds. */
   readonly certificateSeconds: number;
+  /** What one address may take; this machine's own ones may take all. */
+  readonly shares: AddressShares;
   /** Rules that may act one after the other on what the one before led to. */
   readonly loopDepth: number;
   readonly timers: {

@@ -28,6 +28,7 @@ import { BackupDesk } from "./backup/backup-desk.ts";
 import { refuseHalfRestored, refuseTarget, writeBackup } from "./backup/backup-fs.ts";
 import { restoredAt, restoredSetting } from "./backup/restored.ts";
 import { openTransport } from "./broker/open-mqtt.ts";
+import { Refusals } from "./broker/refusals.ts";
 import type { TransportEvents } from "./broker/transport.ts";
 import { openDatastore } from "./datastore/open-datastore-fs.ts";
 import { templateKeys } from "./datastore/template-keys.ts";
@@ -118,7 +119,8 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     const clock = createHubClock(systemClock, typeof highWater === "number" ? highWater : 0);
     const now = () => clock.now();
     const newId = ulidSource(clock, systemRandom);
-    const parts = { store, clock, now, newId, timers, jitter, log };
+    const refusals = new Refusals({ logger: log, clock: systemClock });
+    const parts = { store, clock, now, newId, timers, jitter, log, refusals };
     const datastore = await openDatastore({ ...parts, data: options.data, random: systemRandom });
     const { keys, sealer } = datastore;
     teardown.add("datastore", () => keys.close());
@@ -278,7 +280,8 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       ...(enrolment !== null && { onEnrol: enrolment.onEnrol }),
     };
     const secure = enrolment === null ? {} : { secure: enrolment.secure };
-    const way = { ...base, ...events, ...reach, ...secure, listen: options.mqtt, name: hub, logger: log };
+    const { mqtt: listen, shares } = options;
+    const way = { ...base, ...events, ...reach, ...secure, listen, shares, name: hub, logger: log };
     const opened = await openTransport(way);
     const { transport, url: brokerUrl, reached } = opened;
     enrolment?.use(opened, () => links.greetAnew());

@@ -6,6 +6,7 @@ import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { type RunningHub, startHub } from "../hub/main.ts";
 import type { Change } from "../hub/store/store.ts";
+import { defaultShares } from "../shared/config/hub-config.ts";
 import { parseListen } from "../shared/config/listen.ts";
 import { formatError, isPetrelError, PetrelError } from "../shared/errors.ts";
 import { createLogger } from "../shared/log.ts";
@@ -113,6 +114,7 @@ async function start(): Promise<RunningHub> {
       retention: { days: 90, maxBytes: null, maxInstances: 1_000_000 },
       certificateSeconds: 86_400,
       lostAfter: 120,
+      shares: defaultShares,
       loopDepth: 8,
       timers: { catchUp: "last" },
       log: { level: "info", format: "text" },

@@ -39,7 +39,7 @@ const sources = sides
 const byPath = new Map(sources.map((source) => [source.path, source]));
 const target = (source: Source, specifier: string) => normalize(join(dirname(source.path), specifier));
 
-const rimSuffix = /-(store|mqtt|fs|process|http|cli)\.ts$/;
+const rimSuffix = /-(store|mqtt|tcp|fs|process|http|cli)\.ts$/;
 const isRoot = (path: string) => /(^|\/|-)main\.ts$/.test(path);
 const isRim = (path: string) => rimSuffix.test(path) || isRoot(path);
 /** Computation only: these touch nothing outside. `crypto` hashes, `zlib` packs. */

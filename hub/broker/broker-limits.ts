@@ -1,4 +1,5 @@
 /** What one client may cost the embedded broker. */
+import { defaultShares } from "../../shared/config/hub-config.ts";
 
 export interface BrokerLimits {
   /** A client must have said CONNECT by then. */
@@ -16,6 +17,10 @@ export interface BrokerLimits {
   readonly retainedBytes: number;
   /** Hosts that enrol at the same time. */
   readonly enrolments: number;
+  /** Those of them that one address may have. */
+  readonly enrolmentsPerAddress: number;
+  /** Connections of one address that have not proven who they are: in the TLS handshake, before CONNECT, or enrolling. */
+  readonly strangersPerAddress: number;
   /** One that enrols is closed by then. */
   readonly enrolMs: number;
   /** What one of them may ask in that time. */
@@ -31,6 +36,8 @@ export const defaultBrokerLimits: BrokerLimits = {
   unsentBytes: 1024 * 1024,
   retainedBytes: 4 * 1024,
   enrolments: 64,
+  enrolmentsPerAddress: defaultShares.enrolments,
+  strangersPerAddress: defaultShares.strangers,
   enrolMs: 30_000,
   enrolAsks: 4,
 };

@@ -3,17 +3,20 @@ import type { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
 import { Aedes, type AuthenticateError, type Client } from "aedes";
 import type { Clock } from "../../shared/clock.ts";
-import { formatListen, type ListenAddress, plainAddress } from "../../shared/config/listen.ts";
+import { isLoopback, type ListenAddress } from "../../shared/config/listen.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { Timers } from "../../shared/timers.ts";
 import type { TopicKind } from "../../shared/wire/messages.ts";
 import { agentTopic, enrolTopic } from "../../shared/wire/topics.ts";
+import { Door } from "../access/door.ts";
+import { peerOf } from "../access/door-tcp.ts";
+import { hostOf, originOf } from "../access/origin.ts";
 import { admit, judgePublish, judgeSubscribe, type KnownIdentities } from "./authorize.ts";
 import { type BrokerLimits, defaultBrokerLimits } from "./broker-limits.ts";
 import { openPort, requireLoopback, type TlsSettings } from "./listen-mqtt.ts";
 import { ReadGuard } from "./read-guard-mqtt.ts";
-import { originOf, Refusals } from "./refusals.ts";
+import { Refusals } from "./refusals.ts";
 import { type Connection, Sessions } from "./sessions-mqtt.ts";
 import { shownCertificate } from "./shown-certificate-mqtt.ts";
 import type { HubTransport, TransportEvents } from "./transport.ts";
@@ -29,6 +32,10 @@ export interface BrokerOptions extends TransportEvents {
   /** TLS, and who is enrolled; without it: plain connections from this machine alone. */
   readonly secure?: SecureBroker | null;
   readonly limits?: Partial<BrokerLimits>;
+  /** The hub's, which counts them; one of its own when not given. */
+  readonly refusals?: Refusals;
+  /** Hosts whose shares are not counted; default: this machine, where a proxy may stand for many. */
+  readonly isExempt?: (host: string) => boolean;
 }
 
 export interface SecureBroker {
@@ -60,7 +67,8 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
   const { prefix, dev, logger, listen, secure = null } = options;
   if (secure === null) requireLoopback(listen);
   const limits: BrokerLimits = { ...defaultBrokerLimits, ...options.limits };
-  const refusals = new Refusals(options);
+  const { refusals = new Refusals(options), isExempt = isLoopback } = options;
+  const door = new Door({ perAddress: limits.strangersPerAddress, isExempt });
   const counts = { received: 0, sent: 0, dropped: 0, takeovers: 0 };
   let stopping = false;
 
@@ -125,7 +133,11 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
           prefix,
           dev,
           identities: secure?.identities ?? null,
-          hasRoom: sessions.enrolling < limits.enrolments && options.onEnrol !== undefined,
+          hasRoom:
+            options.onEnrol !== undefined &&
+            sessions.enrolling < limits.enrolments &&
+            (isExempt(hostOf(connection.address)) ||
+              sessions.enrollingFrom(originOf(connection.address)) < limits.enrolmentsPerAddress),
         },
       );
       if ("refusal" in answer) {
@@ -133,6 +145,7 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
         refuse(connection, answer.refusal, answer.message, clientId);
       } else {
         connection.peer = answer;
+        if (answer.role === "enrolling") sessions.enrols(connection);
       }
       // Otherwise a client that vanished without a word would be held for ever.
       packet.keepalive = Math.min(packet.keepalive || limits.keepalive, limits.keepalive);
@@ -216,6 +229,8 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
         return void connection.socket.destroy();
     }
     sessions.begin(connection);
+    // Hundreds of agents may come from behind one address: who has shown its key is no stranger.
+    if (connection.peer?.role !== "enrolling") door.left(connection.address);
     if (connection.peer?.role !== "enrolling" || secure === null) return;
     const cancel = secure.timers.after(limits.enrolMs, () => connection.socket.destroy());
     connection.socket.once("close", cancel);
@@ -235,8 +250,7 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
   (aedes as EventEmitter).on("error", (error) => logger.error("the embedded broker failed", { error }));
 
   const accept = (socket: Socket) => {
-    const host = plainAddress(socket.remoteAddress ?? "unknown");
-    const address = formatListen({ host, port: socket.remotePort ?? 0 });
+    const address = peerOf(socket);
     const guard = new ReadGuard({
       socket,
       pendingBytes: limits.pendingBytes,
@@ -260,6 +274,14 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
     listen,
     tls: secure?.tls ?? null,
     connections: limits.connections,
+    guard: {
+      door,
+      onRefused: (address, why) => {
+        const reason = why === "share" ? "strangers" : "connections";
+        const message = "refused: as many connections as may are open";
+        refusals.note(reason, originOf(address), message, { of: why === "share" ? "its address" : "all" });
+      },
+    },
     onSocket: accept,
     onError: (error) => logger.error("the MQTT listener failed", { error }),
   }).catch((error: unknown) => {

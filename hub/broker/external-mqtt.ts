@@ -18,6 +18,7 @@ import {
   parseTopic,
   subscribedKinds,
 } from "../../shared/wire/topics.ts";
+import { Bucket } from "../access/bucket.ts";
 import { presenceState } from "./presence.ts";
 import { Refusals } from "./refusals.ts";
 import type { HubTransport, TransportEvents } from "./transport.ts";
@@ -41,6 +42,8 @@ export interface ExternalBrokerOptions extends TransportEvents {
   readonly limits?: Partial<ConnectionLimits>;
   /** For `mqtts://`. */
   readonly tls?: TlsClient;
+  /** The hub's, which counts them; one of its own when not given. */
+  readonly refusals?: Refusals;
 }
 
 export interface ExternalBroker extends HubTransport {
@@ -55,9 +58,8 @@ const hubLimits = { unacknowledged: 20_000, unacknowledgedBytes: 32 * 1024 * 102
 const discovery: readonly TopicKind[] = ["presence", "hello"];
 const perAgent = subscribedKinds("hub").filter((kind) => !discovery.includes(kind));
 
-/** Asks for an identity: at once, and then for each second. */
-const mostAsks = 100;
-const asksPerSecond = 20;
+/** Asks for an identity. */
+const asks = { burst: 100, everyMs: 50 };
 
 /** Messages kept while an agent's topics are being subscribed to: a presence and a hello, and one more of each. */
 const mostHeld = 4;
@@ -78,7 +80,7 @@ export function connectExternal(options: ExternalBrokerOptions): ExternalBroker 
   const { prefix, logger, owns = () => true } = options;
   const { tls } = options;
   const address = parseBrokerUrl(options.url, { enrolled: tls !== undefined });
-  const refusals = new Refusals(options);
+  const { refusals = new Refusals(options) } = options;
   const agents = new Map<string, AgentState>();
 
   const deliver = (agent: string, kind: TopicKind, bytes: Uint8Array) => {
@@ -151,14 +153,10 @@ export function connectExternal(options: ExternalBrokerOptions): ExternalBroker 
   };
 
   /** All that strangers may cost, since nobody counts them before they come here. */
-  let asksLeft = mostAsks;
-  let refilledAt = options.clock.monotonic();
+  const asked = new Bucket(asks, options.clock.monotonic());
   const enrol = async (nonce: string, bytes: Uint8Array): Promise<void> => {
-    const now = options.clock.monotonic();
-    asksLeft = Math.min(mostAsks, asksLeft + ((now - refilledAt) / 1_000) * asksPerSecond);
-    refilledAt = now;
-    if (asksLeft < 1) return refusals.note("enrolments", "all", "refused: more hosts enrol at once than may");
-    asksLeft -= 1;
+    if (!asked.take(options.clock.monotonic()))
+      return refusals.note("enrolments", "all", "refused: more hosts enrol at once than may");
     const answer = await options.onEnrol?.(nonce, bytes, null);
     if (answer) connection.publish(enrolTopic(prefix, nonce, "answer"), answer);
   };

@@ -4,6 +4,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:tls";
 import { formatListen, isLoopback, type ListenAddress } from "../../shared/config/listen.ts";
 import { PetrelError } from "../../shared/errors.ts";
+import { type GuardOptions, guard } from "../access/door-tcp.ts";
 
 /** Connections that wait to be accepted: Node's own 511 loses a fleet that returns at once. */
 const backlog = 4_096;
@@ -26,6 +27,8 @@ export interface ListenOptions {
   readonly tls: TlsSettings | null;
   readonly listen: ListenAddress;
   readonly connections: number;
+  /** In front of the TLS handshake, too. */
+  readonly guard: GuardOptions;
   readonly onSocket: (socket: Socket) => void;
   /** The listener failed later: out of file descriptors, say. It goes on. */
   readonly onError: (error: Error) => void;
@@ -67,12 +70,14 @@ function tlsServer({ key, cert }: TlsSettings, onSocket: (socket: Socket) => voi
 }
 
 /** Resolves when listening; rejects with HUB_PORT_IN_USE, CONFIG_INVALID. */
-export function openPort({ listen, tls, connections, onSocket, onError }: ListenOptions): Promise<Listener> {
+export function openPort(options: ListenOptions): Promise<Listener> {
+  const { listen, tls, connections, onSocket, onError } = options;
   const secure = tls === null ? null : tlsServer(tls, onSocket);
   // A peer that is no TLS client, or gives up: it never came as far as a connection.
   secure?.on("tlsClientError", (_error, socket) => socket.destroy());
   const server = secure ?? createServer({ noDelay: true, keepAlive: true }, onSocket);
   server.maxConnections = connections;
+  guard(server, options.guard);
   return new Promise((resolve, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) => reject(explained(cause, listen)));
     server.listen({ host: listen.host, port: listen.port, backlog }, () => {

@@ -1,11 +1,13 @@
 /** Opens the hub's way to its agents: the broker inside it, or a connection to one that is there already. */
 import type { Clock } from "../../shared/clock.ts";
+import type { AddressShares } from "../../shared/config/hub-config.ts";
 import { formatListen, type ListenAddress } from "../../shared/config/listen.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { TlsClient } from "../../shared/mqtt/tls-mqtt.ts";
 import type { Timers } from "../../shared/timers.ts";
 import type { SecureBroker } from "./broker-mqtt.ts";
 import type { TlsSettings } from "./listen-mqtt.ts";
+import type { Refusals } from "./refusals.ts";
 import type { HubTransport, TransportEvents } from "./transport.ts";
 
 export interface TransportOptions extends TransportEvents {
@@ -29,6 +31,9 @@ export interface TransportOptions extends TransportEvents {
   readonly timers: Timers;
   readonly jitter: () => number;
   readonly logger: Logger;
+  readonly refusals: Refusals;
+  /** What one address may take of the embedded broker. */
+  readonly shares: AddressShares;
 }
 
 export interface OpenTransport {
@@ -55,7 +60,9 @@ export async function openTransport(options: TransportOptions): Promise<OpenTran
     return { transport: external, url: brokerUrl, reached: external.reached, show: () => {} };
   }
   const { startBroker } = await import("./broker-mqtt.ts");
-  const broker = await startBroker({ ...options, secure: secure?.embedded ?? null });
+  const { strangers: strangersPerAddress, enrolments: enrolmentsPerAddress } = options.shares;
+  const limits = { strangersPerAddress, enrolmentsPerAddress };
+  const broker = await startBroker({ ...options, limits, secure: secure?.embedded ?? null });
   const { host, port } = broker.address;
   const url = `${secure === undefined ? "mqtt" : "mqtts"}://${formatListen({ host, port })}`;
   return { transport: broker, url, reached: () => true, show: broker.show };

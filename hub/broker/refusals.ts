@@ -1,7 +1,6 @@
 /** Counts what clients did wrong or suffered, and logs each reason of each client, and each reason, at most so often. */
 import type { Clock } from "../../shared/clock.ts";
 import type { LogFields, Logger } from "../../shared/log.ts";
-import { network } from "../access/guess-brake.ts";
 
 /** One line for a reason and a client in this time: a hostile client must not fill the log. */
 const quietMs = 60_000;
@@ -9,15 +8,6 @@ const quietMs = 60_000;
 const mostLines = 60;
 /** Clients and reasons remembered; beyond, the memory starts afresh. */
 const mostRemembered = 10_000;
-
-/**
- * Who an address stands for in a log, with or without a port: each connection has another port, and one host a whole /64
- * of IPv6 addresses.
- */
-export function originOf(address: string): string {
-  const [, ipv6, ipv4] = /^(?:\[([^\]]+)\]|([^:]+)):\d+$/.exec(address) ?? [];
-  return network(ipv6 ?? ipv4 ?? address);
-}
 
 interface Window {
   readonly since: number;

@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { Client } from "aedes";
 import { holdForCompany } from "../../shared/mqtt/company-mqtt.ts";
 import { maxBrokerBytes } from "../../shared/wire/messages.ts";
+import { originOf } from "../access/origin.ts";
 import { type ConnackCode, filterMatches, type Peer } from "./authorize.ts";
 import type { ReadGuard } from "./read-guard-mqtt.ts";
 
@@ -41,18 +42,30 @@ export class Sessions {
   readonly #sockets = new Set<Socket>();
   readonly #byId = new Map<string, Connection>();
   readonly #observers = new Set<Connection>();
+  /** From when they are let in until they are gone: those who come in one moment are all counted. */
   readonly #enrolling = new Set<Connection>();
+  #agents = 0;
 
   constructor(events: SessionEvents) {
     this.#events = events;
   }
 
   get agents(): number {
-    return this.#byId.size - this.#observers.size - this.#enrolling.size;
+    return this.#agents;
   }
 
   get enrolling(): number {
     return this.#enrolling.size;
+  }
+
+  /** Of those who enrol, how many come from this network. */
+  enrollingFrom(origin: string): number {
+    return [...this.#enrolling].filter(({ address }) => originOf(address) === origin).length;
+  }
+
+  /** It may enrol, once it is connected. */
+  enrols(connection: Connection): void {
+    if (!connection.socket.destroyed) this.#enrolling.add(connection);
   }
 
   of(client: Client | null): Connection | undefined {
@@ -69,6 +82,7 @@ export class Sessions {
     this.#sockets.add(connection.socket);
     connection.socket.once("close", () => {
       this.#sockets.delete(connection.socket);
+      this.#enrolling.delete(connection);
       this.#end(connection);
     });
   }
@@ -81,7 +95,7 @@ export class Sessions {
     if (old !== undefined) this.#end(old);
     this.#byId.set(peer.id, connection);
     if (peer.role === "observer") this.#observers.add(connection);
-    if (peer.role === "enrolling") this.#enrolling.add(connection);
+    if (peer.role === "agent") this.#agents++;
     connection.guard.open();
     this.#events.onBegin(connection, peer);
   }
@@ -91,7 +105,7 @@ export class Sessions {
     if (peer === null || this.#byId.get(peer.id) !== connection) return;
     this.#byId.delete(peer.id);
     this.#observers.delete(connection);
-    this.#enrolling.delete(connection);
+    if (peer.role === "agent") this.#agents--;
     this.#events.onEnd(connection, peer);
   }
 

@@ -1,8 +1,10 @@
 /** Who becomes an agent: decided from the ask, its proof, and what is known. Pure. */
+import { isLoopback } from "../../shared/config/listen.ts";
 import type { ErrorCode } from "../../shared/errors.ts";
 import type { EnrolAsk } from "../../shared/identity/enrolment.ts";
 import type { AgentIdentity, EnrolmentToken } from "../../shared/model/identity.ts";
 import { parseEnrolClientId } from "../../shared/wire/topics.ts";
+import { hostOf, originOf } from "../access/origin.ts";
 import { hubAgentId } from "../executions/place.ts";
 import { formerKeys } from "./former.ts";
 import { tokenProblem } from "./token-life.ts";
@@ -20,6 +22,8 @@ export interface AdmissionFacts {
   readonly token: EnrolmentToken | null;
   /** That wait for somebody to approve them. */
   readonly pending: number;
+  /** Whether one more from its address may wait. */
+  readonly hasShare: boolean;
   /** Hub time in ms. */
   readonly now: number;
 }
@@ -40,8 +44,24 @@ export type Admission =
 /** More are not kept: strangers must not fill the store. */
 export const mostPending = 1_000;
 
+/**
+ * Whether one more host from `address` (`ip:port`) may wait beside those who do: `most` from one network. Everybody has a
+ * share where the address is not known, behind an external broker, and on this machine, where a proxy may stand for many.
+ */
+export function hasShare(
+  address: string | null,
+  waiting: readonly Pick<AgentIdentity, "address">[],
+  most: number,
+): boolean {
+  if (address === null || isLoopback(hostOf(address))) return true;
+  const origin = originOf(address);
+  return (
+    waiting.filter((other) => other.address !== null && originOf(other.address) === origin).length < most
+  );
+}
+
 export function admission(facts: AdmissionFacts): Admission {
-  const { ask, proof, known, token, pending, now } = facts;
+  const { ask, proof, known, token, pending, hasShare, now } = facts;
   const knows = proof === "token";
   const refuse = (code: ErrorCode, reason: string, mayKnow = knows): Admission => ({
     type: "refuse",
@@ -85,6 +105,7 @@ export function admission(facts: AdmissionFacts): Admission {
   }
   if (pending >= mostPending)
     return refuse("ENROL_REFUSED", `${mostPending} hosts wait to be approved already`);
+  if (!hasShare) return refuse("ENROL_REFUSED", "as many hosts of its address wait to be approved as may");
   return { type: "wait", isNew: true };
 }
 

@@ -13,11 +13,12 @@ import {
 } from "../../shared/identity/enrolment.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { AgentIdentity, EnrolmentToken } from "../../shared/model/identity.ts";
-import { originOf, type Refusals } from "../broker/refusals.ts";
+import { originOf } from "../access/origin.ts";
+import type { Refusals } from "../broker/refusals.ts";
 import type { HubIdentity } from "../identity/hub-identity.ts";
 import type { Identities } from "../identity/identities.ts";
 import type { Store } from "../store/store.ts";
-import { type Admission, type AskProof, admission } from "./admission.ts";
+import { type Admission, type AskProof, admission, hasShare } from "./admission.ts";
 import { formerKeys } from "./former.ts";
 
 export interface EnrolmentOptions {
@@ -29,6 +30,8 @@ export interface EnrolmentOptions {
   /** An agent is enrolled: its record must be there, with these labels, before it comes. */
   readonly enrolled: (identity: AgentIdentity) => Promise<void>;
   readonly refusals: Pick<Refusals, "note">;
+  /** Hosts from one address that may wait to be approved. */
+  readonly waitingPerAddress: number;
   /** Hub time in ms. */
   readonly now: () => number;
   readonly log: Logger;
@@ -47,7 +50,7 @@ interface Judged {
 
 /** Makes the function that answers one ask; `null` for what gets no answer. It never rejects. */
 export function enrolment(options: EnrolmentOptions) {
-  const { store, hub, now, log, refusals } = options;
+  const { store, hub, now, log, refusals, waitingPerAddress } = options;
 
   const judged = async (message: EnrolMessage<EnrolAsk>): Promise<Judged> => {
     const { token: id, key: keyText } = message.content;
@@ -68,8 +71,10 @@ export function enrolment(options: EnrolmentOptions) {
   const decide = async (
     { message, proof, token }: Judged,
     known: AgentIdentity | null,
+    address: string | null,
   ): Promise<Admission> => {
     const ask = message.content;
+    const waiting = options.identities.all().filter(({ state }) => state === "pending");
     const key = publicKey(ask.key);
     return admission({
       ask,
@@ -77,7 +82,8 @@ export function enrolment(options: EnrolmentOptions) {
       isRequestFine: key !== null && isRequestOf(ask.csr, ask.agent, key),
       known,
       token,
-      pending: options.identities.all().filter(({ state }) => state === "pending").length,
+      pending: waiting.length,
+      hasShare: hasShare(address, waiting, waitingPerAddress),
       now: now(),
     });
   };
@@ -146,7 +152,7 @@ export function enrolment(options: EnrolmentOptions) {
     const { agent } = asked.message.content;
     for (let attempt = 0; attempt < attempts; attempt++) {
       const known = await store.identity(agent);
-      const decided = await decide(asked, known);
+      const decided = await decide(asked, known, address);
       if (decided.type === "refuse") {
         const { code, reason, mayKnow } = decided;
         refusals.note(

@@ -1,6 +1,7 @@
 /** Opens identities for a hub that is not in dev mode: its own, its agents', and who asks to become one. */
 import { hostname, networkInterfaces } from "node:os";
 import type { RandomBytes } from "../../shared/clock.ts";
+import type { AddressShares } from "../../shared/config/hub-config.ts";
 import { formatListen, type ListenAddress } from "../../shared/config/listen.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import { publicKey } from "../../shared/identity/ed25519.ts";
@@ -9,7 +10,6 @@ import type { Responder } from "../../shared/link/ask.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { AgentIdentity } from "../../shared/model/identity.ts";
 import { shownBrokerUrl } from "../../shared/mqtt/broker-url.ts";
-import { systemClock } from "../../shared/system-process.ts";
 import type { Timers } from "../../shared/timers.ts";
 import type { Authenticator } from "../../shared/wire/authenticator.ts";
 import { SessionAuthenticator } from "../../shared/wire/session-authenticator.ts";
@@ -17,7 +17,7 @@ import type { AgentRegistry } from "../agents/agent-registry.ts";
 import { effectiveLabels } from "../agents/labels.ts";
 import { awaited } from "../agents/presence.ts";
 import type { OpenTransport, TransportOptions } from "../broker/open-mqtt.ts";
-import { Refusals } from "../broker/refusals.ts";
+import type { Refusals } from "../broker/refusals.ts";
 import type { TransportEvents } from "../broker/transport.ts";
 import type { KeyBook } from "../datastore/key-book.ts";
 import { hubAgentId } from "../executions/place.ts";
@@ -45,6 +45,9 @@ export interface OpenEnrolmentOptions {
   /** Life of an agent's certificate; seconds. */
   readonly certificateSeconds: number;
   readonly random: RandomBytes;
+  /** What one address may take. */
+  readonly shares: Pick<AddressShares, "waiting">;
+  readonly refusals: Refusals;
   /** Hub time in ms. */
   readonly now: () => number;
   readonly timers: Timers;
@@ -121,7 +124,8 @@ export async function openEnrolment(options: OpenEnrolmentOptions): Promise<Enro
     hub: identity,
     unseal: (sealed) => options.keys.unseal(sealed),
     enrolled,
-    refusals: new Refusals({ logger: log, clock: systemClock }),
+    refusals: options.refusals,
+    waitingPerAddress: options.shares.waiting,
     now,
     log,
   });

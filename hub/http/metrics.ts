@@ -192,7 +192,7 @@ export const hubMetrics: readonly Metric<HubFigures>[] = [
   [
     "petrel_refused_total",
     "counter",
-    "What clients of the broker were refused, by reason.",
+    "What clients of the broker and the API were refused, by reason.",
     ({ broker }) => Object.entries(broker.refused).map(([reason, count]): Sample => [{ reason }, count]),
   ],
   ["process_resident_memory_bytes", "gauge", "Memory of the hub's process.", (f) => f.resident_bytes],

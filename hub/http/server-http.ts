@@ -6,6 +6,7 @@ import { PetrelError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
 import { nearest } from "../../shared/nearest.ts";
 import { type Check, checksWith } from "../../shared/validation.ts";
+import { type GuardOptions, guard } from "../access/door-tcp.ts";
 import type { ReadBlob } from "../executions/large-result.ts";
 import type { LiveOutput } from "../executions/live-output.ts";
 import type { HubOperations } from "../operations.ts";
@@ -63,6 +64,7 @@ export interface ApiOptions {
   readonly logger: Logger;
   /** `null`: without TLS. */
   readonly tls: CertificateSource | null;
+  readonly guard: GuardOptions;
 }
 
 /** Characters of one part of a path: a datastore key's name has up to 512, each escaped as up to three bytes. */
@@ -101,6 +103,7 @@ export function createApi({
   doctor,
   logger,
   tls,
+  guard: door,
 }: ApiOptions): FastifyInstance {
   const compile = validators();
   const catalogues = catalogueSource(store);
@@ -130,6 +133,7 @@ export function createApi({
     },
   });
   api.server.maxConnections = maxConnections;
+  guard(api.server, door);
 
   api.setValidatorCompiler(({ schema, httpPart }) => compile(schema as object, httpPart));
   api.setErrorHandler((error, request, reply) => {

@@ -6,7 +6,10 @@ import type { Logger } from "../../shared/log.ts";
 import { systemClock, systemRandom } from "../../shared/system-process.ts";
 import type { Timers } from "../../shared/timers.ts";
 import { ApiKeys } from "../access/api-keys.ts";
+import { Door } from "../access/door.ts";
 import { GuessBrake } from "../access/guess-brake.ts";
+import { originOf } from "../access/origin.ts";
+import type { Refusals } from "../broker/refusals.ts";
 import { hubChecks } from "../doctor/checks.ts";
 import { gatherFacts } from "../doctor/gather-fs.ts";
 import type { HubOptions } from "../hub-options.ts";
@@ -33,6 +36,7 @@ export interface StartApiOptions extends Pick<ApiOptions, "store" | "operations"
   readonly timers: Timers;
   readonly jitter: () => number;
   readonly log: Logger;
+  readonly refusals: Refusals;
 }
 
 export interface RunningApi {
@@ -49,7 +53,7 @@ export function requireReach(options: HubOptions): void {
 
 /** As `requireReach`; CONFIG_INVALID, FILE_UNREADABLE for the certificate, HUB_PORT_IN_USE. */
 export async function startApi(parts: StartApiOptions): Promise<RunningApi> {
-  const { options, mqtt, store, operations, clock, now, newId, timers, jitter, log } = parts;
+  const { options, mqtt, store, operations, clock, now, newId, timers, jitter, log, refusals } = parts;
   requireReach(options);
   const localKey = await apiKeyOf(options.data, systemRandom);
   const files = options.https?.tls ?? null;
@@ -72,6 +76,15 @@ export async function startApi(parts: StartApiOptions): Promise<RunningApi> {
     doctor: async () => runChecks(hubChecks, await gatherFacts(doctor), { timers, withinMs: checkWithinMs }),
     logger: log,
     tls,
+    guard: {
+      door: new Door({ perAddress: options.shares.http, isExempt: isLoopback }),
+      onRefused: (address, why) => {
+        const of = why === "share" ? "its address" : "all";
+        refusals.note("http", originOf(address), "refused: as many connections to the API as may are open", {
+          of,
+        });
+      },
+    },
   });
   const close = async () => {
     fromFiles?.close();

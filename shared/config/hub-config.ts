@@ -4,6 +4,21 @@ import type { CatchUp } from "../schedules/missed.ts";
 import type { Setting } from "./config.ts";
 import { type LogConfig, logSettings } from "./log-settings.ts";
 
+/** What one address may take of what there is for all: one IPv4 address, or one /64 of IPv6. */
+export interface AddressShares {
+  /** Connections to the embedded broker that are not let in yet. */
+  readonly strangers: number;
+  /** Hosts that enrol at the same time. */
+  readonly enrolments: number;
+  /** Hosts that wait to be approved. */
+  readonly waiting: number;
+  /** Connections to the HTTP API. */
+  readonly http: number;
+}
+
+/** A site behind one address must get in again after a cut; a dozen such addresses must not be all there is room for. */
+export const defaultShares: AddressShares = { strangers: 256, enrolments: 16, waiting: 100, http: 128 };
+
 export interface HubConfig {
   /** Data folder; `null`: the usual place. */
   readonly data: string | null;
@@ -25,6 +40,7 @@ export interface HubConfig {
     readonly max_mib: number | null;
   };
   readonly agents: { readonly lost_after: number; readonly certificate_days: number };
+  readonly per_address: AddressShares;
   readonly rules: { readonly loop_depth: number };
   readonly timers: { readonly catch_up: CatchUp };
   readonly log: LogConfig;
@@ -118,6 +134,34 @@ export const hubSettings: readonly Setting[] = [
     default: 30,
     env: "PETREL_AGENTS_CERTIFICATE_DAYS",
     text: "Days that an agent's certificate lives; renewed at two thirds of it while the agent is there.",
+  },
+  {
+    path: "per_address.strangers",
+    schema: { type: "integer", minimum: 1, maximum: 100_000 },
+    default: defaultShares.strangers,
+    env: "PETREL_PER_ADDRESS_STRANGERS",
+    text: "Connections of one address (IPv6: /64) to the embedded broker that have not proven who they are yet.",
+  },
+  {
+    path: "per_address.enrolments",
+    schema: { type: "integer", minimum: 1, maximum: 64 },
+    default: defaultShares.enrolments,
+    env: "PETREL_PER_ADDRESS_ENROLMENTS",
+    text: "Hosts of one address that enrol at the same time, of 64 in all.",
+  },
+  {
+    path: "per_address.waiting",
+    schema: { type: "integer", minimum: 1, maximum: 1_000 },
+    default: defaultShares.waiting,
+    env: "PETREL_PER_ADDRESS_WAITING",
+    text: "Hosts of one address that wait to be approved, of 1,000 in all.",
+  },
+  {
+    path: "per_address.http",
+    schema: { type: "integer", minimum: 1, maximum: 1_024 },
+    default: defaultShares.http,
+    env: "PETREL_PER_ADDRESS_HTTP",
+    text: "Connections of one address to the HTTP API, of 1,024 in all.",
   },
   {
     path: "rules.loop_depth",

@@ -5,7 +5,7 @@ import type { IdentityView } from "../../hub/enrolment/enrolment-desk.ts";
 import { newToken } from "./enrolled-agent.ts";
 import { agentReady } from "./fleet.ts";
 import { prefix } from "./hostile-broker.ts";
-import { type HostileFleet, has, honestRequest, honestTrigger } from "./hostile-fleet.ts";
+import { type HostileFleet, has, honestRequest, honestTrigger, refusals } from "./hostile-fleet.ts";
 import { runPetrel } from "./run-petrel.ts";
 import { waitUntil } from "./wait-until.ts";
 
@@ -91,5 +91,6 @@ export async function tokenTwice(fleet: HostileFleet): Promise<void> {
   expect(await identity(fleet, "new-1")).toMatchObject({ state: "removed", key });
   expect(await uses()).toBe(3);
   expect(hub.daemon().log()).toContain("refused: an enrolment");
+  expect(await refusals(fleet, "enrolment")).toBeGreaterThan(0);
   await fleet.expectUnharmed();
 }

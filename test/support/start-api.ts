@@ -1,6 +1,7 @@
 /** The HTTP API over a real store in a temp folder; both are closed when the test ends. */
 import type { FastifyInstance } from "fastify";
 import { ApiKeys } from "../../hub/access/api-keys.ts";
+import { Door } from "../../hub/access/door.ts";
 import { GuessBrake } from "../../hub/access/guess-brake.ts";
 import { LiveOutput } from "../../hub/executions/live-output.ts";
 import type { HubFigures } from "../../hub/figures/figures.ts";
@@ -11,6 +12,7 @@ import { createApi } from "../../hub/http/server-http.ts";
 import type { HubHealth, HubOperations } from "../../hub/operations.ts";
 import { type LevelStore, openLevelStore } from "../../hub/store/level-store.ts";
 import type { Effect } from "../../hub/store/store.ts";
+import { isLoopback } from "../../shared/config/listen.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import { ulidSource } from "../../shared/ids.ts";
 import { linkCounters } from "../../shared/link/counters.ts";
@@ -36,6 +38,8 @@ export interface StartedApi {
   readonly at: { offset: number };
   /** What the API logged at `error`. */
   readonly faults: readonly string[];
+  /** Addresses of connections that were closed at the door. */
+  readonly refused: readonly string[];
   /** Listens on a free port and writes api.json; resolves to the URL. */
   listen(): Promise<string>;
 }
@@ -87,11 +91,12 @@ export function hubFigures(over: Partial<HubFigures> = {}): HubFigures {
 
 export async function startApi(
   answers: Partial<HubOperations> = {},
-  { tls = null }: { readonly tls?: CertificateSource | null } = {},
+  { tls = null, door }: { readonly tls?: CertificateSource | null; readonly door?: Door } = {},
 ): Promise<StartedApi> {
   const at = { offset: 0 };
   const folder = await tempFolder();
   const faults: string[] = [];
+  const refused: string[] = [];
   const logger: Logger = createLogger({
     level: "error",
     format: "text",
@@ -129,6 +134,10 @@ export async function startApi(
     doctor: async () => [],
     logger,
     tls,
+    guard: {
+      door: door ?? new Door({ perAddress: 1, isExempt: isLoopback }),
+      onRefused: (address) => refused.push(address),
+    },
   });
   atEnd(async () => {
     await api.close();
@@ -139,7 +148,7 @@ export async function startApi(
     await writeApiFile(folder, { url, key, mqtt: "mqtt://127.0.0.1:1", pid: process.pid });
     return url;
   };
-  return { api, store, operations, folder, key, keys, output, at, faults, listen };
+  return { api, store, operations, folder, key, keys, output, at, faults, refused, listen };
 }
 
 /** A registered pack with an action that has a secret, and one trigger type. */

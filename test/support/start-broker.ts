@@ -26,6 +26,7 @@ export interface TestBrokerOptions {
   readonly prefix?: string;
   readonly logger?: Logger;
   readonly limits?: Partial<BrokerLimits>;
+  readonly isExempt?: (host: string) => boolean;
   readonly onMessage?: TransportEvents["onMessage"];
   readonly mayTakeOver?: (agent: string) => Promise<boolean>;
 }
@@ -40,6 +41,7 @@ export async function testBroker(options: TestBrokerOptions = {}): Promise<TestB
     logger: options.logger ?? silentLogger,
     clock: systemClock,
     ...(options.limits && { limits: options.limits }),
+    ...(options.isExempt && { isExempt: options.isExempt }),
     onConnect: (agent) => void events.push(`connect ${agent}`),
     onDisconnect: (agent) => void events.push(`disconnect ${agent}`),
     mayTakeOver: async (agent) => {

@@ -53,6 +53,7 @@ async function start({ io }: CliContext, options: StartOptions, self: Command): 
     lostAfter: values.agents.lost_after,
     // A test does not wait for days.
     certificateSeconds: Number(io.env.PETREL_CERTIFICATE_SECONDS ?? values.agents.certificate_days * 86_400),
+    shares: values.per_address,
     loopDepth: values.rules.loop_depth,
     timers: { catchUp: values.timers.catch_up },
     sources: { file, brokerUrl: origins["broker.url"] ?? "default" },

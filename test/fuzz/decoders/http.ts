@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { permissions } from "../../../hub/access/permissions.ts";
 import { readApiFile } from "../../../hub/http/api-file-fs.ts";
 import { startHub } from "../../../hub/main.ts";
+import { defaultShares } from "../../../shared/config/hub-config.ts";
 import { createLogger } from "../../../shared/log.ts";
 import { http } from "../../../shared/node-http.ts";
 import { systemClock } from "../../../shared/system-process.ts";
@@ -70,6 +71,7 @@ async function aHub() {
       retention: { days: 90, maxInstances: 5_000_000, maxBytes: null },
       lostAfter: 120,
       certificateSeconds: 86_400,
+      shares: defaultShares,
       loopDepth: 8,
       timers: { catchUp: "last" },
       log: { level: "error", format: "text" },

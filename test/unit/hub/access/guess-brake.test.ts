@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { GuessBrake, network } from "../../../../hub/access/guess-brake.ts";
+import { GuessBrake } from "../../../../hub/access/guess-brake.ts";
+import { network } from "../../../../hub/access/origin.ts";
 
 const limits = { failures: 3, forgiveMs: 1_000, addresses: 3 };
 const failing = (brake: GuessBrake, address: string, times: number, at = 0) => {

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
+import { originOf } from "../../../../hub/access/origin.ts";
 import { presenceState } from "../../../../hub/broker/presence.ts";
-import { originOf, Refusals } from "../../../../hub/broker/refusals.ts";
+import { Refusals } from "../../../../hub/broker/refusals.ts";
 import { createLogger } from "../../../../shared/log.ts";
 
 test("every refusal is counted, but one client's reason is logged once a minute", () => {

@@ -1,5 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { type AdmissionFacts, admission, mostPending } from "../../../../hub/enrolment/admission.ts";
+import {
+  type AdmissionFacts,
+  admission,
+  hasShare,
+  mostPending,
+} from "../../../../hub/enrolment/admission.ts";
 import { timestamp } from "../../../../shared/clock.ts";
 import type { AgentIdentity, EnrolmentToken } from "../../../../shared/model/identity.ts";
 import { noon } from "../../../support/records.ts";
@@ -50,6 +55,7 @@ const facts: AdmissionFacts = {
   known: null,
   token: token(),
   pending: 0,
+  hasShare: true,
   now: noon,
 };
 const bare = { proof: "key", token: null } as const;
@@ -135,6 +141,17 @@ describe("who becomes an agent", () => {
       { code: "ENROL_REFUSED", mayKnow: false },
     ],
     ["while too many wait", { ...bare, pending: mostPending }, { code: "ENROL_REFUSED" }],
+    [
+      "while too many of its address wait",
+      { ...bare, hasShare: false },
+      { code: "ENROL_REFUSED", mayKnow: false },
+    ],
+    [
+      "who waits already beside too many of its address",
+      { ...bare, hasShare: false, known: known({ state: "pending" }) },
+      { type: "wait", isNew: false },
+    ],
+    ["with a token beside too many of its address", { hasShare: false }, { type: "grant", use: "t1" }],
     ["who was approved", { ...bare, known: known({}) }, { type: "grant", use: null }],
     [
       "who wants a new certificate",
@@ -148,5 +165,28 @@ describe("who becomes an agent", () => {
     ],
   ])("%s", (_what, over, expected) => {
     expect(admission({ ...facts, ...over })).toMatchObject(expected);
+  });
+});
+
+describe("the share of an address of those who wait", () => {
+  const waiting = [
+    "192.0.2.1:5",
+    "192.0.2.1:6",
+    "[2001:db8::1]:7",
+    "[2001:db8::ffff:1]:7",
+    "127.0.0.1:1",
+    null,
+  ].map((address) => ({ address }));
+  test.for([
+    ["192.0.2.1:9", 2, false],
+    ["192.0.2.1:9", 3, true],
+    ["192.0.2.2:9", 1, true],
+    ["[2001:db8::2]:9", 2, false],
+    ["[2001:db8:0:1::2]:9", 1, true],
+    ["[::ffff:192.0.2.1]:9", 2, false],
+    ["127.0.0.1:9", 1, true],
+    [null, 1, true],
+  ] as const)("%s of at most %i: %s", ([address, most, has]) => {
+    expect(hasShare(address, waiting, most)).toBe(has);
   });
 });
