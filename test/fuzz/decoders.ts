@@ -2,6 +2,7 @@
 import type { OpenDecoder } from "./campaign.ts";
 import { openContents, openTar } from "./decoders/archives.ts";
 import { openAsks, openBlobs } from "./decoders/asks.ts";
+import { openBroker } from "./decoders/broker.ts";
 import { openExpressions, openTemplates } from "./decoders/expressions.ts";
 import { openHttp } from "./decoders/http.ts";
 import { openCertificates, openEnrolment, openTokens } from "./decoders/identity.ts";
@@ -29,6 +30,7 @@ export const decoders: ReadonlyMap<string, OpenDecoder> = new Map([
   ["asks", openAsks],
   ["blobs", openBlobs],
   ["http", openHttp],
+  ["broker", openBroker],
   ["lines", openLines],
   ["frames", openFrames],
   ["templates", openTemplates],

@@ -137,11 +137,25 @@ export async function openHttp(): Promise<Decoder> {
   const yaml = Buffer.from(
     "POST /v1/rules\napplication/yaml\nname: r\npack: p\ntrigger: {type: a.b}\naction: {ref: core.noop}\n",
   );
+  const hook = {
+    name: "hook",
+    pack: "default",
+    trigger: { type: "core.st2.webhook", parameters: { url: "hook" } },
+    action: { ref: "core.noop" },
+  };
+  const json = { authorization: `Bearer ${key}`, "content-type": "application/json" };
+  const made = await ask("POST", "/v1/rules", json, Buffer.from(JSON.stringify(hook)));
+  if (made.status >= 300) throw new Error(`no rule for webhooks: ${made.text}`);
+  const hooks = [
+    ["application/x-www-form-urlencoded", "a=1&b=%C3%BC+x&a=2&c[d]=e"],
+    ["application/json", '{"a":[1,{"b":null}]}'],
+    ["text/plain", "a: 1"],
+  ].map(([type, body]) => Buffer.from(`POST /v1/webhooks/hook\n${type}\n${body}`));
   return {
     name: "http",
     // Rules, keys and packs that are made stay, and the hub has them in memory.
     growthMib: 128,
-    seeds: [...seeds, ...more, yaml],
+    seeds: [...seeds, ...more, ...hooks, yaml],
     words: [
       ...words,
       "application/yaml",
