@@ -6,6 +6,7 @@ import { PetrelError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
 import { nearest } from "../../shared/nearest.ts";
 import { type Check, checksWith } from "../../shared/validation.ts";
+import { jsonProblem } from "../../shared/wire/plain-json.ts";
 import { type GuardOptions, guard } from "../access/door-tcp.ts";
 import type { ReadBlob } from "../executions/large-result.ts";
 import type { LiveOutput } from "../executions/live-output.ts";
@@ -163,6 +164,15 @@ export function createApi({
     throw new PetrelError("API_NOT_FOUND", `there is no ${asked}`, {
       hint: near === null ? "GET /v1/openapi.yaml lists the routes" : `ask ${near}`,
     });
+  });
+  // Before anything walks over it: what is nested by the thousand overflows the stack of whoever does.
+  api.addHook("preValidation", async ({ body }) => {
+    const problem = jsonProblem(body);
+    if (problem !== null)
+      throw new PetrelError("API_BAD_REQUEST", `the body is not taken: ${problem}`, {
+        where: "body",
+        hint: "flatten it",
+      });
   });
   addGate(api, { ...gate, store, log: logger });
   api.addHook("onResponse", async (request, reply) => {

@@ -140,6 +140,7 @@ export async function openHttp(): Promise<Decoder> {
   const hook = {
     name: "hook",
     pack: "default",
+    enabled: true,
     trigger: { type: "core.st2.webhook", parameters: { url: "hook" } },
     action: { ref: "core.noop" },
   };
@@ -155,6 +156,7 @@ export async function openHttp(): Promise<Decoder> {
     name: "http",
     // Rules, keys and packs that are made stay, and the hub has them in memory.
     growthMib: 128,
+    maxBytes: 400 * 1024,
     seeds: [...seeds, ...more, ...hooks, yaml],
     words: [
       ...words,

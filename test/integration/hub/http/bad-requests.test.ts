@@ -26,6 +26,26 @@ async function answerTo(url: string, bytes: string | Buffer): Promise<string> {
 }
 
 describe("a request that is wrong", () => {
+  test.for(["/v1/rules", "/v1/webhooks/st2", "/v1/executions"])("%s: nested by the thousand", async (url) => {
+    const { api, key } = await startApi();
+    const deep = `${"[".repeat(50_000)}${"]".repeat(50_000)}`;
+    const { statusCode, body } = await api.inject({
+      method: "POST",
+      url,
+      headers: { ...bearer(key), "content-type": "application/json" },
+      payload: `{"action":{"ref":"core.noop"},"payload":${deep}}`,
+    });
+    expect([statusCode, JSON.parse(body).error]).toEqual([
+      400,
+      {
+        code: "API_BAD_REQUEST",
+        message: "the body is not taken: nested deeper than 100 levels",
+        where: "body",
+        fix: "flatten it",
+      },
+    ]);
+  });
+
   test.each([
     ["POST", "/v1/executions", "{not json", "application/json", 400, "API_BAD_REQUEST", /JSON/],
     ["POST", "/v1/executions", "", "application/json", 400, "API_BAD_REQUEST", /empty/],
