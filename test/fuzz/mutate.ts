@@ -219,7 +219,9 @@ const mutations: readonly Mutation[] = [
   },
   // Nesting.
   (bytes, random, { maxBytes }) => {
-    const [open, close] = random.pick(brackets);
+    // What a reader of JSON takes for a value, it goes into.
+    const isJson = bytes.includes('{"') && random.below(2) === 0;
+    const [open, close] = random.pick(isJson ? brackets.slice(0, 2) : brackets);
     const depth = Math.min(random.pick([10, 110, 1_000, 20_000]), Math.floor(maxBytes / 8));
     const [from, to] = tokenIn(bytes, random);
     const isClosed = random.below(4) > 0;

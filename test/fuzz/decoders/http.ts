@@ -152,12 +152,19 @@ export async function openHttp(): Promise<Decoder> {
     ["application/json", '{"a":[1,{"b":null}]}'],
     ["text/plain", "a: 1"],
   ].map(([type, body]) => Buffer.from(`POST /v1/webhooks/hook\n${type}\n${body}`));
+  // By the thousand it is a matter of luck that a mutation leaves it JSON.
+  const deep = `${"[".repeat(10_000)}1${"]".repeat(10_000)}`;
+  const nested = [
+    `POST /v1/rules\napplication/json\n{"name":"r","action":${deep}}`,
+    `POST /v1/webhooks/st2\napplication/json\n{"trigger":"core.st2.webhook","payload":{"body":${deep}}}`,
+    `POST /v1/executions\napplication/json\n{"action":"core.noop","parameters":{"a":${deep}}}`,
+  ].map((text) => Buffer.from(text));
   return {
     name: "http",
     // Rules, keys and packs that are made stay, and the hub has them in memory.
     growthMib: 128,
     maxBytes: 400 * 1024,
-    seeds: [...seeds, ...more, ...hooks, yaml],
+    seeds: [...seeds, ...more, ...hooks, ...nested, yaml],
     words: [
       ...words,
       "application/yaml",
