@@ -73,7 +73,8 @@ function run(name: string, { seconds, seed }: Options): Promise<Findings | Fault
   const workerData: Asked = { name, seed, seconds, shared };
   const worker = new Worker(new URL("worker-main.ts", import.meta.url), {
     workerData,
-    resourceLimits: { maxOldGenerationSizeMb: 1_024 },
+    // As much stack as a process has: a thread has four times that, and would not see it overflow.
+    resourceLimits: { maxOldGenerationSizeMb: 1_024, stackSizeMb: 1 },
   });
   const last = () => Uint8Array.from(new Uint8Array(shared, 8, length[0] ?? 0));
   return new Promise((done) => {

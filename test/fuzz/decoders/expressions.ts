@@ -12,6 +12,8 @@ import { readSchedule, timerTypes } from "../../../shared/schedules/schedule.ts"
 import { type Decoder, verdictOf } from "../campaign.ts";
 
 const utf8 = (input: Uint8Array) => Buffer.from(input).toString("utf8");
+/** Compiled patterns are kept up to 128 MiB; everything else may grow by what anybody's may. */
+const growthMib = 144;
 const isNeeded = (error: unknown) => error instanceof RegexNeeded;
 const scope = {
   trigger: {
@@ -40,6 +42,7 @@ export async function openTemplates(): Promise<Decoder> {
   ];
   return {
     name: "templates",
+    growthMib,
     seeds: seeds.map((text) => Buffer.from(text)),
     words: [
       "{{",
@@ -102,6 +105,7 @@ export async function openExpressions(): Promise<Decoder> {
   const texts = ["/etc/passwd", "a".repeat(200), "aab12c\n", "ü\u{1f600}b", ""];
   return {
     name: "expressions",
+    growthMib,
     seeds: seeds.map((text) => Buffer.from(text)),
     words: [
       "..",
