@@ -28,6 +28,11 @@ const OPERATORS: Readonly<Record<string, "child" | "descendants" | "where" | "un
   where: "where",
 };
 const MAX_DEPTH = 50;
+/**
+ * Values that one search looks at: `$..$..$..a` finds all of them for each of them, so that 30 characters are work for a
+ * lifetime. A trigger of the largest size has a tenth as many.
+ */
+const MAX_STEPS = 500_000;
 
 type Token = { readonly kind: "mark" | "name" | "number" | "operator" | "end"; readonly text: string };
 
@@ -167,11 +172,15 @@ function tokenOf([, dots, name, number, quoted, named, mark]: RegExpExecArray): 
 interface Found {
   readonly value: unknown;
   readonly parent: Found | null;
+  /** Of the whole search. */
+  readonly search: { steps: number };
 }
+
+const rootOf = (value: unknown): Found => ({ value, parent: null, search: { steps: 0 } });
 
 /** All values the path finds, in order. Throws what Python would: an index into a number, say. */
 export function findValues(path: string, root: unknown): readonly unknown[] {
-  return find(parsePath(path), { value: root, parent: null }).map((found) => found.value);
+  return find(parsePath(path), rootOf(root)).map((found) => found.value);
 }
 
 /**
@@ -181,7 +190,7 @@ export function findValues(path: string, root: unknown): readonly unknown[] {
 export function compileFirst(path: string): (scope: Scope) => unknown {
   const tree = parsePath(path);
   const fields = plainFields(tree);
-  if (fields === null) return (scope) => find(tree, { value: scope, parent: null })[0]?.value;
+  if (fields === null) return (scope) => find(tree, rootOf(scope))[0]?.value;
   const [first, ...others] = fields;
   // Nearly all of them begin so, and this way the engine knows where it is.
   if (first === "trigger") return ({ trigger }) => follow(trigger, others);
@@ -212,6 +221,7 @@ function memberOf(value: unknown, field: string): unknown {
 }
 
 function find(path: Path, from: Found): readonly Found[] {
+  if (++from.search.steps > MAX_STEPS) return fail(`the path looks at more than ${MAX_STEPS} values`);
   switch (path.type) {
     case "root": {
       let found = from;
@@ -250,7 +260,7 @@ function findFields(names: readonly string[], from: Found): readonly Found[] {
     : names;
   return wanted.flatMap((name) => {
     const value = memberOf(from.value, name);
-    return value === undefined ? [] : [{ value, parent: from }];
+    return value === undefined ? [] : [{ value, parent: from, search: from.search }];
   });
 }
 
@@ -259,7 +269,7 @@ function findIndex(at: number, from: Found): readonly Found[] {
   const value = isDict(from.value) ? undefined : itemAt(from.value, at);
   return value === undefined
     ? fail(`list index out of range or no list: [${at}]`)
-    : [{ value, parent: from }];
+    : [{ value, parent: from, search: from.search }];
 }
 
 /** A slice takes an object, a text or an int for a list of one. */
@@ -268,7 +278,9 @@ function findSlice(start: number | null, stop: number | null, from: Found): read
   const single = isDict(value) || typeof value === "string" || isInt(value) || typeof value === "boolean";
   if (!single && !Array.isArray(value)) return fail(`object of type '${typeName(value)}' has no len()`);
   const items = single ? [value] : iterate(value);
-  return items.slice(start ?? 0, stop ?? items.length).map((item) => ({ value: item, parent: from }));
+  return items
+    .slice(start ?? 0, stop ?? items.length)
+    .map((item) => ({ value: item, parent: from, search: from.search }));
 }
 
 function descend(path: Path, from: Found, depth: number): readonly Found[] {
@@ -280,6 +292,6 @@ function descend(path: Path, from: Found, depth: number): readonly Found[] {
       : [];
   return [
     ...find(path, from),
-    ...inside.flatMap((value) => descend(path, { value, parent: from }, depth + 1)),
+    ...inside.flatMap((value) => descend(path, { value, parent: from, search: from.search }, depth + 1)),
   ];
 }

@@ -260,3 +260,17 @@ test.each([
 ])("a pattern that would be large is for the slow engine: %s", (_what, pattern, isLinear) => {
   expect(compilePattern(pattern).isLinear).toBe(isLinear);
 });
+
+describe("a path that finds more each time", () => {
+  const scope = {
+    trigger: { list: [1, 2, { a: [3, null] }], d: { a: 1, b: { c: "x" } }, path: "/etc", n: 1 },
+  };
+  test.each([5, 50])("is given up: '..$' %i times", (times) => {
+    expect(() => findValues(`$${"..$".repeat(times)}..a`, scope)).toThrow(/looks at more than 500000 values/);
+  });
+  test("is none that looks at each of many values once", () => {
+    const many = { trigger: Array.from({ length: 20_000 }, (_, i) => ({ a: i, b: { c: [i] } })) };
+    expect(findValues("$..a", many)).toHaveLength(20_000);
+    expect(findValues("$..b..c", many)).toHaveLength(20_000);
+  });
+});
