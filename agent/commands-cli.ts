@@ -15,8 +15,11 @@ import { defaultQueueLimits } from "./actions/queue.ts";
 import { agentFolder, socketOf, systemConfig } from "./agent-folder-fs.ts";
 import type { DoctorFlags } from "./doctor/doctor-cli.ts";
 import type { EnrollFlags } from "./identity/enroll-cli.ts";
+import { installCommands } from "./install/commands-cli.ts";
+import { agentProduct } from "./install/product.ts";
 import { askCoverage, askStatus } from "./status/ask-http.ts";
 import { statusText } from "./status/status-text.ts";
+import { agentStoreFormat } from "./store/format.ts";
 
 interface RunOptions {
   readonly label?: readonly string[];
@@ -153,6 +156,7 @@ export function createPetrelAgent(io: CliIo): Command {
   ).action(async (_options: object, self: Command) =>
     (await import("./identity/enroll-cli.ts")).runEnroll(io, self.optsWithGlobals<EnrollFlags>()),
   );
+  installCommands(program, io);
   withExample(
     program
       .command("status")
@@ -185,7 +189,9 @@ export function createPetrelAgent(io: CliIo): Command {
   withExample(program.command("version").description("print the version"), "petrel-agent version").action(
     (_options: object, self: Command) => {
       const json = self.optsWithGlobals<{ json?: boolean }>().json;
-      return io.out(json ? `${JSON.stringify({ version, node: process.versions.node })}\n` : `${version}\n`);
+      const { node } = process.versions;
+      const record = { program: agentProduct.program, version, node, store_format: agentStoreFormat };
+      return io.out(json ? `${JSON.stringify(record)}\n` : `${version}\n`);
     },
   );
   return program;

@@ -1,7 +1,13 @@
 /** The agent as a process: from its start to the signal that ends it. */
+
 import { daemonLogger } from "../shared/daemon-log-process.ts";
+import { judgeOwnTrial } from "../shared/install/own-trial-process.ts";
 import { watchForEnd } from "../shared/signals-process.ts";
+import { systemClock } from "../shared/system-process.ts";
+import { version } from "../shared/version.ts";
 import type { AgentOptions } from "./agent-options.ts";
+import { agentHealth } from "./install/health-http.ts";
+import { agentProduct } from "./install/product.ts";
 import { type RunningAgent, startAgent } from "./main.ts";
 
 /**
@@ -21,6 +27,15 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     const started = await startAgent(options, log);
     agent = started;
     if (isAskedEarly) reload();
+    void judgeOwnTrial({
+      product: agentProduct,
+      version,
+      health: () => agentHealth(options.data),
+      end: () => void process.kill(process.pid, "SIGTERM"),
+      now: () => systemClock.now(),
+      env: process.env,
+      log,
+    });
     const { code, why } = await watch.ended;
     log.info("agent stops", { why });
     void watch.hurried.then((again) => {

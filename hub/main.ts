@@ -71,10 +71,10 @@ import { OwnTriggers } from "./rules/own-triggers.ts";
 import { RuleDesk } from "./rules/rule-desk.ts";
 import { requireSafeReach } from "./safe-reach-mqtt.ts";
 import { openedEntry } from "./secrets/opened-entry.ts";
+import { storeFormat } from "./store/format.ts";
 import { createHubClock } from "./store/hub-clock.ts";
 import { hubName } from "./store/hub-name.ts";
 import { openLevelStore } from "./store/level-store.ts";
-import { storeFormat } from "./store/migrations.ts";
 import type { Store } from "./store/store.ts";
 import { Timekeeper } from "./timers/timekeeper.ts";
 

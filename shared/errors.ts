@@ -217,6 +217,33 @@ export const catalogue = {
   AGENT_CONFLICT: { status: 409, exit: 1, text: "Two machines have one agent id." },
   AGENT_UNREACHABLE: { status: 503, exit: 3, retry: true, text: "The agent on this host does not answer." },
   AGENT_ID: { status: 400, exit: 2, text: "An agent id has characters that are not allowed." },
+  // installation and upgrades of the program itself
+  INSTALL_ROOT: { status: 500, exit: 4, text: "Only root may install on this host." },
+  INSTALL_BINARY: { status: 500, exit: 2, text: "There is no one file of the program to install." },
+  INSTALL_PATH: { status: 500, exit: 1, text: "Something else is where an installation has its files." },
+  INSTALL_USER: { status: 500, exit: 1, text: "A user of the host cannot be made." },
+  NOT_INSTALLED: { status: 500, exit: 1, text: "The program is not installed on this host." },
+  SERVICE_FAILED: { status: 500, exit: 1, text: "The host's systemd did not do what it was asked for." },
+  UPGRADE_RUNNING: { status: 409, exit: 1, retry: true, text: "An upgrade of this program is under way." },
+  UPGRADE_DIGEST: { status: 400, exit: 4, text: "A program is not the one that was asked for." },
+  UPGRADE_ARCHITECTURE: { status: 400, exit: 4, text: "A program is for another kind of machine." },
+  UPGRADE_UNFIT: {
+    status: 400,
+    exit: 4,
+    text: "A program does not run here, is another one, or cannot read this host's data.",
+  },
+  UPGRADE_OLDER: { status: 409, exit: 4, text: "A program is older than the one that is installed." },
+  UPGRADE_FORMAT: { status: 409, exit: 4, text: "After this upgrade there would be no way back." },
+  UPGRADE_VERSION_TAKEN: {
+    status: 409,
+    exit: 4,
+    text: "A version is installed already, with another content.",
+  },
+  UPGRADE_ROLLED_BACK: {
+    status: 500,
+    exit: 1,
+    text: "A new version was not well, and the old one was put back.",
+  },
   // identities and enrolment
   AGENT_NOT_ENROLLED: {
     status: 500,

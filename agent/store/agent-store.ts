@@ -11,12 +11,10 @@ import { type Database, openDatabase } from "../../shared/storage/database-store
 import type { MendingParts } from "../../shared/storage/mending.ts";
 import { systemRandom } from "../../shared/system-process.ts";
 import type { UpEntry } from "../../shared/wire/messages.ts";
+import { agentStoreFormat } from "./format.ts";
 import { agentKeys } from "./keys.ts";
 import { openedOutbox, type RowSeals, rowSeals } from "./row-seals.ts";
 import { openSealKey } from "./seal-key-fs.ts";
-
-/** Of everything the agent keeps; raised when old software could not read it any more. */
-export const agentStoreFormat = 1;
 
 export interface AgentStoreOptions {
   /** The agent's data folder: the database is in `store`, and the key to its secrets beside it. */

@@ -5,9 +5,6 @@ import type { TriggerInstance } from "../../shared/model/trigger.ts";
 import type { Migration } from "../../shared/storage/migrate-store.ts";
 import { fileChangeRows } from "./index-rows.ts";
 
-/** Raised when a change of the layout needs a migration. */
-export const storeFormat = 4;
-
 /** Changes of files get rows by path, and those of changes that nobody has acknowledged. */
 const indexFileChanges: Migration = {
   from: 1,

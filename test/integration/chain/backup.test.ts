@@ -2,8 +2,8 @@
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { storeFormat } from "../../../hub/store/format.ts";
 import { openLevelStore } from "../../../hub/store/level-store.ts";
-import { storeFormat } from "../../../hub/store/migrations.ts";
 import type { Execution } from "../../../shared/model/execution.ts";
 import { systemClock, systemRandom } from "../../../shared/system-process.ts";
 import { createAgent, createHub, type TestHub } from "../../support/fleet.ts";

@@ -2,9 +2,10 @@
 import { cpSync, existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { agentStoreFormat, openAgentStore } from "../../../agent/store/agent-store.ts";
+import { openAgentStore } from "../../../agent/store/agent-store.ts";
+import { agentStoreFormat } from "../../../agent/store/format.ts";
+import { storeFormat } from "../../../hub/store/format.ts";
 import { openLevelStore } from "../../../hub/store/level-store.ts";
-import { storeFormat } from "../../../hub/store/migrations.ts";
 import { silentLogger } from "../../../shared/log.ts";
 import { systemClock, systemRandom } from "../../../shared/system-process.ts";
 import { newId } from "../../support/link-end.ts";

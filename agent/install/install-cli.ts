@@ -1,0 +1,167 @@
+/** `petrel-agent install`, `uninstall` and `upgrade`. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { CliIo } from "../../shared/cli/cli-io.ts";
+import { PetrelError } from "../../shared/errors.ts";
+import { makeUser } from "../../shared/install/account-process.ts";
+import { ownBinary } from "../../shared/install/candidate-process.ts";
+import { guardText } from "../../shared/install/guard.ts";
+import {
+  changesText,
+  hostOf,
+  installedRecord,
+  sayUninstalled,
+  upgrade,
+} from "../../shared/install/install-cli.ts";
+import { type Installed, install, requireRoot, uninstall } from "../../shared/install/install-process.ts";
+import { layoutOf } from "../../shared/install/layout.ts";
+import type { PlaceFlags, UpgradeFlags } from "../../shared/install/options-cli.ts";
+import type { UpgradeHost } from "../../shared/install/upgrade-process.ts";
+import { parseSelector } from "../../shared/labels.ts";
+import { enrollHost, tokenOf } from "../identity/enroll-cli.ts";
+import { readFleetFile } from "../identity/identity-fs.ts";
+import type { InstallFlags } from "./commands-cli.ts";
+import { agentConfigText } from "./config-text.ts";
+import { exampleAgentConfig } from "./example-config.ts";
+import { agentHealth } from "./health-http.ts";
+import { actionsUser, agentProduct } from "./product.ts";
+import { actionsUnit, actionsUnitText, agentUnit } from "./unit.ts";
+
+/** ms that a started agent has until it is linked, before the command says that it is not yet. */
+const linkWithinMs = 60_000;
+const lookEveryMs = 300;
+
+/** What the host's own unit names, whatever root it is written below. */
+const hostLayout = layoutOf(agentProduct);
+const units = {
+  [agentProduct.unit]: agentUnit({
+    program: `${hostLayout.current}/${agentProduct.program}`,
+    guard: hostLayout.guard,
+  }),
+  [actionsUnit]: actionsUnitText(),
+};
+
+export async function runInstall(io: CliIo, flags: InstallFlags): Promise<void> {
+  requireRoot(flags.root, agentProduct.program);
+  const host = hostOf(io, agentProduct, flags, agentHealth);
+  const dryRun = flags.dryRun === true;
+  // Before anything is written: what is wrong with a token is wrong with the command.
+  const token = await tokenOf(io, flags);
+  const isEnrolled = (await readFleetFile(host.layout.state).catch(() => null)) !== null;
+  if (token !== null && flags.hub === undefined && !isEnrolled)
+    throw new PetrelError("CLI_USAGE", "where is the hub?", { hint: "give it with --hub mqtts://HOST:PORT" });
+  const wishes = { hub: flags.hub ?? null, id: flags.id ?? null, labels: labelsOf(flags.label ?? []) };
+  const done = await install(host, {
+    binary: await ownBinary(flags.binary, io.cwd, agentProduct.program),
+    dryRun,
+    texts: {
+      guard: guardText(agentProduct),
+      config: agentConfigText(wishes),
+      usualConfig: exampleAgentConfig,
+      units,
+    },
+  });
+  if (dryRun)
+    return say(io, flags, done, { enrolled: isEnrolled, started: false, linked: false, next: null });
+  if (flags.root === undefined && (await makeUser(actionsUser, "/nonexistent")))
+    io.err(`made user ${actionsUser}\n`);
+  const enrolled = isEnrolled || (token !== null && (await enrol(io, host, flags, wishes)));
+  const started = enrolled && flags.start !== false && (await start(host));
+  const linked = started && (await isLinked(host));
+  await say(io, flags, done, { enrolled, started, linked, next: nextStep(enrolled, started, linked) });
+}
+
+function labelsOf(texts: readonly string[]): Readonly<Record<string, string>> {
+  const pairs = texts.map((text) => {
+    const found = parseSelector(text);
+    if (found !== null && Object.keys(found).length > 0) return found;
+    throw new PetrelError("CLI_USAGE", `'${text}' is no label`, {
+      where: "--label",
+      hint: "write --label role=web",
+    });
+  });
+  return Object.assign({}, ...pairs) as Record<string, string>;
+}
+
+async function enrol(
+  io: CliIo,
+  host: UpgradeHost,
+  flags: InstallFlags,
+  wishes: { readonly id: string | null },
+) {
+  const { hub = "", token, tokenFile, enrollAt } = flags;
+  const { agent, fingerprint } = await enrollHost(io, {
+    data: host.layout.state,
+    config: host.layout.config,
+    hub,
+    ...(wishes.id !== null && { id: wishes.id }),
+    ...(token !== undefined && { token }),
+    ...(tokenFile !== undefined && { tokenFile }),
+    ...(enrollAt !== undefined && { enrollAt }),
+  });
+  io.err(`${agent} is enrolled at ${hub}; its key is ${fingerprint}\n`);
+  return true;
+}
+
+/** Also resolves to true when it ran before. */
+async function start({ service, product }: UpgradeHost): Promise<boolean> {
+  if (service === null) return false;
+  await service.enable(product.unit);
+  return true;
+}
+
+async function isLinked(host: UpgradeHost): Promise<boolean> {
+  const until = performance.now() + linkWithinMs;
+  for (;;) {
+    const health = await host.health();
+    if (health?.linked === true) return true;
+    if (performance.now() > until) return false;
+    await sleep(lookEveryMs);
+  }
+}
+
+function nextStep(enrolled: boolean, started: boolean, linked: boolean): string | null {
+  if (linked) return null;
+  if (!enrolled) return "petrel-agent enroll --hub mqtts://HOST --token TOKEN, then the same install again";
+  if (!started) return `systemctl enable --now ${agentProduct.unit}`;
+  return `petrel-agent status; journalctl -u ${agentProduct.unit}`;
+}
+
+interface End {
+  readonly enrolled: boolean;
+  readonly started: boolean;
+  readonly linked: boolean;
+  /** A command that people run now. */
+  readonly next: string | null;
+}
+
+async function say(io: CliIo, flags: InstallFlags, done: Installed, end: End): Promise<void> {
+  if (flags.json) return io.out(`${JSON.stringify({ ...installedRecord(done), ...end })}\n`);
+  const { version, before, changes, upgrade: upgraded } = done;
+  const dryRun = flags.dryRun === true;
+  const head = changesText(changes, dryRun);
+  const isSame = changes.length === 0 && upgraded === null && before !== null;
+  const what = isSame
+    ? `petrel-agent ${version} is installed as it should be`
+    : `petrel-agent ${version} ${dryRun ? "would be" : "is"} installed${before === null || before === version ? "" : ` in place of ${before}`}`;
+  const how = end.linked
+    ? "; it is linked to the hub"
+    : end.started
+      ? "; it runs, and has no link to the hub yet"
+      : "";
+  await io.out(`${head}${what}${how}\n${end.next === null ? "" : `now: ${end.next}\n`}`);
+}
+
+export async function runUninstall(
+  io: CliIo,
+  flags: PlaceFlags & { readonly purge?: boolean },
+): Promise<void> {
+  requireRoot(flags.root, agentProduct.program);
+  const host = hostOf(io, agentProduct, flags, agentHealth);
+  const done = await uninstall(host, { units: Object.keys(units), purge: flags.purge === true });
+  await sayUninstalled(io, flags, done);
+}
+
+export async function runUpgrade(io: CliIo, file: string | undefined, flags: UpgradeFlags): Promise<void> {
+  requireRoot(flags.root, agentProduct.program);
+  await upgrade(io, hostOf(io, agentProduct, flags, agentHealth), file, flags);
+}

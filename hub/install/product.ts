@@ -1,0 +1,16 @@
+/** What is installed when the hub is. */
+import type { Product } from "../../shared/install/layout.ts";
+
+export const hubProduct: Product = {
+  name: "hub",
+  program: "petrel",
+  unit: "petrel-hub.service",
+  state: "/var/lib/petrel",
+  config: "/etc/petrel/hub.yaml",
+};
+
+/**
+ * Whom the hub runs as. Not `petrel`: on a host that has an agent too, actions run as that user, and would read the
+ * fleet's keys.
+ */
+export const hubUser = "petrel-hub";

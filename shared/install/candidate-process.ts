@@ -1,0 +1,97 @@
+/** Looks at a program that is to be installed: its digest, its machine, and what it says of itself when it is run. */
+import { execFile } from "node:child_process";
+import { open, realpath } from "node:fs/promises";
+import { basename, resolve } from "node:path";
+import { isSea } from "node:sea";
+import { promisify } from "node:util";
+import { PetrelError } from "../errors.ts";
+import { textIfThere } from "../whole-file-fs.ts";
+import { checkMachine, digestIn, parseDescription, type SelfDescription } from "./candidate.ts";
+import { digestOf } from "./releases-fs.ts";
+
+/** ms for a program to say its version, on a host that has much else to do. */
+const answerWithinMs = 60_000;
+
+export interface DigestFlags {
+  readonly sha256?: string;
+  /** A file as sha256sum(1) writes it. */
+  readonly sums?: string;
+}
+
+/** The program that runs, if it is one whole file; otherwise INSTALL_BINARY. `named`: what `--binary` says. */
+export async function ownBinary(named: string | undefined, cwd: string, program: string): Promise<string> {
+  if (named !== undefined) return resolve(cwd, named);
+  if (isSea()) return realpath(process.execPath);
+  throw new PetrelError(
+    "INSTALL_BINARY",
+    `this ${program} runs from its sources, which are no one file to install`,
+    {
+      hint: `name one with --binary FILE: npm run build:binaries makes it`,
+    },
+  );
+}
+
+/** What was asked for: in hexadecimal, or `null` when nothing was. CLI_USAGE, FILE_UNREADABLE, UPGRADE_DIGEST. */
+export async function wantedDigest(file: string, flags: DigestFlags, cwd: string): Promise<string | null> {
+  const { sha256, sums } = flags;
+  if (sha256 !== undefined) {
+    if (!/^[0-9a-fA-F]{64}$/.test(sha256))
+      throw new PetrelError("CLI_USAGE", "--sha256 takes 64 hexadecimal digits", { where: "--sha256" });
+    return sha256.toLowerCase();
+  }
+  if (sums === undefined) return null;
+  const text = await textIfThere(resolve(cwd, sums));
+  if (text === null) throw new PetrelError("FILE_UNREADABLE", "there is no such file", { where: sums });
+  const found = digestIn(text, basename(file));
+  if (found === null)
+    throw new PetrelError("UPGRADE_DIGEST", `there is no line for ${basename(file)}`, { where: sums });
+  return found;
+}
+
+/** Its digest. UPGRADE_DIGEST when another one was wanted; UPGRADE_ARCHITECTURE, FILE_UNREADABLE. Runs nothing of it. */
+export async function checkFile(file: string, wanted: string | null): Promise<string> {
+  const digest = await digestOf(file);
+  if (wanted !== null && digest !== wanted)
+    throw new PetrelError("UPGRADE_DIGEST", `its digest is ${digest}, and ${wanted} was asked for`, {
+      where: file,
+      hint: "fetch it again, and compare with SHA256SUMS",
+    });
+  const handle = await open(file, "r");
+  try {
+    const head = Buffer.alloc(20);
+    const { bytesRead } = await handle.read(head, 0, 20, 0);
+    checkMachine(head.subarray(0, bytesRead), process.arch, file);
+  } finally {
+    await handle.close();
+  }
+  return digest;
+}
+
+/** Runs `FILE version --json`. UPGRADE_UNFIT when it does not run or does not say what it is. */
+export async function describe(file: string): Promise<SelfDescription> {
+  try {
+    const { stdout } = await promisify(execFile)(file, ["version", "--json"], {
+      timeout: answerWithinMs,
+      killSignal: "SIGKILL",
+      cwd: "/",
+      env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", HOME: "/" },
+      maxBuffer: 1024 * 1024,
+    });
+    return parseDescription(stdout, file);
+  } catch (cause) {
+    if (cause instanceof PetrelError) throw cause;
+    const { code, killed, stderr } = cause as { code?: unknown; killed?: boolean; stderr?: string };
+    const how =
+      killed === true ? `no answer within ${answerWithinMs / 1000} s` : `it ended with ${String(code)}`;
+    const said = (stderr ?? "").trim().split("\n").at(-1) ?? "";
+    throw new PetrelError(
+      "UPGRADE_UNFIT",
+      `the program does not run here: ${how}${said === "" ? "" : `: ${said}`}`,
+      {
+        where: file,
+        hint: "is the file executable, whole, and on a file system without noexec?",
+        cause,
+      },
+    );
+  }
+}

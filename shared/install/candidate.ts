@@ -1,0 +1,104 @@
+/** What a program has to be to take the place of the one that is installed. Pure. */
+import { PetrelError } from "../errors.ts";
+import { isObject } from "../json.ts";
+import { compareVersions, isVersion } from "./release.ts";
+
+/** What `PROGRAM version --json` says of itself. */
+export interface SelfDescription {
+  readonly program: string;
+  readonly version: string;
+  /** Newest format of the database that it reads; older ones it brings to this. */
+  readonly store_format: number;
+}
+
+export interface Wanted {
+  readonly program: string;
+  /** `null`: nothing is installed yet. */
+  readonly installed: Pick<SelfDescription, "version" | "store_format"> | null;
+  readonly allowDowngrade: boolean;
+  readonly allowFormatChange: boolean;
+}
+
+/** ELF's e_machine (elf(5)). */
+const machines: Readonly<Record<number, string>> = { 62: "x64", 183: "arm64" };
+
+/**
+ * UPGRADE_ARCHITECTURE for a program of another machine. `head`: its first 20 bytes. What is no ELF file, a script say,
+ * has no machine: whether it runs is seen by running it.
+ */
+export function checkMachine(head: Uint8Array, arch: string, where: string): void {
+  const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
+  if (head.byteLength < 20 || view.getUint32(0) !== 0x7f454c46) return;
+  const machine = view.getUint16(18, head[5] !== 2);
+  const name = machines[machine] ?? `machine ${machine}`;
+  if (name === arch) return;
+  throw new PetrelError("UPGRADE_ARCHITECTURE", `the program is for ${name}, this host is ${arch}`, {
+    where,
+    hint: `take the file for linux-${arch}`,
+  });
+}
+
+/** UPGRADE_UNFIT when that is no description. */
+export function parseDescription(text: string, where: string): SelfDescription {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = null;
+  }
+  if (isObject(value)) {
+    const { program, version, store_format: format } = value;
+    if (
+      typeof program === "string" &&
+      typeof version === "string" &&
+      isVersion(version) &&
+      typeof format === "number"
+    )
+      return { program, version, store_format: format };
+  }
+  throw new PetrelError("UPGRADE_UNFIT", "`version --json` does not say which program and version this is", {
+    where,
+    hint: "give a file of Petrel's, of version 0.1.0 or newer",
+  });
+}
+
+/**
+ * UPGRADE_UNFIT for another program and for one that does not read the state of this host, UPGRADE_OLDER,
+ * UPGRADE_FORMAT when the way back would be closed.
+ */
+export function checkFit(found: SelfDescription, wanted: Wanted, where: string): void {
+  if (found.program !== wanted.program)
+    throw new PetrelError("UPGRADE_UNFIT", `this is ${found.program}, and not ${wanted.program}`, { where });
+  const { installed } = wanted;
+  if (installed === null) return;
+  if (found.store_format < installed.store_format)
+    throw new PetrelError(
+      "UPGRADE_UNFIT",
+      `it reads databases up to format ${found.store_format}, and this host's has ${installed.store_format}`,
+      { where, hint: "take a newer version: there is no way back from a format" },
+    );
+  if (compareVersions(found.version, installed.version) < 0 && !wanted.allowDowngrade)
+    throw new PetrelError(
+      "UPGRADE_OLDER",
+      `${found.version} is older than the installed ${installed.version}`,
+      {
+        where,
+        hint: "add --allow-downgrade if that is meant",
+      },
+    );
+  if (found.store_format > installed.store_format && !wanted.allowFormatChange)
+    throw new PetrelError(
+      "UPGRADE_FORMAT",
+      `it brings the database from format ${installed.store_format} to ${found.store_format}, which ${installed.version} cannot read: there would be no way back`,
+      { where, hint: "make a backup, then add --allow-format-change" },
+    );
+}
+
+/** The digest that a `SHA256SUMS` has for a file name; `null`: none. Lines as sha256sum(1) writes them. */
+export function digestIn(sums: string, name: string): string | null {
+  for (const line of sums.split("\n")) {
+    const found = /^([0-9a-fA-F]{64}) [ *](.+)$/.exec(line.trimEnd());
+    if (found !== null && found[2]?.split("/").at(-1) === name) return (found[1] ?? "").toLowerCase();
+  }
+  return null;
+}

@@ -1,0 +1,52 @@
+/** The guard: what goes back when a new version cannot so much as start. Plain sh, needs nothing of the new version. */
+import type { Product } from "./layout.ts";
+
+/** Starts that a version on trial has. */
+export const mostStarts = 3;
+
+/**
+ * The unit runs it as root before each start of the program. While an upgrade is on trial it counts; at the start after
+ * the last that the new version has, it leads `current` back, and says so. It never keeps the program from starting.
+ */
+export function guardText({ program }: Pick<Product, "program">): string {
+  return `#!/bin/sh
+# Made by \`${program} install\`. systemd runs this before each start: an upgrade whose new version does not live through
+# ${mostStarts} starts is taken back here, without any help of the new version.
+base=\${0%/*}
+pending=$base/pending
+[ -f "$pending" ] || exit 0
+from= to=
+while IFS== read -r name value; do
+  case $name in
+    from) from=$value ;;
+    to) to=$value ;;
+  esac
+done < "$pending"
+# Words of a version only: these become paths.
+case $from$to in '' | *[!0-9A-Za-z.+-]*) exit 0 ;; esac
+[ -n "$from" ] && [ -n "$to" ] && [ "$from" != "$to" ] || exit 0
+now=$(readlink "$base/current" 2> /dev/null)
+[ "$now" = "versions/$to" ] || exit 0
+starts=0
+[ ! -f "$base/starts" ] || read -r starts < "$base/starts"
+case $starts in '' | *[!0-9]*) starts=0 ;; esac
+starts=$((starts + 1))
+if [ "$starts" -le ${mostStarts} ]; then
+  echo "$starts" > "$base/starts.new" && mv -f "$base/starts.new" "$base/starts"
+  exit 0
+fi
+[ -x "$base/versions/$from/${program}" ] || exit 0
+ln -sfn "versions/$from" "$base/current.guard" && mv -fT "$base/current.guard" "$base/current" || exit 0
+sync "$base" 2> /dev/null
+{
+  echo "from=$from"
+  echo "to=$to"
+  echo "result=rolled-back"
+  echo "why=${mostStarts} starts of $to ended"
+  echo "at=$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+} > "$base/last-upgrade.new" && mv -f "$base/last-upgrade.new" "$base/last-upgrade"
+rm -f "$pending" "$base/starts"
+echo "${program}: ${mostStarts} starts of version $to have ended; back to version $from" >&2
+exit 0
+`;
+}

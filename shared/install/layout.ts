@@ -1,0 +1,70 @@
+/** Where an installed program lies on a host: versions side by side, and one link that says which of them runs. */
+import { join } from "node:path";
+
+/** What can be installed: the agent, or the hub. */
+export interface Product {
+  readonly name: "agent" | "hub";
+  /** Name of its command. */
+  readonly program: string;
+  /** Name of its systemd unit. */
+  readonly unit: string;
+  /** Absolute paths on the host that it is installed on. */
+  readonly state: string;
+  readonly config: string;
+}
+
+/** Absolute paths, below the root that was given. */
+export interface Layout {
+  readonly base: string;
+  readonly versions: string;
+  /** A relative link to `versions/<version>`, replaced in one step. */
+  readonly current: string;
+  /** What people call. */
+  readonly command: string;
+  readonly unit: string;
+  readonly config: string;
+  readonly state: string;
+  /** Plain sh that unit starts before the program; see `guardText`. */
+  readonly guard: string;
+  /** An upgrade on trial. */
+  readonly pending: string;
+  /** Starts of the program since an upgrade went on trial, counted by the guard. */
+  readonly starts: string;
+  /** How the last upgrade ended. */
+  readonly outcome: string;
+  /** Held by who upgrades at present. */
+  readonly lock: string;
+}
+
+/** `root` as DESTDIR: `/` for this host. */
+export function layoutOf(product: Product, root = "/"): Layout {
+  const base = join(root, "opt/petrel", product.name);
+  return {
+    base,
+    versions: join(base, "versions"),
+    current: join(base, "current"),
+    command: join(root, "usr/local/bin", product.program),
+    unit: join(root, "etc/systemd/system", product.unit),
+    config: join(root, product.config),
+    state: join(root, product.state),
+    guard: join(base, "guard"),
+    pending: join(base, "pending"),
+    starts: join(base, "starts"),
+    outcome: join(base, "last-upgrade"),
+    lock: join(base, "upgrade.sock"),
+  };
+}
+
+/** The file of one version. */
+export function programOf(layout: Layout, product: Product, version: string): string {
+  return join(layout.versions, version, product.program);
+}
+
+/** The root below which this program is installed as a version; `null` when it is not. */
+export function rootOfProgram(product: Product, program: string): string | null {
+  const [root, version, ...more] = program
+    .split(`/opt/petrel/${product.name}/versions/`)
+    .flatMap((part, at) => (at === 0 ? [part] : part.split("/")));
+  if (root === undefined || version === undefined || more.join("/") !== product.program) return null;
+  return root === "" ? "/" : root;
+}

@@ -1,0 +1,84 @@
+/**
+ * An upgrade on trial, and how one ended, as they stand on disk: lines `name=value`, since the guard reads them too,
+ * which is plain sh. Pure.
+ */
+import { isVersion } from "./release.ts";
+
+/** Written before the switch and removed when the trial has ended: while it is there, the way back is open. */
+export interface Pending {
+  readonly from: string;
+  readonly to: string;
+  /** Of the file that was staged, in hexadecimal. */
+  readonly sha256: string;
+  /** RFC 3339 */
+  readonly at: string;
+  /** How it was before, and so has to be again. */
+  readonly linked: boolean;
+  /** Sensors that ran. */
+  readonly sensors: readonly string[];
+}
+
+export interface UpgradeOutcome {
+  readonly from: string;
+  readonly to: string;
+  readonly result: "upgraded" | "rolled-back";
+  readonly why: string;
+  /** RFC 3339 */
+  readonly at: string;
+}
+
+/** One line each: nothing that is written may begin another. */
+const oneLine = (text: string) => text.replace(/\p{Cc}+/gu, " ").trim();
+
+const written = (pairs: readonly (readonly [string, string])[]) =>
+  pairs.map(([name, value]) => `${name}=${oneLine(value)}\n`).join("");
+
+function fieldsOf(text: string): ReadonlyMap<string, string> {
+  return new Map(
+    text
+      .split("\n")
+      .map((line) => [line.indexOf("="), line] as const)
+      .filter(([at]) => at > 0)
+      .map(([at, line]) => [line.slice(0, at), line.slice(at + 1)] as const),
+  );
+}
+
+export function pendingText({ from, to, sha256, at, linked, sensors }: Pending): string {
+  return written([
+    ["from", from],
+    ["to", to],
+    ["sha256", sha256],
+    ["at", at],
+    ["linked", linked ? "yes" : "no"],
+    ["sensors", sensors.join(" ")],
+  ]);
+}
+
+/** `null` for what is no such record: it is as good as none. */
+export function parsePending(text: string | null): Pending | null {
+  if (text === null) return null;
+  const fields = fieldsOf(text);
+  const [from = "", to = "", sha256 = ""] = ["from", "to", "sha256"].map((name) => fields.get(name));
+  if (!isVersion(from) || !isVersion(to) || !/^[0-9a-f]{64}$/.test(sha256)) return null;
+  return {
+    from,
+    to,
+    sha256,
+    at: fields.get("at") ?? "",
+    linked: fields.get("linked") === "yes",
+    sensors: (fields.get("sensors") ?? "").split(" ").filter((name) => name !== ""),
+  };
+}
+
+export function outcomeText({ from, to, result, why, at }: UpgradeOutcome): string {
+  return written(Object.entries({ from, to, result, why, at }));
+}
+
+export function parseOutcome(text: string | null): UpgradeOutcome | null {
+  if (text === null) return null;
+  const fields = fieldsOf(text);
+  const result = fields.get("result");
+  const [from = "", to = ""] = ["from", "to"].map((name) => fields.get(name));
+  if (!isVersion(from) || !isVersion(to) || (result !== "upgraded" && result !== "rolled-back")) return null;
+  return { from, to, result, why: fields.get("why") ?? "", at: fields.get("at") ?? "" };
+}

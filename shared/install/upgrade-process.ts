@@ -1,0 +1,221 @@
+/**
+ * The core of an upgrade, for whoever has a file: the command line, or an agent that was sent one by its hub.
+ *
+ *   1. `prepare(host, { file, sha256, ... })` verifies the file, puts it among the versions, and writes the record of
+ *      the trial. Nothing that runs has changed; to call it again, or to do nothing more, is harmless.
+ *   2. `carryOut(host)` switches, restarts the unit, watches the new version, and goes back when it is not well. It has
+ *      to run where the restart does not end it: `carryOutElsewhere` starts `PROGRAM upgrade --carry-out` in a unit of
+ *      its own, and `lastOutcome` (releases-fs.ts) says later how it ended.
+ *   3. If whoever carries out is killed, or the power goes, the record is still there, and is judged at the next start
+ *      of the program: by the guard, which counts starts (guard.ts), and by the program itself (`superviseOwnTrial`).
+ *
+ * The order on disk: version, record, link, outcome, no record. `standOf` says what each state between means.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { timestamp } from "../clock.ts";
+import { PetrelError } from "../errors.ts";
+import type { PassPoint } from "../kill-points.ts";
+import { checkFit } from "./candidate.ts";
+import { checkFile, describe } from "./candidate-process.ts";
+import { type Layout, type Product, programOf } from "./layout.ts";
+import type { Pending, UpgradeOutcome } from "./pending.ts";
+import {
+  currentVersion,
+  dropOldVersions,
+  endPending,
+  lastOutcome,
+  onDisk,
+  stage,
+  switchTo,
+  writePending,
+} from "./releases-fs.ts";
+import type { Service } from "./service-process.ts";
+import { type Health, standOf, Trial, type TrialLimits } from "./trial.ts";
+import { isTaken, takeTurn } from "./turn-process.ts";
+
+/** The host that is upgraded. */
+export interface UpgradeHost {
+  readonly product: Product;
+  readonly layout: Layout;
+  /** `null`: nothing is started or stopped here, as in an image that is being made. */
+  readonly service: Service | null;
+  /** How the program that runs is; `null` when none answers. Never rejects. */
+  readonly health: () => Promise<Health | null>;
+  readonly limits: TrialLimits;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** For people: what happens now. */
+  readonly told: (news: string) => void;
+  /** Points at which tests kill; does nothing in production. */
+  readonly pass: PassPoint;
+}
+
+export interface UpgradeFile {
+  readonly file: string;
+  /** In hexadecimal; `null`: nobody said. */
+  readonly sha256: string | null;
+  readonly allowDowngrade: boolean;
+  readonly allowFormatChange: boolean;
+}
+
+export interface Prepared {
+  readonly from: string;
+  readonly to: string;
+  readonly sha256: string;
+}
+
+/** Where `pass` is called, in this order. */
+export const upgradePoints = [
+  "staged",
+  "pending",
+  "switched",
+  "restarted",
+  "judged",
+  "back",
+  "ended",
+] as const;
+
+const lookEveryMs = 500;
+
+/**
+ * `null` when exactly this is in force already. Rejects with NOT_INSTALLED, UPGRADE_DIGEST, UPGRADE_ARCHITECTURE,
+ * UPGRADE_UNFIT, UPGRADE_OLDER, UPGRADE_FORMAT, UPGRADE_VERSION_TAKEN, UPGRADE_RUNNING, FILE_UNREADABLE; then nothing has changed.
+ */
+export async function prepare(host: UpgradeHost, given: UpgradeFile): Promise<Prepared | null> {
+  const { layout, product, pass } = host;
+  const from = await currentVersion(layout);
+  if (from === null) throw notInstalled(host);
+  const stand = standOf(await onDisk(layout, product));
+  if (stand.kind === "trial")
+    throw new PetrelError("UPGRADE_RUNNING", `version ${from} is still on trial`, {
+      where: layout.pending,
+      hint: "wait until it has shown that it is well, or has gone back",
+    });
+  const sha256 = await checkFile(given.file, given.sha256);
+  const installed = await describe(programOf(layout, product, from));
+  const found = await describe(given.file);
+  checkFit(found, { program: product.program, installed, ...given }, given.file);
+  await stage(layout, product, { file: given.file, version: found.version, sha256 });
+  pass("staged");
+  if (found.version === from) return null;
+  const health = await host.health();
+  await writePending(layout, {
+    from,
+    to: found.version,
+    sha256,
+    at: timestamp(host.now()),
+    linked: health?.linked ?? false,
+    sensors: health?.sensors ?? [],
+  });
+  pass("pending");
+  return { from, to: found.version, sha256 };
+}
+
+/**
+ * Carries out what is prepared, or goes on with what was cut off. Resolves to how it ended; `null` when nothing is
+ * prepared. Rejects with UPGRADE_RUNNING when another process does it already, and with SERVICE_FAILED when not even the
+ * old version could be started: `current` leads to it then.
+ */
+export function carryOut(host: UpgradeHost): Promise<UpgradeOutcome | null> {
+  return finish(host, async () => host.service?.restart(host.product.unit));
+}
+
+/**
+ * What a program does at its start: if it is itself on trial and nobody carries the upgrade out any more, it judges
+ * itself, and goes back by a restart when it is not well. Resolves to how it ended, `null` without a trial of its own.
+ */
+export async function superviseOwnTrial(host: UpgradeHost, own: string): Promise<UpgradeOutcome | null> {
+  const { layout, product } = host;
+  for (;;) {
+    const state = await onDisk(layout, product);
+    if (state.pending?.to !== own) return null;
+    const stand = standOf(state).kind;
+    if (!(await isTaken(layout.lock))) {
+      // It runs already: started once more, it would only be on trial anew.
+      if (stand === "trial") return finish(host, async () => {});
+      if (stand !== "before") return null;
+      // Whoever went back was killed before the restart.
+      const { pending } = state;
+      return conclude(host, pending, {
+        result: "rolled-back",
+        why: "the upgrade was cut off on its way back",
+      });
+    }
+    await sleep(lookEveryMs);
+  }
+}
+
+async function finish(host: UpgradeHost, start: () => Promise<void>): Promise<UpgradeOutcome | null> {
+  const giveBack = await takeTurn(host.layout.lock);
+  try {
+    const { layout, product, told, pass } = host;
+    const state = await onDisk(layout, product);
+    const stand = standOf(state);
+    if (stand.kind === "lost") throw notInstalled(host);
+    if (stand.kind === "mend") await switchTo(layout, stand.version);
+    const { pending } = state;
+    if (pending === null || stand.kind === "settled") return null;
+    if (!state.present.includes(pending.to)) {
+      const why = `version ${pending.to} is not there any more`;
+      return conclude(host, pending, { result: "rolled-back", why });
+    }
+    if (stand.kind !== "trial") {
+      told(`switching from ${pending.from} to ${pending.to}`);
+      await switchTo(layout, pending.to);
+      pass("switched");
+    }
+    const end = await tried(host, pending, start);
+    if (end === null) return lastOutcome(layout);
+    pass("judged");
+    if (end.result === "rolled-back") {
+      told(`going back to ${pending.from}: ${end.why}`);
+      await switchTo(layout, pending.from);
+      pass("back");
+    }
+    return conclude(host, pending, end);
+  } finally {
+    await giveBack();
+  }
+}
+
+type End = Pick<UpgradeOutcome, "result" | "why">;
+
+async function conclude(host: UpgradeHost, { from, to }: Pending, end: End): Promise<UpgradeOutcome> {
+  const { layout, product } = host;
+  const outcome = { from, to, ...end, at: timestamp(host.now()) };
+  await endPending(layout, outcome);
+  host.pass("ended");
+  if (end.result === "rolled-back") await host.service?.restart(product.unit);
+  else await dropOldVersions(layout, product, [from]);
+  return outcome;
+}
+
+/** `null`: the guard has gone back meanwhile, and has said so. */
+async function tried(host: UpgradeHost, pending: Pending, start: () => Promise<void>): Promise<End | null> {
+  const { product, service, told, pass } = host;
+  // Nobody runs it here: that it says its version, as it did, is all that can be known.
+  if (service === null) return { result: "upgraded", why: "it was not started" };
+  told(`starting version ${pending.to} as ${product.unit}`);
+  try {
+    await start();
+  } catch (error) {
+    return { result: "rolled-back", why: error instanceof Error ? error.message : String(error) };
+  }
+  pass("restarted");
+  const trial = new Trial(pending, host.limits, performance.now());
+  for (;;) {
+    const health = await host.health();
+    if ((await currentVersion(host.layout)) !== pending.to) return null;
+    const verdict = trial.look(health, performance.now());
+    if (verdict.kind === "good") return { result: "upgraded", why: "it is as it was before" };
+    if (verdict.kind === "bad") return { result: "rolled-back", why: verdict.why };
+    await sleep(lookEveryMs);
+  }
+}
+
+function notInstalled({ layout, product }: UpgradeHost): PetrelError {
+  return new PetrelError("NOT_INSTALLED", `no ${product.program} is installed here`, {
+    where: layout.current,
+    hint: `${product.program} install`,
+  });
+}
