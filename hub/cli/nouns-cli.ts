@@ -177,6 +177,22 @@ const nouns: readonly Noun[] = [
     load: async () => (await import("./restore/restore-cli.ts")).restoreCommand,
   },
   {
+    name: "install",
+    description: "install the hub on this host as a service, and start it",
+    load: async () => (await import("./install/install-cli.ts")).installCommand,
+  },
+  {
+    name: "uninstall",
+    description: "stop the hub of this host, and take away what install has put there",
+    load: async () => (await import("./install/install-cli.ts")).uninstallCommand,
+  },
+  {
+    name: "upgrade",
+    description:
+      "put another version in the place of the installed hub; go back by itself when it is not well",
+    load: async () => (await import("./install/install-cli.ts")).upgradeCommand,
+  },
+  {
     name: "config",
     description: "the hub's settings",
     example: "petrel config show --origin",

@@ -4,6 +4,9 @@ import type { Product } from "./layout.ts";
 /** Starts that a version on trial has. */
 export const mostStarts = 3;
 
+/** What it says of a version. */
+export const guardReason = (version: string) => `${mostStarts} starts of ${version} ended`;
+
 /**
  * The unit runs it as root before each start of the program. While an upgrade is on trial it counts; at the start after
  * the last that the new version has, it leads `current` back, and says so. It never keeps the program from starting.
@@ -32,7 +35,7 @@ starts=0
 case $starts in '' | *[!0-9]*) starts=0 ;; esac
 starts=$((starts + 1))
 if [ "$starts" -le ${mostStarts} ]; then
-  echo "$starts" > "$base/starts.new" && mv -f "$base/starts.new" "$base/starts"
+  echo "$starts" > "$base/starts.guard" && mv -f "$base/starts.guard" "$base/starts"
   exit 0
 fi
 [ -x "$base/versions/$from/${program}" ] || exit 0
@@ -42,9 +45,9 @@ sync "$base" 2> /dev/null
   echo "from=$from"
   echo "to=$to"
   echo "result=rolled-back"
-  echo "why=${mostStarts} starts of $to ended"
+  echo "why=${guardReason("$to")}"
   echo "at=$(date -u +%Y-%m-%dT%H:%M:%SZ)"
-} > "$base/last-upgrade.new" && mv -f "$base/last-upgrade.new" "$base/last-upgrade"
+} > "$base/last-upgrade.guard" && mv -f "$base/last-upgrade.guard" "$base/last-upgrade"
 rm -f "$pending" "$base/starts"
 echo "${program}: ${mostStarts} starts of version $to have ended; back to version $from" >&2
 exit 0

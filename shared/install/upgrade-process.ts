@@ -17,13 +17,13 @@ import { PetrelError } from "../errors.ts";
 import type { PassPoint } from "../kill-points.ts";
 import { checkFit } from "./candidate.ts";
 import { checkFile, describe } from "./candidate-process.ts";
+import { guardReason } from "./guard.ts";
 import { type Layout, type Product, programOf } from "./layout.ts";
 import type { Pending, UpgradeOutcome } from "./pending.ts";
 import {
   currentVersion,
   dropOldVersions,
   endPending,
-  lastOutcome,
   onDisk,
   stage,
   switchTo,
@@ -165,7 +165,8 @@ async function finish(host: UpgradeHost, start: () => Promise<void>): Promise<Up
       pass("switched");
     }
     const end = await tried(host, pending, start);
-    if (end === null) return lastOutcome(layout);
+    // The guard switches before it says so: to say the same once more is harmless, and its start is under way.
+    if (end === null) return say(host, pending, { result: "rolled-back", why: guardReason(pending.to) });
     pass("judged");
     if (end.result === "rolled-back") {
       told(`going back to ${pending.from}: ${end.why}`);
@@ -180,17 +181,22 @@ async function finish(host: UpgradeHost, start: () => Promise<void>): Promise<Up
 
 type End = Pick<UpgradeOutcome, "result" | "why">;
 
-async function conclude(host: UpgradeHost, { from, to }: Pending, end: End): Promise<UpgradeOutcome> {
+async function conclude(host: UpgradeHost, pending: Pending, end: End): Promise<UpgradeOutcome> {
   const { layout, product } = host;
-  const outcome = { from, to, ...end, at: timestamp(host.now()) };
-  await endPending(layout, outcome);
-  host.pass("ended");
+  const outcome = await say(host, pending, end);
   if (end.result === "rolled-back") await host.service?.restart(product.unit);
-  else await dropOldVersions(layout, product, [from]);
+  else await dropOldVersions(layout, product, [pending.from]);
   return outcome;
 }
 
-/** `null`: the guard has gone back meanwhile, and has said so. */
+async function say(host: UpgradeHost, { from, to }: Pending, end: End): Promise<UpgradeOutcome> {
+  const outcome = { from, to, ...end, at: timestamp(host.now()) };
+  await endPending(host.layout, outcome);
+  host.pass("ended");
+  return outcome;
+}
+
+/** `null`: the guard has gone back meanwhile. */
 async function tried(host: UpgradeHost, pending: Pending, start: () => Promise<void>): Promise<End | null> {
   const { product, service, told, pass } = host;
   // Nobody runs it here: that it says its version, as it did, is all that can be known.

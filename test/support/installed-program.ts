@@ -1,0 +1,189 @@
+/**
+ * A program installed below a folder, and what stands for systemd there: a supervisor that runs the guard and then the
+ * program, again and again, as the unit has it. The program stands for an agent: it answers on its socket.
+ */
+import { execFile, spawn } from "node:child_process";
+import { chmod, mkdir, readFile, readlink, rm, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { agentProduct } from "../../agent/install/product.ts";
+import { guardText } from "../../shared/install/guard.ts";
+import { layoutOf } from "../../shared/install/layout.ts";
+import { atEnd } from "./at-end.ts";
+import { tempFolder } from "./temp-folder.ts";
+import { waitUntil } from "./wait-until.ts";
+
+const project = resolve(import.meta.dirname, "../..");
+
+export interface ProgramTraits {
+  /** Ends at once with this code. */
+  readonly exits?: number;
+  readonly linked?: boolean;
+  readonly sensors?: readonly string[];
+  readonly storeFormat?: number;
+  readonly program?: string;
+}
+
+/** A file that says its version and, run, is an agent of that version as far as an upgrade can see. */
+export async function programFile(
+  folder: string,
+  version: string,
+  traits: ProgramTraits = {},
+): Promise<string> {
+  const {
+    exits,
+    linked = true,
+    sensors = ["watch.FileWatch"],
+    storeFormat = 1,
+    program = "petrel-agent",
+  } = traits;
+  const file = join(folder, `program-${version}`);
+  const description = { program, version, node: process.versions.node, store_format: storeFormat };
+  const status = {
+    version,
+    link_up: linked,
+    store: { failed: false },
+    sensors: sensors.map((sensor) => ({ sensor, state: "running" })),
+  };
+  await writeFile(
+    file,
+    `#!${process.execPath}
+const { createServer } = require("node:http");
+const { rmSync } = require("node:fs");
+const [command] = process.argv.slice(2);
+if (command === "version") console.log(${JSON.stringify(JSON.stringify(description))});
+else {
+  ${exits === undefined ? "" : `process.exit(${exits});`}
+  const socket = process.env.STATE + "/agent.sock";
+  rmSync(socket, { force: true });
+  const status = { ...${JSON.stringify(status)}, started_at: String(process.pid) };
+  createServer((_, answer) => answer.end(JSON.stringify(status))).listen(socket);
+}
+`,
+  );
+  await chmod(file, 0o755);
+  return file;
+}
+
+/** Starts what it is told by `restart`; `Restart=always`, and the guard before each start. */
+async function supervisorFile(root: string): Promise<string> {
+  const layout = layoutOf(agentProduct, root);
+  const file = join(root, "systemctl");
+  const loop = `while :; do "${layout.guard}"; "${layout.current}/petrel-agent" run; sleep 0.05; done`;
+  await writeFile(
+    file,
+    `#!/bin/sh
+echo "$*" >> '${root}/calls'
+stop() {
+  [ -f '${root}/supervisor' ] && kill -9 -"$(cat '${root}/supervisor')" 2> /dev/null
+  rm -f '${root}/supervisor'
+}
+case $1 in
+  restart | enable | start)
+    stop
+    STATE='${layout.state}' setsid sh -c '${loop}' > '${root}/log' 2>&1 < /dev/null &
+    echo $! > '${root}/supervisor'
+    ;;
+  disable | stop) stop ;;
+  is-active) [ -f '${root}/supervisor' ] ;;
+esac
+`,
+  );
+  await chmod(file, 0o755);
+  return file;
+}
+
+export interface InstalledProgram {
+  readonly root: string;
+  readonly systemctl: string;
+  /** Version that is in force. */
+  current(): Promise<string>;
+  /** Version that answers; `null`: none. */
+  answers(): Promise<string | null>;
+  upgrade(file: string, options?: UpgradeRun): Promise<Run>;
+  /** As after power came back: everything is gone, and the unit starts. */
+  boot(): Promise<void>;
+  read(name: string): Promise<string | null>;
+}
+
+export interface UpgradeRun {
+  readonly args?: readonly string[];
+  readonly killAt?: string;
+}
+
+export interface Run {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Version 1.0.0, put there by hand and running. */
+export async function installedProgram(): Promise<InstalledProgram> {
+  const root = await tempFolder("installed");
+  const layout = layoutOf(agentProduct, root);
+  await mkdir(join(layout.versions, "1.0.0"), { recursive: true });
+  await mkdir(layout.state, { recursive: true });
+  const first = await programFile(root, "1.0.0");
+  await promisify(execFile)("cp", [first, join(layout.versions, "1.0.0/petrel-agent")]);
+  await promisify(execFile)("ln", ["-s", "versions/1.0.0", layout.current]);
+  await writeFile(layout.guard, guardText(agentProduct), { mode: 0o755 });
+  const systemctl = await supervisorFile(root);
+  const end = () => promisify(execFile)(systemctl, ["stop"]).catch(() => {});
+  atEnd(end);
+  const current = async () => (await readlink(layout.current)).replace("versions/", "");
+  const answers = async () => {
+    const { askStatus } = await import("../../agent/status/ask-http.ts");
+    return askStatus(join(layout.state, "agent.sock")).then(
+      ({ version }) => version,
+      () => null,
+    );
+  };
+  const boot = async () => {
+    await end();
+    await rm(join(layout.state, "agent.sock"), { force: true });
+    await promisify(execFile)(systemctl, ["start"]);
+  };
+  await boot();
+  await waitUntil("version 1.0.0 answers", async () => (await answers()) === "1.0.0");
+  return {
+    root,
+    systemctl,
+    current,
+    answers,
+    boot,
+    read: (name) => readFile(join(layout.base, name), "utf8").catch(() => null),
+    upgrade: (file, { args = [], killAt } = {}) =>
+      run(
+        [
+          "upgrade",
+          file,
+          "--root",
+          root,
+          "--systemctl",
+          systemctl,
+          "--within",
+          "20",
+          "--steady",
+          "0.5",
+          ...args,
+        ],
+        killAt,
+      ),
+  };
+}
+
+function run(args: readonly string[], killAt: string | undefined): Promise<Run> {
+  const clean = Object.entries(process.env).filter(([name]) => !/^(PETREL|VITEST|NODE)/.test(name));
+  const env = { ...Object.fromEntries(clean), ...(killAt !== undefined && { PETREL_KILL_AT: killAt }) };
+  const child = spawn(join(project, "bin/petrel-agent"), args, { env, stdio: ["ignore", "pipe", "pipe"] });
+  atEnd(() => void child.kill("SIGKILL"));
+  let [stdout, stderr] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (text) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text) => {
+    stderr += text;
+  });
+  return new Promise((done) => child.on("close", (code, signal) => done({ code, signal, stdout, stderr })));
+}
