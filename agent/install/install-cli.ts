@@ -67,6 +67,11 @@ export async function runInstall(io: CliIo, flags: InstallFlags): Promise<void> 
   const enrolled = isEnrolled || (token !== null && (await enrol(io, host, flags, wishes)));
   const started = enrolled && flags.start !== false && (await start(host));
   const linked = started && (await isLinked(host));
+  if (started && !linked && (await host.health()) === null)
+    throw new PetrelError("SERVICE_FAILED", "the agent was installed and started, and does not answer", {
+      where: agentProduct.unit,
+      hint: `journalctl -u ${agentProduct.unit}`,
+    });
   await say(io, flags, done, { enrolled, started, linked, next: nextStep(enrolled, started, linked) });
 }
 

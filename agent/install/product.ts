@@ -6,6 +6,9 @@ export const agentProduct: Product = {
   program: "petrel-agent",
   unit: "petrel-agent.service",
   state: "/var/lib/petrel-agent",
+  // Actions run as another user and have to reach their packs and their work folder below; what is secret there is
+  // closed by itself.
+  stateMode: 0o711,
   config: "/etc/petrel/agent.yaml",
 };
 

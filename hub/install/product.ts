@@ -6,6 +6,7 @@ export const hubProduct: Product = {
   program: "petrel",
   unit: "petrel-hub.service",
   state: "/var/lib/petrel",
+  stateMode: 0o700,
   config: "/etc/petrel/hub.yaml",
 };
 

@@ -4,6 +4,9 @@ import type { Product } from "./layout.ts";
 /** Starts that a version on trial has. */
 export const mostStarts = 3;
 
+/** The transient unit that an upgrade is carried out in. */
+export const upgradeUnit = (name: Product["name"]) => `petrel-${name}-upgrade`;
+
 /** What it says of a version. */
 export const guardReason = (version: string) => `${mostStarts} starts of ${version} ended`;
 
@@ -11,7 +14,7 @@ export const guardReason = (version: string) => `${mostStarts} starts of ${versi
  * The unit runs it as root before each start of the program. While an upgrade is on trial it counts; at the start after
  * the last that the new version has, it leads `current` back, and says so. It never keeps the program from starting.
  */
-export function guardText({ program }: Pick<Product, "program">): string {
+export function guardText({ name, program }: Pick<Product, "name" | "program">): string {
   return `#!/bin/sh
 # Made by \`${program} install\`. systemd runs this before each start: an upgrade whose new version does not live through
 # ${mostStarts} starts is taken back here, without any help of the new version.
@@ -36,6 +39,10 @@ case $starts in '' | *[!0-9]*) starts=0 ;; esac
 starts=$((starts + 1))
 if [ "$starts" -le ${mostStarts} ]; then
   echo "$starts" > "$base/starts.guard" && mv -f "$base/starts.guard" "$base/starts"
+  # Whoever upgraded may be gone, as after a power loss: then the old version judges the new one. While it is still
+  # there this name is taken, and nothing happens.
+  [ ! -d /run/systemd/system ] || systemd-run --quiet --no-block --collect --unit ${upgradeUnit(name)} \\
+    "$base/versions/$from/${program}" upgrade --judge > /dev/null 2>&1
   exit 0
 fi
 [ -x "$base/versions/$from/${program}" ] || exit 0

@@ -6,6 +6,7 @@ import type { CliIo } from "../cli/cli-io.ts";
 import { PetrelError } from "../errors.ts";
 import { killAt } from "../kill-point-process.ts";
 import { wantedDigest } from "./candidate-process.ts";
+import { upgradeUnit } from "./guard.ts";
 import { type Installed, rolledBack, type Uninstalled } from "./install-process.ts";
 import { layoutOf, type Product, programOf } from "./layout.ts";
 import type { PlaceFlags, UpgradeFlags } from "./options-cli.ts";
@@ -14,7 +15,7 @@ import type { Change } from "./plan-fs.ts";
 import { lastOutcome } from "./releases-fs.ts";
 import { hasSystemd, systemctl, usualLimits } from "./service-process.ts";
 import type { Health } from "./trial.ts";
-import { carryOut, prepare, type UpgradeHost } from "./upgrade-process.ts";
+import { carryOut, judge, prepare, type UpgradeHost } from "./upgrade-process.ts";
 
 /** CLI_USAGE for limits that are none. `health` is given the layout's state folder. */
 export function hostOf(
@@ -59,6 +60,7 @@ export async function upgrade(
   flags: UpgradeFlags,
 ): Promise<void> {
   process.on("SIGHUP", () => {});
+  if (flags.judge === true) return sayUpgrade(io, flags, await judge(host));
   if (flags.carryOut === true) return sayUpgrade(io, flags, await carryOut(host));
   if (file === undefined) throw new PetrelError("CLI_USAGE", "which file is the new program?");
   const path = resolve(io.cwd, file);
@@ -91,7 +93,7 @@ export async function carryOutElsewhere(
   const limits = (["within", "steady"] as const).flatMap((name) =>
     flags[name] === undefined ? [] : [`--${name}`, flags[name]],
   );
-  const unit = `petrel-${product.name}-upgrade`;
+  const unit = upgradeUnit(product.name);
   const args = [
     "--unit",
     unit,

@@ -10,6 +10,7 @@ export interface Product {
   readonly unit: string;
   /** Absolute paths on the host that it is installed on. */
   readonly state: string;
+  readonly stateMode: number;
   readonly config: string;
 }
 

@@ -19,6 +19,7 @@ export interface UpgradeFlags extends PlaceFlags {
   readonly allowDowngrade?: boolean;
   readonly allowFormatChange?: boolean;
   readonly carryOut?: boolean;
+  readonly judge?: boolean;
 }
 
 export function withPlace(command: Command): Command {
@@ -41,5 +42,6 @@ export function withUpgradeOptions(command: Command): Command {
     .option("--sums <file>", "a SHA256SUMS that has a line for it")
     .option("--allow-downgrade", "take an older version, too")
     .option("--allow-format-change", "take one that changes the database, after which there is no way back")
-    .addOption(new Option("--carry-out", "carry out what is prepared").hideHelp());
+    .addOption(new Option("--carry-out", "carry out what is prepared").hideHelp())
+    .addOption(new Option("--judge", "judge the version on trial, which runs already").hideHelp());
 }

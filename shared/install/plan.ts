@@ -61,7 +61,7 @@ export function piecesOf(
       owner: "theirs",
       usual: texts.usualConfig,
     },
-    { kind: "folder", path: layout.state, mode: 0o700 },
+    { kind: "folder", path: layout.state, mode: product.stateMode },
     ...Object.entries(texts.units).flatMap(([name, text]): readonly Piece[] => [
       { kind: "folder", path: above(layout.unit), mode: 0o755 },
       { kind: "file", path: `${above(layout.unit)}/${name}`, mode: 0o644, text, owner: "ours" },
@@ -79,13 +79,13 @@ export function stepOf(piece: Piece, found: Found | null): Step {
   if (found === null) return "make";
   switch (piece.kind) {
     case "folder":
-      // Folders of the system have modes of their own; only what holds secrets is put right.
-      return piece.mode === 0o700 && found.mode !== piece.mode ? "change" : "none";
+      // Folders of the system have modes of their own; only what is closed to others is put right.
+      return piece.mode !== 0o755 && found.mode !== piece.mode ? "change" : "none";
     case "link":
       return found.text === piece.to ? "none" : "change";
     case "file":
-      if (found.text === piece.text) return found.mode === piece.mode ? "none" : "change";
-      return piece.owner === "theirs" ? "keep" : "change";
+      if (piece.owner === "theirs") return found.text === piece.text ? "none" : "keep";
+      return found.text === piece.text && found.mode === piece.mode ? "none" : "change";
   }
 }
 

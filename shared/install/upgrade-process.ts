@@ -6,8 +6,9 @@
  *   2. `carryOut(host)` switches, restarts the unit, watches the new version, and goes back when it is not well. It has
  *      to run where the restart does not end it: `carryOutElsewhere` starts `PROGRAM upgrade --carry-out` in a unit of
  *      its own, and `lastOutcome` (releases-fs.ts) says later how it ended.
- *   3. If whoever carries out is killed, or the power goes, the record is still there, and is judged at the next start
- *      of the program: by the guard, which counts starts (guard.ts), and by the program itself (`superviseOwnTrial`).
+ *   3. If whoever carries out is killed, or the power goes, the record is still there. At the next start of the program
+ *      the guard counts starts, and has the old version judge the new one (guard.ts, `judge`); without systemd an
+ *      agent judges itself (`superviseOwnTrial`).
  *
  * The order on disk: version, record, link, outcome, no record. `standOf` says what each state between means.
  */
@@ -118,6 +119,12 @@ export async function prepare(host: UpgradeHost, given: UpgradeFile): Promise<Pr
  */
 export function carryOut(host: UpgradeHost): Promise<UpgradeOutcome | null> {
   return finish(host, async () => host.service?.restart(host.product.unit));
+}
+
+/** As `carryOut`, of a version on trial that runs already: nothing is switched or started unless it has to go back. */
+export async function judge(host: UpgradeHost): Promise<UpgradeOutcome | null> {
+  const stand = standOf(await onDisk(host.layout, host.product));
+  return stand.kind === "trial" ? finish(host, async () => {}) : null;
 }
 
 /**

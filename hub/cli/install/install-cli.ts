@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { Command } from "commander";
 import { withExample } from "../../../shared/cli/program-cli.ts";
+import { PetrelError } from "../../../shared/errors.ts";
 import { makeUser } from "../../../shared/install/account-process.ts";
 import { ownBinary } from "../../../shared/install/candidate-process.ts";
 import { guardText } from "../../../shared/install/guard.ts";
@@ -80,13 +81,14 @@ async function runInstall({ io }: CliContext, flags: InstallFlags): Promise<void
   const started = !dryRun && flags.start !== false && host.service !== null;
   if (started) await host.service?.enable(hubProduct.unit);
   const answers = started && (await isUp(host));
+  if (started && !answers)
+    throw new PetrelError("SERVICE_FAILED", "the hub was installed and started, and does not answer", {
+      where: hubProduct.unit,
+      hint: `journalctl -u ${hubProduct.unit}`,
+    });
   const url = answers ? ((await readApiFile(host.layout.state))?.url ?? null) : null;
   const keyFile = apiFilePath(host.layout.state);
-  const next = answers
-    ? "petrel agent token"
-    : started
-      ? `journalctl -u ${hubProduct.unit}`
-      : `systemctl enable --now ${hubProduct.unit}`;
+  const next = answers ? "petrel agent token" : `systemctl enable --now ${hubProduct.unit}`;
   const record = { ...installedRecord(done), started, url, key_file: keyFile, next: dryRun ? null : next };
   if (flags.json) return io.out(`${JSON.stringify(record)}\n`);
   const isSame = done.changes.length === 0 && done.upgrade === null && done.before !== null;
