@@ -1,6 +1,9 @@
 /** The agent as a process: from its start to the signal that ends it. */
 
+import { join } from "node:path";
+import { isSea } from "node:sea";
 import { daemonLogger } from "../shared/daemon-log-process.ts";
+import { layoutOf, rootOfProgram } from "../shared/install/layout.ts";
 import { judgeOwnTrial } from "../shared/install/own-trial-process.ts";
 import { watchForEnd } from "../shared/signals-process.ts";
 import { systemClock } from "../shared/system-process.ts";
@@ -11,8 +14,25 @@ import { agentProduct } from "./install/product.ts";
 import { type RunningAgent, startAgent } from "./main.ts";
 
 /**
+ * Replaces the program of this process by the one that is in force, or by itself where none is installed; the process,
+ * its children and its sockets to them stay. Throws the system's error.
+ */
+function becomeNext(env: NodeJS.ProcessEnv): never {
+  const { execPath, execArgv, argv } = process;
+  const program = isSea() ? execPath : env.PETREL_PROGRAM;
+  const root = program === undefined ? null : rootOfProgram(agentProduct, program);
+  const args = argv.slice(2);
+  if (root !== null) {
+    const next = join(layoutOf(agentProduct, root).current, agentProduct.program);
+    return process.execve?.(next, [next, ...args], env) as never;
+  }
+  const own = isSea() ? args : [...execArgv, ...argv.slice(1)];
+  return process.execve?.(execPath, [execPath, ...own], env) as never;
+}
+
+/**
  * Runs until a signal, or until its parent has gone. Resolves to the exit code. SIGHUP has the host's policy read again,
- * but for an agent in a terminal, which ends with it.
+ * but for an agent in a terminal, which ends with it; SIGUSR2 has the version that is in force take its place.
  */
 export async function runAgent(options: AgentOptions): Promise<number> {
   const log = daemonLogger(options.log);
@@ -36,7 +56,16 @@ export async function runAgent(options: AgentOptions): Promise<number> {
       env: process.env,
       log,
     });
-    const { code, why } = await watch.ended;
+    const renewed = Promise.withResolvers<null>();
+    process.on("SIGUSR2", () => renewed.resolve(null));
+    const end = await Promise.race([watch.ended, renewed.promise]);
+    if (end === null) {
+      log.info("agent makes room for the next one");
+      started.handOver();
+      await started.stop();
+      becomeNext(process.env);
+    }
+    const { code, why } = end ?? (await watch.ended);
     log.info("agent stops", { why });
     void watch.hurried.then((again) => {
       log.info("agent stops at once", { why: again });

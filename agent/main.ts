@@ -26,8 +26,8 @@ import { wireVersion } from "../shared/wire/messages.ts";
 import { ActionUsers, ownUser } from "./actions/action-users-process.ts";
 import { Actions } from "./actions/actions-process.ts";
 import { baseEnvironment } from "./actions/environment.ts";
-import { loadKernelSpawn } from "./actions/kernel-spawn-process.ts";
 import { builtInRunners } from "./actions/runners/built-in-process.ts";
+import { waysToStart } from "./actions/ways-to-start-process.ts";
 import { socketOf } from "./agent-folder-fs.ts";
 import type { AgentOptions } from "./agent-options.ts";
 import { reserveBytes } from "./condition/condition.ts";
@@ -68,6 +68,8 @@ export interface RunningAgent {
   stop(): Promise<boolean>;
   /** Actions that the stopping agent waits for are ended at once. */
   hurry(): void;
+  /** To be called before `stop` if this process then becomes the next agent (execve(2)): running actions run on. */
+  handOver(): void;
   /** Reads the policy file of the host again; what it refuses from now on stops, but for actions that run. */
   reloadPolicy(): Promise<unknown>;
 }
@@ -220,9 +222,7 @@ async function startOnStore(options: AgentOptions & Membership, log: DaemonLog):
       userOf: (request) => users.of(request),
       termGraceMs,
       outputCapBytes: 1024 * 1024,
-      kernelSpawn: loadKernelSpawn((error) =>
-        log.info("actions are started by Node, which takes more time", { error }),
-      ),
+      ...waysToStart(log),
       nodeCommand: process.execPath,
       nodeEntry: folderOf("actions/runners/node-action-main.ts"),
       pythonFolder,
@@ -288,6 +288,7 @@ async function startOnStore(options: AgentOptions & Membership, log: DaemonLog):
       hubNow: () => hubTime.now(),
       drainMs: options.drainSeconds * 1_000,
       passPoint: points.passAction,
+      handedFile: join(options.data, "handed-over"),
     });
     await actions.start();
     const parts = { applier, actions, sensors, reports, outbox, timers, log };
@@ -385,6 +386,7 @@ async function startOnStore(options: AgentOptions & Membership, log: DaemonLog):
     return {
       stop: () => teardown.run(),
       hurry: () => actions.hurry(),
+      handOver: () => actions.handOver(),
       reloadPolicy: () => policy.reload(),
     };
   } catch (error) {

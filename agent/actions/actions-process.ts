@@ -8,6 +8,8 @@ import type { Committer } from "../../shared/storage/committer-store.ts";
 import type { RowSeals } from "../store/row-seals.ts";
 import { type Component, startAll, stopAll } from "./component.ts";
 import { createDispatcher, type DispatchMessage } from "./dispatcher.ts";
+import type { HandedExecution } from "./handed-over.ts";
+import { takeHanded, writeHanded } from "./handed-over-process.ts";
 import { ActionInbox } from "./inbox-store.ts";
 import { queuedRequest } from "./journal.ts";
 import { type AppendUp, JournalStore } from "./journal-store.ts";
@@ -33,6 +35,8 @@ export interface ActionsOptions extends Omit<WorkerOptions, "journal" | "runners
   readonly onAssignments: () => void;
   /** Requests are taken again after the credit was nothing. */
   readonly onRoom: () => void;
+  /** Absolute path of a file for what one agent hands over to the next; left out: nothing is. */
+  readonly handedFile?: string;
   readonly log: Logger;
 }
 
@@ -108,7 +112,16 @@ export class Actions {
         log.error("what a last life left could not be settled", { execution, error });
       });
     };
-    const waiting = await recover({ journal: this.#journal, hubNow, settle, log });
+    const { handedFile } = this.#options;
+    const handed: ReadonlyMap<string, HandedExecution> =
+      handedFile === undefined ? new Map() : await takeHanded(handedFile, log);
+    const waiting = await recover({ journal: this.#journal, hubNow, settle, handed, log });
+    for (const [execution, each] of handed) {
+      // Beside the queue: it holds its place already, and what it writes has to be read.
+      this.#worker.run(execution, each).catch((error) => {
+        log.error("a running action could not be settled", { execution, error });
+      });
+    }
     for (const request of waiting) this.#scheduler.add(request);
     this.#forgetResume = committer.onResume(() => this.#reread());
     await startAll(this.#components, log);
@@ -121,6 +134,14 @@ export class Actions {
     this.#forgetResume();
     this.#scheduler.hold();
     await stopAll(this.#components, this.#options.log);
+    const { handed } = this.#worker;
+    const { handedFile } = this.#options;
+    if (handed.length > 0 && handedFile !== undefined) writeHanded(handedFile, handed);
+  }
+
+  /** Before `stop`, and only if the next agent takes the place of this very process: running actions run on where they can. */
+  handOver(): void {
+    if (this.#options.handedFile !== undefined) this.#worker.handOver();
   }
 
   /** While it stops, or before it will: running actions are ended at once. */

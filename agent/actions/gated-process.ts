@@ -11,11 +11,13 @@ import { LineCutter } from "../sensors/lines.ts";
 import { executionVariable } from "./environment.ts";
 import { endFamily } from "./family-process.ts";
 import { endGroup } from "./group-process.ts";
+import { HandedOver, type HandedProcess } from "./handed-over.ts";
 import type { ProcessGroup } from "./journal.ts";
 import type { KernelSpawn } from "./kernel-spawn-process.ts";
 import type { CapturedOutput, ProcessExit, StopReason } from "./outcome.ts";
-import { type OnOutput, OutputCapture } from "./output-capture.ts";
+import { type CapturedSoFar, type OnOutput, OutputCapture } from "./output-capture.ts";
 import { bootId } from "./proc-fs.ts";
+import type { Scope, Scopes } from "./scopes-process.ts";
 import { type ProcessIds, type StartedProcess, startProcess } from "./started-process.ts";
 
 /** Bytes of one line from a script; results are cut at 16 MiB, and JSON may need more room than that. */
@@ -54,12 +56,16 @@ export interface GatedSettings {
   readonly outputCapBytes: number;
   /** How processes are started; `null`: as Node does. */
   readonly kernelSpawn: KernelSpawn | null;
+  /** Where each program gets a cgroup of its own; `null`: they stay in the agent's. */
+  readonly scopes?: Scopes | null;
 }
 
 export interface GatedContext {
   readonly stop: AbortSignal;
   readonly started: (group: ProcessGroup) => Promise<void>;
   readonly onOutput: OnOutput;
+  /** Aborted when the agent makes room for the next one: then a program that can be handed over rejects with `HandedOver`. */
+  readonly handOver?: AbortSignal;
 }
 
 export interface GatedRun {
@@ -73,34 +79,90 @@ export async function runGated(
   settings: GatedSettings,
   context: GatedContext,
 ): Promise<GatedRun> {
-  const { child, group } = await startChild(program, settings.kernelSpawn);
-  const gate = child.stdio[program.channel === undefined ? 0 : 3] as Writable;
-  // A program that ends without reading breaks the pipe; its exit says all there is to say.
-  gate.on("error", () => {});
-  const capture = captureOutput(child, settings, context.onOutput);
-  const reported = program.channel === undefined ? null : listen(child, gate, program.channel);
+  const execution = program.env[executionVariable] ?? "";
+  const scope = settings.scopes?.open(execution) ?? null;
+  try {
+    const { child, group } = await startChild(program, settings.kernelSpawn, scope);
+    const gate = child.stdio[program.channel === undefined ? 0 : 3] as Writable;
+    // A program that ends without reading breaks the pipe; its exit says all there is to say.
+    gate.on("error", () => {});
+    const capture = captureOutput(child, settings, context.onOutput);
+    const reported = program.channel === undefined ? null : listen(child, gate, program.channel);
+    const followed = { child, group, execution, capture, reported };
+    try {
+      await Promise.all([context.started(group), child.inScope === true ? null : scope?.take(child.pid)]);
+    } catch (error) {
+      await endGroup(group.pgid, { graceMs: 0 });
+      closePipes(child);
+      throw error;
+    }
+    const opened = new Promise<void>((resolve) => gate.once("finish", () => resolve()));
+    return await follow({ ...followed, opened }, settings, context, () => {
+      if (program.channel === undefined) gate.end(program.gate);
+      else gate.write(program.gate);
+    });
+  } finally {
+    scope?.ended();
+  }
+}
 
+/** As `runGated`, of a program that the agent before this one has handed over. */
+export async function followHanded(
+  handed: HandedProcess,
+  execution: string,
+  settings: GatedSettings,
+  context: GatedContext,
+): Promise<GatedRun> {
+  const { group, fds, stdout, stderr } = handed;
+  if (settings.kernelSpawn === null) throw new Error("no process can be taken up without koffi");
+  const child = settings.kernelSpawn.adopt(group.pgid, fds);
+  const capture = captureOutput(child, settings, context.onOutput, { stdout, stderr });
+  await context.started(group);
+  const scope = settings.scopes?.open(execution) ?? null;
+  try {
+    const followed = { child, group, execution, capture, reported: null, opened: Promise.resolve() };
+    return await follow(followed, settings, context, () => {});
+  } finally {
+    scope?.ended();
+  }
+}
+
+interface Followed {
+  readonly child: StartedProcess;
+  readonly group: ProcessGroup;
+  readonly execution: string;
+  readonly capture: ReturnType<typeof captureOutput>;
+  /** `null`: it has no channel. */
+  readonly reported: Promise<void> | null;
+  /** It has all that it waits for at its gate. */
+  readonly opened: Promise<void>;
+}
+
+async function follow(
+  { child, group, execution, capture, reported, opened }: Followed,
+  settings: GatedSettings,
+  context: GatedContext,
+  open: () => void,
+): Promise<GatedRun> {
   let stopped: StopReason | null = null;
   let gone = Promise.resolve(true);
   const onStop = () => {
     if (child.hasEnded()) return;
     stopped = context.stop.reason as StopReason;
-    gone = endFamily(group, program.env[executionVariable] ?? "", { graceMs: settings.termGraceMs });
+    gone = endFamily(group, execution, { graceMs: settings.termGraceMs });
   };
-  try {
-    await context.started(group);
-  } catch (error) {
-    await endGroup(group.pgid, { graceMs: 0 });
-    closePipes(child);
-    throw error;
-  }
   context.stop.addEventListener("abort", onStop, { once: true });
   if (context.stop.aborted) onStop();
-  else if (program.channel === undefined) gate.end(program.gate);
-  else gate.write(program.gate);
+  else open();
 
-  const [code, signal] = await child.ended;
+  const isAsked = reported === null ? opened.then(() => whenAborted(context.handOver)) : never;
+  const end = await Promise.race([child.ended, isAsked]);
   context.stop.removeEventListener("abort", onStop);
+  if (end === null && stopped === null && child.handOver !== undefined && !child.hasEnded()) {
+    const captured = capture.letGo();
+    throw new HandedOver({ group, fds: child.handOver(), ...captured });
+  }
+  const [code, signal] = end ?? (await child.ended);
   const named = signal === null ? null : { name: signal, number: constants.signals[signal] };
   const groupGone = await gone;
   await Promise.race([Promise.all([capture.closed, reported]), sleep(drainMs, null, { ref: false })]);
@@ -108,10 +170,21 @@ export async function runGated(
   return { exit: { code, signal: named, stopped, gone: groupGone }, output: capture.end() };
 }
 
+const never = new Promise<null>(() => {});
+
+function whenAborted(signal: AbortSignal | undefined): Promise<null> {
+  if (signal === undefined) return never;
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(null);
+    else signal.addEventListener("abort", () => resolve(null), { once: true });
+  });
+}
+
 /** Starts it as leader of a new session, out of reach of a terminal's Ctrl-C, and names its group. */
 async function startChild(
   { command, args, cwd, env, channel, ids }: GatedProgram,
   kernel: KernelSpawn | null,
+  scope: Scope | null,
 ): Promise<{ child: StartedProcess; group: ProcessGroup }> {
   if ([command, ...args, cwd, ...Object.values(env)].some((text) => text.includes("\0")))
     throw new PetrelError("PARAMETER_INVALID", "a NUL character cannot be given to a program", {
@@ -127,8 +200,10 @@ async function startChild(
       ? ["socket", "socket", "socket"]
       : ["ignore", "socket", "socket", "socket", "socket"];
   try {
-    const start = { command, args, cwd, env, stdio, ...(ids && { ids }) };
+    const place = scope === null ? {} : { scopeFd: scope.fd };
+    const start = { command, args, cwd, env, stdio, ...(ids && { ids }), ...place };
     const { child, startTicks } = await startProcess(start, kernel);
+    scope?.started();
     return { child, group: { pgid: child.pid, start_ticks: startTicks, boot_id: bootId() } };
   } catch (error) {
     throw new PetrelError("ACTION_START", `'${command}' cannot be started: ${(error as Error).message}`, {
@@ -141,18 +216,34 @@ async function startChild(
   }
 }
 
-function captureOutput(child: StartedProcess, { outputCapBytes }: GatedSettings, onOutput: OnOutput) {
-  const follow = (stream: Readable, name: "stdout" | "stderr") => {
-    const capture = new OutputCapture(outputCapBytes, (offset, text) => onOutput(name, offset, text));
+function captureOutput(
+  child: StartedProcess,
+  { outputCapBytes }: GatedSettings,
+  onOutput: OnOutput,
+  before: { readonly stdout: CapturedSoFar; readonly stderr: CapturedSoFar } | null = null,
+) {
+  const follow = (stream: Readable | null, name: "stdout" | "stderr") => {
+    const pass = (offset: number, text: string) => onOutput(name, offset, text);
+    const capture = new OutputCapture(outputCapBytes, pass, before?.[name] ?? null);
+    // It was closed when its program was handed over.
+    if (stream === null) return { capture, letGo: () => capture.soFar(), closed: Promise.resolve() };
     stream.on("data", (chunk: Uint8Array) => capture.write(chunk));
     stream.on("error", () => {});
-    return { capture, closed: new Promise<void>((resolve) => stream.once("close", () => resolve())) };
+    const letGo = (): CapturedSoFar => {
+      stream.removeAllListeners("data");
+      stream.pause();
+      // Read by Node, and not passed on yet.
+      for (let rest = stream.read(); rest !== null; rest = stream.read()) capture.write(rest as Uint8Array);
+      return capture.soFar();
+    };
+    return { capture, letGo, closed: new Promise<void>((resolve) => stream.once("close", () => resolve())) };
   };
-  const stdout = follow(child.stdio[1] as Readable, "stdout");
-  const stderr = follow(child.stdio[2] as Readable, "stderr");
+  const stdout = follow(child.stdio[1] ?? null, "stdout");
+  const stderr = follow(child.stdio[2] ?? null, "stderr");
   return {
     closed: Promise.all([stdout.closed, stderr.closed]),
     end: (): CapturedOutput => ({ stdout: stdout.capture.end(), stderr: stderr.capture.end() }),
+    letGo: () => ({ stdout: stdout.letGo(), stderr: stderr.letGo() }),
   };
 }
 

@@ -10,8 +10,12 @@ import { constants as system } from "node:os";
 import { delimiter, isAbsolute, join } from "node:path";
 import type { ProcessStart, StartedProcess } from "./started-process.ts";
 
-/** Throws the system's error when the program cannot be started. */
-export type KernelSpawn = (start: ProcessStart) => StartedProcess;
+export interface KernelSpawn {
+  /** Throws the system's error when the program cannot be started. */
+  (start: ProcessStart): StartedProcess;
+  /** Takes up a child of the program that this one has taken the place of; see `StartedProcess.handOver`. */
+  adopt(pid: number, fds: readonly (number | null)[]): StartedProcess;
+}
 
 type Call = (...values: readonly unknown[]) => number;
 
@@ -20,10 +24,12 @@ const flag = {
   setSignalDefaults: 0x04,
   setSignalMask: 0x08,
   setSession: 0x80,
+  setCgroup: 0x100,
   unixSockets: 1,
   stream: 1,
   closeOnExec: 0o2000000,
   copyFromOn: 1030,
+  copyForNext: 0,
   doNotWait: 1,
 } as const;
 
@@ -69,6 +75,8 @@ function bind(): KernelSpawn {
   const closeFrom = orNull(() =>
     call("int posix_spawn_file_actions_addclosefrom_np(void *actions, int from)"),
   );
+  // glibc 2.39, by clone3(2) with CLONE_INTO_CGROUP: moving a process later takes the kernel ten times as long as its start.
+  const setCgroup = orNull(() => call("int posix_spawnattr_setcgroup_np(void *attributes, int cgroup)"));
   const socketPair = call("int socketpair(int domain, int type, int protocol, void *fds)");
   const control = call("int fcntl(int fd, int command, int value)");
   const wait = call("int waitpid(int pid, _Out_ int *status, int options)");
@@ -88,7 +96,8 @@ function bind(): KernelSpawn {
   // The same for all children: a session of its own, every signal as the kernel has it, none blocked.
   const attributes = Buffer.alloc(structBytes);
   initAttributes(attributes);
-  setFlags(attributes, flag.setSession | flag.setSignalDefaults | flag.setSignalMask);
+  const usualFlags = flag.setSession | flag.setSignalDefaults | flag.setSignalMask;
+  setFlags(attributes, usualFlags);
   setDefaults(attributes, Buffer.alloc(signalSetBytes, 0xff));
   setMask(attributes, Buffer.alloc(signalSetBytes));
 
@@ -115,7 +124,25 @@ function bind(): KernelSpawn {
     return copy;
   };
 
-  return ({ command, args, cwd, env, stdio }) => {
+  /** With our ends of its sockets. */
+  const followed = (pid: number, own: readonly (number | null)[]): StartedProcess => {
+    const sockets = own.map((fd) => (fd === null ? null : socketOf(fd)));
+    const { ended, hasEnded, forget } = reaper.follow(pid);
+    const handOver = () => {
+      forget();
+      const kept = own.map((fd, at) => {
+        // The number of one that is closed may be another's by now.
+        if (fd === null || sockets[at]?.destroyed !== false) return null;
+        const copy = control(fd, flag.copyForNext, firstOwn);
+        return copy < 0 ? null : copy;
+      });
+      for (const socket of sockets) socket?.destroy();
+      return kept;
+    };
+    return { pid, stdio: sockets, ended, hasEnded, handOver };
+  };
+
+  const start = ({ command, args, cwd, env, stdio, scopeFd }: ProcessStart): StartedProcess => {
     const actions = Buffer.alloc(structBytes);
     initActions(actions);
     const own: (number | null)[] = [];
@@ -138,22 +165,43 @@ function bind(): KernelSpawn {
       const pid: [number | null] = [null];
       const argv = [command, ...args, null];
       const envp = [...Object.entries(env).map(([name, value]) => `${name}=${value}`), null];
-      let errno = ENOENT;
-      for (const path of placesOf(command, env.PATH ?? "")) {
-        errno = spawnCall(pid, path, actions, attributes, argv, envp);
-        // What may not be run here may be in the next place.
-        if (errno !== EACCES && errno !== ENOENT) break;
+      const spawn = (): number => {
+        let errno = ENOENT;
+        for (const path of placesOf(command, env.PATH ?? "")) {
+          errno = spawnCall(pid, path, actions, attributes, argv, envp);
+          // What may not be run here may be in the next place.
+          if (errno !== EACCES && errno !== ENOENT) break;
+        }
+        return errno;
+      };
+      let inScope = scopeFd !== undefined && setCgroup !== null;
+      if (inScope) {
+        setCgroup?.(attributes, scopeFd);
+        setFlags(attributes, usualFlags | flag.setCgroup);
+        inScope = spawn() === 0;
+        setFlags(attributes, usualFlags);
       }
+      const errno = inScope ? 0 : spawn();
       if (errno !== 0 || pid[0] === null) throw failed(errno, "spawn", command);
-      const followed = reaper.follow(pid[0]);
-      const sockets = own.splice(0).map((fd) => (fd === null ? null : socketOf(fd)));
-      return { pid: pid[0], stdio: sockets, ...followed };
+      return { ...followed(pid[0], own.splice(0)), inScope };
     } finally {
       destroyActions(actions);
       for (const fd of given) closeSync(fd);
       for (const fd of own) if (fd !== null) closeSync(fd);
     }
   };
+  const adopt = (pid: number, fds: readonly (number | null)[]): StartedProcess => {
+    const own = fds.map((fd) => {
+      if (fd === null) return null;
+      // As ours are: closed in children.
+      const copy = control(fd, flag.copyFromOn, firstOwn);
+      closeSync(fd);
+      if (copy < 0) throw failed(koffi.errno(), "fcntl", "");
+      return copy;
+    });
+    return followed(pid, own);
+  };
+  return Object.assign(start, { adopt });
 }
 
 const socketOf = (fd: number) => new Socket({ fd, readable: true, writable: true });
@@ -185,7 +233,7 @@ class Reaper {
     this.#ask = ask;
   }
 
-  follow(pid: number): Pick<StartedProcess, "ended" | "hasEnded"> {
+  follow(pid: number): Pick<StartedProcess, "ended" | "hasEnded"> & { readonly forget: () => void } {
     let hasEnded = false;
     const { promise, resolve } = Promise.withResolvers<number>();
     if (this.#waiting.size === 0) {
@@ -199,7 +247,8 @@ class Reaper {
     });
     // It may have ended before anybody listened; not at once, since until then its number can be looked at.
     setImmediate(this.#look);
-    return { ended: promise.then(endOf), hasEnded: () => hasEnded };
+    const forget = () => void this.#waiting.delete(pid);
+    return { ended: promise.then(endOf), hasEnded: () => hasEnded, forget };
   }
 
   #lookAtAll(): void {

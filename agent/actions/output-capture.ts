@@ -8,6 +8,13 @@ export const defaultOutputCapBytes = 1024 * 1024;
 /** `offset` counts the bytes before this piece. */
 export type OnOutput = (stream: "stdout" | "stderr", offset: number, text: string) => void;
 
+/** What was captured of a stream when it was handed over. */
+export interface CapturedSoFar {
+  /** In base64. */
+  readonly kept: string;
+  readonly seen_bytes: number;
+}
+
 /** Byte order marks are part of what was written. */
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
@@ -22,9 +29,25 @@ export class OutputCapture {
   /** The beginning of a character whose rest has not come yet. */
   #held: Uint8Array = new Uint8Array(0);
 
-  constructor(capBytes: number, onText: (offset: number, text: string) => void) {
+  /** `before`: what another capture of the same stream had kept. */
+  constructor(
+    capBytes: number,
+    onText: (offset: number, text: string) => void,
+    before: CapturedSoFar | null = null,
+  ) {
     this.#capBytes = capBytes;
     this.#onText = onText;
+    if (before === null) return;
+    const kept = Buffer.from(before.kept, "base64");
+    this.#keep(kept);
+    this.#seenBytes = before.seen_bytes;
+    this.#held = kept.subarray(kept.length - unfinishedBytes(kept));
+  }
+
+  /** For the capture that goes on with this stream. */
+  soFar(): CapturedSoFar {
+    const kept = this.#kept.subarray(0, this.#keptBytes).toString("base64");
+    return { kept, seen_bytes: this.#seenBytes };
   }
 
   write(chunk: Uint8Array): void {

@@ -12,6 +12,8 @@ export interface RecoveryOptions {
   readonly hubNow: () => number;
   /** Not waited for: with a full outbox it needs the link, which waits for the recovery. */
   readonly settle: (execution: string, outcome: RunOutcome) => void;
+  /** By execution: those that run on, and need nothing. */
+  readonly handed?: ReadonlyMap<string, unknown>;
   readonly log: Logger;
 }
 
@@ -20,7 +22,9 @@ export interface RecoveryOptions {
  * those that may run, oldest first.
  */
 export async function recover(options: RecoveryOptions): Promise<readonly QueuedRequest[]> {
-  const open = options.journal.openExecutions();
+  const open = options.journal
+    .openExecutions()
+    .filter(({ execution }) => options.handed?.has(execution) !== true);
   const queued = await Promise.all(open.map((execution) => recoverOne(execution, options)));
   return queued.filter((request) => request !== null);
 }

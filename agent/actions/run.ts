@@ -67,6 +67,11 @@ export class Run {
     this.#arm(this.#remainingMs);
   }
 
+  /** Milliseconds until its timeout. */
+  get remainingMs(): number {
+    return this.isPaused ? this.#remainingMs : Math.max(0, this.#deadlineMs - this.#monotonic());
+  }
+
   stopClock(): void {
     this.#cancelTimer();
   }

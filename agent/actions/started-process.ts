@@ -21,6 +21,8 @@ export interface ProcessStart {
   readonly stdio: readonly ("socket" | "ignore")[];
   /** Another user to run as, which is for Node to do; left out, the own. */
   readonly ids?: ProcessIds;
+  /** Of a cgroup's folder, to be started in it where the kernel and the C library can do that. */
+  readonly scopeFd?: number;
 }
 
 export interface StartedProcess {
@@ -31,6 +33,14 @@ export interface StartedProcess {
   /** Exit code or signal, one of them set. */
   readonly ended: Promise<readonly [code: number | null, signal: NodeJS.Signals | null]>;
   hasEnded(): boolean;
+  /** It was started in the cgroup that was asked for. */
+  readonly inScope?: boolean;
+  /**
+   * Lets go of it without ending it: nobody waits for its end here any more, and its sockets are the program's that
+   * takes the place of this one (execve(2)), under these numbers, in the order of `stdio`. What was read and not taken
+   * yet has to be taken from the streams before. Left out: it cannot be handed over.
+   */
+  handOver?(): readonly (number | null)[];
 }
 
 /**

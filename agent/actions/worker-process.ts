@@ -15,14 +15,16 @@ import type { Datastore } from "../sensors/datastore.ts";
 import { expiredOutcome, type HostRefuses, isExpired, refusedOutcome } from "./admit.ts";
 import type { Component } from "./component.ts";
 import { EarlyOutput } from "./early-output.ts";
+import { endSurvivors } from "./family-process.ts";
 import { signalGroup } from "./group-process.ts";
-import type { ResultRecord } from "./journal.ts";
+import { type HandedExecution, HandedOver } from "./handed-over.ts";
+import type { ProcessGroup, ResultRecord } from "./journal.ts";
 import type { JournalStore } from "./journal-store.ts";
 import { brokenOutcome, type RunOutcome, unstartedOutcome } from "./outcome.ts";
 import type { OnOutput } from "./output-capture.ts";
 import { type ResultBlobs, storableResult } from "./result.ts";
 import { Run } from "./run.ts";
-import type { PackSource, Runner } from "./runners/runner.ts";
+import type { PackSource, RunContext, Runner } from "./runners/runner.ts";
 
 export interface WorkerOptions {
   readonly journal: JournalStore;
@@ -61,6 +63,8 @@ export class Worker implements Component {
   readonly #runs = new Map<string, Run>();
   readonly #settling = new Set<Promise<void>>();
   readonly #output: EarlyOutput;
+  readonly #handOver = new AbortController();
+  readonly #handed: HandedExecution[] = [];
   #whenIdle: (() => void)[] = [];
   #stopping = false;
   /** Nobody waits for running actions any more. */
@@ -100,12 +104,24 @@ export class Worker implements Component {
     if (this.#stopping) this.#endAll();
   }
 
+  /**
+   * Before `stop`: running actions that can go on without this program are let go of, and are no longer waited for.
+   * `handed` has them once it has stopped.
+   */
+  handOver(): void {
+    this.#handOver.abort();
+  }
+
+  get handed(): readonly HandedExecution[] {
+    return this.#handed;
+  }
+
   #endAll(): void {
     for (const run of this.#runs.values()) run.end({ kind: "shutdown" });
   }
 
   /** The whole life of one execution here. Resolves when it is settled, or left for the next start. */
-  async run(execution: string): Promise<void> {
+  async run(execution: string, handed: HandedExecution | null = null): Promise<void> {
     const { timers, clock } = this.#options;
     const run = new Run({ execution, timers, monotonic: () => clock.monotonic() });
     this.#runs.set(execution, run);
@@ -114,7 +130,7 @@ export class Worker implements Component {
       // Canceled while it waited: the wish is in the journal.
       const cancel = this.#options.journal.cancelOf(execution);
       if (cancel !== null) run.end({ kind: "cancel", reason: cancel.reason });
-      const outcome = await this.#carryOut(run);
+      const outcome = await this.#carryOut(run, handed);
       if (outcome !== null) await this.settle(execution, outcome, run.startedAt);
     } finally {
       this.#runs.delete(execution);
@@ -159,7 +175,8 @@ export class Worker implements Component {
   }
 
   /** `null`: it has not started and shall stay as it is. */
-  async #carryOut(run: Run): Promise<RunOutcome | null> {
+  async #carryOut(run: Run, handed: HandedExecution | null): Promise<RunOutcome | null> {
+    if (handed !== null) return this.#takeUp(run, handed);
     for (let attempt = 0; ; attempt++) {
       const stopped = run.stopReason;
       if (stopped?.kind === "shutdown") return null;
@@ -167,6 +184,7 @@ export class Worker implements Component {
       try {
         return await this.#attempt(run);
       } catch (error) {
+        if (error instanceof HandedOver) return this.#letGo(run, error);
         if (!run.isStarted && run.stop.aborted) continue;
         if (run.isStarted || !(isDiskTrouble(error) || isHubAway(error))) {
           const { code, message, where, fix } = errorReport(error);
@@ -182,7 +200,7 @@ export class Worker implements Component {
   }
 
   async #attempt(run: Run): Promise<RunOutcome> {
-    const { journal, runners, packs, datastore, hubNow, passPoint, log } = this.#options;
+    const { journal, runners, hubNow, passPoint } = this.#options;
     const { execution } = run;
     const stored = await journal.request(execution);
     if (isExpired(stored, hubNow())) return expiredOutcome(stored);
@@ -195,9 +213,9 @@ export class Worker implements Component {
       return brokenOutcome("RUNNER_UNKNOWN", `this agent has no runner '${request.runner}'`);
     run.runner = runner;
     try {
-      return await runner.run(request, {
-        stop: run.stop,
-        started: async (group) => {
+      return await runner.run(
+        request,
+        this.#context(run, request, async (group) => {
           if (run.stop.aborted) throw new StartUnwritten("the run was ended before its start");
           // Packs and virtualenvs may have taken minutes to come.
           const refused = this.#options.hostRefuses?.(stored) ?? null;
@@ -217,15 +235,58 @@ export class Worker implements Component {
           run.group = group;
           passPoint("after-started");
           run.startClock(request.timeout);
-        },
-        onOutput: (...piece) => this.#output.write(execution, ...piece),
-        packs: {
-          ensurePack: (ref, digest) => unlessStopped(packs.ensurePack(ref, digest), run.stop),
-          packConfig: (ref, digest) => unlessStopped(packs.packConfig(ref, digest), run.stop),
-        },
-        datastore: (owner, call) => datastore(owner, call, execution),
-        log: log.child({ execution, action: request.action }),
-      });
+        }),
+      );
+    } finally {
+      run.stopClock();
+      run.group = null;
+    }
+  }
+
+  #context(run: Run, request: ActionRequestEntry, started: RunContext["started"]): RunContext {
+    const { packs, datastore, log } = this.#options;
+    const { execution } = run;
+    return {
+      stop: run.stop,
+      handOver: this.#handOver.signal,
+      started,
+      onOutput: (...piece) => this.#output.write(execution, ...piece),
+      packs: {
+        ensurePack: (ref, digest) => unlessStopped(packs.ensurePack(ref, digest), run.stop),
+        packConfig: (ref, digest) => unlessStopped(packs.packConfig(ref, digest), run.stop),
+      },
+      datastore: (owner, call) => datastore(owner, call, execution),
+      log: log.child({ execution, action: request.action }),
+    };
+  }
+
+  /** It stays in the journal as started; the next agent goes on with it. */
+  #letGo(run: Run, { process }: HandedOver): null {
+    const { execution, isPaused } = run;
+    this.#handed.push({ execution, process, remaining_ms: run.remainingMs, paused: isPaused });
+    return null;
+  }
+
+  /** Its start is on disk, by the agent before this one. */
+  async #takeUp(run: Run, handed: HandedExecution): Promise<RunOutcome | null> {
+    const request = await this.#options.journal.request(run.execution);
+    const runner = this.#options.runners.get(request.runner);
+    run.isStarted = true;
+    run.runner = runner ?? null;
+    try {
+      if (runner?.takeUp === undefined) throw new Error(`runner '${request.runner}' cannot take it up`);
+      const started = async (group: ProcessGroup | null) => {
+        run.group = group;
+        run.isPaused = handed.paused;
+        run.startClock(handed.remaining_ms / 1000);
+        if (handed.paused) run.pauseClock();
+      };
+      return await runner.takeUp(request, this.#context(run, request, started), handed.process);
+    } catch (error) {
+      if (error instanceof HandedOver) return this.#letGo(run, error);
+      await endSurvivors(handed.process.group, run.execution, { graceMs: 0 });
+      const reason = `it could not be taken up after the agent's upgrade: ${errorReport(error).message}`;
+      return { status: "abandoned", result: { error: reason }, reason };
     } finally {
       run.stopClock();
       run.group = null;

@@ -9,6 +9,7 @@ export const agentProduct: Product = {
   // Actions run as another user and have to reach their packs and their work folder below; what is secret there is
   // closed by itself.
   stateMode: 0o711,
+  renews: true,
   config: "/etc/petrel/agent.yaml",
 };
 

@@ -71,9 +71,10 @@ export function actionsUnitText(): string {
 Description=Running actions of the Petrel agent
 
 [Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=/bin/true
+# systemd removes the cgroup of a unit that has no process: this one is there for nothing else.
+Type=exec
+ExecStart=/bin/sleep infinity
+Restart=always
 # Below here the agent makes one cgroup for each action; systemd leaves them alone, and ends them when this is stopped.
 Delegate=yes
 KillMode=control-group

@@ -7,6 +7,7 @@ export const hubProduct: Product = {
   unit: "petrel-hub.service",
   state: "/var/lib/petrel",
   stateMode: 0o700,
+  renews: false,
   config: "/etc/petrel/hub.yaml",
 };
 

@@ -11,6 +11,8 @@ export interface Product {
   /** Absolute paths on the host that it is installed on. */
   readonly state: string;
   readonly stateMode: number;
+  /** While it runs it can become another version of itself, and what it has started goes on. */
+  readonly renews: boolean;
   readonly config: string;
 }
 

@@ -40,6 +40,7 @@ export async function judgeOwnTrial({
     disable: async () => {},
     isActive: async () => true,
     restart: async () => end(),
+    renew: async () => end(),
   };
   try {
     const outcome = await superviseOwnTrial(

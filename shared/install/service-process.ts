@@ -15,6 +15,11 @@ export interface Service {
   disable(unit: string): Promise<void>;
   /** Starts it anew, also one that systemd has given up. */
   restart(unit: string): Promise<void>;
+  /**
+   * Has the program that runs become the version that is in force, without an end of its process: SIGUSR2. One that
+   * does not know that ends by it, and its unit starts it again; one that does not run is started.
+   */
+  renew(unit: string): Promise<void>;
   isActive(unit: string): Promise<boolean>;
 }
 
@@ -46,8 +51,19 @@ export function systemctl(program = "systemctl"): Service {
       return false;
     }
   };
+  const restart = async (unit: string) => {
+    // One that has failed too often may not be started before its count is forgotten.
+    await ask("reset-failed", unit).catch(() => "");
+    await ask("restart", unit);
+  };
   return {
     isActive,
+    restart,
+    renew: async (unit) => {
+      const pid = Number(await ask("show", "--property", "MainPID", "--value", unit));
+      if (Number.isInteger(pid) && pid > 1) process.kill(pid, "SIGUSR2");
+      else await restart(unit);
+    },
     reload: async () => void (await ask("daemon-reload")),
     enable: async (unit) => void (await ask("enable", "--now", unit)),
     disable: async (unit) => {
@@ -56,11 +72,6 @@ export function systemctl(program = "systemctl"): Service {
       } catch (error) {
         if (await isActive(unit)) throw error;
       }
-    },
-    restart: async (unit) => {
-      // One that has failed too often may not be started before its count is forgotten.
-      await ask("reset-failed", unit).catch(() => "");
-      await ask("restart", unit);
     },
   };
 }

@@ -118,7 +118,8 @@ export async function prepare(host: UpgradeHost, given: UpgradeFile): Promise<Pr
  * old version could be started: `current` leads to it then.
  */
 export function carryOut(host: UpgradeHost): Promise<UpgradeOutcome | null> {
-  return finish(host, async () => host.service?.restart(host.product.unit));
+  const { unit, renews } = host.product;
+  return finish(host, async () => (renews ? host.service?.renew(unit) : host.service?.restart(unit)));
 }
 
 /** As `carryOut`, of a version on trial that runs already: nothing is switched or started unless it has to go back. */

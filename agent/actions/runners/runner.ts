@@ -5,6 +5,7 @@ import type { ActionRequestEntry } from "../../../shared/wire/messages.ts";
 import type { DatastoreMessage } from "../../sensors/messages.ts";
 import type { ActionUser } from "../action-users-process.ts";
 import type { GatedSettings } from "../gated-process.ts";
+import type { HandedProcess } from "../handed-over.ts";
 import type { ProcessGroup } from "../journal.ts";
 import type { RunOutcome } from "../outcome.ts";
 import type { OnOutput } from "../output-capture.ts";
@@ -42,6 +43,8 @@ export interface RunContext {
   readonly onOutput: OnOutput;
   readonly packs: PackSource;
   readonly datastore: DatastoreCall;
+  /** See `GatedContext`. */
+  readonly handOver?: AbortSignal;
   readonly log: Logger;
 }
 
@@ -58,4 +61,6 @@ export interface Runner {
    */
   readonly outcome?: (request: ActionRequestEntry) => RunOutcome;
   run(request: ActionRequestEntry, context: RunContext): Promise<RunOutcome>;
+  /** Goes on with what `run` of the agent before this one has rejected with `HandedOver`. */
+  takeUp?(request: ActionRequestEntry, context: RunContext, handed: HandedProcess): Promise<RunOutcome>;
 }

@@ -7,7 +7,7 @@ import type { JsonObject } from "../../../shared/json.ts";
 import { quote, scriptArguments } from "../../../shared/script-arguments.ts";
 import type { ActionRequestEntry } from "../../../shared/wire/messages.ts";
 import { actionEnvironment } from "../environment.ts";
-import { type GatedProgram, runGated } from "../gated-process.ts";
+import { followHanded, type GatedProgram, runGated } from "../gated-process.ts";
 import { type CapturedOutput, type RunOutcome, shellOutcome } from "../outcome.ts";
 import { entryPointPath } from "./entry-point-fs.ts";
 import type { RunContext, Runner, RunnerSettings } from "./runner.ts";
@@ -19,6 +19,7 @@ export function shellCommandRunner(settings: RunnerSettings): Runner {
   return {
     name: "local-shell-cmd",
     mayPause: true,
+    takeUp: taking(settings),
     run(request, context) {
       const { cmd } = request.runner_parameters;
       if (typeof cmd !== "string" || cmd === "")
@@ -33,6 +34,7 @@ export function shellScriptRunner(settings: RunnerSettings): Runner {
   return {
     name: "local-shell-script",
     mayPause: true,
+    takeUp: taking(settings),
     async run(request, context) {
       const folder = await context.packs.ensurePack(request.pack, request.pack_digest);
       const script = entryPointPath(folder, request.entry_point);
@@ -45,6 +47,13 @@ export function shellScriptRunner(settings: RunnerSettings): Runner {
     },
   };
 }
+
+const taking =
+  (settings: RunnerSettings): NonNullable<Runner["takeUp"]> =>
+  async ({ execution }, context, handed) => {
+    const { exit, output } = await followHanded(handed, execution, settings, context);
+    return shellOutcome(exit, output);
+  };
 
 async function runShell(
   command: string,

@@ -175,7 +175,15 @@ describe("how a new version is judged", () => {
 });
 
 test("a program finds the root that it is installed below", () => {
-  const product = { name: "agent", program: "petrel-agent", unit: "u", state: "/s", stateMode: 0o700, config: "/c" } as const;
+  const product = {
+    name: "agent",
+    program: "petrel-agent",
+    unit: "u",
+    state: "/s",
+    stateMode: 0o700,
+    renews: false,
+    config: "/c",
+  } as const;
   expect(rootOfProgram(product, "/opt/petrel/agent/versions/1.0.0/petrel-agent")).toBe("/");
   expect(rootOfProgram(product, "/tmp/x/opt/petrel/agent/versions/1.0.0/petrel-agent")).toBe("/tmp/x");
   for (const path of [

@@ -1,0 +1,30 @@
+/** What one agent hands over to the next: written by the first, read once by the second, of the same process. */
+import { closeSync, rmSync } from "node:fs";
+import type { Logger } from "../../shared/log.ts";
+import { textIfThere, writeWholeNow } from "../../shared/whole-file-fs.ts";
+import { type HandedExecution, handedText, parseHanded } from "./handed-over.ts";
+import { statOf } from "./proc-fs.ts";
+
+/** Closed to others: output of actions is in it. */
+const mode = 0o600;
+
+const ownId = () => ({ pid: process.pid, start_ticks: statOf(process.pid)?.startTicks ?? 0 });
+
+/** Throws the system's error. */
+export function writeHanded(file: string, executions: readonly HandedExecution[]): void {
+  writeWholeNow(file, handedText({ ...ownId(), executions }), mode);
+}
+
+/** By execution; those whose process is a child of ours. The file is gone then: nothing is taken up twice. */
+export async function takeHanded(file: string, log: Logger): Promise<ReadonlyMap<string, HandedExecution>> {
+  const handed = parseHanded(await textIfThere(file), ownId());
+  rmSync(file, { force: true });
+  const taken = handed.filter(({ execution, process: { group, fds } }) => {
+    const stat = statOf(group.pgid);
+    if (stat?.parent === process.pid && stat.startTicks === group.start_ticks) return true;
+    log.warn("a running action was handed over and is not there", { execution, pgid: group.pgid });
+    for (const fd of fds) if (fd !== null) closeSync(fd);
+    return false;
+  });
+  return new Map(taken.map((each) => [each.execution, each]));
+}
