@@ -37,7 +37,9 @@ export function hostOf(
       steadyMs: seconds("--steady", flags.steady) ?? usualLimits.steadyMs,
     },
     now: () => io.now(),
-    told: (news) => io.err(`${news}\n`),
+    told: (news) => {
+      if (flags.json !== true) io.err(`${news}\n`);
+    },
     pass: killAt(io.env.PETREL_KILL_AT) ?? (() => {}),
   };
 }

@@ -11,6 +11,7 @@ import { sharedByFile } from "../../support/at-end.ts";
 import { agentReady, createHub } from "../../support/fleet.ts";
 import { packsRunning, userOf } from "../../support/fleet-user.ts";
 import { handmadeAgent } from "../../support/handmade-agent.ts";
+import { programFile } from "../../support/installed-program.ts";
 import { runPetrel } from "../../support/run-petrel.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
@@ -264,6 +265,9 @@ describe("--json", () => {
       ["webhook", "get", "made/hook"],
       ["top"],
       ["version"],
+      ["install", "--root", place, "--binary", await programFile(place, "1.0.0", { program: "petrel" })],
+      ["upgrade", await programFile(place, "1.1.0", { program: "petrel" }), "--root", place],
+      ["uninstall", "--root", place, "--purge"],
     ];
     const tried = new Set(lines.map(([noun, verb]) => `${noun} ${verb}`));
     const untried = (await commandLines()).filter(
