@@ -1,0 +1,146 @@
+/** What packages hold besides the program: control data and maintainer scripts, as text. Pure. */
+import type { Product } from "../../shared/install/layout.ts";
+
+export interface PackageFacts {
+  readonly product: Product;
+  /** Name of the package. */
+  readonly name: string;
+  readonly version: string;
+  readonly summary: string;
+  /** A system user that it needs, and its home. */
+  readonly user: { readonly name: string; readonly home: string };
+  /** Who owns state and may read the configuration; `null`: root alone. */
+  readonly owner: string | null;
+  /** What people do after a first installation. */
+  readonly next: string;
+}
+
+export const architectures = {
+  "linux-x64": { deb: "amd64", rpm: "x86_64" },
+  "linux-arm64": { deb: "arm64", rpm: "aarch64" },
+} as const;
+export type Target = keyof typeof architectures;
+
+/** deb-version(7) and rpm sort `~` before everything, as semver sorts what follows a dash. */
+export const packageVersion = (version: string) => version.replace("-", "~");
+
+export function debControl(
+  { name, version, summary }: PackageFacts,
+  target: Target,
+  installedKib: number,
+): string {
+  return `Package: ${name}
+Version: ${packageVersion(version)}
+Architecture: ${architectures[target].deb}
+Maintainer: Petrel
+Installed-Size: ${installedKib}
+Depends: libc6 (>= 2.28), libstdc++6 (>= 8), passwd
+Recommends: systemd
+Section: admin
+Priority: optional
+Description: ${summary}
+`;
+}
+
+const base = ({ product }: PackageFacts) => `/opt/petrel/${product.name}`;
+
+/** Before files are replaced: the package manager will remove the version that is in force; it has to stay as the way back. */
+export function keepScript(facts: PackageFacts): string {
+  return `now=$(readlink ${base(facts)}/current 2> /dev/null | sed -n 's|^versions/||p')
+if [ -n "$now" ] && [ "$now" != "${facts.version}" ] && [ -d "${base(facts)}/versions/$now" ]; then
+  rm -rf "${base(facts)}/versions/.keep"
+  cp -al "${base(facts)}/versions/$now" "${base(facts)}/versions/.keep"
+fi
+`;
+}
+
+/** After files are replaced. A version that is not well is taken back, which is told and fails no package manager. */
+export function configureScript(facts: PackageFacts): string {
+  const { product, version, user, owner, next } = facts;
+  const program = `${base(facts)}/versions/${version}/${product.program}`;
+  const mode = product.stateMode.toString(8);
+  return `base=${base(facts)}
+id -u ${user.name} > /dev/null 2>&1 || useradd --system --user-group --no-create-home --home-dir ${user.home} --shell /usr/sbin/nologin ${user.name}
+install -d -m ${mode}${owner === null ? "" : ` -o ${owner} -g ${owner}`} ${product.state}
+${owner === null ? "" : `[ ! -f ${product.config} ] || { chgrp ${owner} ${product.config}; chmod 0640 ${product.config}; }\n`}now=$(readlink $base/current 2> /dev/null | sed -n 's|^versions/||p')
+if [ -n "$now" ] && [ -d $base/versions/.keep ]; then
+  if [ -d "$base/versions/$now" ]; then rm -rf $base/versions/.keep; else mv $base/versions/.keep "$base/versions/$now"; fi
+fi
+[ ! -d /run/systemd/system ] || systemctl daemon-reload
+if [ -z "$now" ] || [ ! -x "$base/current/${product.program}" ]; then
+  ln -sfn versions/${version} $base/current.new && mv -fT $base/current.new $base/current
+  echo "${facts.name} ${version} is installed. Next: ${next}"
+elif [ "$now" != "${version}" ]; then
+  if [ -d /run/systemd/system ] && systemctl is-active --quiet ${product.unit}; then
+    "$base/current/${product.program}" upgrade ${program} --allow-downgrade --allow-format-change \\
+      || echo "${facts.name} ${version} was not well; $(readlink $base/current) is in force. See journalctl -u ${product.unit}" >&2
+  else
+    ln -sfn versions/${version} $base/current.new && mv -fT $base/current.new $base/current
+  fi
+fi
+`;
+}
+
+/** Before files go for good. */
+export function stopScript({ product }: PackageFacts, units: readonly string[]): string {
+  const all = [product.unit, ...units.filter((unit) => unit !== product.unit)].join(" ");
+  return `[ ! -d /run/systemd/system ] || systemctl disable --now ${all} > /dev/null 2>&1 || :\n`;
+}
+
+/** After they have gone: what the package manager does not know of. */
+export function tidyScript(facts: PackageFacts): string {
+  return `rm -rf ${base(facts)}
+rmdir --ignore-fail-on-non-empty /opt/petrel 2> /dev/null || :
+[ ! -d /run/systemd/system ] || systemctl daemon-reload || :
+`;
+}
+
+export function purgeScript({ product }: PackageFacts): string {
+  return `rm -rf ${product.state} ${product.config}\nrmdir --ignore-fail-on-non-empty /etc/petrel 2> /dev/null || :\n`;
+}
+
+const script = (...parts: readonly string[]) => `#!/bin/sh\nset -e\n${parts.join("")}exit 0\n`;
+
+/** By name of the maintainer script (deb-postinst(5) and its like). */
+export function debScripts(facts: PackageFacts, units: readonly string[]): Readonly<Record<string, string>> {
+  const when = (words: string, body: string) => `case $1 in\n${words})\n${body};;\nesac\n`;
+  return {
+    preinst: script(when("upgrade", keepScript(facts))),
+    postinst: script(when("configure", configureScript(facts))),
+    prerm: script(when("remove", stopScript(facts, units))),
+    postrm: script(when("remove | purge", tidyScript(facts)), when("purge", purgeScript(facts))),
+  };
+}
+
+/** `files`: absolute paths below the build root. */
+export function rpmSpec(facts: PackageFacts, units: readonly string[], files: readonly string[]): string {
+  const { name, version, summary, product } = facts;
+  const listed = files.map((path) => (path === product.config ? `%config(noreplace) ${path}` : path));
+  return `Name: ${name}
+Version: ${packageVersion(version)}
+Release: 1
+Summary: ${summary}
+License: Apache-2.0
+AutoReqProv: no
+Requires: glibc >= 2.28, libstdc++, shadow-utils
+%global __os_install_post %{nil}
+%global debug_package %{nil}
+%global _build_id_links none
+%description
+${summary}
+%pre
+[ "$1" -lt 2 ] || {
+${keepScript(facts)}:
+}
+%posttrans
+${configureScript(facts)}:
+%preun
+[ "$1" -gt 0 ] || {
+${stopScript(facts, units)}}
+%postun
+[ "$1" -gt 0 ] || {
+${tidyScript(facts)}}
+%files
+${listed.join("\n")}
+`;
+}
