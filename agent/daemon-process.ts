@@ -15,19 +15,20 @@ import { type RunningAgent, startAgent } from "./main.ts";
 
 /**
  * Replaces the program of this process by the one that is in force, or by itself where none is installed; the process,
- * its children and its sockets to them stay. Throws the system's error.
+ * its children and its sockets to them stay. Throws the system's error: then this process has to end.
  */
 function becomeNext(env: NodeJS.ProcessEnv): never {
   const { execPath, execArgv, argv } = process;
+  if (process.execve === undefined) throw new Error("this Node cannot replace its program");
   const program = isSea() ? execPath : env.PETREL_PROGRAM;
   const root = program === undefined ? null : rootOfProgram(agentProduct, program);
   const args = argv.slice(2);
   if (root !== null) {
     const next = join(layoutOf(agentProduct, root).current, agentProduct.program);
-    return process.execve?.(next, [next, ...args], env) as never;
+    return process.execve(next, [next, ...args], env);
   }
   const own = isSea() ? args : [...execArgv, ...argv.slice(1)];
-  return process.execve?.(execPath, [execPath, ...own], env) as never;
+  return process.execve(execPath, [execPath, ...own], env);
 }
 
 /**
@@ -63,9 +64,9 @@ export async function runAgent(options: AgentOptions): Promise<number> {
       log.info("agent makes room for the next one");
       started.handOver();
       await started.stop();
-      becomeNext(process.env);
+      return becomeNext(process.env);
     }
-    const { code, why } = end ?? (await watch.ended);
+    const { code, why } = end;
     log.info("agent stops", { why });
     void watch.hurried.then((again) => {
       log.info("agent stops at once", { why: again });

@@ -13,7 +13,6 @@ export function agentUnit({ program, guard }: AgentUnitOptions): string {
   return `# Written by \`petrel-agent install\`, which replaces it. Change it with \`systemctl edit petrel-agent\`.
 [Unit]
 Description=Petrel agent
-Documentation=man:systemd.exec(5)
 Wants=network-online.target ${actionsUnit}
 After=network-online.target ${actionsUnit}
 # A host nobody reaches by hand is not given up: it is tried again for ever.

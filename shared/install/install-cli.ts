@@ -1,18 +1,15 @@
 /** What the commands `install`, `uninstall` and `upgrade` of both programs have in common: the host, and the words. */
-import { execFile } from "node:child_process";
 import { resolve } from "node:path";
-import { promisify } from "node:util";
 import type { CliIo } from "../cli/cli-io.ts";
 import { PetrelError } from "../errors.ts";
 import { killAt } from "../kill-point-process.ts";
 import { wantedDigest } from "./candidate-process.ts";
-import { upgradeUnit } from "./guard.ts";
+import { carryOutElsewhere } from "./elsewhere-process.ts";
 import { type Installed, rolledBack, type Uninstalled } from "./install-process.ts";
-import { layoutOf, type Product, programOf } from "./layout.ts";
+import { layoutOf, type Product } from "./layout.ts";
 import type { PlaceFlags, UpgradeFlags } from "./options-cli.ts";
 import type { UpgradeOutcome } from "./pending.ts";
 import type { Change } from "./plan-fs.ts";
-import { lastOutcome } from "./releases-fs.ts";
 import { hasSystemd, systemctl, usualLimits } from "./service-process.ts";
 import type { Health } from "./trial.ts";
 import { carryOut, judge, prepare, type UpgradeHost } from "./upgrade-process.ts";
@@ -78,45 +75,7 @@ export async function upgrade(
   }
   if (flags.root !== undefined || flags.systemctl !== undefined || host.service === null)
     return sayUpgrade(io, flags, await carryOut(host));
-  await carryOutElsewhere(host, prepared.from, flags);
-  return sayUpgrade(io, flags, await lastOutcome(host.layout));
-}
-
-/**
- * Has the program that is in force carry out what is prepared, in a transient unit (systemd-run(1)) that a restart of
- * the program does not end. Resolves when it has ended, however that was. SERVICE_FAILED when it cannot be started.
- */
-export async function carryOutElsewhere(
-  { product, layout }: Pick<UpgradeHost, "product" | "layout">,
-  from: string,
-  flags: Pick<PlaceFlags, "within" | "steady"> = {},
-): Promise<void> {
-  const program = programOf(layout, product, from);
-  const limits = (["within", "steady"] as const).flatMap((name) =>
-    flags[name] === undefined ? [] : [`--${name}`, flags[name]],
-  );
-  const unit = upgradeUnit(product.name);
-  const args = [
-    "--unit",
-    unit,
-    "--collect",
-    "--wait",
-    "--quiet",
-    program,
-    "upgrade",
-    "--carry-out",
-    ...limits,
-  ];
-  try {
-    await promisify(execFile)("systemd-run", args);
-  } catch (cause) {
-    // It ends with 1 when it has gone back, which the outcome says better.
-    if ((cause as { code?: unknown }).code === 1 && (await lastOutcome(layout)) !== null) return;
-    throw new PetrelError("SERVICE_FAILED", `systemd-run: ${(cause as Error).message}`, {
-      hint: `see \`journalctl -u ${unit}\``,
-      cause,
-    });
-  }
+  return sayUpgrade(io, flags, await carryOutElsewhere(host, prepared));
 }
 
 /** UPGRADE_ROLLED_BACK when it was. */

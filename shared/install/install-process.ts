@@ -62,12 +62,18 @@ export async function install(host: UpgradeHost, options: InstallOptions): Promi
   }
   const changes = telling(await applyPieces(pieces));
   if (changes.some(({ path, step }) => step !== "keep" && dirname(path) === dirname(layout.unit)))
-    await host.service?.reload();
+    await reloaded(host, before !== null && !isNewer);
   if (!isNewer) return { version: found.version, before, changes, upgrade: null };
   const file = { file: binary, sha256, allowDowngrade: false, allowFormatChange: false };
   const upgrade = (await prepare(host, file)) === null ? null : await carryOut(host);
   if (upgrade?.result === "rolled-back") throw rolledBack(upgrade);
   return { version: found.version, before, changes, upgrade };
+}
+
+async function reloaded({ service, product, told }: UpgradeHost, isSame: boolean): Promise<void> {
+  await service?.reload();
+  if (isSame && service !== null && (await service.isActive(product.unit)))
+    told(`its unit has changed, which counts from the next start on: systemctl restart ${product.unit}`);
 }
 
 export interface Uninstalled {

@@ -4,7 +4,7 @@
  *   1. `prepare(host, { file, sha256, ... })` verifies the file, puts it among the versions, and writes the record of
  *      the trial. Nothing that runs has changed; to call it again, or to do nothing more, is harmless.
  *   2. `carryOut(host)` switches, restarts the unit, watches the new version, and goes back when it is not well. It has
- *      to run where the restart does not end it: `carryOutElsewhere` starts `PROGRAM upgrade --carry-out` in a unit of
+ *      to run where the restart does not end it: `carryOutElsewhere` (elsewhere-process.ts) starts `PROGRAM upgrade --carry-out` in a unit of
  *      its own, and `lastOutcome` (releases-fs.ts) says later how it ended.
  *   3. If whoever carries out is killed, or the power goes, the record is still there. At the next start of the program
  *      the guard counts starts, and has the old version judge the new one (guard.ts, `judge`); without systemd an

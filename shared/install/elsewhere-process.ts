@@ -1,0 +1,38 @@
+/** Has an upgrade carried out where a restart of the program does not end it: in a transient unit (systemd-run(1)). */
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { PetrelError } from "../errors.ts";
+import { upgradeUnit } from "./guard.ts";
+import { programOf } from "./layout.ts";
+import type { UpgradeOutcome } from "./pending.ts";
+import { lastOutcome } from "./releases-fs.ts";
+import type { Prepared, UpgradeHost } from "./upgrade-process.ts";
+
+/**
+ * The program that is in force carries out what is prepared. Resolves when it has ended to how it ended; whoever asks may
+ * be ended meanwhile by the very upgrade, and then finds it in `lastOutcome`. SERVICE_FAILED when the unit could not be
+ * started, or was ended by somebody: then the guard looks after the upgrade at the next start.
+ */
+export async function carryOutElsewhere(
+  { product, layout, limits }: Pick<UpgradeHost, "product" | "layout" | "limits">,
+  { from, to }: Prepared,
+): Promise<UpgradeOutcome> {
+  const unit = upgradeUnit(product.name);
+  const trial = ["--within", String(limits.withinMs / 1000), "--steady", String(limits.steadyMs / 1000)];
+  const program = [programOf(layout, product, from), "upgrade", "--carry-out", ...trial];
+  const before = await lastOutcome(layout);
+  const failed = await promisify(execFile)("systemd-run", [
+    ...["--unit", unit, "--collect", "--wait", "--quiet", ...program],
+  ]).then(
+    () => null,
+    (cause: unknown) => cause,
+  );
+  // It ends with 1 when it has gone back, which the outcome says better.
+  const outcome = await lastOutcome(layout);
+  if (outcome !== null && outcome.to === to && outcome.at !== before?.at) return outcome;
+  throw new PetrelError("SERVICE_FAILED", "the upgrade was not carried out to its end", {
+    where: unit,
+    hint: `see \`journalctl -u ${unit}\`; the next start of ${product.unit} goes on with it`,
+    cause: failed,
+  });
+}
