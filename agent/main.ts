@@ -288,7 +288,7 @@ async function startOnStore(options: AgentOptions & Membership, log: DaemonLog):
       hubNow: () => hubTime.now(),
       drainMs: options.drainSeconds * 1_000,
       passPoint: points.passAction,
-      handedFile: join(options.data, "handed-over"),
+      handedFile: join(process.env.RUNTIME_DIRECTORY ?? options.data, "handed-over"),
     });
     await actions.start();
     const parts = { applier, actions, sensors, reports, outbox, timers, log };

@@ -21,7 +21,7 @@ import type { Timers } from "../../shared/timers.ts";
 import type { AgentIdentity } from "../identity/identity.ts";
 import { folderOf as identityFolder, openIdentity } from "../identity/identity-fs.ts";
 import { readPolicy, usualPolicy } from "../policy/policy-file-fs.ts";
-import { agentStoreFormat } from "../store/agent-store.ts";
+import { agentStoreFormat } from "../store/format.ts";
 import { asidePrefix } from "../store/set-aside-fs.ts";
 import { type AgentCase, runningOf } from "./agent-case.ts";
 import { certificateFound, enrolledFound } from "./judge-identity.ts";

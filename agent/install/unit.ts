@@ -30,6 +30,9 @@ RestartSec=5
 KillMode=mixed
 TimeoutStopSec=90
 UMask=0022
+# In memory, for root alone: what running actions have written, for the moment in which one version hands over to the next.
+RuntimeDirectory=petrel-agent
+RuntimeDirectoryMode=0700
 LimitNOFILE=65536
 # Under pressure the kernel takes an action before the agent that would tell of it.
 OOMScoreAdjust=-500

@@ -10,7 +10,7 @@ import { storeFound } from "../../shared/doctor/store-fs.ts";
 import { parseBrokerUrl, shownBrokerUrl } from "../../shared/mqtt/broker-url.ts";
 import type { Timers } from "../../shared/timers.ts";
 import { refuseHalfRestored } from "../backup/backup-fs.ts";
-import { storeFormat } from "../store/migrations.ts";
+import { storeFormat } from "../store/format.ts";
 import { hubHostChecks } from "./checks.ts";
 import { gatherHost } from "./gather-fs.ts";
 import type { HubHostFacts } from "./hub-facts.ts";
