@@ -60,7 +60,11 @@ export async function tokenOf(
   });
 }
 
-async function tokenText(io: CliIo, { token, tokenFile }: Pick<EnrollFlags, "token" | "tokenFile">) {
+/** What stands where the flags say, as it is; standard input can be read once only. FILE_UNREADABLE. */
+export async function tokenText(
+  io: CliIo,
+  { token, tokenFile }: Pick<EnrollFlags, "token" | "tokenFile">,
+): Promise<string | null> {
   if (token === "-") {
     const chunks: Buffer[] = [];
     for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk as Uint8Array));

@@ -17,7 +17,7 @@ import { layoutOf } from "../../shared/install/layout.ts";
 import type { PlaceFlags, UpgradeFlags } from "../../shared/install/options-cli.ts";
 import type { UpgradeHost } from "../../shared/install/upgrade-process.ts";
 import { parseSelector } from "../../shared/labels.ts";
-import { enrollHost, tokenOf } from "../identity/enroll-cli.ts";
+import { enrollHost, tokenOf, tokenText } from "../identity/enroll-cli.ts";
 import { readFleetFile } from "../identity/identity-fs.ts";
 import type { InstallFlags } from "./commands-cli.ts";
 import { agentConfigText } from "./config-text.ts";
@@ -45,7 +45,8 @@ export async function runInstall(io: CliIo, flags: InstallFlags): Promise<void> 
   const host = hostOf(io, agentProduct, flags, agentHealth);
   const dryRun = flags.dryRun === true;
   // Before anything is written: what is wrong with a token is wrong with the command.
-  const token = await tokenOf(io, flags);
+  const token = await tokenText(io, flags);
+  if (token !== null) await tokenOf(io, { token });
   const isEnrolled = (await readFleetFile(host.layout.state).catch(() => null)) !== null;
   if (token !== null && flags.hub === undefined && !isEnrolled)
     throw new PetrelError("CLI_USAGE", "where is the hub?", { hint: "give it with --hub mqtts://HOST:PORT" });
@@ -64,7 +65,7 @@ export async function runInstall(io: CliIo, flags: InstallFlags): Promise<void> 
     return say(io, flags, done, { enrolled: isEnrolled, started: false, linked: false, next: null });
   if (flags.root === undefined && (await makeUser(actionsUser, "/nonexistent")))
     io.err(`made user ${actionsUser}\n`);
-  const enrolled = isEnrolled || (token !== null && (await enrol(io, host, flags, wishes)));
+  const enrolled = isEnrolled || (token !== null && (await enrol(io, host, flags, { ...wishes, token })));
   const started = enrolled && flags.start !== false && (await start(host));
   const linked = started && (await isLinked(host));
   if (started && !linked && (await host.health()) === null)
@@ -91,16 +92,15 @@ async function enrol(
   io: CliIo,
   host: UpgradeHost,
   flags: InstallFlags,
-  wishes: { readonly id: string | null },
+  wishes: { readonly id: string | null; readonly token: string },
 ) {
-  const { hub = "", token, tokenFile, enrollAt } = flags;
+  const { hub = "", enrollAt } = flags;
   const { agent, fingerprint } = await enrollHost(io, {
     data: host.layout.state,
     config: host.layout.config,
     hub,
     ...(wishes.id !== null && { id: wishes.id }),
-    ...(token !== undefined && { token }),
-    ...(tokenFile !== undefined && { tokenFile }),
+    token: wishes.token,
     ...(enrollAt !== undefined && { enrollAt }),
   });
   io.err(`${agent} is enrolled at ${hub}; its key is ${fingerprint}\n`);

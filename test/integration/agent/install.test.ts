@@ -8,9 +8,10 @@ import { programFile } from "../../support/installed-program.ts";
 import { runPetrel } from "../../support/run-petrel.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
-const agent = (...args: readonly string[]) => runPetrel(args, { command: "petrel-agent" });
-const json = async (...args: readonly string[]) => {
-  const { code, stdout, stderr } = await agent(...args, "--json");
+const json = (...args: readonly string[]) => told("", ...args);
+/** With `input` on standard input. */
+const told = async (input: string, ...args: readonly string[]) => {
+  const { code, stdout, stderr } = await runPetrel([...args, "--json"], { command: "petrel-agent", input });
   return { code, stderr, record: JSON.parse(stdout === "" ? stderr : stdout) };
 };
 
@@ -20,13 +21,13 @@ test("an agent is installed and enrolled once, upgraded by the same command, and
   const token = await newToken(hub, {});
   const root = await tempFolder("image");
   const first = await programFile(root, "1.0.0");
-  const flags = ["--root", root, "--hub", hub.mqtt, "--token", token, "--id", "web-1", "--label", "role=web"];
+  const flags = ["--root", root, "--hub", hub.mqtt, "--token", "-", "--id", "web-1", "--label", "role=web"];
 
-  const wouldBe = await json("install", ...flags, "--binary", first, "--dry-run");
+  const wouldBe = await told(`${token}\n`, "install", ...flags, "--binary", first, "--dry-run");
   expect(wouldBe.record).toMatchObject({ version: "1.0.0", before: null, enrolled: false });
   expect(await stat(join(root, "opt")).catch(() => null)).toBeNull();
 
-  const made = await json("install", ...flags, "--binary", first);
+  const made = await told(`${token}\n`, "install", ...flags, "--binary", first);
   expect([made.code, made.record]).toMatchObject([
     0,
     { before: null, enrolled: true, started: false, linked: false },
@@ -40,11 +41,11 @@ test("an agent is installed and enrolled once, upgraded by the same command, and
   const config = join(root, "etc/petrel/agent.yaml");
   expect(await readFile(config, "utf8")).toContain(`hub: "${hub.mqtt}"`);
 
-  const again = await json("install", ...flags, "--binary", first);
+  const again = await told(`${token}\n`, "install", ...flags, "--binary", first);
   expect([again.code, again.record.changes, again.record.before]).toEqual([0, [], "1.0.0"]);
 
   await writeFile(config, "# ours\nid: web-1\n");
-  const kept = await json("install", ...flags, "--binary", first);
+  const kept = await told(`${token}\n`, "install", ...flags, "--binary", first);
   expect(kept.record.changes).toEqual([
     {
       path: config,
