@@ -43,6 +43,18 @@ agents:
   # (PETREL_AGENTS_CERTIFICATE_DAYS).
   certificate_days: 30
 
+# What one address may take of what there is for all: one IPv4 address, or one /64 of IPv6. What comes from this
+# machine is not counted, nor are agents once they have shown their key.
+per_address:
+  # Connections to the embedded broker that have not shown yet who they are (PETREL_PER_ADDRESS_STRANGERS).
+  strangers: 256
+  # Hosts that enrol at the same time, of 64 in all (PETREL_PER_ADDRESS_ENROLMENTS).
+  enrolments: 16
+  # Hosts that wait to be approved, of 1,000 in all (PETREL_PER_ADDRESS_WAITING).
+  waiting: 100
+  # Connections to the HTTP API, of 1,024 in all (PETREL_PER_ADDRESS_HTTP).
+  http: 128
+
 rules:
   # Rules that may act one after the other, each on what the one before led to; a longer chain is stopped
   # (PETREL_RULES_LOOP_DEPTH).
