@@ -7,6 +7,7 @@ import { CommandEnded, collect, createProgram, withExample } from "../shared/cli
 import { type AgentConfig, agentSettings } from "../shared/config/agent-config.ts";
 import { resolveConfig } from "../shared/config/config.ts";
 import { readConfigFile } from "../shared/config/read-config-fs.ts";
+import { unpackBelow } from "../shared/runtime/unpacked-fs.ts";
 import { version } from "../shared/version.ts";
 import { coverageText } from "../shared/watch/coverage-text.ts";
 import { userRules } from "./actions/action-user.ts";
@@ -68,6 +69,8 @@ async function run(io: CliIo, options: RunOptions): Promise<void> {
     log: values.log,
     exitWithParent: options.exitWithParent === true,
   };
+  // Users that actions run as read what is unpacked.
+  unpackBelow(agent.data, 0o755);
   if (!agent.dev)
     await (await import("./identity/enroll-cli.ts")).enrollFirst(io, { ...options, data: agent.data });
   const { runAgent } = await import("./daemon-process.ts");

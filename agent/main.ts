@@ -1,7 +1,6 @@
 /** The agent's composition root: one straight line in order of dependence, taken down in reverse. */
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { BlobStore } from "../shared/blobs/blob-fs.ts";
 import { blobResponder, blobSize, fetchBlob } from "../shared/blobs/blob-transfer.ts";
 import { startChores } from "../shared/chores.ts";
@@ -16,6 +15,8 @@ import { Link } from "../shared/link/link.ts";
 import type { DaemonLog } from "../shared/log.ts";
 import type { BlobRef } from "../shared/model/execution.ts";
 import { parseBrokerUrl, shownBrokerUrl } from "../shared/mqtt/broker-url.ts";
+import { ownFolder } from "../shared/runtime/own-files-fs.ts";
+import { ownCommand } from "../shared/runtime/own-programs-process.ts";
 import { retryLocked } from "../shared/storage/retry-locked.ts";
 import { systemClock, systemJitter, systemRandom, systemTimers } from "../shared/system-process.ts";
 import { Teardown } from "../shared/teardown.ts";
@@ -82,8 +83,7 @@ const rangeWithinMs = 15_000;
 /** How long another process may still hold the folder: one that is just ending. */
 const lockPatienceMs = 15_000;
 
-const folderOf = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const quiet = ["--disable-warning=ExperimentalWarning", "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON"];
+const own = (path: string) => new URL(path, import.meta.url);
 
 /**
  * Starts the agent; with an empty database when its own is damaged. To the hub that is an agent whose store was lost:
@@ -173,9 +173,9 @@ async function startOnStore(options: AgentOptions & Membership, log: DaemonLog):
     const proven = new ProvenStore(database);
     await endSurvivors(groups, log);
     const env = baseEnvironment(process.env);
-    const pythonFolder = folderOf("python");
-    const node = [process.execPath, ...quiet, folderOf("sensors/node-sensor-main.ts")] as const;
-    const ownSensors = new URL("watch", import.meta.url).href;
+    const pythonFolder = ownFolder(own("python"));
+    const node = ownCommand(own("sensors/node-sensor-main.ts"));
+    const ownSensors = own("watch").href;
     const pipEnv = pipEnvironment(env, process.env);
     const builds = { ...options.virtualenv, env: pipEnv, newId, timers, log };
     const virtualenvs = new Virtualenvs({
@@ -223,8 +223,7 @@ async function startOnStore(options: AgentOptions & Membership, log: DaemonLog):
       termGraceMs,
       outputCapBytes: 1024 * 1024,
       ...waysToStart(log),
-      nodeCommand: process.execPath,
-      nodeEntry: folderOf("actions/runners/node-action-main.ts"),
+      node: ownCommand(own("actions/runners/node-action-main.ts")),
       pythonFolder,
       virtualenvs,
     });

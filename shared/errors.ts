@@ -24,6 +24,16 @@ export const catalogue = {
     exit: 1,
     text: "The file for a doctor's bundle exists already, or cannot be written.",
   },
+  RUNTIME_UNSAFE: {
+    status: 500,
+    exit: 4,
+    text: "A binary would unpack to a folder that somebody else can write to.",
+  },
+  RUNTIME_NOEXEC: {
+    status: 500,
+    exit: 1,
+    text: "A binary's native add-ons lie on a file system that is mounted noexec.",
+  },
   FILE_UNREADABLE: { status: 400, exit: 2, text: "A file cannot be read." },
   POLICY_UNSAFE: {
     status: 500,

@@ -1,7 +1,8 @@
 /** Memory that a burst of work has left, and that an idle process would keep for good. */
-import { createRequire } from "node:module";
+
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { loadKoffi } from "./runtime/addon-process.ts";
 
 type Collect = (options: { type: "major"; execution: "sync"; flavor: "last-resort" }) => void;
 
@@ -25,7 +26,7 @@ let trim: ((pad: number) => number) | null | undefined;
 export function giveBackNativeMemory(): void {
   if (trim === undefined) {
     try {
-      const koffi = createRequire(import.meta.url)("koffi") as typeof import("koffi");
+      const koffi = loadKoffi();
       trim = koffi.load(null).func("int malloc_trim(size_t pad)") as unknown as (pad: number) => number;
     } catch {
       trim = null;

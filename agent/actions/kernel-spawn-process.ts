@@ -4,10 +4,10 @@
  * agent's size.
  */
 import { closeSync, constants, existsSync, openSync } from "node:fs";
-import { createRequire } from "node:module";
 import { Socket } from "node:net";
 import { constants as system } from "node:os";
 import { delimiter, isAbsolute, join } from "node:path";
+import { loadKoffi } from "../../shared/runtime/addon-process.ts";
 import type { ProcessStart, StartedProcess } from "./started-process.ts";
 
 export interface KernelSpawn {
@@ -58,7 +58,7 @@ export function loadKernelSpawn(why: (error: unknown) => void = () => {}): Kerne
 }
 
 function bind(): KernelSpawn {
-  const koffi = createRequire(import.meta.url)("koffi") as typeof import("koffi");
+  const koffi = loadKoffi();
   const libc = koffi.load(null);
   const call = (declaration: string): Call => libc.func(declaration) as unknown as Call;
   const spawnCall = call(

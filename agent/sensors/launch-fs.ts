@@ -4,6 +4,7 @@ import { getCompileCacheDir } from "node:module";
 import { dirname, join } from "node:path";
 import { PetrelError } from "../../shared/errors.ts";
 import type { SensorDefinition } from "../../shared/model/pack.ts";
+import type { OwnCommand } from "../../shared/runtime/own-programs-process.ts";
 import type { VirtualenvState } from "../packs/virtualenv.ts";
 import type { SensorProgram } from "./sensor-child-process.ts";
 import { entryPointOf } from "./start-message.ts";
@@ -14,15 +15,15 @@ export interface SensorPlace {
 }
 
 export interface LaunchOptions {
-  /** What starts `node-sensor-main.ts`, for instance `[process.execPath, …]`. */
-  readonly node: readonly [command: string, ...args: string[]];
+  /** What starts `node-sensor-main.ts`. */
+  readonly node: OwnCommand;
   /** Folder of `petrel_sensor.py` and of the modules that StackStorm packs import. */
   readonly pythonFolder: string;
   /** What the Python code of a pack runs in; by default the host's python3. */
   readonly virtualenvs?: { stateOf(packFolder: string): VirtualenvState };
   /** Absolute path of the agent's data folder; each sensor has a folder of its own below it. */
   readonly dataFolder: string;
-  /** Where the agent's own sensors are, a `file:` URL. */
+  /** Where the agent's own sensors are, a URL to import from. */
   readonly ownSensors: string;
   /** The environment every sensor inherits; holds nothing secret of the agent's. */
   readonly env: Readonly<Record<string, string>>;

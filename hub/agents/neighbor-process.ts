@@ -1,10 +1,10 @@
 /** The agent beside the hub, named `hub`: started as a process of its own, and again when it ends by itself. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { type Backoff, backoffMs } from "../../shared/backoff.ts";
 import type { LogConfig } from "../../shared/config/log-settings.ts";
 import type { Logger } from "../../shared/log.ts";
+import { type OwnCommand, ownCommand } from "../../shared/runtime/own-programs-process.ts";
 import type { Timers } from "../../shared/timers.ts";
 import { hubAgentId } from "../executions/place.ts";
 import { neighborLabels } from "../packs/built-in.ts";
@@ -25,7 +25,7 @@ export interface NeighborOptions {
   readonly timers: Timers;
   readonly jitter: () => number;
   /** Default: the agent of this installation. */
-  readonly program?: string;
+  readonly program?: OwnCommand;
 }
 
 /** An agent that lived this long did not end because of how it was started. */
@@ -37,7 +37,7 @@ const backoff: Backoff = { firstMs: 500, mostMs: 30_000 };
  */
 const hurryAfterMs = 5_000;
 const stopWithinMs = 9_000;
-const agentProgram = fileURLToPath(new URL("../../agent/agent-cli.ts", import.meta.url));
+const agentProgram = () => ownCommand(new URL("../../agent/agent-cli.ts", import.meta.url));
 
 /**
  * The agent is in a session of its own, so that Ctrl-C in the hub's terminal does not reach it: it goes when the hub
@@ -114,22 +114,19 @@ function spawnAgent({
   env,
   log,
   logFile,
-  program = agentProgram,
+  program = agentProgram(),
 }: NeighborOptions): ChildProcess {
   const args = ["run", "--data", data, "--id", hubAgentId, "--exit-with-parent", ...(dev ? ["--dev"] : [])];
+  const [command, ...first] = program;
   const labels = Object.entries(neighborLabels).flatMap(([key, value]) => ["--label", `${key}=${value}`]);
   const flags = ["--log-level", log.level, "--log-format", log.format];
   const output = logFile === undefined ? "inherit" : openSync(logFile, "a", 0o600);
   try {
-    return spawn(
-      process.execPath,
-      ["--disable-warning=ExperimentalWarning", program, ...args, ...labels, ...flags],
-      {
-        detached: true,
-        stdio: ["pipe", output, output],
-        env: { ...process.env, PETREL_HUB: hub, ...env },
-      },
-    );
+    return spawn(command, [...first, ...args, ...labels, ...flags], {
+      detached: true,
+      stdio: ["pipe", output, output],
+      env: { ...process.env, PETREL_HUB: hub, ...env },
+    });
   } finally {
     if (typeof output === "number") closeSync(output);
   }

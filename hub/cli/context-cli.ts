@@ -87,8 +87,8 @@ export function createContext(io: CliIo): CliContext {
     },
     printRecord: async (command, record, short = record) => {
       if (globals(command).json) return io.out(toJson(record));
-      const { stringify } = await import("yaml");
-      return io.out(plainLines(stringify(short, { lineWidth: 0 })));
+      const { yamlText } = await import("./yaml-text.ts");
+      return io.out(plainLines(yamlText(short)));
     },
     say: (command, sentence, record) =>
       io.out(globals(command).json ? toJson(record) : `${plainLines(sentence)}\n`),

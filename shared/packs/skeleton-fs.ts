@@ -1,19 +1,28 @@
 /** Makes a new pack from a skeleton: a small, complete pack that runs as it is. */
-import { cp, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { PetrelError } from "../errors.ts";
 import { suggestion } from "../nearest.ts";
 import { isPackName } from "../ref.ts";
+import { type OwnFile, ownFiles } from "../runtime/own-files-fs.ts";
 
 export const skeletonLanguages = ["ts", "python", "exec"] as const;
 export type SkeletonLanguage = (typeof skeletonLanguages)[number];
 
 /** The skeletons are packs of this name, so that they can be checked and run where they lie. */
 const placeholder = "new_pack";
-const skeletonsFolder = join(import.meta.dirname, "..", "..", "packs", "skeletons");
+const skeletons = new URL("../../packs/skeletons/", import.meta.url);
 
 export function isSkeletonLanguage(text: string): text is SkeletonLanguage {
   return skeletonLanguages.some((language) => language === text);
+}
+
+async function writeFiles(files: readonly OwnFile[], into: string): Promise<void> {
+  for (const { path, mode, content } of files) {
+    const target = join(into, path);
+    await mkdir(dirname(target), { recursive: true });
+    await writeFile(target, content, { mode });
+  }
 }
 
 async function rewrite(folder: string, name: string): Promise<void> {
@@ -68,7 +77,8 @@ export async function createSkeleton(options: {
       });
     }
     await mkdir(options.parent, { recursive: true });
-    await cp(join(skeletonsFolder, language), unfinished, { recursive: true, errorOnExist: true });
+    await mkdir(unfinished);
+    await writeFiles(ownFiles(new URL(language, skeletons)), unfinished);
     await rewrite(unfinished, name);
     await rename(unfinished, folder);
     return folder;

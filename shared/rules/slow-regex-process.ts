@@ -1,6 +1,7 @@
 /** A worker thread for patterns that no linear-time engine takes; it is killed when one runs too long. */
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import type { RegexAnswer, RegexRequest } from "../expressions/regex/answer.ts";
+import { ownThread } from "../runtime/own-programs-process.ts";
 
 export interface SlowRegexOptions {
   /** Longest time for one pattern over one text. */
@@ -45,7 +46,7 @@ export class SlowRegex {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL("./slow-regex-main.ts", import.meta.url));
+    const worker = ownThread(new URL("./slow-regex-main.ts", import.meta.url));
     worker.on("message", (message: RegexAnswer | "ready") => this.#onMessage(worker, message));
     worker.on("error", (error) => this.#onError(worker, error));
     // It keeps the process alive only while a question is open.

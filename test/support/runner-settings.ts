@@ -6,6 +6,7 @@ import { baseEnvironment } from "../../agent/actions/environment.ts";
 import { loadKernelSpawn } from "../../agent/actions/kernel-spawn-process.ts";
 import { builtInRunners } from "../../agent/actions/runners/built-in-process.ts";
 import type { Runner, RunnerSettings } from "../../agent/actions/runners/runner.ts";
+import { ownCommand } from "../../shared/runtime/own-programs-process.ts";
 import type { ActionRequestEntry } from "../../shared/wire/messages.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -18,8 +19,7 @@ export function allRunners(workFolder: string, changes: Partial<RunnerSettings> 
     termGraceMs: 2_000,
     outputCapBytes: 1024 * 1024,
     kernelSpawn,
-    nodeCommand: process.execPath,
-    nodeEntry: join(root, "agent/actions/runners/node-action-main.ts"),
+    node: ownCommand(new URL("../../agent/actions/runners/node-action-main.ts", import.meta.url)),
     pythonFolder: join(root, "agent/python"),
     ...changes,
   });

@@ -1,21 +1,18 @@
 /** The runner `node-script`: an action in TypeScript or JavaScript, run by the Node that runs the agent. */
+import type { OwnCommand } from "../../../shared/runtime/own-programs-process.ts";
 import type { Runner, RunnerSettings } from "./runner.ts";
 import { runScript } from "./script-process.ts";
 
 export interface NodeSettings extends RunnerSettings {
-  /** How to start Node, e.g. `process.execPath`. */
-  readonly nodeCommand: string;
-  /** Absolute path of `node-action-main.ts`. */
-  readonly nodeEntry: string;
+  /** What starts `node-action-main.ts`. */
+  readonly node: OwnCommand;
 }
 
-/** A pack needs no package.json: Node finds out the kind of module by itself, and shall not warn about that. */
-const quietly = ["--disable-warning=ExperimentalWarning", "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON"];
-
 export function nodeScriptRunner(settings: NodeSettings): Runner {
+  const [command, ...args] = settings.node;
   const language = {
-    command: settings.nodeCommand,
-    args: [...quietly, settings.nodeEntry],
+    command,
+    args,
     env: {},
     reserved: ["NODE_OPTIONS"],
   };

@@ -4,7 +4,7 @@
  */
 import { createHash, hash } from "node:crypto";
 import { constants } from "node:fs";
-import { createRequire } from "node:module";
+import { loadKoffi } from "../../../shared/runtime/addon-process.ts";
 import type { FileWanted, Outcome, Xattrs } from "../reading/batch.ts";
 import { basicAndBirth, fileKind, Statx } from "./statx.ts";
 import { xattrsFrom } from "./xattrs-fs.ts";
@@ -57,7 +57,7 @@ type Call = (...values: readonly unknown[]) => number;
 
 /** Throws when koffi, or a symbol, is not to be had here. */
 export function fileReader(): ReadFile {
-  const koffi = createRequire(import.meta.url)("koffi") as typeof import("koffi");
+  const koffi = loadKoffi();
   const library = koffi.load(null);
   const define = (prototype: string): Call => library.func(prototype) as unknown as Call;
   const open = define("int open(const uint8_t *path, int flags)");

@@ -1,5 +1,5 @@
 /** The few system calls that Node does not have, through koffi. Loaded on demand; without it everything is swept. */
-import { createRequire } from "node:module";
+import { loadKoffi } from "../../../shared/runtime/addon-process.ts";
 import { type BytePath, pathBuffer } from "../../../shared/watch/paths.ts";
 
 /** Constants of <fcntl.h>, <sys/fanotify.h>, <sys/inotify.h> on Linux, the same on x64 and arm64 where used here. */
@@ -76,7 +76,7 @@ export function loadLibc(): Libc {
 }
 
 function bind(): Libc {
-  const koffi = createRequire(import.meta.url)("koffi") as typeof import("koffi");
+  const koffi = loadKoffi();
   const library = koffi.load(null);
   const codes = new Map(Object.entries(koffi.os.errno).map(([code, errno]) => [errno, code]));
   const define = (prototype: string): Call => library.func(prototype) as unknown as Call;

@@ -3,7 +3,7 @@
  * all of it from then on. This lets go of what was read; the kernel has it in its cache, and gives it again when asked.
  */
 import { readFileSync, realpathSync } from "node:fs";
-import { createRequire } from "node:module";
+import { loadKoffi } from "../../../shared/runtime/addon-process.ts";
 
 /** Of madvise(2): the pages of a mapped file leave this process, and are read from the file again at the next touch. */
 const MADV_DONTNEED = 4;
@@ -43,7 +43,7 @@ export function mappedTables(
 }
 
 function bind(): Advise {
-  const koffi = createRequire(import.meta.url)("koffi") as typeof import("koffi");
+  const koffi = loadKoffi();
   return koffi
     .load(null)
     .func("int madvise(uint64_t address, uint64_t bytes, int advice)") as unknown as Advise;

@@ -1,5 +1,5 @@
 /** lstat(2) by statx(2) through koffi, straight into the bytes that are compared: no object for what has not changed. */
-import { createRequire } from "node:module";
+import { loadKoffi } from "../../../shared/runtime/addon-process.ts";
 import type { BytePath } from "../../../shared/watch/paths.ts";
 import type { StatOutcome } from "../look-fs.ts";
 import { decodeStat, PackedStat, statBytes } from "../packed-stat.ts";
@@ -30,7 +30,7 @@ export function quickLook(): LookAt | null {
 }
 
 function bind(): LookAt | null {
-  const koffi = createRequire(import.meta.url)("koffi") as typeof import("koffi");
+  const koffi = loadKoffi();
   const statx = koffi
     .load(null)
     .func(

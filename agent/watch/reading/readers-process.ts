@@ -4,7 +4,8 @@
  */
 import { getCompileCacheDir } from "node:module";
 import { dirname } from "node:path";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
+import { ownThread } from "../../../shared/runtime/own-programs-process.ts";
 import type { BytePath } from "../../../shared/watch/paths.ts";
 import { quickLook } from "../kernel/stat-calls-fs.ts";
 import type { Extras, Stat } from "../look.ts";
@@ -170,7 +171,7 @@ export class Readers {
     const { program = new URL("./reader-main.ts", import.meta.url), sealKey } = this.#options;
     try {
       const workerData: ReaderData = { sealKey: sealKey() };
-      worker = new Worker(program, { env: environment(), workerData });
+      worker = ownThread(program, { env: environment(), workerData });
     } catch (error) {
       this.#isOver = true;
       this.#options.warn(`no reading thread: ${String(error)}`);

@@ -5,6 +5,7 @@ import { CommandEnded, withExample } from "../../../shared/cli/program-cli.ts";
 import type { HubConfig } from "../../../shared/config/hub-config.ts";
 import { type ListenAddress, parseListen } from "../../../shared/config/listen.ts";
 import { PetrelError } from "../../../shared/errors.ts";
+import { unpackBelow } from "../../../shared/runtime/unpacked-fs.ts";
 import type { HubStatus } from "../../operations.ts";
 import type { CliContext, NounCommands } from "../context-cli.ts";
 import { hubFolder } from "../hub-address-fs.ts";
@@ -59,6 +60,7 @@ async function start({ io }: CliContext, options: StartOptions, self: Command): 
     sources: { file, brokerUrl: origins["broker.url"] ?? "default" },
     log: values.log,
   };
+  unpackBelow(hub.data, 0o700);
   const { runHub } = await import("../../main.ts");
   throw new CommandEnded(await runHub(hub));
 }

@@ -2,8 +2,10 @@
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join, resolve } from "node:path";
+import { delimiter, join } from "node:path";
 import { PetrelError } from "../../../shared/errors.ts";
+import { ownFolder } from "../../../shared/runtime/own-files-fs.ts";
+import { ownCommand } from "../../../shared/runtime/own-programs-process.ts";
 import { checksWith } from "../../../shared/validation.ts";
 import { readTap, type SuiteResult, type TestSuite } from "./test-suite.ts";
 
@@ -18,7 +20,8 @@ export interface SuiteOptions {
 }
 
 /** What packs import lies beside the agent that runs them; the same modules serve their tests. */
-const pythonFolder = resolve(import.meta.dirname, "../../../agent/python");
+const nodeSuite = new URL("./node-suite-main.ts", import.meta.url);
+const python = new URL("../../../agent/python", import.meta.url);
 
 const checkReport = checksWith({})<Omit<SuiteResult, "language">>({
   type: "object",
@@ -54,6 +57,7 @@ async function runPython(options: SuiteOptions): Promise<SuiteResult> {
   const { folder, env } = options;
   const own = ["virtualenv", ".venv"].map((name) => join(folder, name, "bin", "python")).find(existsSync);
   const command = options.python ?? own ?? "python3";
+  const pythonFolder = ownFolder(python);
   const below = ["actions", "sensors", "lib", "actions/lib", "tests"].map((name) => join(folder, name));
   const ended = await run(command, ["-B", join(pythonFolder, "petrel_tests.py")], options, {
     PYTHONPATH: [pythonFolder, ...below, ...(env.PYTHONPATH ? [env.PYTHONPATH] : [])].join(delimiter),
@@ -64,25 +68,32 @@ async function runPython(options: SuiteOptions): Promise<SuiteResult> {
   return { language: "python", ...withExit(report, ended.exit) };
 }
 
+/** Each file in a process of its own, as Node's own command does it; a binary has no such command. */
 async function runNode({ files }: TestSuite, options: SuiteOptions): Promise<SuiteResult> {
   const temporary = mkdtempSync(join(tmpdir(), "petrel-test-"));
   try {
-    const tap = join(temporary, "tap");
-    const args = [
-      "--disable-warning=ExperimentalWarning",
-      "--test",
-      "--test-reporter=spec",
-      `--test-reporter-destination=${options.printTo}`,
-      "--test-reporter=tap",
-      `--test-reporter-destination=${tap}`,
-      ...files,
-    ];
-    const { exit } = await run(process.execPath, args, options, {});
-    const text = existsSync(tap) ? readFileSync(tap, "utf8") : "";
-    return { language: "node", ...withExit(readTap(text), exit) };
+    const results: Omit<SuiteResult, "language">[] = [];
+    for (const file of files) {
+      const tap = join(temporary, `${results.length}.tap`);
+      const [command, ...args] = ownCommand(nodeSuite);
+      const given = [...args, options.printTo, tap, join(options.folder, file)];
+      const { exit } = await run(command, given, options, {});
+      results.push(withExit(readTap(existsSync(tap) ? readFileSync(tap, "utf8") : ""), exit));
+    }
+    return { language: "node", ...added(results) };
   } finally {
     rmSync(temporary, { recursive: true, force: true });
   }
+}
+
+function added(results: readonly Omit<SuiteResult, "language">[]): Omit<SuiteResult, "language"> {
+  const sum = (key: "tests" | "failed" | "skipped") => results.reduce((total, each) => total + each[key], 0);
+  return {
+    tests: sum("tests"),
+    failed: sum("failed"),
+    skipped: sum("skipped"),
+    failures: results.flatMap(({ failures }) => failures),
+  };
 }
 
 /** Each file is one test: it fails unless it ends with 0. */

@@ -1,12 +1,11 @@
 /** Route of the API's own description. */
-import { createReadStream } from "node:fs";
-import { fileURLToPath } from "node:url";
 import type { FastifyInstance } from "fastify";
+import { ownFile } from "../../../shared/runtime/own-files-fs.ts";
 
-const file = fileURLToPath(new URL("../openapi.yaml", import.meta.url));
+const file = new URL("../openapi.yaml", import.meta.url);
 
 export function openapiRoute(api: FastifyInstance): void {
   api.get("/v1/openapi.yaml", {
-    handler: (_request, reply) => reply.type("application/yaml").send(createReadStream(file)),
+    handler: (_request, reply) => reply.type("application/yaml").send(ownFile(file)),
   });
 }

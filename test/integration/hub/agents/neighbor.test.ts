@@ -1,15 +1,15 @@
 /** The process beside the hub: started again, ended, and never the hub's own end. */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { expect, it, onTestFinished } from "vitest";
 import { startNeighbor } from "../../../../hub/agents/neighbor-process.ts";
 import { createLogger } from "../../../../shared/log.ts";
+import { ownCommand } from "../../../../shared/runtime/own-programs-process.ts";
 import { manualTime } from "../../../support/manual-time.ts";
 import { tempFolder } from "../../../support/temp-folder.ts";
 import { waitUntil } from "../../../support/wait-until.ts";
 
-const program = fileURLToPath(new URL("../../../fixtures/programs/neighbor-main.ts", import.meta.url));
+const program = ownCommand(new URL("../../../fixtures/programs/neighbor-main.ts", import.meta.url));
 
 async function start(mode: "stays" | "ends" | "stubborn" | "patient", logFile?: string) {
   const data = await tempFolder("neighbor");
