@@ -189,6 +189,15 @@ export function createPetrelAgent(io: CliIo): Command {
   ).action(async (_options: object, self: Command) =>
     (await import("./doctor/doctor-cli.ts")).runDoctor(io, self.optsWithGlobals<DoctorFlags>()),
   );
+  withExample(
+    program
+      .command("licenses")
+      .description("what others have written and is inside, and under which licences"),
+    "petrel-agent licenses | less",
+  ).action(async (_options: object, self: Command) => {
+    const { json } = self.optsWithGlobals<{ json?: boolean }>();
+    await (await import("./licenses-cli.ts")).printLicenses(io, json === true);
+  });
   withExample(program.command("version").description("print the version"), "petrel-agent version").action(
     (_options: object, self: Command) => {
       const json = self.optsWithGlobals<{ json?: boolean }>().json;

@@ -199,6 +199,11 @@ const nouns: readonly Noun[] = [
     load: async () => (await import("./config/config-cli.ts")).configCommands,
   },
   {
+    name: "licenses",
+    description: "what others have written and is inside, and under which licences",
+    load: async () => (await import("./licenses/licenses-cli.ts")).licensesCommand,
+  },
+  {
     name: "version",
     description: "print the version",
     load: async () => (await import("./version/version-cli.ts")).versionCommand,

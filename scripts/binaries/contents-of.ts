@@ -13,7 +13,7 @@ export interface BinaryPlan {
   /** Packs, with what of them makes a pack. */
   readonly packs: readonly string[];
   /** Native add-ons. */
-  readonly addons: readonly string[];
+  readonly addons: readonly ("classic-level" | "koffi")[];
   /** What must not be in it: beginnings of paths of sources. */
   readonly without: readonly string[];
 }

@@ -13,7 +13,7 @@ export interface ExecutableOptions {
   readonly node: string;
   /** The same version for this machine: it makes the blob, whose layout may differ between versions. */
   readonly hostNode: string;
-  /** Names of programs that take symbols out; without one they stay. */
+  /** The program that takes symbols out; without one they stay. */
   readonly strip: string | null;
   readonly flags: readonly string[];
   readonly main: Uint8Array;

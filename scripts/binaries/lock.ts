@@ -8,6 +8,7 @@ export interface LockedPackage {
   /** Needed only for development. */
   readonly dev?: boolean;
   readonly dependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
 export interface Lock {

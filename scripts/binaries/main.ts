@@ -1,15 +1,20 @@
 /** `npm run build:binaries`: makes `petrel` and `petrel-agent`, for each target, in dist/TARGET. */
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { contentsAsset } from "../../shared/runtime/contents.ts";
-import { bundle } from "./bundle-process.ts";
+import { licensesAsset } from "../../shared/licenses/license.ts";
+import { packageLicense } from "../../shared/licenses/package-license-fs.ts";
+import { contentsAsset, threadAsset } from "../../shared/runtime/contents.ts";
+import { version } from "../../shared/version.ts";
+import { type Bundle, bundle } from "./bundle-process.ts";
 import { type BinaryPlan, plans, type Target, targets } from "./contents-of.ts";
 import { makeExecutable } from "./executable-process.ts";
 import { contentsOf, filesOf } from "./files-fs.ts";
-import type { Lock } from "./lock.ts";
+import { type Lock, packageFolder } from "./lock.ts";
 import { fetchPackage } from "./registry-process.ts";
+import { sbom } from "./sbom.ts";
 
 const usage = `usage: npm run build:binaries -- [--target ${targets.join("|")}]… [--only petrel|petrel-agent] [--out FOLDER] [--strip]`;
 
@@ -42,53 +47,76 @@ if (wanted.length !== new Set(values.target).size || chosen.length === 0) {
 const out = resolve(values.out);
 const cache = join(root, "dist", "cache");
 
+/** Of the very version that goes into the binaries: it makes what is put into them. */
+const hostNode = join(fetchPackage(`node-linux-${process.arch}`, lock, cache), "bin", "node");
+const {
+  node: _,
+  modules: __,
+  napi: ___,
+  ...nodeParts
+} = JSON.parse(
+  execFileSync(hostNode, ["-p", "JSON.stringify(process.versions)"], { encoding: "utf8" }),
+) as Record<string, string>;
+
 for (const plan of chosen) {
   const bundled = await bundle(root, plan);
   for (const target of wanted) await make(plan, target, bundled);
 }
 for (const target of wanted) writeSums(join(out, target));
 
-async function make(
-  plan: BinaryPlan,
-  target: Target,
-  bundled: Awaited<ReturnType<typeof bundle>>,
-): Promise<void> {
-  const addons = new Map(
-    plan.addons.map((name) => [`native/${name}.node`, readFileSync(addonOf(name, target))]),
-  );
-  const files = await filesOf(root, plan, addons);
-  const contents = Buffer.from(JSON.stringify(contentsOf(plan, target, files)));
+async function make(plan: BinaryPlan, target: Target, bundled: Bundle): Promise<void> {
   const path = join(out, target, plan.name);
+  const addons = plan.addons.map((name) => addonOf(name, target));
+  const native = addons.map(({ name, file }): [string, Uint8Array] => [
+    `native/${name}.node`,
+    readFileSync(file),
+  ]);
+  const files = await filesOf(root, plan, new Map(native));
+  const node = { name: `node-${target}`, folder: fetchPackage(`node-${target}`, lock, cache) };
+  const inside = bundled.inputs.map(packageFolder).filter((folder) => folder !== null);
+  const licenses = [
+    packageLicense(node.folder),
+    ...addons.flatMap(({ fetched }) => (fetched === null ? [] : [packageLicense(fetched)])),
+    ...[...new Set(inside)].map((folder) => packageLicense(join(root, folder))),
+  ].sort((a, b) => (a.name < b.name ? -1 : 1));
   await makeExecutable({
     path,
     workFolder: join(out, target, `${plan.name}.work`),
-    node: nodeOf(target),
-    hostNode: nodeOf(`linux-${process.arch}` as Target),
+    node: join(node.folder, "bin", "node"),
+    hostNode,
     strip: values.strip ? strips[target] : null,
     flags,
     main: bundled.main,
     assets: new Map([
       ...bundled.modules,
       ...[...files].map(([name, { content }]): [string, Uint8Array] => [name, content]),
-      ["thread.cjs", bundled.thread],
-      [contentsAsset, contents],
+      [threadAsset, bundled.thread],
+      [licensesAsset, Buffer.from(JSON.stringify(licenses))],
+      [contentsAsset, Buffer.from(JSON.stringify(contentsOf(plan, target, files)))],
     ]),
   });
+  const parts = sbom({
+    name: plan.name,
+    version,
+    sha256: sha256Of(path),
+    folders: [...inside, ...addons.map(({ folder }) => folder)],
+    lock,
+    node: { folder: `node_modules/${node.name}`, parts: nodeParts },
+  });
+  writeFileSync(`${path}.cdx.json`, `${JSON.stringify(parts, null, 2)}\n`);
   console.log(`${path}  ${(statSync(path).size / 1e6).toFixed(1)} MB`);
 }
 
-function nodeOf(target: Target): string {
-  return join(fetchPackage(`node-${target}`, lock, cache), "bin", "node");
-}
-
-/** classic-level brings all of them along; of koffi each system has a package. */
-function addonOf(name: string, target: Target): string {
+/** classic-level brings those of all systems along; of koffi each system has a package. */
+function addonOf(name: BinaryPlan["addons"][number], target: Target) {
   if (name === "koffi") {
-    const folder = fetchPackage(`@koromix/koffi-${target}`, lock, cache);
-    return join(folder, target.replace("-", "_"), "koffi.node");
+    const fetched = fetchPackage(`@koromix/koffi-${target}`, lock, cache);
+    const file = join(fetched, target.replace("-", "_"), "koffi.node");
+    return { name, file, folder: `node_modules/@koromix/koffi-${target}`, fetched };
   }
-  const file = target === "linux-arm64" ? "classic-level.armv8.node" : "classic-level.node";
-  return join(root, "node_modules", name, "prebuilds", target, file);
+  const plain = target === "linux-arm64" ? "classic-level.armv8.node" : "classic-level.node";
+  const folder = `node_modules/${name}`;
+  return { name, file: join(root, folder, "prebuilds", target, plain), folder, fetched: null };
 }
 
 /** Of everything in the folder that is to be handed on. */
@@ -96,11 +124,10 @@ function writeSums(folder: string): void {
   const lines = readdirSync(folder)
     .filter((name) => name !== "SHA256SUMS" && statSync(join(folder, name)).isFile())
     .sort()
-    .map(
-      (name) =>
-        `${createHash("sha256")
-          .update(readFileSync(join(folder, name)))
-          .digest("hex")}  ${name}\n`,
-    );
+    .map((name) => `${sha256Of(join(folder, name))}  ${name}\n`);
   writeFileSync(join(folder, "SHA256SUMS"), lines.join(""));
+}
+
+function sha256Of(path: string): string {
+  return createHash("sha256").update(readFileSync(path)).digest("hex");
 }

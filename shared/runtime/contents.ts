@@ -28,6 +28,8 @@ export interface PackedFile {
 
 /** Name of the asset with the table. */
 export const contentsAsset = "contents.json";
+/** Name of the asset with what a thread begins with. */
+export const threadAsset = "thread.cjs";
 export const scheme = "petrel:";
 /** In front of a role on the command line. */
 export const rolePrefix = "__";

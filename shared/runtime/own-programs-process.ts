@@ -2,10 +2,8 @@
 import { fileURLToPath } from "node:url";
 import { Worker, type WorkerOptions } from "node:worker_threads";
 import { assetBytes, binaryContents } from "./binary-fs.ts";
-import { pathOf, roleOf, rolePrefix } from "./contents.ts";
+import { pathOf, roleOf, rolePrefix, threadAsset } from "./contents.ts";
 
-/** Asset with what a thread of a binary begins with. */
-const threadAsset = "thread.cjs";
 /** A pack needs no package.json: Node finds out the kind of module by itself, and shall not warn about that. */
 const quietly = ["--disable-warning=ExperimentalWarning", "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON"];
 
