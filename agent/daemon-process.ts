@@ -6,12 +6,16 @@ import { daemonLogger } from "../shared/daemon-log-process.ts";
 import { layoutOf, rootOfProgram } from "../shared/install/layout.ts";
 import { judgeOwnTrial } from "../shared/install/own-trial-process.ts";
 import { watchForEnd } from "../shared/signals-process.ts";
-import { systemClock } from "../shared/system-process.ts";
+import { giveBackMemory, giveBackNativeMemory } from "../shared/spare-memory-process.ts";
+import { systemClock, systemTimers } from "../shared/system-process.ts";
 import { version } from "../shared/version.ts";
 import type { AgentOptions } from "./agent-options.ts";
 import { agentHealth } from "./install/health-http.ts";
 import { agentProduct } from "./install/product.ts";
 import { type RunningAgent, startAgent } from "./main.ts";
+
+/** By then it has started its sensors, and what it needed for that it does not need again. */
+const settledMs = 5_000;
 
 /**
  * Replaces the program of this process by the one that is in force, or by itself where none is installed; the process,
@@ -59,7 +63,12 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     });
     const renewed = Promise.withResolvers<null>();
     process.on("SIGUSR2", () => renewed.resolve(null));
+    const cancel = systemTimers.after(settledMs, () => {
+      giveBackMemory();
+      giveBackNativeMemory();
+    });
     const end = await Promise.race([watch.ended, renewed.promise]);
+    cancel();
     if (end === null) {
       log.info("agent makes room for the next one");
       started.handOver();

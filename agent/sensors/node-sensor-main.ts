@@ -6,6 +6,7 @@ import { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import type { Json } from "../../shared/json.ts";
+import { loadStripped } from "../../shared/runtime/stripped-fs.ts";
 import { LineCutter } from "./lines.ts";
 import type { AgentMessage, AskMessage, SensorMessage, StartMessage, TriggerMessage } from "./messages.ts";
 import type { Sensor, SensorConstructor } from "./sensor.ts";
@@ -22,6 +23,7 @@ const defaultPollInterval = 5;
 
 // For this process alone: what a sensor starts must not write there.
 delete process.env.NODE_COMPILE_CACHE;
+loadStripped();
 const channel = new Socket({ fd: 3, readable: true, writable: true });
 const stopping = new AbortController();
 let service: ProtocolSensorService | null = null;

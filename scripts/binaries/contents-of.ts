@@ -14,6 +14,8 @@ export interface BinaryPlan {
   readonly packs: readonly string[];
   /** Native add-ons. */
   readonly addons: readonly ("classic-level" | "koffi")[];
+  /** Flags of V8, the same in all roles. */
+  readonly v8: readonly string[];
   /** What must not be in it: beginnings of paths of sources. */
   readonly without: readonly string[];
 }
@@ -21,6 +23,7 @@ export interface BinaryPlan {
 const agentPrograms = {
   sensor: "agent/sensors/node-sensor-main.ts",
   action: "agent/actions/runners/node-action-main.ts",
+  strip: "shared/runtime/strip-main.ts",
 };
 const agentModules = ["agent/watch/file-watch-main.ts", "agent/watch/reading/reader-main.ts"];
 
@@ -38,6 +41,7 @@ export const plans: readonly BinaryPlan[] = [
     files: ["agent/python", "hub/http/openapi.yaml", "packs/skeletons"],
     packs: builtIn.map(({ name }) => `packs/${name}`),
     addons: ["classic-level", "koffi"],
+    v8: [],
     without: [],
   },
   {
@@ -48,6 +52,7 @@ export const plans: readonly BinaryPlan[] = [
     files: ["agent/python"],
     packs: [],
     addons: ["classic-level", "koffi"],
+    v8: ["--max-semi-space-size=1"],
     without: ["hub/", "packs/", "node_modules/fastify/", "node_modules/aedes/"],
   },
 ];

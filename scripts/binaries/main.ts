@@ -85,7 +85,7 @@ async function make(plan: BinaryPlan, target: Target, bundled: Bundle): Promise<
     node: join(node.folder, "bin", "node"),
     hostNode,
     strip: values.strip ? strips[target] : null,
-    flags,
+    flags: [...flags, ...plan.v8],
     main: bundled.main,
     assets: new Map([
       ...bundled.modules,

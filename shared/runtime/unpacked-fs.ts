@@ -52,7 +52,7 @@ function stateFolder(): { readonly folder: string; readonly mode: number } {
 
 /** Absolute path of the folder, with everything that is below it in the binary. FOLDER_UNUSABLE, RUNTIME_UNSAFE. */
 export function unpackedFolder(contents: BinaryContents, folder: string): string {
-  const root = rootFor(contents);
+  const root = unpackedRoot(contents);
   for (const [path, file] of filesBelow(contents, folder)) unpack(root, join(folder, path), file);
   return join(root, folder);
 }
@@ -61,13 +61,25 @@ export function unpackedFolder(contents: BinaryContents, folder: string): string
 export function unpackedFile(contents: BinaryContents, path: string): string {
   const file = contents.files[path];
   if (file === undefined) throw new Error(`${path} is not in this binary`);
-  const root = rootFor(contents);
+  const root = unpackedRoot(contents);
   unpack(root, path, file);
   return join(root, path);
 }
 
-/** Users that actions run as read the modules in it: it is closed to them only if the state folder is. */
-function rootFor({ id }: BinaryContents): string {
+/** A folder beside what is unpacked, for what is made of other files and belongs to this version. Throws as they do. */
+export function madeFolder(contents: BinaryContents, name: string): string {
+  const folder = join(unpackedRoot(contents), name);
+  return orUnusable(folder, () => {
+    ownFolder(folder);
+    return folder;
+  });
+}
+
+/**
+ * The folder that everything is unpacked to. Users that actions run as read the modules in it:
+ * it is closed to them only if the state folder is. FOLDER_UNUSABLE, RUNTIME_UNSAFE.
+ */
+function unpackedRoot({ id }: BinaryContents): string {
   const { folder, mode } = stateFolder();
   const all = join(folder, unpackedName);
   const own = join(all, id);
