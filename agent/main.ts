@@ -83,8 +83,6 @@ const rangeWithinMs = 15_000;
 /** How long another process may still hold the folder: one that is just ending. */
 const lockPatienceMs = 15_000;
 
-const own = (path: string) => new URL(path, import.meta.url);
-
 /**
  * Starts the agent; with an empty database when its own is damaged. To the hub that is an agent whose store was lost:
  * it tells it its packs anew, and gives up what the old one had not settled. Watching goes on.
@@ -173,9 +171,9 @@ async function startOnStore(options: AgentOptions & Membership, log: DaemonLog):
     const proven = new ProvenStore(database);
     await endSurvivors(groups, log);
     const env = baseEnvironment(process.env);
-    const pythonFolder = ownFolder(own("python"));
-    const node = ownCommand(own("sensors/node-sensor-main.ts"));
-    const ownSensors = own("watch").href;
+    const pythonFolder = ownFolder(new URL("python", import.meta.url));
+    const node = ownCommand(new URL("sensors/node-sensor-main.ts", import.meta.url));
+    const ownSensors = new URL("watch", import.meta.url).href;
     const pipEnv = pipEnvironment(env, process.env);
     const builds = { ...options.virtualenv, env: pipEnv, newId, timers, log };
     const virtualenvs = new Virtualenvs({
@@ -223,7 +221,7 @@ async function startOnStore(options: AgentOptions & Membership, log: DaemonLog):
       termGraceMs,
       outputCapBytes: 1024 * 1024,
       ...waysToStart(log),
-      node: ownCommand(own("actions/runners/node-action-main.ts")),
+      node: ownCommand(new URL("actions/runners/node-action-main.ts", import.meta.url)),
       pythonFolder,
       virtualenvs,
     });

@@ -1,7 +1,8 @@
 /**
  * What lies in one of the binaries, and how a file of the project is named there. A file is known by its URL: in a
  * checkout a `file:` URL, in a binary `petrel:/` and its path from the project's root. The sources say
- * `new URL("./neighbour.ts", import.meta.url)` in both; the build puts the right address in the place of the latter.
+ * `new URL`, the path from themselves, and `import.meta.url` in both; the build puts the right address in the place of
+ * the latter.
  */
 
 /** The binary's table of contents, an asset of its own. Made by scripts/binaries. */

@@ -29,7 +29,9 @@ export function loadStripped(): void {
       const code = strippedOf(source, madeFolder(contents, "stripped"));
       const format = formatOf(extension, context.format, code ?? "");
       // What cannot be stripped, or might be either kind of module, is Node's to judge.
-      return code === null || format === null ? next(url, context) : { format, source: code, shortCircuit: true };
+      return code === null || format === null
+        ? next(url, context)
+        : { format, source: code, shortCircuit: true };
     },
   });
 }
@@ -53,7 +55,12 @@ function strippedOf(source: Buffer, folder: string): string | null {
   }
   try {
     const [command, ...args] = ownCommand(stripper);
-    const code = execFileSync(command, args, { input: source, encoding: "utf8", maxBuffer: 64 * 1024 * 1024, stdio: "pipe" });
+    const code = execFileSync(command, args, {
+      input: source,
+      encoding: "utf8",
+      maxBuffer: 64 * 1024 * 1024,
+      stdio: "pipe",
+    });
     keep(path, code);
     return code;
   } catch {

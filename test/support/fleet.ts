@@ -3,16 +3,15 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream, readFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { readApiFile } from "../../hub/http/api-file-fs.ts";
 import { isObject } from "../../shared/json.ts";
 import { atEnd } from "./at-end.ts";
+import { commandPath } from "./command-path.ts";
 import { processesAtHome } from "./home-processes.ts";
 import { inNetwork } from "./network-namespace.ts";
 import { tempFolder } from "./temp-folder.ts";
 import { waitUntil } from "./wait-until.ts";
-
-const root = resolve(import.meta.dirname, "../..");
 
 /** Below those that the kernel gives to connections by itself (ip(7), ip_local_port_range). */
 const ports = { from: 10_000, to: 32_000 };
@@ -65,7 +64,7 @@ export function startDaemon(
   env: Record<string, string> = {},
 ): Daemon {
   const home = dirname(logFile);
-  const program = inNetwork(join(env[checkoutOf] ?? root, "bin", command), args, env);
+  const program = inNetwork(commandPath(command, env[checkoutOf]), args, env);
   const child = spawn(program.file, program.args, {
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],

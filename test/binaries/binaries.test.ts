@@ -1,0 +1,175 @@
+/** The two binaries on a host that has neither Node nor node_modules on its path: hub, agent, sensors, actions. */
+import { execFileSync } from "node:child_process";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { join, resolve } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import type { PackageLicense } from "../../shared/licenses/license.ts";
+import { version } from "../../shared/version.ts";
+import { sharedByFile } from "../support/at-end.ts";
+import { agentReady, createAgent, createHub, type TestHub } from "../support/fleet.ts";
+import { processesAtHome } from "../support/home-processes.ts";
+import { runPetrel } from "../support/run-petrel.ts";
+import { tempFolder } from "../support/temp-folder.ts";
+import { waitUntil } from "../support/wait-until.ts";
+
+const root = resolve(import.meta.dirname, "../..");
+const binaries = process.env.PETREL_BINARIES ?? join(root, "dist", `linux-${process.arch}`);
+/** What a host has: no Node, no npm. */
+const bare = { PATH: "/usr/bin:/bin", NODE_OPTIONS: "--no-such-option", NODE_COMPILE_CACHE: "/nowhere" };
+
+beforeAll(() => {
+  if (!existsSync(join(binaries, "petrel-agent"))) {
+    const build = [
+      "scripts/binaries/main.ts",
+      "--target",
+      `linux-${process.arch}`,
+      "--out",
+      join(binaries, ".."),
+    ];
+    execFileSync(process.execPath, build, { cwd: root, stdio: "inherit" });
+  }
+  process.env.PETREL_BINARIES = binaries;
+});
+
+interface Execution {
+  readonly id: string;
+  readonly action: string;
+  readonly status: string;
+  readonly agent: string;
+  readonly result: { readonly result?: unknown; readonly stdout?: string } | null;
+}
+
+const fleet = sharedByFile(async () => {
+  const hub = await createHub();
+  await hub.start(bare);
+  const agent = await createAgent(hub, "web-1", ["role=web"]);
+  agent.start(bare);
+  await agentReady(hub, "web-1");
+  return { hub, agent };
+});
+
+const petrel = (hub: TestHub, ...args: readonly string[]) =>
+  runPetrel([...args, "--data", hub.data], { env: bare });
+
+async function settled(hub: TestHub, action: string): Promise<Execution> {
+  return waitUntil(`an execution of ${action}`, async () => {
+    const all = await hub.all<Execution>("/v1/executions");
+    return all.find(
+      (one) => one.action === action && !["requested", "scheduled", "running"].includes(one.status),
+    );
+  });
+}
+
+describe("the two binaries", () => {
+  test.each(["petrel", "petrel-agent"] as const)(
+    "%s says its version, and what is inside",
+    async (command) => {
+      const asked = await runPetrel(["--version"], { command, env: bare });
+      expect(asked).toEqual({ code: 0, stdout: `${version}\n`, stderr: "" });
+      const { code, stdout } = await runPetrel(["licenses", "--json"], { command, env: bare });
+      expect(code).toBe(0);
+      const { packages } = JSON.parse(stdout) as { readonly packages: readonly PackageLicense[] };
+      const named = packages.map(({ name }) => name);
+      expect(named).toEqual(
+        expect.arrayContaining([`node-linux-${process.arch}`, "koffi", "classic-level", "mqtt"]),
+      );
+      expect(named.includes("fastify")).toBe(command === "petrel");
+      expect(packages.filter(({ license }) => license === "UNKNOWN")).toEqual([]);
+      const bom = JSON.parse(readFileSync(join(binaries, `${command}.cdx.json`), "utf8"));
+      expect(bom.components.map(({ name }: { readonly name: string }) => name)).toEqual(
+        expect.arrayContaining(["node", "koffi"]),
+      );
+    },
+  );
+
+  test("run a pack in TypeScript, and nothing of it in the agent's own process", async () => {
+    const { hub, agent } = fleet();
+    const folder = await tempFolder("packs");
+    expect((await petrel(hub, "pack", "create", "heartbeat", "--dir", folder)).code).toBe(0);
+    const tested = await petrel(hub, "pack", "test", join(folder, "heartbeat"), "--json");
+    expect(JSON.parse(tested.stdout)).toMatchObject({ ok: true, failed: 0 });
+    expect((await petrel(hub, "pack", "register", join(folder, "heartbeat"))).code).toBe(0);
+    expect(await settled(hub, "heartbeat.note")).toMatchObject({ status: "succeeded", agent: "web-1" });
+    const sensors = processesAtHome(agent.daemon().home).filter(({ sensor }) => sensor !== null);
+    expect(sensors.map(({ command }) => command)).toEqual([`${join(binaries, "petrel-agent")} __sensor`]);
+  });
+
+  test("run a pack in Python with the modules of StackStorm, from the state folder", async () => {
+    const { hub, agent } = fleet();
+    const folder = await tempFolder("packs");
+    expect((await petrel(hub, "pack", "create", "notes", "--language", "python", "--dir", folder)).code).toBe(
+      0,
+    );
+    expect((await petrel(hub, "pack", "register", join(folder, "notes"))).code).toBe(0);
+    expect(await settled(hub, "notes.note")).toMatchObject({ status: "succeeded" });
+    const commands = processesAtHome(agent.daemon().home).map(({ command }) => command);
+    expect(
+      commands.filter((line) => line.includes(`${agent.data}/runtime/`) && line.includes("petrel_sensor.py")),
+    ).toHaveLength(1);
+  });
+
+  test("tell a change of a watched file, of which a rule makes an action", async () => {
+    const { hub } = fleet();
+    const watched = await tempFolder("watched");
+    await hub.api("POST", "/v1/rules", {
+      name: "seen",
+      enabled: true,
+      trigger: { type: "watch.file_changed" },
+      action: { ref: "core.local", parameters: { cmd: "echo seen {{ trigger.path }}" } },
+    });
+    const config = JSON.stringify([{ path: watched }]);
+    const assigned = await petrel(
+      hub,
+      "pack",
+      "assign",
+      "watch",
+      "--labels",
+      "role=web",
+      "--set",
+      `paths=${config}`,
+      "--wait",
+    );
+    expect(assigned).toMatchObject({ code: 0 });
+    writeFileSync(join(watched, "new"), "x");
+    const { result } = await settled(hub, "core.local");
+    expect(result?.stdout).toBe(`seen ${join(watched, "new")}`);
+  });
+
+  test("unpack to a folder that nobody else can write to, and mend what was changed there", async () => {
+    const { agent } = fleet();
+    const [id = ""] = readdirSync(join(agent.data, "runtime"));
+    const own = join(agent.data, "runtime", id);
+    expect([own, join(own, "native")].map((path) => statSync(path).mode & 0o022)).toEqual([0, 0]);
+    await agent.stop();
+    const module = join(own, "agent/python/petrel_action.py");
+    const before = readFileSync(module);
+    writeFileSync(module, "raise SystemExit('changed')\n");
+    agent.start(bare);
+    await waitUntil("the module as it was", () => readFileSync(module).equals(before));
+    await waitUntil("the agent's own socket", () => existsSync(join(agent.data, "agent.sock")));
+    await agent.stop();
+    chmodSync(own, 0o777);
+    agent.start(bare);
+    expect(await agent.daemon().ended()).toMatchObject({ code: 4 });
+    expect(agent.daemon().log()).toMatch(/RUNTIME_UNSAFE: .*others may write to it \(mode 777\)/);
+  });
+
+  test.skipIf(process.getuid?.() !== 0)("say that a folder is mounted noexec", async () => {
+    const folder = await tempFolder("noexec");
+    mkdirSync(join(folder, "state"));
+    cpSync(join(binaries, "petrel-agent"), join(folder, "petrel-agent"));
+    const line = `mount -t tmpfs -o noexec,mode=755 none ${folder}/state && exec ${folder}/petrel-agent run --dev --data ${folder}/state --hub mqtt://127.0.0.1:1`;
+    const run = () =>
+      execFileSync("unshare", ["-m", "sh", "-c", line], { env: bare, stdio: "pipe", encoding: "utf8" });
+    expect(run).toThrow(/RUNTIME_NOEXEC: .* is mounted noexec/);
+  });
+});

@@ -1,0 +1,14 @@
+/** Where the commands are that tests start as processes. */
+import { join, resolve } from "node:path";
+
+const root = resolve(import.meta.dirname, "../..");
+
+/**
+ * `bin/NAME` of this checkout, or of the one in `checkout`; or, with PETREL_BINARIES in the environment of the tests,
+ * the binary of that name in the folder that it names.
+ */
+export function commandPath(name: "petrel" | "petrel-agent", checkout?: string): string {
+  const { PETREL_BINARIES: binaries } = process.env;
+  if (checkout === undefined && binaries) return resolve(binaries, name);
+  return join(checkout ?? root, "bin", name);
+}
