@@ -6,7 +6,7 @@ import { daemonLogger } from "../shared/daemon-log-process.ts";
 import { layoutOf, rootOfProgram } from "../shared/install/layout.ts";
 import { judgeOwnTrial } from "../shared/install/own-trial-process.ts";
 import { watchForEnd } from "../shared/signals-process.ts";
-import { giveBackMemory, giveBackNativeMemory } from "../shared/spare-memory-process.ts";
+import { giveBackMemory, giveBackNativeMemory, giveBackProgram } from "../shared/spare-memory-process.ts";
 import { systemClock, systemTimers } from "../shared/system-process.ts";
 import { version } from "../shared/version.ts";
 import type { AgentOptions } from "./agent-options.ts";
@@ -66,6 +66,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     const cancel = systemTimers.after(settledMs, () => {
       giveBackMemory();
       giveBackNativeMemory();
+      giveBackProgram();
     });
     const end = await Promise.race([watch.ended, renewed.promise]);
     cancel();

@@ -13,7 +13,7 @@ import { readApiFile } from "../hub/http/api-file-fs.ts";
 import { cpuSeconds } from "./proc-fs.ts";
 
 export const footprintUsage =
-  "[--binaries dist/linux-x64] [--sensors 1,5] [--starts 5] [--settle 5] [--no-xz]";
+  "[--binaries dist/linux-x64] [--sensors 1,5] [--starts 5] [--settle 8] [--no-xz]";
 
 const run = promisify(execFile);
 const mib = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
@@ -28,7 +28,7 @@ export async function footprint(args: readonly string[]): Promise<number> {
       binaries: { type: "string", default: `dist/linux-${process.arch}` },
       sensors: { type: "string", default: "1,5" },
       starts: { type: "string", default: "5" },
-      settle: { type: "string", default: "5" },
+      settle: { type: "string", default: "8" },
       "no-xz": { type: "boolean", default: false },
     },
   });

@@ -91,7 +91,7 @@ describe("the two binaries", () => {
     },
   );
 
-  test("run a pack in TypeScript, and nothing of it in the agent's own process", async () => {
+  test("run a pack in TypeScript, its sensor in a process of its own that has not stripped it", async () => {
     const { hub, agent } = fleet();
     const folder = await tempFolder("packs");
     expect((await petrel(hub, "pack", "create", "heartbeat", "--dir", folder)).code).toBe(0);
@@ -101,6 +101,8 @@ describe("the two binaries", () => {
     expect(await settled(hub, "heartbeat.note")).toMatchObject({ status: "succeeded", agent: "web-1" });
     const sensors = processesAtHome(agent.daemon().home).filter(({ sensor }) => sensor !== null);
     expect(sensors.map(({ command }) => command)).toEqual([`${join(binaries, "petrel-agent")} __sensor`]);
+    const [id = ""] = readdirSync(join(agent.data, "runtime"));
+    expect(readdirSync(join(agent.data, "runtime", id, "stripped"))).toHaveLength(1);
   });
 
   test("run a pack in Python with the modules of StackStorm, from the state folder", async () => {

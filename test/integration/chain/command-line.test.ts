@@ -16,7 +16,7 @@ import { runPetrel } from "../../support/run-petrel.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
 const count = 130;
-const verbless = new Set(["run", "backup", "restore", "top", "doctor"]);
+const verbless = new Set(["run", "backup", "restore", "top", "doctor", "licenses"]);
 const ruleText = `
 name: on_event
 enabled: true
@@ -111,6 +111,7 @@ describe("--json", () => {
       "apikey create": ["apikey", "create", "promised"],
       "audit log": ["audit", "log"],
       doctor: ["doctor"],
+      licenses: ["licenses"],
       top: ["top"],
       "file history": ["file", "history", "/etc/hosts", "--agent", "stranger"],
       "file diff": ["file", "diff", change?.id ?? ""],
@@ -268,6 +269,7 @@ describe("--json", () => {
       ["install", "--root", place, "--binary", await programFile(place, "1.0.0", { program: "petrel" })],
       ["upgrade", await programFile(place, "1.1.0", { program: "petrel" }), "--root", place],
       ["uninstall", "--root", place, "--purge"],
+      ["licenses"],
     ];
     const tried = new Set(lines.map(([noun, verb]) => `${noun} ${verb}`));
     const untried = (await commandLines()).filter(
