@@ -5,6 +5,7 @@ import { isSea } from "node:sea";
 import { daemonLogger } from "../shared/daemon-log-process.ts";
 import { layoutOf, rootOfProgram } from "../shared/install/layout.ts";
 import { judgeOwnTrial } from "../shared/install/own-trial-process.ts";
+import { ownCommand } from "../shared/runtime/own-programs-process.ts";
 import { watchForEnd } from "../shared/signals-process.ts";
 import { giveBackMemory, giveBackNativeMemory, giveBackProgram } from "../shared/spare-memory-process.ts";
 import { systemClock, systemTimers } from "../shared/system-process.ts";
@@ -31,8 +32,11 @@ function becomeNext(env: NodeJS.ProcessEnv): never {
     const next = join(layoutOf(agentProduct, root).current, agentProduct.program);
     return process.execve(next, [next, ...args], env);
   }
-  const own = isSea() ? args : [...execArgv, ...argv.slice(1)];
-  return process.execve(execPath, [execPath, ...own], env);
+  // Beside a hub it is a role of the hub's binary.
+  const own = isSea()
+    ? [...ownCommand(new URL("agent-cli.ts", import.meta.url)), ...args]
+    : [execPath, ...execArgv, ...argv.slice(1)];
+  return process.execve(execPath, own, env);
 }
 
 /**

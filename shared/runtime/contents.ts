@@ -46,8 +46,9 @@ export function compiledPath(path: string): string {
   return path.replace(/\.ts$/, ".js");
 }
 
-/** The role of a program. Throws for a source that is no program. */
-export function roleOf(contents: BinaryContents, path: string): string {
+/** The role of a program; `null`: it runs without one. Throws for a source that is no program. */
+export function roleOf(contents: BinaryContents, path: string): string | null {
+  if (path === contents.main) return null;
   const found = Object.entries(contents.programs).find(([, program]) => program === path);
   if (found === undefined) throw new Error(`${path} is no program of this binary`);
   return found[0];

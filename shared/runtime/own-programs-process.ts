@@ -13,9 +13,9 @@ export type OwnCommand = readonly [command: string, ...args: string[]];
 /** What starts the program; it is one of those that the build knows (scripts/binaries/contents-of.ts). */
 export function ownCommand(program: URL): OwnCommand {
   const contents = binaryContents();
-  return contents === null
-    ? [process.execPath, ...quietly, fileURLToPath(program)]
-    : [process.execPath, `${rolePrefix}${roleOf(contents, pathOf(program))}`];
+  if (contents === null) return [process.execPath, ...quietly, fileURLToPath(program)];
+  const role = roleOf(contents, pathOf(program));
+  return role === null ? [process.execPath] : [process.execPath, `${rolePrefix}${role}`];
 }
 
 /** Starts a thread. Throws what `Worker` throws. */

@@ -78,6 +78,7 @@ describe("names in a binary", () => {
   test("are found by folder and by role", () => {
     expect(filesBelow(contents, "agent/python").map(([path]) => path)).toEqual(["a/c.py", "b.py"]);
     expect(roleOf(contents, "agent/s-main.ts")).toBe("sensor");
+    expect(roleOf(contents, "a.ts")).toBe(null);
     expect(() => roleOf(contents, "agent/main.ts")).toThrow(/no program/);
   });
 });
