@@ -7,9 +7,9 @@ import type { Inbox, NumberedEntry, TakeOutcome } from "../../shared/link/ports.
 import type { Logger } from "../../shared/log.ts";
 import type { StoreOp } from "../../shared/storage/committer-store.ts";
 import { readNow } from "../../shared/storage/read-now-store.ts";
-import type { Credit, DownEntry } from "../../shared/wire/messages.ts";
+import type { Credit, DownEntry, UpgradeEntry } from "../../shared/wire/messages.ts";
 import type { ActionPoint } from "../kill-points.ts";
-import { agentKey, agentKeys } from "../store/keys.ts";
+import { agentKey, agentKeys, wantedUpgrade } from "../store/keys.ts";
 import { assignmentId, type RowSeals } from "../store/row-seals.ts";
 import type { HostRefuses } from "./admit.ts";
 import type { DispatchMessage } from "./dispatcher.ts";
@@ -30,6 +30,8 @@ export interface InboxOptions {
   readonly dispatch: (message: DispatchMessage) => void;
   /** Called after assignments changed on disk. */
   readonly onAssignments: () => void;
+  /** Called after another request to upgrade is on disk. */
+  readonly onUpgrade: () => void;
   readonly credit: () => Credit;
   readonly newId: () => string;
   /** Milliseconds since the epoch, by the agent's clock and by the hub's. */
@@ -110,6 +112,7 @@ export class ActionInbox implements Inbox<DownEntry> {
       askedAs: new Map([...earlier].map(([asked, id]) => [id, asked])),
       states: await journal.states(executions),
       assignments: await this.#newestAssignments(packs),
+      upgrade: entries.some(({ entry }) => entry.kind === "upgrade") ? await this.#newestUpgrade() : "",
     });
     const ops: StoreOp[] = [...plan.ops, marks.put(epoch, upTo)];
     const hasRequest = entries.some(({ entry }) => entry.kind === "action-request");
@@ -126,6 +129,7 @@ export class ActionInbox implements Inbox<DownEntry> {
     for (const entry of plan.unusable) log.error("an entry from the hub is of no use", entry);
     for (const message of plan.messages) this.#options.dispatch(message);
     if (plan.assignments.size > 0) this.#options.onAssignments();
+    if (plan.upgrades.length > 0) this.#options.onUpgrade();
     return { taken: true, upTo };
   }
 
@@ -146,6 +150,11 @@ export class ActionInbox implements Inbox<DownEntry> {
       if (row !== undefined) newest.set(pack, assignmentId(row));
     }
     return newest;
+  }
+
+  async #newestUpgrade(): Promise<string> {
+    const [row] = await readNow(this.#options.level, [wantedUpgrade]);
+    return row === undefined ? "" : (JSON.parse(row) as UpgradeEntry).id;
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

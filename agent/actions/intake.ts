@@ -10,8 +10,9 @@ import type {
   ControlEntry,
   DownEntry,
   Entry,
+  UpgradeEntry,
 } from "../../shared/wire/messages.ts";
-import { agentKey, agentKeys } from "../store/keys.ts";
+import { agentKey, agentKeys, wantedUpgrade } from "../store/keys.ts";
 import { assignmentRow, type RowSeals } from "../store/row-seals.ts";
 import { type AdmitContext, admit } from "./admit.ts";
 import type { DispatchMessage } from "./dispatcher.ts";
@@ -43,6 +44,8 @@ export interface IntakeContext extends AdmitContext {
   readonly askedAs: ReadonlyMap<string, string>;
   /** Entry ids of the newest assignments known, by pack. */
   readonly assignments: ReadonlyMap<string, string>;
+  /** Entry id of the newest request to upgrade; `""`: none. */
+  readonly upgrade: string;
 }
 
 /** All of it goes into one batch; then the notes are taken and the messages dispatched, in order. */
@@ -52,6 +55,8 @@ export interface IntakePlan {
   readonly notes: (() => void)[];
   readonly messages: DispatchMessage[];
   readonly assignments: Map<string, string>;
+  /** Entry ids of requests to upgrade that are newer than the one before. */
+  readonly upgrades: string[];
   /** What is settled with its intake. */
   readonly settled: {
     readonly execution: string;
@@ -93,6 +98,7 @@ export function planIntake(entries: readonly NumberedEntry<DownEntry>[], context
     notes: [],
     messages: [],
     assignments: new Map(),
+    upgrades: [],
     settled: [],
     unusable: [],
   };
@@ -112,6 +118,9 @@ export function planIntake(entries: readonly NumberedEntry<DownEntry>[], context
         break;
       case "assignment":
         takeAssignment(entry, context, plan);
+        break;
+      case "upgrade":
+        takeUpgrade(entry, context, plan);
         break;
       case "void":
         // Takes the place of what lost its sense: only the mark moves.
@@ -211,6 +220,13 @@ function takeAssignment(
     key: agentKey(agentKeys.assignment, entry.pack),
     value: assignmentRow(entry, rows),
   });
+}
+
+/** As with assignments: the newest counts. */
+function takeUpgrade(entry: UpgradeEntry, { upgrade }: IntakeContext, plan: IntakePlan): void {
+  if (entry.id <= (plan.upgrades.at(-1) ?? upgrade)) return;
+  plan.upgrades.push(entry.id);
+  plan.ops.push({ type: "put", key: wantedUpgrade, value: JSON.stringify(entry) });
 }
 
 function resultRecord(outcome: RunOutcome, endedAt: string): ResultRecord {

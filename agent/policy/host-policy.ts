@@ -22,12 +22,12 @@ export type NameLists = { readonly [S in Subject]?: readonly string[] };
 
 /** The file as it was read. What `deny` names is refused whatever `allow` says. */
 export interface PolicyRules {
-  readonly allow: NameLists & { readonly sudo?: boolean };
+  readonly allow: NameLists & { readonly sudo?: boolean; readonly upgrades?: boolean };
   readonly deny: NameLists;
 }
 
 /** What a refusal was made by; `names`: an action that claims to be of another pack. */
-export type RefusedBy = Subject | "sudo" | "names";
+export type RefusedBy = Subject | "sudo" | "names" | "upgrades";
 
 export interface Refusal {
   readonly by: RefusedBy;
@@ -47,11 +47,23 @@ export class HostPolicy {
   readonly #allow: ReadonlyMap<Subject, Test>;
   readonly #deny: ReadonlyMap<Subject, Test>;
   readonly #sudo: boolean;
+  readonly #upgrades: boolean;
 
   constructor({ allow, deny }: PolicyRules) {
     this.#allow = tests(allow);
     this.#deny = tests(deny);
     this.#sudo = allow.sudo ?? true;
+    this.#upgrades = allow.upgrades ?? true;
+  }
+
+  /** `null` when the hub may have the agent become another version. */
+  judgeUpgrade(): Refusal | null {
+    if (this.#upgrades) return null;
+    const message = "the policy of this host does not let its hub upgrade the agent";
+    return {
+      by: "upgrades",
+      error: new PetrelError("HOST_REFUSED", message, { where: "allow.upgrades", hint: fix }),
+    };
   }
 
   /** `null` when the file lets it be. */

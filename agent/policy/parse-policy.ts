@@ -45,7 +45,7 @@ const schema = {
     allow: {
       type: "object",
       additionalProperties: false,
-      properties: { ...lists, sudo: { type: "boolean" } },
+      properties: { ...lists, sudo: { type: "boolean" }, upgrades: { type: "boolean" } },
     },
     deny: { type: "object", additionalProperties: false, properties: lists },
   },
@@ -97,8 +97,8 @@ function faultText(error: ErrorObject, path: readonly (string | number)[]): stri
   const name = path.join(".");
   const known = Object.keys((error.parentSchema as { properties?: object } | undefined)?.properties ?? {});
   if (error.keyword === "additionalProperties")
-    return name === "deny.sudo"
-      ? "unknown name 'deny.sudo'; write `sudo: false` under `allow`"
+    return name === "deny.sudo" || name === "deny.upgrades"
+      ? `unknown name '${name}'; write \`${path.at(-1)}: false\` under \`allow\``
       : `unknown name '${name}'; ${suggestion(String(path.at(-1)), known)}`;
   if (error.keyword === "minProperties")
     return "the file says nothing; write `allow: {}` to allow everything";

@@ -89,6 +89,13 @@ export class PolicyInForce {
     return this.#reading?.policy.judge("sensors", sensor)?.error ?? null;
   }
 
+  /** HOST_REFUSED, counted; `null` when the hub may upgrade this agent. */
+  refusesUpgrade(): PetrelError | null {
+    const refusal = this.#reading?.policy.judgeUpgrade() ?? null;
+    if (refusal !== null) this.#note(refusal);
+    return refusal?.error ?? null;
+  }
+
   /** HOST_REFUSED, counted; `null` when the request may run now. */
   refuses(request: JudgedRequest): PetrelError | null {
     const refusal = this.#reading?.policy.judgeRequest(request, () => this.#userOf(request)) ?? null;

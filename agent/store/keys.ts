@@ -23,6 +23,8 @@ export const agentKeys = {
   assignment: "assignment",
   /** The assignment of each pack that was last carried out. */
   applied: "applied",
+  /** The newest request to upgrade, and the one that is being carried out. */
+  upgrade: "upgrade",
   /** What last became ready, by sensor. */
   proven: "proven",
   /** Occurrence keys of sensors, by sensor and digest. */
@@ -39,6 +41,11 @@ export const agentKeys = {
 export function agentKey(prefix: string, ...parts: readonly string[]): string {
   return [prefix, ...parts].join("!");
 }
+
+/** The newest request to upgrade. */
+export const wantedUpgrade = agentKey(agentKeys.upgrade, "wanted");
+/** The request that is being carried out, or was last. */
+export const currentUpgrade = agentKey(agentKeys.upgrade, "current");
 
 /** All rows of one kind, for an iterator. */
 export function agentRange(prefix: string): { readonly gt: string; readonly lt: string } {

@@ -49,6 +49,7 @@ export function arrived(
     last_seen: at,
     skew_ms: clock === null ? null : clock - nowMs,
     ...(isNewStore && { packs: {} }),
+    upgrades: hello.capabilities.includes("upgrade"),
     rev: base.rev + 1,
   };
 }

@@ -42,6 +42,8 @@ export interface BlobFetch {
   readonly store: BlobStore;
   /** For each range. */
   readonly withinMs: number;
+  /** Ranges on their way at once (4): fewer leave room for other questions. */
+  readonly ahead?: number;
 }
 
 /** Bytes of a blob that the peer has, for one that is known by its digest alone. BLOB_MISSING. */
@@ -77,11 +79,12 @@ export async function fetchBlob(fetch: BlobFetch): Promise<void> {
 
 async function fetchRest(fetch: BlobFetch, partial: PartialBlob): Promise<void> {
   const { digest, size } = fetch.ref;
+  const { ahead: most = rangesInFlight } = fetch;
   let next = await partial.size();
   if (next > size) throw new PetrelError("BLOB_CORRUPT", `more of ${digest} is here than there is`);
   const ahead: Promise<Uint8Array>[] = [];
   while (next < size || ahead.length > 0) {
-    while (next < size && ahead.length < rangesInFlight) {
+    while (next < size && ahead.length < most) {
       const range = askRange(fetch, next);
       // The first failure ends the fetch; those behind it are not waited for.
       range.catch(() => {});

@@ -1,7 +1,13 @@
-/** What steers an agent's work (cancel, pause, resume, assignment), and its way past a queue that is full. */
+/** What steers an agent (cancel, pause, resume, assignment, upgrade), and its way past a queue that is full. */
 import type { Credit, Entry } from "../wire/messages.ts";
 
-const controlKinds: ReadonlySet<Entry["kind"]> = new Set(["cancel", "pause", "resume", "assignment"]);
+const controlKinds: ReadonlySet<Entry["kind"]> = new Set([
+  "cancel",
+  "pause",
+  "resume",
+  "assignment",
+  "upgrade",
+]);
 
 /** Whether an entry of this kind belongs into an epoch for control entries. */
 export function isControlKind(kind: Entry["kind"]): boolean {

@@ -34,6 +34,8 @@ export interface AgentRecord {
   readonly incarnation: string | null;
   readonly version: string | null;
   readonly address: string | null;
+  /** It can be upgraded by its hub; absent when it has not said hello since hubs ask. */
+  readonly upgrades?: boolean;
   readonly first_seen: string;
   readonly last_seen: string;
   /** Hub time at which it had been away for too long; absent when it has not, or is there again. */

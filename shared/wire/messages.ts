@@ -4,6 +4,7 @@ import type { Json, JsonObject } from "../json.ts";
 import type { SensorState } from "../model/agent.ts";
 import type { BlobRef, Status } from "../model/execution.ts";
 import type { RuleTrigger } from "../model/rule-trigger.ts";
+import type { SignedManifest } from "../upgrade/manifest.ts";
 
 /** Protocol version in every message. */
 export const wireVersion = 1;
@@ -114,12 +115,24 @@ export interface VoidEntry extends EntryBase {
   readonly reason: string;
 }
 
+/** How far an upgrade is that the hub asked for. */
+export interface UpgradeReportEntry extends EntryBase {
+  readonly kind: "upgrade-report";
+  /** As in the request. */
+  readonly upgrade: string;
+  readonly state: "sending" | "installing" | "healthy" | "failed" | "rolled_back" | "refused";
+  /** Stable; absent while all is well. */
+  readonly code?: string;
+  readonly reason?: string;
+}
+
 export type UpEntry =
   | TriggerEntry
   | ExecutionUpdateEntry
   | SensorEventEntry
   | LinkGapEntry
   | InventoryEntry
+  | UpgradeReportEntry
   | VoidEntry;
 
 /** Asks an agent to run one execution. Parameters are final: cast, validated, never rendered again. */
@@ -185,7 +198,21 @@ export interface SwitchedSensor {
   readonly enabled: boolean;
 }
 
-export type DownEntry = ActionRequestEntry | ControlEntry | AssignmentEntry | VoidEntry;
+/** Asks an agent to become another version. The newest one counts; those before it are void. */
+export interface UpgradeEntry extends EntryBase {
+  readonly kind: "upgrade";
+  /** The agent repeats it in what it says of it. */
+  readonly upgrade: string;
+  /** By architecture; none takes back what was asked and has not begun. */
+  readonly releases: readonly SignedManifest[];
+  readonly allow_downgrade: boolean;
+  /** Hub time after which it is not begun any more. */
+  readonly expires_at: string;
+  /** The keys that may have signed the manifests; absent in dev mode. */
+  readonly hub_keys?: HubStatement;
+}
+
+export type DownEntry = ActionRequestEntry | ControlEntry | AssignmentEntry | UpgradeEntry | VoidEntry;
 export type Entry = UpEntry | DownEntry;
 export type EntryKind = Entry["kind"];
 

@@ -4,6 +4,7 @@
  */
 import { maxBlobBytes } from "../blobs/blob-ref.ts";
 import { hubStatementSchema } from "../identity/hub-statement.ts";
+import { mostReleases, signedManifestSchema } from "../upgrade/manifest.ts";
 import type { Entry, TopicKind } from "./messages.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -141,6 +142,15 @@ export const upEntrySchemas: SchemasOf = {
     },
     ["fingerprints", "preparing", "problems", "policy"],
   ),
+  "upgrade-report": entry(
+    {
+      upgrade: id,
+      state: { enum: ["sending", "installing", "healthy", "failed", "rolled_back", "refused"] },
+      code: text(64),
+      reason,
+    },
+    ["code", "reason"],
+  ),
   void: voided,
 };
 
@@ -183,6 +193,16 @@ export const downEntrySchemas: SchemasOf = {
       secret: { const: true },
     },
     ["fingerprint", "sensors", "triggers", "secret"],
+  ),
+  upgrade: entry(
+    {
+      upgrade: id,
+      releases: list(signedManifestSchema, mostReleases),
+      allow_downgrade: { type: "boolean" },
+      expires_at: at,
+      hub_keys: hubStatementSchema,
+    },
+    ["hub_keys"],
   ),
   void: voided,
 };
