@@ -1,4 +1,4 @@
-/** What an agent is started with. */
+/** What an agent is started with, and what can be asked of it then. */
 import type { LogConfig } from "../shared/config/log-settings.ts";
 import type { UserRules } from "./actions/action-user.ts";
 import type { QueueLimits } from "./actions/queue.ts";
@@ -28,4 +28,15 @@ export interface AgentOptions {
   readonly log: LogConfig;
   /** Ends when standard input does: its parent has gone. */
   readonly exitWithParent?: boolean;
+}
+
+export interface RunningAgent {
+  /** Resolves to false when a part did not stop cleanly. */
+  stop(): Promise<boolean>;
+  /** Actions that the stopping agent waits for are ended at once. */
+  hurry(): void;
+  /** To be called before `stop` if this process then becomes the next agent (execve(2)): running actions run on. */
+  handOver(): void;
+  /** Reads the policy file of the host again; what it refuses from now on stops, but for actions that run. */
+  reloadPolicy(): Promise<unknown>;
 }

@@ -10,10 +10,10 @@ import { watchForEnd } from "../shared/signals-process.ts";
 import { giveBackMemory, giveBackNativeMemory, giveBackProgram } from "../shared/spare-memory-process.ts";
 import { systemClock, systemTimers } from "../shared/system-process.ts";
 import { version } from "../shared/version.ts";
-import type { AgentOptions } from "./agent-options.ts";
+import type { AgentOptions, RunningAgent } from "./agent-options.ts";
 import { agentHealth } from "./install/health-http.ts";
 import { agentProduct } from "./install/product.ts";
-import { type RunningAgent, startAgent } from "./main.ts";
+import { startAgent } from "./main.ts";
 
 /** By then it has started its sensors, and what it needed for that it does not need again. */
 const settledMs = 5_000;

@@ -30,7 +30,7 @@ import { baseEnvironment } from "./actions/environment.ts";
 import { builtInRunners } from "./actions/runners/built-in-process.ts";
 import { waysToStart } from "./actions/ways-to-start-process.ts";
 import { socketOf } from "./agent-folder-fs.ts";
-import type { AgentOptions } from "./agent-options.ts";
+import type { AgentOptions, RunningAgent } from "./agent-options.ts";
 import { reserveBytes } from "./condition/condition.ts";
 import { ConditionWatch } from "./condition/condition-watch.ts";
 import { freeBytes, makeReserve, releaseReserve } from "./condition/disk-room-fs.ts";
@@ -62,18 +62,8 @@ import { serveStatus } from "./status/status-http.ts";
 import { openAgentStore } from "./store/agent-store.ts";
 import { isDamage, setAside } from "./store/set-aside-fs.ts";
 import { tidying } from "./store/tidying.ts";
+import { openUpgrader } from "./upgrade/open-upgrader-process.ts";
 import { termGraceMs, WorkEnd } from "./work-end.ts";
-
-export interface RunningAgent {
-  /** Resolves to false when a part did not stop cleanly. */
-  stop(): Promise<boolean>;
-  /** Actions that the stopping agent waits for are ended at once. */
-  hurry(): void;
-  /** To be called before `stop` if this process then becomes the next agent (execve(2)): running actions run on. */
-  handOver(): void;
-  /** Reads the policy file of the host again; what it refuses from now on stops, but for actions that run. */
-  reloadPolicy(): Promise<unknown>;
-}
 
 const topicPrefix = "petrel";
 /** Milliseconds for a sensor to answer what a program on this host asks. */
@@ -262,6 +252,18 @@ async function startOnStore(options: AgentOptions & Membership, log: DaemonLog):
       log,
     });
     teardown.add("condition", () => watch.close());
+    const upgrader = openUpgrader({
+      ...time,
+      ...options,
+      database,
+      append,
+      policy,
+      ask,
+      hubTime,
+      newId,
+      log,
+    });
+    teardown.add("upgrades", () => upgrader.close());
     const actions: Actions = new Actions({
       ...time,
       level: database.level,
@@ -275,6 +277,7 @@ async function startOnStore(options: AgentOptions & Membership, log: DaemonLog):
       hostRefuses: (request) => policy.refuses(request),
       refusing: () => (watch.condition.diskFull ? watch.condition.degraded : null),
       onAssignments: () => applier.changed(),
+      onUpgrade: () => upgrader.changed(),
       onRoom: () => link?.grant(),
       log,
       packs: applier,
@@ -357,6 +360,7 @@ async function startOnStore(options: AgentOptions & Membership, log: DaemonLog):
         log.info("the link to the hub is up");
         watch.linked();
         keeper?.linked();
+        upgrader.changed();
       },
     });
     const made = link;

@@ -77,6 +77,7 @@ import { hubName } from "./store/hub-name.ts";
 import { openLevelStore } from "./store/level-store.ts";
 import type { Store } from "./store/store.ts";
 import { Timekeeper } from "./timers/timekeeper.ts";
+import { openUpgrades } from "./upgrades/upgrades.ts";
 
 export interface RunningHub {
   readonly url: string;
@@ -153,6 +154,14 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       random: systemRandom,
     });
     teardown.add("identities", async () => enrolment?.close());
+    const upgrades = openUpgrades({
+      ...base,
+      registry,
+      blobs,
+      identity: enrolment?.identity ?? null,
+      version,
+    });
+    teardown.add("upgrades of agents", () => upgrades.rollouts.close());
     const slowRegex = new SlowRegex();
     teardown.add("slow patterns", () => slowRegex.close());
     const shrink = createShrinker({ put: (bytes) => blobs.put(bytes), sealer, random: systemRandom });
@@ -249,7 +258,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       counters,
       output: (agent, chunk) => output.take(agent, chunk),
       responders: (agent) => ({
-        blob: blobResponder(blobs),
+        blob: upgrades.desk.noting(agent, blobResponder(blobs)),
         condition: (args) => greet.condition(agent, args),
         ...datastore.responders(agent),
         ...enrolment?.responders(agent),
@@ -328,6 +337,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       judge,
       settled,
       enrolment: enrolment?.desk ?? null,
+      upgrades,
       facts: {
         version,
         hub,
@@ -359,6 +369,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     });
     teardown.add("housekeeping", () => housekeeping.stop());
     void timekeeper.start();
+    upgrades.rollouts.start();
     if (options.withAgent) {
       const neighbor = startNeighbor({
         data: join(options.data, "agent"),

@@ -30,6 +30,7 @@ import type { Hindsight } from "./rules/hindsight.ts";
 import type { RuleDesk } from "./rules/rule-desk.ts";
 import type { Outcome, Store } from "./store/store.ts";
 import type { Timekeeper } from "./timers/timekeeper.ts";
+import { type Upgrades, upgradeOperations } from "./upgrades/upgrades.ts";
 import { WebhookDesk } from "./webhooks/webhook-desk.ts";
 
 export interface OperationsOptions {
@@ -56,6 +57,7 @@ export interface OperationsOptions {
   readonly facts: Pick<HubStatus, "version" | "hub" | "started_at" | "dev" | "data" | "mqtt" | "broker">;
   /** `null` in dev mode. */
   readonly enrolment: EnrolmentDesk | null;
+  readonly upgrades: Upgrades;
   readonly health: () => HubHealth;
   readonly watch: HubWatch;
   readonly now: () => number;
@@ -189,6 +191,7 @@ export function createOperations(options: OperationsOptions): HubOperations {
     },
     resolveAgent: (id) => conflicts.resolve(id),
     ...identityOperations(options.enrolment),
+    ...upgradeOperations(options.upgrades),
     retryDeadLetter: (id) => letters.retry(id),
     dropDeadLetter: (id) => letters.drop(id),
     acknowledgeChanges: (request) => files.acknowledge(request),

@@ -2,6 +2,8 @@
 import type { Json, JsonObject } from "../shared/json.ts";
 import type { HistogramFigures } from "../shared/metrics/histogram.ts";
 import type { AgentRecord } from "../shared/model/agent.ts";
+import type { AgentRelease } from "../shared/model/agent-release.ts";
+import type { AgentRollout } from "../shared/model/agent-rollout.ts";
 import type { ChangeWindow } from "../shared/model/change-window.ts";
 import type { Execution } from "../shared/model/execution.ts";
 import type { FileAck } from "../shared/model/file-change.ts";
@@ -9,6 +11,7 @@ import type { Verification } from "../shared/model/file-verification.ts";
 import type { LabelSelector, PackRecord } from "../shared/model/pack.ts";
 import type { ActionTarget, RuleRecord, RuleVersion } from "../shared/model/rule.ts";
 import type { TriggerInstance } from "../shared/model/trigger.ts";
+import type { Architecture, ReleaseManifest } from "../shared/upgrade/manifest.ts";
 import type { WatchCoverage } from "../shared/watch/questions.ts";
 import type { BackupRecord } from "./backup/backup-desk.ts";
 import type { TransportStats } from "./broker/transport.ts";
@@ -39,6 +42,7 @@ import type { Replay, ReplayRequest, RuleWhy } from "./rules/hindsight.ts";
 import type { WrittenRule } from "./rules/rule-desk.ts";
 import type { Page, PageOf } from "./store/store.ts";
 import type { TimerView } from "./timers/timer-book.ts";
+import type { RolloutAgentView, RolloutRequest } from "./upgrades/rollout-desk.ts";
 import type { HookRequest, InjectRequest, Received, WebhookView } from "./webhooks/webhook-desk.ts";
 
 export interface HubStatus {
@@ -182,6 +186,19 @@ export interface HubOperations {
   rotateCa(request: RotateRequest): Promise<{ readonly cas: number }>;
   /** Files for an external broker, by name; among them a new private key for it. */
   brokerConfig(request: BrokerConfigRequest): Promise<Readonly<Record<string, string>>>;
+  /** Binaries of the agent to hand out; see `ReleaseDesk`. */
+  agentReleases(): Promise<readonly AgentRelease[]>;
+  keepReleasePart(digest: string, bytes: Uint8Array): Promise<void>;
+  addAgentRelease(manifest: ReleaseManifest, user: string): Promise<AgentRelease>;
+  removeAgentRelease(version: string, arch: Architecture | null): Promise<readonly AgentRelease[]>;
+  /** Upgrades of many agents; see `RolloutDesk`. */
+  beginRollout(request: RolloutRequest): Promise<AgentRollout>;
+  rollouts(): Promise<readonly AgentRollout[]>;
+  rollout(id: string): Promise<AgentRollout>;
+  rolloutAgents(id: string): Promise<readonly RolloutAgentView[]>;
+  pauseRollout(id: string): Promise<AgentRollout>;
+  resumeRollout(id: string): Promise<AgentRollout>;
+  cancelRollout(id: string): Promise<AgentRollout>;
   /** Takes the letter's entry in again, with today's rules. */
   retryDeadLetter(id: string): Promise<Json>;
   dropDeadLetter(id: string): Promise<void>;

@@ -244,6 +244,18 @@ export const catalogue = {
   },
   UPGRADE_OLDER: { status: 409, exit: 4, text: "A program is older than the one that is installed." },
   UPGRADE_FORMAT: { status: 409, exit: 4, text: "After this upgrade there would be no way back." },
+  UPGRADE_UNSIGNED: {
+    status: 403,
+    exit: 4,
+    text: "An agent was told of a binary by somebody who does not speak for its hub.",
+  },
+  UPGRADE_EXPIRED: { status: 409, exit: 1, text: "A request to upgrade came too late to be carried out." },
+  UPGRADE_STEP: { status: 409, exit: 4, text: "Another version has to be installed between these two." },
+  UPGRADE_ROOM: { status: 507, exit: 1, text: "A host has too little room on its disk for an upgrade." },
+  UPGRADE_CUT_OFF: { status: 500, exit: 1, text: "Whoever carried out an upgrade was killed each time." },
+  RELEASE_INVALID: { status: 400, exit: 2, text: "A binary cannot be handed out to agents." },
+  RELEASE_UNKNOWN: { status: 404, exit: 1, text: "The hub has no binary of this version." },
+  ROLLOUT_STATE: { status: 409, exit: 1, text: "A rollout cannot do this as it is now." },
   UPGRADE_VERSION_TAKEN: {
     status: 409,
     exit: 4,

@@ -33,6 +33,7 @@ export interface ActionsOptions extends Omit<WorkerOptions, "journal" | "runners
   /** Why new requests are refused at present; `null` when they are not. */
   readonly refusing: () => string | null;
   readonly onAssignments: () => void;
+  readonly onUpgrade?: () => void;
   /** Requests are taken again after the credit was nothing. */
   readonly onRoom: () => void;
   /** Absolute path of a file for what one agent hands over to the next; left out: nothing is. */
@@ -83,6 +84,7 @@ export class Actions {
       hostRefuses: options.hostRefuses,
       credit: () => this.#scheduler.credit(),
       onAssignments: options.onAssignments,
+      onUpgrade: options.onUpgrade ?? (() => {}),
       dispatch: createDispatcher(
         {
           run: ({ request }) => request !== undefined && this.#scheduler.add(request),

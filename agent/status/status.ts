@@ -65,15 +65,7 @@ export interface AgentStatus {
 /** Well is an agent that can keep what it is given. A hub that is away is no fault of its own. */
 export const isWell = ({ store }: Pick<AgentStatus, "store">): boolean => !store.failed;
 
-const refusers: readonly RefusedBy[] = [
-  "packs",
-  "actions",
-  "runners",
-  "users",
-  "sudo",
-  "names",
-  "upgrades",
-];
+const refusers: readonly RefusedBy[] = ["packs", "actions", "runners", "users", "sudo", "names", "upgrades"];
 
 const states: readonly SensorState[] = ["starting", "running", "backing-off", "failed", "stopped"];
 

@@ -20,7 +20,7 @@ type Row = readonly [route: string, what: string, role: ApiRole, more?: Partial<
  * - `observer` sees everything but secrets.
  * - `operator` runs actions and works on rules, datastore keys, windows, what arrived, labels.
  * - `admin` does the rest: packs and their configuration, since a pack is code that runs as whom the agent runs; trust in
- *   agents; keys of this API; backups, which hold all secrets; secrets in clear.
+ *   agents, and the binaries that they become; keys of this API; backups, which hold all secrets; secrets in clear.
  * - `webhook` delivers webhooks and nothing else.
  *
  * What judges the text of a rule needs `operator` though it changes nothing: a text can ask for a secret.
@@ -43,6 +43,17 @@ const rows: readonly Row[] = [
   ["PATCH /v1/agents/:id", "agent:label", "operator"],
   ["POST /v1/agents/:id/resolve", "agent:resolve", "admin"],
   ["DELETE /v1/agents/:id", "agent:remove", "admin"],
+  ["GET /v1/agent-releases", "agent:releases", "observer"],
+  ["PUT /v1/agent-release-parts/:id", "agent:release", "admin"],
+  ["POST /v1/agent-releases", "agent:release", "admin", { refIn: "version" }],
+  ["DELETE /v1/agent-releases/:id", "agent:release", "admin"],
+  ["GET /v1/agent-rollouts", "agent:rollouts", "observer"],
+  ["GET /v1/agent-rollouts/:id", "agent:rollout", "observer"],
+  ["GET /v1/agent-rollouts/:id/agents", "agent:rollout", "observer"],
+  ["POST /v1/agent-rollouts", "agent:upgrade", "admin", { refIn: "version" }],
+  ["POST /v1/agent-rollouts/:id/pause", "agent:upgrade", "admin"],
+  ["POST /v1/agent-rollouts/:id/resume", "agent:upgrade", "admin"],
+  ["POST /v1/agent-rollouts/:id/cancel", "agent:upgrade", "admin"],
   ["GET /v1/agent-tokens", "agent:token", "admin"],
   ["POST /v1/agent-tokens", "agent:token", "admin"],
   ["DELETE /v1/agent-tokens/:id", "agent:token", "admin"],

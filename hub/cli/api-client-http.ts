@@ -19,6 +19,8 @@ export interface RequestParts {
   readonly body?: unknown;
   /** Sent as YAML text. */
   readonly yaml?: string;
+  /** Sent as they are. */
+  readonly bytes?: Uint8Array;
 }
 
 export interface ApiClient {
@@ -102,7 +104,9 @@ export function createApiClient({ find, where, waitMs, user }: ApiClientOptions)
       for (const [name, value] of Object.entries(parts.query ?? {})) {
         if (value !== undefined) url.searchParams.set(name, String(value));
       }
-      const body = parts.yaml ?? (parts.body === undefined ? undefined : JSON.stringify(parts.body));
+      const text = parts.yaml ?? (parts.body === undefined ? undefined : JSON.stringify(parts.body));
+      const body = parts.bytes ?? text;
+      const textType = parts.yaml === undefined ? "application/json" : "application/yaml";
       const secure = url.protocol === "https:";
       const asked = (secure ? https : http).request(url, {
         method,
@@ -114,7 +118,7 @@ export function createApiClient({ find, where, waitMs, user }: ApiClientOptions)
           authorization: `Bearer ${hub.key}`,
           ...(user !== undefined && /^[\w.@+-]+$/.test(user) && { [userHeader]: user }),
           ...(body !== undefined && {
-            "content-type": parts.yaml === undefined ? "application/json" : "application/yaml",
+            "content-type": parts.bytes === undefined ? textType : "application/octet-stream",
             "content-length": Buffer.byteLength(body),
           }),
         },

@@ -237,6 +237,8 @@ export function createPetrel(io: CliIo): Command & { loadAll(): Promise<void> } 
     .option("--json", "print JSON");
   withExample(program, 'petrel run core.local "uptime"', "petrel rule list --json");
   const context = createContext(io);
+  const parse = program.parseAsync.bind(program);
+  program.parseAsync = (argv, options) => parse(argv && upgradeTo(argv), options);
   const loaded = new Set<string>();
   const load = async (command: Command) => {
     const noun = nouns.find(({ name }) => name === command.name());
@@ -252,4 +254,15 @@ export function createPetrel(io: CliIo): Command & { loadAll(): Promise<void> } 
       for (const command of program.commands) await load(command);
     },
   });
+}
+
+/**
+ * The program's own `--version` is read wherever it stands. Behind `agent upgrade` people mean by it what to upgrade to,
+ * which the command itself calls `--to`.
+ */
+function upgradeTo(args: readonly string[]): readonly string[] {
+  const noun = args.indexOf("agent");
+  const verb = args.indexOf("upgrade");
+  if (noun < 0 || verb < noun) return args;
+  return args.map((arg, at) => (at > verb ? arg.replace(/^--version(?==|$)/, "--to") : arg));
 }

@@ -38,6 +38,8 @@ function payloadOf(change: Change, catalogue: Catalogue): unknown {
     case "api-key":
     case "identity":
     case "identity-gone":
+    case "rollout":
+    case "upgrade-report":
     case "reopened":
       return undefined;
   }

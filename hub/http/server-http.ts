@@ -19,6 +19,8 @@ import { addGate, type GateOptions } from "./gate-http.ts";
 import { formBody, loggedUrl } from "./hook-request.ts";
 import { actionAliasRoutes } from "./routes/action-aliases-http.ts";
 import { actionRoutes } from "./routes/actions-http.ts";
+import { agentReleaseRoutes } from "./routes/agent-releases-http.ts";
+import { agentRolloutRoutes } from "./routes/agent-rollouts-http.ts";
 import { agentRoutes } from "./routes/agents-http.ts";
 import { apiKeyRoutes } from "./routes/api-keys-http.ts";
 import { auditRoutes } from "./routes/audit-http.ts";
@@ -201,6 +203,8 @@ export function createApi({
   overrideRoutes(api, parts);
   actionAliasRoutes(api, parts);
   agentRoutes(api, parts);
+  agentReleaseRoutes(api, parts);
+  agentRolloutRoutes(api, parts);
   apiKeyRoutes(api, parts);
   auditRoutes(api, parts);
   notedRequestRoutes(api, parts);

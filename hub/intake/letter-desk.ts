@@ -74,6 +74,9 @@ export class LetterDesk {
       case "agent":
         if (!(await store.putAgent(effect.agent, effect.expectRev))) throw changed();
         return `agent ${effect.agent.id}`;
+      case "upgrade-report":
+        // What an agent says of it now counts, not what it once said.
+        return "nothing: the upgrade it tells of is long over";
       case "recovered":
         await store.createExecutions([effect.execution], []);
         return `execution ${effect.execution.id}`;

@@ -3,6 +3,7 @@ import { parseTimestamp, timestamp } from "../../shared/clock.ts";
 import { isObject } from "../../shared/json.ts";
 import type { NumberedEntry } from "../../shared/link/ports.ts";
 import type { AgentRecord } from "../../shared/model/agent.ts";
+import type { UpgradeReport } from "../../shared/model/agent-rollout.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
 import type {
@@ -11,6 +12,7 @@ import type {
   SensorEventEntry,
   TriggerEntry,
   UpEntry,
+  UpgradeReportEntry,
 } from "../../shared/wire/messages.ts";
 import { effectiveLabels } from "../agents/labels.ts";
 import { fetchJobs } from "../executions/result-blobs.ts";
@@ -109,6 +111,9 @@ export async function takeEntries(
             recorded_at: timestamp(context.nowMs),
           },
         });
+        break;
+      case "upgrade-report":
+        effects.push({ type: "upgrade-report", report: upgradeReport(entry, agent.id, context.nowMs) });
         break;
       case "void":
         context.count("void");
@@ -230,6 +235,11 @@ function sensorEffect(entry: SensorEventEntry, agent: string): Effect {
       ...(problem !== undefined && { problem }),
     },
   };
+}
+
+function upgradeReport(entry: UpgradeReportEntry, agent: string, nowMs: number): UpgradeReport {
+  const { upgrade, state, code = null, reason = null } = entry;
+  return { agent, upgrade, state, code, reason, received_at: timestamp(nowMs) };
 }
 
 function applyInventory(agent: AgentRecord, entry: InventoryEntry): AgentRecord {

@@ -32,6 +32,9 @@
  * | `to/<rule>/<lane and key>`   | id of the window that is open; `tc/<rule>` how many of a rule are         |
  * | `t/<execution>`              | request that waits for its time, or at a gate                             |
  * | `j/<id>` `jd/<ms>/<id>`      | job, and when it is due                                                   |
+ * | `ug/b/<version>/<arch>`       | binary of the agent that may be handed out                                |
+ * | `ug/r/<id>` `ug/a/<id>/<agent>` | rollout of a version, and where each of its agents stands              |
+ * | `ug/p/<agent>`               | the last that an agent has said of an upgrade                             |
  * | `ai/<agent>` `at/<id>`       | identity of an agent; token to enrol with                                 |
  * | `x/<name>` `xs/<name>`       | the store's own counters; settings of the hub                             |
  * | `ac/<seq>`                   | row of the audit's chain; `as/<root>/<seq>` by the story it belongs to    |
@@ -109,6 +112,14 @@ export const keys = {
   openWindows: (rule: string) => `tc/${part(rule)}`,
   job: (id: string) => `j/${part(id)}`,
   jobDue: (ms: number, id: string) => `jd/${time(ms)}/${part(id)}`,
+  releases: () => "ug/b/",
+  release: (version: string, arch: string) => `ug/b/${part(version)}/${part(arch)}`,
+  rollouts: () => "ug/r/",
+  rollout: (id: string) => `ug/r/${part(id)}`,
+  rolloutAgents: (id: string) => `ug/a/${part(id)}/`,
+  rolloutAgent: (id: string, agent: string) => `ug/a/${part(id)}/${part(agent)}`,
+  upgradeReports: () => "ug/p/",
+  upgradeReport: (agent: string) => `ug/p/${part(agent)}`,
   identity: (agent: string) => `ai/${part(agent)}`,
   token: (id: string) => `at/${part(id)}`,
   setting: (name: string) => `xs/${part(name)}`,

@@ -27,6 +27,7 @@ import { migrations } from "./migrations.ts";
 import { silentTeller, type Teller } from "./occurrence.ts";
 import { createRetentionStore } from "./retention-store.ts";
 import type { Store } from "./store.ts";
+import { createUpgradeStore } from "./upgrade-store.ts";
 import { createVerificationStore } from "./verification-store.ts";
 import { Writer } from "./writer-store.ts";
 
@@ -159,6 +160,7 @@ async function buildStore(database: Database, options: LevelStoreOptions, newId:
     ...createAccessStore({ database, writer }),
     ...createVerificationStore({ database, writer }),
     ...createIdentityStore({ database, writer }),
+    ...createUpgradeStore({ database, writer, rules }),
     ...createJobsStore({ database, writer }),
     ...createAuditStore({ level: database.level, writer }),
     ...createRetentionStore({ database, writer, logger, disk }),

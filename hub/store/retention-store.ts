@@ -15,6 +15,7 @@ import { nothingPurged, type Purged, purgeAlone, purgeFamily } from "./purge.ts"
 import type { RecordWriter, Rows } from "./records.ts";
 import type { DeadLetter, Store, StoreCounts } from "./store.ts";
 import type { MarkRecord } from "./take-in.ts";
+import { releaseBlobs } from "./upgrade-store.ts";
 import { oldVerificationKeys } from "./verification-store.ts";
 
 type RetentionStore = Pick<Store, "purge" | "purgeOldest" | "historyBytes" | "reclaim" | "referencedBlobs">;
@@ -294,6 +295,7 @@ export async function namedBlobs(level: Pick<Rows, "values">): Promise<ReadonlyS
   for await (const text of level.values(within("q/"))) {
     for (const digest of JSON.parse(text) as string[]) digests.add(digest);
   }
+  for (const digest of await releaseBlobs(level)) digests.add(digest);
   return digests;
 }
 

@@ -5,6 +5,8 @@
 import type { Json, JsonObject } from "../../shared/json.ts";
 import type { NumberedEntry, OutboxEpoch } from "../../shared/link/ports.ts";
 import type { AgentRecord, SensorRecord } from "../../shared/model/agent.ts";
+import type { AgentRelease } from "../../shared/model/agent-release.ts";
+import type { AgentRollout, RolloutAgent, UpgradeReport } from "../../shared/model/agent-rollout.ts";
 import type { ApiKeyRecord, ApiRequestRecord } from "../../shared/model/api-key.ts";
 import type { ChangeWindow } from "../../shared/model/change-window.ts";
 import type { Execution } from "../../shared/model/execution.ts";
@@ -152,7 +154,8 @@ export type Effect =
   /** An execution of which this store has lost the record; one that exists already is left alone. */
   | { readonly type: "recovered"; readonly execution: Execution }
   /** As by `schedule`. */
-  | { readonly type: "job"; readonly job: Job };
+  | { readonly type: "job"; readonly job: Job }
+  | { readonly type: "upgrade-report"; readonly report: UpgradeReport };
 
 export interface TakeIn {
   readonly claim: Claim;
@@ -277,6 +280,8 @@ export type Change =
   /** A key of the HTTP API is like this now; `null`: it is gone. */
   | { readonly type: "api-key"; readonly id: string; readonly key: ApiKeyRecord | null }
   | { readonly type: "identity"; readonly identity: AgentIdentity }
+  | { readonly type: "rollout"; readonly rollout: AgentRollout }
+  | { readonly type: "upgrade-report"; readonly report: UpgradeReport }
   | { readonly type: "identity-gone"; readonly agent: string }
   /** A gate has room while something waits there, or somebody waits there from now on. */
   | { readonly type: "gate"; readonly gate: string }
@@ -296,6 +301,17 @@ export interface PurgedOldest {
   readonly executions: number;
   readonly enforcements: number;
   readonly bytes: number;
+}
+
+/** One step of a rollout, all or none. */
+export interface RolloutChange {
+  /** Carries `expectRev + 1`. */
+  readonly rollout: AgentRollout;
+  /** `null`: it is new. */
+  readonly expectRev: number | null;
+  /** Those that are different. */
+  readonly agents: readonly RolloutAgent[];
+  readonly dispatches: readonly Dispatch[];
 }
 
 export interface RetentionPolicy {
@@ -477,6 +493,22 @@ export interface Store {
   /** Deletes the record of an agent, and those of its sensors. Its history stays, and so do the marks of its ledgers. */
   forgetAgent(agent: string): Promise<void>;
   sensors(agent?: string): Promise<readonly SensorRecord[]>;
+  /** Binaries of the agent that may be handed out. */
+  agentReleases(): Promise<readonly AgentRelease[]>;
+  /** The one that is there for its version and architecture: this one, if there was none. */
+  putAgentRelease(release: AgentRelease): Promise<AgentRelease>;
+  /** False when there is none. Its parts stay while a rollout needs them. */
+  removeAgentRelease(version: string, arch: string): Promise<Written>;
+  /** In the order of their ids. */
+  rollouts(): Promise<readonly AgentRollout[]>;
+  rollout(id: string): Promise<AgentRollout | null>;
+  /** In the order of their turns, which is that of their names. */
+  rolloutAgents(id: string): Promise<readonly RolloutAgent[]>;
+  changeRollout(change: RolloutChange): Promise<Written>;
+  /** Forgets a rollout and its agents' part in it. */
+  dropRollout(id: string): Promise<void>;
+  /** The last of each agent. */
+  upgradeReports(): Promise<readonly UpgradeReport[]>;
   identities(): Promise<readonly AgentIdentity[]>;
   identity(agent: string): Promise<AgentIdentity | null>;
   /**

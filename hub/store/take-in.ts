@@ -21,6 +21,7 @@ import {
 import { putJob } from "./job-record.ts";
 import { keys } from "./keys.ts";
 import type { Claim, DeadLetter, Effect, TakeIn, TakeInResult } from "./store.ts";
+import { putUpgradeReport } from "./upgrade-store.ts";
 
 /** Who serves an agent. */
 export interface ClaimRecord {
@@ -85,6 +86,9 @@ function apply(draft: Draft, rules: HistoryRules, effect: Effect): string | null
     case "recovered":
       createByHand(draft, rules, [effect.execution], []);
       return null;
+    case "upgrade-report":
+      putUpgradeReport(draft, effect.report);
+      return null;
   }
 }
 
@@ -110,6 +114,7 @@ function effectReads(effect: Effect): string[] {
       return [keys.job(effect.job.id)];
     case "sensor":
     case "gap":
+    case "upgrade-report":
       return [];
   }
 }

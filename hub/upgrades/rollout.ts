@@ -41,12 +41,19 @@ export interface RolloutStep {
 
 export type FactsOf = (agent: string) => AgentFacts | null;
 
-const final: ReadonlySet<AgentUpgradeState> = new Set(["healthy", "failed", "rolled_back", "refused", "skipped"]);
+const final: ReadonlySet<AgentUpgradeState> = new Set([
+  "healthy",
+  "failed",
+  "rolled_back",
+  "refused",
+  "skipped",
+]);
 
 /** An agent with this state is through with its rollout. */
 export const isOver = (state: AgentUpgradeState): boolean => final.has(state);
 /** It was asked, and has not ended. */
-export const isInFlight = (state: AgentUpgradeState): boolean => state === "sending" || state === "installing";
+export const isInFlight = (state: AgentUpgradeState): boolean =>
+  state === "sending" || state === "installing";
 /** Something may still happen by itself, or by a person's `resume`. */
 export const isOpen = (rollout: Pick<AgentRollout, "ended_at">): boolean => rollout.ended_at === null;
 
@@ -100,7 +107,8 @@ export function step(
   for (const each of agents) {
     if (each.state !== "waiting") continue;
     const facts = factsOf(each.agent);
-    if (rollout.state === "canceled") end(each, "skipped", "canceled", "the rollout was canceled before its turn");
+    if (rollout.state === "canceled")
+      end(each, "skipped", "canceled", "the rollout was canceled before its turn");
     else if (facts === null) end(each, "skipped", "removed", "it is not in the fleet any more");
     else if (!facts.online && nowMs >= Date.parse(rollout.offline_until))
       end(each, "skipped", "offline", `it was away until ${rollout.offline_until}`);
@@ -199,7 +207,8 @@ function lackOf(rollout: AgentRollout, each: RolloutAgent, facts: AgentFacts, no
   if (facts.version !== rollout.version) return `it says that it is version ${facts.version ?? "unknown"}`;
   const missing = each.sensors.filter((sensor) => !facts.sensors().includes(sensor));
   if (missing.length > 0) return `sensors do not run that ran before: ${missing.join(", ")}`;
-  if (nowMs - facts.linkedSinceMs < rollout.settle * 1_000) return `its link is watched for ${rollout.settle} s`;
+  if (nowMs - facts.linkedSinceMs < rollout.settle * 1_000)
+    return `its link is watched for ${rollout.settle} s`;
   return null;
 }
 

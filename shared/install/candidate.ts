@@ -22,16 +22,18 @@ export interface Wanted {
 /** ELF's e_machine (elf(5)). */
 const machines: Readonly<Record<number, string>> = { 62: "x64", 183: "arm64" };
 
-/**
- * UPGRADE_ARCHITECTURE for a program of another machine. `head`: its first 20 bytes. What is no ELF file, a script say,
- * has no machine: whether it runs is seen by running it.
- */
-export function checkMachine(head: Uint8Array, arch: string, where: string): void {
+/** The machine that a program is for, by its first 20 bytes; `null` for what is no ELF file, a script say. */
+export function machineOf(head: Uint8Array): string | null {
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
-  if (head.byteLength < 20 || view.getUint32(0) !== 0x7f454c46) return;
+  if (head.byteLength < 20 || view.getUint32(0) !== 0x7f454c46) return null;
   const machine = view.getUint16(18, head[5] !== 2);
-  const name = machines[machine] ?? `machine ${machine}`;
-  if (name === arch) return;
+  return machines[machine] ?? `machine ${machine}`;
+}
+
+/** UPGRADE_ARCHITECTURE for a program of another machine; whether what has none runs is seen by running it. */
+export function checkMachine(head: Uint8Array, arch: string, where: string): void {
+  const name = machineOf(head);
+  if (name === null || name === arch) return;
   throw new PetrelError("UPGRADE_ARCHITECTURE", `the program is for ${name}, this host is ${arch}`, {
     where,
     hint: `take the file for linux-${arch}`,

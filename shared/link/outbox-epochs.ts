@@ -97,7 +97,11 @@ export function isBacklog(epoch: EpochState, limits: OutboxLimits): boolean {
   );
 }
 
-const urgentKinds: ReadonlySet<EntryKind> = new Set<EntryKind>(["link-gap", "execution-update"]);
+const urgentKinds: ReadonlySet<EntryKind> = new Set<EntryKind>([
+  "link-gap",
+  "execution-update",
+  "upgrade-report",
+]);
 
 /** Throws LINK_OUTBOX_FULL when something other than gaps and news of executions is not wanted now. */
 export function refuseWhenHeld(reason: string | null, entries: readonly UpEntry[]): void {

@@ -97,6 +97,14 @@ export function compressedBytes({ parts }: Pick<ReleaseManifest, "parts">): numb
 /** A list, so that no order of members can make two texts of one manifest. */
 function signedBytes(manifest: ReleaseManifest): Uint8Array {
   const { version, arch, sha256, bytes, parts, min_agent, min_hub } = manifest;
-  const said = [version, arch, sha256, bytes, parts.map(({ digest, size }) => [digest, size]), min_agent, min_hub];
+  const said = [
+    version,
+    arch,
+    sha256,
+    bytes,
+    parts.map(({ digest, size }) => [digest, size]),
+    min_agent,
+    min_hub,
+  ];
   return Buffer.from(`petrel agent release 1\0${JSON.stringify(said)}`);
 }

@@ -7,11 +7,15 @@ import type { NounCommands } from "../context-cli.ts";
 import { ago } from "../relative-time.ts";
 import { asIs, getVerb, listVerb } from "../verbs-cli.ts";
 import { enrolmentCommands } from "./enrolment-cli.ts";
+import { releaseCommands } from "./release-cli.ts";
+import { rolloutCommands } from "./rollout-cli.ts";
 
 const path = "/v1/agents";
 
 export const agentCommands: NounCommands = (noun, context) => {
   enrolmentCommands(noun, context);
+  releaseCommands(noun, context);
+  rolloutCommands(noun, context);
   listVerb<AgentRecord, AgentRecord>(noun, context, {
     path,
     description: "list the agents that the hub knows",

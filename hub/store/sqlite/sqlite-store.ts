@@ -25,6 +25,7 @@ import { migrations } from "../migrations.ts";
 import { silentTeller, type Teller } from "../occurrence.ts";
 import { createRetentionStore } from "../retention-store.ts";
 import type { Store } from "../store.ts";
+import { createUpgradeStore } from "../upgrade-store.ts";
 import { createVerificationStore } from "../verification-store.ts";
 import { SharedWriter } from "./shared-writer-store.ts";
 import { openSqliteFile, runKey } from "./sqlite-file-store.ts";
@@ -118,6 +119,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
       ...createAccessStore({ database, writer }),
       ...createVerificationStore({ database, writer }),
       ...createIdentityStore({ database, writer }),
+      ...createUpgradeStore({ database, writer, rules }),
       ...createJobsStore({ database, writer }),
       ...createAuditStore({ level: rows, writer }),
       ...createRetentionStore({ database, writer, logger }),

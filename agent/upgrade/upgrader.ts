@@ -1,0 +1,262 @@
+/**
+ * Carries out what the hub asks for: judge, fetch, verify, hand over to the host, and tell how it ended. Each step is on
+ * disk before the next, with what is told of it, so that it goes on after the agent's end, which is part of it.
+ */
+import { timestamp } from "../../shared/clock.ts";
+import { errorReport, isPetrelError } from "../../shared/errors.ts";
+import type { AppendEntry } from "../../shared/link/outbox-store.ts";
+import type { Logger } from "../../shared/log.ts";
+import type { BlobRef } from "../../shared/model/execution.ts";
+import { Rounds } from "../../shared/rounds.ts";
+import type { Timers } from "../../shared/timers.ts";
+import type { SignedManifest } from "../../shared/upgrade/manifest.ts";
+import type { UpgradeEntry, UpgradeReportEntry } from "../../shared/wire/messages.ts";
+import type { HostUpgrade } from "./host-upgrade.ts";
+import { judgeUpgrade, type UpgradeFacts } from "./judge.ts";
+
+/** A request that was taken up. */
+export interface CurrentUpgrade {
+  readonly entry: UpgradeEntry;
+  readonly stage: "fetching" | "installing" | "ended";
+  /** What it becomes; `null` when it came to nothing. */
+  readonly manifest: SignedManifest | null;
+  /** See `HostUpgrade.lastMark`. */
+  readonly mark: string | null;
+  /** How often the host was asked to begin. */
+  readonly starts: number;
+}
+
+export interface Upgrades {
+  /** The newest request. */
+  wanted(): Promise<UpgradeEntry | null>;
+  current(): Promise<CurrentUpgrade | null>;
+  /** Both in one batch; resolves once on disk. */
+  save(current: CurrentUpgrade, reports: readonly AppendEntry[]): Promise<void>;
+}
+
+/** What was fetched, on its way to one file. */
+export interface UpgradeParts {
+  /** Resolves once it is on disk and has its digest. Rejects with the errors of `fetchBlob`. */
+  fetch(part: BlobRef): Promise<void>;
+  /** The whole file, verified; UPGRADE_DIGEST when it is another one. Its path. */
+  assemble(manifest: SignedManifest): Promise<string>;
+  /** Forgets all of it. */
+  discard(): Promise<void>;
+}
+
+export interface UpgraderOptions {
+  readonly upgrades: Upgrades;
+  readonly parts: UpgradeParts;
+  readonly host: HostUpgrade;
+  readonly facts: (entry: UpgradeEntry) => Promise<UpgradeFacts>;
+  readonly newId: () => string;
+  /** Milliseconds since the epoch, by this host's clock. */
+  readonly now: () => number;
+  readonly timers: Timers;
+  readonly jitter: () => number;
+  readonly log: Logger;
+}
+
+type State = UpgradeReportEntry["state"];
+
+/** How often the host is asked how far it is. */
+const lookEveryMs = 1_000;
+/** The host is asked to begin so often: each time before, whoever carried it out was killed before it had begun. */
+const mostStarts = 3;
+/** These come from a link that is away; everything else would come again. */
+const passing: ReadonlySet<string> = new Set([
+  "LINK_CLOSED",
+  "ASK_TIMEOUT",
+  "STORE_WRITE",
+  "LINK_OUTBOX_FULL",
+]);
+
+export class Upgrader {
+  readonly #options: UpgraderOptions;
+  readonly #rounds: Rounds;
+  #cancelLook = () => {};
+
+  constructor(options: UpgraderOptions) {
+    this.#options = options;
+    const { timers, jitter, log } = options;
+    this.#rounds = new Rounds({
+      timers,
+      jitter,
+      work: () => this.#round(),
+      failed: (error, retryMs) =>
+        log.warn("an upgrade waits", { retry_in_ms: retryMs, reason: errorReport(error).message }),
+    });
+  }
+
+  /** At the start, after another request has come, and when the link is up again. */
+  changed(): void {
+    void this.#rounds.ask();
+  }
+
+  async close(): Promise<void> {
+    const stopped = this.#rounds.stop();
+    this.#cancelLook();
+    await stopped;
+    this.#cancelLook();
+  }
+
+  async #round(): Promise<void> {
+    this.#cancelLook();
+    const { upgrades } = this.#options;
+    const current = await upgrades.current();
+    if (current?.stage === "installing" && !(await this.#look(current))) return;
+    const wanted = await upgrades.wanted();
+    if (wanted === null) return;
+    const known = await upgrades.current();
+    if (known?.entry.id === wanted.id && known.stage === "ended") return;
+    const fetching =
+      known?.entry.id === wanted.id && known.manifest !== null ? known : await this.#takeUp(wanted, known);
+    if (fetching?.manifest != null) await this.#fetch(fetching, fetching.manifest);
+  }
+
+  /** `null` when it comes to nothing. */
+  async #takeUp(wanted: UpgradeEntry, before: CurrentUpgrade | null): Promise<CurrentUpgrade | null> {
+    const { upgrades, facts, parts, log } = this.#options;
+    const isOther = before?.stage === "fetching" && before.entry.upgrade !== wanted.upgrade;
+    const reports = isOther
+      ? [
+          this.#report(
+            before.entry,
+            "failed",
+            "superseded",
+            `another upgrade was asked for: ${wanted.upgrade}`,
+          ),
+        ]
+      : [];
+    const end = async (state: State | null, code?: string, reason?: string) => {
+      await parts.discard();
+      const told = state === null ? reports : [...reports, this.#report(wanted, state, code, reason)];
+      await upgrades.save({ entry: wanted, stage: "ended", manifest: null, mark: null, starts: 0 }, told);
+      if (state !== null)
+        log.warn("the hub asks for an upgrade", { upgrade: wanted.upgrade, state, code, reason });
+      return null;
+    };
+    if (wanted.releases.length === 0) {
+      const isEnded = before?.stage === "ended" && before.entry.upgrade === wanted.upgrade;
+      return isEnded ? end(null) : end("failed", "withdrawn", "the hub has taken its request back");
+    }
+    const verdict = judgeUpgrade(wanted, await facts(wanted));
+    switch (verdict.kind) {
+      case "there":
+        return end("healthy", "already", "this version runs already");
+      case "refuse":
+        return end("refused", verdict.error.code, verdict.error.message);
+      case "fail":
+        return end("failed", verdict.error.code, verdict.error.message);
+      default: {
+        const { manifest } = verdict;
+        const current: CurrentUpgrade = { entry: wanted, stage: "fetching", manifest, mark: null, starts: 0 };
+        await upgrades.save(current, [...reports, this.#report(wanted, "sending")]);
+        log.info("the hub asks for an upgrade", { upgrade: wanted.upgrade, version: manifest.version });
+        return current;
+      }
+    }
+  }
+
+  async #fetch(current: CurrentUpgrade, manifest: SignedManifest): Promise<void> {
+    const { upgrades, parts, facts, host } = this.#options;
+    const { entry } = current;
+    const isWanted = async () => (await upgrades.wanted())?.id === entry.id;
+    let path: string;
+    try {
+      for (const part of manifest.parts) {
+        if (!(await isWanted())) return;
+        // What holds may have changed since it was taken up: the host's policy, the time.
+        const verdict = judgeUpgrade(entry, { ...(await facts(entry)), freeBytes: null });
+        if (verdict.kind === "refuse" || verdict.kind === "fail") throw verdict.error;
+        await parts.fetch(part);
+      }
+      path = await parts.assemble(manifest);
+    } catch (error) {
+      if (isPetrelError(error) && passing.has(error.code)) throw error;
+      await this.#failed(current, error);
+      return;
+    }
+    if (!(await isWanted())) return;
+    const mark = await host.lastMark();
+    const installing: CurrentUpgrade = { ...current, stage: "installing", mark };
+    await upgrades.save(installing, [this.#report(entry, "installing")]);
+    await this.#start(installing, manifest, path);
+  }
+
+  async #start(current: CurrentUpgrade, manifest: SignedManifest, path: string): Promise<void> {
+    const { upgrades, host, log } = this.#options;
+    const { version, sha256 } = manifest;
+    const started = { ...current, starts: current.starts + 1 };
+    await upgrades.save(started, []);
+    log.warn("the agent is upgraded", { upgrade: current.entry.upgrade, version });
+    try {
+      await host.start({ path, version, sha256, allowDowngrade: current.entry.allow_downgrade });
+    } catch (error) {
+      await this.#failed(started, error);
+      return;
+    }
+    this.#lookLater();
+  }
+
+  /** False while it goes on. */
+  async #look(current: CurrentUpgrade): Promise<boolean> {
+    const { host, parts } = this.#options;
+    const { manifest, entry } = current;
+    if (manifest === null) return true;
+    const outcome = await host.outcome(manifest, current.mark);
+    switch (outcome.kind) {
+      case "running":
+        this.#lookLater();
+        return false;
+      case "none":
+        if (current.starts < mostStarts) {
+          await this.#start(current, manifest, await parts.assemble(manifest));
+          return (await this.#options.upgrades.current())?.stage === "ended";
+        }
+        await this.#end(
+          current,
+          this.#report(entry, "failed", "UPGRADE_CUT_OFF", "it was killed at each attempt"),
+        );
+        return true;
+      case "upgraded":
+        await this.#end(current, this.#report(entry, "healthy", undefined, outcome.why));
+        return true;
+      case "rolled-back":
+        await this.#end(current, this.#report(entry, "rolled_back", "UPGRADE_ROLLED_BACK", outcome.why));
+        return true;
+    }
+  }
+
+  async #failed(current: CurrentUpgrade, error: unknown): Promise<void> {
+    const { code, message } = errorReport(error);
+    const state = code === "HOST_REFUSED" ? "refused" : "failed";
+    await this.#end(current, this.#report(current.entry, state, code, message));
+  }
+
+  async #end(current: CurrentUpgrade, report: UpgradeReportEntry): Promise<void> {
+    const { upgrades, parts, log } = this.#options;
+    await upgrades.save({ ...current, stage: "ended" }, [report]);
+    const { upgrade, state, code, reason } = report;
+    log[state === "healthy" ? "info" : "error"]("an upgrade has ended", { upgrade, state, code, reason });
+    await parts.discard();
+  }
+
+  #report(entry: UpgradeEntry, state: State, code?: string, reason?: string): UpgradeReportEntry {
+    const { newId, now } = this.#options;
+    return {
+      id: newId(),
+      at: timestamp(now()),
+      kind: "upgrade-report",
+      upgrade: entry.upgrade,
+      state,
+      ...(code !== undefined && { code }),
+      ...(reason !== undefined && { reason: reason.slice(0, 2_000) }),
+    };
+  }
+
+  #lookLater(): void {
+    this.#cancelLook();
+    this.#cancelLook = this.#options.timers.after(lookEveryMs, () => this.changed());
+  }
+}

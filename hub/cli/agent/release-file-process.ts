@@ -1,0 +1,126 @@
+/** A binary on this machine that is to be handed out: what it is, and its content in compressed parts. */
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { open } from "node:fs/promises";
+import { constants, createZstdCompress } from "node:zlib";
+import { digestOf } from "../../../shared/blobs/blob-ref.ts";
+import { PetrelError } from "../../../shared/errors.ts";
+import { machineOf } from "../../../shared/install/candidate.ts";
+import { describe, wantedDigest } from "../../../shared/install/candidate-process.ts";
+import { digestOf as digestOfFile } from "../../../shared/install/releases-fs.ts";
+import type { BlobRef } from "../../../shared/model/execution.ts";
+import { type Architecture, architectures, mostParts, partBytes } from "../../../shared/upgrade/manifest.ts";
+
+export interface ReleaseFlags {
+  readonly release?: string;
+  readonly arch?: string;
+  readonly sha256?: string;
+  readonly sums?: string;
+}
+
+export interface ReleaseFile {
+  readonly version: string;
+  readonly arch: Architecture;
+  readonly sha256: string;
+}
+
+/** Zstandard's own: nearly as small as what takes ten times as long. */
+const level = 9;
+const program = "petrel-agent";
+
+const isArchitecture = (text: string): text is Architecture =>
+  (architectures as readonly string[]).includes(text);
+
+/**
+ * What a file is: from its head, and from what it says when it is run, unless flags say it. CLI_USAGE when that is not
+ * enough, UPGRADE_DIGEST, UPGRADE_UNFIT, FILE_UNREADABLE.
+ */
+export async function describeRelease(file: string, flags: ReleaseFlags, cwd: string): Promise<ReleaseFile> {
+  const wanted = await wantedDigest(file, flags, cwd);
+  const sha256 = await digestOfFile(file);
+  if (wanted !== null && wanted !== sha256)
+    throw new PetrelError("UPGRADE_DIGEST", `its digest is ${sha256}, and ${wanted} was asked for`, {
+      where: file,
+      hint: "fetch it again, and compare with SHA256SUMS",
+    });
+  const machine = await machineIn(file);
+  const arch = flags.arch ?? machine ?? process.arch;
+  if (!isArchitecture(arch))
+    throw new PetrelError("CLI_USAGE", `'${arch}' is no architecture of agents`, {
+      where: file,
+      hint: `write --arch ${architectures.join(" or --arch ")}`,
+    });
+  if (flags.release !== undefined) return { version: flags.release, arch, sha256 };
+  // What runs here can say itself what it is; a script, in tests, is for any machine.
+  if (machine !== null && machine !== process.arch)
+    throw new PetrelError("CLI_USAGE", `this machine cannot ask a program for ${machine} for its version`, {
+      where: file,
+      hint: "say it: --release 1.2.3",
+    });
+  const said = await describe(file);
+  if (said.program !== program)
+    throw new PetrelError("UPGRADE_UNFIT", `this is ${said.program}, and not ${program}`, { where: file });
+  return { version: said.version, arch, sha256 };
+}
+
+async function machineIn(file: string): Promise<string | null> {
+  const handle = await open(file, "r");
+  try {
+    const head = Buffer.alloc(20);
+    const { bytesRead } = await handle.read(head, 0, 20, 0);
+    return machineOf(head.subarray(0, bytesRead));
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Compresses it and gives the parts to `send`, one after the other; answers what the manifest says of them. */
+export async function sendParts(
+  file: string,
+  sha256: string,
+  send: (ref: BlobRef, part: Uint8Array) => Promise<void>,
+): Promise<{ readonly bytes: number; readonly parts: readonly BlobRef[] }> {
+  const parts: BlobRef[] = [];
+  const hash = createHash("sha256");
+  let bytes = 0;
+  const source = createReadStream(file);
+  source.on("data", (chunk) => {
+    bytes += chunk.length;
+    hash.update(chunk as Buffer);
+  });
+  const compress = createZstdCompress({
+    params: { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 },
+  });
+  source.on("error", (error) => compress.destroy(error));
+  let waiting: Buffer[] = [];
+  let size = 0;
+  const cut = async (most: number) => {
+    const all = Buffer.concat(waiting);
+    let at = 0;
+    for (; all.length - at >= most && at < all.length; at += partBytes) {
+      const part = all.subarray(at, at + partBytes);
+      const ref = { digest: digestOf(part), size: part.length };
+      if (parts.length === mostParts)
+        throw new PetrelError(
+          "RELEASE_INVALID",
+          `compressed it has more than ${mostParts * partBytes} bytes`,
+          {
+            where: file,
+          },
+        );
+      await send(ref, part);
+      parts.push(ref);
+    }
+    waiting = at < all.length ? [all.subarray(at)] : [];
+    size = Math.max(0, all.length - at);
+  };
+  for await (const chunk of source.pipe(compress)) {
+    waiting.push(chunk as Buffer);
+    size += (chunk as Buffer).length;
+    if (size >= partBytes) await cut(partBytes);
+  }
+  await cut(1);
+  if (hash.digest("hex") !== sha256)
+    throw new PetrelError("UPGRADE_DIGEST", "the file changed while it was read", { where: file });
+  return { bytes, parts };
+}
