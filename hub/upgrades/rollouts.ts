@@ -60,6 +60,11 @@ export class Rollouts {
   /** Agent to its sensors that run; while a rollout is open. */
   #sensors: Map<string, Set<string>> | null = null;
   #isStale = true;
+  /** Heard since the records began to be read: it is newer than what is read. */
+  #reportsSince = new Map<string, UpgradeReport>();
+  #sensorsSince: (() => void)[] = [];
+  /** Id to the revision that this process has written last. */
+  readonly #written = new Map<string, number>();
   #cancelLook = () => {};
   /** When the next look is due, by what was asked for. */
   #next: "soon" | "later" | null = null;
@@ -130,6 +135,7 @@ export class Rollouts {
       switch (change.type) {
         case "upgrade-report":
           this.#reports.set(change.report.agent, change.report);
+          this.#reportsSince.set(change.report.agent, change.report);
           matters = true;
           break;
         case "sensor":
@@ -140,8 +146,8 @@ export class Rollouts {
           matters ||= this.#open.size > 0;
           break;
         case "rollout":
-          // Of another hub on the same store, or our own: then it is known already.
-          if (this.#open.get(change.rollout.id)?.rollout.rev !== change.rollout.rev) this.#isStale = true;
+          // Otherwise by another hub on the same store.
+          if (this.#written.get(change.rollout.id) !== change.rollout.rev) this.#isStale = true;
           matters = true;
           break;
         case "reopened":
@@ -198,6 +204,7 @@ export class Rollouts {
         }
       }
       this.#open.delete(id);
+      this.#written.delete(id);
       return;
     }
   }
@@ -211,6 +218,7 @@ export class Rollouts {
       ...withdraw.map((agent) => this.#dispatch(agent, next, false)),
     ];
     const expectRev = known.rollout.rev;
+    this.#written.set(next.id, next.rev);
     if (!(await store.changeRollout({ rollout: next, expectRev, agents: changed, dispatches }))) return null;
     const agents = new Map(known.agents);
     for (const each of changed) agents.set(each.agent, each);
@@ -264,6 +272,7 @@ export class Rollouts {
   async #load(): Promise<void> {
     const { store } = this.#options;
     this.#isStale = false;
+    this.#reportsSince = new Map();
     const reports = await store.upgradeReports();
     const all = await store.rollouts();
     const open = new Map<string, Known>();
@@ -272,17 +281,25 @@ export class Rollouts {
       if (known !== null) open.set(id, known);
     }
     this.#reports = new Map(reports.map((report) => [report.agent, report]));
+    for (const [agent, report] of this.#reportsSince) this.#reports.set(agent, report);
     this.#open = open;
   }
 
   async #loadSensors(): Promise<void> {
+    this.#sensorsSince = [];
+    const all = await this.#options.store.sensors();
     this.#sensors = new Map();
-    for (const { agent, sensor, state } of await this.#options.store.sensors())
-      this.#noteSensor(agent, sensor, state === "running");
+    for (const { agent, sensor, state } of all) this.#noteSensor(agent, sensor, state === "running");
+    for (const note of this.#sensorsSince) note();
+    this.#sensorsSince = [];
   }
 
   #noteSensor(agent: string, sensor: string, isRunning: boolean): void {
-    if (this.#sensors === null) return;
+    if (this.#sensors === null) {
+      // They may be being read at this moment.
+      if (this.#open.size > 0) this.#sensorsSince.push(() => this.#noteSensor(agent, sensor, isRunning));
+      return;
+    }
     const running = this.#sensors.get(agent) ?? new Set();
     if (isRunning) running.add(sensor);
     else running.delete(sensor);
