@@ -53,7 +53,10 @@ export class HostPolicy {
     this.#allow = tests(allow);
     this.#deny = tests(deny);
     this.#sudo = allow.sudo ?? true;
-    this.#upgrades = allow.upgrades ?? true;
+    const { sudo = true, upgrades, ...lists } = allow;
+    // What a hub installs runs as root: a file that takes anything away takes that away too, unless it says otherwise.
+    const takesNothing = sudo && [...Object.values(lists), ...Object.values(deny)].length === 0;
+    this.#upgrades = upgrades ?? takesNothing;
   }
 
   /** `null` when the hub may have the agent become another version. */
@@ -62,7 +65,10 @@ export class HostPolicy {
     const message = "the policy of this host does not let its hub upgrade the agent";
     return {
       by: "upgrades",
-      error: new PetrelError("HOST_REFUSED", message, { where: "allow.upgrades", hint: fix }),
+      error: new PetrelError("HOST_REFUSED", message, {
+        where: "allow.upgrades",
+        hint: "whoever administers the host can write `upgrades: true` under `allow` in the agent's policy.yaml there",
+      }),
     };
   }
 
