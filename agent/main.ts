@@ -252,17 +252,8 @@ async function startOnStore(options: AgentOptions & Membership, log: DaemonLog):
       log,
     });
     teardown.add("condition", () => watch.close());
-    const upgrader = openUpgrader({
-      ...time,
-      ...options,
-      database,
-      append,
-      policy,
-      ask,
-      hubTime,
-      newId,
-      log,
-    });
+    const upgrading = { ...options, database, append, policy, ask, hubTime, newId, log };
+    const upgrader = openUpgrader({ ...time, ...upgrading });
     teardown.add("upgrades", () => upgrader.close());
     const actions: Actions = new Actions({
       ...time,

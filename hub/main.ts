@@ -154,13 +154,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       random: systemRandom,
     });
     teardown.add("identities", async () => enrolment?.close());
-    const upgrades = openUpgrades({
-      ...base,
-      registry,
-      blobs,
-      identity: enrolment?.identity ?? null,
-      version,
-    });
+    const upgrades = openUpgrades({ ...base, registry, blobs, enrolment, version });
     teardown.add("upgrades of agents", () => upgrades.rollouts.close());
     const slowRegex = new SlowRegex();
     teardown.add("slow patterns", () => slowRegex.close());

@@ -21,7 +21,7 @@ import {
 import { putJob } from "./job-record.ts";
 import { keys } from "./keys.ts";
 import type { Claim, DeadLetter, Effect, TakeIn, TakeInResult } from "./store.ts";
-import { putUpgradeReport } from "./upgrade-store.ts";
+import { putUpgradeReport } from "./upgrade-record.ts";
 
 /** Who serves an agent. */
 export interface ClaimRecord {

@@ -2,7 +2,6 @@
 import type { AgentRelease } from "../../shared/model/agent-release.ts";
 import type { AgentRollout, RolloutAgent, UpgradeReport } from "../../shared/model/agent-rollout.ts";
 import { dispatch, type LedgerRules } from "./down-ledger.ts";
-import type { Draft } from "./draft.ts";
 import { keys, within } from "./keys.ts";
 import type { RecordWriter, Rows } from "./records.ts";
 import type { Store } from "./store.ts";
@@ -94,12 +93,6 @@ export function createUpgradeStore({
 
     upgradeReports: () => readAll<UpgradeReport>(keys.upgradeReports()),
   };
-}
-
-/** In the place of what the agent has said before. */
-export function putUpgradeReport(draft: Draft, report: UpgradeReport): void {
-  draft.put(keys.upgradeReport(report.agent), report);
-  draft.change({ type: "upgrade-report", report });
 }
 
 /** Digests of the parts of all binaries: of those to hand out, and of rollouts that have not ended. */

@@ -13,7 +13,7 @@ export interface UpgradesOptions extends Omit<RolloutsOptions, "signer" | "store
   readonly registry: AgentRegistry;
   readonly blobs: Pick<BlobStore, "put" | "readAll">;
   /** `null` in dev mode: nothing is signed. */
-  readonly identity: Pick<HubIdentity, "signer"> | null;
+  readonly enrolment: { readonly identity: Pick<HubIdentity, "signer"> } | null;
   /** The hub's own. */
   readonly version: string;
 }
@@ -25,8 +25,8 @@ export interface Upgrades {
 }
 
 export function openUpgrades(options: UpgradesOptions): Upgrades {
-  const { blobs, identity } = options;
-  const rollouts = new Rollouts({ ...options, signer: () => identity?.signer() ?? null });
+  const { blobs, enrolment } = options;
+  const rollouts = new Rollouts({ ...options, signer: () => enrolment?.identity.signer() ?? null });
   return {
     releases: new ReleaseDesk({
       ...options,

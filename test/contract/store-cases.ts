@@ -13,6 +13,7 @@ import { ledgerCases } from "./store/ledger-cases.ts";
 import { newsCases } from "./store/news-cases.ts";
 import { purgeCases } from "./store/purge-cases.ts";
 import { throttleCases } from "./store/throttle-cases.ts";
+import { upgradeCases } from "./store/upgrade-cases.ts";
 import { verificationCases } from "./store/verification-cases.ts";
 import type { OpenStore } from "./store/world.ts";
 
@@ -32,5 +33,6 @@ export function storeCases(name: string, open: OpenStore): void {
     accessCases(open);
     auditCases(open);
     identityCases(open);
+    upgradeCases(open);
   });
 }

@@ -50,6 +50,7 @@ export const upEntries: readonly Entry[] = [
     runners: ["noop"],
     packs: { p: "d" },
   },
+  { ...base, kind: "upgrade-report", upgrade: id, state: "rolled_back", code: "C", reason: "r" },
 ];
 
 const request = {
@@ -78,6 +79,26 @@ export const downEntries: readonly Entry[] = [
   { ...base, kind: "pause", execution: id },
   { ...base, kind: "resume", execution: id },
   { ...base, kind: "assignment", pack: "p", digest: null, size: 0, config: { a: { b: 1 } } },
+  {
+    ...base,
+    kind: "upgrade",
+    upgrade: id,
+    releases: [
+      {
+        v: 1,
+        version: "1.2.3",
+        arch: "x64",
+        sha256: "a".repeat(64),
+        bytes: 9,
+        parts: [{ digest: `sha256:${"b".repeat(64)}`, size: 5 }],
+        min_agent: null,
+        min_hub: "1.0.0",
+        signature: null,
+      },
+    ],
+    allow_downgrade: true,
+    expires_at: at,
+  },
 ];
 
 export function helloOf(from: "agent" | "hub"): Omit<Hello, "auth"> {

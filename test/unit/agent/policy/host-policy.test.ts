@@ -34,6 +34,24 @@ const names: readonly [
   ["what is both", { allow: { packs: ["*"] }, deny: { packs: ["core"] } }, "packs", "core", false],
 ];
 
+const upgrades: readonly [what: string, rules: Partial<PolicyRules>, ok: boolean][] = [
+  ["a file that takes nothing away", {}, true],
+  ["one that only names sudo", { allow: { sudo: true } }, true],
+  ["one that takes sudo away", { allow: { sudo: false } }, false],
+  ["one that lists what is allowed", { allow: { packs: ["*"] } }, false],
+  ["one that lists what is denied", { deny: { actions: [] } }, false],
+  ["one that says so", { allow: { packs: [], upgrades: true }, deny: { users: ["root"] } }, true],
+  ["one that says no", { allow: { upgrades: false } }, false],
+];
+
+describe("that the hub upgrades the agent", () => {
+  it.each(upgrades)("%s", (_what, rules, ok) => {
+    const refusal = new HostPolicy({ ...nothing, ...rules }).judgeUpgrade();
+    expect(refusal === null).toBe(ok);
+    if (refusal !== null) expect(refusal).toMatchObject({ by: "upgrades", error: { code: "HOST_REFUSED" } });
+  });
+});
+
 describe("a name", () => {
   it.each(names)("%s", (_what, rules, subject, name, ok) => {
     const refusal = new HostPolicy({ ...nothing, ...rules }).judge(subject, name);

@@ -9,7 +9,15 @@ const read = (text: string) => parsePolicy(text, "policy.yaml", [...runners.keys
 test("docs/policy.example.yaml can be read, and shows every name", () => {
   const text = readFileSync(resolve(import.meta.dirname, "../../../../docs/policy.example.yaml"), "utf8");
   const { allow, deny } = read(text);
-  expect(Object.keys(allow).toSorted()).toEqual(["actions", "packs", "runners", "sensors", "sudo", "users"]);
+  expect(Object.keys(allow).toSorted()).toEqual([
+    "actions",
+    "packs",
+    "runners",
+    "sensors",
+    "sudo",
+    "upgrades",
+    "users",
+  ]);
   expect(deny).toEqual({ actions: ["core.local", "core.local_sudo"] });
 });
 

@@ -48,8 +48,17 @@ function begun(epochs: readonly OutboxEpoch[], credit: Credit, passesCredit = tr
 }
 
 test("what steers work is control, what is work is not", () => {
-  const kinds = ["cancel", "pause", "resume", "assignment", "action-request", "void", "trigger"] as const;
-  expect(kinds.filter(isControlKind)).toEqual(["cancel", "pause", "resume", "assignment"]);
+  const kinds = [
+    "cancel",
+    "pause",
+    "resume",
+    "assignment",
+    "upgrade",
+    "action-request",
+    "void",
+    "trigger",
+  ] as const;
+  expect(kinds.filter(isControlKind)).toEqual(["cancel", "pause", "resume", "assignment", "upgrade"]);
 });
 
 describe("without credit", () => {

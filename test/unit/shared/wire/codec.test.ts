@@ -80,6 +80,7 @@ const upEntries: readonly Entry[] = [
     packs: { p: "d" },
   },
   { ...base, kind: "void", from: 7, to: 9, reason: "expired" },
+  { ...base, kind: "upgrade-report", upgrade: base.id, state: "failed", code: "C", reason: "r" },
 ];
 const downEntries: readonly Entry[] = [
   request,
@@ -95,6 +96,27 @@ const downEntries: readonly Entry[] = [
   { ...base, kind: "pause", execution: base.id },
   { ...base, kind: "resume", execution: base.id },
   { ...base, kind: "assignment", pack: "p", digest: null, size: 0, config: {} },
+  { ...base, kind: "upgrade", upgrade: base.id, releases: [], allow_downgrade: false, expires_at: at },
+  {
+    ...base,
+    kind: "upgrade",
+    upgrade: base.id,
+    releases: [
+      {
+        v: 1,
+        version: "1.2.3",
+        arch: "x64",
+        sha256: "a".repeat(64),
+        bytes: 9,
+        parts: [{ digest: `sha256:${"b".repeat(64)}`, size: 5 }],
+        min_agent: null,
+        min_hub: "1.0.0",
+        signature: null,
+      },
+    ],
+    allow_downgrade: true,
+    expires_at: at,
+  },
 ];
 const messages: readonly (readonly [OtherKind, object])[] = [
   ["up-receipt", { v: 1, epoch: "e1", upTo: 4, credit }],
