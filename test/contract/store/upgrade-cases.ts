@@ -96,7 +96,7 @@ export function upgradeCases(open: OpenStore): void {
       for await (const now of nowAndReopened(world)) {
         expect(await now.rollout(id(1))).toEqual(rollout(1, { rev: 2, batches: 1 }));
         expect(await now.rolloutAgents(id(1))).toEqual([asked, waitingAgent("web-2")]);
-        expect(await ledger(now)).toEqual([id(9)]);
+        expect(await ledger(now)).toEqual([`1 ${id(9)}`]);
         expect(await now.rollout(id(2))).toBeNull();
       }
     });

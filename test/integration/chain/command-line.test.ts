@@ -91,9 +91,13 @@ const shared = sharedByFile(async () => {
   await stranger.send(
     entry({ kind: "trigger", trigger: "watch.file_changed", payload: change, sensor: null }),
   );
+  const binary = join(await tempFolder("binary"), "petrel-agent");
+  await writeFile(binary, "no program, and nobody runs it");
+  await user.says("agent", "release", "add", binary, "--release", "9.9.9");
+  await user.says("agent", "upgrade", "stranger", "--version", "9.9.9", "--detach");
   // News of an execution that nobody asked for: a dead letter.
   await stranger.send(entry({ kind: "execution-update", execution: "none", status: "running" }));
-  return { hub, user, watched, aliased };
+  return { hub, user, watched, aliased, binary };
 });
 
 describe("--json", () => {
@@ -104,6 +108,7 @@ describe("--json", () => {
     const backup = join(await tempFolder(), "backup");
     const [change] = await user.json<{ id: string }[]>("file", "changes");
     const { id: window } = await user.json<{ id: string }>(...openWindow);
+    const [rollout] = await user.json<{ id: string }[]>("agent", "rollout", "list");
     for (const name of ["gone", "gone.too"]) await user.says("key", "set", name, "x");
     // Those that have no verb; a restore needs a folder of its own.
     const alone: Readonly<Record<string, readonly string[]>> = {
@@ -113,6 +118,9 @@ describe("--json", () => {
       doctor: ["doctor"],
       licenses: ["licenses"],
       top: ["top"],
+      "agent release list": ["agent", "release", "list"],
+      "agent rollout list": ["agent", "rollout", "list"],
+      "agent rollout get": ["agent", "rollout", "get", rollout?.id ?? ""],
       "file history": ["file", "history", "/etc/hosts", "--agent", "stranger"],
       "file diff": ["file", "diff", change?.id ?? ""],
       "file ack": ["file", "ack", change?.id ?? "", "--reason", "seen"],
@@ -136,7 +144,7 @@ describe("--json", () => {
       for (const command of commands) {
         const [noun = "", verb = ""] = command.split(" ");
         let words = alone[command] ?? command.split(" ");
-        if (verb === "get") {
+        if (verb === "get" && alone[command] === undefined) {
           const [first] = await user.json<{ id?: string; ref?: string; url?: string }[]>(noun, "list");
           words = [noun, "get", refs[noun] ?? first?.id ?? first?.ref ?? first?.url ?? ""];
         }
@@ -152,7 +160,7 @@ describe("--json", () => {
   });
 
   test("is understood by every command, and prints one JSON text", async () => {
-    const { user, watched, aliased } = shared();
+    const { user, watched, aliased, binary } = shared();
     const place = await tempFolder();
     await writeFile(
       join(place, "rule.yaml"),
@@ -183,6 +191,10 @@ describe("--json", () => {
       ["agent", "list"],
       ["agent", "get", "hub"],
       ["agent", "label", "hub", "a=b"],
+      ["agent", "release", "list"],
+      ["agent", "release", "remove", "9.9.9"],
+      ["agent", "rollout", "list"],
+      ["agent", "upgrade", "stranger", "--binary", binary, "--release", "9.9.8", "--detach"],
       // By UDP nobody says whether it arrived.
       ["pack", "config", "alert", "--set", "syslog.address=udp://127.0.0.1:9"],
       ["alert", "test", "syslog"],
@@ -340,7 +352,7 @@ async function promisedFields() {
 
 /** Names of `a b{c, d} e[{f}]` that the record lacks; an empty list has no members to look at. */
 function missing(fields: string, record: unknown): readonly string[] {
-  return [...fields.matchAll(/([a-z_]+)(?:\[?\{([^}]*)\}\]?)?/g)].flatMap(([, name = "", inner]) => {
+  return [...fields.matchAll(/([a-z_][a-z0-9_]*)(?:\[?\{([^}]*)\}\]?)?/g)].flatMap(([, name = "", inner]) => {
     if (!isObject(record) || !Object.hasOwn(record, name)) return [name];
     const value = record[name];
     const sample = Array.isArray(value) ? value[0] : value;
