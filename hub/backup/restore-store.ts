@@ -7,13 +7,14 @@ import { digestOf } from "../../shared/blobs/blob-ref.ts";
 import { timestamp } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import { makeFolder, namesIn, syncFiles, syncFolder, unusable } from "../../shared/folder-fs.ts";
+import type { AgentRollout } from "../../shared/model/agent-rollout.ts";
 import type { StoreOp } from "../../shared/storage/committer-store.ts";
 import { incarnationKey } from "../../shared/storage/database-store.ts";
 import { copyKeyFile, keyFileName } from "../datastore/key-file-fs.ts";
 import { copyKeys } from "../identity/copy-keys-fs.ts";
 import { backupMark } from "../store/copy-store.ts";
 import { storeFormat } from "../store/format.ts";
-import { keys } from "../store/keys.ts";
+import { keys, within } from "../store/keys.ts";
 import { restoringName } from "./backup-fs.ts";
 import { type BackupManifest, invalid, manifestName, parseManifest } from "./manifest.ts";
 import { type Restored, restoredSetting } from "./restored.ts";
@@ -120,6 +121,20 @@ async function prepare(data: string, fresh: string): Promise<void> {
   }
 }
 
+/** Nobody expects a hub to go on upgrading agents where it stood when the backup was made: a person has to resume it. */
+async function heldRollouts(level: ClassicLevel<string, string>): Promise<readonly StoreOp[]> {
+  const all = (await level.values(within(keys.rollouts())).all()).map(
+    (text) => JSON.parse(text) as AgentRollout,
+  );
+  return all
+    .filter(({ state, ended_at }) => state === "running" && ended_at === null)
+    .map((rollout): StoreOp => {
+      const reason = "the hub was restored from a backup, and does not know what has happened since";
+      const held: AgentRollout = { ...rollout, state: "paused", reason, rev: rollout.rev + 1 };
+      return { type: "put", key: keys.rollout(rollout.id), value: JSON.stringify(held) };
+    });
+}
+
 /** The backup itself is only read: it may lie on a medium that cannot be written. */
 async function copyStore(
   from: string,
@@ -151,6 +166,7 @@ async function copyStore(
       { type: "put", key: incarnationKey, value: newId() },
       { type: "put", key: keys.setting(restoredSetting), value: JSON.stringify(restored) },
       ...told.map((key): StoreOp => ({ type: "del", key })),
+      ...(await heldRollouts(level)),
     ];
     await level.batch(ops);
   } finally {

@@ -102,6 +102,7 @@ export function createIdentityStore({
         weight: 1 + sensors.length,
         plan: (draft) => {
           draft.remove(keys.agent(agent));
+          draft.remove(keys.upgradeReport(agent));
           for (const key of sensors) draft.remove(key);
         },
       });

@@ -163,5 +163,7 @@ describe("a rollout, beside supervisors that stand for systemd", () => {
     ]);
     expect(await versionsOf(hub)).toMatchObject({ "web-1": next, "web-2": next, "web-3": next });
     for (const agent of [one, two, three]) expect(await agent.log()).toContain("the agent is upgraded");
+    // Not killed for it: nobody was, on this host.
+    expect(await three.log()).toContain("agent makes room for the next one");
   });
 });

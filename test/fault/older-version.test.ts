@@ -5,7 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, symlinkSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { describe, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { checkoutOf, createAgent, createHub } from "../support/fleet.ts";
 import { createStream, expectExactlyOnce } from "../support/stream.ts";
 import { tempFolder } from "../support/temp-folder.ts";
@@ -33,6 +33,9 @@ async function checkedOut(): Promise<Record<string, string>> {
   return { [checkoutOf]: folder };
 }
 
+/** The hello of an agent says whether its hub can ask it to become another version. */
+const olderUpgrades = () => git("cat-file", "-e", `${older}:shared/upgrade/manifest.ts`).status === 0;
+
 describe.skipIf(why !== null)(`an older version (${why === null ? older : `SKIPPED: ${why}`})`, () => {
   test("of the agent works for this hub, and goes on when it is upgraded", async () => {
     const hub = await createHub();
@@ -42,9 +45,11 @@ describe.skipIf(why !== null)(`an older version (${why === null ? older : `SKIPP
     const stream = await createStream(hub, agent, { count: 120, batch: 10 });
     stream.go();
     await stream.reached("append", 40);
+    expect(await hub.api("GET", "/v1/agents/web-1")).toMatchObject({ upgrades: olderUpgrades() });
     await agent.stop();
     agent.start();
     await expectExactlyOnce(hub, stream);
+    expect(await hub.api("GET", "/v1/agents/web-1")).toMatchObject({ upgrades: true });
   });
 
   test("of the hub works with this agent, and goes on when it is upgraded", async () => {

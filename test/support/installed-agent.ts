@@ -118,6 +118,8 @@ case $1 in
     ${settings} setsid sh -c '${loop}' >> '${root}/log' 2>&1 < /dev/null &
     echo $! > '${root}/supervisor'
     ;;
+  # The agent's process, which becomes the next version; 0 while there is none.
+  show) cat /proc/"$(cat '${root}/supervisor')"/task/*/children 2> /dev/null || echo 0 ;;
   stop) stop ;;
   is-active) [ -f '${root}/supervisor' ] ;;
 esac

@@ -1,12 +1,16 @@
 /** A hub and agents that are a version apart, in both directions: the other side is made by hand, and speaks as it would. */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { DeadLetter } from "../../../hub/store/store.ts";
 import { isObject, type JsonObject } from "../../../shared/json.ts";
 import type { Execution } from "../../../shared/model/execution.ts";
 import { createAgent, createHub } from "../../support/fleet.ts";
+import { userOf } from "../../support/fleet-user.ts";
 import { handmadeAgent } from "../../support/handmade-agent.ts";
 import { mqttClient } from "../../support/mqtt-clients.ts";
 import { testBroker } from "../../support/start-broker.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 
 const clock = () => new Date().toISOString();
@@ -44,6 +48,17 @@ test("this hub works with older and newer agents, each as far as it goes", async
     { ...update, id: newId(), status: "succeeded" },
   );
   expect((await hub.api<Execution>("GET", `/v1/executions/${execution}`)).status).toBe("succeeded");
+
+  // It cannot be upgraded from here, and is not asked.
+  const binary = join(await tempFolder("binary"), "petrel-agent");
+  await writeFile(binary, "no program, and nobody runs it");
+  const user = userOf(hub);
+  await user.says("agent", "release", "add", binary, "--release", "9.9.9");
+  const ended = await user.run("agent", "upgrade", "old", "--version", "9.9.9", "--json");
+  expect([ended.code, JSON.parse(ended.stdout)]).toMatchObject([
+    1,
+    { state: "done", agents: [{ agent: "old", state: "refused", code: "too_old" }] },
+  ]);
 
   // Newer: members, capabilities and kinds of entries that this hub has never heard of.
   const next = await handmadeAgent(hub, "next", {
