@@ -202,7 +202,7 @@ async function follow(context: CliContext, self: Command, id: string): Promise<v
       const clear = isTerminal ? "\r\x1b[K" : "";
       const lines = news.map((line) => `${clear}${plainLines(line)}\n`).join("");
       const bar = isTerminal
-        ? `${clear}${plainLines(barText(rollout, sentOf(agents), io.columns ?? 80))}`
+        ? `${clear}${plainLines(barText(rollout, sentOf(agents), io.columns || 80))}`
         : "";
       if (lines !== "" || bar !== "") await io.out(`${lines}${bar}`);
     }
