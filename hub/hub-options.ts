@@ -1,8 +1,10 @@
-/** What a hub is started with. */
+/** What a hub is started with, and what can be asked of it then. */
 import type { AddressShares } from "../shared/config/hub-config.ts";
 import type { ListenAddress } from "../shared/config/listen.ts";
 import type { LogConfig } from "../shared/config/log-settings.ts";
 import type { CatchUp } from "../shared/schedules/missed.ts";
+import type { HubOperations } from "./operations.ts";
+import type { Store } from "./store/store.ts";
 
 export interface HubOptions {
   /** One machine, loopback only, no enrolment. */
@@ -50,4 +52,14 @@ export interface HubOptions {
   readonly log: LogConfig;
   /** Where the agent beside the hub writes its log; its own standard error when not given. */
   readonly agentLog?: string;
+}
+
+export interface RunningHub {
+  readonly url: string;
+  /** Without user name and password. */
+  readonly mqtt: string;
+  readonly operations: HubOperations;
+  readonly store: Store;
+  /** Resolves to false when a part did not stop cleanly. */
+  stop(): Promise<boolean>;
 }

@@ -48,7 +48,7 @@ import { Watchers } from "./files/watchers.ts";
 import { HistoryCap } from "./history-cap.ts";
 import { startHousekeeping } from "./housekeeping.ts";
 import { requireReach, startApi } from "./http/start-http.ts";
-import type { HubOptions } from "./hub-options.ts";
+import type { HubOptions, RunningHub } from "./hub-options.ts";
 import { fleetCertificate } from "./identity/api-certificate.ts";
 import { createAgentInbox } from "./intake/agent-inbox.ts";
 import { createIntakeBudget } from "./intake/credit.ts";
@@ -58,7 +58,6 @@ import { LetterDesk } from "./intake/letter-desk.ts";
 import { requireContext, takeContexts } from "./intake/take-context.ts";
 import { startJobRunner } from "./jobs/job-runner.ts";
 import { hubPointsOf } from "./kill-points.ts";
-import type { HubOperations } from "./operations.ts";
 import { createOperations } from "./operations-service.ts";
 import { AgentConfigs } from "./packs/agent-config.ts";
 import { readBuiltInPacks } from "./packs/built-in-fs.ts";
@@ -75,19 +74,8 @@ import { storeFormat } from "./store/format.ts";
 import { createHubClock } from "./store/hub-clock.ts";
 import { hubName } from "./store/hub-name.ts";
 import { openLevelStore } from "./store/level-store.ts";
-import type { Store } from "./store/store.ts";
 import { Timekeeper } from "./timers/timekeeper.ts";
 import { openUpgrades } from "./upgrades/upgrades.ts";
-
-export interface RunningHub {
-  readonly url: string;
-  /** Without user name and password. */
-  readonly mqtt: string;
-  readonly operations: HubOperations;
-  readonly store: Store;
-  /** Resolves to false when a part did not stop cleanly. */
-  stop(): Promise<boolean>;
-}
 
 const topicPrefix = "petrel";
 /** Milliseconds for one range of a blob to come from an agent. */

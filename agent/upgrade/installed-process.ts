@@ -2,13 +2,13 @@
 import { spawn } from "node:child_process";
 import { isSea } from "node:sea";
 import { PetrelError } from "../../shared/errors.ts";
-import { carryOutElsewhere } from "../../shared/install/install-cli.ts";
+import { carryOutElsewhere } from "../../shared/install/elsewhere-process.ts";
 import { layoutOf, programOf, rootOfProgram } from "../../shared/install/layout.ts";
 import { lastOutcome, onDisk } from "../../shared/install/releases-fs.ts";
 import { hasSystemd, usualLimits } from "../../shared/install/service-process.ts";
 import { type Health, standOf } from "../../shared/install/trial.ts";
 import { isTaken } from "../../shared/install/turn-process.ts";
-import { prepare } from "../../shared/install/upgrade-process.ts";
+import { type Prepared, prepare } from "../../shared/install/upgrade-process.ts";
 import type { Logger } from "../../shared/log.ts";
 import { agentProduct } from "../install/product.ts";
 import type { HostOutcome, HostUpgrade, UpgradeFile } from "./host-upgrade.ts";
@@ -35,17 +35,17 @@ export function installedUpgrade({ env, health, now, monotonic, log }: Installed
   const layout = layoutOf(product, root ?? "/");
   let startedAt = Number.NEGATIVE_INFINITY;
 
-  const carryOut = (from: string): void => {
+  const carryOut = (prepared: Prepared): void => {
     startedAt = monotonic();
     if (systemctl === undefined) {
       // Its end is read from disk: by this agent if it is taken back at once, else by the next one.
-      carryOutElsewhere({ product, layout }, from).catch((error) =>
+      carryOutElsewhere({ product, layout, limits: usualLimits }, prepared).catch((error) =>
         log.error("the upgrade could not be carried out", { error }),
       );
       return;
     }
     const args = ["upgrade", "--carry-out", "--root", root ?? "/", "--systemctl", systemctl];
-    const child = spawn(programOf(layout, product, from), args, { detached: true, stdio: "ignore" });
+    const child = spawn(programOf(layout, product, prepared.from), args, { detached: true, stdio: "ignore" });
     child.once("error", (error) => log.error("the upgrade could not be carried out", { error }));
     child.unref();
   };
@@ -90,7 +90,7 @@ export function installedUpgrade({ env, health, now, monotonic, log }: Installed
           },
         );
       }
-      carryOut(prepared.from);
+      carryOut(prepared);
     },
 
     async outcome({ version, sha256 }, mark): Promise<HostOutcome> {
