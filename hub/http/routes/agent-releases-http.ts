@@ -34,11 +34,11 @@ export function agentReleaseRoutes(api: FastifyInstance, { operations }: RoutePa
     handler: async () => ({ items: (await operations.agentReleases()).map(releaseView) }),
   });
   // In a scope of its own: no other route takes bytes.
-  api.register(async (scope) => {
+  api.register((scope, _options, done) => {
     scope.addContentTypeParser(
       "application/octet-stream",
       { parseAs: "buffer", bodyLimit: partBytes },
-      (_request, body, done) => done(null, body),
+      (_request, body, taken) => taken(null, body),
     );
     scope.put<{ Params: { id: string }; Body: Buffer }>("/v1/agent-release-parts/:id", {
       bodyLimit: partBytes,
@@ -54,6 +54,7 @@ export function agentReleaseRoutes(api: FastifyInstance, { operations }: RoutePa
         return reply.code(204).send();
       },
     });
+    done();
   });
   api.post<{ Body: ReleaseManifest }>("/v1/agent-releases", {
     schema: { body: bodySchema },
