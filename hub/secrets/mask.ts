@@ -161,10 +161,22 @@ function dividing<T extends Json>(mask: (hiding: Hide) => T, hiding: Hide): Divi
   return { shown, taken };
 }
 
+/** So many secrets of one parameter keep their places; one with more is masked whole. */
+const mostPlaces = 1_000;
+
 /** As `maskParameters`, with what it masks. */
 export function divideParameters(schemas: ParameterSchemas, values: JsonObject): Divided<JsonObject> {
-  return dividing((hiding) => maskedParameters(schemas, values, hiding), hide);
+  const divided = Object.entries(values).map(([name, value]) => {
+    const { shown, taken } = dividing((hiding) => masked(schemas[name], value, hiding, [name]), hide);
+    return taken.length > mostPlaces ? whole(name, value) : { name, shown, taken };
+  });
+  return {
+    shown: Object.fromEntries(divided.map(({ name, shown }) => [name, shown])),
+    taken: divided.flatMap(({ taken }) => taken),
+  };
 }
+
+const whole = (name: string, value: Json) => ({ name, shown: mask, taken: [[[name], value]] as Taken });
 
 /** As `maskRuleParameters`, with what it masks. */
 export function divideRuleParameters(schemas: ParameterSchemas, values: JsonObject): Divided<JsonObject> {
@@ -182,23 +194,6 @@ export function divideResult(
   result: Json,
 ): Divided {
   return dividing((hiding) => maskedResult(action, result, hiding), hide);
-}
-
-/** What was divided, whole again. */
-export function united<T extends Json>({ shown, taken }: Divided<T>): T {
-  return taken.reduce<Json>((whole, [path, value]) => placed(whole, path, value), shown) as T;
-}
-
-function placed(whole: Json, [at, ...rest]: Path, value: Json): Json {
-  if (at === undefined) return value;
-  if (Array.isArray(whole))
-    return whole.map((item: Json, index) => (index === at ? placed(item, rest, value) : item));
-  if (!isObject(whole)) return whole;
-  const entries = Object.entries(whole as JsonObject).map(([name, inner]): [string, Json] => [
-    name,
-    name === at ? placed(inner, rest, value) : inner,
-  ]);
-  return Object.fromEntries(entries);
 }
 
 /**

@@ -2,9 +2,10 @@
 import type { JsonObject } from "../../shared/json.ts";
 import type { AssignmentEntry, DownEntry } from "../../shared/wire/messages.ts";
 import type { StoredAssignment, StoredEntry, StoredRequest } from "../store/store.ts";
-import { type Taken, united } from "./mask.ts";
+import type { Taken } from "./mask.ts";
 import { placeOf } from "./sealed-execution.ts";
 import type { Sealer } from "./sealer.ts";
+import { united } from "./united.ts";
 
 /** Of a request whose parameters are in a blob: what is left of them in the entry, and the blob's key. */
 interface BlobSecrets {

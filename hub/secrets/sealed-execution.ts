@@ -15,10 +15,10 @@ import {
   maskResult,
   namesSecret,
   type Taken,
-  united,
 } from "./mask.ts";
 import { withoutQuotes } from "./quoted.ts";
 import type { Sealer } from "./sealer.ts";
+import { united } from "./united.ts";
 
 /** What an action has that is secret. */
 interface ActionSecrets {

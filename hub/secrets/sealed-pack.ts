@@ -2,8 +2,9 @@
 import type { JsonObject } from "../../shared/json.ts";
 import type { PackRecord } from "../../shared/model/pack.ts";
 import { isDynamic } from "../packs/dynamic-config.ts";
-import { type Divided, divideConfig, namesSecret, type Taken, united } from "./mask.ts";
+import { type Divided, divideConfig, namesSecret, type Taken } from "./mask.ts";
 import type { Sealer } from "./sealer.ts";
+import { united } from "./united.ts";
 
 /** What was taken out of the layer for all agents, and out of the others in their order. */
 interface PackSecrets {

@@ -2,8 +2,9 @@
 import type { ActionDefinition } from "../../shared/model/action.ts";
 import type { RuleDefinition } from "../../shared/model/rule.ts";
 import { actionParameters } from "../../shared/packs/action-parameters.ts";
-import { divideRuleParameters, type Taken, united } from "./mask.ts";
+import { divideRuleParameters, type Taken } from "./mask.ts";
 import type { Sealer } from "./sealer.ts";
+import { united } from "./united.ts";
 
 const placeOf = (ref: string) => `rule/${ref}/parameters`;
 

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createExecution, failedExecution, parametersAgain } from "../../../../hub/executions/request.ts";
 import { createShrinker } from "../../../../hub/executions/shrink.ts";
-import { divideParameters, mask, united } from "../../../../hub/secrets/mask.ts";
+import { divideParameters, mask } from "../../../../hub/secrets/mask.ts";
 import { openedEntry } from "../../../../hub/secrets/opened-entry.ts";
 import {
   openedParameters,
@@ -13,6 +13,7 @@ import {
 } from "../../../../hub/secrets/sealed-execution.ts";
 import { letterEntry, openedLetterEntry } from "../../../../hub/secrets/sealed-letter.ts";
 import { openedRule, sealedRule, shownRule } from "../../../../hub/secrets/sealed-rule.ts";
+import { united } from "../../../../hub/secrets/united.ts";
 import { openBlob } from "../../../../shared/blobs/sealed-blob.ts";
 import type { Json, JsonObject } from "../../../../shared/json.ts";
 import type { ParameterSchemas } from "../../../../shared/model/pack.ts";
