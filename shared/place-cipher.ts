@@ -46,10 +46,10 @@ export function placeCipher({ key, id, file }: PlaceCipherOptions): PlaceCipher 
         throw unreadable(place, `it was encrypted with the key ${parts.by}, and ${file} holds ${id}`, file);
       const bytes = Buffer.from(parts.body, "base64url");
       const nonce = bytes.subarray(0, placeNonceBytes);
-      const decipher = createDecipheriv("aes-256-gcm", keyOf(place), nonce);
-      decipher.setAAD(head);
-      decipher.setAuthTag(bytes.subarray(placeNonceBytes, placeNonceBytes + tagBytes));
       try {
+        const decipher = createDecipheriv("aes-256-gcm", keyOf(place), nonce);
+        decipher.setAAD(head);
+        decipher.setAuthTag(bytes.subarray(placeNonceBytes, placeNonceBytes + tagBytes));
         const text = decipher.update(bytes.subarray(placeNonceBytes + tagBytes));
         return Buffer.concat([text, decipher.final()]).toString("utf8");
       } catch {

@@ -15,6 +15,9 @@ export interface ResultBlobs {
 /** Leaves room in an entry of 128 KiB for the rest of the update. */
 export const maxInlineResultBytes = 96 * 1024;
 
+/** Of one that may hold secrets: encrypted it takes four bytes for three. */
+const maxInlineSecretBytes = (maxInlineResultBytes / 4) * 3;
+
 export type StorableResult =
   | { readonly result: Json }
   /** JSON text; cut and marked when it exceeds 16 MiB. With a key: encrypted. */
@@ -27,7 +30,8 @@ export async function storableResult(
   random: RandomBytes | null = null,
 ): Promise<StorableResult> {
   const bytes = Buffer.from(JSON.stringify(result));
-  if (bytes.length <= maxInlineResultBytes && jsonProblem(result) === null) return { result };
+  const most = random === null ? maxInlineResultBytes : maxInlineSecretBytes;
+  if (bytes.length <= most && jsonProblem(result) === null) return { result };
   if (random !== null) {
     const cut = bytes.subarray(0, maxBlobBytes - sealedBlobRoom);
     const sealed = sealBlob(cut, random);

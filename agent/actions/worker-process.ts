@@ -327,7 +327,7 @@ export class Worker implements Component {
       } catch (error) {
         log.error("a result could not be stored and is tried again", { execution, attempt, error });
         // Not the disk's fault: this result can be written never, and an execution without one would run for ever.
-        if (error instanceof RangeError || error instanceof TypeError) {
+        if (isVain(error)) {
           const { code, message } = errorReport(error);
           last = brokenOutcome(code, `the result cannot be stored: ${message}`);
         }
@@ -372,6 +372,12 @@ export class Worker implements Component {
       );
     });
   }
+}
+
+/** No further attempt can write it. */
+function isVain(error: unknown): boolean {
+  if (isPetrelError(error)) return error.code === "LINK_ENTRY_TOO_LARGE" || error.code === "WIRE_PACKET";
+  return error instanceof RangeError || error instanceof TypeError;
 }
 
 /** The disk refuses, or the outbox is full of what the hub has not taken: both pass. */

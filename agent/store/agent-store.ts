@@ -65,7 +65,7 @@ export async function openAgentStore(options: AgentStoreOptions): Promise<AgentS
       ...(outboxLimits !== undefined && { limits: outboxLimits }),
     });
     const marks = new MarksStore({ db: level, prefix: agentKeys.marks, now });
-    const toSend = openedOutbox(outbox, rows);
+    const toSend = openedOutbox(outbox, rows, log);
     return { database, outbox, toSend, rows, marks, close: () => database.close() };
   } catch (error) {
     await database.close();

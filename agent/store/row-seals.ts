@@ -1,7 +1,9 @@
 /** Rows of the agent's database that hold secrets: encrypted as they are written, opened as they are read. Pure. */
 import type { RandomBytes } from "../../shared/clock.ts";
+import { errorReport } from "../../shared/errors.ts";
 import { isObject } from "../../shared/json.ts";
 import type { NumberedEntry, Outbox } from "../../shared/link/ports.ts";
+import type { Logger } from "../../shared/log.ts";
 import { type PlaceCipher, placeNonceBytes } from "../../shared/place-cipher.ts";
 import type { AssignmentEntry, ExecutionUpdateEntry, UpEntry } from "../../shared/wire/messages.ts";
 
@@ -70,12 +72,34 @@ function sentUpdate({ sealed, ...update }: KeptUpdate, rows: RowSeals): Executio
   return { ...update, ...secrets };
 }
 
-/** The outbox as the link sends from it: what it keeps encrypted is whole again. */
-export function openedOutbox(outbox: Outbox<UpEntry>, rows: RowSeals): Outbox<UpEntry> {
+/**
+ * The outbox as the link sends from it: what it keeps encrypted is whole again. News whose result cannot be opened go
+ * without it, and say so: how the execution ended counts for more, and nothing behind them waits.
+ */
+export function openedOutbox(
+  outbox: Outbox<UpEntry>,
+  rows: RowSeals,
+  log: Pick<Logger, "error">,
+): Outbox<UpEntry> {
+  /** Told of once, however often they are sent. */
+  const told = new Set<string>();
+  const sent = (update: KeptUpdate): ExecutionUpdateEntry => {
+    try {
+      return sentUpdate(update, rows);
+    } catch (error) {
+      const { sealed: _, ...rest } = update;
+      const { id, execution, status } = rest;
+      if (!told.has(id))
+        log.error("a secret result cannot be opened, and is reported without", { execution, status, error });
+      told.add(id);
+      const { code, message } = errorReport(error);
+      return { ...rest, reason: `${code}: the agent cannot open its result: ${message}`.slice(0, 2_000) };
+    }
+  };
   const opened = (numbered: NumberedEntry<UpEntry>): NumberedEntry<UpEntry> => {
     const { entry, n, last } = numbered;
     if (entry.kind !== "execution-update" || !isSealed(entry)) return numbered;
-    const whole = sentUpdate(entry, rows);
+    const whole = sent(entry);
     const text = JSON.stringify(whole);
     return { n, last, entry: whole, size: Buffer.byteLength(text), text };
   };

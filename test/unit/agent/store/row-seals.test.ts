@@ -76,6 +76,28 @@ describe("the key of an agent", () => {
     await again.close();
   });
 
+  test.each(["ab", "A".repeat(60)])(
+    "news that were damaged on disk (%s) hold up none behind them: how the execution ended is told without the result",
+    async (damage) => {
+      const store = await open(await tempFolder("seal"));
+      const update = (id: string) =>
+        ({ id, at: "2026-01-01T00:00:00Z", kind: "execution-update", execution: "E1" }) as const;
+      const news: ExecutionUpdateEntry = { ...update("U2"), status: "succeeded", result: 1, secret: true };
+      const kept = keptUpdate(news, store.rows);
+      const damaged = { ...kept, sealed: `${kept.sealed?.slice(0, 33)}${damage}` };
+      const [before, behind] = [update("U1"), update("U3")].map(
+        (each): ExecutionUpdateEntry => ({ ...each, status: "running" }),
+      );
+      await store.outbox.append([before, damaged, behind].filter((each) => each !== undefined));
+      const [epoch] = store.outbox.epochs();
+      const sent = await store.toSend.read(epoch?.id ?? "", 1, 10, 1e6);
+      const { result: _, ...rest } = news;
+      const reason = expect.stringMatching(/^KEY_UNREADABLE: /);
+      expect(sent.map(({ entry }) => entry)).toEqual([before, { ...rest, reason }, behind]);
+      await store.close();
+    },
+  );
+
   test.each<[string, (key: string) => Promise<unknown>, RegExp]>([
     ["is missing", (key) => rm(key), /is missing/],
     ["is damaged", (key) => writeFile(key, "{"), /holds no key/],
