@@ -20,3 +20,12 @@ export function placedParts(text: string): { readonly by: string; readonly body:
   const [, by, body] = placedShape.exec(text) ?? [];
   return by === undefined || body === undefined ? null : { by, body };
 }
+
+/** Of nonce and tag. */
+const placedRoom = 28;
+
+/** Bytes of the text that is sealed in `text`, which says so without being opened; 0 for one that is not sealed. */
+export function placedBytes(text: string): number {
+  const body = placedParts(text)?.body.length ?? 0;
+  return Math.max(0, Math.floor((body * 3) / 4) - placedRoom);
+}

@@ -191,13 +191,16 @@ export function failedExecution(
 }
 
 /**
- * The same request with its parameters moved to a blob, because the entry was too large. `sealed`: in place of what the
+ * The same request with its parameters moved to a blob, because the entry was too large. `kept`: in place of what the
  * entry keeps of its secrets.
  */
-export function withParametersBlob(dispatch: Dispatch, blob: BlobRef, sealed?: string): Dispatch {
+export function withParametersBlob(
+  dispatch: Dispatch,
+  blob: BlobRef,
+  kept: Pick<StoredRequest, "runner_parameters" | "sealed"> | null = null,
+): Dispatch {
   if (dispatch.entry.kind !== "action-request") return dispatch;
-  const moved = { ...dispatch.entry, parameters: {}, parameters_blob: blob };
-  return { ...dispatch, entry: sealed === undefined ? moved : { ...moved, sealed } };
+  return { ...dispatch, entry: { ...dispatch.entry, parameters: {}, parameters_blob: blob, ...kept } };
 }
 
 /** ACTION_DISABLED, or RUNNER_UNKNOWN for a StackStorm runner that Petrel does not have. */

@@ -5,11 +5,13 @@ import type { PackRecord } from "../../shared/model/pack.ts";
 import type { RuleDefinition } from "../../shared/model/rule.ts";
 import { Rounds } from "../../shared/rounds.ts";
 import type { Timers } from "../../shared/timers.ts";
+import { maxEntryBytes } from "../../shared/wire/messages.ts";
 import type { AgentRegistry } from "../agents/agent-registry.ts";
 import { sealedAssignment } from "../secrets/opened-entry.ts";
 import { mayHoldSecrets } from "../secrets/sealed-pack.ts";
 import type { Sealer } from "../secrets/sealer.ts";
-import type { Dispatch, Store } from "../store/store.ts";
+import { sentSize } from "../store/sent-size.ts";
+import type { Dispatch, Store, StoredAssignment } from "../store/store.ts";
 import type { AgentConfigs } from "./agent-config.ts";
 import { nothingTold, type Told, untold } from "./assign.ts";
 import { rulesWithParameters, triggersFor } from "./rule-triggers.ts";
@@ -137,14 +139,32 @@ export class Telling {
         error,
       });
     if (say.length === 0) return;
-    const dispatches = say.map((assigned): Dispatch => {
+    const all = say.map((assigned): Dispatch & { readonly entry: StoredAssignment } => {
       const entry = { kind: "assignment", id: newId(), at: timestamp(now()), ...assigned } as const;
       const pack = packs.find(({ ref }) => ref === assigned.pack);
       const isSecret = pack !== undefined && mayHoldSecrets(pack, assigned.config);
       return { agent: id, entry: isSecret ? sealedAssignment(entry, sealer) : entry };
     });
-    await store.appendDown(dispatches);
+    const [dispatches, large] = parted(all, ({ entry }) => sentSize(entry) <= maxEntryBytes);
+    for (const { entry } of large)
+      log.error("an agent keeps a pack as it is: what it is to be told of it is too large", {
+        agent: id,
+        pack: entry.pack,
+        bytes: sentSize(entry),
+        most: maxEntryBytes,
+      });
+    if (dispatches.length > 0) await store.appendDown(dispatches);
     // Second: dying here says it once more, which is harmless; the other way round it would never be said.
-    await store.putSetting(name, { incarnation: told.incarnation, packs: told.packs });
+    const left = new Set(large.map(({ entry }) => entry.pack));
+    const earlier = before.incarnation === told.incarnation ? before.packs : {};
+    const packsTold = [
+      ...Object.entries(told.packs).filter(([ref]) => !left.has(ref)),
+      ...Object.entries(earlier).filter(([ref]) => left.has(ref)),
+    ];
+    await store.putSetting(name, { incarnation: told.incarnation, packs: Object.fromEntries(packsTold) });
   }
+}
+
+function parted<T>(all: readonly T[], isFirst: (each: T) => boolean): readonly [readonly T[], readonly T[]] {
+  return [all.filter(isFirst), all.filter((each) => !isFirst(each))];
 }

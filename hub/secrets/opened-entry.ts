@@ -1,8 +1,8 @@
 /** Requests and assignments on their way: whole when they are sent to their agent, encrypted where they wait. Pure. */
-import type { JsonObject } from "../../shared/json.ts";
+import type { Json, JsonObject } from "../../shared/json.ts";
 import type { AssignmentEntry, DownEntry } from "../../shared/wire/messages.ts";
 import type { StoredAssignment, StoredEntry, StoredRequest } from "../store/store.ts";
-import type { Taken } from "./mask.ts";
+import { mask, type Taken } from "./mask.ts";
 import { placeOf } from "./sealed-execution.ts";
 import type { Sealer } from "./sealer.ts";
 import { united } from "./united.ts";
@@ -48,18 +48,28 @@ function apart({ runner_parameters }: Apart, whole: JsonObject): Apart {
   };
 }
 
-/** The parameters of a request as they go into its blob, and how the request keeps that blob's key. */
+/**
+ * The parameters of a request as they go into its blob, and the request without them; it is to keep that blob's key. Those
+ * of the runner that hold a secret anywhere are in there whole: a long command line would be kept twice over, as it is
+ * seen and as it is.
+ */
 export function blobParameters(entry: StoredRequest, sealed: string, sealer: Sealer) {
   const taken = JSON.parse(sealer.open(placeOf(entry.execution, "parameters"), sealed)) as Taken;
-  const { parameters } = apart(
-    entry,
-    united({ shown: { ...entry.runner_parameters, ...entry.parameters }, taken }),
-  );
-  const runner = taken.filter(([[name = ""]]) => Object.hasOwn(entry.runner_parameters, name));
+  const whole = apart(entry, united({ shown: { ...entry.runner_parameters, ...entry.parameters }, taken }));
+  const names = new Set(taken.map(([[name]]) => String(name)));
+  const shown: [string, Json][] = [];
+  const runner: [[string], Json][] = [];
+  for (const [name, value] of Object.entries(whole.runner_parameters)) {
+    shown.push([name, names.has(name) ? mask : value]);
+    if (names.has(name)) runner.push([[name], value]);
+  }
+  const secrets = (key: string) => JSON.stringify({ runner, key } satisfies BlobSecrets);
   return {
-    parameters,
-    keep: (key: string): string =>
-      sealer.seal(placeOfRequest(entry.execution), JSON.stringify({ runner, key } satisfies BlobSecrets)),
+    parameters: whole.parameters,
+    keep: (key: string): Pick<StoredRequest, "runner_parameters" | "sealed"> => ({
+      runner_parameters: Object.fromEntries(shown),
+      sealed: sealer.seal(placeOfRequest(entry.execution), secrets(key)),
+    }),
   };
 }
 

@@ -7,6 +7,7 @@ import { nextStatus, step } from "../executions/life.ts";
 import type { Draft } from "./draft.ts";
 import { putExecution } from "./execution-record.ts";
 import { keys } from "./keys.ts";
+import { sentSize } from "./sent-size.ts";
 import type { Dispatch } from "./store.ts";
 
 export interface DownEpoch {
@@ -109,7 +110,7 @@ export function openEpoch(
 /**
  * Numbers an entry in the agent's current epoch of its kind, or lets it wait when the ledger is full. A control entry
  * never waits: it may be what empties an agent that is full.
- * LINK_ENTRY_TOO_LARGE beyond 128 KiB: the agent could never take it.
+ * LINK_ENTRY_TOO_LARGE beyond 128 KiB as it is sent: the agent could never take it.
  */
 export function dispatch(
   draft: Draft,
@@ -119,8 +120,9 @@ export function dispatch(
 ): "numbered" | "waiting" {
   const text = JSON.stringify(entry);
   const size = Buffer.byteLength(text);
-  if (size > maxEntryBytes) {
-    throw new PetrelError("LINK_ENTRY_TOO_LARGE", `an entry for agent ${agent} has ${size} bytes`, {
+  const sent = sentSize(entry, size);
+  if (sent > maxEntryBytes) {
+    throw new PetrelError("LINK_ENTRY_TOO_LARGE", `an entry for agent ${agent} has ${sent} bytes`, {
       where: `${entry.kind} ${entry.id}`,
       hint: "pass large parameters as a blob",
     });

@@ -415,7 +415,7 @@ export interface Store {
   // --- the down ledger -------------------------------------------------------------------------------------
   /**
    * Numbers entries in the agent's current down epochs (control entries have one of their own) and stores them; resolves
-   * once on disk. This, and every other dispatch: LINK_ENTRY_TOO_LARGE beyond 128 KiB (nothing is written); when the
+   * once on disk. This, and every other dispatch: LINK_ENTRY_TOO_LARGE beyond 128 KiB as it is sent (nothing is written); when the
    * ledger has reached its cap a request waits behind it, its execution is stored as `delayed` instead of `requested` or
    * `scheduled`, and receipts bring both on again (with a new `rev`), unless the execution is `delayed` no longer.
    */

@@ -1,6 +1,7 @@
 /** How large the parameters of one execution may be. */
 import { Buffer } from "node:buffer";
 import { maxBlobBytes } from "../blobs/blob-ref.ts";
+import { sealedBlobRoom } from "../blobs/sealed-blob.ts";
 import { PetrelError } from "../errors.ts";
 import type { JsonObject } from "../json.ts";
 
@@ -9,11 +10,11 @@ export const maxInlineBytes = 96 * 1024;
 
 /**
  * PARAMETER_INVALID: those of the runner travel in the request itself, those of the action in a blob when they are
- * large. Neither can be cut without becoming something else.
+ * large, which may be encrypted. Neither can be cut without becoming something else.
  */
 export function refuseOversized(parameters: JsonObject, runnerParameters: JsonObject): void {
   refuse("the runner's parameters", runnerParameters, maxInlineBytes);
-  refuse("the action's parameters", parameters, maxBlobBytes);
+  refuse("the action's parameters", parameters, maxBlobBytes - sealedBlobRoom);
 }
 
 function refuse(what: string, value: JsonObject, most: number): void {

@@ -1,8 +1,10 @@
 /** The down ledger: numbers without holes, receipts, the cap, and what waits behind it. */
 import { describe, expect, it } from "vitest";
+import { sealedAssignment } from "../../../hub/secrets/opened-entry.ts";
 import type { Execution } from "../../../shared/model/execution.ts";
 import { maxEntryBytes } from "../../../shared/wire/messages.ts";
 import { noon } from "../../support/records.ts";
+import { testSealer } from "../../support/test-sealer.ts";
 import {
   asked,
   assignment,
@@ -170,6 +172,29 @@ export function ledgerCases(open: OpenStore): void {
       expect(await ledger(store)).toEqual([]);
       expect(await store.execution(run.id)).toBeNull();
       expect(await store.instance(id(1))).toBeNull();
+    });
+
+    it("measures an entry as it is sent: what is sealed in it takes more room where it waits", async () => {
+      const { store } = await open();
+      await claimed(store);
+      const assigned = (n: number, bytes: number) => {
+        const entry = {
+          kind: "assignment",
+          id: id(n),
+          at: "2026-01-01T00:00:00Z",
+          pack: "p",
+          digest: null,
+          size: 0,
+        } as const;
+        const config = { text: "x".repeat(bytes) };
+        return { agent: "web-1", entry: sealedAssignment({ ...entry, config }, testSealer()) };
+      };
+      const fits = assigned(1, maxEntryBytes - 512);
+      expect(JSON.stringify(fits.entry).length).toBeGreaterThan(maxEntryBytes);
+      await store.appendDown([fits]);
+      expect(await ledger(store)).toEqual([`1 ${id(1)}`]);
+      const refused = store.appendDown([assigned(2, maxEntryBytes + 1)]);
+      await expect(refused).rejects.toMatchObject({ code: "LINK_ENTRY_TOO_LARGE" });
     });
 
     it("parks an entry that the agent cannot decode, and settles its execution as failed", async () => {

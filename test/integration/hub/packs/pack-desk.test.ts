@@ -121,6 +121,36 @@ it.each([
   expect(await said("web-1")).toEqual(["+one"]);
 });
 
+it("a pack whose configuration is too large to be told stays as it is, and the others go on", async () => {
+  const { store } = await failingStore();
+  await store.putAgent(anAgent({ id: "web-1" }), null);
+  let size = 10;
+  const of = ({ ref }: { readonly ref: string }) => ({ text: "x".repeat(ref === "big" ? size : 10) });
+  const { packs, telling, said } = await start(store, { of, uses: () => false });
+  await packs.register(packFiles("big"));
+  size = 140_000;
+  await packs.register(packFiles("one"));
+  expect(await said("web-1")).toEqual(["+big", "+one"]);
+  // Told again of all that is new, and of that alone.
+  await telling.tell("web-1");
+  size = 20;
+  await telling.tell("web-1");
+  expect(await said("web-1")).toEqual(["+big", "+one", "+big"]);
+});
+
+it("a configuration with secrets is told up to the size that others are", async () => {
+  const { store } = await failingStore();
+  await store.putAgent(anAgent({ id: "web-1" }), null);
+  const { packs, said } = await start(store);
+  const schema = {
+    path: "config.schema.yaml",
+    mode: 0o644,
+    content: Buffer.from("---\ntoken:\n  type: string\n  secret: true\n"),
+  };
+  await packs.register([...packFiles("one"), schema], { config: { token: "x".repeat(98_000) } });
+  expect(await said("web-1")).toEqual(["+one"]);
+});
+
 it("a key that changes again and again fills no ledger of an agent that is away; when it comes it is told once", async () => {
   const { store } = await failingStore();
   await store.putAgent(anAgent({ id: "here", online: true }), null);
