@@ -1,4 +1,5 @@
 /** Files that are there whole or not at all, whenever the power goes. */
+import { createHash } from "node:crypto";
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -49,4 +50,11 @@ export async function textIfThere(path: string): Promise<string | null> {
     if (code === "ENOENT" || code === "ENOTDIR") return null;
     throw error;
   }
+}
+
+/** Renames a file that is of no use, by what is in it: nothing that was moved aside before is lost. */
+export async function moveDamagedAside(path: string, text: string): Promise<void> {
+  const name = createHash("sha256").update(text).digest("hex").slice(0, 8);
+  await rename(path, `${path}.damaged-${name}`);
+  await syncFolder(dirname(path));
 }

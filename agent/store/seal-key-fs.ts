@@ -6,7 +6,7 @@ import { PetrelError } from "../../shared/errors.ts";
 import { isObject } from "../../shared/json.ts";
 import { type PlaceCipher, placeCipher } from "../../shared/place-cipher.ts";
 import type { Database } from "../../shared/storage/database-store.ts";
-import { textIfThere, writeWhole } from "../../shared/whole-file-fs.ts";
+import { moveDamagedAside, textIfThere, writeWhole } from "../../shared/whole-file-fs.ts";
 import { agentKey, agentKeys } from "./keys.ts";
 
 export const sealKeyName = "secrets.key";
@@ -14,7 +14,7 @@ const kind = "petrel-agent-key";
 const keyBytes = 32;
 
 /**
- * The key, made with the database. Rejects with KEY_FILE when it is missing, damaged, or another one than the database was
+ * The key, made with the database; a file that holds none is moved aside then. Rejects with KEY_FILE when it is missing, damaged, or another one than the database was
  * begun with: then nothing is touched.
  */
 export async function openSealKey(
@@ -25,13 +25,17 @@ export async function openSealKey(
   const path = join(data, sealKeyName);
   const row = agentKey(agentKeys.sealing, "key");
   const known = await level.get(row);
-  const found = keyIn(await textIfThere(path).catch((cause) => refuse(path, "cannot be read", cause)));
+  const text = await textIfThere(path).catch((cause) => refuse(path, "cannot be read", cause));
+  const found = keyIn(text);
   if (found === null && known !== undefined) return refuse(path, "is missing, or holds no key");
   const key = found ?? random(keyBytes);
   const id = createHash("sha256").update(`${kind}\0`).update(key).digest("hex").slice(0, 16);
   if (known !== undefined && known !== id)
     return refuse(path, `holds the key ${id}, and the database was begun with ${known}`);
   if (found === null) {
+    // Somebody may know what to make of it.
+    if (text !== null)
+      await moveDamagedAside(path, text).catch((cause) => refuse(path, "cannot be moved aside", cause));
     const content = { kind, key: Buffer.from(key).toString("base64url") };
     await writeWhole(path, `${JSON.stringify(content, null, 2)}\n`, 0o600).catch((cause) =>
       refuse(path, "cannot be written", cause),

@@ -1,5 +1,5 @@
 /** One agent's down ledger in the hub's store, as the link's sender wants it. */
-import { type Clock, timestamp } from "../../shared/clock.ts";
+import { type Clock, parseTimestamp, timestamp } from "../../shared/clock.ts";
 import { errorReport } from "../../shared/errors.ts";
 import type { NumberedEntry, Outbox, OutboxEpoch } from "../../shared/link/ports.ts";
 import type { Logger } from "../../shared/log.ts";
@@ -7,6 +7,9 @@ import { Rounds } from "../../shared/rounds.ts";
 import type { Timers } from "../../shared/timers.ts";
 import type { DownEntry } from "../../shared/wire/messages.ts";
 import type { Store, StoredEntry } from "../store/store.ts";
+
+/** How often (ms) a missing key is looked for while an entry waits for it. */
+const lookAgainMs = 5_000;
 
 export interface DownOutbox extends Outbox<DownEntry> {
   /** Reads the ledger's epochs anew and wakes the sender; tried again when it fails. Never rejects. */
@@ -57,7 +60,27 @@ export async function openDownOutbox(options: DownOutboxOptions): Promise<DownOu
     });
   };
 
-  /** Stops before one that cannot be opened; the first is set aside, so that nothing behind it waits for a key. */
+  let cancelLook: (() => void) | null = null;
+  let isHeld = false;
+  /** The key may be put back: it is looked for again and again, and said once. */
+  const hold = (entry: StoredEntry, error: unknown) => {
+    if (!isHeld)
+      log.error("an entry waits for the key to its secrets, and so does what is behind it", {
+        agent,
+        entry: entry.id,
+        error,
+      });
+    isHeld = true;
+    cancelLook ??= timers.after(lookAgainMs, () => {
+      cancelLook = null;
+      for (const listener of listeners) listener();
+    });
+  };
+
+  /**
+   * Stops before one that cannot be opened. The first is set aside, so that nothing behind it waits; but while the key is
+   * missing it waits itself, if it is wanted still.
+   */
   const opened = async (
     epoch: string,
     stored: readonly NumberedEntry<StoredEntry>[],
@@ -69,9 +92,14 @@ export async function openDownOutbox(options: DownOutboxOptions): Promise<DownOu
         const isSame = entry === numbered.entry;
         const size = isSame ? numbered.size : Buffer.byteLength(JSON.stringify(entry));
         entries.push({ n: numbered.n, last: numbered.last, entry, size });
+        if (!isSame) isHeld = false;
       } catch (error) {
         if (entries.length > 0) return entries;
         const { code, message } = errorReport(error);
+        if (code === "KEY_FILE" && !isOver(numbered.entry, clock.now())) {
+          hold(numbered.entry, error);
+          return [];
+        }
         log.error("what an entry has secret cannot be opened: it is not sent", {
           agent,
           entry: numbered.entry.id,
@@ -106,6 +134,16 @@ export async function openDownOutbox(options: DownOutboxOptions): Promise<DownOu
       return () => listeners.delete(listener);
     },
     refresh: () => reading.ask(),
-    close: () => void reading.stop(),
+    close: () => {
+      cancelLook?.();
+      void reading.stop();
+    },
   };
+}
+
+/** Nobody wants it any more. */
+function isOver(entry: StoredEntry, nowMs: number): boolean {
+  const expires =
+    entry.kind === "action-request" && entry.expires_at !== null ? parseTimestamp(entry.expires_at) : null;
+  return expires !== null && expires <= nowMs;
 }

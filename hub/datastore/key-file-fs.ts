@@ -1,9 +1,9 @@
 /** `datastore.key` in the hub's data folder: the key that encrypts secrets of the datastore. */
-import { readFile, rename } from "node:fs/promises";
+import { readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { PetrelError } from "../../shared/errors.ts";
 import { checksWith } from "../../shared/validation.ts";
-import { writeWhole } from "../../shared/whole-file-fs.ts";
+import { moveDamagedAside, writeWhole } from "../../shared/whole-file-fs.ts";
 import { keyBytes } from "./key-cipher.ts";
 
 export const keyFileName = "datastore.key";
@@ -13,6 +13,13 @@ export interface KeyFile {
   read(): Promise<Uint8Array | null>;
   /** Resolves once on disk, readable by its owner only. */
   write(key: Uint8Array): Promise<void>;
+  /**
+   * Whether an operator says, by a file beside it, that the key this hub had is lost. One that is damaged is then moved
+   * aside, under a name that follows from what is in it.
+   */
+  isGivenUp(): Promise<boolean>;
+  /** That file has been heeded: takes it away. */
+  settled(): Promise<void>;
 }
 
 interface Content {
@@ -42,6 +49,13 @@ export function keyFileIn(folder: string): KeyFile {
       const content: Content = { kind, key: Buffer.from(key).toString("base64url") };
       await writeWhole(path, `${JSON.stringify(content, null, 2)}\n`, 0o600);
     },
+    async isGivenUp() {
+      if ((await textOf(`${path}.lost`)) === null) return false;
+      const text = await textOf(path);
+      if (text !== null && parsed(text) === null) await moveDamagedAside(path, text);
+      return true;
+    },
+    settled: () => rm(`${path}.lost`, { force: true }),
   };
 }
 

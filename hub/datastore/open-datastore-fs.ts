@@ -6,7 +6,10 @@ import { KeyDesk } from "./key-desk.ts";
 import { keyFileIn } from "./key-file-fs.ts";
 import { Vault, type VaultOptions } from "./vault.ts";
 
-/** Where the store notes that there was a key: one that is missing is lost then, and not to be made. */
+/**
+ * Where the store notes which key there was: one that is missing is lost then, and not to be made. Earlier versions wrote
+ * `true`, which tells of any.
+ */
 const sealedSetting = "had_datastore_key";
 
 export interface DatastoreOptions extends Omit<KeyBookOptions, "vault">, Pick<VaultOptions, "random"> {
@@ -24,13 +27,20 @@ export interface Datastore {
 }
 
 export async function openDatastore({ data, random, ...options }: DatastoreOptions): Promise<Datastore> {
-  const { store, log } = options;
-  const vault = await Vault.open({ file: keyFileIn(data), random, log });
+  const { store, log, now } = options;
+  const file = keyFileIn(data);
+  const isLost = await file.isGivenUp();
+  const noted = isLost ? null : await store.setting(sealedSetting);
+  const known = typeof noted === "string" ? noted : undefined;
+  const vault = await Vault.open({ file, known, hadOne: noted !== null, random, now, log });
   const keys = await openKeyBook({ ...options, vault });
-  const isNoted = (await store.setting(sealedSetting)) !== null;
-  const hasKey = await vault.makeKey(isNoted || keys.hasSecrets());
+  const key = await vault.makeKey(!isLost && keys.hasSecrets());
   // Behind the key: a start that dies in between finds it.
-  if (hasKey && !isNoted) await store.putSetting(sealedSetting, true);
+  if (key !== null && key !== noted) await store.putSetting(sealedSetting, key);
+  if (key !== null && isLost) {
+    log.warn("the datastore's key was given up for lost: what was encrypted with it cannot be read", { key });
+    await file.settled();
+  }
   const execution: KeyAnswersOptions["execution"] = (id) => store.execution(id);
   return {
     keys,

@@ -13,11 +13,19 @@ export interface VaultOptions {
     read(): Promise<Uint8Array | null>;
     write(key: Uint8Array): Promise<void>;
   };
+  /** The key that this database was begun with, as it was noted; absent: not known, any is taken. */
+  readonly known?: string | undefined;
+  /** There was a key: one that is missing is never replaced. Default: only when one is known. */
+  readonly hadOne?: boolean;
   readonly random: RandomBytes;
+  /** Milliseconds. */
+  readonly now: () => number;
   readonly log: Logger;
 }
 
 const nonceBytes = 12;
+/** The same trouble with the file is logged once in so many ms, however often the key is asked for. */
+const againMs = 60_000;
 
 /** A missing or damaged key file does not keep the hub from starting: whoever needs the key is told. */
 export class Vault {
@@ -26,6 +34,8 @@ export class Vault {
   #places: PlaceCipher | null = null;
   #problem: PetrelError | null = null;
   #making: Promise<KeyCipher> | null = null;
+  #reading: Promise<void> | null = null;
+  #logged: { readonly message: string; readonly at: number } | null = null;
 
   private constructor(options: VaultOptions) {
     this.#options = options;
@@ -55,17 +65,16 @@ export class Vault {
 
   /**
    * Makes the key of a hub that never had one. `hadOne`: something was sealed with an earlier key, so that a missing one
-   * must not be replaced. Resolves to whether there is a key; never rejects.
+   * must not be replaced. Resolves to what names the key, `null` when there is none; never rejects.
    */
-  async makeKey(hadOne: boolean): Promise<boolean> {
-    if (this.#cipher !== null) return true;
+  async makeKey(hadOne: boolean): Promise<string | null> {
+    if (this.#cipher !== null) return this.#cipher.id;
     try {
-      await this.#made(hadOne);
-      return true;
+      return (await this.#made(hadOne)).id;
     } catch (error) {
       const what = "secrets can be neither kept nor read, and nothing runs that takes any";
       this.#options.log.error(what, { error });
-      return false;
+      return null;
     }
   }
 
@@ -90,7 +99,8 @@ export class Vault {
 
   async #made(hasSecrets: boolean): Promise<KeyCipher> {
     if (this.#problem !== null) throw this.#problem;
-    if (hasSecrets) throw missing();
+    const { known, hadOne = known !== undefined } = this.#options;
+    if (hadOne || hasSecrets) throw missing();
     this.#making ??= this.#make().finally(() => {
       this.#making = null;
     });
@@ -120,21 +130,45 @@ export class Vault {
     return cipher;
   }
 
-  async #read(): Promise<void> {
-    const { file, log } = this.#options;
+  /** Whoever asks meanwhile waits for the same look at the file. */
+  #read(): Promise<void> {
+    this.#reading ??= this.#look().finally(() => {
+      this.#reading = null;
+    });
+    return this.#reading;
+  }
+
+  async #look(): Promise<void> {
     try {
-      const key = await file.read();
+      const key = await this.#options.file.read();
+      const id = key === null ? null : keyCipher(key).id;
+      const { known } = this.#options;
+      if (id !== null && known !== undefined && id !== known) throw another(id, known);
       this.#problem = null;
       if (key !== null) this.#use(key);
     } catch (error) {
       const { message } = errorReport(error);
       this.#problem = isPetrelError(error) ? error : new PetrelError("KEY_FILE", message, { cause: error });
-      log.error("secrets of the datastore cannot be read", { error });
+      this.#logOnce(message, error);
     }
+  }
+
+  #logOnce(message: string, error: unknown): void {
+    const { log, now } = this.#options;
+    const at = now();
+    if (this.#logged?.message === message && at - this.#logged.at < againMs) return;
+    this.#logged = { message, at };
+    log.error("secrets of the datastore cannot be read", { error });
   }
 }
 
+const giveUp =
+  "put the one back that belongs to this hub (a backup has it); if it is lost for good, make an empty file `datastore.key.lost` beside it and start the hub again: it goes on with a new key, and without what was secret";
+
 const missing = () =>
-  new PetrelError("KEY_FILE", "datastore.key is missing from the hub's data folder", {
-    hint: "put the one back that belongs to this hub (a backup has it); without it, delete the datastore's secrets: the next one that is set makes a new key",
+  new PetrelError("KEY_FILE", "datastore.key is missing from the hub's data folder", { hint: giveUp });
+
+const another = (id: string, known: string) =>
+  new PetrelError("KEY_FILE", `datastore.key holds the key ${id}, and this hub's secrets need ${known}`, {
+    hint: giveUp,
   });

@@ -25,7 +25,7 @@ export function memoryKeyFile(key: Uint8Array | null = null): MemoryKeyFile {
 }
 
 export const openTestVault = (memory: MemoryKeyFile = memoryKeyFile()): Promise<Vault> =>
-  Vault.open({ file: memory.file, random: systemRandom, log: silentLogger });
+  Vault.open({ file: memory.file, random: systemRandom, now: Date.now, log: silentLogger });
 
 export async function openTestKeys(
   options: Pick<KeyBookOptions, "store"> & Partial<KeyBookOptions> & { readonly keyFile?: MemoryKeyFile },

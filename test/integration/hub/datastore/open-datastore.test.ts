@@ -1,6 +1,6 @@
 /** The key to a hub's secrets: made once, noted, and never replaced while something may need it. */
 import { existsSync } from "node:fs";
-import { rename } from "node:fs/promises";
+import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { keyFileIn } from "../../../../hub/datastore/key-file-fs.ts";
@@ -23,7 +23,7 @@ async function hubFolder() {
     logger: silentLogger,
   });
   onTestFinished(() => store.close());
-  const open = async () => {
+  const open = async (log = silentLogger) => {
     const datastore = await openDatastore({
       store,
       data,
@@ -32,12 +32,12 @@ async function hubFolder() {
       newId: ulidSource(systemClock, systemRandom),
       timers: systemTimers,
       jitter: systemJitter,
-      log: silentLogger,
+      log,
     });
     onTestFinished(() => datastore.keys.close());
     return datastore;
   };
-  return { data, open, key: join(data, "datastore.key") };
+  return { data, store, open, key: join(data, "datastore.key") };
 }
 
 const noKey = expect.objectContaining({ code: "KEY_FILE" });
@@ -79,4 +79,73 @@ test("a key that an older hub made for its datastore counts, also once no secret
   const { sealer } = await open();
   expect(() => sealer.seal("p", "x")).toThrow(noKey);
   expect(existsSync(key)).toBe(false);
+});
+
+test("one that is lost is not replaced either when somebody sets a secret, and another one is not taken", async () => {
+  const { data, store, open, key } = await hubFolder();
+  const { sealer } = await open();
+  const sealed = sealer.seal("p", "secret");
+  await rename(key, `${key}.aside`);
+  const { keys } = await open();
+  const set = keys.set("system", "a", { value: "x", ttlSeconds: null, secret: true });
+  await expect(set).rejects.toMatchObject({
+    code: "KEY_FILE",
+    hint: expect.stringMatching(/datastore\.key\.lost/),
+  });
+  expect(existsSync(key)).toBe(false);
+  await keyFileIn(data).write(systemRandom(32));
+  const other = await open();
+  expect(() => other.sealer.seal("p", "x")).toThrow(
+    /holds the key [0-9a-f]{16}, and this hub's secrets need [0-9a-f]{16}/,
+  );
+  await rename(`${key}.aside`, key);
+  expect((await open()).sealer.open("p", sealed)).toBe("secret");
+  // An older version noted no more than that there was one.
+  await store.putSetting("had_datastore_key", true);
+  expect((await open()).sealer.open("p", sealed)).toBe("secret");
+  await keyFileIn(data).write(systemRandom(32));
+  const noted = await open();
+  expect(() => noted.sealer.open("p", sealed)).toThrow(noKey);
+});
+
+test.each<[string, (key: string) => Promise<void>]>([
+  ["missing", (key) => rm(key)],
+  ["damaged", (key) => writeFile(key, "{")],
+])("one that is %s is replaced when an operator says that it is lost, and only then", async (_, lose) => {
+  const { data, open, key } = await hubFolder();
+  const first = await open();
+  const sealed = first.sealer.seal("p", "secret");
+  await first.keys.set("system", "a", { value: "x", ttlSeconds: null, secret: true });
+  await lose(key);
+  const without = await open();
+  expect(() => without.sealer.seal("p", "x")).toThrow(noKey);
+  await writeFile(`${key}.lost`, "");
+  const { sealer, keys } = await open();
+  const names = await readdir(data);
+  expect(names).not.toContain("datastore.key.lost");
+  for (const name of names.filter((each) => each.startsWith("datastore.key.damaged-")))
+    expect(await readFile(join(data, name), "utf8")).toBe("{");
+  expect(() => sealer.open("p", sealed)).toThrow(expect.objectContaining({ code: "KEY_UNREADABLE" }));
+  await keys.set("system", "a", { value: "y", ttlSeconds: null, secret: true });
+  const again = (await open()).sealer;
+  expect(again.open("p", sealer.seal("p", "new"))).toBe("new");
+});
+
+test("a damaged one is logged once, however many ask for it", async () => {
+  const { open, key } = await hubFolder();
+  await open();
+  await writeFile(key, "{");
+  const said: string[] = [];
+  const { sealer } = await open({
+    ...silentLogger,
+    error: (message: string) => said.push(message),
+  } as typeof silentLogger);
+  const first = said.length;
+  for (let n = 0; n < 20; n++) {
+    expect(() => sealer.seal("p", "x")).toThrow(noKey);
+    // The file is read meanwhile.
+    await readFile(key);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(said.slice(first)).toEqual([]);
 });

@@ -1,5 +1,5 @@
 /** Rows with secrets in the agent's database, and the key that they need. */
-import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -133,4 +133,13 @@ describe("the key of an agent", () => {
       await (await open(data)).close();
     },
   );
+
+  test("that is damaged before its database was begun is moved aside, not overwritten", async () => {
+    const data = await tempFolder("seal");
+    await writeFile(join(data, "secrets.key"), "half a k");
+    await (await open(data)).close();
+    const [aside = ""] = (await readdir(data)).filter((name) => name.startsWith("secrets.key.damaged-"));
+    expect(await readFile(join(data, aside), "utf8")).toBe("half a k");
+    await (await open(data)).close();
+  });
 });
