@@ -7,7 +7,7 @@ import type { BlobRef, Execution } from "../../shared/model/execution.ts";
 import type { PolicyDefinition } from "../../shared/model/policy.ts";
 import { runnerParameters, runners } from "../../shared/packs/runners.ts";
 import { appliedPolicies } from "../policies/applied.ts";
-import { openedParameters, sealedParameters, secretParts } from "../secrets/sealed-execution.ts";
+import { openedParameters, refuseMasks, sealedParameters, secretParts } from "../secrets/sealed-execution.ts";
 import type { Sealer } from "../secrets/sealer.ts";
 import type { Dispatch, StoredRequest } from "../store/store.ts";
 
@@ -144,14 +144,16 @@ export function createExecution(
 
 /**
  * Parameters of an earlier execution for another of the same action: they are resolved already, and stay as they were.
- * Throws KEY_FILE and KEY_UNREADABLE for those with secrets.
+ * Throws KEY_FILE and KEY_UNREADABLE for those with secrets, PARAMETER_INVALID for those whose secrets are lost.
  */
 export function parametersAgain(
   action: RunnableAction,
   before: Pick<Execution, "id" | "parameters" | "sealed">,
   sealer: Sealer,
 ): ResolvedParameters {
-  return sameParameters(action, openedParameters(before, sealer));
+  const parameters = openedParameters(before, sealer);
+  refuseMasks(action.definition, parameters);
+  return sameParameters(action, parameters);
 }
 
 /** The runner's, and the action's own. */

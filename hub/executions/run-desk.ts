@@ -9,7 +9,7 @@ import type { AgentRegistry } from "../agents/agent-registry.ts";
 import type { RerunRequest, RunRequest } from "../operations.ts";
 import type { Catalogue } from "../packs/catalogue.ts";
 import { startHeldJob } from "../policies/job-kinds.ts";
-import { openedParameters } from "../secrets/sealed-execution.ts";
+import { openedParameters, refuseMasks } from "../secrets/sealed-execution.ts";
 import type { Sealer } from "../secrets/sealer.ts";
 import type { Dispatch, Store } from "../store/store.ts";
 import { rolloutExecution } from "./fan-out.ts";
@@ -97,7 +97,7 @@ export class RunDesk {
     return previewOf(action, resolved, agents, startAtMs === undefined ? null : timestamp(startAtMs));
   }
 
-  /** The same action on the same agent, with the old parameters but for those that are given. NOT_FOUND. */
+  /** The same action on the same agent, with the old parameters but for those that are given. NOT_FOUND; PARAMETER_INVALID. */
   async rerun(id: string, { parameters, ...request }: RerunRequest): Promise<Execution> {
     const { store, shrink, sealer, newId } = this.#options;
     const before = await store.execution(id);
@@ -116,6 +116,7 @@ export class RunDesk {
       ([name, value]) => value !== null && Object.hasOwn(schemas, name) && schemas[name]?.immutable !== true,
     );
     const supplied = { ...Object.fromEntries(kept), ...parameters };
+    refuseMasks(action.definition, supplied);
     const target = { host: before.agent };
     const prepared = await this.#prepare({ ...request, action: before.action, parameters: supplied, target });
     const wanted = {

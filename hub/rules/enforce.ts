@@ -17,6 +17,7 @@ import {
   type RunnableAction,
   refuseUnrunnable,
 } from "../executions/request.ts";
+import { openedIfPossible } from "../secrets/sealed-rule.ts";
 import type { Sealer } from "../secrets/sealer.ts";
 import type { DigestOutcome, Dispatch, Outcome, ThrottleAsk, ThrottleWindow } from "../store/store.ts";
 import { loopProblem } from "./lineage.ts";
@@ -235,7 +236,8 @@ function enforceOne(
     const report = errorReport(error);
     const reason = `${report.code}: ${report.message}`;
     if (enforcement.shadow) return refuse(reason);
-    const supplied: JsonObject = rule.action.parameters;
+    // Whoever runs it again needs its secrets, which are sealed anew.
+    const supplied: JsonObject = openedIfPossible(rule, given.sealer).action.parameters;
     return refuse(
       reason,
       placement.agents.map((agent) => failedExecution(base(agent), supplied, report, given.sealer)),

@@ -178,6 +178,19 @@ export function divideParameters(schemas: ParameterSchemas, values: JsonObject):
 
 const whole = (name: string, value: Json) => ({ name, shown: mask, taken: [[[name], value]] as Taken });
 
+/**
+ * Where a mask stands for a secret that could not be kept: nothing may take it for one. A parameter that is a mask as a
+ * whole counts, whatever its schema (see `mostPlaces`).
+ */
+export function masksIn(schemas: ParameterSchemas, values: JsonObject): readonly string[] {
+  const found = new Set(Object.keys(values).filter((name) => values[name] === mask));
+  maskedParameters(schemas, values, (value, path) => {
+    if (value === mask) found.add(path.join("."));
+    return value;
+  });
+  return [...found];
+}
+
 /** As `maskRuleParameters`, with what it masks. */
 export function divideRuleParameters(schemas: ParameterSchemas, values: JsonObject): Divided<JsonObject> {
   return dividing((hiding) => maskedParameters(schemas, values, hiding), hideUnlessTemplate);

@@ -1,4 +1,5 @@
 /** What is secret in an execution and in its request: encrypted as they are made, opened where it is used. Pure. */
+import { PetrelError } from "../../shared/errors.ts";
 import type { Json, JsonObject } from "../../shared/json.ts";
 import type { ActionDefinition } from "../../shared/model/action.ts";
 import type { Execution, SealedFields } from "../../shared/model/execution.ts";
@@ -13,6 +14,7 @@ import {
   maskLateResult,
   maskParameters,
   maskResult,
+  masksIn,
   namesSecret,
   type Taken,
 } from "./mask.ts";
@@ -78,6 +80,23 @@ export function openedParameters(
     shown: parameters,
     taken: takenFrom(sealer, id, "parameters", sealed.parameters),
   });
+}
+
+/**
+ * PARAMETER_INVALID for parameters of an earlier execution whose secrets could not be kept, so that masks stand in their
+ * place: an action would be told the mask.
+ */
+export function refuseMasks(definition: ActionDefinition, parameters: JsonObject): void {
+  const masks = masksIn(actionParameters(definition), parameters);
+  if (masks.length === 0) return;
+  throw new PetrelError(
+    "PARAMETER_INVALID",
+    `secrets of the earlier execution are lost: ${masks.join(", ")}`,
+    {
+      where: masks[0] ?? "",
+      hint: "give them again: `petrel execution re-run ID NAME=VALUE`",
+    },
+  );
 }
 
 function takenFrom(sealer: Sealer, id: string, field: Field, sealed: string): Taken {

@@ -29,6 +29,15 @@ export function openedRule(rule: RuleDefinition, sealer: Sealer): RuleDefinition
   return { ...rule, action: { ...action, parameters: united({ shown: action.parameters, taken }) } };
 }
 
+/** As `openedRule`; with masks in place of secrets that cannot be opened. */
+export function openedIfPossible(rule: RuleDefinition, sealer: Sealer): RuleDefinition {
+  try {
+    return openedRule(rule, sealer);
+  } catch {
+    return rule;
+  }
+}
+
 /** As people may see it: what is sealed has masks in its place. */
 export function shownRule({ action: { sealed: _, ...action }, ...rule }: RuleDefinition): RuleDefinition {
   return { ...rule, action };

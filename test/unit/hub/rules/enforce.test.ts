@@ -1,5 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { parametersAgain } from "../../../../hub/executions/request.ts";
 import { type EnforceWith, enforce } from "../../../../hub/rules/enforce.ts";
+import { sealedRule } from "../../../../hub/secrets/sealed-rule.ts";
+import type { Sealer } from "../../../../hub/secrets/sealer.ts";
 import { PetrelError } from "../../../../shared/errors.ts";
 import { RegexNeeded } from "../../../../shared/expressions/regex/answer.ts";
 import { anAction, anAgent, anInstance, aRule, knownAgents, noon } from "../../../support/records.ts";
@@ -38,6 +41,31 @@ describe("enforcing rules on a trigger instance", () => {
     const again = enforce(anInstance(), [matched()], { ...given, nowMs: noon + 999_999 });
     expect(again.executions[0]?.id).toBe(first.executions[0]?.id);
     expect(again.enforcements[0]?.id).toBe(first.enforcements[0]?.id);
+  });
+
+  test("keeps a rule's secrets in an execution that failed before it was sent, or says that they are lost", () => {
+    const definition = anAction({ parameters: { token: { type: "string", secret: true } } });
+    const action = { definition, pack_digest: "sha256:aa" };
+    const literal = aRule({ action: { ref: definition.ref, parameters: { token: "hunter2" } } });
+    const rule = sealedRule(literal, definition, given.sealer);
+    const refusing = (sealer: Sealer) =>
+      enforce(anInstance(), [{ rule, matched: true }], {
+        ...given,
+        sealer,
+        action: () => action,
+        resolve: () => {
+          throw new PetrelError("PARAMETER_INVALID", "no");
+        },
+      }).executions[0];
+    const failed = refusing(given.sealer) ?? expect.fail("no execution");
+    expect(failed.status).toBe("failed");
+    expect(JSON.stringify(failed)).not.toContain("hunter2");
+    expect(parametersAgain(action, failed, given.sealer).parameters).toEqual({ token: "hunter2" });
+    const other = testSealer(8);
+    const lost = refusing(other) ?? expect.fail("no execution");
+    expect(() => parametersAgain(action, lost, other)).toThrow(
+      expect.objectContaining({ code: "PARAMETER_INVALID", where: "token" }),
+    );
   });
 
   test("records a rule that could not be judged, and goes on with the others", () => {
