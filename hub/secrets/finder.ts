@@ -15,7 +15,7 @@ interface Node {
 }
 
 /**
- * Answers where any of `texts` stands, overlapping finds as one, in order. Takes time for the units of `texts` once, and
+ * Answers where any of `texts` stands, in order; finds that overlap or touch are one. Takes time for the units of `texts` once, and
  * for those of what is searched; memory for the former. None of `texts` is empty.
  */
 export function finder(texts: readonly string[]): (text: string) => readonly Span[] {
@@ -57,7 +57,7 @@ export function finder(texts: readonly string[]): (text: string) => readonly Spa
       const length = nodes[node]?.longest ?? 0;
       if (length === 0) continue;
       let from = at + 1 - length;
-      for (let last = found.at(-1); last !== undefined && last[1] > from; last = found.at(-1)) {
+      for (let last = found.at(-1); last !== undefined && last[1] >= from; last = found.at(-1)) {
         from = Math.min(from, last[0]);
         found.pop();
       }

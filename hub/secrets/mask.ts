@@ -162,7 +162,7 @@ function dividing<T extends Json>(mask: (hiding: Hide) => T, hiding: Hide): Divi
 }
 
 /** So many secrets of one parameter keep their places; one with more is masked whole. */
-const mostPlaces = 1_000;
+export const mostPlaces = 1_000;
 
 /** As `maskParameters`, with what it masks. */
 export function divideParameters(schemas: ParameterSchemas, values: JsonObject): Divided<JsonObject> {

@@ -1,41 +1,59 @@
 /** Secrets that stand in other values: a command line that was rendered with a token says the token. Pure. */
 import { isObject, type Json, type JsonObject } from "../../shared/json.ts";
 import { finder, type Span } from "./finder.ts";
-import { type Divided, mask, type Path, type Taken } from "./mask.ts";
+import { type Divided, mask, mostPlaces, type Path, type Taken } from "./mask.ts";
 import { united } from "./united.ts";
 
 /**
- * UTF-16 units of all secrets that are sought, and of all texts they are sought in: some 100 ms at worst. Beyond, no one
- * looks, and every parameter that may quote one is masked whole.
+ * UTF-16 units of all secrets that are sought, and of all texts they are sought in: some 100 ms at worst. Beyond, and when
+ * very many texts quote one, nobody looks on, and every parameter that may quote one is masked whole.
  */
 const mostSought = 32 * 1024;
-const mostSearched = 2 * 1024 * 1024;
+const mostSearched = 512 * 1024;
+/** What a text costs, however short. */
+const unitsPerText = 8;
 
 /** `divided` with every text that quotes what was taken out of it taken out as well; shown with masks in its place. */
 export function withoutQuotes({ shown, taken }: Divided<JsonObject>): Divided<JsonObject> {
-  const secrets = new Set(taken.flatMap(([, value]) => leaves(value)));
+  const secrets = new Set<string>();
+  for (const [, value] of taken) eachText(value, (text) => secrets.add(text), String);
+  secrets.delete("");
   if (secrets.size === 0) return { shown, taken };
-  const own = new Set(taken.map(([path]) => JSON.stringify(path)));
   let longest = 0;
   let searched = 0;
-  walk(shown, [], own, (text) => {
-    longest = Math.max(longest, text.length);
-    searched += text.length;
-    return text;
+  eachText(shown, ({ length }) => {
+    longest = Math.max(longest, length);
+    searched += length + unitsPerText;
   });
   // What is longer than all of them stands in none: keys and certificates need not be sought in short texts.
   const sought = [...secrets].filter(({ length }) => length <= longest);
-  if (sought.length === 0) return { shown, taken };
   const units = sought.reduce((sum, { length }) => sum + length, 0);
-  if (units > mostSought || searched > mostSearched) return unsearched({ shown, taken }, own, sought);
-  const find = finder(sought);
+  if (sought.length === 0) return { shown, taken };
+  if (units > mostSought || searched > mostSearched) return unsearched({ shown, taken }, sought);
+  return replaced({ shown, taken }, finder(sought)) ?? unsearched({ shown, taken }, sought);
+}
+
+/** `null` when more quote one than can keep their places. */
+function replaced(
+  { shown, taken }: Divided<JsonObject>,
+  find: (text: string) => readonly Span[],
+): Divided<JsonObject> | null {
+  const own = new Set(taken.map(([path]) => JSON.stringify(path)));
   const found: (readonly [Path, Json])[] = [];
-  const seen = walk(shown, [], own, (text, path) => {
-    const spans = find(text);
-    if (spans.length === 0) return text;
-    found.push([path, text]);
-    return without(text, spans);
-  }) as JsonObject;
+  const clean = (value: Json, path: Path): Json => {
+    if (Array.isArray(value)) return value.map((item: Json, at) => clean(item, [...path, at]));
+    if (isObject(value)) return members(value as JsonObject, path);
+    if (typeof value !== "string" || found.length > mostPlaces) return value;
+    const spans = find(value);
+    // A secret's own place shows a mask, which may look as one.
+    if (spans.length === 0 || (value === mask && own.has(JSON.stringify(path)))) return value;
+    found.push([path, value]);
+    return without(value, spans);
+  };
+  const members = (values: JsonObject, path: Path): JsonObject =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, clean(value, [...path, name])]));
+  const seen = members(shown, []);
+  if (found.length > mostPlaces) return null;
   return found.length === 0 ? { shown, taken } : { shown: seen, taken: [...taken, ...found] };
 }
 
@@ -50,49 +68,24 @@ function without(text: string, spans: readonly Span[]): string {
 }
 
 /** Parameters with a text that is long enough for one of `sought` are taken out whole. */
-function unsearched(
-  divided: Divided<JsonObject>,
-  own: ReadonlySet<string>,
-  sought: readonly string[],
-): Divided<JsonObject> {
+function unsearched(divided: Divided<JsonObject>, sought: readonly string[]): Divided<JsonObject> {
+  const { shown, taken } = divided;
   const shortest = sought.reduce((least, { length }) => Math.min(least, length), Number.POSITIVE_INFINITY);
-  const suspects = Object.keys(divided.shown).filter((name) => {
-    let isSuspect = false;
-    walk(divided.shown[name] ?? null, [name], own, (text) => {
-      isSuspect ||= text.length >= shortest;
-      return text;
-    });
-    return isSuspect;
-  });
-  const all = united(divided);
-  const masks = suspects.map((name) => [name, mask]);
-  const isSuspect = new Set(suspects);
-  const wholes = suspects.map((name) => [[name], all[name] ?? null] as const);
-  const rest = divided.taken.filter(([[name]]) => !isSuspect.has(String(name)));
-  return { shown: { ...divided.shown, ...Object.fromEntries(masks) }, taken: [...rest, ...wholes] as Taken };
+  const suspects = new Set<string>();
+  for (const [name, value] of Object.entries(shown))
+    eachText(value, ({ length }) => void (length >= shortest && suspects.add(name)));
+  const whole = united(divided);
+  const masks = [...suspects].map((name) => [name, mask]);
+  const wholes = [...suspects].map((name) => [[name], whole[name] ?? null] as const);
+  const rest = taken.filter(([[name]]) => !suspects.has(String(name)));
+  return { shown: { ...shown, ...Object.fromEntries(masks) }, taken: [...rest, ...wholes] as Taken };
 }
 
-/** `value` with each text but those at `own` paths replaced by what `change` makes of it. */
-function walk(
-  value: Json,
-  path: Path,
-  own: ReadonlySet<string>,
-  change: (text: string, path: Path) => string,
-): Json {
-  if (Array.isArray(value)) return value.map((item: Json, at) => walk(item, [...path, at], own, change));
-  if (isObject(value)) {
-    const entries = Object.entries(value as JsonObject).map(([name, item]): [string, Json] => [
-      name,
-      walk(item, [...path, name], own, change),
-    ]);
-    return Object.fromEntries(entries);
-  }
-  return typeof value !== "string" || own.has(JSON.stringify(path)) ? value : change(value, path);
-}
-
-function leaves(value: Json): readonly string[] {
-  if (typeof value === "string") return value === "" ? [] : [value];
-  if (typeof value === "number") return [String(value)];
-  if (Array.isArray(value)) return value.flatMap((item: Json) => leaves(item));
-  return isObject(value) ? Object.values(value as JsonObject).flatMap(leaves) : [];
+/** `ofNumber`: what numbers are as texts; absent: they are left out. */
+function eachText(value: Json, visit: (text: string) => void, ofNumber?: (value: number) => string): void {
+  if (typeof value === "string") visit(value);
+  else if (typeof value === "number" && ofNumber !== undefined) visit(ofNumber(value));
+  else if (Array.isArray(value)) for (const item of value as readonly Json[]) eachText(item, visit, ofNumber);
+  else if (isObject(value))
+    for (const item of Object.values(value as JsonObject)) eachText(item, visit, ofNumber);
 }
