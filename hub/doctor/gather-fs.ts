@@ -70,6 +70,7 @@ export async function gatherHost(parts: HostParts): Promise<HubHostFacts> {
     sync: secrets.some(({ path }) => path === data) ? await syncTime(data) : null,
     configFile: config,
     secrets,
+    hasDatastoreKey: secrets.some(({ path }) => path === join(data, keyFileName)),
     hasRootKey: secrets.some(({ path }) => path === rootKeyPath(data)),
     hubKeys,
     fleetCertificates,

@@ -29,6 +29,8 @@ export interface HubHostFacts {
   /** Those that are there of the files with secrets, and the data folder itself. */
   readonly secrets: readonly FileFacts[];
   readonly hasRootKey: boolean;
+  /** Its `datastore.key` is there, whatever it holds. */
+  readonly hasDatastoreKey: boolean;
   /** By the root key's statement: how many keys count as the hub's, and its serial; 0 without one. */
   readonly hubKeys: { readonly count: number; readonly serial: number };
   /** Of the fleet: root, CA, the broker's server. */

@@ -66,6 +66,21 @@ export const weakFiles: readonly Check<HubHostFacts>[] = [
         : [],
   ],
   [
+    "datastore-key",
+    "settings",
+    "the key to the hub's secrets is there",
+    ({ hasDatastoreKey, storeBytes, data }) =>
+      hasDatastoreKey || storeBytes === null
+        ? []
+        : [
+            fault(
+              "the key to the hub's secrets is missing: what takes secrets is refused, and what is sealed waits",
+              `${data}/datastore.key`,
+              "put the one back that belongs to this hub; a backup has it",
+            ),
+          ],
+  ],
+  [
     "hub-keys",
     "fleet",
     "only the key in use counts",
