@@ -3,7 +3,7 @@ import { type Backoff, backoffMs } from "../../shared/backoff.ts";
 import { openBlob } from "../../shared/blobs/sealed-blob.ts";
 import type { Clock } from "../../shared/clock.ts";
 import { timestamp } from "../../shared/clock.ts";
-import { errorReport, isPetrelError } from "../../shared/errors.ts";
+import { errorReport } from "../../shared/errors.ts";
 import type { JsonObject } from "../../shared/json.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { BlobRef } from "../../shared/model/execution.ts";
@@ -25,6 +25,7 @@ import type { OnOutput } from "./output-capture.ts";
 import { type ResultBlobs, storableResult } from "./result.ts";
 import { Run } from "./run.ts";
 import type { PackSource, RunContext, Runner } from "./runners/runner.ts";
+import { isVain, passes, StartUnwritten } from "./trouble.ts";
 
 export interface WorkerOptions {
   readonly journal: JournalStore;
@@ -53,9 +54,6 @@ const diskBackoff: Backoff = { firstMs: 200, mostMs: 10_000 };
 
 /** The rest of a reason is in the result. */
 const maxReasonLength = 2_000;
-
-/** Thrown through a runner: its start could not be written, so it has not begun. */
-class StartUnwritten extends Error {}
 
 export class Worker implements Component {
   readonly name = "worker";
@@ -186,7 +184,7 @@ export class Worker implements Component {
       } catch (error) {
         if (error instanceof HandedOver) return this.#letGo(run, error);
         if (!run.isStarted && run.stop.aborted) continue;
-        if (run.isStarted || !(isDiskTrouble(error) || isHubAway(error))) {
+        if (run.isStarted || !passes(error)) {
           const { code, message, where, fix } = errorReport(error);
           return brokenOutcome(code, message, where, fix);
         }
@@ -372,25 +370,6 @@ export class Worker implements Component {
       );
     });
   }
-}
-
-/** No further attempt can write it. */
-function isVain(error: unknown): boolean {
-  if (isPetrelError(error)) return error.code === "LINK_ENTRY_TOO_LARGE" || error.code === "WIRE_PACKET";
-  return error instanceof RangeError || error instanceof TypeError;
-}
-
-/** The disk refuses, or the outbox is full of what the hub has not taken: both pass. */
-function isDiskTrouble(error: unknown): boolean {
-  if (error instanceof StartUnwritten) return true;
-  if (isPetrelError(error)) return error.code === "STORE_WRITE" || error.code === "LINK_OUTBOX_FULL";
-  const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === "string" && code.startsWith("LEVEL_");
-}
-
-/** Parameters that are too large for a request are the hub's to give: it comes back, or the request expires. */
-function isHubAway(error: unknown): boolean {
-  return isPetrelError(error) && (error.code === "ASK_TIMEOUT" || error.code === "LINK_CLOSED");
 }
 
 /** Waits no longer than until the run is to end; then it rejects, and what it waited for goes on by itself. */
