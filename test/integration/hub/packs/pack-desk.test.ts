@@ -6,6 +6,7 @@ import { configFor } from "../../../../hub/packs/layers.ts";
 import { OverrideDesk } from "../../../../hub/packs/override-desk.ts";
 import { PackDesk } from "../../../../hub/packs/pack-desk.ts";
 import { Telling, type TellingOptions } from "../../../../hub/packs/telling.ts";
+import { openedPack } from "../../../../hub/secrets/sealed-pack.ts";
 import type { Store } from "../../../../hub/store/store.ts";
 import { ulidSource } from "../../../../shared/ids.ts";
 import { silentLogger } from "../../../../shared/log.ts";
@@ -141,13 +142,15 @@ it("a pack whose configuration is too large to be told stays as it is, and the o
 it("a configuration with secrets is told up to the size that others are", async () => {
   const { store } = await failingStore();
   await store.putAgent(anAgent({ id: "web-1" }), null);
-  const { packs, said } = await start(store);
+  const of: TellingOptions["configs"]["of"] = (pack, labels) =>
+    configFor(openedPack(pack, testSealer()), labels);
+  const { packs, said } = await start(store, { of, uses: () => false });
   const schema = {
     path: "config.schema.yaml",
     mode: 0o644,
     content: Buffer.from("---\ntoken:\n  type: string\n  secret: true\n"),
   };
-  await packs.register([...packFiles("one"), schema], { config: { token: "x".repeat(98_000) } });
+  await packs.register([...packFiles("one"), schema], { config: { token: "x".repeat(98_280) } });
   expect(await said("web-1")).toEqual(["+one"]);
 });
 
