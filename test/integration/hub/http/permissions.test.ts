@@ -5,6 +5,7 @@ import { startApi } from "../../../support/start-api.ts";
 
 test("the table has exactly the routes that there are", async () => {
   const { api } = await startApi();
+  await api.ready();
   expect([...permissions.keys(), ...publicRoutes].sort()).toEqual([...api.routeNames].sort());
 });
 
