@@ -58,8 +58,12 @@ test("an edited record, and a data folder that was put back as a whole, are told
   await rm(agent.data, { recursive: true });
   await cp(copy, agent.data, { recursive: true });
   agent.start();
-  await waitUntil("it is told", async () => (await tampered()).length === 2);
-  expect(await tampered()).toContainEqual({ cause: "rolled-back", path: null });
+  await waitUntil("it is told", async () => (await tampered()).length >= 2);
+  // Twice where the copy still held an anchor that was not yet told: both are behind what the hub knows.
+  const [, ...others] = await tampered();
+  expect(new Set(others.map((one) => JSON.stringify(one)))).toEqual(
+    new Set([JSON.stringify({ cause: "rolled-back", path: null })]),
+  );
 });
 
 test("a data folder put back to a moment after the last that was told of the baseline is found by what was told since", async () => {
