@@ -75,11 +75,16 @@ export async function syncFiles(folder: string): Promise<void> {
   await syncFolder(folder);
 }
 
-export function unusable(folder: string, cause: unknown): PetrelError {
+/** FOLDER_UNUSABLE; `hint`: how to mend it, where more is known than in general. */
+export function unusable(
+  folder: string,
+  cause: unknown,
+  { hint = "name another one, or mend its owner and mode" } = {},
+): PetrelError {
   const why = cause instanceof Error ? cause.message : String(cause);
   return new PetrelError("FOLDER_UNUSABLE", `the folder cannot be used: ${why}`, {
     where: folder,
-    hint: "name another one, or mend its owner and mode",
+    hint,
     cause,
   });
 }

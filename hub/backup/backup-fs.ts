@@ -82,7 +82,9 @@ export async function writeBackup(
     await rm(unfinished, { recursive: true, force: true });
     await mkdir(unfinished, { mode: 0o700 });
   } catch (cause) {
-    throw unusable(folder, cause);
+    throw unusable(folder, cause, {
+      hint: "the hub writes it itself, as its own user: of an installed hub name a folder below /var/lib/petrel-backups",
+    });
   }
   try {
     const manifest = await fill(source, unfinished, progress);

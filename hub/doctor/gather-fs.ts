@@ -16,11 +16,11 @@ import { apiFilePath } from "../http/api-file-fs.ts";
 import { type CertificateSource, certificateFacts } from "../http/certificate.ts";
 import type { HubOptions } from "../hub-options.ts";
 import { keysFolder, rootKeyPath } from "../identity/keys-fs.ts";
+import { hubProduct } from "../install/product.ts";
 import type { HubOperations } from "../operations.ts";
 import type { Store } from "../store/store.ts";
 import type { CertificateLife, FailedRule, HubFacts, HubHostFacts } from "./hub-facts.ts";
 
-export const hubUnit = "petrel.service";
 const dayMs = 86_400_000;
 /** Of failed enforcements, and of gaps: the newest. */
 const mostRead = 500;
@@ -61,7 +61,7 @@ export async function gatherHost(parts: HostParts): Promise<HubHostFacts> {
       folderBytes(join(data, "store")),
       folderBytes(join(data, "blobs")),
       readLastBackup(data),
-      unitFacts(hubUnit),
+      unitFacts(hubProduct.unit),
     ]);
   return {
     uid,

@@ -10,8 +10,10 @@ import type { AgentRegistry } from "../agents/agent-registry.ts";
 import { type ClosingStore, closeWork } from "../agents/close-work.ts";
 import { removed } from "../agents/presence.ts";
 import { mosquittoFiles } from "../broker/mosquitto.ts";
+import { hubAgentId } from "../executions/place.ts";
 import type { HubIdentity } from "../identity/hub-identity.ts";
 import type { Identities } from "../identity/identities.ts";
+import { neighborLabels } from "../packs/built-in.ts";
 import type { Store } from "../store/store.ts";
 import { turnedDown } from "./former.ts";
 import { type TokenProblem, tokenProblem } from "./token-life.ts";
@@ -141,7 +143,8 @@ export function enrolmentDesk(options: EnrolmentDeskOptions): EnrolmentDesk {
         uses_at_first: uses,
         created_at: timestamp(now()),
         expires_at: timestamp(now() + ttl * 1_000),
-        labels,
+        // Packs for the work of the centre, such as alert, go to this label.
+        labels: agent === hubAgentId ? { ...neighborLabels, ...labels } : labels,
         agent,
         revoked: false,
         rev: 1,

@@ -63,7 +63,7 @@ function one(name: string, agents: KnownAgents): Placement {
   if (byHost.length > 1) return missing(`${byHost.length} agents run on host ${name}; name one by its id`);
   return missing(
     name === hubAgentId
-      ? "there is no agent beside the hub; start one with `petrel hub --with-agent`, or give action.target"
+      ? "there is no agent beside the hub; on its host enrol one with a token of `petrel agent token --id hub`, or start the hub `--with-agent`, or give action.target"
       : `there is no agent ${name}`,
   );
 }

@@ -9,6 +9,7 @@ export interface HubUnitOptions {
 }
 
 export function hubUnit({ program, guard, state, user }: HubUnitOptions): string {
+  const name = state.replace(/^\/var\/lib\//, "");
   return `# Written by \`petrel install\`, which replaces it. Change it with \`systemctl edit petrel-hub\`.
 [Unit]
 Description=Petrel hub
@@ -29,10 +30,11 @@ User=${user}
 Group=${user}
 UMask=0077
 LimitNOFILE=65536
-StateDirectory=${state.replace(/^\/var\/lib\//, "")}
+# The second is for backups (petrel backup): what else is on the host the hub cannot write. Put another disk there.
+StateDirectory=${name} ${name}-backups
 StateDirectoryMode=0700
 
-# It needs its folder, its configuration and the network, and nothing else of the host.
+# It needs its folders, its configuration and the network, and nothing else of the host.
 CapabilityBoundingSet=
 AmbientCapabilities=
 NoNewPrivileges=yes

@@ -30,9 +30,17 @@ export async function carryOutElsewhere(
   // It ends with 1 when it has gone back, which the outcome says better.
   const outcome = await lastOutcome(layout);
   if (outcome !== null && outcome.to === to && outcome.at !== before?.at) return outcome;
-  throw new PetrelError("SERVICE_FAILED", "the upgrade was not carried out to its end", {
+  throw new PetrelError("SERVICE_FAILED", `the upgrade was not carried out to its end${saidBy(failed)}`, {
     where: unit,
     hint: `see \`journalctl -u ${unit}\`; the next start of ${product.unit} goes on with it`,
     cause: failed,
   });
+}
+
+/** What systemd-run said when it could not start the unit: of that the journal has nothing. */
+function saidBy(failed: unknown): string {
+  const { stderr = "" } = (failed ?? {}) as { readonly stderr?: string };
+  const said = stderr.trim().split("\n").at(-1) ?? "";
+  if (said === "") return "";
+  return /connect to bus/.test(said) ? `: ${said}; systemd-run needs D-Bus: install dbus` : `: ${said}`;
 }

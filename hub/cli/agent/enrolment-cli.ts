@@ -14,7 +14,17 @@ interface TokenOptions {
   readonly ttl: string;
   readonly label?: readonly string[];
   readonly id?: string;
+  readonly onlyToken?: boolean;
 }
+
+/** `enroll`: the command that the hub says. A host that has only the file wants the other one. */
+const onTheHost = (enroll: string) =>
+  [
+    "on the host, as root, with the binary:",
+    `  ${enroll.replace(/^petrel-agent enroll /, "./petrel-agent install ")}`,
+    "or, where it is installed already, or is to be no service:",
+    `  ${enroll}`,
+  ].join("\n");
 
 const tokens = "/v1/agent-tokens";
 const identities = "/v1/identities";
@@ -27,7 +37,8 @@ export const enrolmentCommands: NounCommands = (noun, context) => {
     .option("--uses <n>", "how many hosts may enrol with it", wholeNumber(1, 100_000), 1)
     .option("--ttl <duration>", "how long: 30m, 24h, 7d", "1h")
     .option("--label <key=value>", "a label for those who enrol with it (repeatable)", collect)
-    .option("--id <name>", "the only agent id it is good for");
+    .option("--id <name>", "the only agent id it is good for")
+    .option("--only-token", "print the token and nothing else");
   withExample(token, "petrel agent token", "petrel agent token --uses 50 --ttl 24h --label role=web").action(
     async (options: TokenOptions, self: Command) => {
       const ms = spanMs(options.ttl);
@@ -43,7 +54,8 @@ export const enrolmentCommands: NounCommands = (noun, context) => {
         agent: options.id ?? null,
       };
       const made = await context.api(self).ask<NewToken>("POST", tokens, { body });
-      await context.say(self, `${made.token}\n\non the host:\n  ${made.command}`, made);
+      if (options.onlyToken === true) return context.io.out(`${made.token}\n`);
+      await context.say(self, `${made.token}\n\n${onTheHost(made.command)}`, made);
     },
   );
   listVerb<TokenView, TokenView>(token, context, {

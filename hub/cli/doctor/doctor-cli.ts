@@ -15,9 +15,9 @@ import { systemTimers } from "../../../shared/system-process.ts";
 import { version } from "../../../shared/version.ts";
 import { textIfThere } from "../../../shared/whole-file-fs.ts";
 import { bundleLists, hubBundle, mostListed } from "../../doctor/bundle.ts";
-import { hubUnit } from "../../doctor/gather-fs.ts";
 import { offlineFindings } from "../../doctor/offline-process.ts";
 import { localSecrets } from "../../doctor/secrets-fs.ts";
+import { hubProduct } from "../../install/product.ts";
 import type { ApiClient } from "../api-client-http.ts";
 import type { CliContext, NounCommands } from "../context-cli.ts";
 import { type FoundHubConfig, hubConfig } from "../hub/hub-config-cli.ts";
@@ -131,7 +131,7 @@ async function pack(context: CliContext, self: Command, { api, findings, setting
     systemFacts(),
     api === null ? null : api.ask<object>("GET", "/v1/hub"),
     api === null ? null : api.ask<object>("GET", "/v1/top", { query: { agents: 100, chains: 0 } }),
-    isHere ? journalOf(hubUnit) : null,
+    isHere ? journalOf(hubProduct.unit) : null,
     settings instanceof Error || settings.file === null ? null : textIfThere(settings.file).catch(() => null),
     isHere ? localSecrets(folderOf(context, self, settings)) : [],
   ]);

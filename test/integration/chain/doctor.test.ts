@@ -78,6 +78,8 @@ test("the doctors of a hub and its agent tell what is well, and what is not", as
   const onHub = (...args: string[]) => doctor("petrel", ["--data", hub.data, ...args]);
   const well = await onHub();
   expect(well.findings.filter(({ level }) => level === "fault")).toEqual([]);
+  // As `petrel install` calls it.
+  expect(well.findings.find(({ check }) => check === "unit")?.where).toBe("petrel-hub.service");
   expect(about(well, "root-key")).toEqual([expect.stringMatching(/^warning/)]);
   expect(about(well, "backup")).toEqual([expect.stringMatching(/^note: no backup/)]);
   const backup = join(await tempFolder("backup"), "one");

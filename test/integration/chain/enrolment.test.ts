@@ -118,6 +118,19 @@ describe("with a token", () => {
     expect(items.find(({ id }) => id === parseToken(token)?.id)?.uses).toBe(0);
   });
 
+  test("a token is printed for a host that has only the binary, and for scripts; the hub's own agent gets its label", async () => {
+    const hub = await shared();
+    const made = await runPetrel(["agent", "token", "--label", "role=web", "--data", hub.data]);
+    const [token = "", ...rest] = made.stdout.split("\n");
+    expect(parseToken(token)).not.toBeNull();
+    expect(rest.join("\n")).toContain(`  ./petrel-agent install --hub ${hub.mqtt} --token ${token}\n`);
+    const args = ["--id", "hub", "--label", "site=berlin", "--only-token"];
+    const { stdout } = await runPetrel(["agent", "token", ...args, "--data", hub.data]);
+    const own = parseToken(stdout.trimEnd());
+    const { items } = await hub.api<{ items: { id: string; labels: object }[] }>("GET", "/v1/agent-tokens");
+    expect(items.find(({ id }) => id === own?.id)?.labels).toEqual({ petrel: "hub", site: "berlin" });
+  });
+
   test("a hub that does not know the token is not believed, and says no more than no", async () => {
     const hub = await shared();
     const agent = await enrolledAgent(hub, "forged-1");

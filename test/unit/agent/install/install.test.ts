@@ -174,6 +174,6 @@ describe("units", () => {
     for (const name of ["ProtectSystem", "ProtectHome", "PrivateTmp", "NoNewPrivileges", "SystemCallFilter"])
       expect(settings(hub)).toContain(name);
     expect(hubUser).not.toBe("petrel");
-    expect(hub).toContain("StateDirectory=petrel\n");
+    expect(hub).toContain("StateDirectory=petrel petrel-backups\n");
   });
 });

@@ -33,7 +33,7 @@ const key = (over: Partial<ApiKeyRecord> = {}): ApiKeyRecord => ({
   ...over,
 });
 const unit = {
-  name: "petrel.service",
+  name: "petrel-hub.service",
   hasSystemd: true,
   path: "/u",
   isEnabled: true,

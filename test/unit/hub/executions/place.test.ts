@@ -52,7 +52,7 @@ describe("placing an action", () => {
 
   test("says how to get an agent beside the hub when there is none", () => {
     expect(place("hub", { agent: null }, knownAgents())).toMatchObject({
-      reason: expect.stringContaining("--with-agent"),
+      reason: expect.stringMatching(/--id hub`.*--with-agent/),
     });
   });
 });
