@@ -1,5 +1,5 @@
 /** Puts a backup into a hub's data folder while no hub runs on it. */
-import { cp, readdir, readFile, rename, rm } from "node:fs/promises";
+import { cp, lchown, lstat, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ClassicLevel } from "classic-level";
 import { BlobStore } from "../../shared/blobs/blob-fs.ts";
@@ -75,6 +75,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<RestoreDon
     // While there is no database: whatever happens now, none meets the key of another.
     await copyKeyFile(backup, data, `${keyFileName}.${before}`);
     await copyKeys(backup, data, `keys.${before}`);
+    await giveToOwner(data);
     await rename(fresh, store);
     await syncFolder(data);
     return { manifest, aside };
@@ -110,6 +111,23 @@ async function hold(store: string): Promise<{ close(): Promise<void> }> {
     }
   }
   return level;
+}
+
+/**
+ * Root restores what the hub has to read as the user that its folder belongs to. The agent beside the hub keeps what it
+ * has. Before the database has its name, so that no hub starts on files that it cannot read.
+ */
+async function giveToOwner(data: string): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  const { uid, gid } = await lstat(data);
+  if (uid === 0) return;
+  for (const name of await readdir(data)) {
+    if (mayStay.has(name)) continue;
+    const path = join(data, name);
+    await lchown(path, uid, gid);
+    if (!(await lstat(path)).isDirectory()) continue;
+    for (const each of await readdir(path, { recursive: true })) await lchown(join(path, each), uid, gid);
+  }
 }
 
 async function prepare(data: string, fresh: string): Promise<void> {
