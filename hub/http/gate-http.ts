@@ -13,6 +13,7 @@ import { askedKeyRef } from "../access/key-ref.ts";
 import { decrypting, type Permission, permissions, publicRoutes, routeName } from "../access/permissions.ts";
 import { isNoted, isPlenty, requestRecord } from "../access/request-note.ts";
 import type { Store } from "../store/store.ts";
+import { errorReply } from "./error-reply.ts";
 import { claimedUser, presentedKey } from "./presented-key.ts";
 
 declare module "fastify" {
@@ -164,10 +165,10 @@ export function addGate(api: FastifyInstance, options: GateOptions): void {
     requireAuthority(caller, permission, request.ref);
   });
 
-  api.addHook("onSend", async (request, reply) => {
+  api.addHook("onSend", async (request, reply, payload) => {
     const { permission, caller, unnoted } = request;
     const status = reply.statusCode;
-    if (unnoted || !isNoted({ permission, status })) return;
+    if (unnoted || !isNoted({ permission, status })) return payload;
     // Whatever comes of it: the answer to a failure here passes this place again.
     request.unnoted = true;
     const record = requestRecord({
@@ -184,12 +185,22 @@ export function addGate(api: FastifyInstance, options: GateOptions): void {
     });
     try {
       await store.noteApiRequest(record, isPlenty({ caller, permission }));
+      return payload;
     } catch (cause) {
       log.error("a request could not be noted", { ...record, error: cause });
-      throw new PetrelError("STORE_WRITE", "what was asked for may be done, but it could not be noted", {
-        hint: "look at how things are before you ask again; the hub's log has the cause",
-        cause,
-      });
+      const error = new PetrelError(
+        "STORE_WRITE",
+        "what was asked for may be done, but it could not be noted",
+        {
+          hint: "look at how things are before you ask again; the hub's log has the cause",
+          cause,
+        },
+      );
+      if (request.refusal === null) throw error;
+      // A refusal on its way has been through the error handler, and Fastify would put its own words in its place.
+      const { status: mended, body } = errorReply(error, request.id);
+      reply.code(mended).removeHeader("content-length");
+      return JSON.stringify(body);
     }
   });
 }

@@ -1,5 +1,14 @@
 /** `petrel backup` of a hub at work, and `petrel restore`, as an operator meets them. */
-import { chownSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chownSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { storeFormat } from "../../../hub/store/format.ts";
@@ -179,7 +188,9 @@ test("what a backup or a restore may not touch is refused by name, and stays as 
   const isRoot = process.getuid?.() === 0;
   if (isRoot) chownSync(hub.data, 12_345, 12_345);
   expect(await restore(good, "--force")).toMatchObject({ code: 0 });
-  const restored = readdirSync(hub.data, { recursive: true }).filter((name) => !String(name).startsWith("agent"));
+  const restored = readdirSync(hub.data, { recursive: true }).filter(
+    (name) => !String(name).startsWith("agent"),
+  );
   const owners = new Set(restored.map((name) => statSync(join(hub.data, String(name))).uid));
   expect([...owners]).toEqual([isRoot ? 12_345 : process.getuid?.()]);
   expect(readdirSync(hub.data)).not.toContain("store.restoring");
