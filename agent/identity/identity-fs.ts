@@ -6,7 +6,7 @@ import { PetrelError } from "../../shared/errors.ts";
 import { makeDataFolder, syncFolder } from "../../shared/folder-fs.ts";
 import { certificatesIn, ed25519Of, lifeOf, subjectOf } from "../../shared/identity/certificates.ts";
 import { publicKey, publicKeyPattern, publicText } from "../../shared/identity/ed25519.ts";
-import { checkStatement } from "../../shared/identity/hub-statement.ts";
+import { checkStatement, type HubStatement } from "../../shared/identity/hub-statement.ts";
 import type { Logger } from "../../shared/log.ts";
 import { checksWith } from "../../shared/validation.ts";
 import { textIfThere, writeWhole, writeWholeNow } from "../../shared/whole-file-fs.ts";
@@ -115,6 +115,21 @@ export async function openIdentity(data: string, log: Logger): Promise<AgentIden
   const written = { serial };
   /** Of an old statement: it is said once. */
   let toldOld = "";
+  let inForce: readonly KeyObject[] = [];
+  const take = (statement: HubStatement): readonly KeyObject[] => {
+    serial = statement.serial;
+    if (written.serial !== serial) {
+      try {
+        writeWholeNow(at(names.fleet), `${JSON.stringify({ ...fleet, serial }, null, 2)}\n`, 0o600);
+        written.serial = serial;
+      } catch (error) {
+        // In force in this life; written with the next hello.
+        log.error("the serial of the hub's keys could not be kept", { serial, error });
+      }
+    }
+    inForce = statement.keys.map((text) => publicKey(text)).filter((one) => one !== null);
+    return inForce;
+  };
   return {
     agent: fleet.agent,
     hub: fleet.hub,
@@ -138,19 +153,13 @@ export async function openIdentity(data: string, log: Logger): Promise<AgentIden
           toldOld = told;
           return null;
         }
-        serial = statement.serial;
-        if (written.serial !== serial) {
-          try {
-            writeWholeNow(at(names.fleet), `${JSON.stringify({ ...fleet, serial }, null, 2)}\n`, 0o600);
-            written.serial = serial;
-          } catch (error) {
-            // In force in this life; written with the next hello.
-            log.error("the serial of the hub's keys could not be kept", { serial, error });
-          }
-        }
-        return statement.keys.map((text) => publicKey(text)).filter((one) => one !== null);
+        return take(statement);
       },
       serial: () => serial,
+    },
+    keysFor(value) {
+      const statement = checkStatement(value, root);
+      return statement === null || statement.serial < serial ? inForce : take(statement);
     },
     tls: () => ({ key: keyPem(key), cert: (next ?? current).pem }),
     certificate: () => current,

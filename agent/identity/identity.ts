@@ -18,6 +18,11 @@ export interface AgentIdentity {
   readonly key: KeyObject;
   /** For the link; `hubKeys` remembers the highest serial on disk. */
   readonly link: Extract<LinkIdentity, { readonly side: "agent" }>;
+  /**
+   * The hub's keys that count for what was sent with this statement, and kept: its own, unless the hub has had newer ones
+   * since: then those. None before the hub has said any in this life.
+   */
+  keysFor(statement: unknown): readonly KeyObject[];
   /** What to show a broker: the certificate in use, or a renewed one that has to prove itself. */
   tls(): { readonly key: string; readonly cert: string };
   certificate(): Certificate;

@@ -56,7 +56,7 @@ export function openUpgrader(options: OpenUpgraderOptions): Upgrader {
       hubNowMs: heard(),
       policy: policy.refusesUpgrade(),
       unable: await host.unable(),
-      keys: identity === null ? null : (identity.link.hubKeys(entry.hub_keys) ?? []),
+      keys: identity === null ? null : identity.keysFor(entry.hub_keys),
       freeBytes: await freeBytes(data),
     }),
   });

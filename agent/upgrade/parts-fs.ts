@@ -2,15 +2,13 @@
 import { createHash } from "node:crypto";
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { PassThrough, Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import { createZstdDecompress } from "node:zlib";
 import { BlobStore } from "../../shared/blobs/blob-fs.ts";
 import { fetchBlob } from "../../shared/blobs/blob-transfer.ts";
-import { PetrelError } from "../../shared/errors.ts";
+import { isPetrelError, PetrelError } from "../../shared/errors.ts";
 import { makeFolder, syncFolder } from "../../shared/folder-fs.ts";
 import type { Json, JsonObject } from "../../shared/json.ts";
 import type { BlobRef } from "../../shared/model/execution.ts";
+import { inflated } from "../../shared/upgrade/inflate.ts";
 import type { SignedManifest } from "../../shared/upgrade/manifest.ts";
 import type { UpgradeParts } from "./upgrader.ts";
 
@@ -25,6 +23,8 @@ export interface PartsOptions {
 
 /** One question of four: sensors, actions and packs ask besides. */
 const rangesAhead = 1;
+
+const mendable: ReadonlySet<string> = new Set(["BLOB_CORRUPT", "BLOB_MISSING"]);
 
 export class Parts implements UpgradeParts {
   readonly #options: PartsOptions;
@@ -48,26 +48,12 @@ export class Parts implements UpgradeParts {
     try {
       const hash = createHash("sha256");
       let bytes = 0;
-      const whole = new PassThrough();
-      const inflating = pipeline(
-        Readable.from(contents(store, manifest.parts)),
-        createZstdDecompress(),
-        whole,
-      );
-      try {
-        for await (const chunk of whole) {
-          bytes += (chunk as Buffer).length;
-          // Whatever the stream would grow to: no more is written than was signed.
-          if (bytes > manifest.bytes) throw another(`it has more than ${manifest.bytes} bytes`);
-          hash.update(chunk as Buffer);
-          await file.writeFile(chunk as Buffer);
-        }
-        await inflating;
-      } finally {
-        whole.destroy();
-        await inflating.catch(() => {
-          // The loop above has failed with it, or did before.
-        });
+      for await (const piece of inflated(this.#contents(store, manifest.parts))) {
+        bytes += piece.length;
+        // Whatever the stream would grow to: no more is written than was signed.
+        if (bytes > manifest.bytes) throw another(`it has more than ${manifest.bytes} bytes`);
+        hash.update(piece);
+        await file.writeFile(piece);
       }
       if (bytes !== manifest.bytes) throw another(`it has ${bytes} bytes, and not ${manifest.bytes}`);
       const found = hash.digest("hex");
@@ -88,6 +74,19 @@ export class Parts implements UpgradeParts {
     await rm(this.#options.folder, { recursive: true, force: true });
   }
 
+  /** A part that has gone bad on this disk, or away, comes from the hub once more. */
+  async *#contents(store: BlobStore, parts: readonly BlobRef[]): AsyncGenerator<Uint8Array, void> {
+    for (const part of parts) {
+      const { digest } = part;
+      yield await store.readAll(digest).catch(async (error: unknown) => {
+        if (!isPetrelError(error) || !mendable.has(error.code)) throw error;
+        await store.delete(digest, Number.POSITIVE_INFINITY);
+        await this.fetch(part);
+        return store.readAll(digest);
+      });
+    }
+  }
+
   #opened(): Promise<BlobStore> {
     const { folder } = this.#options;
     this.#store ??= makeFolder(folder, 0o700).then(() => BlobStore.open({ folder: join(folder, "parts") }));
@@ -98,10 +97,6 @@ export class Parts implements UpgradeParts {
     });
     return opening;
   }
-}
-
-async function* contents(store: BlobStore, parts: readonly BlobRef[]): AsyncGenerator<Uint8Array> {
-  for (const { digest } of parts) yield await store.readAll(digest);
 }
 
 function another(message: string): PetrelError {

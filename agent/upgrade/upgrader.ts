@@ -38,7 +38,10 @@ export interface Upgrades {
 export interface UpgradeParts {
   /** Resolves once it is on disk and has its digest. Rejects with the errors of `fetchBlob`. */
   fetch(part: BlobRef): Promise<void>;
-  /** The whole file, verified; UPGRADE_DIGEST when it is another one. Its path. */
+  /**
+   * The whole file, verified. Its path. UPGRADE_DIGEST or RELEASE_INVALID when it is another one, or none; the errors of
+   * `fetch`, since a part that was lost on the way is fetched once more.
+   */
   assemble(manifest: SignedManifest): Promise<string>;
   /** Forgets all of it. */
   discard(): Promise<void>;
@@ -70,6 +73,7 @@ const passing: ReadonlySet<string> = new Set([
   "STORE_WRITE",
   "LINK_OUTBOX_FULL",
 ]);
+const isPassing = (error: unknown): boolean => isPetrelError(error) && passing.has(error.code);
 
 export class Upgrader {
   readonly #options: UpgraderOptions;
@@ -173,7 +177,7 @@ export class Upgrader {
       }
       path = await parts.assemble(manifest);
     } catch (error) {
-      if (isPetrelError(error) && passing.has(error.code)) throw error;
+      if (isPassing(error)) throw error;
       await this.#failed(current, error);
       return;
     }
@@ -201,7 +205,7 @@ export class Upgrader {
 
   /** False while it goes on. */
   async #look(current: CurrentUpgrade): Promise<boolean> {
-    const { host, parts } = this.#options;
+    const { host } = this.#options;
     const { manifest, entry } = current;
     if (manifest === null) return true;
     const outcome = await host.outcome(manifest, current.mark);
@@ -210,15 +214,7 @@ export class Upgrader {
         this.#lookLater();
         return false;
       case "none":
-        if (current.starts < mostStarts) {
-          await this.#start(current, manifest, await parts.assemble(manifest));
-          return (await this.#options.upgrades.current())?.stage === "ended";
-        }
-        await this.#end(
-          current,
-          this.#report(entry, "failed", "UPGRADE_CUT_OFF", "it was killed at each attempt"),
-        );
-        return true;
+        return this.#startAgain(current, manifest);
       case "upgraded":
         await this.#end(current, this.#report(entry, "healthy", undefined, outcome.why));
         return true;
@@ -226,6 +222,36 @@ export class Upgrader {
         await this.#end(current, this.#report(entry, "rolled_back", "UPGRADE_ROLLED_BACK", outcome.why));
         return true;
     }
+  }
+
+  /** Nobody carries it out, and time has passed: what held at its first start may not hold any more. */
+  async #startAgain(current: CurrentUpgrade, manifest: SignedManifest): Promise<boolean> {
+    const { upgrades, facts, parts } = this.#options;
+    const { entry } = current;
+    const end = async (state: State, code: string, reason: string) => {
+      await this.#end(current, this.#report(entry, state, code, reason));
+      return true;
+    };
+    if (current.starts >= mostStarts)
+      return end("failed", "UPGRADE_CUT_OFF", "it was killed at each attempt");
+    const wanted = await upgrades.wanted();
+    if (wanted?.id !== entry.id)
+      return wanted?.upgrade === entry.upgrade && wanted.releases.length === 0
+        ? end("failed", "withdrawn", "the hub has taken its request back")
+        : end("failed", "superseded", `another upgrade was asked for: ${wanted?.upgrade ?? "none"}`);
+    let path: string;
+    try {
+      const verdict = judgeUpgrade(entry, { ...(await facts(entry)), freeBytes: null });
+      if (verdict.kind === "there") return end("healthy", "already", "this version runs already");
+      if (verdict.kind !== "take") throw verdict.error;
+      path = await parts.assemble(manifest);
+    } catch (error) {
+      if (isPassing(error)) throw error;
+      await this.#failed(current, error);
+      return true;
+    }
+    await this.#start(current, manifest, path);
+    return (await upgrades.current())?.stage === "ended";
   }
 
   async #failed(current: CurrentUpgrade, error: unknown): Promise<void> {

@@ -17,18 +17,19 @@ export const peerOf = ({ remoteAddress, remotePort }: Pick<Socket, "remoteAddres
 
 /**
  * From now on each connection to `server`, of whatever kind it is, must come through the door first. A connection counts
- * until it closes, unless somebody says `left` before.
+ * until it closes, unless somebody says `shown` before.
  */
 export function guard(server: Server, { door, onRefused }: GuardOptions): void {
   const inner = server.listeners("connection") as ((socket: Socket) => void)[];
   server.removeAllListeners("connection");
   server.on("connection", (socket: Socket) => {
     const address = peerOf(socket);
-    if (!door.come(address)) {
+    const leave = door.come(address);
+    if (leave === null) {
       socket.destroy();
       return onRefused(address, "share");
     }
-    socket.once("close", () => door.left(address));
+    socket.once("close", leave);
     for (const listener of inner) listener.call(server, socket);
   });
   server.on("drop", (dropped) => onRefused(addressOf(dropped?.remoteAddress, dropped?.remotePort), "full"));

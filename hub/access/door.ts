@@ -8,35 +8,46 @@ export interface DoorLimits {
   readonly isExempt: (host: string) => boolean;
 }
 
-/** Whoever comes is counted until `left`. Its memory is as large as what is inside. */
+/** Gives back what `come` has counted; more than once does no harm. */
+export type Leave = () => void;
+
+/** Whoever comes is counted until it leaves. Its memory is as large as what is inside. */
 export class Door {
   readonly #limits: DoorLimits;
-  readonly #inside = new Set<string>();
+  /** By `ip:port`: the last that came from there. */
+  readonly #newest = new Map<string, Leave>();
   readonly #counts = new Map<string, number>();
 
   constructor(limits: DoorLimits) {
     this.#limits = limits;
   }
 
-  /** `address`: `ip:port`, which names one connection. False, and not counted, when its host has as many as it may. */
-  come(address: string): boolean {
+  /**
+   * Each connection is counted for itself, also one from the `ip:port` of another that is inside: that one was reset,
+   * and its end is not heard of yet. `null`, and not counted, when its host has as many as it may.
+   */
+  come(address: string): Leave | null {
     const host = hostOf(address);
-    if (this.#limits.isExempt(host)) return true;
+    if (this.#limits.isExempt(host)) return () => {};
     const from = network(host);
     const count = this.#counts.get(from) ?? 0;
-    if (count >= this.#limits.perAddress) return false;
-    if (this.#inside.has(address)) return true;
-    this.#inside.add(address);
+    if (count >= this.#limits.perAddress) return null;
     this.#counts.set(from, count + 1);
-    return true;
+    let isInside = true;
+    const leave = () => {
+      if (!isInside) return;
+      isInside = false;
+      if (this.#newest.get(address) === leave) this.#newest.delete(address);
+      const left = (this.#counts.get(from) ?? 1) - 1;
+      if (left > 0) this.#counts.set(from, left);
+      else this.#counts.delete(from);
+    };
+    this.#newest.set(address, leave);
+    return leave;
   }
 
-  /** It is gone, or has shown who it is. More than once does no harm. */
-  left(address: string): void {
-    if (!this.#inside.delete(address)) return;
-    const from = network(hostOf(address));
-    const count = (this.#counts.get(from) ?? 1) - 1;
-    if (count > 0) this.#counts.set(from, count);
-    else this.#counts.delete(from);
+  /** Whoever is connected from `ip:port` has shown who it is, and is not counted any more. */
+  shown(address: string): void {
+    this.#newest.get(address)?.();
   }
 }

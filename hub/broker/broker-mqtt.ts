@@ -230,7 +230,7 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
     }
     sessions.begin(connection);
     // Hundreds of agents may come from behind one address: who has shown its key is no stranger.
-    if (connection.peer?.role !== "enrolling") door.left(connection.address);
+    if (connection.peer?.role !== "enrolling") door.shown(connection.address);
     if (connection.peer?.role !== "enrolling" || secure === null) return;
     const cancel = secure.timers.after(limits.enrolMs, () => connection.socket.destroy());
     connection.socket.once("close", cancel);

@@ -1,8 +1,8 @@
 /** Looks into a binary that is to be handed out: that its parts are there, and are what they are said to be. */
 import { createHash } from "node:crypto";
-import { createZstdDecompress } from "node:zlib";
 import { PetrelError } from "../../shared/errors.ts";
 import { checkMachine } from "../../shared/install/candidate.ts";
+import { inflated } from "../../shared/upgrade/inflate.ts";
 import type { ReleaseManifest } from "../../shared/upgrade/manifest.ts";
 
 const headBytes = 20;
@@ -15,42 +15,11 @@ export async function checkContent(
   const hash = createHash("sha256");
   let bytes = 0;
   let head = Buffer.alloc(0);
-  let tooMuch = false;
-  const inflate = createZstdDecompress();
-  const ended = new Promise<void>((resolve, reject) => {
-    inflate.on("error", reject);
-    inflate.on("end", resolve);
-    inflate.on("data", (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (head.length < headBytes) head = Buffer.concat([head, chunk.subarray(0, headBytes)]);
-      hash.update(chunk);
-      if (bytes > manifest.bytes && !tooMuch) {
-        tooMuch = true;
-        inflate.destroy(new Error("it is longer than it was said to be"));
-      }
-    });
-  });
-  ended.catch(() => {
-    // Whoever feeds it is told, below.
-  });
-  try {
-    for (const { digest, size } of manifest.parts) {
-      const part = await readPart(digest);
-      if (part.length !== size) throw new Error(`part ${digest} has ${part.length} bytes, and not ${size}`);
-      if (inflate.destroyed) break;
-      // A few parts of a few megabytes, one after the other: nothing is gained by asking for its callback first.
-      if (!inflate.write(part)) await Promise.race([drained(inflate), ended]);
-    }
-    inflate.end();
-    await ended;
-  } catch (cause) {
-    if (cause instanceof PetrelError) throw cause;
-    throw new PetrelError("RELEASE_INVALID", `the content cannot be read: ${(cause as Error).message}`, {
-      hint: "the parts have to be one Zstandard stream; `petrel agent release add FILE` makes them",
-      cause,
-    });
-  } finally {
-    inflate.destroy();
+  for await (const piece of inflated(partsOf(manifest, readPart))) {
+    bytes += piece.length;
+    if (bytes > manifest.bytes) throw invalid("it is longer than it was said to be");
+    if (head.length < headBytes) head = Buffer.concat([head, piece.subarray(0, headBytes)]);
+    hash.update(piece);
   }
   const found = hash.digest("hex");
   if (bytes !== manifest.bytes || found !== manifest.sha256)
@@ -64,6 +33,17 @@ export async function checkContent(
   checkMachine(head.subarray(0, headBytes), manifest.arch, `version ${manifest.version}`);
 }
 
-function drained(stream: NodeJS.EventEmitter): Promise<void> {
-  return new Promise((resolve) => stream.once("drain", resolve));
+async function* partsOf(
+  { parts }: ReleaseManifest,
+  readPart: (digest: string) => Promise<Uint8Array>,
+): AsyncGenerator<Uint8Array, void> {
+  for (const { digest, size } of parts) {
+    const part = await readPart(digest);
+    if (part.length !== size) throw invalid(`part ${digest} has ${part.length} bytes, and not ${size}`);
+    yield part;
+  }
+}
+
+function invalid(why: string): PetrelError {
+  return new PetrelError("RELEASE_INVALID", `the content cannot be read: ${why}`, { hint: "send it again" });
 }

@@ -71,7 +71,7 @@ async function kept() {
     log: silentLogger,
   });
   onTestFinished(() => keeper.close());
-  return { identity, keeper, asks, events, time };
+  return { identity, keeper, asks, events, time, root, data };
 }
 
 const expired = () =>
@@ -139,4 +139,31 @@ test("after a long outage, an attempt that is wanted does not wait for the next 
   await failed(8);
   // The row goes on where it was.
   expect(time.pending()).toEqual([60_000]);
+});
+
+test("what was sent before the hub had new keys counts by the new ones, and old keys do not come back with it", async () => {
+  const { identity, root, data } = await kept();
+  const [first, second, stranger] = [keyPair(), keyPair(), keyPair()];
+  const old = statementOf(root.privateKey, 3, [first.privateKey]);
+  const now = statementOf(root.privateKey, 4, [second.privateKey, first.privateKey]);
+  const keysFor = (value: unknown) => identity.keysFor(value).map(publicText);
+  const both = [second, first].map(({ publicKey }) => publicText(publicKey));
+  // A request that was sent before, and is still carried out.
+  expect(keysFor(old)).toEqual([publicText(first.publicKey)]);
+  expect(identity.link.hubKeys(now)?.length).toBe(2);
+  expect(keysFor(old)).toEqual(both);
+  // A hello must be as new as those before.
+  expect(identity.link.hubKeys(old)).toBeNull();
+  for (const value of [
+    undefined,
+    statementOf(stranger.privateKey, 9, [stranger.privateKey]),
+    { ...now, serial: 9 },
+  ])
+    expect(keysFor(value)).toEqual(both);
+  // Its own keys, where it is newer.
+  const next = statementOf(root.privateKey, 5, [second.privateKey]);
+  expect(keysFor(next)).toEqual([publicText(second.publicKey)]);
+  expect(identity.link.hubKeys(now)).toBeNull();
+  const later = await openIdentity(data, silentLogger);
+  expect([later?.link.serial(), later?.keysFor(now)]).toEqual([5, []]);
 });

@@ -54,6 +54,7 @@ function host() {
     outcome: { kind: "none" } as HostOutcome,
     starts: 0,
     startError: null as Error | null,
+    assembleError: null as Error | null,
     /** Called before each part: may throw, as a link that is cut does. */
     beforePart: (_n: number) => {},
     agent: () => {
@@ -73,6 +74,7 @@ function host() {
             if (!disk.parts.includes(digest)) disk.parts.push(digest);
           },
           assemble: async () => {
+            if (world.assembleError !== null) throw world.assembleError;
             if (disk.parts.length < 2) throw new PetrelError("UPGRADE_DIGEST", "not whole");
             return "/file";
           },
@@ -167,6 +169,68 @@ describe("an upgrade", () => {
       await rest();
     }
     expect([world.starts, world.said.at(-1)]).toEqual([3, "r1 failed UPGRADE_CUT_OFF"]);
+  });
+
+  it.each<[string, (world: ReturnType<typeof host>) => void, readonly string[]]>([
+    [
+      "the host's policy has come to forbid it",
+      (world) => {
+        world.policy = new PetrelError("HOST_REFUSED", "no");
+      },
+      ["r1 refused HOST_REFUSED"],
+    ],
+    ["its time is over", ({ time }) => time.advance(2_000_000), ["r1 failed UPGRADE_EXPIRED"]],
+    [
+      "its hub has taken it back",
+      ({ disk }) => {
+        disk.wanted = request(2, { upgrade: "r1", releases: [] });
+      },
+      ["r1 failed withdrawn"],
+    ],
+    [
+      "another was asked for",
+      ({ disk }) => {
+        disk.wanted = request(2, { releases: [] });
+      },
+      ["r1 failed superseded", "r2 failed withdrawn"],
+    ],
+    [
+      "somebody has installed that version by hand",
+      (world) => {
+        world.version = "2.0.0";
+      },
+      ["r1 healthy already"],
+    ],
+    [
+      "its parts make no whole any more",
+      (world) => {
+        world.assembleError = new PetrelError("UPGRADE_DIGEST", "not whole");
+      },
+      ["r1 failed UPGRADE_DIGEST"],
+    ],
+    [
+      "the link is away, of which nothing is told yet",
+      (world) => {
+        world.assembleError = new PetrelError("LINK_CLOSED", "away");
+      },
+      [],
+    ],
+  ])("that was cut off as it began is not begun again when %s", async (_, meanwhile, said) => {
+    const world = host();
+    world.disk.wanted = request(1);
+    const first = world.agent();
+    first.changed();
+    await rest();
+    await first.close();
+    expect([world.disk.current?.stage, world.starts]).toEqual(["installing", 1]);
+    world.said.length = 0;
+    meanwhile(world);
+    const second = world.agent();
+    second.changed();
+    await rest();
+    expect([world.said, world.starts]).toEqual([said, 1]);
+    expect(world.disk.current?.stage).toBe(said.length === 0 ? "installing" : "ended");
+    await second.close();
   });
 
   it.each<[string, (world: ReturnType<typeof host>) => void, readonly string[]]>([
