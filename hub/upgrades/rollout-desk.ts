@@ -2,7 +2,7 @@
 import { timestamp } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import { compareVersions } from "../../shared/install/release.ts";
-import { isObject, type JsonObject } from "../../shared/json.ts";
+import type { JsonObject } from "../../shared/json.ts";
 import type { Responder } from "../../shared/link/ask.ts";
 import type { AgentRecord } from "../../shared/model/agent.ts";
 import type { AgentRollout, RolloutAgent } from "../../shared/model/agent-rollout.ts";
@@ -60,8 +60,8 @@ const mostEnded = 100;
 
 export class RolloutDesk {
   readonly #options: RolloutDeskOptions;
-  /** By digest of a part: bytes up to its end, in the rollout that began last. */
-  #places = new Map<string, { readonly from: number; readonly of: number }>();
+  /** By digest of a part: the bytes before it, its own, and those of all parts, in the rollout that began last. */
+  #places = new Map<string, { readonly from: number; readonly size: number; readonly of: number }>();
   /** Agent to the bytes that it has asked for; nothing rests on it. */
   readonly #sent = new Map<string, { readonly bytes: number; readonly of: number }>();
 
@@ -69,8 +69,15 @@ export class RolloutDesk {
     this.#options = options;
   }
 
-  /** RELEASE_UNKNOWN, UPGRADE_STEP, AGENT_UNKNOWN: then nothing was begun. */
+  /** API_BAD_REQUEST, RELEASE_UNKNOWN, UPGRADE_STEP, AGENT_UNKNOWN: then nothing was begun. */
   async begin(request: RolloutRequest): Promise<AgentRollout> {
+    const { within, settle } = request;
+    if (settle >= within)
+      throw new PetrelError(
+        "API_BAD_REQUEST",
+        `an agent's link has to be up for ${settle} s, and the agent has ${within} s for all of its upgrade: it could only fail`,
+        { where: "settle", hint: "give a longer --within, or a shorter --settle" },
+      );
     const { store, rollouts, newId, now, version: own } = this.#options;
     const { version, agents: _agents, offline_for, ...more } = request;
     const all = await store.agentReleases();
@@ -157,19 +164,21 @@ export class RolloutDesk {
     }));
   }
 
-  /** Notes how far an agent has asked for a binary; answers as `answer` does. */
+  /** Notes how far an agent has come with a binary; answers as `answer` does. */
   noting(agent: string, answer: Responder): Responder {
-    return (args) => {
+    return async (args) => {
+      const answered = await answer(args);
+      // Only now is it known that the question was one.
       if (this.#places.size > 0) this.#note(agent, args);
-      return answer(args);
+      return answered;
     };
   }
 
-  #note(agent: string, args: JsonObject): void {
-    if (!isObject(args)) return;
-    const place = this.#places.get(String(args.digest));
+  #note(agent: string, { digest, offset, length }: JsonObject): void {
+    const place = this.#places.get(String(digest));
     if (place === undefined) return;
-    this.#sent.set(agent, { bytes: place.from + Number(args.offset) + Number(args.length), of: place.of });
+    const { from, size, of } = place;
+    this.#sent.set(agent, { bytes: from + Math.min(size, Number(offset) + Number(length)), of });
   }
 
   /** Places of parts are kept of the newest rollout alone: it is what people look at. */
@@ -180,7 +189,7 @@ export class RolloutDesk {
       let from = 0;
       const of = compressedBytes(release);
       for (const { digest, size } of release.parts) {
-        this.#places.set(digest, { from, of });
+        this.#places.set(digest, { from, size, of });
         from += size;
       }
     }

@@ -14,7 +14,7 @@ import {
 /** How an agent is, as far as a rollout asks. */
 export interface AgentFacts {
   readonly online: boolean;
-  /** Two machines have its id: it is sent nothing. */
+  /** Two machines have its id: it is sent nothing, as if it were away. */
   readonly conflict: boolean;
   readonly version: string | null;
   /** Its hello says that it can be asked; `null`: it has not said hello since hubs ask. */
@@ -110,8 +110,8 @@ export function step(
     if (rollout.state === "canceled")
       end(each, "skipped", "canceled", "the rollout was canceled before its turn");
     else if (facts === null) end(each, "skipped", "removed", "it is not in the fleet any more");
-    else if (!facts.online && nowMs >= Date.parse(rollout.offline_until))
-      end(each, "skipped", "offline", `it was away until ${rollout.offline_until}`);
+    else if (isAway(facts) && nowMs >= Date.parse(rollout.offline_until))
+      end(each, "skipped", ...whyAway(facts, `until ${rollout.offline_until}`));
   }
 
   let next: AgentRollout = rollout;
@@ -124,9 +124,9 @@ export function step(
       if (ask.length >= next.batch) break;
       if (each.state !== "waiting") continue;
       const facts = factsOf(each.agent);
-      if (facts === null || facts.busy || facts.conflict) continue;
-      if (!facts.online) {
-        if (next.skip_offline) end(each, "skipped", "offline", "it was away at its turn");
+      if (facts === null || facts.busy) continue;
+      if (isAway(facts)) {
+        if (next.skip_offline) end(each, "skipped", ...whyAway(facts, "at its turn"));
         continue;
       }
       if (facts.version === next.version) {
@@ -164,6 +164,11 @@ export function step(
   if (changed.length > 0) next = { ...next, counts: countsOf(all) };
   return { rollout: next, changed, ask, withdraw };
 }
+
+/** It cannot be sent anything now, and may be later. */
+const isAway = ({ online, conflict }: AgentFacts): boolean => !online || conflict;
+const whyAway = ({ conflict }: AgentFacts, when: string): [code: string, reason: string] =>
+  conflict ? ["conflict", `two machines had its id ${when}`] : ["offline", `it was away ${when}`];
 
 /** `null`: as it is. */
 function judge(

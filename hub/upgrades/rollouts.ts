@@ -8,7 +8,7 @@ import type { Logger } from "../../shared/log.ts";
 import type { AgentRollout, RolloutAgent, UpgradeReport } from "../../shared/model/agent-rollout.ts";
 import { Rounds } from "../../shared/rounds.ts";
 import type { Timers } from "../../shared/timers.ts";
-import { signManifest } from "../../shared/upgrade/manifest.ts";
+import { type SignedManifest, signManifest } from "../../shared/upgrade/manifest.ts";
 import type { UpgradeEntry } from "../../shared/wire/messages.ts";
 import type { AgentRegistry } from "../agents/agent-registry.ts";
 import type { Change, Dispatch, Store } from "../store/store.ts";
@@ -213,9 +213,12 @@ export class Rollouts {
   async #write(known: Known, { rollout, changed, ask, withdraw }: RolloutStep): Promise<Known | null> {
     const { store } = this.#options;
     const next: AgentRollout = { ...rollout, rev: known.rollout.rev + 1 };
+    const by = ask.length + withdraw.length > 0 ? this.#options.signer() : null;
+    // Once for all: the signature is the same, and a batch may be the whole fleet.
+    const releases = ask.length > 0 ? next.releases.map((one) => signManifest(one, by?.key ?? null)) : [];
     const dispatches = [
-      ...ask.map((agent) => this.#dispatch(agent, next, true)),
-      ...withdraw.map((agent) => this.#dispatch(agent, next, false)),
+      ...ask.map((agent) => this.#dispatch(agent, next, releases, by)),
+      ...withdraw.map((agent) => this.#dispatch(agent, next, [], by)),
     ];
     const expectRev = known.rollout.rev;
     this.#written.set(next.id, next.rev);
@@ -227,16 +230,21 @@ export class Rollouts {
     return after;
   }
 
-  #dispatch(agent: string, rollout: AgentRollout, isAsked: boolean): Dispatch {
-    const { newId, now, signer } = this.#options;
-    const by = signer();
+  /** Without releases it takes back what was asked. */
+  #dispatch(
+    agent: string,
+    rollout: AgentRollout,
+    releases: readonly SignedManifest[],
+    by: ReturnType<RolloutsOptions["signer"]>,
+  ): Dispatch {
+    const { newId, now } = this.#options;
     const nowMs = now();
     const entry: UpgradeEntry = {
       kind: "upgrade",
       id: newId(),
       at: timestamp(nowMs),
       upgrade: rollout.id,
-      releases: isAsked ? rollout.releases.map((one) => signManifest(one, by?.key ?? null)) : [],
+      releases,
       allow_downgrade: rollout.allow_downgrade,
       expires_at: timestamp(nowMs + rollout.within * 1_000),
       ...(by !== null && { hub_keys: by.statement }),

@@ -1,6 +1,6 @@
 /** What the parts of a binary hold together: one Zstandard stream, read as it comes. */
 import { createZstdDecompress } from "node:zlib";
-import { isPetrelError, PetrelError } from "../errors.ts";
+import { PetrelError } from "../errors.ts";
 
 /**
  * The content, in pieces; no more of it is held than one part and one piece. What `parts` throws passes through.
@@ -9,6 +9,7 @@ import { isPetrelError, PetrelError } from "../errors.ts";
 export async function* inflated(parts: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
   const inflate = createZstdDecompress();
   let given = 0;
+  let cut: { readonly by: unknown } | null = null;
   const closed = new Promise<void>((resolve) => inflate.once("close", resolve));
   const feed = async () => {
     try {
@@ -21,7 +22,8 @@ export async function* inflated(parts: AsyncIterable<Uint8Array>): AsyncGenerato
       inflate.end();
     } catch (error) {
       // Whoever reads meets it at the next piece.
-      inflate.destroy(error as Error);
+      cut = { by: error };
+      inflate.destroy(new Error("its parts end"));
     }
   };
   const fed = feed();
@@ -31,7 +33,7 @@ export async function* inflated(parts: AsyncIterable<Uint8Array>): AsyncGenerato
     if (inflate.bytesWritten !== given)
       throw new Error(`${given - inflate.bytesWritten} bytes or more stand behind its end`);
   } catch (cause) {
-    if (isPetrelError(cause)) throw cause;
+    if (cut !== null) throw (cut as { readonly by: unknown }).by;
     throw new PetrelError("RELEASE_INVALID", `the content cannot be read: ${(cause as Error).message}`, {
       hint: "the parts have to be one Zstandard stream; `petrel agent release add FILE` makes them",
       cause,

@@ -37,7 +37,7 @@ export function barText(
   // An agent that fetches is as far as its bytes are; one that installs has them.
   const begun =
     installing * 0.9 + (sent === null || sent.of === 0 ? 0 : sending * 0.9 * (sent.bytes / sent.of));
-  const share = all === 0 ? 1 : Math.min(1, (done + begun) / all);
+  const share = all === 0 ? 1 : Math.max(0, Math.min(1, (done + begun) / all));
   const megabytes =
     sent === null || sent.of === 0
       ? ""

@@ -10,8 +10,10 @@ import { ulidSource } from "../../../../shared/ids.ts";
 import { silentLogger } from "../../../../shared/log.ts";
 import type { UpgradeReport } from "../../../../shared/model/agent-rollout.ts";
 import { systemClock, systemJitter, systemRandom, systemTimers } from "../../../../shared/system-process.ts";
+import { isManifestSigned } from "../../../../shared/upgrade/manifest.ts";
 import type { UpgradeEntry } from "../../../../shared/wire/messages.ts";
 import { failingStore } from "../../../support/failing-store.ts";
+import { keyPair, statementOf } from "../../../support/link-identities.ts";
 import { anAgent } from "../../../support/records.ts";
 import { waitUntil } from "../../../support/wait-until.ts";
 
@@ -49,7 +51,7 @@ async function fleet(...ids: readonly string[]) {
 }
 
 /** One hub on this store. */
-async function hubOn(store: Store) {
+async function hubOn(store: Store, signer: RolloutsOptions["signer"] = () => null) {
   const common = {
     store,
     timers: systemTimers,
@@ -59,7 +61,7 @@ async function hubOn(store: Store) {
     newId,
   };
   const registry = await openAgentRegistry(common);
-  const rollouts = new Rollouts({ ...common, registry, signer: () => null } satisfies RolloutsOptions);
+  const rollouts = new Rollouts({ ...common, registry, signer } satisfies RolloutsOptions);
   const desk = new RolloutDesk({ ...common, agents: registry, rollouts, version: "1.0.0" });
   let isOver = false;
   const close = async () => {
@@ -180,4 +182,55 @@ it("an agent is in one rollout at a time, and what is begun keeps its binary", a
   await says(store, "web-1", two.id, "refused");
   await waitUntil("both are done", async () => (await store.rollout(two.id))?.state === "done");
   expect([...(await store.referencedBlobs())]).not.toContain(release.parts[0]?.digest);
+});
+
+it("a batch is signed once for all of it", async () => {
+  const store = await fleet("web-1", "web-2", "web-3");
+  const [root, own] = [keyPair(), keyPair()];
+  const statement = statementOf(root.privateKey, 1, [own.privateKey]);
+  let signings = 0;
+  const hub = await hubOn(store, () => {
+    signings += 1;
+    return { statement, key: own.privateKey };
+  });
+  const { id } = await hub.desk.begin({ ...wish, batch: 3 });
+  await waitUntil("all are asked", async () => (await asked(store, "web-3")).length > 0);
+  expect(signings).toBe(1);
+  for (const agent of ["web-1", "web-2", "web-3"]) {
+    const [epoch] = await store.downEpochs(agent);
+    const [down] = await store.readDown(agent, epoch?.id ?? "", 1, 10, 1e9);
+    const entry = down?.entry as UpgradeEntry;
+    expect(entry).toMatchObject({ upgrade: id, hub_keys: { serial: 1 } });
+    expect(entry.releases.map((one) => isManifestSigned(one, [own.publicKey]))).toEqual([true]);
+  }
+});
+
+it("a rollout in which nobody could ever be healthy is refused", async () => {
+  const hub = await hubOn(await fleet("web-1"));
+  for (const [settle, within] of [
+    [900, 900],
+    [60, 30],
+  ] as const)
+    await expect(hub.desk.begin({ ...wish, settle, within })).rejects.toMatchObject({
+      code: "API_BAD_REQUEST",
+      where: "settle",
+    });
+  expect(await hub.desk.list()).toEqual([]);
+});
+
+it("what an agent has got is noted once it was answered, and never more than there is", async () => {
+  const store = await fleet("web-1");
+  const hub = await hubOn(store);
+  const { id } = await hub.desk.begin(wish);
+  await waitUntil("it is asked", async () => (await stateOf(store, id, "web-1")) === "sending");
+  const sent = async () => (await hub.desk.agents(id)).map((each) => each.sent_bytes);
+  const { digest } = release.parts[0] ?? { digest: "" };
+  const refuses = hub.desk.noting("web-1", () => Promise.reject(new Error("no such range")));
+  await expect(refuses({ digest, offset: -1e15, length: 1 })).rejects.toThrow("no such range");
+  expect(await sent()).toEqual([null]);
+  const answers = hub.desk.noting("web-1", () => Promise.resolve({ data: "" }));
+  expect(await answers({ digest, offset: 0, length: 2 })).toEqual({ data: "" });
+  expect(await sent()).toEqual([2]);
+  await answers({ digest, offset: 4, length: 65_536 });
+  expect(await sent()).toEqual([5]);
 });

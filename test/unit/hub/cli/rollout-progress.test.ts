@@ -47,6 +47,14 @@ describe("a rollout's progress", () => {
     );
   });
 
+  it.each([
+    [-1e15, 4_000_000],
+    [1e15, 4_000_000],
+    [0, 0],
+  ])("%d of %d bytes, which no hub should say, make a bar all the same", (bytes, of) => {
+    expect(barText(rollout("sending"), { bytes, of }, 90)).toMatch(/^\[[#-]+\] 0\/1 /);
+  });
+
   it("tells each change once, with its reason", () => {
     const [first, second] = agents("failed", "waiting");
     const all = [{ ...first, code: "LATE", reason: "it said nothing" }, second] as RolloutAgentView[];

@@ -167,6 +167,14 @@ describe("a batch", () => {
     const { rollout, ask } = asks(away, over);
     expect([ask, rollout.counts[state as "waiting"]]).toEqual([[], 5]);
     expect(rollout.state).toBe(state === "waiting" ? "running" : "done");
+    // An id that two machines have is as good as away: otherwise it would hold the rollout for ever.
+    const double = asks(Object.fromEntries(names.map((name) => [name, { conflict: true }])), over);
+    expect([double.ask, double.rollout.counts, double.rollout.state]).toEqual([
+      [],
+      rollout.counts,
+      rollout.state,
+    ]);
+    expect(double.changed.every(({ code }) => code === "conflict")).toBe(true);
   });
 
   it.each<AgentRollout["state"]>(["paused", "stopped", "canceled", "done"])(
