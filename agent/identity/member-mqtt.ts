@@ -12,7 +12,7 @@ import { version } from "../../shared/version.ts";
 import { type Authenticator, devAuthenticator } from "../../shared/wire/authenticator.ts";
 import { SessionAuthenticator } from "../../shared/wire/session-authenticator.ts";
 import { askHub } from "./ask-mqtt.ts";
-import { askPlace } from "./ask-place.ts";
+import { askPlaces, firstAnswer } from "./ask-place.ts";
 import type { AgentIdentity } from "./identity.ts";
 import { openIdentity, readFleetFile } from "./identity-fs.ts";
 import { IdentityKeeper } from "./keeper.ts";
@@ -113,19 +113,20 @@ export function keepIdentity(identity: AgentIdentity | null, options: KeepOption
     hubNow: () => hubTime.now(),
     host: hostname(),
     version,
-    askHub: (ask, prover, proof) => {
-      const nonce = Buffer.from(systemRandom(16)).toString("hex");
-      return askHub({
-        url: askPlace(identity, hub),
-        prefix,
-        ask,
-        prover,
-        proof,
-        nonce,
-        withinMs: answerWithinMs,
-        clock,
-        timers,
-      });
-    },
+    askHub: (ask, prover, proof) =>
+      firstAnswer(askPlaces(identity, hub), (url) => {
+        const nonce = Buffer.from(systemRandom(16)).toString("hex");
+        return askHub({
+          url,
+          prefix,
+          ask,
+          prover,
+          proof,
+          nonce,
+          withinMs: answerWithinMs,
+          clock,
+          timers,
+        });
+      }),
   });
 }

@@ -8,7 +8,7 @@ import { checksWith } from "../../shared/validation.ts";
 import { readYaml, type YamlDocument } from "../../shared/yaml/read-yaml.ts";
 import { isPattern, type NameLists, type PolicyRules, type Subject } from "./host-policy.ts";
 
-const limits = { length: 256 * 1024, depth: 8, tokens: 100_000, aliasWeight: 1_000 };
+const limits = { length: 256 * 1024, depth: 8, tokens: 100_000, aliasWeight: 1_000, documents: 1 };
 
 /** What may stand in each list, and how that is said. */
 const entries: Readonly<Record<Subject, { readonly pattern: string; readonly says: string }>> = {

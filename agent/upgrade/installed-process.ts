@@ -1,7 +1,7 @@
 /** Upgrades of an agent that `petrel-agent install` has put on its host: shared/install does it, beside the agent. */
 import { spawn } from "node:child_process";
 import { isSea } from "node:sea";
-import { PetrelError } from "../../shared/errors.ts";
+import { isPetrelError, PetrelError } from "../../shared/errors.ts";
 import { carryOutElsewhere } from "../../shared/install/elsewhere-process.ts";
 import { layoutOf, programOf, rootOfProgram } from "../../shared/install/layout.ts";
 import { lastOutcome, onDisk } from "../../shared/install/releases-fs.ts";
@@ -79,7 +79,10 @@ export function installedUpgrade({ env, health, now, monotonic, log }: Installed
         told: (news: string) => log.info("upgrade", { news }),
         pass: () => {},
       };
-      const prepared = await prepare(host, { file: path, sha256, allowDowngrade, allowFormatChange: false });
+      const wish = { file: path, sha256, allowDowngrade, allowFormatChange: false };
+      const prepared = await prepare(host, wish).catch((error: unknown) => {
+        throw isPetrelError(error) && error.code === "UPGRADE_FORMAT" ? byHand(error) : error;
+      });
       if (prepared === null || prepared.to !== version) {
         const what = prepared === null ? "the version that runs" : `version ${prepared.to}`;
         throw new PetrelError(
@@ -105,4 +108,11 @@ export function installedUpgrade({ env, health, now, monotonic, log }: Installed
       return { kind: last.result, why: last.why };
     },
   };
+}
+
+/** What stands against it can be allowed on the host alone, and whoever reads of it reads it on the hub. */
+function byHand({ code, message, where }: PetrelError): PetrelError {
+  const hint =
+    "on this host, after a backup of its data folder: petrel-agent upgrade FILE --allow-format-change";
+  return new PetrelError(code, `${message}; ${hint}`, { where, hint });
 }

@@ -5,6 +5,7 @@ import { isIP } from "node:net";
 import { join } from "node:path";
 import type { RandomBytes } from "../../shared/clock.ts";
 import { timestamp } from "../../shared/clock.ts";
+import { plainAddress } from "../../shared/config/listen.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import { makeDataFolder } from "../../shared/folder-fs.ts";
 import {
@@ -233,7 +234,8 @@ function fits(chain: string, ca: string, tlsKey: string, hosts: readonly string[
   const key = keyOf(tlsKey);
   if (leaf === undefined || issuer === undefined || key === null) return false;
   const isNamed = (host: string) =>
-    (isIP(host) === 0 ? leaf.checkHost(host, { subject: "never" }) : leaf.checkIP(host)) !== undefined;
+    (isIP(host) === 0 ? leaf.checkHost(host, { subject: "never" }) : leaf.checkIP(plainAddress(host))) !==
+    undefined;
   return (
     signedBy(leaf, issuer.publicKey) && publicText(leaf.publicKey) === publicText(key) && hosts.every(isNamed)
   );

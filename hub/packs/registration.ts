@@ -108,7 +108,9 @@ function lackingConfig({ ref, pack, config, layers }: PackRecord): readonly Prob
 const switchOf = (before: RuleRecord | undefined, { enabled }: RuleRecord["rule"]) =>
   before?.source === "pack" ? before.rule.enabled : enabled;
 
-/** One error for many problems: each with its place and its mend, as `petrel pack check` prints them. */
+const mostShown = 20;
+
+/** One error for many problems: the first ones with their place and mend, as `petrel pack check` prints them all. */
 export function invalidPack(
   problems: readonly Problem[],
   what: "pack" | "rule" | "configuration" | "file of overrides" = "pack",
@@ -118,17 +120,22 @@ export function invalidPack(
   if (errors.length === 1 && first !== undefined) {
     return new PetrelError(first.code, first.message, { where: first.where, hint: first.hint });
   }
-  const text = errors.map((problem) => formatProblem(problem)).join("\n");
+  // Whoever reads it mends the first ones, and looks again: a file of nonsense is not answered with a book.
+  const text = errors
+    .slice(0, mostShown)
+    .map((problem) => formatProblem(problem))
+    .join("\n");
+  const rest = errors.length > mostShown ? `; the first ${mostShown}:` : "";
   // One slip of the pen is often several errors to a parser: still it is no more than a file that does not parse.
   const isSyntax = errors.every(({ code }) => code === "YAML_SYNTAX");
   return new PetrelError(
     isSyntax ? "YAML_SYNTAX" : what === "rule" ? "RULE_INVALID" : "PACK_INVALID",
-    `the ${what} has ${errors.length} errors; nothing was changed\n${text}`,
+    `the ${what} has ${errors.length} errors; nothing was changed${rest}\n${text}`,
     {
       hint:
         what === "configuration" || what === "file of overrides"
           ? "mend what each line says"
-          : `mend what each line says; \`petrel ${what === "pack" ? "pack check" : "rule test"}\` shows the same without a hub`,
+          : `mend what each line says; \`petrel ${what === "pack" ? "pack check" : "rule test"}\` shows ${errors.length > mostShown ? "all of them" : "the same"} without a hub`,
     },
   );
 }

@@ -147,7 +147,8 @@ export class RuleDesk {
     const [document] = documents;
     const rule = document?.rule;
     if (documents.length !== 1 || document === undefined || rule == null) {
-      throw new PetrelError("RULE_INVALID", `one rule is wanted, the text has ${documents.length}`, {
+      const has = documents.length > 1 ? "more than one" : "none";
+      throw new PetrelError("RULE_INVALID", `one rule is wanted, the text has ${has}`, {
         where: "rule",
         hint: "send each rule by itself",
       });

@@ -4,7 +4,7 @@ import { PetrelError } from "../errors.ts";
 import { readYaml, type YamlDocument } from "../yaml/read-yaml.ts";
 
 /** A configuration is a page or two; more than this is some other file. */
-const limits = { length: 256 * 1024, depth: 16, tokens: 100_000, aliasWeight: 10_000 };
+const limits = { length: 256 * 1024, depth: 16, tokens: 100_000, aliasWeight: 10_000, documents: 1 };
 
 /**
  * The file's only document, its problems kept for `resolveConfig`; `undefined` when `fallback` was not named by

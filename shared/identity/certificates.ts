@@ -4,6 +4,7 @@
  */
 import { Buffer } from "node:buffer";
 import { createHash, createPublicKey, type KeyObject, sign, verify, X509Certificate } from "node:crypto";
+import { plainAddress } from "../config/listen.ts";
 import {
   bits,
   boolean,
@@ -178,9 +179,9 @@ function extension(id: string, isCritical: boolean, value: Uint8Array): Buffer {
   return sequence(oid(id), ...(isCritical ? [boolean(true)] : []), octets(value));
 }
 
-/** RFC 5280 §4.2.1.6: dNSName or iPAddress. */
+/** RFC 5280 §4.2.1.6: dNSName or iPAddress; an IPv4 address is one, however it is written. */
 function generalName(host: string): Buffer {
-  const address = addressBytes(host);
+  const address = addressBytes(plainAddress(host));
   return address === null ? implicit(2, Buffer.from(host, "latin1")) : implicit(7, address);
 }
 
@@ -188,7 +189,13 @@ function generalName(host: string): Buffer {
 function addressBytes(host: string): Buffer | null {
   if (/^\d{1,3}(\.\d{1,3}){3}$/.test(host)) return Buffer.from(host.split(".").map(Number));
   if (!host.includes(":")) return null;
-  const [head = "", tail] = host.split("::");
+  // The last two groups may be written as an IPv4 address (RFC 4291 §2.2).
+  const [head = "", tail] = host
+    .replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, ...octets) => {
+      const [a = 0, b = 0, c = 0, d = 0] = octets.slice(0, 4).map(Number);
+      return `${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
+    })
+    .split("::");
   const groups = (text: string) =>
     text === "" ? [] : text.split(":").map((group) => Number.parseInt(group, 16));
   const [left, right] = [groups(head), groups(tail ?? "")];

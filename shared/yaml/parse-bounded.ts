@@ -1,11 +1,13 @@
 /** The library's lexer, parser and composer in a row, which stop where a text becomes too much. */
-import { Composer, CST, type Document, Lexer, LineCounter, Parser, type YAMLError } from "yaml";
+import { Composer, CST, type Document, isScalar, Lexer, LineCounter, Parser, type YAMLError } from "yaml";
 
 export interface ParseLimits {
   /** Levels of collections in each other. */
   readonly depth: number;
   /** Words, indicators, stretches of space and line ends, together: what parsing takes time and memory for. */
   readonly tokens: number;
+  /** Documents that hold anything. One more is read, so that it can be told, and nothing after it; `undefined`: all. */
+  readonly documents?: number | undefined;
 }
 
 export interface Parsed {
@@ -13,7 +15,7 @@ export interface Parsed {
   /** Errors that belong to no document. */
   readonly stray: readonly YAMLError[];
   /** What stopped it; then there are no documents. `offset`: in characters. */
-  readonly stopped: { readonly by: keyof ParseLimits; readonly offset: number } | null;
+  readonly stopped: { readonly by: "depth" | "tokens"; readonly offset: number } | null;
   readonly lineOf: (offset: number) => number;
 }
 
@@ -64,7 +66,7 @@ export function parseBounded(text: string, limits: ParseLimits): Parsed {
   });
   const parser = new Parser(lines.addNewLine);
   let stopped: Parsed["stopped"] = null;
-  const stop = (by: keyof ParseLimits): never => {
+  const stop = (by: "depth" | "tokens"): never => {
     stopped = { by, offset: parser.offset };
     throw new Stop();
   };
@@ -87,13 +89,25 @@ export function parseBounded(text: string, limits: ParseLimits): Parsed {
   }
   return withoutTraces(() => {
     try {
-      const documents = [...composer.compose(parsed())];
+      const documents: Document[] = [];
+      let filled = 0;
+      for (const document of composer.compose(parsed())) {
+        documents.push(document);
+        if (!isEmpty(document)) filled++;
+        if (filled > (limits.documents ?? Number.POSITIVE_INFINITY)) break;
+      }
       return { documents, stray: composer.streamInfo().errors, stopped, lineOf };
     } catch (error) {
       if (!(error instanceof Stop)) throw error;
       return { documents: [], stray: [], stopped, lineOf };
     }
   });
+}
+
+/** Nothing but its markers and comments. */
+function isEmpty({ contents, errors }: Document): boolean {
+  const isNothing = isScalar(contents) && contents.type === "PLAIN" && contents.source === "";
+  return errors.length === 0 && (contents === null || isNothing);
 }
 
 /** The library makes an Error of every mistake; their traces, which nobody reads, cost most of its time. */

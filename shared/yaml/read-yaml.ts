@@ -36,9 +36,9 @@ export const yamlLimits: YamlLimits = {
 
 /**
  * For one file written by hand, and for what a hub is sent: a megabyte is a thousand pages, thirty thousand lines of it
- * are no list of rules any more. Whatever it is, it is read in about a second.
+ * are no list of rules any more. Whatever it is, it is read in about a second. One document is wanted: of more, two are read.
  */
-export const fileLimits: YamlLimits = { ...yamlLimits, length: 1024 * 1024, tokens: 250_000 };
+export const fileLimits: YamlLimits = { ...yamlLimits, length: 1024 * 1024, tokens: 250_000, documents: 1 };
 
 /** A broken line makes the parser complain about its neighbors as well; more than these help nobody. */
 const SYNTAX_ERRORS_SHOWN = 5;

@@ -146,6 +146,15 @@ test("the listener's certificate follows the hub's names and addresses, and its 
   for (const host of ["hub", "10.0.0.77", "fd00::7", "hub.example.org"])
     expect(moved.names(host)).toBeDefined();
   expect(moved.names("10.0.0.5")).toBeUndefined();
+  // However it is written it is the same address, and no reason for another certificate at each start.
+  const odd = ["::ffff:192.0.2.9", "::ffff:10.0.0.77", "64:ff9b::192.0.2.1"];
+  const mapped = await at(...odd);
+  expect(mapped.serial).not.toBe(moved.serial);
+  expect([mapped.names("192.0.2.9"), mapped.names("64:ff9b::c000:201")]).toEqual([
+    "192.0.2.9",
+    "64:ff9b::c000:201",
+  ]);
+  expect((await at("192.0.2.9", ...odd)).serial).toBe(mapped.serial);
 });
 
 test("a rotation needs the right root key", async () => {
