@@ -91,6 +91,18 @@ describe("a rollout, beside supervisors that stand for systemd", () => {
     expect(await versionsOf(hub)).toMatchObject({ loose: version, shut: version });
   });
 
+  test("says what to do on a host whose database the new version would change, and touches nothing", async () => {
+    const { hub, user } = fleet();
+    const changing = await agentBinary("9.3.0", { storeFormat: 9 });
+    const ended = await user.run(
+      ...["agent", "upgrade", "web-3", "--binary", changing, "--settle", "0s", "--json"],
+    );
+    const rollout = JSON.parse(ended.stdout) as RolloutView & { agents: RolloutAgentView[] };
+    expect(rollout.agents).toMatchObject([{ agent: "web-3", state: "failed", code: "UPGRADE_FORMAT" }]);
+    expect(rollout.agents[0]?.reason).toContain("petrel-agent upgrade FILE --allow-format-change");
+    expect(await versionsOf(hub)).toMatchObject({ "web-3": version });
+  });
+
   test("stops at a version that does not start: who took it has gone back, the others never began", async () => {
     const { hub, bad, user } = fleet();
     const ended = await user.run(

@@ -37,14 +37,17 @@ async function sourcesOf(version: string): Promise<string> {
 }
 
 /** A file that is an agent of that version; `exits`: it ends at once instead of running. */
-export async function agentBinary(version: string, { exits }: { exits?: number } = {}): Promise<string> {
+export async function agentBinary(
+  version: string,
+  { exits, storeFormat = 1 }: { exits?: number; storeFormat?: number } = {},
+): Promise<string> {
   const sources = version === thisVersion ? project : await sourcesOf(version);
   const file = join(await tempFolder("binary"), `petrel-agent-${version}`);
   await writeFile(
     file,
     `#!/bin/sh
 case "$1" in
-  version) echo '{"program":"petrel-agent","version":"${version}","store_format":1}'; exit 0 ;;
+  version) echo '{"program":"petrel-agent","version":"${version}","store_format":${storeFormat}}'; exit 0 ;;
   run) ${exits === undefined ? "" : `exit ${exits};`} shift; set -- run "$@" ;;
   upgrade) set -- "$@" --within 60 --steady 0.5 ;;
 esac
