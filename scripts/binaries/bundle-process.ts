@@ -22,6 +22,8 @@ const ownRequire =
 const common = {
   bundle: true,
   platform: "node",
+  // A node_modules that is a link, as in a second worktree, is the same one: else paths of elsewhere would be inside.
+  preserveSymlinks: true,
   target: "node24",
   // Names stay: they are what stack traces are read by. Lines are broken for the same reason.
   minifyWhitespace: true,
