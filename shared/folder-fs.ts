@@ -1,4 +1,5 @@
 /** What several parts do to folders: make one, see whether one is empty, and have it on disk. */
+import { closeSync, fsyncSync, mkdirSync, openSync } from "node:fs";
 import { mkdir, open, readdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { PetrelError } from "./errors.ts";
@@ -23,8 +24,33 @@ async function syncAbove(folder: string): Promise<void> {
   try {
     await syncFolder(folder);
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
-    if (code !== "EACCES" && code !== "EPERM" && code !== "EINVAL" && code !== "EROFS") throw error;
+    if (!isOthers(error)) throw error;
+  }
+}
+
+function isOthers(error: unknown): boolean {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return code === "EACCES" || code === "EPERM" || code === "EINVAL" || code === "EROFS";
+}
+
+/** `makeFolder` where nothing can be waited for. A folder that is there is as on disk as its maker left it. */
+export function makeFolderNow(folder: string, mode: number): void {
+  const path = resolve(folder);
+  const first = mkdirSync(path, { recursive: true, mode });
+  if (first === undefined) return;
+  const highest = dirname(first);
+  for (let above = dirname(path); ; above = dirname(above)) {
+    try {
+      const handle = openSync(above, "r");
+      try {
+        fsyncSync(handle);
+      } finally {
+        closeSync(handle);
+      }
+    } catch (error) {
+      if (!isOthers(error)) throw error;
+    }
+    if (above.length <= highest.length) return;
   }
 }
 

@@ -119,8 +119,16 @@ function addresses(root: string): Plugin {
 /** Packages with native add-ons look for them beside themselves. */
 function addons(root: string): Plugin {
   const loader = join(root, "shared/runtime/addon-process.ts");
-  // What the two require of it: a function that is called at once.
-  const exported = { "classic-level": "module.exports", koffi: "exports.loadStatic" };
+  const contents = {
+    // It asks for its add-on when it is imported, by processes that open no database or refuse to start: nothing is
+    // unpacked before its first call.
+    "classic-level": `const binding = Object.create(new Proxy({}, {
+      get: (_, name) => Object.assign(binding, loadAddon("classic-level"))[name],
+    }));
+    module.exports = () => binding;`,
+    // Required when it is needed: it calls this at once.
+    koffi: `exports.loadStatic = () => loadAddon("koffi");`,
+  };
   return {
     name: "addons",
     setup(made) {
@@ -128,9 +136,9 @@ function addons(root: string): Plugin {
       made.onResolve({ filter: /\/static\.c?js$/ }, ({ importer }) =>
         importer.includes("/node_modules/koffi/") ? { path: "koffi", namespace: "addon" } : null,
       );
-      for (const [name, exports] of Object.entries(exported)) {
+      for (const [name, source] of Object.entries(contents)) {
         made.onLoad({ filter: new RegExp(`^${name}$`), namespace: "addon" }, () => ({
-          contents: `const { loadAddon } = require(${JSON.stringify(loader)});\n${exports} = () => loadAddon("${name}");`,
+          contents: `const { loadAddon } = require(${JSON.stringify(loader)});\n${source}`,
           resolveDir: root,
           loader: "js",
         }));

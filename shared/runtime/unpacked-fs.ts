@@ -23,7 +23,7 @@ import {
 import { userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { PetrelError } from "../errors.ts";
-import { unusable } from "../folder-fs.ts";
+import { makeFolderNow, unusable } from "../folder-fs.ts";
 import { assetBytes } from "./binary-fs.ts";
 import { type BinaryContents, filesBelow, type PackedFile } from "./contents.ts";
 
@@ -84,7 +84,8 @@ function unpackedRoot({ id }: BinaryContents): string {
   const all = join(folder, unpackedName);
   const own = join(all, id);
   return orUnusable(own, () => {
-    mkdirSync(folder, { recursive: true, mode });
+    // Whoever finds it takes its name to be on disk, and keeps a database in it.
+    makeFolderNow(folder, mode);
     requireOurs(folder, statSync(folder));
     ownFolder(all);
     if (ownFolder(own)) forgetOlder(all, id);

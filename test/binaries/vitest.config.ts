@@ -1,13 +1,16 @@
-/** `npm run test:binaries`: what the binaries do as they lie in dist/; not part of `npm test`, which needs no build. */
+/** What `npm run test:binaries` runs, of which main.ts names the files; not part of `npm test`, which needs no build. */
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
     root: new URL("../..", import.meta.url).pathname,
-    include: ["test/binaries/**/*.test.ts"],
+    include: ["test/{binaries,integration,contract,fault}/**/*.test.ts"],
+    // Of this machine, where nothing else is said.
+    env: { PETREL_BINARIES: process.env.PETREL_BINARIES ?? `dist/linux-${process.arch}` },
     pool: "forks",
-    testTimeout: 180_000,
-    // May build them first.
-    hookTimeout: 900_000,
+    isolate: false,
+    maxWorkers: 3,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
   },
 });

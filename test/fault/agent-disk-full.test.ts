@@ -33,7 +33,7 @@ test("an agent on a full disk is degraded, not dead: no action is taken, none is
   const hub = await createHub();
   const agent = await createAgent(hub, "web-1");
   await mkdir(agent.data);
-  const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=80m", "tmpfs", agent.data]);
+  const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=80m,mode=700", "tmpfs", agent.data]);
   if (mounted.status !== 0) {
     console.warn("NOT TESTED: a full disk under the agent needs the right to mount a tmpfs");
     context.skip();

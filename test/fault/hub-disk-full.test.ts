@@ -19,7 +19,7 @@ test("a hub on a full disk promises nothing, says so, and goes on by itself with
   const hub = await createHub();
   const agent = await createAgent(hub, "web-1");
   await mkdir(hub.data);
-  const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=48m", "tmpfs", hub.data]);
+  const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=48m,mode=700", "tmpfs", hub.data]);
   if (mounted.status !== 0) {
     console.warn("NOT TESTED: a full disk under the hub needs the right to mount a tmpfs");
     context.skip();

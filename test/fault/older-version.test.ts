@@ -1,6 +1,7 @@
 /**
  * A hub and an agent of which one is an older version, a real one, and is upgraded in the midst of work. Which one is
  * said by PETREL_OLDER, a commit of this repository: `PETREL_OLDER=v0.1.0 npm run test:older`.
+ * Not with the binaries: the older version is a checkout.
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, symlinkSync } from "node:fs";

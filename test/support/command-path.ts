@@ -3,6 +3,9 @@ import { join, resolve } from "node:path";
 
 const root = resolve(import.meta.dirname, "../..");
 
+/** Whether the commands are binaries, and not this checkout. */
+export const withBinaries = Boolean(process.env.PETREL_BINARIES);
+
 /**
  * `bin/NAME` of this checkout, or of the one in `checkout`; or, with PETREL_BINARIES in the environment of the tests,
  * the binary of that name in the folder that it names.

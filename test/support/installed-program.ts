@@ -4,16 +4,15 @@
  */
 import { execFile, spawn } from "node:child_process";
 import { chmod, mkdir, readFile, readlink, rm, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { agentProduct } from "../../agent/install/product.ts";
 import { guardText } from "../../shared/install/guard.ts";
 import { layoutOf } from "../../shared/install/layout.ts";
 import { atEnd } from "./at-end.ts";
+import { commandPath } from "./command-path.ts";
 import { tempFolder } from "./temp-folder.ts";
 import { waitUntil } from "./wait-until.ts";
-
-const project = resolve(import.meta.dirname, "../..");
 
 export interface ProgramTraits {
   /** Ends at once with this code. */
@@ -176,7 +175,7 @@ export async function installedProgram(): Promise<InstalledProgram> {
 function run(args: readonly string[], killAt: string | undefined): Promise<Run> {
   const clean = Object.entries(process.env).filter(([name]) => !/^(PETREL|VITEST|NODE)/.test(name));
   const env = { ...Object.fromEntries(clean), ...(killAt !== undefined && { PETREL_KILL_AT: killAt }) };
-  const child = spawn(join(project, "bin/petrel-agent"), args, { env, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(commandPath("petrel-agent"), args, { env, stdio: ["ignore", "pipe", "pipe"] });
   atEnd(() => void child.kill("SIGKILL"));
   let [stdout, stderr] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text) => {

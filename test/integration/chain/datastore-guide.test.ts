@@ -1,13 +1,15 @@
 /** The datastore's guide, pasted as it is. */
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { expect, test } from "vitest";
 import type { KeyView } from "../../../hub/datastore/key-view.ts";
+import { commandPath } from "../../support/command-path.ts";
 import { agentReady, createHub } from "../../support/fleet.ts";
 import { executionsOf, userOf } from "../../support/fleet-user.ts";
 import { paste, shellBlocks } from "../../support/shell-blocks.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
 const root = resolve(import.meta.dirname, "../../..");
+const commands = dirname(commandPath("petrel"));
 
 test("every command of it does what it says", async () => {
   const hub = await createHub({ args: ["--with-agent"] });
@@ -17,7 +19,7 @@ test("every command of it does what it says", async () => {
   const blocks = [...(await shellBlocks(guide, "Keys")), ...(await shellBlocks(guide, "In templates"))];
   expect(blocks).toHaveLength(3);
   const folder = await tempFolder("guide");
-  const script = [`export PATH="${root}/bin:$PATH" PETREL_DATA="${hub.data}"`, ...blocks].join("\n");
+  const script = [`export PATH="${commands}:$PATH" PETREL_DATA="${hub.data}"`, ...blocks].join("\n");
   const pasted = await paste(folder, script);
   expect(pasted).toMatchObject({ code: 0, stderr: expect.not.stringContaining("failed: ") });
   expect(pasted.stdout).toContain("value: correct horse");

@@ -1,4 +1,7 @@
-/** `npm start` as a new user meets it: what it prints, what it watches, how it ends, and that it goes on. */
+/**
+ * `npm start` as a new user meets it: what it prints, what it watches, how it ends, and that it goes on.
+ * Not with the binaries: npm start is the checkout.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
