@@ -58,6 +58,10 @@ const places: Readonly<Record<string, () => Place>> = {
 
 const all = choices(root);
 const chosen = all.filter(({ reason }) => reason === null).map(({ path }) => path);
+/** Elsewhere it is about the place, not about every promise again. */
+const ofPlaces = ["enrolment", "file-watching", "sample-packs", "seed-story"].map(
+  (name) => `test/integration/chain/${name}.test.ts`,
+);
 let failed = 0;
 const summary: string[] = [];
 for (const name of values.in) {
@@ -67,9 +71,15 @@ for (const name of values.in) {
     summary.push(`NOT TESTED in ${place.name}: ${place.reason}`);
     continue;
   }
-  // Elsewhere it is about the place, not about every promise again.
-  const standard = name === "here" ? [...chosen, "test/binaries/"] : ["test/binaries/"];
-  summary.push(run(name, place.folder, positionals.length > 0 ? positionals : standard, place.name));
+  const standard = { here: chosen, root: ofPlaces, arm64: [] }[name] ?? [];
+  summary.push(
+    run(
+      name,
+      place.folder,
+      positionals.length > 0 ? positionals : [...standard, "test/binaries/"],
+      place.name,
+    ),
+  );
 }
 
 /** One run of vitest; its line of the summary. */
@@ -78,6 +88,7 @@ function run(name: string, binaries: string, files: readonly string[], where: st
   const report = join(out, `${name}.json`);
   const to = openSync(log, "w");
   console.log(`== ${where}: ${log}`);
+  const more = name === "arm64" ? { PETREL_EMULATED: "1" } : {};
   const { status } = spawnSync(
     process.execPath,
     [
@@ -85,7 +96,7 @@ function run(name: string, binaries: string, files: readonly string[], where: st
       ...["run", "--config", "test/binaries/vitest.config.ts"],
       ...["--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...files],
     ],
-    { cwd: root, stdio: ["ignore", to, to], env: { ...process.env, PETREL_BINARIES: binaries } },
+    { cwd: root, stdio: ["ignore", to, to], env: { ...process.env, ...more, PETREL_BINARIES: binaries } },
   );
   closeSync(to);
   if (status !== 0) failed += 1;
