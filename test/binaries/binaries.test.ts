@@ -146,7 +146,9 @@ describe("the two binaries", () => {
     chmodSync(own, 0o777);
     agent.start(bare);
     expect(await agent.daemon().ended()).toMatchObject({ code: 4 });
-    expect(agent.daemon().log()).toMatch(/RUNTIME_UNSAFE: .*others may write to it \(mode 777\)/);
+    await waitUntil("the reason in its log", () =>
+      /RUNTIME_UNSAFE: .*others may write to it \(mode 777\)/.test(agent.daemon().log()),
+    );
   });
 
   // qemu reads what it runs, and noexec is nothing to it.
