@@ -1,23 +1,29 @@
 /** Files that are there whole or not at all, whenever the power goes. */
 import { createHash } from "node:crypto";
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { syncFolder } from "./folder-fs.ts";
 
-/** Replaces the file in one step; resolves once on disk. Rejects with the system's error. */
+/** Replaces the file in one step; resolves once on disk. Rejects with the system's error: then the old one is there. */
 export async function writeWhole(path: string, text: string, mode: number): Promise<void> {
   const fresh = `${path}.new`;
   // What a crash left here may have another mode.
   await rm(fresh, { force: true });
   const handle = await open(fresh, "wx", mode);
   try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
+    try {
+      await handle.writeFile(text);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(fresh, path);
+  } catch (error) {
+    // A full disk gets its room back.
+    await rm(fresh, { force: true }).catch(() => {});
+    throw error;
   }
-  await rename(fresh, path);
   await syncFolder(dirname(path));
 }
 
@@ -27,18 +33,32 @@ export function writeWholeNow(path: string, text: string, mode: number): void {
   rmSync(fresh, { force: true });
   const file = openSync(fresh, "wx", mode);
   try {
-    writeSync(file, text);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
+    try {
+      // Unlike writeSync(), which writes as much as has room and only says so.
+      writeFileSync(file, text);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(fresh, path);
+  } catch (error) {
+    try {
+      rmSync(fresh, { force: true });
+    } catch {}
+    throw error;
   }
-  renameSync(fresh, path);
   const folder = openSync(dirname(path), "r");
   try {
     fsyncSync(folder);
   } finally {
     closeSync(folder);
   }
+}
+
+/** All of it at that place of an open file, in as many calls as it takes; throws the system's error. */
+export function writeAllNow(file: number, bytes: Uint8Array, position: number): void {
+  for (let done = 0; done < bytes.length; )
+    done += writeSync(file, bytes, done, bytes.length - done, position + done);
 }
 
 /** `null` when there is no such file. Rejects with the system's error for one that cannot be read. */

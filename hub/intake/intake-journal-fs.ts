@@ -1,8 +1,9 @@
 /** Which entries were being taken in when the hub died, kept in one small file: a slot for each agent. */
-import { closeSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { isObject } from "../../shared/json.ts";
 import type { IntakeRecord } from "../../shared/link/poison.ts";
+import { writeAllNow } from "../../shared/whole-file-fs.ts";
 
 /** Bytes of a slot; an agent id, an epoch and three numbers fit with room to spare. */
 const slotBytes = 512;
@@ -47,7 +48,7 @@ export function openIntakeRecords(folder: string): IntakeRecords {
       const bytes = Buffer.alloc((last - first + 1) * slotBytes, 0x20);
       for (let at = first; at <= last; at++)
         bytes.write(texts.get(at) ?? "", (at - first) * slotBytes, slotBytes);
-      writeSync(handle, bytes, 0, bytes.length, first * slotBytes);
+      writeAllNow(handle, bytes, first * slotBytes);
     }
   };
 
