@@ -15,3 +15,8 @@ export function agentFolder(named: string | null, cwd: string): string {
 export function socketOf(folder: string): string {
   return join(folder, "agent.sock");
 }
+
+/** The first that systemd has made for the agent in memory: a drop-in may add others (systemd.exec(5)). `null`: none. */
+export function runtimeFolder({ RUNTIME_DIRECTORY }: NodeJS.ProcessEnv): string | null {
+  return RUNTIME_DIRECTORY?.split(":").find((folder) => folder !== "") ?? null;
+}

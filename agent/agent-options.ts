@@ -37,6 +37,12 @@ export interface RunningAgent {
   hurry(): void;
   /** To be called before `stop` if this process then becomes the next agent (execve(2)): running actions run on. */
   handOver(): void;
+  /** While it stops: no next agent is to come, and running actions end as at any other end. */
+  withdrawHandOver(): void;
+  /** After `stop`: running actions wait for the next agent. */
+  hasHandedOver(): boolean;
+  /** After `stop`, when no next agent takes the place of this process: ends the actions that wait for it. */
+  endHanded(): Promise<void>;
   /** Reads the policy file of the host again; what it refuses from now on stops, but for actions that run. */
   reloadPolicy(): Promise<unknown>;
 }

@@ -1,12 +1,14 @@
 /** The agent as a process: from its start to the signal that ends it. */
 
+import { access, constants } from "node:fs/promises";
 import { join } from "node:path";
 import { isSea } from "node:sea";
 import { daemonLogger } from "../shared/daemon-log-process.ts";
 import { layoutOf, rootOfProgram } from "../shared/install/layout.ts";
 import { judgeOwnTrial } from "../shared/install/own-trial-process.ts";
+import type { Logger } from "../shared/log.ts";
 import { ownCommand } from "../shared/runtime/own-programs-process.ts";
-import { watchForEnd } from "../shared/signals-process.ts";
+import { type Ended, type EndWatch, watchForEnd } from "../shared/signals-process.ts";
 import { giveBackMemory, giveBackNativeMemory, giveBackProgram } from "../shared/spare-memory-process.ts";
 import { systemClock, systemTimers } from "../shared/system-process.ts";
 import { version } from "../shared/version.ts";
@@ -18,32 +20,79 @@ import { startAgent } from "./main.ts";
 /** By then it has started its sensors, and what it needed for that it does not need again. */
 const settledMs = 5_000;
 
-/**
- * Replaces the program of this process by the one that is in force, or by itself where none is installed; the process,
- * its children and its sockets to them stay. Throws the system's error: then this process has to end.
- */
-function becomeNext(env: NodeJS.ProcessEnv): never {
+interface Successor {
+  readonly program: string;
+  readonly args: readonly string[];
+}
+
+/** The program that is in force, or this one where none is installed. */
+function successorOf(env: NodeJS.ProcessEnv): Successor {
   const { execPath, execArgv, argv } = process;
-  if (process.execve === undefined) throw new Error("this Node cannot replace its program");
-  const program = isSea() ? execPath : env.PETREL_PROGRAM;
-  const root = program === undefined ? null : rootOfProgram(agentProduct, program);
+  const own = isSea() ? execPath : env.PETREL_PROGRAM;
+  const root = own === undefined ? null : rootOfProgram(agentProduct, own);
   const args = argv.slice(2);
   if (root !== null) {
-    const next = join(layoutOf(agentProduct, root).current, agentProduct.program);
-    return process.execve(next, [next, ...args], env);
+    const program = join(layoutOf(agentProduct, root).current, agentProduct.program);
+    return { program, args: [program, ...args] };
   }
   // Beside a hub it is a role of the hub's binary.
-  const own = isSea()
-    ? [...ownCommand(new URL("agent-cli.ts", import.meta.url)), ...args]
-    : [execPath, ...execArgv, ...argv.slice(1)];
-  return process.execve(execPath, own, env);
+  return isSea()
+    ? { program: execPath, args: [...ownCommand(new URL("agent-cli.ts", import.meta.url)), ...args] }
+    : { program: execPath, args: [execPath, ...execArgv, ...argv.slice(1)] };
+}
+
+/** Whether it can be started; otherwise the log says why. An execve(2) that fails takes the whole process with it. */
+async function canBecome({ program }: Successor, log: Logger): Promise<boolean> {
+  try {
+    if (process.execve === undefined) throw new Error("this Node cannot replace its program");
+    await access(program, constants.X_OK);
+    return true;
+  } catch (error) {
+    log.error("the next agent cannot be started", { program, error });
+    return false;
+  }
+}
+
+/**
+ * Takes the agent down, and replaces the program of this process by its successor; the process, its children and its sockets to them
+ * stay. Resolves to an exit code when this process has to end instead: an end was asked for meanwhile, or something has
+ * failed, and then its unit starts the next agent.
+ */
+async function makeRoom(
+  agent: RunningAgent,
+  successor: Successor,
+  watch: EndWatch,
+  log: Logger,
+): Promise<number> {
+  log.info("agent makes room for the next one");
+  let asked: Ended | null = null;
+  void watch.ended.then((end) => {
+    asked = end;
+    log.info("agent stops", { why: end.why });
+    agent.withdrawHandOver();
+  });
+  agent.handOver();
+  const isClean = await agent.stop();
+  // What does not stop is no reason to end actions that can run on: its database is as after a crash.
+  if (asked === null && (isClean || agent.hasHandedOver()) && (await canBecome(successor, log))) {
+    // Signals that have come meanwhile are seen here.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    if (asked === null) process.execve?.(successor.program, successor.args, process.env);
+  }
+  await agent.endHanded();
+  const end = asked as Ended | null;
+  return isClean && end !== null ? end.code : 1;
 }
 
 /**
  * Runs until a signal, or until its parent has gone. Resolves to the exit code. SIGHUP has the host's policy read again,
- * but for an agent in a terminal, which ends with it; SIGUSR2 has the version that is in force take its place.
+ * but for an agent in a terminal, which ends with it; SIGUSR2 has the version that is in force take its place, also when it
+ * comes while the agent starts. Where that version cannot be started this one stays.
  */
 export async function runAgent(options: AgentOptions): Promise<number> {
+  // Before everything else: until then a SIGUSR2 would end the process.
+  let renewal = Promise.withResolvers<null>();
+  process.on("SIGUSR2", () => renewal.resolve(null));
   const log = daemonLogger(options.log);
   let agent: RunningAgent | null = null;
   let isAskedEarly = false;
@@ -65,28 +114,28 @@ export async function runAgent(options: AgentOptions): Promise<number> {
       env: process.env,
       log,
     });
-    const renewed = Promise.withResolvers<null>();
-    process.on("SIGUSR2", () => renewed.resolve(null));
     const cancel = systemTimers.after(settledMs, () => {
       giveBackMemory();
       giveBackNativeMemory();
       giveBackProgram();
     });
-    const end = await Promise.race([watch.ended, renewed.promise]);
-    cancel();
-    if (end === null) {
-      log.info("agent makes room for the next one");
-      started.handOver();
-      await started.stop();
-      return becomeNext(process.env);
-    }
-    const { code, why } = end;
-    log.info("agent stops", { why });
-    void watch.hurried.then((again) => {
-      log.info("agent stops at once", { why: again });
+    void watch.hurried.then((why) => {
+      log.info("agent stops at once", { why });
       started.hurry();
     });
-    return (await started.stop()) ? code : 1;
+    for (;;) {
+      const end = await Promise.race([watch.ended, renewal.promise]);
+      if (end === null) {
+        renewal = Promise.withResolvers();
+        const successor = successorOf(process.env);
+        if (!(await canBecome(successor, log))) continue;
+        cancel();
+        return await makeRoom(started, successor, watch, log);
+      }
+      cancel();
+      log.info("agent stops", { why: end.why });
+      return (await started.stop()) ? end.code : 1;
+    }
   } finally {
     watch.release();
   }

@@ -29,7 +29,7 @@ import { Actions } from "./actions/actions-process.ts";
 import { baseEnvironment } from "./actions/environment.ts";
 import { builtInRunners } from "./actions/runners/built-in-process.ts";
 import { waysToStart } from "./actions/ways-to-start-process.ts";
-import { socketOf } from "./agent-folder-fs.ts";
+import { runtimeFolder, socketOf } from "./agent-folder-fs.ts";
 import type { AgentOptions, RunningAgent } from "./agent-options.ts";
 import { reserveBytes } from "./condition/condition.ts";
 import { ConditionWatch } from "./condition/condition-watch.ts";
@@ -279,7 +279,7 @@ async function startOnStore(options: AgentOptions & Membership, log: DaemonLog):
       hubNow: () => hubTime.now(),
       drainMs: options.drainSeconds * 1_000,
       passPoint: points.passAction,
-      handedFile: join(process.env.RUNTIME_DIRECTORY ?? options.data, "handed-over"),
+      handedFile: join(runtimeFolder(process.env) ?? options.data, "handed-over"),
     });
     await actions.start();
     const parts = { applier, actions, sensors, reports, outbox, timers, log };
@@ -379,6 +379,9 @@ async function startOnStore(options: AgentOptions & Membership, log: DaemonLog):
       stop: () => teardown.run(),
       hurry: () => actions.hurry(),
       handOver: () => actions.handOver(),
+      withdrawHandOver: () => actions.withdrawHandOver(),
+      hasHandedOver: () => actions.hasHandedOver,
+      endHanded: () => actions.endHanded(),
       reloadPolicy: () => policy.reload(),
     };
   } catch (error) {

@@ -1,13 +1,16 @@
 /** The agent's action side as a whole: scheduler and worker, the dispatcher between, the hub's ledger in front. */
 
+import { rm } from "node:fs/promises";
 import type { ClassicLevel } from "classic-level";
 import type { Json, JsonObject } from "../../shared/json.ts";
 import type { MarksStore } from "../../shared/link/marks-store.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { Committer } from "../../shared/storage/committer-store.ts";
 import type { RowSeals } from "../store/row-seals.ts";
+import { termGraceMs } from "../work-end.ts";
 import { type Component, startAll, stopAll } from "./component.ts";
 import { createDispatcher, type DispatchMessage } from "./dispatcher.ts";
+import { endSurvivors } from "./family-process.ts";
 import type { HandedExecution } from "./handed-over.ts";
 import { takeHanded, writeHanded } from "./handed-over-process.ts";
 import { ActionInbox } from "./inbox-store.ts";
@@ -130,20 +133,49 @@ export class Actions {
     this.#prune();
   }
 
-  /** Takes no more work, lets running actions end, then ends them. Resolves when all of that is on disk. */
+  /**
+   * Takes no more work, lets running actions end, then ends them, or hands them over. Resolves when all of that is on disk;
+   * rejects with the system's error when nothing could be handed over: then all of them have had their time, and ended.
+   */
   async stop(): Promise<void> {
     this.#cancelPrune();
     this.#forgetResume();
     this.#scheduler.hold();
     await stopAll(this.#components, this.#options.log);
-    const { handed } = this.#worker;
-    const { handedFile } = this.#options;
-    if (handed.length > 0 && handedFile !== undefined) writeHanded(handedFile, handed);
+    const { handedFile, log } = this.#options;
+    if (!this.hasHandedOver || handedFile === undefined) return;
+    try {
+      writeHanded(handedFile, this.#worker.handed);
+    } catch (error) {
+      log.error("running actions cannot be handed over, and are waited for", { file: handedFile, error });
+      await this.#worker.takeBack();
+      throw error;
+    }
   }
 
   /** Before `stop`, and only if the next agent takes the place of this very process: running actions run on where they can. */
   handOver(): void {
     if (this.#options.handedFile !== undefined) this.#worker.handOver();
+  }
+
+  /** While it stops: there is no next agent after all. */
+  withdrawHandOver(): void {
+    this.#worker.withdrawHandOver();
+  }
+
+  /** After `stop`: actions run on, and wait for the next agent. */
+  get hasHandedOver(): boolean {
+    return this.#worker.handed.length > 0;
+  }
+
+  /** After `stop`, when no next agent comes: they are ended. Their journal says that they started, which is true. */
+  async endHanded(): Promise<void> {
+    const { handedFile } = this.#options;
+    const { handed } = this.#worker;
+    if (handedFile !== undefined) await rm(handedFile, { force: true });
+    const end = ({ execution, process: { group } }: HandedExecution) =>
+      endSurvivors(group, execution, { graceMs: termGraceMs });
+    await Promise.all(handed.map(end));
   }
 
   /** While it stops, or before it will: running actions are ended at once. */

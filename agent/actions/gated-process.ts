@@ -62,7 +62,7 @@ export interface GatedSettings {
 
 export interface GatedContext {
   readonly stop: AbortSignal;
-  readonly started: (group: ProcessGroup) => Promise<void>;
+  readonly started: (group: ProcessGroup, canBeHandedOver: boolean) => Promise<void>;
   readonly onOutput: OnOutput;
   /** Aborted when the agent makes room for the next one: then a program that can be handed over rejects with `HandedOver`. */
   readonly handOver?: AbortSignal;
@@ -90,7 +90,11 @@ export async function runGated(
     const reported = program.channel === undefined ? null : listen(child, gate, program.channel);
     const followed = { child, group, execution, capture, reported };
     try {
-      await Promise.all([context.started(group), child.inScope === true ? null : scope?.take(child.pid)]);
+      const canBeHandedOver = reported === null && child.handOver !== undefined;
+      await Promise.all([
+        context.started(group, canBeHandedOver),
+        child.inScope === true ? null : scope?.take(child.pid),
+      ]);
     } catch (error) {
       await endGroup(group.pgid, { graceMs: 0 });
       closePipes(child);
@@ -117,7 +121,7 @@ export async function followHanded(
   if (settings.kernelSpawn === null) throw new Error("no process can be taken up without koffi");
   const child = settings.kernelSpawn.adopt(group.pgid, fds);
   const capture = captureOutput(child, settings, context.onOutput, { stdout, stderr });
-  await context.started(group);
+  await context.started(group, child.handOver !== undefined);
   const scope = settings.scopes?.open(execution) ?? null;
   try {
     const followed = { child, group, execution, capture, reported: null, opened: Promise.resolve() };

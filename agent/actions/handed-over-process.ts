@@ -15,11 +15,16 @@ export function writeHanded(file: string, executions: readonly HandedExecution[]
   writeWholeNow(file, handedText({ ...ownId(), executions }), mode);
 }
 
-/** By execution; those whose process is a child of ours. The file is gone then: nothing is taken up twice. */
+/**
+ * By execution; those whose process is a child of ours. The file is gone then: nothing is taken up twice. One that cannot be
+ * read is in the log, and holds up no start: what it tells of is settled as after a crash.
+ */
 export async function takeHanded(file: string, log: Logger): Promise<ReadonlyMap<string, HandedExecution>> {
-  const handed = parseHanded(await textIfThere(file), ownId());
+  const { executions, problem } = parseHanded(await textIfThere(file), ownId());
+  if (problem !== null)
+    log.error("what was handed over cannot be read: actions that ran are ended", { file, problem });
   rmSync(file, { force: true });
-  const taken = handed.filter(({ execution, process: { group, fds } }) => {
+  const taken = executions.filter(({ execution, process: { group, fds } }) => {
     const stat = statOf(group.pgid);
     if (stat?.parent === process.pid && stat.startTicks === group.start_ticks) return true;
     log.warn("a running action was handed over and is not there", { execution, pgid: group.pgid });

@@ -2,7 +2,7 @@
  * Actions that run on while the agent becomes another version of itself: the program is replaced and the process stays
  * (execve(2)), so that its children stay its children and their sockets stay open (decision 0026). Pure.
  */
-import { isObject } from "../../shared/json.ts";
+import { checksWith, errorsText } from "../../shared/validation.ts";
 import type { ProcessGroup } from "./journal.ts";
 import type { CapturedSoFar } from "./output-capture.ts";
 
@@ -45,21 +45,76 @@ export function handedText(file: HandedFile): string {
   return JSON.stringify(file);
 }
 
+const captured = {
+  type: "object",
+  required: ["kept", "seen_bytes"],
+  properties: { kept: { type: "string" }, seen_bytes: { type: "integer", minimum: 0 } },
+};
+
+/** What is read of it; another version may have written it. */
+const isHandedFile = checksWith({ allowUnionTypes: true })<HandedFile>({
+  type: "object",
+  required: ["pid", "start_ticks", "executions"],
+  properties: {
+    pid: { type: "integer" },
+    start_ticks: { type: "integer" },
+    executions: {
+      type: "array",
+      items: {
+        type: "object",
+        required: ["execution", "process", "remaining_ms", "paused"],
+        properties: {
+          execution: { type: "string" },
+          remaining_ms: { type: "number", minimum: 0 },
+          paused: { type: "boolean" },
+          process: {
+            type: "object",
+            required: ["group", "fds", "stdout", "stderr"],
+            properties: {
+              group: {
+                type: "object",
+                required: ["pgid", "start_ticks", "boot_id"],
+                properties: {
+                  pgid: { type: "integer", minimum: 2 },
+                  start_ticks: { type: "integer" },
+                  boot_id: { type: "string" },
+                },
+              },
+              fds: { type: "array", items: { type: ["integer", "null"], minimum: 3 } },
+              stdout: captured,
+              stderr: captured,
+            },
+          },
+        },
+      },
+    },
+  },
+});
+
+export interface ParsedHanded {
+  readonly executions: readonly HandedExecution[];
+  /** Why nothing can be taken from it; `null` when it is as it should be. */
+  readonly problem: string | null;
+}
+
 /**
- * What was handed over to this process; empty when the file is of another one: it died on the way, and its actions are
+ * What was handed over to this process; none when the file is of another one: it died on the way, and its actions are
  * children of nobody who could wait for them.
  */
 export function parseHanded(
   text: string | null,
   own: { readonly pid: number; readonly start_ticks: number },
-): readonly HandedExecution[] {
-  if (text === null) return [];
+): ParsedHanded {
+  if (text === null) return nothing(null);
   let value: unknown;
   try {
     value = JSON.parse(text);
-  } catch {
-    return [];
+  } catch (error) {
+    return nothing(error instanceof Error ? error.message : String(error));
   }
-  if (!isObject(value) || value.pid !== own.pid || value.start_ticks !== own.start_ticks) return [];
-  return Array.isArray(value.executions) ? (value.executions as unknown as HandedExecution[]) : [];
+  if (!isHandedFile(value)) return nothing(errorsText(isHandedFile.errors, "handed-over"));
+  const isOwn = value.pid === own.pid && value.start_ticks === own.start_ticks;
+  return isOwn ? { executions: value.executions, problem: null } : nothing(null);
 }
+
+const nothing = (problem: string | null): ParsedHanded => ({ executions: [], problem });

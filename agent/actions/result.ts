@@ -6,6 +6,8 @@ import type { RandomBytes } from "../../shared/clock.ts";
 import type { Json } from "../../shared/json.ts";
 import type { BlobRef } from "../../shared/model/execution.ts";
 import { jsonProblem } from "../../shared/wire/plain-json.ts";
+import type { ResultRecord } from "./journal.ts";
+import type { RunOutcome } from "./outcome.ts";
 
 /** Where large results are kept until the hub has fetched them. Resolves once on disk. */
 export interface ResultBlobs {
@@ -41,4 +43,23 @@ export async function storableResult(
   }
   const ref = await blobs.put(bytes.subarray(0, maxBlobBytes));
   return { result_blob: bytes.length > maxBlobBytes ? { ...ref, truncated: true } : ref };
+}
+
+/** The rest of a reason is in the result. */
+const maxReasonLength = 2_000;
+
+/** What the journal keeps of an outcome; `random` and rejections as of `storableResult`. */
+export async function resultRecord(
+  { status, reason, result }: RunOutcome,
+  blobs: ResultBlobs,
+  when: { readonly startedAt: string | null; readonly endedAt: string; readonly random: RandomBytes | null },
+): Promise<ResultRecord> {
+  const { startedAt, endedAt, random } = when;
+  return {
+    status,
+    ...(await storableResult(result, blobs, random)),
+    ...(reason !== undefined && { reason: reason.slice(0, maxReasonLength) }),
+    ...(startedAt !== null && { started_at: startedAt }),
+    ended_at: endedAt,
+  };
 }

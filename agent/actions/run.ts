@@ -30,6 +30,8 @@ export class Run {
   /** Its start is on disk, or on its way there. */
   isStarted = false;
   isPaused = false;
+  /** It can go on without this program. */
+  canBeHandedOver = false;
   /** Of a run whose start is written with its result. */
   startedAt: string | null = null;
 
@@ -82,4 +84,14 @@ export class Run {
       this.end({ kind: "timeout", seconds: this.#timeoutSeconds }),
     );
   }
+}
+
+/** Waits no longer than until the run is to end; then it rejects, and what it waited for goes on by itself. */
+export function unlessStopped<T>(work: Promise<T>, stop: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onStop = () => reject(new Error("the run was ended"));
+    if (stop.aborted) onStop();
+    else stop.addEventListener("abort", onStop, { once: true });
+    work.then(resolve, reject).finally(() => stop.removeEventListener("abort", onStop));
+  });
 }

@@ -18,12 +18,11 @@ import { EarlyOutput } from "./early-output.ts";
 import { endSurvivors } from "./family-process.ts";
 import { signalGroup } from "./group-process.ts";
 import { type HandedExecution, HandedOver } from "./handed-over.ts";
-import type { ProcessGroup, ResultRecord } from "./journal.ts";
 import type { JournalStore } from "./journal-store.ts";
 import { brokenOutcome, type RunOutcome, unstartedOutcome } from "./outcome.ts";
 import type { OnOutput } from "./output-capture.ts";
-import { type ResultBlobs, storableResult } from "./result.ts";
-import { Run } from "./run.ts";
+import { type ResultBlobs, resultRecord } from "./result.ts";
+import { Run, unlessStopped } from "./run.ts";
 import type { PackSource, RunContext, Runner } from "./runners/runner.ts";
 import { isVain, passes, StartUnwritten } from "./trouble.ts";
 
@@ -52,8 +51,11 @@ export interface WorkerOptions {
 /** While the disk refuses: neither a start nor a result is given up for that. */
 const diskBackoff: Backoff = { firstMs: 200, mostMs: 10_000 };
 
-/** The rest of a reason is in the result. */
-const maxReasonLength = 2_000;
+/**
+ * Milliseconds that one agent waits, at most, for actions that cannot be handed over to the next: whoever upgrades waits for
+ * that one to be well.
+ */
+const mostHandOverMs = 60_000;
 
 export class Worker implements Component {
   readonly name = "worker";
@@ -61,12 +63,16 @@ export class Worker implements Component {
   readonly #runs = new Map<string, Run>();
   readonly #settling = new Set<Promise<void>>();
   readonly #output: EarlyOutput;
-  readonly #handOver = new AbortController();
   readonly #handed: HandedExecution[] = [];
-  #whenIdle: (() => void)[] = [];
+  #handOver = new AbortController();
+  /** What can go on without this program is let go of, once nothing else is left. */
+  #handsOver = false;
+  #whenFewer: (() => void)[] = [];
   #stopping = false;
+  /** By the clock that never goes back; `null` before the first stop. */
+  #drainUntil: number | null = null;
   /** Nobody waits for running actions any more. */
-  #hurried = false;
+  #drained = false;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
@@ -79,49 +85,71 @@ export class Worker implements Component {
 
   /**
    * Lets running actions go on for `drainMs`, then ends their processes and settles them as abandoned, on disk.
-   * What has not started stays in the journal for the next start of the agent.
+   * What has not started stays in the journal for the next start of the agent. What is handed over is let go of last of
+   * all: until then it is read, timed out and canceled as ever.
    */
   async stop(): Promise<void> {
+    const { timers, clock, drainMs } = this.#options;
     this.#stopping = true;
     for (const run of this.#runs.values()) if (!run.isStarted) run.end({ kind: "shutdown" });
-    const idle = new Promise<void>((resolve) => {
-      if (this.#runs.size === 0) resolve();
-      else this.#whenIdle.push(resolve);
-    });
-    const cancelDrain = this.#options.timers.after(this.#hurried ? 0 : this.#options.drainMs, () =>
-      this.#endAll(),
-    );
-    await idle;
+    this.#drainUntil ??= clock.monotonic() + drainMs;
+    const leftMs = this.#drained ? 0 : Math.max(0, this.#drainUntil - clock.monotonic());
+    const waitMs = this.#handsOver ? Math.min(leftMs, mostHandOverMs) : leftMs;
+    const cancelDrain = timers.after(waitMs, () => this.hurry());
+    await this.#until(() => this.#waitedFor().length === 0);
+    if (this.#handsOver) this.#handOver.abort();
+    await this.#until(() => this.#runs.size === 0);
     cancelDrain();
     await Promise.allSettled(this.#settling);
   }
 
   /** A worker that stops, now or later, lets running actions go on no longer. */
   hurry(): void {
-    this.#hurried = true;
-    if (this.#stopping) this.#endAll();
+    this.#drained = true;
+    if (this.#stopping) for (const run of this.#waitedFor()) run.end({ kind: "shutdown" });
   }
 
-  /**
-   * Before `stop`: running actions that can go on without this program are let go of, and are no longer waited for.
-   * `handed` has them once it has stopped.
-   */
+  /** Before `stop`: running actions that can go on without this program are let go of; `handed` has them then. */
   handOver(): void {
-    this.#handOver.abort();
+    this.#handsOver = true;
+  }
+
+  /** While it stops: there is no next agent. What is not let go of yet is waited for, or ended, as at any end. */
+  withdrawHandOver(): void {
+    this.#handsOver = false;
+    if (this.#drained) this.hurry();
   }
 
   get handed(): readonly HandedExecution[] {
     return this.#handed;
   }
 
-  #endAll(): void {
-    for (const run of this.#runs.values()) run.end({ kind: "shutdown" });
+  /** After `stop`: the next agent cannot have them, so they have what is left of `drainMs` here. */
+  async takeBack(): Promise<void> {
+    this.#handsOver = false;
+    this.#handOver = new AbortController();
+    this.#stopping = false;
+    const runs = this.#handed.splice(0).map((each) => this.run(each.execution, each));
+    await this.stop();
+    await Promise.all(runs);
+  }
+
+  /** Running actions whose end a stop waits for. */
+  #waitedFor(): readonly Run[] {
+    return [...this.#runs.values()].filter((run) => !this.#handsOver || !run.canBeHandedOver);
+  }
+
+  /** Resolves when it holds; looked at whenever a run has ended. */
+  async #until(holds: () => boolean): Promise<void> {
+    while (!holds()) await new Promise<void>((resolve) => this.#whenFewer.push(resolve));
   }
 
   /** The whole life of one execution here. Resolves when it is settled, or left for the next start. */
   async run(execution: string, handed: HandedExecution | null = null): Promise<void> {
     const { timers, clock } = this.#options;
     const run = new Run({ execution, timers, monotonic: () => clock.monotonic() });
+    // Its start is on disk, by the agent before this one.
+    run.isStarted = handed !== null;
     this.#runs.set(execution, run);
     try {
       if (this.#stopping) run.end({ kind: "shutdown" });
@@ -133,7 +161,7 @@ export class Worker implements Component {
     } finally {
       this.#runs.delete(execution);
       this.#output.ended(execution);
-      if (this.#runs.size === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
+      for (const resolve of this.#whenFewer.splice(0)) resolve();
     }
   }
 
@@ -213,7 +241,7 @@ export class Worker implements Component {
     try {
       return await runner.run(
         request,
-        this.#context(run, request, async (group) => {
+        this.#context(run, request, async (group, canBeHandedOver = false) => {
           if (run.stop.aborted) throw new StartUnwritten("the run was ended before its start");
           // Packs and virtualenvs may have taken minutes to come.
           const refused = this.#options.hostRefuses?.(stored) ?? null;
@@ -231,6 +259,7 @@ export class Worker implements Component {
             throw new StartUnwritten("the start could not be written", { cause });
           }
           run.group = group;
+          run.canBeHandedOver = canBeHandedOver;
           passPoint("after-started");
           run.startClock(request.timeout);
         }),
@@ -265,16 +294,15 @@ export class Worker implements Component {
     return null;
   }
 
-  /** Its start is on disk, by the agent before this one. */
   async #takeUp(run: Run, handed: HandedExecution): Promise<RunOutcome | null> {
     const request = await this.#options.journal.request(run.execution);
     const runner = this.#options.runners.get(request.runner);
-    run.isStarted = true;
     run.runner = runner ?? null;
     try {
       if (runner?.takeUp === undefined) throw new Error(`runner '${request.runner}' cannot take it up`);
-      const started = async (group: ProcessGroup | null) => {
+      const started: RunContext["started"] = async (group, canBeHandedOver = false) => {
         run.group = group;
+        run.canBeHandedOver = canBeHandedOver;
         run.isPaused = handed.paused;
         run.startClock(handed.remaining_ms / 1000);
         if (handed.paused) run.pauseClock();
@@ -319,7 +347,8 @@ export class Worker implements Component {
       try {
         const known = startedAt ?? journal.startedAt(execution);
         const isSecret = journal.hasSecretResult(execution);
-        const result = await this.#resultRecord(last, known, endedAt, isSecret);
+        const random = isSecret ? systemRandom : null;
+        const result = await resultRecord(last, this.#options.blobs, { startedAt: known, endedAt, random });
         await journal.settle(execution, result, startedAt);
         break;
       } catch (error) {
@@ -339,23 +368,6 @@ export class Worker implements Component {
     journal.pruneIfOver(log);
   }
 
-  async #resultRecord(
-    outcome: RunOutcome,
-    startedAt: string | null,
-    endedAt: string,
-    isSecret: boolean,
-  ): Promise<ResultRecord> {
-    const { status, reason } = outcome;
-    const random = isSecret ? systemRandom : null;
-    return {
-      status,
-      ...(await storableResult(outcome.result, this.#options.blobs, random)),
-      ...(reason !== undefined && { reason: reason.slice(0, maxReasonLength) }),
-      ...(startedAt !== null && { started_at: startedAt }),
-      ended_at: endedAt,
-    };
-  }
-
   #wait(attempt: number, stop: AbortSignal | null): Promise<void> {
     const { timers, jitter } = this.#options;
     return new Promise((resolve) => {
@@ -370,14 +382,4 @@ export class Worker implements Component {
       );
     });
   }
-}
-
-/** Waits no longer than until the run is to end; then it rejects, and what it waited for goes on by itself. */
-function unlessStopped<T>(work: Promise<T>, stop: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onStop = () => reject(new Error("the run was ended"));
-    if (stop.aborted) onStop();
-    else stop.addEventListener("abort", onStop, { once: true });
-    work.then(resolve, reject).finally(() => stop.removeEventListener("abort", onStop));
-  });
 }

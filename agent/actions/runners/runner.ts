@@ -37,9 +37,10 @@ export interface RunContext {
   readonly stop: AbortSignal;
   /**
    * To be awaited before the first side effect: resolves once the start is on disk. When it rejects nothing
-   * may run. `group` is what a recovery has to look for; `null` when the runner has no process.
+   * may run. `group` is what a recovery has to look for; `null` when the runner has no process. With `canBeHandedOver` it
+   * rejects with `HandedOver` once `handOver` is aborted.
    */
-  readonly started: (group: ProcessGroup | null) => Promise<void>;
+  readonly started: (group: ProcessGroup | null, canBeHandedOver?: boolean) => Promise<void>;
   readonly onOutput: OnOutput;
   readonly packs: PackSource;
   readonly datastore: DatastoreCall;

@@ -1,33 +1,50 @@
 /** An agent that becomes the next version of itself (SIGUSR2): its process stays, and its running actions run on. */
 
-import { writeFile } from "node:fs/promises";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { askStatus } from "../../../agent/status/ask-http.ts";
+import type { JsonObject } from "../../../shared/json.ts";
 import type { Execution } from "../../../shared/model/execution.ts";
+import { atEnd, sharedByFile } from "../../support/at-end.ts";
 import { agentReady, createAgent, createHub } from "../../support/fleet.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 
-test("running shell actions keep their processes, their output and their exit codes; timeouts and cancels reach them", async () => {
+const bench = sharedByFile(async () => {
   const hub = await createHub();
   const agent = await createAgent(hub, "web-1");
   await hub.start();
-  agent.start();
+  agent.start({ PETREL_AGENT_ACTIONS_DRAIN_SECONDS: "600" });
   await agentReady(hub, "web-1");
-  const folder = await tempFolder("renewed");
-  const start = async (cmd: string, timeout = 120) => {
-    const body = { action: "core.local", parameters: { cmd, timeout }, target: { host: "web-1" } };
+  const start = async (action: string, parameters: JsonObject) => {
+    const body = { action, parameters, target: { host: "web-1" } };
     const { items } = await hub.api<{ items: Execution[] }>("POST", "/v1/executions", body);
     return items[0]?.id ?? "";
   };
   const execution = (id: string) => hub.api<Execution>("GET", `/v1/executions/${id}`);
+  const run = (ids: readonly string[]) =>
+    waitUntil("all of them run", async () => {
+      const all = await Promise.all(ids.map(execution));
+      return all.every(({ status }) => status === "running");
+    });
   const settled = (id: string) =>
     waitUntil(`execution ${id} to end`, async () => {
       const found = await execution(id);
       if (found.end_timestamp === null) throw new Error(found.status);
       return found;
     });
+  return { hub, agent, start, execution, run, settled };
+});
+
+test("running shell actions keep their processes, their output and their exit codes; timeouts and cancels reach them", async () => {
+  const { hub, agent, start: startAction, run, settled } = bench();
+  const folder = await tempFolder("renewed");
+  const start = (cmd: string, timeout = 120) => startAction("core.local", { cmd, timeout });
   const go = join(folder, "go");
   const talks = `echo $$ > ${folder}/pid; n=0; until [ -e ${go} ]; do n=$((n+1)); echo line $n; echo err $n >&2; sleep 0.02; done; echo lines $n; exit 7`;
   const talking = await start(talks);
@@ -35,10 +52,7 @@ test("running shell actions keep their processes, their output and their exit co
   const cut = await start(`printf 'a\\303'; until [ -e ${go} ]; do sleep 0.05; done; printf '\\244b'`);
   const slow = await start("sleep 600", 3);
   const canceled = await start("sleep 601");
-  await waitUntil("all of them run", async () => {
-    const all = await Promise.all([talking, cut, slow, canceled].map(execution));
-    return all.every(({ status }) => status === "running");
-  });
+  await run([talking, cut, slow, canceled]);
 
   const status = () => askStatus(join(agent.data, "agent.sock"));
   const { pid } = agent.daemon();
@@ -66,5 +80,39 @@ test("running shell actions keep their processes, their output and their exit co
   expect(stdout.trim()).toBe([...numbers.map((n) => `line ${n}`), `lines ${lines}`].join("\n"));
   expect(stderr.trim()).toBe(numbers.map((n) => `err ${n}`).join("\n"));
   expect(await settled(cut)).toMatchObject({ status: "succeeded", result: { stdout: "aäb" } });
-  expect(await agent.stop()).toBe(0);
+});
+
+test("an end that is asked for while the agent makes room is one; until then no action is let go of", async () => {
+  const { hub, agent, start, run, settled } = bench();
+  const { pid } = agent.daemon();
+  const folder = await tempFolder("renewed");
+  const server = createServer(() => {});
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  atEnd(() => server.closeAllConnections());
+  atEnd(() => server.close());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  // Cannot be handed over, and is waited for.
+  const asking = await start("core.http", { url, timeout: 600 });
+  const canceled = await start("core.local", { cmd: "sleep 602", timeout: 600 });
+  const lasting = await start("core.local", { cmd: `echo $$ > ${folder}/pid; exec sleep 603`, timeout: 600 });
+  await run([asking, canceled, lasting]);
+  const shell = Number(await readFile(join(folder, "pid"), "utf8"));
+  const said = agent.daemon().log().length;
+  const says = (text: string) =>
+    waitUntil(`it to say ${text}`, () => agent.daemon().log().slice(said).includes(text));
+
+  process.kill(pid, "SIGUSR2");
+  await says("makes room");
+  await hub.api("DELETE", `/v1/executions/${canceled}`);
+  expect(await settled(canceled)).toMatchObject({ status: "canceled" });
+  process.kill(pid, "SIGTERM");
+  await says("agent stops");
+  // The same wish until some time has passed.
+  await waitUntil("the second wish to count", () => {
+    process.kill(pid, "SIGTERM");
+    return agent.daemon().log().slice(said).includes("agent stops at once");
+  });
+  expect(await agent.daemon().ended()).toEqual({ code: 0, signal: null });
+  expect(existsSync(`/proc/${shell}`)).toBe(false);
+  for (const id of [asking, lasting]) expect(await settled(id)).toMatchObject({ status: "abandoned" });
 });

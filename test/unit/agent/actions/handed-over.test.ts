@@ -17,16 +17,38 @@ const handed: HandedExecution = {
 };
 
 test("the process that wrote it reads it as it was", () => {
-  expect(parseHanded(handedText({ ...own, executions: [handed] }), own)).toEqual([handed]);
+  expect(parseHanded(handedText({ ...own, executions: [handed] }), own)).toEqual({
+    executions: [handed],
+    problem: null,
+  });
 });
 
+const text = (changes: object) => handedText({ ...own, executions: [{ ...handed, ...changes }] });
+
 test.each([
-  ["nothing", null],
-  ["half a file", '{"pid":4711,'],
-  ["another process's", handedText({ ...own, pid: 4710, executions: [handed] })],
-  ["an earlier process's of the same number", handedText({ ...own, start_ticks: 1, executions: [handed] })],
-  ["a list", "[]"],
-])("%s is not believed", (_, text) => expect(parseHanded(text, own)).toEqual([]));
+  ["nothing", null, null],
+  ["half a file", '{"pid":4711,', expect.stringContaining("JSON")],
+  ["another process's", handedText({ ...own, pid: 4710, executions: [handed] }), null],
+  [
+    "an earlier process's of the same number",
+    handedText({ ...own, start_ticks: 1, executions: [handed] }),
+    null,
+  ],
+  ["a list", "[]", "handed-over must be object"],
+  ["without time", text({ remaining_ms: undefined }), expect.stringContaining("'remaining_ms'")],
+  [
+    "with the group of init",
+    text({ process: { ...handed.process, group: { ...handed.process.group, pgid: 1 } } }),
+    "handed-over/executions/0/process/group/pgid must be >= 2",
+  ],
+  [
+    "with the agent's own output",
+    text({ process: { ...handed.process, fds: [null, 1, 2] } }),
+    "handed-over/executions/0/process/fds/1 must be >= 3",
+  ],
+])("%s is not believed", (_, given, problem) =>
+  expect(parseHanded(given, own)).toEqual({ executions: [], problem }),
+);
 
 test.each([0, 1, 2, 3, 4, 5, 6, 7, 8])(
   "output that is handed over after %d bytes is as if it had not been",
