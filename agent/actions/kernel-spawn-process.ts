@@ -247,7 +247,10 @@ class Reaper {
     });
     // It may have ended before anybody listened; not at once, since until then its number can be looked at.
     setImmediate(this.#look);
-    const forget = () => void this.#waiting.delete(pid);
+    const forget = () => {
+      this.#waiting.delete(pid);
+      this.#rest();
+    };
     return { ended: promise.then(endOf), hasEnded: () => hasEnded, forget };
   }
 
@@ -258,6 +261,11 @@ class Reaper {
       this.#waiting.delete(pid);
       tell(status);
     }
+    this.#rest();
+  }
+
+  /** While there is nobody to wait for. */
+  #rest(): void {
     if (this.#waiting.size > 0) return;
     process.removeListener("SIGCHLD", this.#look);
     clearInterval(this.#timer);

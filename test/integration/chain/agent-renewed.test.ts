@@ -2,7 +2,7 @@
 
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -115,4 +115,25 @@ test("an end that is asked for while the agent makes room is one; until then no 
   expect(await agent.daemon().ended()).toEqual({ code: 0, signal: null });
   expect(existsSync(`/proc/${shell}`)).toBe(false);
   for (const id of [asking, lasting]) expect(await settled(id)).toMatchObject({ status: "abandoned" });
+});
+
+test("what cannot be written down for the next agent is followed on, and the unit has to start that one", async () => {
+  const { hub, agent, start, run, settled } = bench();
+  agent.start({ PETREL_AGENT_ACTIONS_DRAIN_SECONDS: "600" });
+  await agentReady(hub, "web-1");
+  const folder = await tempFolder("renewed");
+  const go = join(folder, "go");
+  const cmd = `echo before; until [ -e ${go} ]; do sleep 0.05; done; echo after; exit 3`;
+  const talking = await start("core.local", { cmd, timeout: 600 });
+  await run([talking]);
+  // In the way of the record, as a full disk would be.
+  await mkdir(join(agent.data, "handed-over.new"));
+  process.kill(agent.daemon().pid, "SIGUSR2");
+  await waitUntil("it to say so", () => agent.daemon().log().includes("cannot be handed over"));
+  await writeFile(go, "");
+  expect(await agent.daemon().ended()).toEqual({ code: 1, signal: null });
+  expect(await settled(talking)).toMatchObject({
+    status: "failed",
+    result: { stdout: "before\nafter", return_code: 3 },
+  });
 });
