@@ -117,15 +117,24 @@ test("an end that is asked for while the agent makes room is one; until then no 
   for (const id of [asking, lasting]) expect(await settled(id)).toMatchObject({ status: "abandoned" });
 });
 
-test("what cannot be written down for the next agent is followed on, and the unit has to start that one", async () => {
+test("an agent stays when no next one can start; what cannot be written down for the next agent is followed on, and the unit has to start that one", async () => {
   const { hub, agent, start, run, settled } = bench();
-  agent.start({ PETREL_AGENT_ACTIONS_DRAIN_SECONDS: "600" });
-  await agentReady(hub, "web-1");
   const folder = await tempFolder("renewed");
+  const installed = join(folder, "opt/petrel/agent");
+  agent.start({
+    PETREL_AGENT_ACTIONS_DRAIN_SECONDS: "600",
+    // In force is what `current` leads to, which is nothing yet.
+    PETREL_PROGRAM: join(installed, "versions/0.0.1/petrel-agent"),
+  });
+  await agentReady(hub, "web-1");
   const go = join(folder, "go");
   const cmd = `echo before; until [ -e ${go} ]; do sleep 0.05; done; echo after; exit 3`;
   const talking = await start("core.local", { cmd, timeout: 600 });
   await run([talking]);
+  process.kill(agent.daemon().pid, "SIGUSR2");
+  await waitUntil("it to stay", () => agent.daemon().log().includes("the next agent cannot be started"));
+  await mkdir(join(installed, "current"), { recursive: true });
+  await writeFile(join(installed, "current/petrel-agent"), "#!/bin/sh\n", { mode: 0o755 });
   // In the way of the record, as a full disk would be.
   await mkdir(join(agent.data, "handed-over.new"));
   process.kill(agent.daemon().pid, "SIGUSR2");
