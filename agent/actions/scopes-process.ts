@@ -3,7 +3,8 @@
  * reach them, and their memory is not counted to it (decision 0026). Systemd has given that unit's cgroup away
  * (`Delegate=`), so that the agent may make groups there without asking it.
  */
-import { closeSync, constants, mkdirSync, openSync, readFileSync, rmdirSync, statSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { closeSync, constants, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "../../shared/log.ts";
@@ -12,7 +13,7 @@ import type { Logger } from "../../shared/log.ts";
 export interface Scope {
   /** Of its folder, for clone3(2); closed by `started`. */
   readonly fd: number;
-  /** Moves a process into it: for those that were not started there. Rejects with the system's error. */
+  /** Moves a process into it: for those that were not started there. Never rejects; where it cannot the process stays. */
   take(pid: number): Promise<void>;
   /** Lets go of `fd`. */
   started(): void;
@@ -20,9 +21,16 @@ export interface Scope {
   ended(): void;
 }
 
-/** Makes scopes; `open` throws the system's error. */
+/** Makes scopes. */
 export interface Scopes {
-  open(execution: string): Scope;
+  /** Never throws: `null` while there are none, as when somebody has stopped the unit for actions. */
+  open(execution: string): Scope | null;
+}
+
+export interface ScopesOptions {
+  readonly log: Pick<Logger, "warn">;
+  /** Asks for the unit whose cgroup is gone; not waited for. */
+  readonly revive: () => void;
 }
 
 const mountedAt = "/sys/fs/cgroup";
@@ -33,12 +41,12 @@ const agentGroup = "petrel-agent.service";
 const lookAtMost = 16;
 
 /**
- * `null`, told once, where there are none: the agent is no unit of a systemd with cgroup v2, or the unit for actions does
- * not run. Then actions run in the agent's own cgroup.
+ * `null`, told once, where there are none: the agent is no unit of a systemd with cgroup v2. Then actions run in the agent's own
+ * cgroup.
  */
-export function openScopes(log: Pick<Logger, "info">): Scopes | null {
+export function openScopes(log: Pick<Logger, "info" | "warn">): Scopes | null {
   const parent = parentGroup();
-  if (typeof parent === "string") return scopesBelow(parent);
+  if (typeof parent === "string") return scopesBelow(parent, { log, revive: reviveUnit });
   log.info("actions have no cgroups of their own", { why: parent.why });
   return null;
 }
@@ -48,9 +56,12 @@ function parentGroup(): string | { readonly why: string } {
   const own = unifiedGroup(textOf("/proc/self/cgroup"));
   if (own === null) return { why: "this host has no cgroup v2" };
   if (!own.endsWith(`/${agentGroup}`)) return { why: `the agent does not run as ${agentGroup}` };
-  const parent = join(mountedAt, own.slice(0, -agentGroup.length), actionsGroup);
-  const isThere = statSync(parent, { throwIfNoEntry: false })?.isDirectory() === true;
-  return isThere ? parent : { why: `${actionsGroup} does not run beside ${agentGroup}` };
+  return join(mountedAt, own.slice(0, -agentGroup.length), actionsGroup);
+}
+
+/** What comes of it the next action sees. */
+function reviveUnit(): void {
+  execFile("systemctl", ["start", "--no-block", actionsGroup], () => {});
 }
 
 /** Path in the unified hierarchy (cgroups(7)); `null` when there is none. */
@@ -58,8 +69,11 @@ export function unifiedGroup(text: string): string | null {
   return /^0::(\/.*)$/m.exec(text)?.[1] ?? null;
 }
 
-/** In this folder, which has to be one of a cgroup v2 that is the agent's to divide. */
-export function scopesBelow(parent: string): Scopes {
+/**
+ * In this folder, which has to be one of a cgroup v2 that is the agent's to divide. What earlier lives have left there is
+ * removed where nothing runs in it.
+ */
+export function scopesBelow(parent: string, { log, revive }: ScopesOptions): Scopes {
   const left = new Set<string>();
   const remove = (folder: string) => {
     try {
@@ -71,23 +85,37 @@ export function scopesBelow(parent: string): Scopes {
       else left.delete(folder);
     }
   };
+  let isLost = false;
+  const lost = (error: unknown) => {
+    if (isLost) return;
+    isLost = true;
+    log.warn("actions run in the agent's cgroup", { fix: `systemctl start ${actionsGroup}`, error });
+    revive();
+  };
+  let isRefused = false;
+  const refused = (error: unknown) => {
+    if (!isRefused) log.warn("a cgroup takes no action", { parent, error });
+    isRefused = true;
+  };
+  for (const name of foldersIn(parent)) remove(join(parent, name));
   return {
     open: (execution) => {
       const folder = join(parent, execution);
+      let fd: number | null = null;
       try {
-        mkdirSync(folder);
+        fd = openGroup(folder);
+        isLost = false;
       } catch (error) {
-        // Of an earlier attempt.
-        if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+        lost(error);
+        return null;
       }
-      let fd: number | null = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY);
       const started = () => {
         if (fd !== null) closeSync(fd);
         fd = null;
       };
       return {
         fd,
-        take: (pid) => writeFile(join(folder, "cgroup.procs"), String(pid)),
+        take: (pid) => writeFile(join(folder, "cgroup.procs"), String(pid)).catch(refused),
         started,
         ended: () => {
           started();
@@ -97,6 +125,25 @@ export function scopesBelow(parent: string): Scopes {
       };
     },
   };
+}
+
+function openGroup(folder: string): number {
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    // Of an earlier attempt.
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+  return openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY);
+}
+
+function foldersIn(parent: string): readonly string[] {
+  try {
+    const entries = readdirSync(parent, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  } catch {
+    return [];
+  }
 }
 
 function textOf(path: string): string {

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import type { Duplex } from "node:stream";
 import { signalGroup } from "./group-process.ts";
 import type { KernelSpawn } from "./kernel-spawn-process.ts";
+import { giveUsualOomScore } from "./oom-score-process.ts";
 import { statOf } from "./proc-fs.ts";
 
 /** A user and its one group. */
@@ -67,6 +68,7 @@ export async function startProcess(
 
 /** Has to be called in the turn of the start: until the event loop reaps it, even an ended child can be seen. */
 function seen(child: StartedProcess): { readonly child: StartedProcess; readonly startTicks: number } {
+  giveUsualOomScore(child.pid);
   const startTicks = statOf(child.pid)?.startTicks;
   if (startTicks !== undefined) return { child, startTicks };
   // It waits at its gate, and nobody could find it again: on a /proc that hides it from us, say.

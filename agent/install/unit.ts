@@ -34,8 +34,12 @@ UMask=0022
 RuntimeDirectory=petrel-agent
 RuntimeDirectoryMode=0700
 LimitNOFILE=65536
-# Under pressure the kernel takes an action before the agent that would tell of it.
+# Under pressure the kernel takes an action before the agent that would tell of it. The agent takes this from what it starts,
+# and what is taken of that is no end of the agent.
 OOMScoreAdjust=-500
+OOMPolicy=continue
+# The memory of a root process is not left lying about; a child may raise it for itself.
+LimitCORE=0:infinity
 
 # What the agent and its actions can have at most. Actions are processes of the agent: what is missing here is missing for
 # \`sudo\` too. To give more: \`systemctl edit petrel-agent\`, and CapabilityBoundingSet= with what is to be added.
@@ -73,10 +77,12 @@ export function actionsUnitText(): string {
 Description=Running actions of the Petrel agent
 
 [Service]
-# systemd removes the cgroup of a unit that has no process: this one is there for nothing else.
+# systemd removes the cgroup of a unit that has no process: this one is there for nothing else. Its end would be that of all
+# actions, so it has a name of its own (proc(5), comm), and lives on when somebody ends every \`sleep\` of the host.
 Type=exec
-ExecStart=/bin/sleep infinity
+ExecStart=/bin/sh -c 'echo petrel-actions > /proc/self/comm; while :; do sleep 86400 & wait; done'
 Restart=always
+OOMPolicy=continue
 # Below here the agent makes one cgroup for each action; systemd leaves them alone, and ends them when this is stopped.
 Delegate=yes
 KillMode=control-group

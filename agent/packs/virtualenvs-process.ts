@@ -8,6 +8,7 @@ import { isPetrelError, PetrelError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { Timers } from "../../shared/timers.ts";
 import { endGroup } from "../actions/group-process.ts";
+import { giveUsualOomScore } from "../actions/oom-score-process.ts";
 import {
   asksForPackages,
   indexOptions,
@@ -211,6 +212,7 @@ export class Virtualenvs {
       if (pgid !== undefined) {
         this.#running.add(pgid);
         lowerPriority(pgid);
+        giveUsualOomScore(pgid);
       }
       child.on("error", (cause: NodeJS.ErrnoException) => {
         cancel();

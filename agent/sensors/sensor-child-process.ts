@@ -5,6 +5,7 @@ import type { Readable, Writable } from "node:stream";
 import { type ErrorCode, PetrelError } from "../../shared/errors.ts";
 import { signalGroup } from "../actions/group-process.ts";
 import type { ProcessGroup } from "../actions/journal.ts";
+import { giveUsualOomScore } from "../actions/oom-score-process.ts";
 import { bootId, statOf } from "../actions/proc-fs.ts";
 import { LineCutter } from "./lines.ts";
 import type { ChildExit, ChildListeners, SensorChild } from "./sensor-life.ts";
@@ -50,6 +51,7 @@ export async function startSensorChild(
     ];
     throw startError(program, error);
   }
+  giveUsualOomScore(child.pid);
   const group = { pgid: child.pid, start_ticks: startTicks, boot_id: bootId() };
   return new RunningChild(child, channel, listeners, group);
 }

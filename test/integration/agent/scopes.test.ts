@@ -1,5 +1,6 @@
 /** A cgroup for each action, in a real cgroup v2. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { followHanded, runGated } from "../../../agent/actions/gated-process.ts";
@@ -7,6 +8,7 @@ import { HandedOver } from "../../../agent/actions/handed-over.ts";
 import { loadKernelSpawn } from "../../../agent/actions/kernel-spawn-process.ts";
 import { openScopes, scopesBelow, unifiedGroup } from "../../../agent/actions/scopes-process.ts";
 import { atEnd } from "../../support/at-end.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
 
 /** A folder of a cgroup v2 that we may divide; `null`: there is none on this machine, or we are not root. */
 function groupFolder(): string | null {
@@ -25,6 +27,7 @@ const found = groupFolder();
 if (found !== null) rmdirSync(found);
 const settings = { termGraceMs: 500, outputCapBytes: 1024 };
 const execution = "01K00000000000000000SCOPES";
+const alone = { log: { warn: () => {} }, revive: () => {} };
 const program = {
   command: "/bin/sh",
   args: ["-c", 'read -r line; grep "^0:" /proc/self/cgroup; echo "$line"'],
@@ -46,7 +49,7 @@ describe.skipIf(found === null)(
       const inside: (readonly string[])[] = [];
       const { output, exit } = await runGated(
         program,
-        { ...settings, kernelSpawn: spawn(), scopes: scopesBelow(parent) },
+        { ...settings, kernelSpawn: spawn(), scopes: scopesBelow(parent, alone) },
         {
           stop: new AbortController().signal,
           started: async () => void inside.push(readdirSync(parent).filter((name) => name === execution)),
@@ -61,9 +64,45 @@ describe.skipIf(found === null)(
   },
 );
 
+const stayed = { stop: new AbortController().signal, started: async () => {}, onOutput: () => {} };
+
+test("while the cgroup for actions is gone they run without one, which is told and mended once", async () => {
+  const parent = join(await tempFolder("scopes"), "gone");
+  const told: string[] = [];
+  const log = { warn: (news: string) => void told.push(news) };
+  let asked = 0;
+  const scopes = scopesBelow(parent, { log, revive: () => void asked++ });
+  const run = () => runGated(program, { ...settings, kernelSpawn: loadKernelSpawn(), scopes }, stayed);
+  for (let times = 0; times < 2; times++) expect((await run()).output.stdout.text).toMatch(/go\n$/);
+  expect([told.length, asked]).toEqual([1, 1]);
+  // It is there again, and then it is gone again.
+  mkdirSync(parent);
+  expect(scopes.open("a")).not.toBeNull();
+  rmSync(parent, { recursive: true });
+  expect([scopes.open("b"), told.length, asked]).toEqual([null, 2, 2]);
+});
+
+test("a cgroup that takes no process costs an action nothing but its cgroup", async () => {
+  // Folders, and no cgroups: neither clone3(2) nor a write to cgroup.procs gets anywhere.
+  const parent = await tempFolder("scopes");
+  const told: string[] = [];
+  const scopes = scopesBelow(parent, { log: { warn: (news) => void told.push(news) }, revive: () => {} });
+  await mkdir(join(parent, execution, "cgroup.procs"), { recursive: true });
+  const run = () => runGated(program, { ...settings, kernelSpawn: loadKernelSpawn(), scopes }, stayed);
+  for (let times = 0; times < 2; times++) expect((await run()).exit.code).toBe(0);
+  expect(told.length).toBe(1);
+});
+
+test("cgroups that earlier lives have left are removed where nothing runs in them", async () => {
+  const parent = await tempFolder("scopes");
+  for (const name of ["empty", "used/below"]) await mkdir(join(parent, name), { recursive: true });
+  scopesBelow(parent, alone);
+  expect(readdirSync(parent)).toEqual(["used"]);
+});
+
 test("without a unit of its own the agent has none, and says why", () => {
   const told: unknown[] = [];
-  expect(openScopes({ info: (_, fields) => void told.push(fields) })).toBeNull();
+  expect(openScopes({ info: (_, fields) => void told.push(fields), warn: () => {} })).toBeNull();
   expect(told).toEqual([{ why: expect.any(String) }]);
   expect(unifiedGroup(readFileSync("/proc/self/cgroup", "utf8"))).not.toMatch(/petrel-agent\.service$/);
 });
