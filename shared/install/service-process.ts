@@ -20,9 +20,17 @@ export interface Service {
   /**
    * Has the program that runs become the version that is in force, without an end of its process: SIGUSR2, once it listens
    * to that, for until then it would end by it. One that does not run is started, and one that never listens started anew.
+   * Resolves when its old life has gone, which may wait for running actions, or does not go; with `proof`, when that holds,
+   * and one for which it does not is started anew.
    */
-  renew(unit: string): Promise<void>;
+  renew(unit: string, proof?: RenewalProof): Promise<void>;
   isActive(unit: string): Promise<boolean>;
+}
+
+export interface RenewalProof {
+  readonly holds: () => Promise<boolean>;
+  /** ms. */
+  readonly withinMs: number;
 }
 
 /** ms for systemd to answer. */
@@ -31,6 +39,8 @@ const withinMs = 180_000;
 const stopWithinMs = 3_900_000;
 /** ms that a program has from its start until it listens to signals. */
 const listensWithinMs = 30_000;
+/** ms for its old life to go: an agent gives a minute to actions that cannot be handed over, and then it stops its parts. */
+const goneWithinMs = 90_000;
 const lookEveryMs = 100;
 
 /** Whether systemd has this host; false in most containers. */
@@ -67,15 +77,19 @@ export function systemctl(program = "systemctl"): Service {
   return {
     isActive,
     restart,
-    renew: async (unit) => {
-      const until = performance.now() + listensWithinMs;
-      for (;;) {
-        const pid = Number(await ask("show", "--property", "MainPID", "--value", unit));
-        const runs = Number.isInteger(pid) && pid > 1;
-        if (runs && listensTo("SIGUSR2", pid)) return void process.kill(pid, "SIGUSR2");
-        if (!runs || performance.now() > until) return restart(unit);
-        await sleep(lookEveryMs);
-      }
+    renew: async (unit, proof) => {
+      let pid: number | null = null;
+      const listens = await within(listensWithinMs, async () => {
+        const found = Number(await ask("show", "--property", "MainPID", "--value", unit));
+        pid = Number.isInteger(found) && found > 1 ? found : null;
+        return pid === null || listensTo("SIGUSR2", pid);
+      });
+      if (pid === null || !listens) return restart(unit);
+      const asked = pid;
+      const life = lifeOf(asked);
+      process.kill(asked, "SIGUSR2");
+      await within(goneWithinMs, async () => lifeOf(asked) !== life);
+      if (proof !== undefined && !(await within(proof.withinMs, proof.holds))) await restart(unit);
     },
     reload: async () => void (await ask("daemon-reload")),
     enable: async (unit) => void (await ask("enable", "--now", unit)),
@@ -87,6 +101,30 @@ export function systemctl(program = "systemctl"): Service {
       }
     },
   };
+}
+
+/** Whether it came to hold in time; asked once at least. */
+async function within(ms: number, holds: () => Promise<boolean>): Promise<boolean> {
+  const until = performance.now() + ms;
+  while (!(await holds())) {
+    if (performance.now() > until) return false;
+    await sleep(lookEveryMs);
+  }
+  return true;
+}
+
+/**
+ * Tells one program in a process from the next: when the process started, and where the stack begins, which execve(2) draws
+ * anew (proc(5), /proc/PID/stat, starttime and startstack). `null` when it has gone.
+ */
+function lifeOf(pid: number): string | null {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    return fields[0] === "Z" ? null : `${fields[19]} ${fields[25]}`;
+  } catch {
+    return null;
+  }
 }
 
 /** Whether the process has a handler for it (proc(5), SigCgt); false when it has gone. */

@@ -192,9 +192,20 @@ type End = Pick<UpgradeOutcome, "result" | "why">;
 async function conclude(host: UpgradeHost, pending: Pending, end: End): Promise<UpgradeOutcome> {
   const { layout, product } = host;
   const outcome = await say(host, pending, end);
-  if (end.result === "rolled-back") await host.service?.restart(product.unit);
+  if (end.result === "rolled-back") await startOld(host, pending);
   else await dropOldVersions(layout, product, [pending.from]);
   return outcome;
+}
+
+/** One that answers lives on as the old version, and what it has started with it; one that does not is started anew. */
+async function startOld(
+  { product, service, health, limits }: UpgradeHost,
+  { from, to }: Pending,
+): Promise<void> {
+  const answers = async () => (await health())?.version;
+  if (!product.renews || (await answers()) !== to) return service?.restart(product.unit);
+  const proof = { holds: async () => (await answers()) === from, withinMs: limits.withinMs };
+  return service?.renew(product.unit, proof);
 }
 
 async function say(host: UpgradeHost, { from, to }: Pending, end: End): Promise<UpgradeOutcome> {
