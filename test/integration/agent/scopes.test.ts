@@ -1,4 +1,5 @@
 /** A cgroup for each action, in a real cgroup v2. */
+import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -7,8 +8,10 @@ import { followHanded, runGated } from "../../../agent/actions/gated-process.ts"
 import { HandedOver } from "../../../agent/actions/handed-over.ts";
 import { loadKernelSpawn } from "../../../agent/actions/kernel-spawn-process.ts";
 import { openScopes, scopesBelow, unifiedGroup } from "../../../agent/actions/scopes-process.ts";
+import { actionsUnitText } from "../../../agent/install/unit.ts";
 import { atEnd } from "../../support/at-end.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
+import { waitUntil } from "../../support/wait-until.ts";
 
 /** A folder of a cgroup v2 that we may divide; `null`: there is none on this machine, or we are not root. */
 function groupFolder(): string | null {
@@ -91,6 +94,18 @@ test("a cgroup that takes no process costs an action nothing but its cgroup", as
   const run = () => runGated(program, { ...settings, kernelSpawn: loadKernelSpawn(), scopes }, stayed);
   for (let times = 0; times < 2; times++) expect((await run()).exit.code).toBe(0);
   expect(told.length).toBe(1);
+});
+
+test("what holds the cgroup for actions outlives the end of every `sleep`", async () => {
+  const text = /^ExecStart=\/bin\/sh -c '(.*)'$/m.exec(actionsUnitText())?.[1] ?? "";
+  const holder = spawn("/bin/sh", ["-c", text], { stdio: "ignore", detached: true });
+  const pid = holder.pid ?? 0;
+  atEnd(() => process.kill(-pid, "SIGKILL"));
+  const child = () => Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8"));
+  const first = await waitUntil("it to hold", child);
+  process.kill(first, "SIGTERM");
+  await waitUntil("it to hold on", () => ![0, first].includes(child()));
+  expect(readFileSync(`/proc/${pid}/comm`, "utf8")).toBe("petrel-actions\n");
 });
 
 test("cgroups that earlier lives have left are removed where nothing runs in them", async () => {
