@@ -6,16 +6,12 @@ import { readFileSync, writeFileSync } from "node:fs";
 
 const usual = "0";
 
-/** It does not change while this process lives; `null`: not looked at yet. */
-let isOwnUsual: boolean | null = null;
-
 /**
  * To be called in the turn of a child's start, before it has children of its own: makes it as likely to be taken as any other
  * process (proc(5), oom_score_adj). Never throws: a child may have ended, and where /proc is closed nothing can be done.
  */
 export function giveUsualOomScore(pid: number): void {
-  isOwnUsual ??= ownScore() === usual;
-  if (isOwnUsual) return;
+  if (ownScore() === usual) return;
   try {
     writeFileSync(`/proc/${pid}/oom_score_adj`, usual);
   } catch {}

@@ -80,7 +80,7 @@ Description=Running actions of the Petrel agent
 # systemd removes the cgroup of a unit that has no process: this one is there for nothing else. Its end would be that of all
 # actions, so it has a name of its own (proc(5), comm), and lives on when somebody ends every \`sleep\` of the host.
 Type=exec
-ExecStart=/bin/sh -c 'echo petrel-actions > /proc/self/comm; while :; do sleep 86400 & wait; done'
+ExecStart=/bin/sh -c 'printf petrel-actions > /proc/self/comm; while :; do sleep 86400 & wait; done'
 Restart=always
 OOMPolicy=continue
 # Below here the agent makes one cgroup for each action; systemd leaves them alone, and ends them when this is stopped.
