@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { type HandedExecution, handedText, parseHanded } from "../../../../agent/actions/handed-over.ts";
 import { OutputCapture } from "../../../../agent/actions/output-capture.ts";
+import { runtimeFolder } from "../../../../agent/agent-folder-fs.ts";
 
 const own = { pid: 4711, start_ticks: 1234 };
 const handed: HandedExecution = {
@@ -75,4 +76,13 @@ test("what was dropped beyond the cap stays counted", () => {
   const second = new OutputCapture(3, () => {}, first.soFar());
   second.write(Buffer.from("fg"));
   expect(second.end()).toEqual({ text: "abc", droppedBytes: 4 });
+});
+
+test.each([
+  [undefined, null],
+  ["", null],
+  ["/run/petrel-agent", "/run/petrel-agent"],
+  ["/run/petrel-agent:/run/of-a-drop-in", "/run/petrel-agent"],
+])("with RUNTIME_DIRECTORY=%s it lies in %s", (value, folder) => {
+  expect(runtimeFolder(value === undefined ? {} : { RUNTIME_DIRECTORY: value })).toBe(folder);
 });
