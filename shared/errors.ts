@@ -231,6 +231,12 @@ export const catalogue = {
   INSTALL_ROOT: { status: 500, exit: 4, text: "Only root may install on this host." },
   INSTALL_BINARY: { status: 500, exit: 2, text: "There is no one file of the program to install." },
   INSTALL_PATH: { status: 500, exit: 1, text: "Something else is where an installation has its files." },
+  INSTALL_UNSAFE: {
+    status: 500,
+    exit: 4,
+    text: "Others than root may write where programs run as root lie.",
+  },
+  INSTALL_PACKAGE: { status: 500, exit: 4, text: "A package has put the program here, and removes it." },
   INSTALL_USER: { status: 500, exit: 1, text: "A user of the host cannot be made." },
   NOT_INSTALLED: { status: 500, exit: 1, text: "The program is not installed on this host." },
   SERVICE_FAILED: { status: 500, exit: 1, text: "The host's systemd did not do what it was asked for." },
@@ -266,6 +272,12 @@ export const catalogue = {
     exit: 1,
     text: "A new version was not well, and the old one was put back.",
   },
+  UPGRADE_UNWELL: {
+    status: 500,
+    exit: 1,
+    text: "A new version is not well, and stays: the old one could not read its database.",
+  },
+  UPGRADE_UNSEEN: { status: 500, exit: 1, text: "How a new version is could not be seen on this host." },
   // identities and enrolment
   AGENT_NOT_ENROLLED: {
     status: 500,

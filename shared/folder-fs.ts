@@ -1,6 +1,6 @@
 /** What several parts do to folders: make one, see whether one is empty, and have it on disk. */
 import { closeSync, fsyncSync, mkdirSync, openSync } from "node:fs";
-import { mkdir, open, readdir } from "node:fs/promises";
+import { chmod, mkdir, open, readdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { PetrelError } from "./errors.ts";
 
@@ -10,13 +10,30 @@ import { PetrelError } from "./errors.ts";
  */
 export async function makeFolder(folder: string, mode: number): Promise<void> {
   const path = resolve(folder);
-  const first = await mkdir(path, { recursive: true, mode });
+  await syncMade(path, await mkdir(path, { recursive: true, mode }));
+}
+
+/** `first`: the highest one that was made. */
+async function syncMade(path: string, first: string | undefined): Promise<void> {
   // One that was there already may have been made by a process that was killed before it got this far.
   const highest = dirname(first ?? path);
   for (let above = dirname(path); ; above = dirname(above)) {
     await syncAbove(above);
     if (above.length <= highest.length) return;
   }
+}
+
+/** As `makeFolder`, whatever the umask is; folders above it that are missing are made with 0755. */
+export async function makeFolderAs(folder: string, mode: number): Promise<void> {
+  const path = resolve(folder);
+  const first = await mkdir(path, { recursive: true, mode });
+  if (first !== undefined) {
+    for (let each = path; ; each = dirname(each)) {
+      await chmod(each, each === path ? mode : 0o755);
+      if (each.length <= first.length) break;
+    }
+  }
+  await syncMade(path, first);
 }
 
 /** A folder above ours may be closed to us, or lie where there is nothing to sync: others have made it last. */

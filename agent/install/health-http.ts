@@ -1,8 +1,26 @@
 /** How the agent of this host is, as an upgrade has to know it. */
+import { join, resolve } from "node:path";
+import { readConfigFile } from "../../shared/config/read-config-fs.ts";
+import type { Layout } from "../../shared/install/layout.ts";
 import type { Health } from "../../shared/install/trial.ts";
+import { isObject } from "../../shared/json.ts";
 import { socketOf } from "../agent-folder-fs.ts";
 import { askStatus } from "../status/ask-http.ts";
 import type { AgentStatus } from "../status/status.ts";
+import { agentProduct } from "./product.ts";
+
+/**
+ * The data folder of the installed agent, as its unit has it: what `data:` in the configuration says, else the usual one.
+ * A configuration that cannot be read says nothing: the agent itself will tell what is wrong with it.
+ */
+export async function installedData({ config, state }: Layout): Promise<string> {
+  const file = await readConfigFile(undefined, config).catch(() => undefined);
+  const data = isObject(file?.value) ? file.value.data : null;
+  if (typeof data !== "string" || data === "") return state;
+  const root = state.slice(0, state.length - agentProduct.state.length);
+  // Units run in the root folder.
+  return join(root === "" ? "/" : root, resolve("/", data));
+}
 
 /** `null` when none answers. */
 export async function agentHealth(state: string): Promise<Health | null> {

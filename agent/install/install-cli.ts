@@ -13,7 +13,7 @@ import {
   upgrade,
 } from "../../shared/install/install-cli.ts";
 import { type Installed, install, requireRoot, uninstall } from "../../shared/install/install-process.ts";
-import { layoutOf } from "../../shared/install/layout.ts";
+import { type Layout, layoutOf } from "../../shared/install/layout.ts";
 import type { PlaceFlags, UpgradeFlags } from "../../shared/install/options-cli.ts";
 import type { UpgradeHost } from "../../shared/install/upgrade-process.ts";
 import { parseSelector } from "../../shared/labels.ts";
@@ -22,7 +22,7 @@ import { readFleetFile } from "../identity/identity-fs.ts";
 import type { InstallFlags } from "./commands-cli.ts";
 import { agentConfigText } from "./config-text.ts";
 import { exampleAgentConfig } from "./example-config.ts";
-import { agentHealth } from "./health-http.ts";
+import { agentHealth, installedData } from "./health-http.ts";
 import { actionsUser, agentProduct } from "./product.ts";
 import { actionsUnit, actionsUnitText, agentUnit } from "./unit.ts";
 
@@ -40,14 +40,16 @@ const units = {
   [actionsUnit]: actionsUnitText(),
 };
 
+const health = async (layout: Layout) => agentHealth(await installedData(layout));
+
 export async function runInstall(io: CliIo, flags: InstallFlags): Promise<void> {
   requireRoot(flags.root, agentProduct.program);
-  const host = hostOf(io, agentProduct, flags, agentHealth);
+  const host = hostOf(io, agentProduct, flags, health);
   const dryRun = flags.dryRun === true;
   // Before anything is written: what is wrong with a token is wrong with the command.
   const token = await tokenText(io, flags);
   if (token !== null) await tokenOf(io, { token });
-  const isEnrolled = (await readFleetFile(host.layout.state).catch(() => null)) !== null;
+  const isEnrolled = (await readFleetFile(await installedData(host.layout)).catch(() => null)) !== null;
   if (token !== null && flags.hub === undefined && !isEnrolled)
     throw new PetrelError("CLI_USAGE", "where is the hub?", { hint: "give it with --hub mqtts://HOST:PORT" });
   const wishes = { hub: flags.hub ?? null, id: flags.id ?? null, labels: labelsOf(flags.label ?? []) };
@@ -96,7 +98,7 @@ async function enrol(
 ) {
   const { hub = "", enrollAt } = flags;
   const { agent, fingerprint } = await enrollHost(io, {
-    data: host.layout.state,
+    data: await installedData(host.layout),
     config: host.layout.config,
     hub,
     ...(wishes.id !== null && { id: wishes.id }),
@@ -161,12 +163,12 @@ export async function runUninstall(
   flags: PlaceFlags & { readonly purge?: boolean },
 ): Promise<void> {
   requireRoot(flags.root, agentProduct.program);
-  const host = hostOf(io, agentProduct, flags, agentHealth);
+  const host = hostOf(io, agentProduct, flags, health);
   const done = await uninstall(host, { units: Object.keys(units), purge: flags.purge === true });
   await sayUninstalled(io, flags, done);
 }
 
 export async function runUpgrade(io: CliIo, file: string | undefined, flags: UpgradeFlags): Promise<void> {
   requireRoot(flags.root, agentProduct.program);
-  await upgrade(io, hostOf(io, agentProduct, flags, agentHealth), file, flags);
+  await upgrade(io, hostOf(io, agentProduct, flags, health), file, flags);
 }

@@ -3,6 +3,7 @@ import type { Product } from "../../shared/install/layout.ts";
 
 export const agentProduct: Product = {
   name: "agent",
+  package: "petrel-agent",
   program: "petrel-agent",
   unit: "petrel-agent.service",
   state: "/var/lib/petrel-agent",
@@ -11,6 +12,7 @@ export const agentProduct: Product = {
   stateMode: 0o711,
   renews: true,
   config: "/etc/petrel/agent.yaml",
+  configMode: 0o600,
 };
 
 /** Whom actions run as; see decision 0011. */

@@ -100,12 +100,13 @@ export function installedUpgrade({ env, health, now, monotonic, log }: Installed
       const state = await onDisk(layout, product);
       const { pending } = state;
       if (pending !== null && pending.to === version && pending.sha256 === sha256) {
-        const isCutOff = standOf(state).kind === "before" && !(await isTaken(layout.lock));
+        const isCutOff = standOf(state).kind === "before" && !isTaken(layout.lock);
         return isCutOff && monotonic() - startedAt > startingMs ? { kind: "none" } : { kind: "running" };
       }
       const last = await lastOutcome(layout);
       if (last === null || last.at === mark || last.to !== version) return { kind: "none" };
-      return { kind: last.result, why: last.why };
+      // One whose way back was closed stays, and runs: what is wrong with it is said.
+      return { kind: last.result === "rolled-back" ? "rolled-back" : "upgraded", why: last.why };
     },
   };
 }

@@ -3,12 +3,14 @@ import type { Product } from "../../shared/install/layout.ts";
 
 export const hubProduct: Product = {
   name: "hub",
+  package: "petrel",
   program: "petrel",
   unit: "petrel-hub.service",
   state: "/var/lib/petrel",
   stateMode: 0o700,
   renews: false,
   config: "/etc/petrel/hub.yaml",
+  configMode: 0o640,
 };
 
 /**

@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { PetrelError } from "../errors.ts";
 import { textIfThere } from "../whole-file-fs.ts";
 import { checkMachine, digestIn, parseDescription, type SelfDescription } from "./candidate.ts";
-import { digestOf } from "./releases-fs.ts";
+import type { Copy } from "./releases-fs.ts";
 
 /** ms for a program to say its version, on a host that has much else to do. */
 const answerWithinMs = 60_000;
@@ -48,27 +48,31 @@ export async function wantedDigest(file: string, flags: DigestFlags, cwd: string
   return found;
 }
 
-/** Its digest. UPGRADE_DIGEST when another one was wanted; UPGRADE_ARCHITECTURE, FILE_UNREADABLE. Runs nothing of it. */
-export async function checkFile(file: string, wanted: string | null): Promise<string> {
-  const digest = await digestOf(file);
-  if (wanted !== null && digest !== wanted)
-    throw new PetrelError("UPGRADE_DIGEST", `its digest is ${digest}, and ${wanted} was asked for`, {
-      where: file,
+/**
+ * Looks at a copy of a file, and runs nothing of it: UPGRADE_DIGEST when another one was wanted, UPGRADE_ARCHITECTURE.
+ * `where`: what it was copied from.
+ */
+export async function checkCopy({ path, sha256 }: Copy, wanted: string | null, where: string): Promise<void> {
+  if (wanted !== null && sha256 !== wanted)
+    throw new PetrelError("UPGRADE_DIGEST", `its digest is ${sha256}, and ${wanted} was asked for`, {
+      where,
       hint: "fetch it again, and compare with SHA256SUMS",
     });
-  const handle = await open(file, "r");
+  const handle = await open(path, "r");
   try {
     const head = Buffer.alloc(20);
     const { bytesRead } = await handle.read(head, 0, 20, 0);
-    checkMachine(head.subarray(0, bytesRead), process.arch, file);
+    checkMachine(head.subarray(0, bytesRead), process.arch, where);
   } finally {
     await handle.close();
   }
-  return digest;
 }
 
-/** Runs `FILE version --json`. UPGRADE_UNFIT when it does not run or does not say what it is. */
-export async function describe(file: string): Promise<SelfDescription> {
+/**
+ * Runs `FILE version --json`, as whoever calls: of a file that others could change only when nobody has verified it.
+ * UPGRADE_UNFIT when it does not run or does not say what it is. `where`: what errors name.
+ */
+export async function describe(file: string, where = file): Promise<SelfDescription> {
   try {
     const { stdout } = await promisify(execFile)(file, ["version", "--json"], {
       timeout: answerWithinMs,
@@ -77,7 +81,7 @@ export async function describe(file: string): Promise<SelfDescription> {
       env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", HOME: "/" },
       maxBuffer: 1024 * 1024,
     });
-    return parseDescription(stdout, file);
+    return parseDescription(stdout, where);
   } catch (cause) {
     if (cause instanceof PetrelError) throw cause;
     const { code, killed, stderr } = cause as { code?: unknown; killed?: boolean; stderr?: string };
@@ -88,8 +92,8 @@ export async function describe(file: string): Promise<SelfDescription> {
       "UPGRADE_UNFIT",
       `the program does not run here: ${how}${said === "" ? "" : `: ${said}`}`,
       {
-        where: file,
-        hint: "is the file executable, whole, and on a file system without noexec?",
+        where,
+        hint: "is the file a whole program, and on a file system without noexec?",
         cause,
       },
     );

@@ -12,7 +12,8 @@ export const guardReason = (version: string) => `${mostStarts} starts of ${versi
 
 /**
  * The unit runs it as root before each start of the program. While an upgrade is on trial it counts; at the start after
- * the last that the new version has, it leads `current` back, and says so. It never keeps the program from starting.
+ * the last that the new version has, it leads `current` back, and says so; one that has changed the database stays, and
+ * that is said. It never keeps the program from starting.
  */
 export function guardText({ name, program }: Pick<Product, "name" | "program">): string {
   return `#!/bin/sh
@@ -21,11 +22,13 @@ export function guardText({ name, program }: Pick<Product, "name" | "program">):
 base=\${0%/*}
 pending=$base/pending
 [ -f "$pending" ] || exit 0
-from= to=
+from= to= format_from= format_to=
 while IFS== read -r name value; do
   case $name in
     from) from=$value ;;
     to) to=$value ;;
+    format_from) format_from=$value ;;
+    format_to) format_to=$value ;;
   esac
 done < "$pending"
 # Words of a version only: these become paths.
@@ -45,18 +48,27 @@ if [ "$starts" -le ${mostStarts} ]; then
     "$base/versions/$from/${program}" upgrade --judge > /dev/null 2>&1
   exit 0
 fi
-[ -x "$base/versions/$from/${program}" ] || exit 0
-ln -sfn "versions/$from" "$base/current.guard" && mv -fT "$base/current.guard" "$base/current" || exit 0
-sync "$base" 2> /dev/null
+# The old version could not read what the new one has made of the database: no way leads back.
+result=kept
+if [ "$format_from" = "$format_to" ]; then
+  result=rolled-back
+  [ -x "$base/versions/$from/${program}" ] || exit 0
+  ln -sfn "versions/$from" "$base/current.guard" && mv -fT "$base/current.guard" "$base/current" || exit 0
+  sync "$base" 2> /dev/null
+fi
 {
   echo "from=$from"
   echo "to=$to"
-  echo "result=rolled-back"
+  echo "result=$result"
   echo "why=${guardReason("$to")}"
   echo "at=$(date -u +%Y-%m-%dT%H:%M:%SZ)"
 } > "$base/last-upgrade.guard" && mv -f "$base/last-upgrade.guard" "$base/last-upgrade"
 rm -f "$pending" "$base/starts"
-echo "${program}: ${mostStarts} starts of version $to have ended; back to version $from" >&2
+case $result in
+  kept) now="it stays, since $from cannot read its database" ;;
+  *) now="back to version $from" ;;
+esac
+echo "${program}: ${mostStarts} starts of version $to have ended; $now" >&2
 exit 0
 `;
 }

@@ -5,8 +5,8 @@ import { PetrelError } from "../errors.ts";
 import { killAt } from "../kill-point-process.ts";
 import { wantedDigest } from "./candidate-process.ts";
 import { carryOutElsewhere } from "./elsewhere-process.ts";
-import { type Installed, rolledBack, type Uninstalled } from "./install-process.ts";
-import { layoutOf, type Product } from "./layout.ts";
+import { failureOf, type Installed, type Uninstalled } from "./install-process.ts";
+import { type Layout, layoutOf, type Product } from "./layout.ts";
 import type { PlaceFlags, UpgradeFlags } from "./options-cli.ts";
 import type { UpgradeOutcome } from "./pending.ts";
 import type { Change } from "./plan-fs.ts";
@@ -14,12 +14,12 @@ import { hasSystemd, systemctl, usualLimits } from "./service-process.ts";
 import type { Health } from "./trial.ts";
 import { carryOut, judge, prepare, type UpgradeHost } from "./upgrade-process.ts";
 
-/** CLI_USAGE for limits that are none. `health` is given the layout's state folder. */
+/** CLI_USAGE for limits that are none. */
 export function hostOf(
   io: CliIo,
   product: Product,
   flags: PlaceFlags,
-  health: (state: string) => Promise<Health | null>,
+  health: (layout: Layout) => Promise<Health | null>,
 ): UpgradeHost {
   const root = flags.root === undefined ? "/" : resolve(io.cwd, flags.root);
   const layout = layoutOf(product, root);
@@ -28,7 +28,7 @@ export function hostOf(
     product,
     layout,
     service: hasService ? systemctl(flags.systemctl) : null,
-    health: () => health(layout.state),
+    health: () => health(layout),
     limits: {
       withinMs: seconds("--within", flags.within) ?? usualLimits.withinMs,
       steadyMs: seconds("--steady", flags.steady) ?? usualLimits.steadyMs,
@@ -78,13 +78,14 @@ export async function upgrade(
   return sayUpgrade(io, flags, await carryOutElsewhere(host, prepared));
 }
 
-/** UPGRADE_ROLLED_BACK when it was. */
+/** UPGRADE_ROLLED_BACK, UPGRADE_UNWELL when it was not well. */
 async function sayUpgrade(io: CliIo, flags: PlaceFlags, outcome: UpgradeOutcome | null): Promise<void> {
   if (outcome === null) {
     const record = { result: "unchanged", from: null, to: null, why: "no upgrade is prepared" };
     return io.out(flags.json ? `${JSON.stringify(record)}\n` : `${record.why}\n`);
   }
-  if (outcome.result === "rolled-back") throw rolledBack(outcome);
+  const failure = failureOf(outcome);
+  if (failure !== null) throw failure;
   const { from, to, why } = outcome;
   await io.out(flags.json ? `${JSON.stringify(outcome)}\n` : `upgraded from ${from} to ${to}: ${why}\n`);
 }

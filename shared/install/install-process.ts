@@ -2,14 +2,15 @@
 import { lstat, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { PetrelError } from "../errors.ts";
-import { makeFolder, syncFolder } from "../folder-fs.ts";
+import { makeFolderAs, syncFolder } from "../folder-fs.ts";
 import { checkFit } from "./candidate.ts";
-import { checkFile, describe } from "./candidate-process.ts";
+import { checkCopy, describe } from "./candidate-process.ts";
 import type { UpgradeOutcome } from "./pending.ts";
 import { type InstallTexts, piecesOf } from "./plan.ts";
 import { applyPieces, type Change, changesFor } from "./plan-fs.ts";
 import { compareVersions } from "./release.ts";
-import { currentVersion, stage } from "./releases-fs.ts";
+import { currentVersion, keep, refuseUnsafe, withCopy } from "./releases-fs.ts";
+import { inTurn } from "./turn-process.ts";
 import { carryOut, prepare, type UpgradeHost } from "./upgrade-process.ts";
 
 export interface InstallOptions {
@@ -44,30 +45,52 @@ export function requireRoot(root: string | undefined, program: string): void {
  * as `prepare` does, with INSTALL_PATH, and with UPGRADE_ROLLED_BACK.
  */
 export async function install(host: UpgradeHost, options: InstallOptions): Promise<Installed> {
+  const { layout } = host;
+  const { binary, dryRun } = options;
+  if (dryRun) return wouldInstall(host, options);
+  await makeFolderAs(layout.base, 0o755);
+  await refuseUnsafe(layout);
+  const { sha256, isNewer, ...done } = await inTurn(layout.lock, () => installInTurn(host, options));
+  const { before, changes } = done;
+  if (changes.some(({ path, step }) => step !== "keep" && dirname(path) === dirname(layout.unit)))
+    await reloaded(host, before !== null && !isNewer);
+  if (!isNewer) return { ...done, upgrade: null };
+  const file = { file: binary, sha256, allowDowngrade: false, allowFormatChange: false };
+  const upgrade = (await prepare(host, file)) === null ? null : await carryOut(host);
+  const failure = upgrade === null ? null : failureOf(upgrade);
+  if (failure !== null) throw failure;
+  return { ...done, upgrade };
+}
+
+/** UPGRADE_UNFIT, UPGRADE_OLDER. What it has of the version that is installed; that is judged later, by `prepare`. */
+async function fitting(host: UpgradeHost, program: string, where: string) {
   const { layout, product } = host;
-  const { binary, texts, dryRun } = options;
-  const sha256 = await checkFile(binary, null);
-  const found = await describe(binary);
+  const found = await describe(program, where);
   const before = await currentVersion(layout);
   const installed = before === null ? null : { version: before, store_format: 0 };
   const rights = { allowDowngrade: false, allowFormatChange: true };
-  checkFit(found, { program: product.program, installed, ...rights }, binary);
-  const isNewer = before !== null && compareVersions(found.version, before) > 0;
-  const pieces = piecesOf(layout, product, isNewer ? before : found.version, texts);
-  if (dryRun)
-    return { version: found.version, before, changes: telling(await changesFor(pieces)), upgrade: null };
-  if (!isNewer) {
-    await makeFolder(layout.versions, 0o755);
-    await stage(layout, product, { file: binary, version: found.version, sha256 });
-  }
-  const changes = telling(await applyPieces(pieces));
-  if (changes.some(({ path, step }) => step !== "keep" && dirname(path) === dirname(layout.unit)))
-    await reloaded(host, before !== null && !isNewer);
-  if (!isNewer) return { version: found.version, before, changes, upgrade: null };
-  const file = { file: binary, sha256, allowDowngrade: false, allowFormatChange: false };
-  const upgrade = (await prepare(host, file)) === null ? null : await carryOut(host);
-  if (upgrade?.result === "rolled-back") throw rolledBack(upgrade);
-  return { version: found.version, before, changes, upgrade };
+  checkFit(found, { program: product.program, installed, ...rights }, where);
+  const { version } = found;
+  const isNewer = before !== null && compareVersions(version, before) > 0;
+  return { version, before, isNewer };
+}
+
+/** Nothing is verified of a program here, and nothing promised of it: it runs as what the caller named. */
+async function wouldInstall(host: UpgradeHost, { binary, texts }: InstallOptions): Promise<Installed> {
+  const { version, before, isNewer } = await fitting(host, binary, binary);
+  const pieces = piecesOf(host.layout, host.product, isNewer ? (before ?? version) : version, texts);
+  return { version, before, changes: telling(await changesFor(pieces)), upgrade: null };
+}
+
+function installInTurn(host: UpgradeHost, { binary, texts }: InstallOptions) {
+  const { layout, product } = host;
+  return withCopy(layout, product, binary, async (copy) => {
+    await checkCopy(copy, null, binary);
+    const { version, before, isNewer } = await fitting(host, copy.path, binary);
+    if (!isNewer) await keep(layout, product, copy, version);
+    const pieces = piecesOf(layout, product, isNewer ? (before ?? version) : version, texts);
+    return { version, before, isNewer, sha256: copy.sha256, changes: telling(await applyPieces(pieces)) };
+  });
 }
 
 async function reloaded({ service, product, told }: UpgradeHost, isSame: boolean): Promise<void> {
@@ -82,18 +105,42 @@ export interface Uninstalled {
   readonly kept: readonly string[];
 }
 
-/** Stops it and takes away what `install` has put there; also what is left of half an installation. */
+/**
+ * Stops it and takes away what `install` has put there; also what is left of half an installation. INSTALL_PACKAGE when a
+ * package has put it there; UPGRADE_RUNNING.
+ */
 export async function uninstall(
+  host: Pick<UpgradeHost, "layout" | "product" | "service">,
+  options: UninstallOptions,
+): Promise<Uninstalled> {
+  const { layout, product } = host;
+  const { packaged } = layout;
+  if ((await existing([packaged])).size > 0)
+    throw new PetrelError("INSTALL_PACKAGE", `a package has put ${product.program} here`, {
+      where: packaged,
+      hint: `remove it with \`apt-get remove ${product.package}\` or \`rpm -e ${product.package}\``,
+    });
+  const isThere = (await existing([layout.base])).size > 0;
+  return isThere ? inTurn(layout.lock, () => uninstallInTurn(host, options)) : uninstallInTurn(host, options);
+}
+
+export interface UninstallOptions {
+  /** Names of unit files. */
+  readonly units: readonly string[];
+  readonly purge: boolean;
+}
+
+async function uninstallInTurn(
   { layout, product, service }: Pick<UpgradeHost, "layout" | "product" | "service">,
-  { units, purge }: { readonly units: readonly string[]; readonly purge: boolean },
+  { units, purge }: UninstallOptions,
 ): Promise<Uninstalled> {
   const unitFiles = units.map((name) => join(dirname(layout.unit), name));
   const ours = [...unitFiles, layout.command, layout.base];
   const theirs = [layout.config, layout.state];
   const there = await existing([...ours, ...theirs]);
-  if (unitFiles.some((path) => there.has(path)))
-    for (const unit of [product.unit, ...units.filter((name) => name !== product.unit)])
-      await service?.disable(unit);
+  // Also where its unit file has gone before: it may run on without one.
+  for (const unit of [product.unit, ...units.filter((name) => name !== product.unit)])
+    await service?.disable(unit);
   const removed = [...ours, ...(purge ? theirs : [])].filter((path) => there.has(path));
   for (const path of removed) await rm(path, { recursive: true, force: true });
   for (const folder of new Set(removed.map(dirname))) await syncFolder(folder);
@@ -101,10 +148,15 @@ export async function uninstall(
   return { removed, kept: theirs.filter((path) => there.has(path) && !removed.includes(path)) };
 }
 
-/** UPGRADE_ROLLED_BACK. */
-export function rolledBack({ from, to, why }: UpgradeOutcome): PetrelError {
-  return new PetrelError("UPGRADE_ROLLED_BACK", `version ${to} was not well: ${why}`, {
-    hint: `version ${from} is in force again; look into the log of the unit for what ${to} said`,
+/** `null` when it went well; otherwise UPGRADE_ROLLED_BACK, or UPGRADE_UNWELL where nothing could go back. */
+export function failureOf({ from, to, result, why }: UpgradeOutcome): PetrelError | null {
+  if (result === "upgraded") return null;
+  if (result === "rolled-back")
+    return new PetrelError("UPGRADE_ROLLED_BACK", `version ${to} was not well: ${why}`, {
+      hint: `version ${from} is in force again; look into the log of the unit for what ${to} said`,
+    });
+  return new PetrelError("UPGRADE_UNWELL", `version ${to} is not well: ${why}`, {
+    hint: `it stays, since ${from} cannot read its database; look into the log of the unit, upgrade to a version that mends it, or restore the backup for ${from}`,
   });
 }
 

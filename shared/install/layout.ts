@@ -4,6 +4,8 @@ import { join } from "node:path";
 /** What can be installed: the agent, or the hub. */
 export interface Product {
   readonly name: "agent" | "hub";
+  /** Name of the package that brings it. */
+  readonly package: string;
   /** Name of its command. */
   readonly program: string;
   /** Name of its systemd unit. */
@@ -14,6 +16,8 @@ export interface Product {
   /** While it runs it can become another version of itself, and what it has started goes on. */
   readonly renews: boolean;
   readonly config: string;
+  /** Of a configuration that is written for the first time: it can have the password of a broker in it. */
+  readonly configMode: number;
 }
 
 /** Absolute paths, below the root that was given. */
@@ -25,6 +29,8 @@ export interface Layout {
   /** What people call. */
   readonly command: string;
   readonly unit: string;
+  /** The unit of who installed a package instead. */
+  readonly packaged: string;
   readonly config: string;
   readonly state: string;
   /** Plain sh that unit starts before the program; see `guardText`. */
@@ -35,7 +41,7 @@ export interface Layout {
   readonly starts: string;
   /** How the last upgrade ended. */
   readonly outcome: string;
-  /** Held by who upgrades at present. */
+  /** Locked by who upgrades at present; see `inTurn`. */
   readonly lock: string;
 }
 
@@ -48,13 +54,14 @@ export function layoutOf(product: Product, root = "/"): Layout {
     current: join(base, "current"),
     command: join(root, "usr/local/bin", product.program),
     unit: join(root, "etc/systemd/system", product.unit),
+    packaged: join(root, "usr/lib/systemd/system", product.unit),
     config: join(root, product.config),
     state: join(root, product.state),
     guard: join(base, "guard"),
     pending: join(base, "pending"),
     starts: join(base, "starts"),
     outcome: join(base, "last-upgrade"),
-    lock: join(base, "upgrade.sock"),
+    lock: join(base, "upgrade.lock"),
   };
 }
 

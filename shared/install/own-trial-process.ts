@@ -39,8 +39,9 @@ export async function judgeOwnTrial({
     enable: async () => {},
     disable: async () => {},
     isActive: async () => true,
-    restart: async () => end(),
-    renew: async () => end(),
+    isStopped: async () => false,
+    restart: async () => {},
+    renew: async () => {},
   };
   try {
     const outcome = await superviseOwnTrial(
@@ -57,6 +58,8 @@ export async function judgeOwnTrial({
       version,
     );
     if (outcome !== null) log.info("the upgrade has ended", { ...outcome });
+    // Not before it is said: killed in between, it starts as the old version all the same.
+    if (outcome?.result === "rolled-back") end();
   } catch (error) {
     // Somebody upgrades at this moment, who judges then.
     if (isPetrelError(error) && error.code === "UPGRADE_RUNNING") return;

@@ -4,7 +4,7 @@
  */
 import { isVersion } from "./release.ts";
 
-/** Written before the switch and removed when the trial has ended: while it is there, the way back is open. */
+/** Written before the switch and removed when the trial has ended: while it is there, the new version is on trial. */
 export interface Pending {
   readonly from: string;
   readonly to: string;
@@ -16,12 +16,20 @@ export interface Pending {
   readonly linked: boolean;
   /** Sensors that ran. */
   readonly sensors: readonly string[];
+  /** Formats of the database that the two versions read. */
+  readonly formatFrom: number;
+  readonly formatTo: number;
 }
+
+/** False when the old version could not read what the new one has made of the database: then nothing goes back. */
+export const isWayBackOpen = ({ formatFrom, formatTo }: Pick<Pending, "formatFrom" | "formatTo">): boolean =>
+  formatFrom === formatTo;
 
 export interface UpgradeOutcome {
   readonly from: string;
   readonly to: string;
-  readonly result: "upgraded" | "rolled-back";
+  /** `kept`: not well, and the way back is closed. */
+  readonly result: "upgraded" | "rolled-back" | "kept";
   readonly why: string;
   /** RFC 3339 */
   readonly at: string;
@@ -43,7 +51,8 @@ function fieldsOf(text: string): ReadonlyMap<string, string> {
   );
 }
 
-export function pendingText({ from, to, sha256, at, linked, sensors }: Pending): string {
+export function pendingText(pending: Pending): string {
+  const { from, to, sha256, at, linked, sensors, formatFrom, formatTo } = pending;
   return written([
     ["from", from],
     ["to", to],
@@ -51,6 +60,8 @@ export function pendingText({ from, to, sha256, at, linked, sensors }: Pending):
     ["at", at],
     ["linked", linked ? "yes" : "no"],
     ["sensors", sensors.join(" ")],
+    ["format_from", String(formatFrom)],
+    ["format_to", String(formatTo)],
   ]);
 }
 
@@ -60,6 +71,8 @@ export function parsePending(text: string | null): Pending | null {
   const fields = fieldsOf(text);
   const [from = "", to = "", sha256 = ""] = ["from", "to", "sha256"].map((name) => fields.get(name));
   if (!isVersion(from) || !isVersion(to) || !/^[0-9a-f]{64}$/.test(sha256)) return null;
+  const [formatFrom, formatTo] = ["format_from", "format_to"].map((name) => fields.get(name) ?? "");
+  if (!/^\d{1,6}$/.test(formatFrom ?? "") || !/^\d{1,6}$/.test(formatTo ?? "")) return null;
   return {
     from,
     to,
@@ -67,6 +80,8 @@ export function parsePending(text: string | null): Pending | null {
     at: fields.get("at") ?? "",
     linked: fields.get("linked") === "yes",
     sensors: (fields.get("sensors") ?? "").split(" ").filter((name) => name !== ""),
+    formatFrom: Number(formatFrom),
+    formatTo: Number(formatTo),
   };
 }
 
@@ -74,11 +89,14 @@ export function outcomeText({ from, to, result, why, at }: UpgradeOutcome): stri
   return written(Object.entries({ from, to, result, why, at }));
 }
 
+const isResult = (text: string | undefined): text is UpgradeOutcome["result"] =>
+  text === "upgraded" || text === "rolled-back" || text === "kept";
+
 export function parseOutcome(text: string | null): UpgradeOutcome | null {
   if (text === null) return null;
   const fields = fieldsOf(text);
   const result = fields.get("result");
   const [from = "", to = ""] = ["from", "to"].map((name) => fields.get(name));
-  if (!isVersion(from) || !isVersion(to) || (result !== "upgraded" && result !== "rolled-back")) return null;
+  if (!isVersion(from) || !isVersion(to) || !isResult(result)) return null;
   return { from, to, result, why: fields.get("why") ?? "", at: fields.get("at") ?? "" };
 }

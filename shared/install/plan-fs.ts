@@ -2,7 +2,7 @@
 import { chmod, lstat, readFile, readlink, rename, rm, symlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { PetrelError } from "../errors.ts";
-import { makeFolder, syncFolder } from "../folder-fs.ts";
+import { makeFolderAs, syncFolder } from "../folder-fs.ts";
 import { writeWhole } from "../whole-file-fs.ts";
 import { type Found, missingSettings, type Piece, type Step, stepOf } from "./plan.ts";
 
@@ -40,7 +40,7 @@ export async function applyPieces(pieces: readonly Piece[]): Promise<readonly Ch
 async function put(piece: Piece): Promise<void> {
   switch (piece.kind) {
     case "folder":
-      await makeFolder(piece.path, piece.mode);
+      await makeFolderAs(piece.path, piece.mode);
       return chmod(piece.path, piece.mode);
     case "file":
       await writeWhole(piece.path, piece.text, piece.mode);

@@ -42,6 +42,7 @@ export function piecesOf(
 ): readonly Piece[] {
   const above = (path: string) => path.slice(0, path.lastIndexOf("/"));
   return [
+    { kind: "folder", path: above(layout.base), mode: 0o755 },
     { kind: "folder", path: layout.base, mode: 0o755 },
     { kind: "folder", path: layout.versions, mode: 0o755 },
     { kind: "file", path: layout.guard, mode: 0o755, text: texts.guard, owner: "ours" },
@@ -56,7 +57,7 @@ export function piecesOf(
     {
       kind: "file",
       path: layout.config,
-      mode: 0o644,
+      mode: product.configMode,
       text: texts.config,
       owner: "theirs",
       usual: texts.usualConfig,

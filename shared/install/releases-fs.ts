@@ -1,11 +1,11 @@
 /** Versions on disk: staged whole, switched by one rename, and dropped. All of it holds whenever the power goes. */
 import { createHash } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
+import { constants, createReadStream, createWriteStream } from "node:fs";
 import { chmod, mkdir, open, readdir, readlink, rename, rm, stat, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { PetrelError } from "../errors.ts";
-import { makeFolder, namesIn, syncFolder } from "../folder-fs.ts";
+import { makeFolderAs, namesIn, syncFolder } from "../folder-fs.ts";
 import { textIfThere, writeWhole } from "../whole-file-fs.ts";
 import { type Layout, type Product, programOf } from "./layout.ts";
 import {
@@ -28,13 +28,13 @@ export async function digestOf(file: string): Promise<string> {
   try {
     for await (const chunk of createReadStream(file)) hash.update(chunk as Uint8Array);
   } catch (cause) {
-    throw new PetrelError("FILE_UNREADABLE", `the file cannot be read: ${(cause as Error).message}`, {
-      where: file,
-      cause,
-    });
+    throw unreadable(file, cause as Error);
   }
   return hash.digest("hex");
 }
+
+const unreadable = (file: string, cause: Error) =>
+  new PetrelError("FILE_UNREADABLE", `the file cannot be read: ${cause.message}`, { where: file, cause });
 
 /** The version that `current` leads to; `null` when it leads to none. */
 export async function currentVersion(layout: Layout): Promise<string | null> {
@@ -58,53 +58,110 @@ export async function onDisk(layout: Layout, product: Product): Promise<OnDisk> 
   };
 }
 
+/** A copy of a program that nobody but its installer can change: what is verified of it stays true. */
+export interface Copy {
+  readonly path: string;
+  /** In hexadecimal. */
+  readonly sha256: string;
+}
+
 /**
- * Puts a copy of the program among the versions; one that is there with the same content is kept. Resolves once it is on
- * disk. UPGRADE_VERSION_TAKEN when the version is there with another content, UPGRADE_DIGEST when what was copied is not
- * what was looked at before, and the system's error.
+ * Copies a file to where it will be a version, under no name of one yet, and resolves to what `work` does with the copy:
+ * it is on disk then, and whoever owns the file it was made of has no say in it any more. What `work` has not made a
+ * version (`keep`) is removed. INSTALL_UNSAFE, FILE_UNREADABLE and the system's error.
  */
-export async function stage(
+export async function withCopy<T>(
   layout: Layout,
   product: Product,
-  given: { readonly file: string; readonly version: string; readonly sha256: string },
-): Promise<"staged" | "there"> {
-  const target = programOf(layout, product, given.version);
-  if (await isFile(target)) {
-    if ((await digestOf(target)) === given.sha256) return "there";
-    throw new PetrelError(
-      "UPGRADE_VERSION_TAKEN",
-      `version ${given.version} is installed with another content`,
-      {
-        where: target,
-        hint: "give a new build a new version, or remove that folder if it does not run",
-      },
-    );
-  }
-  await makeFolder(layout.versions, 0o755);
-  const fresh = join(layout.versions, `${unfinished}${given.version}`);
+  file: string,
+  work: (copy: Copy) => Promise<T>,
+): Promise<T> {
+  await makeFolderAs(layout.versions, 0o755);
+  await refuseUnsafe(layout);
+  const fresh = join(layout.versions, `${unfinished}copy`);
   await rm(fresh, { recursive: true, force: true });
-  await mkdir(fresh, { mode: 0o755 });
-  const copy = join(fresh, product.program);
-  await pipeline(createReadStream(given.file), createWriteStream(copy, { mode: 0o755, flags: "wx" }));
-  // Whatever the umask was: everybody may run it, root alone may write it.
-  await chmod(copy, 0o755);
-  await chmod(fresh, 0o755);
-  const handle = await open(copy, "r");
+  try {
+    await mkdir(fresh, { mode: 0o700 });
+    const path = join(fresh, product.program);
+    await copyFile(file, path);
+    return await work({ path, sha256: await digestOf(path) });
+  } finally {
+    await rm(fresh, { recursive: true, force: true });
+  }
+}
+
+async function copyFile(file: string, path: string): Promise<void> {
+  // A pipe would have this wait for whoever writes into it.
+  const source = await open(file, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause: Error) => {
+    throw unreadable(file, cause);
+  });
+  try {
+    if (!(await source.stat()).isFile()) throw unreadable(file, new Error("it is no plain file"));
+    await pipeline(
+      source.createReadStream({ autoClose: false }),
+      createWriteStream(path, { mode: 0o700, flags: "wx" }),
+    );
+  } finally {
+    await source.close();
+  }
+  const handle = await open(path, "r");
   try {
     await handle.sync();
   } finally {
     await handle.close();
   }
-  if ((await digestOf(copy)) !== given.sha256) {
-    await rm(fresh, { recursive: true, force: true });
-    throw new PetrelError("UPGRADE_DIGEST", "the file changed while it was copied", { where: given.file });
+}
+
+/**
+ * Makes a copy one of the versions; one that is there with the same content is kept. Resolves once it is on disk.
+ * UPGRADE_VERSION_TAKEN when the version is there with another content, and the system's error.
+ */
+export async function keep(
+  layout: Layout,
+  product: Product,
+  copy: Copy,
+  version: string,
+): Promise<"staged" | "there"> {
+  const target = programOf(layout, product, version);
+  if (await isFile(target)) {
+    if ((await digestOf(target)) === copy.sha256) return "there";
+    throw new PetrelError("UPGRADE_VERSION_TAKEN", `version ${version} is installed with another content`, {
+      where: target,
+      hint: "give a new build a new version, or remove that folder if it does not run",
+    });
   }
-  await syncFolder(fresh);
+  // Whatever the umask was: everybody may run it, root alone may write it.
+  await chmod(copy.path, 0o755);
+  await chmod(dirname(copy.path), 0o755);
+  await syncFolder(dirname(copy.path));
   // What an attempt before has left without its program.
   await rm(dirname(target), { recursive: true, force: true });
-  await rename(fresh, dirname(target));
+  await rename(dirname(copy.path), dirname(target));
   await syncFolder(layout.versions);
   return "staged";
+}
+
+/**
+ * INSTALL_UNSAFE when somebody else could put a program of theirs where ours are run as root: a folder of the
+ * installation, or a version in it, belongs to another user, or may be written by a group or by all.
+ */
+export async function refuseUnsafe(layout: Layout): Promise<void> {
+  const versions = (await namesIn(layout.versions))
+    .filter(isVersion)
+    .map((name) => join(layout.versions, name));
+  const own = new Set([0, process.geteuid?.() ?? 0]);
+  for (const path of [dirname(layout.base), layout.base, layout.versions, ...versions]) {
+    const found = await stat(path).catch(() => null);
+    if (found === null || (own.has(found.uid) && (found.mode & 0o022) === 0)) continue;
+    throw new PetrelError(
+      "INSTALL_UNSAFE",
+      "others than root may write here, and what lies here runs as root",
+      {
+        where: path,
+        hint: `see what is in it, then: chown root ${path}; chmod go-w ${path}`,
+      },
+    );
+  }
 }
 
 /** Leads `current` to this version in one step; resolves once on disk. */

@@ -25,6 +25,8 @@ export interface Service {
    */
   renew(unit: string, proof?: RenewalProof): Promise<void>;
   isActive(unit: string): Promise<boolean>;
+  /** Neither runs nor is about to: false for one that waits to be started again after it has ended. */
+  isStopped(unit: string): Promise<boolean>;
 }
 
 export interface RenewalProof {
@@ -69,6 +71,14 @@ export function systemctl(program = "systemctl"): Service {
       return false;
     }
   };
+  const isStopped = async (unit: string) => {
+    // It says so on its standard output, and ends with an error.
+    const state = await promisify(execFile)(program, ["is-active", unit], { timeout: withinMs }).then(
+      ({ stdout }) => stdout,
+      (cause: { stdout?: string }) => cause.stdout ?? "",
+    );
+    return ["inactive", "failed", "unknown"].includes(state.trim());
+  };
   const restart = async (unit: string) => {
     // One that has failed too often may not be started before its count is forgotten.
     await ask("reset-failed", unit).catch(() => "");
@@ -76,6 +86,7 @@ export function systemctl(program = "systemctl"): Service {
   };
   return {
     isActive,
+    isStopped,
     restart,
     renew: async (unit, proof) => {
       let pid: number | null = null;

@@ -2,7 +2,8 @@
  * What an upgrade does next, decided from what is on disk and from how the new version is. Whoever looks decides the
  * same: who upgrades, the new version itself when nobody else is left, and the guard (which is sh). Pure.
  */
-import type { Pending } from "./pending.ts";
+import { isWayBackOpen, type Pending } from "./pending.ts";
+import { compareVersions } from "./release.ts";
 
 export interface OnDisk {
   readonly pending: Pending | null;
@@ -27,7 +28,9 @@ export type Stand =
 /** Where it stands, whenever the power went. */
 export function standOf({ pending, current, present }: OnDisk): Stand {
   if (current === null || !present.includes(current)) {
-    const wanted = pending === null ? present : [pending.from, ...present];
+    const newest = [...present].sort((a, b) => compareVersions(b, a));
+    const meant = pending === null ? [] : isWayBackOpen(pending) ? [pending.from] : [pending.to];
+    const wanted = [...meant, ...newest];
     const version = wanted.find((each) => present.includes(each));
     return version === undefined ? { kind: "lost" } : { kind: "mend", version };
   }
@@ -67,6 +70,14 @@ export function lackOf(
   const missing = pending.sensors.filter((sensor) => !health.sensors.includes(sensor));
   if (missing.length > 0) return `sensors do not run that ran before: ${missing.join(", ")}`;
   return null;
+}
+
+/** Why a version is good, and what nobody could see. */
+export function goodReason({ linked }: Pick<Pending, "linked">, health: Health | null): string {
+  if (linked) return "it is as it was before";
+  if (health?.linked === true)
+    return "it is well, and has its link to the hub, which the version before had not";
+  return "it answers; whether it reaches the hub could not be judged: the version before had no link either";
 }
 
 export type Verdict =

@@ -17,22 +17,24 @@ import { timestamp } from "../clock.ts";
 import { PetrelError } from "../errors.ts";
 import type { PassPoint } from "../kill-points.ts";
 import { checkFit } from "./candidate.ts";
-import { checkFile, describe } from "./candidate-process.ts";
+import { checkCopy, describe } from "./candidate-process.ts";
 import { guardReason } from "./guard.ts";
 import { type Layout, type Product, programOf } from "./layout.ts";
-import type { Pending, UpgradeOutcome } from "./pending.ts";
+import { isWayBackOpen, type Pending, type UpgradeOutcome } from "./pending.ts";
 import {
   currentVersion,
   dropOldVersions,
   endPending,
+  keep,
   onDisk,
-  stage,
+  refuseUnsafe,
   switchTo,
+  withCopy,
   writePending,
 } from "./releases-fs.ts";
 import type { Service } from "./service-process.ts";
-import { type Health, standOf, Trial, type TrialLimits } from "./trial.ts";
-import { isTaken, takeTurn } from "./turn-process.ts";
+import { goodReason, type Health, standOf, Trial, type TrialLimits } from "./trial.ts";
+import { inTurn, isTaken } from "./turn-process.ts";
 
 /** The host that is upgraded. */
 export interface UpgradeHost {
@@ -77,39 +79,105 @@ export const upgradePoints = [
 ] as const;
 
 const lookEveryMs = 500;
+/** ms that a program which has just started takes until it answers. */
+const answersWithinMs = 15_000;
+/** ms in which somebody who has prepared an upgrade has its turn to carry it out. */
+const carriedOutWithinMs = 60_000;
 
 /**
- * `null` when exactly this is in force already. Rejects with NOT_INSTALLED, UPGRADE_DIGEST, UPGRADE_ARCHITECTURE,
- * UPGRADE_UNFIT, UPGRADE_OLDER, UPGRADE_FORMAT, UPGRADE_VERSION_TAKEN, UPGRADE_RUNNING, FILE_UNREADABLE; then nothing has changed.
+ * `null` when exactly this is in force already. Rejects with NOT_INSTALLED, INSTALL_UNSAFE, UPGRADE_DIGEST,
+ * UPGRADE_ARCHITECTURE, UPGRADE_UNFIT, UPGRADE_OLDER, UPGRADE_FORMAT, UPGRADE_VERSION_TAKEN, UPGRADE_RUNNING,
+ * UPGRADE_UNSEEN, FILE_UNREADABLE; then nothing has changed.
  */
 export async function prepare(host: UpgradeHost, given: UpgradeFile): Promise<Prepared | null> {
+  const { layout } = host;
+  if ((await currentVersion(layout)) === null) throw notInstalled(host);
+  await refuseUnsafe(layout);
+  return inTurn(layout.lock, () => prepareInTurn(host, given));
+}
+
+async function prepareInTurn(host: UpgradeHost, given: UpgradeFile): Promise<Prepared | null> {
   const { layout, product, pass } = host;
-  const from = await currentVersion(layout);
-  if (from === null) throw notInstalled(host);
-  const stand = standOf(await onDisk(layout, product));
+  const { from, pending } = await beforeUpgrade(host);
+  return withCopy(layout, product, given.file, async (copy) => {
+    const { sha256 } = copy;
+    await checkCopy(copy, given.sha256, given.file);
+    const installed = await describe(programOf(layout, product, from));
+    const found = await describe(copy.path, given.file);
+    checkFit(found, { program: product.program, installed, ...given }, given.file);
+    const to = found.version;
+    refuseOther(pending, { to, sha256 }, host);
+    const health = to === from ? null : await healthBefore(host);
+    await keep(layout, product, copy, to);
+    pass("staged");
+    if (to === from) return null;
+    await writePending(layout, {
+      from,
+      to,
+      sha256,
+      at: timestamp(host.now()),
+      linked: health?.linked ?? false,
+      sensors: health?.sensors ?? [],
+      formatFrom: installed.store_format,
+      formatTo: found.store_format,
+    });
+    pass("pending");
+    return { from, to, sha256 };
+  });
+}
+
+/** The version in force, and an upgrade that was prepared before and is not carried out. */
+async function beforeUpgrade(host: UpgradeHost): Promise<{ from: string; pending: Pending | null }> {
+  const { layout, product } = host;
+  const { pending, ...disk } = await onDisk(layout, product);
+  const stand = standOf({ pending, ...disk });
+  if (stand.kind === "mend") {
+    await switchTo(layout, stand.version);
+    return { from: stand.version, pending: null };
+  }
+  if (stand.kind === "lost" || disk.current === null) throw notInstalled(host);
   if (stand.kind === "trial")
-    throw new PetrelError("UPGRADE_RUNNING", `version ${from} is still on trial`, {
+    throw new PetrelError("UPGRADE_RUNNING", `version ${disk.current} is still on trial`, {
       where: layout.pending,
       hint: "wait until it has shown that it is well, or has gone back",
     });
-  const sha256 = await checkFile(given.file, given.sha256);
-  const installed = await describe(programOf(layout, product, from));
-  const found = await describe(given.file);
-  checkFit(found, { program: product.program, installed, ...given }, given.file);
-  await stage(layout, product, { file: given.file, version: found.version, sha256 });
-  pass("staged");
-  if (found.version === from) return null;
-  const health = await host.health();
-  await writePending(layout, {
-    from,
-    to: found.version,
-    sha256,
-    at: timestamp(host.now()),
-    linked: health?.linked ?? false,
-    sensors: health?.sensors ?? [],
+  return { from: disk.current, pending: stand.kind === "before" ? pending : null };
+}
+
+/** UPGRADE_RUNNING when somebody has just prepared another version, and is about to carry that out. */
+function refuseOther(
+  pending: Pending | null,
+  { to, sha256 }: Pick<Prepared, "to" | "sha256">,
+  { layout, now }: UpgradeHost,
+): void {
+  if (pending === null || (pending.to === to && pending.sha256 === sha256)) return;
+  const age = now() - Date.parse(pending.at);
+  if (!(age >= 0 && age < carriedOutWithinMs)) return;
+  throw new PetrelError("UPGRADE_RUNNING", `an upgrade to ${pending.to} was prepared just now`, {
+    where: layout.pending,
+    hint: `wait for its end; if nobody carries it out, try again in ${carriedOutWithinMs / 1000} s`,
   });
-  pass("pending");
-  return { from, to: found.version, sha256 };
+}
+
+/** `null` when it does not run. UPGRADE_UNSEEN when it does, and does not say how it is. */
+async function healthBefore({
+  product,
+  service,
+  health,
+  layout,
+  limits,
+}: UpgradeHost): Promise<Health | null> {
+  const until = performance.now() + Math.min(answersWithinMs, limits.withinMs);
+  for (;;) {
+    const found = await health();
+    if (found !== null || service === null || !(await service.isActive(product.unit))) return found;
+    if (performance.now() > until)
+      throw new PetrelError("UPGRADE_UNSEEN", `${product.unit} runs, and does not say how it is`, {
+        where: layout.config,
+        hint: `see whether its data folder is the one that is named there; or stop it, upgrade, and start it: then nothing is judged`,
+      });
+    await sleep(lookEveryMs);
+  }
 }
 
 /**
@@ -130,7 +198,8 @@ export async function judge(host: UpgradeHost): Promise<UpgradeOutcome | null> {
 
 /**
  * What a program does at its start: if it is itself on trial and nobody carries the upgrade out any more, it judges
- * itself, and goes back by a restart when it is not well. Resolves to how it ended, `null` without a trial of its own.
+ * itself. Resolves to how it ended, `null` without a trial of its own; after `rolled-back` it has to end, and its unit
+ * starts the version that is in force.
  */
 export async function superviseOwnTrial(host: UpgradeHost, own: string): Promise<UpgradeOutcome | null> {
   const { layout, product } = host;
@@ -138,62 +207,72 @@ export async function superviseOwnTrial(host: UpgradeHost, own: string): Promise
     const state = await onDisk(layout, product);
     if (state.pending?.to !== own) return null;
     const stand = standOf(state).kind;
-    if (!(await isTaken(layout.lock))) {
+    if (!isTaken(layout.lock)) {
       // It runs already: started once more, it would only be on trial anew.
       if (stand === "trial") return finish(host, async () => {});
       if (stand !== "before") return null;
       // Whoever went back was killed before the restart.
       const { pending } = state;
-      return conclude(host, pending, {
-        result: "rolled-back",
-        why: "the upgrade was cut off on its way back",
-      });
+      const why = "the upgrade was cut off on its way back";
+      return inTurn(layout.lock, () => conclude(host, pending, { result: "rolled-back", why }));
     }
     await sleep(lookEveryMs);
   }
 }
 
 async function finish(host: UpgradeHost, start: () => Promise<void>): Promise<UpgradeOutcome | null> {
-  const giveBack = await takeTurn(host.layout.lock);
-  try {
-    const { layout, product, told, pass } = host;
-    const state = await onDisk(layout, product);
-    const stand = standOf(state);
-    if (stand.kind === "lost") throw notInstalled(host);
-    if (stand.kind === "mend") await switchTo(layout, stand.version);
-    const { pending } = state;
-    if (pending === null || stand.kind === "settled") return null;
-    if (!state.present.includes(pending.to)) {
-      const why = `version ${pending.to} is not there any more`;
-      return conclude(host, pending, { result: "rolled-back", why });
-    }
-    if (stand.kind !== "trial") {
-      told(`switching from ${pending.from} to ${pending.to}`);
-      await switchTo(layout, pending.to);
-      pass("switched");
-    }
-    const end = await tried(host, pending, start);
-    // The guard switches before it says so: to say the same once more is harmless, and its start is under way.
-    if (end === null) return say(host, pending, { result: "rolled-back", why: guardReason(pending.to) });
-    pass("judged");
-    if (end.result === "rolled-back") {
-      told(`going back to ${pending.from}: ${end.why}`);
-      await switchTo(layout, pending.from);
-      pass("back");
-    }
-    return conclude(host, pending, end);
-  } finally {
-    await giveBack();
+  if ((await currentVersion(host.layout)) === null) throw notInstalled(host);
+  return inTurn(host.layout.lock, () => finishInTurn(host, start));
+}
+
+async function finishInTurn(host: UpgradeHost, start: () => Promise<void>): Promise<UpgradeOutcome | null> {
+  const { layout, product, service, told, pass } = host;
+  const state = await onDisk(layout, product);
+  const stand = standOf(state);
+  if (stand.kind === "lost") throw notInstalled(host);
+  if (stand.kind === "mend") await switchTo(layout, stand.version);
+  const { pending } = state;
+  if (pending === null || stand.kind === "settled") return null;
+  if (!state.present.includes(pending.to)) {
+    const why = `version ${pending.to} is not there any more`;
+    return conclude(host, pending, { result: "rolled-back", why });
   }
+  const isStopped = stand.kind !== "trial" && service !== null && (await service.isStopped(product.unit));
+  if (stand.kind !== "trial") {
+    told(`switching from ${pending.from} to ${pending.to}`);
+    await switchTo(layout, pending.to);
+    pass("switched");
+  }
+  if (isStopped)
+    return conclude(host, pending, { result: "upgraded", why: "it was not running, and was not started" });
+  const end = await tried(host, pending, start);
+  // The guard switches before it says so: to say the same once more is harmless, and its start is under way.
+  if (end === null) return say(host, pending, { result: "rolled-back", why: guardReason(pending.to) });
+  pass("judged");
+  if (end.result === "rolled-back") {
+    told(`going back to ${pending.from}: ${end.why}`);
+    await switchTo(layout, pending.from);
+    pass("back");
+  }
+  return conclude(host, pending, end);
 }
 
 type End = Pick<UpgradeOutcome, "result" | "why">;
 
+/** While the record is there, somebody looks after the upgrade: it goes last, once the right version runs. */
 async function conclude(host: UpgradeHost, pending: Pending, end: End): Promise<UpgradeOutcome> {
   const { layout, product } = host;
+  if (end.result === "rolled-back") {
+    let failed: unknown = null;
+    await startOld(host, pending).catch((error: unknown) => {
+      failed = error;
+    });
+    const outcome = await say(host, pending, end);
+    if (failed !== null) throw failed;
+    return outcome;
+  }
   const outcome = await say(host, pending, end);
-  if (end.result === "rolled-back") await startOld(host, pending);
-  else await dropOldVersions(layout, product, [pending.from]);
+  await dropOldVersions(layout, product, [pending.from]);
   return outcome;
 }
 
@@ -220,11 +299,12 @@ async function tried(host: UpgradeHost, pending: Pending, start: () => Promise<v
   const { product, service, told, pass } = host;
   // Nobody runs it here: that it says its version, as it did, is all that can be known.
   if (service === null) return { result: "upgraded", why: "it was not started" };
+  const unwell = isWayBackOpen(pending) ? "rolled-back" : "kept";
   told(`starting version ${pending.to} as ${product.unit}`);
   try {
     await start();
   } catch (error) {
-    return { result: "rolled-back", why: error instanceof Error ? error.message : String(error) };
+    return { result: unwell, why: error instanceof Error ? error.message : String(error) };
   }
   pass("restarted");
   const trial = new Trial(pending, host.limits, performance.now());
@@ -232,8 +312,8 @@ async function tried(host: UpgradeHost, pending: Pending, start: () => Promise<v
     const health = await host.health();
     if ((await currentVersion(host.layout)) !== pending.to) return null;
     const verdict = trial.look(health, performance.now());
-    if (verdict.kind === "good") return { result: "upgraded", why: "it is as it was before" };
-    if (verdict.kind === "bad") return { result: "rolled-back", why: verdict.why };
+    if (verdict.kind === "good") return { result: "upgraded", why: goodReason(pending, health) };
+    if (verdict.kind === "bad") return { result: unwell, why: verdict.why };
     await sleep(lookEveryMs);
   }
 }

@@ -2,13 +2,21 @@
  * An upgrade of an installed program, killed at each of its steps. Real processes, a folder for a root, and a supervisor
  * that stands for systemd: it runs the guard and the program as the unit has it.
  */
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmod, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { digestOf } from "../../shared/install/releases-fs.ts";
+import { inTurn, isTaken } from "../../shared/install/turn-process.ts";
 import { upgradePoints } from "../../shared/install/upgrade-process.ts";
-import { installedProgram, type ProgramTraits, programFile } from "../support/installed-program.ts";
+import { atEnd } from "../support/at-end.ts";
+import { installedProgram, type ProgramTraits, programFile, type Run } from "../support/installed-program.ts";
 import { waitUntil } from "../support/wait-until.ts";
+
+/** Of the error that a command has ended with. */
+const codeOf = ({ stderr }: Run) => /^(?:error: )?([A-Z_]+): /m.exec(stderr)?.[1] ?? stderr;
 
 describe("an upgrade, beside a supervisor that stands for systemd", () => {
   test("takes what is well, verified by its digest, and keeps two versions", async () => {
@@ -70,19 +78,112 @@ describe("an upgrade, beside a supervisor that stands for systemd", () => {
       ["UPGRADE_FORMAT", await programFile(host.root, "1.1.3", { storeFormat: 2 }), []],
       ["FILE_UNREADABLE", join(host.root, "nowhere"), []],
     ];
-    const codes = await Promise.all(
-      rows.map(async ([, file, args]) => {
-        const { stderr } = await host.upgrade(file, { args: [...args, "--json"] });
-        return JSON.parse(stderr.trim().split("\n").at(-1) ?? "").error.code;
-      }),
-    );
+    const codes: string[] = [];
+    for (const [, file, args] of rows) codes.push(codeOf(await host.upgrade(file, { args })));
     expect(codes).toEqual(rows.map(([code]) => code));
+    expect(await readdir(join(host.base, "versions"))).toEqual(["1.0.0"]);
+    // What is in a folder of somebody else's is verified as a copy, and is never run.
+    const asked = (await readFile(join(host.root, "asked"), "utf8")).trim().split("\n");
+    expect(asked.filter((path) => !path.startsWith(`${host.base}/versions/`))).toEqual([]);
     expect([await host.current(), await host.read("pending"), await host.read("last-upgrade")]).toEqual([
       "1.0.0",
       null,
       null,
     ]);
     expect(await host.answers()).toBe("1.0.0");
+  });
+
+  test("runs nothing from a folder that others may write", async () => {
+    const host = await installedProgram();
+    const file = await programFile(host.root, "1.1.0");
+    for (const folder of [host.base, join(host.base, "versions"), join(host.base, "versions/1.0.0")]) {
+      await chmod(folder, 0o775);
+      expect([folder, codeOf(await host.upgrade(file))]).toEqual([folder, "INSTALL_UNSAFE"]);
+      await chmod(folder, 0o755);
+    }
+    expect(await host.read("../agent/versions/1.1.0/petrel-agent")).toBeNull();
+  });
+
+  test("switches a program that is stopped, and neither starts nor judges it", async () => {
+    const host = await installedProgram();
+    await host.stop();
+    const file = await programFile(host.root, "1.1.0", { exits: 1 });
+    const run = await host.upgrade(file, { args: ["--json"] });
+    expect(JSON.parse(run.stdout)).toMatchObject({
+      result: "upgraded",
+      why: expect.stringMatching(/not running/),
+    });
+    expect([await host.current(), await host.read("pending"), await host.answers()]).toEqual([
+      "1.1.0",
+      null,
+      null,
+    ]);
+  });
+
+  test("is refused while nobody can see how the old version is, and says when a link could not be judged", async () => {
+    const host = await installedProgram();
+    const config = join(host.root, "etc/petrel/agent.yaml");
+    await mkdir(join(host.root, "etc/petrel"), { recursive: true });
+    await writeFile(config, "data: /srv/agent\n");
+    const file = await programFile(host.root, "1.1.0", { linked: false });
+    expect(codeOf(await host.upgrade(file, { args: ["--within", "0.5"] }))).toBe("UPGRADE_UNSEEN");
+    await rm(config);
+    const [away, back] = [
+      await installedProgram({ linked: false }),
+      await programFile(host.root, "1.2.0", { linked: false }),
+    ];
+    const run = await away.upgrade(back, { args: ["--json"] });
+    expect(JSON.parse(run.stdout)).toMatchObject({ why: expect.stringMatching(/could not be judged/) });
+  });
+
+  test.each([
+    ["ends at each start", { exits: 1 }],
+    ["has no link", { linked: false }],
+  ] as const)("keeps a version that %s once it has changed the database", async (_, traits) => {
+    const host = await installedProgram();
+    const file = await programFile(host.root, "1.1.0", { ...traits, storeFormat: 2 });
+    const args = ["--within", "2", "--allow-format-change"];
+    expect(codeOf(await host.upgrade(file, { args }))).toBe("UPGRADE_UNWELL");
+    expect([await host.current(), await host.read("pending")]).toEqual(["1.1.0", null]);
+    expect(await host.read("last-upgrade")).toContain("result=kept");
+    // What mends it can be installed.
+    await host.stop();
+    expect((await host.upgrade(await programFile(host.root, "1.2.0", { storeFormat: 2 }))).code).toBe(0);
+    expect(await host.current()).toBe("1.2.0");
+  });
+});
+
+describe("whose turn it is", () => {
+  test("is one's alone, also right after the one who had it was killed", async () => {
+    const host = await installedProgram();
+    const lock = join(host.base, "upgrade.lock");
+    const turn = resolve(import.meta.dirname, "../../shared/install/turn-process.ts");
+    const program = `import { inTurn } from ${JSON.stringify(turn)};
+      await inTurn(${JSON.stringify(lock)}, () => new Promise(() => { console.log("mine"); setInterval(() => {}, 1000); }));`;
+    const holder = spawn(process.execPath, ["--input-type=module", "-e", program], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    atEnd(() => void holder.kill("SIGKILL"));
+    await once(holder.stdout, "data");
+    expect(isTaken(lock)).toBe(true);
+    const file = await programFile(host.root, "1.1.0");
+    expect(codeOf(await host.upgrade(file))).toBe("UPGRADE_RUNNING");
+    const ended = once(holder, "exit");
+    holder.kill("SIGKILL");
+    await ended;
+    expect(isTaken(lock)).toBe(false);
+    const turns = await Promise.allSettled(Array.from({ length: 20 }, () => inTurn(lock, () => sleep(20))));
+    expect(turns.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+  });
+
+  test("is kept for who has just prepared an upgrade, and who prepares the same goes on with it", async () => {
+    const host = await installedProgram();
+    const file = await programFile(host.root, "1.1.0");
+    expect((await host.upgrade(file, { killAt: "pending" })).signal).toBe("SIGKILL");
+    expect(codeOf(await host.upgrade(await programFile(host.root, "1.2.0")))).toBe("UPGRADE_RUNNING");
+    expect(await host.read("pending")).toContain("to=1.1.0\n");
+    expect((await host.upgrade(file)).code).toBe(0);
+    expect(await host.answers()).toBe("1.1.0");
   });
 });
 
@@ -117,4 +218,24 @@ describe("an upgrade that is killed at each step, and then the power goes, besid
       expect(await host.current()).toBe("1.0.0");
     },
   );
+
+  test("once it has gone back, the old version runs, and nobody has to start it", async () => {
+    const host = await installedProgram();
+    const file = await programFile(host.root, "1.1.0", { linked: false });
+    const run = await host.upgrade(file, { killAt: "ended", args: ["--within", "1"] });
+    expect(run.signal).toBe("SIGKILL");
+    expect([await host.current(), await host.read("pending")]).toEqual(["1.0.0", null]);
+    await waitUntil("1.0.0 answers", async () => (await host.answers()) === "1.0.0");
+  });
+
+  test("with a version that has changed the database: the guard alone lets it stay, and says so", async () => {
+    const host = await installedProgram();
+    const file = await programFile(host.root, "1.1.0", { exits: 1, storeFormat: 2 });
+    await host.upgrade(file, { killAt: "restarted", args: ["--within", "1", "--allow-format-change"] });
+    await host.boot();
+    await waitUntil("it is said", async () =>
+      ((await host.read("last-upgrade")) ?? "").includes("result=kept"),
+    );
+    expect([await host.current(), await host.read("pending")]).toEqual(["1.1.0", null]);
+  });
 });

@@ -124,7 +124,7 @@ case $1 in
   # The agent's process, which becomes the next version; 0 while there is none.
   show) cat /proc/"$(cat '${root}/supervisor')"/task/*/children 2> /dev/null || echo 0 ;;
   stop) stop ;;
-  is-active) [ -f '${root}/supervisor' ] ;;
+  is-active) [ -f '${root}/supervisor' ] && exit 0; echo inactive; exit 3 ;;
 esac
 `,
     { mode: 0o755 },

@@ -48,10 +48,12 @@ export async function programFile(
     file,
     `#!${process.execPath}
 const { createServer } = require("node:http");
-const { rmSync } = require("node:fs");
+const { appendFileSync, rmSync } = require("node:fs");
 const [command] = process.argv.slice(2);
-if (command === "version") console.log(${JSON.stringify(JSON.stringify(description))});
-else {
+if (command === "version") {
+  appendFileSync(${JSON.stringify(join(folder, "asked"))}, __filename + "\\n");
+  console.log(${JSON.stringify(JSON.stringify(description))});
+} else {
   ${exits === undefined ? "" : `process.exit(${exits});`}
   const socket = process.env.STATE + "/agent.sock";
   rmSync(socket, { force: true });
@@ -84,7 +86,7 @@ case $1 in
     echo $! > '${root}/supervisor'
     ;;
   disable | stop) stop ;;
-  is-active) [ -f '${root}/supervisor' ] ;;
+  is-active) [ -f '${root}/supervisor' ] && exit 0; echo inactive; exit 3 ;;
 esac
 `,
   );
@@ -94,6 +96,8 @@ esac
 
 export interface InstalledProgram {
   readonly root: string;
+  /** Where its versions are. */
+  readonly base: string;
   readonly systemctl: string;
   /** Version that is in force. */
   current(): Promise<string>;
@@ -102,6 +106,8 @@ export interface InstalledProgram {
   upgrade(file: string, options?: UpgradeRun): Promise<Run>;
   /** As after power came back: everything is gone, and the unit starts. */
   boot(): Promise<void>;
+  /** As after `systemctl stop`. */
+  stop(): Promise<void>;
   read(name: string): Promise<string | null>;
 }
 
@@ -118,12 +124,12 @@ export interface Run {
 }
 
 /** Version 1.0.0, put there by hand and running. */
-export async function installedProgram(): Promise<InstalledProgram> {
+export async function installedProgram(traits: ProgramTraits = {}): Promise<InstalledProgram> {
   const root = await tempFolder("installed");
   const layout = layoutOf(agentProduct, root);
-  await mkdir(join(layout.versions, "1.0.0"), { recursive: true });
+  await mkdir(join(layout.versions, "1.0.0"), { recursive: true, mode: 0o755 });
   await mkdir(layout.state, { recursive: true });
-  const first = await programFile(root, "1.0.0");
+  const first = await programFile(root, "1.0.0", traits);
   await promisify(execFile)("cp", [first, join(layout.versions, "1.0.0/petrel-agent")]);
   await promisify(execFile)("ln", ["-s", "versions/1.0.0", layout.current]);
   await writeFile(layout.guard, guardText(agentProduct), { mode: 0o755 });
@@ -147,10 +153,15 @@ export async function installedProgram(): Promise<InstalledProgram> {
   await waitUntil("version 1.0.0 answers", async () => (await answers()) === "1.0.0");
   return {
     root,
+    base: layout.base,
     systemctl,
     current,
     answers,
     boot,
+    stop: async () => {
+      await end();
+      await rm(join(layout.state, "agent.sock"), { force: true });
+    },
     read: (name) => readFile(join(layout.base, name), "utf8").catch(() => null),
     upgrade: (file, { args = [], killAt } = {}) =>
       run(

@@ -16,7 +16,7 @@ import {
   upgrade,
 } from "../../../shared/install/install-cli.ts";
 import { install, requireRoot, uninstall } from "../../../shared/install/install-process.ts";
-import { layoutOf } from "../../../shared/install/layout.ts";
+import { type Layout, layoutOf } from "../../../shared/install/layout.ts";
 import {
   type PlaceFlags,
   type UpgradeFlags,
@@ -38,6 +38,8 @@ interface InstallFlags extends PlaceFlags {
   readonly start?: boolean;
   readonly dryRun?: boolean;
 }
+
+const health = (layout: Layout) => hubHealth(layout.state);
 
 /** ms that a first start has: it makes the fleet's keys. */
 const answerWithinMs = 60_000;
@@ -62,7 +64,7 @@ async function handOver({ layout }: UpgradeHost): Promise<void> {
 
 async function runInstall({ io }: CliContext, flags: InstallFlags): Promise<void> {
   requireRoot(flags.root, hubProduct.program);
-  const host = hostOf(io, hubProduct, flags, hubHealth);
+  const host = hostOf(io, hubProduct, flags, health);
   const dryRun = flags.dryRun === true;
   const done = await install(host, {
     binary: await ownBinary(flags.binary, io.cwd, hubProduct.program),
@@ -128,7 +130,7 @@ export const uninstallCommand: NounCommands = (noun, context) => {
   withExample(noun, "petrel uninstall").action(async (_options: object, self: Command) => {
     const flags = self.optsWithGlobals<PlaceFlags & { purge?: boolean }>();
     requireRoot(flags.root, hubProduct.program);
-    const host = hostOf(context.io, hubProduct, flags, hubHealth);
+    const host = hostOf(context.io, hubProduct, flags, health);
     const units = [hubProduct.unit];
     await sayUninstalled(context.io, flags, await uninstall(host, { units, purge: flags.purge === true }));
   });
@@ -139,7 +141,7 @@ export const upgradeCommand: NounCommands = (noun, context) => {
     async (file: string | undefined, _options: object, self: Command) => {
       const flags = self.optsWithGlobals<UpgradeFlags>();
       requireRoot(flags.root, hubProduct.program);
-      await upgrade(context.io, hostOf(context.io, hubProduct, flags, hubHealth), file, flags);
+      await upgrade(context.io, hostOf(context.io, hubProduct, flags, health), file, flags);
     },
   );
 };

@@ -19,6 +19,8 @@ const pending: Pending = {
   at: "2026-11-29T00:00:00Z",
   linked: true,
   sensors: ["watch.FileWatch", "core.Timer"],
+  formatFrom: 1,
+  formatTo: 1,
 };
 const well: Health = {
   version: "1.1.0",
@@ -177,12 +179,14 @@ describe("how a new version is judged", () => {
 test("a program finds the root that it is installed below", () => {
   const product = {
     name: "agent",
+    package: "petrel-agent",
     program: "petrel-agent",
     unit: "u",
     state: "/s",
     stateMode: 0o700,
     renews: false,
     config: "/c",
+    configMode: 0o600,
   } as const;
   expect(rootOfProgram(product, "/opt/petrel/agent/versions/1.0.0/petrel-agent")).toBe("/");
   expect(rootOfProgram(product, "/tmp/x/opt/petrel/agent/versions/1.0.0/petrel-agent")).toBe("/tmp/x");
