@@ -7,19 +7,17 @@ import { isObject } from "../../shared/json.ts";
 import { socketOf } from "../agent-folder-fs.ts";
 import { askStatus } from "../status/ask-http.ts";
 import type { AgentStatus } from "../status/status.ts";
-import { agentProduct } from "./product.ts";
 
 /**
  * The data folder of the installed agent, as its unit has it: what `data:` in the configuration says, else the usual one.
  * A configuration that cannot be read says nothing: the agent itself will tell what is wrong with it.
  */
-export async function installedData({ config, state }: Layout): Promise<string> {
+export async function installedData({ config, state, root }: Layout): Promise<string> {
   const file = await readConfigFile(undefined, config).catch(() => undefined);
   const data = isObject(file?.value) ? file.value.data : null;
   if (typeof data !== "string" || data === "") return state;
-  const root = state.slice(0, state.length - agentProduct.state.length);
   // Units run in the root folder.
-  return join(root === "" ? "/" : root, resolve("/", data));
+  return join(root, resolve("/", data));
 }
 
 /** `null` when none answers. */

@@ -149,10 +149,10 @@ function settle(folder: string): void {
 /** The files of one package, as they will lie on the host. */
 function tree({ facts, config, units }: Package, binaries: string, folder: string): void {
   const { product } = facts;
-  const { base, versions } = layoutOf(product, folder);
-  copyProgram(join(binaries, product.program), join(versions, version, product.program));
+  const { base, shipped } = layoutOf(product, folder);
+  copyProgram(join(binaries, product.program), join(shipped, product.program));
   write(join(base, "guard"), guardText(product), 0o755);
-  write(join(folder, product.config), config);
+  write(join(folder, product.config), config, product.configMode);
   for (const [name, text] of Object.entries(units)) write(join(folder, "usr/lib/systemd/system", name), text);
   mkdirSync(join(folder, "usr/bin"), { recursive: true });
   symlinkSync(

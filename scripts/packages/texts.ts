@@ -44,39 +44,41 @@ Description: ${summary}
 
 const base = ({ product }: PackageFacts) => `/opt/petrel/${product.name}`;
 
-/** Before files are replaced: the package manager will remove the version that is in force; it has to stay as the way back. */
-export function keepScript(facts: PackageFacts): string {
-  return `now=$(readlink ${base(facts)}/current 2> /dev/null | sed -n 's|^versions/||p')
-if [ -n "$now" ] && [ "$now" != "${facts.version}" ] && [ -d "${base(facts)}/versions/$now" ]; then
-  rm -rf "${base(facts)}/versions/.keep"
-  cp -al "${base(facts)}/versions/$now" "${base(facts)}/versions/.keep"
-fi
-`;
-}
-
-/** After files are replaced. A version that is not well is taken back, which is told and fails no package manager. */
-export function configureScript(facts: PackageFacts): string {
+/**
+ * After files are replaced. What the package brings becomes one of the versions, which the package manager knows nothing
+ * of: so it never removes the one that is in force, or the way back. The program in force decides, as for any upgrade; a
+ * version that it refuses or that was not well is told and fails no package manager. `downgrade`: words of sh that are
+ * true when whoever installs has asked for an older package.
+ */
+export function configureScript(facts: PackageFacts, downgrade: string | null): string {
   const { product, version, user, owner, next } = facts;
-  const program = `${base(facts)}/versions/${version}/${product.program}`;
-  const mode = product.stateMode.toString(8);
+  const { program } = product;
+  const owned = owner === null ? "" : ` -o ${owner} -g ${owner}`;
+  const allowed =
+    downgrade === null ? "set --" : `if ${downgrade}; then set -- --allow-downgrade; else set --; fi`;
   return `base=${base(facts)}
+shipped=$base/package/${program}
+own=$base/versions/${version}
 id -u ${user.name} > /dev/null 2>&1 || useradd --system --user-group --no-create-home --home-dir ${user.home} --shell /usr/sbin/nologin ${user.name}
-install -d -m ${mode}${owner === null ? "" : ` -o ${owner} -g ${owner}`} ${product.state}
+install -d -m ${product.stateMode.toString(8)}${owned} ${product.state}
 ${owner === null ? "" : `[ ! -f ${product.config} ] || { chgrp ${owner} ${product.config}; chmod 0640 ${product.config}; }\n`}now=$(readlink $base/current 2> /dev/null | sed -n 's|^versions/||p')
-if [ -n "$now" ] && [ -d $base/versions/.keep ]; then
-  if [ -d "$base/versions/$now" ]; then rm -rf $base/versions/.keep; else mv $base/versions/.keep "$base/versions/$now"; fi
+install -d -m 755 $base $base/versions $own
+# The same file under a second name. The package manager puts a new file in the place of its own, and this one stays.
+if ! cmp -s $shipped $own/${program}; then
+  rm -f $own/.new
+  ln $shipped $own/.new
+  mv -f $own/.new $own/${program}
 fi
 [ ! -d /run/systemd/system ] || systemctl daemon-reload
-if [ -z "$now" ] || [ ! -x "$base/current/${product.program}" ]; then
+if [ -z "$now" ] || [ ! -x "$base/current/${program}" ]; then
   ln -sfn versions/${version} $base/current.new && mv -fT $base/current.new $base/current
   echo "${facts.name} ${version} is installed. Next: ${next}"
 elif [ "$now" != "${version}" ]; then
-  if [ -d /run/systemd/system ] && systemctl is-active --quiet ${product.unit}; then
-    "$base/current/${product.program}" upgrade ${program} --allow-downgrade --allow-format-change \\
-      || echo "${facts.name} ${version} was not well; $(readlink $base/current) is in force. See journalctl -u ${product.unit}" >&2
-  else
-    ln -sfn versions/${version} $base/current.new && mv -fT $base/current.new $base/current
-  fi
+  ${allowed}
+  "$base/current/${program}" upgrade $shipped "$@" || {
+    echo "${facts.name} ${version} did not take its place: in force is $(readlink $base/current | sed 's|^versions/||'). What to do is said above; then:" >&2
+    echo "  ${program} upgrade $shipped" >&2
+  }
 fi
 `;
 }
@@ -105,8 +107,16 @@ const script = (...parts: readonly string[]) => `#!/bin/sh\nset -e\n${parts.join
 export function debScripts(facts: PackageFacts, units: readonly string[]): Readonly<Record<string, string>> {
   const when = (words: string, body: string) => `case $1 in\n${words})\n${body};;\nesac\n`;
   return {
-    preinst: script(when("upgrade", keepScript(facts))),
-    postinst: script(when("configure", configureScript(facts))),
+    // $2 is the version that was configured before. Also dpkg puts an older one in its place only when told to.
+    postinst: script(
+      when(
+        "configure",
+        configureScript(
+          facts,
+          `[ -n "$2" ] && dpkg --compare-versions "$2" gt ${packageVersion(facts.version)}`,
+        ),
+      ),
+    ),
     prerm: script(when("remove", stopScript(facts, units))),
     postrm: script(when("remove | purge", tidyScript(facts)), when("purge", purgeScript(facts))),
   };
@@ -128,12 +138,8 @@ Requires: glibc >= 2.28, libstdc++, shadow-utils
 %global _build_id_links none
 %description
 ${summary}
-%pre
-[ "$1" -lt 2 ] || {
-${keepScript(facts)}:
-}
 %posttrans
-${configureScript(facts)}:
+${configureScript(facts, null)}:
 %preun
 [ "$1" -gt 0 ] || {
 ${stopScript(facts, units)}}

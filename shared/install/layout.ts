@@ -22,8 +22,11 @@ export interface Product {
 
 /** Absolute paths, below the root that was given. */
 export interface Layout {
+  readonly root: string;
   readonly base: string;
   readonly versions: string;
+  /** What a package brings lies in here; installing the package makes it one of the versions. */
+  readonly shipped: string;
   /** A relative link to `versions/<version>`, replaced in one step. */
   readonly current: string;
   /** What people call. */
@@ -49,7 +52,9 @@ export interface Layout {
 export function layoutOf(product: Product, root = "/"): Layout {
   const base = join(root, "opt/petrel", product.name);
   return {
+    root,
     base,
+    shipped: join(base, "package"),
     versions: join(base, "versions"),
     current: join(base, "current"),
     command: join(root, "usr/local/bin", product.program),

@@ -1,8 +1,12 @@
 /** `petrel-agent install` below a folder: what it puts there, that a second time changes nothing, and what it leaves. */
-import { mkdir, readFile, readlink, stat, writeFile } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { mkdir, readFile, readlink, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { withBinaries } from "../../support/command-path.ts";
+import { installedData } from "../../../agent/install/health-http.ts";
+import { agentProduct } from "../../../agent/install/product.ts";
+import { layoutOf } from "../../../shared/install/layout.ts";
+import { commandPath, withBinaries } from "../../support/command-path.ts";
 import { newToken } from "../../support/enrolled-agent.ts";
 import { createHub } from "../../support/fleet.ts";
 import { programFile } from "../../support/installed-program.ts";
@@ -92,7 +96,43 @@ test("what is in the way is named", async () => {
   ]);
 });
 
+test("modes are the same whatever the umask is, and what is secret is closed", async () => {
+  const root = await tempFolder("umask");
+  const program = await programFile(root, "1.0.0");
+  const image = join(root, "image");
+  const bin = commandPath("petrel-agent");
+  const words = `umask 077; exec '${bin}' install --root '${image}' --binary '${program}' --no-start`;
+  const clean = Object.entries(process.env).filter(([name]) => !/^(PETREL|VITEST|NODE)/.test(name));
+  const run = spawnSync("sh", ["-c", words], { encoding: "utf8", env: Object.fromEntries(clean) });
+  expect([run.status, run.stderr]).toEqual([0, ""]);
+  const mode = async (path: string) => ((await stat(join(image, path))).mode & 0o777).toString(8);
+  const versions = "opt/petrel/agent/versions";
+  const open = ["opt", "opt/petrel", "opt/petrel/agent", versions, `${versions}/1.0.0`];
+  const others = ["usr", "usr/local/bin", "etc", "etc/petrel", "var/lib", "etc/systemd/system"];
+  for (const folder of [...open, ...others]) expect([folder, await mode(folder)]).toEqual([folder, "755"]);
+  expect(await mode(`${versions}/1.0.0/petrel-agent`)).toBe("755");
+  expect([await mode("var/lib/petrel-agent"), await mode("etc/petrel/agent.yaml")]).toEqual(["711", "600"]);
+
+  const layout = layoutOf(agentProduct, image);
+  expect(await installedData(layout)).toBe(join(image, "var/lib/petrel-agent"));
+  await writeFile(layout.config, "data: /srv/agent\n");
+  expect(await installedData(layout)).toBe(join(image, "srv/agent"));
+});
+
+test("what a package has put there is the package's to remove; a service without its unit file is stopped too", async () => {
+  const root = await tempFolder("packaged");
+  const packaged = join(root, "usr/lib/systemd/system");
+  await mkdir(packaged, { recursive: true });
+  await writeFile(join(packaged, "petrel-agent.service"), "");
+  const refused = await json("uninstall", "--root", root);
+  expect([refused.code, refused.record.error.code]).toEqual([4, "INSTALL_PACKAGE"]);
+  await rm(join(packaged, "petrel-agent.service"));
+  const systemctl = join(root, "systemctl");
+  await writeFile(systemctl, `#!/bin/sh\necho "$*" >> '${root}/calls'\n`, { mode: 0o755 });
+  expect((await json("uninstall", "--root", root, "--systemctl", systemctl)).code).toBe(0);
+  expect(await readFile(join(root, "calls"), "utf8")).toContain("disable --now petrel-agent.service\n");
+});
+
 async function runGrep(word: string, folder: string): Promise<string> {
-  const { spawnSync } = await import("node:child_process");
   return spawnSync("grep", ["-rlF", word, folder], { encoding: "utf8" }).stdout;
 }

@@ -170,7 +170,8 @@ describe("units", () => {
   });
 
   test("the hub's has a sandbox, and a user that no action runs as", () => {
-    const hub = hubUnit({ program: "/p/petrel", guard: "/g", state: "/var/lib/petrel", user: hubUser });
+    const host = { state: "/var/lib/petrel", user: hubUser };
+    const hub = hubUnit({ program: "/p/petrel", guard: "/g", ...host });
     for (const name of ["ProtectSystem", "ProtectHome", "PrivateTmp", "NoNewPrivileges", "SystemCallFilter"])
       expect(settings(hub)).toContain(name);
     expect(hubUser).not.toBe("petrel");
