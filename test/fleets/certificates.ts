@@ -55,8 +55,9 @@ async function watching(fleet: ToldFleet): Promise<Watching> {
   const folder = await tempFolder("watched");
   const config = { paths: [{ path: folder }] };
   await fleet.hub.api("PUT", "/v1/packs/watch/assignment", { to: "all", config });
+  // From the end of its first look on: what was there before belongs to the baseline.
   for (const { daemon } of fleet.members.values())
-    await waitUntil("it to watch", () => daemon.log().includes(`${folder} is live`));
+    await waitUntil("it to watch", () => daemon.log().includes("sensor running sensor=watch.FileWatch"));
   return { fleet, folder, made: [] };
 }
 

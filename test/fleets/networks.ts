@@ -91,8 +91,9 @@ async function overNetworks(report: Report, network: Network): Promise<void> {
     );
     await petrel(hub.data, "rule", "create", rule);
     for (const id of fleet.members.keys()) await agentReady(hub, id, ["core", "told", "watch"]);
+    // From the end of its first look on: what was there before belongs to the baseline.
     for (const { daemon } of fleet.members.values())
-      await waitUntil("it to watch", () => daemon.log().includes(`${watched} is live`));
+      await waitUntil("it to watch", () => daemon.log().includes("sensor running sensor=watch.FileWatch"));
     for (const name of ["one", "two", "three"]) {
       const path = join(watched, name);
       writeFileSync(path, name);
