@@ -54,10 +54,10 @@ export class Run {
     if (!this.stop.aborted) this.#control.abort(reason);
   }
 
-  /** From now on it has `seconds`, not counting pauses. */
-  startClock(seconds: number): void {
+  /** From now on it has `seconds`, not counting pauses; `leftMs` of them when it has run under another agent before. */
+  startClock(seconds: number, leftMs = seconds * 1000): void {
     this.#timeoutSeconds = seconds;
-    this.#arm(seconds * 1000);
+    this.#arm(leftMs);
   }
 
   pauseClock(): void {

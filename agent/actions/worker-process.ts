@@ -304,7 +304,7 @@ export class Worker implements Component {
         run.group = group;
         run.canBeHandedOver = canBeHandedOver;
         run.isPaused = handed.paused;
-        run.startClock(handed.remaining_ms / 1000);
+        run.startClock(request.timeout, handed.remaining_ms);
         if (handed.paused) run.pauseClock();
       };
       return await runner.takeUp(request, this.#context(run, request, started), handed.process);

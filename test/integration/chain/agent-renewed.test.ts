@@ -67,7 +67,7 @@ test("running shell actions keep their processes, their output and their exit co
   }
   await hub.api("DELETE", `/v1/executions/${canceled}`);
   expect(await settled(canceled)).toMatchObject({ status: "canceled" });
-  expect(await settled(slow)).toMatchObject({ status: "timeout" });
+  expect(await settled(slow)).toMatchObject({ status: "timeout", reason: "timed out after 3 s" });
   await writeFile(go, "");
   const talked = await settled(talking);
   const { stdout, stderr, return_code } = talked.result as {
