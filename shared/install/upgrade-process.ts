@@ -261,7 +261,6 @@ type End = Pick<UpgradeOutcome, "result" | "why">;
 
 /** While the record is there, somebody looks after the upgrade: it goes last, once the right version runs. */
 async function conclude(host: UpgradeHost, pending: Pending, end: End): Promise<UpgradeOutcome> {
-  const { layout, product } = host;
   if (end.result === "rolled-back") {
     let failed: unknown = null;
     await startOld(host, pending).catch((error: unknown) => {
@@ -271,9 +270,7 @@ async function conclude(host: UpgradeHost, pending: Pending, end: End): Promise<
     if (failed !== null) throw failed;
     return outcome;
   }
-  const outcome = await say(host, pending, end);
-  await dropOldVersions(layout, product, [pending.from]);
-  return outcome;
+  return say(host, pending, end);
 }
 
 /** One that answers lives on as the old version, and what it has started with it; one that does not is started anew. */
@@ -291,6 +288,8 @@ async function say(host: UpgradeHost, { from, to }: Pending, end: End): Promise<
   const outcome = { from, to, ...end, at: timestamp(host.now()) };
   await endPending(host.layout, outcome);
   host.pass("ended");
+  // After a way back, too: else each version that was not well would stay. What has to end yet may be run of `to`.
+  await dropOldVersions(host.layout, host.product, [from, to]);
   return outcome;
 }
 

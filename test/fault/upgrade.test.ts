@@ -57,6 +57,19 @@ describe("an upgrade, beside a supervisor that stands for systemd", () => {
     await waitUntil("1.0.0 answers again", async () => (await host.answers()) === "1.0.0");
   });
 
+  test("keeps one version of those that it went back from", async () => {
+    const host = await installedProgram();
+    for (const [to, traits] of [
+      ["1.1.0", { linked: false }],
+      ["1.2.0", { linked: false }],
+      ["1.3.0", { exits: 1 }],
+    ] as const) {
+      const run = await host.upgrade(await programFile(host.root, to, traits), { args: ["--within", "2"] });
+      expect([run.code, codeOf(run)]).toEqual([1, "UPGRADE_ROLLED_BACK"]);
+      expect((await readdir(join(host.base, "versions"))).sort()).toEqual(["1.0.0", to]);
+    }
+  });
+
   test("changes nothing for a file that is not what it should be", async () => {
     const host = await installedProgram();
     const good = await programFile(host.root, "1.1.0");

@@ -10,10 +10,12 @@ function startedRun(...clock: Parameters<Run["startClock"]>) {
   return { run, advance };
 }
 
-it.each([
+const clocks: readonly (readonly [string, Parameters<Run["startClock"]>, number])[] = [
   ["its own", [60], 60_000],
   ["what the agent before has left of it", [60, 37_667.72767600001], 37_667.72767600001],
-] as const)("a run ends after %s, and says the whole timeout", (_, clock, leftMs) => {
+];
+
+it.each(clocks)("a run ends after %s, and says the whole timeout", (_, clock, leftMs) => {
   const { run, advance } = startedRun(...clock);
   expect(run.remainingMs).toBe(leftMs);
   advance(leftMs - 1);
