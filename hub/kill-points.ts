@@ -4,7 +4,7 @@ import { behindPoints, hurried, type PassPoint } from "../shared/kill-points.ts"
 import type { LinkTransport } from "../shared/link/ports.ts";
 import type { Timers } from "../shared/timers.ts";
 import type { LevelStore } from "./store/level-store.ts";
-import type { TakeIn } from "./store/store.ts";
+import type { TakeIn } from "./store/port/intake.ts";
 
 /** Something is told that no agent sent (of a timer, a webhook, the hub itself): before and after it is on disk. */
 export const tellingPoints = ["emit.before", "emit.after"] as const;

@@ -40,7 +40,7 @@ import type { OverrideView, WrittenOverrides } from "./packs/override-desk.ts";
 import type { ConfigEdit, Registered } from "./packs/pack-desk.ts";
 import type { Replay, ReplayRequest, RuleWhy } from "./rules/hindsight.ts";
 import type { WrittenRule } from "./rules/rule-desk.ts";
-import type { Page, PageOf } from "./store/store.ts";
+import type { Page, PageOf } from "./store/port/page.ts";
 import type { TimerView } from "./timers/timer-book.ts";
 import type { RolloutAgentView, RolloutRequest } from "./upgrades/rollout-desk.ts";
 import type { HookRequest, InjectRequest, Received, WebhookView } from "./webhooks/webhook-desk.ts";

@@ -1,5 +1,5 @@
 /** What `npm start` prints of each change of the store: one line for each step of a chain. */
-import type { Change } from "../hub/store/store.ts";
+import type { Change } from "../hub/store/port/changes.ts";
 import { isObject, type JsonObject } from "../shared/json.ts";
 import { plain } from "../shared/plain-text.ts";
 

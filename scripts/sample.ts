@@ -6,7 +6,7 @@ import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { RunningHub } from "../hub/hub-options.ts";
 import { startHub } from "../hub/main.ts";
-import type { Change } from "../hub/store/store.ts";
+import type { Change } from "../hub/store/port/changes.ts";
 import { defaultShares } from "../shared/config/hub-config.ts";
 import { parseListen } from "../shared/config/listen.ts";
 import { formatError, isPetrelError, PetrelError } from "../shared/errors.ts";

@@ -8,7 +8,7 @@ import type { AgentRecord } from "../../shared/model/agent.ts";
 import { Rounds } from "../../shared/rounds.ts";
 import type { Hello, TopicKind } from "../../shared/wire/messages.ts";
 import { type AgentLag, heard, lagNow, packetCame } from "../figures/lag.ts";
-import type { Claim } from "../store/store.ts";
+import type { Claim } from "../store/port/ledgers.ts";
 import { Brake } from "./brake.ts";
 import { type DownOutbox, openDownOutbox } from "./down-outbox.ts";
 import type { AgentLinksOptions } from "./links-options.ts";

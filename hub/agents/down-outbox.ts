@@ -6,7 +6,8 @@ import type { Logger } from "../../shared/log.ts";
 import { Rounds } from "../../shared/rounds.ts";
 import type { Timers } from "../../shared/timers.ts";
 import type { DownEntry } from "../../shared/wire/messages.ts";
-import type { Store, StoredEntry } from "../store/store.ts";
+import type { StoredEntry } from "../store/port/ledgers.ts";
+import type { Store } from "../store/store.ts";
 
 /** How often (ms) a missing key is looked for while an entry waits for it. */
 const lookAgainMs = 5_000;

@@ -3,7 +3,8 @@ import { parseTimestamp } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import type { Timers } from "../../shared/timers.ts";
-import type { Change, Store } from "../store/store.ts";
+import type { Change } from "../store/port/changes.ts";
+import type { Store } from "../store/store.ts";
 import type { AgentRegistry } from "./agent-registry.ts";
 import { endsAt, giveUp, type Patience } from "./lost-agents.ts";
 

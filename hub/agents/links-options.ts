@@ -9,7 +9,8 @@ import type { Logger } from "../../shared/log.ts";
 import type { Timers } from "../../shared/timers.ts";
 import type { Authenticator } from "../../shared/wire/authenticator.ts";
 import type { DownEntry, Hello, StreamChunk, UpEntry } from "../../shared/wire/messages.ts";
-import type { Claim, Store, StoredEntry } from "../store/store.ts";
+import type { Claim, StoredEntry } from "../store/port/ledgers.ts";
+import type { Store } from "../store/store.ts";
 
 export interface AgentLinksOptions {
   readonly store: Store;

@@ -1,6 +1,6 @@
 /** Keys of the datastore for people: listed, read, set and deleted one by one. */
 import { isPetrelError, PetrelError } from "../../shared/errors.ts";
-import type { Page, PageOf } from "../store/store.ts";
+import type { Page, PageOf } from "../store/port/page.ts";
 import type { KeptKey } from "./kept-key.ts";
 import { addressOf, type KeyAddress, type KeyScope, storedName } from "./key-address.ts";
 import { maxValueLength } from "./key-answers.ts";

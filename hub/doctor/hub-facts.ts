@@ -6,7 +6,7 @@ import type { AgentRecord, SensorRecord } from "../../shared/model/agent.ts";
 import type { ApiKeyRecord } from "../../shared/model/api-key.ts";
 import type { EnrolmentToken } from "../../shared/model/identity.ts";
 import type { AgentFigures } from "../figures/top.ts";
-import type { GapRecord } from "../store/store.ts";
+import type { GapRecord } from "../store/port/history.ts";
 import type { WebhookView } from "../webhooks/webhook-desk.ts";
 
 /** Of a certificate; times in ms since the epoch. */

@@ -1,7 +1,8 @@
 /** The executions that a fan-out has started. */
 import type { Execution } from "../../shared/model/execution.ts";
 import { nextAttemptId, retryOf } from "../policies/applied.ts";
-import type { Page, PageOf, Store } from "../store/store.ts";
+import type { Page, PageOf } from "../store/port/page.ts";
+import type { Store } from "../store/store.ts";
 import { childId } from "./fan-out.ts";
 
 type Executions = Pick<Store, "execution">;

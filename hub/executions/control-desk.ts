@@ -3,7 +3,8 @@ import { timestamp } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import { mayPause } from "../../shared/packs/runners.ts";
-import type { Dispatch, Store } from "../store/store.ts";
+import type { Dispatch } from "../store/port/ledgers.ts";
+import type { Store } from "../store/store.ts";
 import { type EventType, isFinal, step } from "./life.ts";
 
 export interface ControlDeskOptions {

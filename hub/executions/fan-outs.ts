@@ -7,7 +7,8 @@ import { Rounds } from "../../shared/rounds.ts";
 import type { Timers } from "../../shared/timers.ts";
 import type { Catalogue } from "../packs/catalogue.ts";
 import type { Sealer } from "../secrets/sealer.ts";
-import type { Dispatch, Store } from "../store/store.ts";
+import type { Dispatch } from "../store/port/ledgers.ts";
+import type { Store } from "../store/store.ts";
 import { childrenOf } from "./children.ts";
 import {
   type Child,

@@ -9,7 +9,7 @@ import { runnerParameters, runners } from "../../shared/packs/runners.ts";
 import { appliedPolicies } from "../policies/applied.ts";
 import { openedParameters, refuseMasks, sealedParameters, secretParts } from "../secrets/sealed-execution.ts";
 import type { Sealer } from "../secrets/sealer.ts";
-import type { Dispatch, StoredRequest } from "../store/store.ts";
+import type { Dispatch, StoredRequest } from "../store/port/ledgers.ts";
 
 /** An action as the hub can run it: its definition and the pack version it belongs to. */
 export interface RunnableAction {

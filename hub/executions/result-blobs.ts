@@ -1,7 +1,7 @@
 /** Results that were too large for an entry: which blobs an execution names, and the job that brings each to the hub. */
 import { isObject } from "../../shared/json.ts";
 import type { BlobRef, Execution } from "../../shared/model/execution.ts";
-import type { Job } from "../store/store.ts";
+import type { Job } from "../store/port/jobs.ts";
 
 export const fetchResultJob = "fetch-result";
 

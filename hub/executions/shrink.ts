@@ -6,7 +6,7 @@ import type { BlobRef } from "../../shared/model/execution.ts";
 import { maxInlineBytes } from "../../shared/parameters/size.ts";
 import { blobParameters } from "../secrets/opened-entry.ts";
 import type { Sealer } from "../secrets/sealer.ts";
-import type { Dispatch } from "../store/store.ts";
+import type { Dispatch } from "../store/port/ledgers.ts";
 import { withParametersBlob } from "./request.ts";
 
 export interface ShrinkerOptions {

@@ -5,7 +5,7 @@ import type { AgentRecord } from "../../shared/model/agent.ts";
 import type { Credit, EpochRange } from "../../shared/wire/messages.ts";
 import type { SessionFigures } from "../agents/agent-session.ts";
 import type { HubHealth } from "../operations.ts";
-import type { StoreCounts } from "../store/store.ts";
+import type { StoreCounts } from "../store/port/history.ts";
 import type { Chain, Tally } from "./tally.ts";
 import { type AgentFigures, type TopOrder, topAgents } from "./top.ts";
 

@@ -2,7 +2,7 @@
 import { parseTimestamp } from "../../shared/clock.ts";
 import type { Execution, Status } from "../../shared/model/execution.ts";
 import { type IdleKind, idleKinds } from "../executions/update.ts";
-import type { Change } from "../store/store.ts";
+import type { Change } from "../store/port/changes.ts";
 import { Rate } from "./rate.ts";
 
 /** One chain from its trigger to what became of its action. */

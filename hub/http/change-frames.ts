@@ -1,7 +1,7 @@
 /** Store changes as server-sent events (HTML Living Standard, 9.2). */
 
 import type { Catalogue } from "../packs/catalogue.ts";
-import type { Change } from "../store/store.ts";
+import type { Change } from "../store/port/changes.ts";
 import { executionView, packView } from "./views.ts";
 
 /** What a stream tells about; `down` and `reopened` are the hub's own business, keys may be secrets. */

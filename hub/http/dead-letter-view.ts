@@ -2,7 +2,7 @@
 import { isObject, type Json, type JsonObject } from "../../shared/json.ts";
 import { type Catalogue, schemasOf } from "../packs/catalogue.ts";
 import { mask, maskParameters } from "../secrets/mask.ts";
-import type { DeadLetter } from "../store/store.ts";
+import type { DeadLetter } from "../store/port/history.ts";
 
 const objectOf = (value: Json | undefined): JsonObject => (isObject(value) ? (value as JsonObject) : {});
 

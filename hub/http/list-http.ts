@@ -2,7 +2,7 @@
 import { Readable } from "node:stream";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { timestamp } from "../../shared/clock.ts";
-import type { Page, PageOf } from "../store/store.ts";
+import type { Page, PageOf } from "../store/port/page.ts";
 import { cursorOf, placeOfCursor } from "./cursor.ts";
 import { defaultLimit, type ListQuery } from "./list-query.ts";
 

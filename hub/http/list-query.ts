@@ -1,5 +1,5 @@
 /** What every list route takes in its query, and how a list in memory is paged. */
-import type { Page, PageOf } from "../store/store.ts";
+import type { Page, PageOf } from "../store/port/page.ts";
 
 /** Rows of a page when nothing is said, and at most. */
 export const defaultLimit = 50;

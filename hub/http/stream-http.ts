@@ -5,7 +5,8 @@ import { PetrelError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { ApiKeys, Caller } from "../access/api-keys.ts";
 import type { CatalogueSource } from "../packs/catalogue.ts";
-import type { Change, Store } from "../store/store.ts";
+import type { Change } from "../store/port/changes.ts";
+import type { Store } from "../store/store.ts";
 import { changeFrame, streamTypes } from "./change-frames.ts";
 
 /** A client that has this much unread is cut off: it can come back and read the history. */

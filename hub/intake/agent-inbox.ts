@@ -4,7 +4,9 @@ import { PetrelError } from "../../shared/errors.ts";
 import type { Inbox, NumberedEntry, TakeOutcome } from "../../shared/link/ports.ts";
 import type { UpEntry } from "../../shared/wire/messages.ts";
 import type { IdleKind } from "../executions/update.ts";
-import type { Claim, Effect, Store } from "../store/store.ts";
+import type { Effect } from "../store/port/intake.ts";
+import type { Claim } from "../store/port/ledgers.ts";
+import type { Store } from "../store/store.ts";
 import type { AgentBudget } from "./credit.ts";
 import { type TakeContext, takeEntries } from "./take-entries.ts";
 

@@ -7,7 +7,10 @@ import { isFinal, step } from "../executions/life.ts";
 import { setAsideReason } from "../executions/set-aside-report.ts";
 import { letterEntry } from "../secrets/sealed-letter.ts";
 import type { Sealer } from "../secrets/sealer.ts";
-import type { Claim, DeadLetter, Effect, Store } from "../store/store.ts";
+import type { DeadLetter } from "../store/port/history.ts";
+import type { Effect } from "../store/port/intake.ts";
+import type { Claim } from "../store/port/ledgers.ts";
+import type { Store } from "../store/store.ts";
 
 export interface IntakeJournalOptions {
   readonly agent: string;

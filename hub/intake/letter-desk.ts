@@ -3,7 +3,9 @@ import { PetrelError } from "../../shared/errors.ts";
 import { isObject, type Json } from "../../shared/json.ts";
 import type { UpEntry } from "../../shared/wire/messages.ts";
 import { openedLetterEntry } from "../secrets/sealed-letter.ts";
-import type { DeadLetter, Effect, Store } from "../store/store.ts";
+import type { DeadLetter } from "../store/port/history.ts";
+import type { Effect } from "../store/port/intake.ts";
+import type { Store } from "../store/store.ts";
 import type { TakeContext } from "./take-entries.ts";
 import { takeEntries } from "./take-entries.ts";
 

@@ -21,7 +21,8 @@ import { anchorIn, anchorTrigger, setBack, tamperedTrigger } from "../files/base
 import { withSealedResult } from "../secrets/sealed-execution.ts";
 import { letterEntry } from "../secrets/sealed-letter.ts";
 import type { Sealer } from "../secrets/sealer.ts";
-import type { DeadLetter, Effect, Outcome } from "../store/store.ts";
+import type { DeadLetter } from "../store/port/history.ts";
+import type { Effect, Outcome } from "../store/port/intake.ts";
 import { mayBeLost, type Recovery, recoveredExecution, remade } from "./recover.ts";
 
 export interface TakeContext {

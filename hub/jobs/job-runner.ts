@@ -5,7 +5,8 @@ import type { JsonObject } from "../../shared/json.ts";
 import type { Logger } from "../../shared/log.ts";
 import { Rounds } from "../../shared/rounds.ts";
 import type { Timers } from "../../shared/timers.ts";
-import type { Job, Store } from "../store/store.ts";
+import type { Job } from "../store/port/jobs.ts";
+import type { Store } from "../store/store.ts";
 
 /** Resolves when the job is done for good; rejects to have it tried again later. */
 export type JobWork = (job: JsonObject) => Promise<void>;

@@ -14,7 +14,8 @@ import type { JobWork } from "../jobs/job-runner.ts";
 import type { Catalogue } from "../packs/catalogue.ts";
 import { resealed } from "../secrets/sealed-execution.ts";
 import type { Sealer } from "../secrets/sealer.ts";
-import type { Dispatch, Store } from "../store/store.ts";
+import type { Dispatch } from "../store/port/ledgers.ts";
+import type { Store } from "../store/store.ts";
 import { endMs, nextAttemptId, retryOf } from "./applied.ts";
 
 export interface RetriesOptions {

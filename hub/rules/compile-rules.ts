@@ -5,7 +5,7 @@ import {
   compileRule,
   ruleSetOf,
 } from "../../shared/rules/compiled-rule-set.ts";
-import type { RuleSet } from "../store/store.ts";
+import type { RuleSet } from "../store/port/content.ts";
 
 /** Compiles what has changed since `before`, with pauses. */
 export async function compileRules(

@@ -6,7 +6,8 @@ import type { TriggerInstance } from "../../shared/model/trigger.ts";
 import type { ThrottledItem, ThrottleView } from "../../shared/rules/throttle-key.ts";
 import type { JobWork } from "../jobs/job-runner.ts";
 import { digestJob } from "../policies/job-kinds.ts";
-import type { DigestOutcome, Store, ThrottleWindow } from "../store/store.ts";
+import type { DigestOutcome, ThrottleWindow } from "../store/port/throttles.ts";
+import type { Store } from "../store/store.ts";
 import type { DigestOccasion } from "./enforce.ts";
 
 export interface DigestWith {

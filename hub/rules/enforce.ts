@@ -19,7 +19,9 @@ import {
 } from "../executions/request.ts";
 import { openedIfPossible } from "../secrets/sealed-rule.ts";
 import type { Sealer } from "../secrets/sealer.ts";
-import type { DigestOutcome, Dispatch, Outcome, ThrottleAsk, ThrottleWindow } from "../store/store.ts";
+import type { Outcome } from "../store/port/intake.ts";
+import type { Dispatch } from "../store/port/ledgers.ts";
+import type { DigestOutcome, ThrottleAsk, ThrottleWindow } from "../store/port/throttles.ts";
 import { loopProblem } from "./lineage.ts";
 
 /** A rule that matched, or could not be judged; a clean mismatch leaves no trace. */

@@ -3,7 +3,8 @@ import type { Logger } from "../../shared/log.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
 import { Rounds } from "../../shared/rounds.ts";
 import type { Timers } from "../../shared/timers.ts";
-import type { Outcome, Store } from "../store/store.ts";
+import type { Outcome } from "../store/port/intake.ts";
+import type { Store } from "../store/store.ts";
 
 type Judge = (instance: TriggerInstance, skewMs: number) => Promise<Outcome>;
 

@@ -12,7 +12,8 @@ import type { Catalogue } from "../packs/catalogue.ts";
 import { invalidPack } from "../packs/registration.ts";
 import { sealedRule } from "../secrets/sealed-rule.ts";
 import type { Sealer } from "../secrets/sealer.ts";
-import type { RuleSet, Store } from "../store/store.ts";
+import type { RuleSet } from "../store/port/content.ts";
+import type { Store } from "../store/store.ts";
 
 export interface RuleDeskOptions {
   readonly store: Store;

@@ -1,7 +1,7 @@
 /** Requests and assignments on their way: whole when they are sent to their agent, encrypted where they wait. Pure. */
 import type { Json, JsonObject } from "../../shared/json.ts";
 import type { AssignmentEntry, DownEntry } from "../../shared/wire/messages.ts";
-import type { StoredAssignment, StoredEntry, StoredRequest } from "../store/store.ts";
+import type { StoredAssignment, StoredEntry, StoredRequest } from "../store/port/ledgers.ts";
 import { mask, type Taken } from "./mask.ts";
 import { placeOf } from "./sealed-execution.ts";
 import type { Sealer } from "./sealer.ts";

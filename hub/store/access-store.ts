@@ -3,10 +3,8 @@ import { encodeTime } from "../../shared/ids.ts";
 import type { ApiKeyRecord, ApiRequestRecord } from "../../shared/model/api-key.ts";
 import { keys, within } from "./keys.ts";
 import { listPage } from "./page-store.ts";
+import type { AccessStore, ApiRequestFilter } from "./port/access.ts";
 import type { RecordWriter, Rows } from "./records.ts";
-import type { ApiRequestFilter, Store } from "./store.ts";
-
-type AccessStore = Pick<Store, "apiKeys" | "putApiKey" | "removeApiKey" | "noteApiRequest" | "apiRequests">;
 
 interface AccessParts {
   readonly database: { readonly level: Rows };

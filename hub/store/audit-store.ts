@@ -16,10 +16,8 @@ import { ChainReader, type Claimed, claimsOf, type ItemState, someRows } from ".
 import { headOfRow, readChainHead } from "./chain-stamp.ts";
 import { ChainStories } from "./chain-story-store.ts";
 import { placeTime, within } from "./keys.ts";
+import type { AuditStore } from "./port/audit.ts";
 import type { RecordWriter, Rows } from "./records.ts";
-import type { Store } from "./store.ts";
-
-type AuditStore = Pick<Store, "auditHead" | "verifyAudit" | "traceAudit">;
 
 /** Of one piece: some tenths of a second of work between which the hub does its own. */
 const rowsAtOnce = 64;

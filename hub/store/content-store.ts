@@ -8,8 +8,10 @@ import type { RuleRecord, RuleVersion } from "../../shared/model/rule.ts";
 import type { Draft } from "./draft.ts";
 import { type HistoryRules, occurred } from "./history-record.ts";
 import { keys, part, within } from "./keys.ts";
+import type { AgentStore } from "./port/agents.ts";
+import type { ContentStore, RuleSet } from "./port/content.ts";
+import type { KeyStore, SettingStore } from "./port/datastore.ts";
 import type { RecordWriter, Rows } from "./records.ts";
-import type { RuleSet, Store } from "./store.ts";
 
 /** A pack version whose contents are kept; `replaced_at` (milliseconds) once another one is registered. */
 export interface PackVersion {
@@ -25,24 +27,7 @@ export interface ContentParts {
   readonly now: () => number;
 }
 
-type ContentStore = Pick<
-  Store,
-  | "ruleSet"
-  | "changeRules"
-  | "ruleHistory"
-  | "packs"
-  | "pack"
-  | "putPack"
-  | "removePack"
-  | "agents"
-  | "agent"
-  | "sensors"
-  | "key"
-  | "keys"
-  | "setKey"
-  | "setting"
-  | "putSetting"
->;
+type Contents = ContentStore & Pick<AgentStore, "agents" | "agent" | "sensors"> & KeyStore & SettingStore;
 
 /** Changes of rules, as a plan makes them. */
 interface RuleChange {
@@ -67,7 +52,7 @@ export async function createContentStore({
   writer,
   rules: history,
   now,
-}: ContentParts): Promise<ContentStore & { reload(): Promise<void> }> {
+}: ContentParts): Promise<Contents & { reload(): Promise<void> }> {
   const { level } = database;
   // As of `ruleSet.version`, which every change of rules or packs raises: decisions rest on records, never on these.
   let rules = new Map<string, RuleRecord>();

@@ -7,8 +7,8 @@ import { nextStatus, step } from "../executions/life.ts";
 import type { Draft } from "./draft.ts";
 import { putExecution } from "./execution-record.ts";
 import { keys } from "./keys.ts";
+import type { Dispatch } from "./port/ledgers.ts";
 import { sentSize } from "./sent-size.ts";
-import type { Dispatch } from "./store.ts";
 
 export interface DownEpoch {
   readonly id: string;

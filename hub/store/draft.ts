@@ -7,7 +7,7 @@ import { isFinal } from "../executions/life.ts";
 import type { Written } from "./chain-items.ts";
 import type { GenerationCache, Stored } from "./generation-cache.ts";
 import { isReadAgain } from "./keys.ts";
-import type { Change } from "./store.ts";
+import type { Change } from "./port/changes.ts";
 
 /** What a plan sees and changes. Nothing of it is true before the batch is on disk. */
 export interface Draft {

@@ -13,13 +13,8 @@ import { type Family, familyOf } from "./history-record.ts";
 import { indexes } from "./index-rows.ts";
 import { keys, time, within } from "./keys.ts";
 import { listPage } from "./page-store.ts";
+import type { FileChangeFilter, FileStore } from "./port/files.ts";
 import type { RecordWriter, Rows } from "./records.ts";
-import type { FileChangeFilter, Store } from "./store.ts";
-
-type FileStore = Pick<
-  Store,
-  "fileChange" | "fileChanges" | "acknowledge" | "changeWindows" | "putChangeWindow"
->;
 
 export function createFileStore({
   database: { level },

@@ -5,8 +5,8 @@ import { hasQueue } from "./gates.ts";
 import { admit, startHeld, type TellEnd } from "./held-requests.ts";
 import { type HistoryRules, tellExecution } from "./history-record.ts";
 import { keys, within } from "./keys.ts";
+import type { GateStore } from "./port/executions.ts";
 import type { RecordWriter, Rows } from "./records.ts";
-import type { Store } from "./store.ts";
 
 export interface GatesParts {
   readonly database: { readonly level: Rows };
@@ -14,9 +14,7 @@ export interface GatesParts {
   readonly rules: HistoryRules;
 }
 
-type GatesStore = Pick<Store, "admit" | "waitingGates" | "startHeld">;
-
-export function createGatesStore({ database, writer, rules }: GatesParts): GatesStore {
+export function createGatesStore({ database, writer, rules }: GatesParts): GateStore {
   const tellIn =
     (draft: Draft): TellEnd =>
     (before, ended) =>

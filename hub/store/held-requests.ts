@@ -9,8 +9,8 @@ import { keepBlob, putExecution } from "./execution-record.ts";
 import { dropFirst, enter, firstOf, gateOf, hasQueue, type LimitOf, queueUp, stoppedBy } from "./gates.ts";
 import { putJob } from "./job-record.ts";
 import { keys } from "./keys.ts";
+import type { Dispatch } from "./port/ledgers.ts";
 import { send } from "./send-request.ts";
-import type { Dispatch } from "./store.ts";
 
 /** Let through in one batch when a gate has room again. */
 const atOnce = 64;

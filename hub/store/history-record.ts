@@ -12,16 +12,11 @@ import { heldBack } from "./held-requests.ts";
 import { enforcementRows, instanceRows, moveRows } from "./index-rows.ts";
 import { keys, placeOf, placeTime, placeTurn } from "./keys.ts";
 import type { Occurrence, Teller } from "./occurrence.ts";
+import type { DeadLetter, GapRecord, StoreCounts } from "./port/history.ts";
+import type { Outcome } from "./port/intake.ts";
+import type { Dispatch } from "./port/ledgers.ts";
+import type { DigestOutcome, ThrottleWindow } from "./port/throttles.ts";
 import { send } from "./send-request.ts";
-import type {
-  DeadLetter,
-  DigestOutcome,
-  Dispatch,
-  GapRecord,
-  Outcome,
-  StoreCounts,
-  ThrottleWindow,
-} from "./store.ts";
 import { throttled, throttleReads } from "./throttle-windows.ts";
 
 /** What belongs to one instance, and goes with it. */

@@ -19,9 +19,12 @@ import {
 import { indexes } from "./index-rows.ts";
 import { keys, part, time, within } from "./keys.ts";
 import { listPage, pageLimit, pageOfFamily } from "./page-store.ts";
+import type { ExecutionStore } from "./port/executions.ts";
+import type { DeadLetter, GapRecord, HistoryStore, StoreCounts } from "./port/history.ts";
+import type { IntakeStore } from "./port/intake.ts";
+import type { ThrottleStore } from "./port/throttles.ts";
 import type { RecordWriter, Rows } from "./records.ts";
 import { selectEnforcements, selectExecutions, selectInstances } from "./selection.ts";
-import type { DeadLetter, GapRecord, Store, StoreCounts } from "./store.ts";
 import { closeWindow } from "./throttle-windows.ts";
 
 export interface HistoryParts {
@@ -30,33 +33,12 @@ export interface HistoryParts {
   readonly rules: HistoryRules;
 }
 
-type HistoryStore = Pick<
-  Store,
-  | "emit"
-  | "process"
-  | "pendingInstances"
-  | "closeThrottle"
-  | "deliverDigest"
-  | "createExecutions"
-  | "updateExecution"
-  | "execution"
-  | "executions"
-  | "openExecutions"
-  | "instance"
-  | "instances"
-  | "enforcement"
-  | "enforcements"
-  | "deadLetters"
-  | "deadLetter"
-  | "dropDeadLetter"
-  | "gaps"
-  | "counts"
->;
+type Histories = HistoryStore & ExecutionStore & ThrottleStore & Omit<IntakeStore, "marks" | "takeIn">;
 
 /** Records read at once: bounds what a long list holds in memory. */
 const chunk = 500;
 
-export function createHistoryStore({ database, writer, rules }: HistoryParts): HistoryStore {
+export function createHistoryStore({ database, writer, rules }: HistoryParts): Histories {
   const { level } = database;
   const load = <T>(key: (place: string) => string) => {
     return (places: readonly string[]) => writer.readMany<T>(places.map(key));

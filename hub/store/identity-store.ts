@@ -4,21 +4,8 @@ import type { AgentIdentity, EnrolmentToken } from "../../shared/model/identity.
 import { tokenProblem } from "../enrolment/token-life.ts";
 import type { Draft } from "./draft.ts";
 import { keys, part, within } from "./keys.ts";
+import type { AgentStore, IdentityStore } from "./port/agents.ts";
 import type { RecordWriter, Rows } from "./records.ts";
-import type { Store } from "./store.ts";
-
-type IdentityStore = Pick<
-  Store,
-  | "identities"
-  | "identity"
-  | "putIdentity"
-  | "dropIdentity"
-  | "tokens"
-  | "token"
-  | "putToken"
-  | "dropTokens"
-  | "forgetAgent"
->;
 
 export function createIdentityStore({
   database: { level },
@@ -26,7 +13,7 @@ export function createIdentityStore({
 }: {
   readonly database: { readonly level: Rows };
   readonly writer: RecordWriter;
-}): IdentityStore {
+}): IdentityStore & Pick<AgentStore, "forgetAgent"> {
   const readAll = async <T>(prefix: string): Promise<T[]> =>
     (await level.values(within(prefix)).all()).map((text) => JSON.parse(text) as T);
   const revOf = (draft: Draft, key: string) => draft.get<{ readonly rev: number }>(key)?.rev ?? null;

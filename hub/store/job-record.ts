@@ -2,7 +2,7 @@
 import type { JsonObject } from "../../shared/json.ts";
 import type { Draft } from "./draft.ts";
 import { keys } from "./keys.ts";
-import type { Job } from "./store.ts";
+import type { Job } from "./port/jobs.ts";
 
 export interface JobRecord {
   readonly id: string;

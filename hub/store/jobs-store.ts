@@ -1,14 +1,12 @@
 /** Work that is due at a time, and slots that policies hand out; both survive a restart. */
 import { type JobRecord, putJob } from "./job-record.ts";
 import { keys, time } from "./keys.ts";
+import type { Job, JobStore } from "./port/jobs.ts";
 import type { RecordWriter, Rows } from "./records.ts";
-import type { Job, Store } from "./store.ts";
 
 interface SlotsRecord {
   readonly holders: readonly { readonly holder: string; readonly slots: number; readonly until: number }[];
 }
-
-type JobsStore = Pick<Store, "schedule" | "claimDue" | "finishJob" | "reserve" | "release">;
 
 const maxClaimed = 1000;
 
@@ -38,7 +36,7 @@ export async function freeLeases({ database, writer }: JobsParts): Promise<void>
   });
 }
 
-export function createJobsStore({ database, writer }: JobsParts): JobsStore {
+export function createJobsStore({ database, writer }: JobsParts): JobStore {
   return {
     schedule: (job) =>
       writer.submit({

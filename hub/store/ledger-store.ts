@@ -13,8 +13,10 @@ import {
 } from "./down-ledger.ts";
 import { type HistoryRules, putLetter } from "./history-record.ts";
 import { downNumber, keys } from "./keys.ts";
+import type { AgentStore } from "./port/agents.ts";
+import type { IntakeStore } from "./port/intake.ts";
+import type { Claim, LedgerStore, StoredEntry } from "./port/ledgers.ts";
 import type { RecordWriter, Rows } from "./records.ts";
-import type { Claim, Store, StoredEntry } from "./store.ts";
 import {
   type ClaimRecord,
   failParked,
@@ -32,21 +34,9 @@ export interface LedgerParts {
   readonly now: () => number;
 }
 
-type LedgerStore = Pick<
-  Store,
-  | "claimAgent"
-  | "renewClaim"
-  | "marks"
-  | "takeIn"
-  | "appendDown"
-  | "downEpochs"
-  | "readDown"
-  | "receiptDown"
-  | "parkDown"
-  | "putAgent"
->;
+type Ledgers = LedgerStore & Pick<IntakeStore, "marks" | "takeIn"> & Pick<AgentStore, "putAgent">;
 
-export function createLedgerStore({ database, writer, rules, now }: LedgerParts): LedgerStore {
+export function createLedgerStore({ database, writer, rules, now }: LedgerParts): Ledgers {
   /** Brings on what waits for room, a bounded number in each batch. */
   const refillAll = async (agent: string) => {
     const again = () =>

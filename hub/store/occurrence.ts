@@ -2,7 +2,7 @@
 import type { AgentRecord, SensorRecord } from "../../shared/model/agent.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
-import type { DeadLetter } from "./store.ts";
+import type { DeadLetter } from "./port/history.ts";
 
 export type Occurrence =
   /** An execution has ended. */

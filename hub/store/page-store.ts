@@ -1,8 +1,8 @@
 /** Listing records by an index, a page at a time, in bounded steps. */
 import { within } from "./keys.ts";
+import type { Page, PageOf } from "./port/page.ts";
 import type { Rows } from "./records.ts";
 import type { Selection } from "./selection.ts";
-import type { Page, PageOf } from "./store.ts";
 
 export interface Listing<T> extends Selection<T> {
   /** Records by place (the rest of the key after the prefix); `null` for one that is gone. */

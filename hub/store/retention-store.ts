@@ -11,14 +11,13 @@ import type { Draft } from "./draft.ts";
 import { type Family, noCounts, removeLetter } from "./history-record.ts";
 import { createHistorySize, type DiskRanges } from "./history-size-store.ts";
 import { keys, placeTime, time, within } from "./keys.ts";
+import type { DeadLetter, StoreCounts } from "./port/history.ts";
+import type { RetentionStore } from "./port/retention.ts";
 import { nothingPurged, type Purged, purgeAlone, purgeFamily } from "./purge.ts";
 import type { RecordWriter, Rows } from "./records.ts";
-import type { DeadLetter, Store, StoreCounts } from "./store.ts";
 import type { MarkRecord } from "./take-in.ts";
 import { releaseBlobs } from "./upgrade-store.ts";
 import { oldVerificationKeys } from "./verification-store.ts";
-
-type RetentionStore = Pick<Store, "purge" | "purgeOldest" | "historyBytes" | "reclaim" | "referencedBlobs">;
 
 /** Rows read at once. */
 const chunk = 200;

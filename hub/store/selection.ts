@@ -3,7 +3,8 @@ import type { Execution } from "../../shared/model/execution.ts";
 import type { Enforcement } from "../../shared/model/rule.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
 import { indexes } from "./index-rows.ts";
-import type { EnforcementFilter, ExecutionFilter, InstanceFilter } from "./store.ts";
+import type { ExecutionFilter } from "./port/executions.ts";
+import type { EnforcementFilter, InstanceFilter } from "./port/history.ts";
 
 export interface Selection<T> {
   readonly prefix: string;

@@ -3,7 +3,7 @@ import type { Execution, Status } from "../../shared/model/execution.ts";
 import { delayed, dispatch, type LedgerRules } from "./down-ledger.ts";
 import type { Draft } from "./draft.ts";
 import { keepBlob } from "./execution-record.ts";
-import type { Dispatch } from "./store.ts";
+import type { Dispatch } from "./port/ledgers.ts";
 
 /** Statuses in which a request may still have to wait for room in its agent's ledger. */
 const unsent: ReadonlySet<Status> = new Set(["requested", "delayed", "scheduled"]);

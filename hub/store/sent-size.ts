@@ -1,6 +1,6 @@
 /** How large an entry is when it is sent. Pure. */
 import { placedBytes } from "../../shared/sealed-text.ts";
-import type { StoredEntry } from "./store.ts";
+import type { StoredEntry } from "./port/ledgers.ts";
 
 /**
  * At most so many bytes of JSON. What is sealed takes four bytes for three where it waits, and is sent open: it is refused

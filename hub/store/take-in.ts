@@ -20,7 +20,9 @@ import {
 } from "./history-record.ts";
 import { putJob } from "./job-record.ts";
 import { keys } from "./keys.ts";
-import type { Claim, DeadLetter, Effect, TakeIn, TakeInResult } from "./store.ts";
+import type { DeadLetter } from "./port/history.ts";
+import type { Effect, TakeIn, TakeInResult } from "./port/intake.ts";
+import type { Claim } from "./port/ledgers.ts";
 import { putUpgradeReport } from "./upgrade-record.ts";
 
 /** Who serves an agent. */

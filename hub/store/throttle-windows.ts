@@ -6,7 +6,8 @@ import { digestJob } from "../policies/job-kinds.ts";
 import type { Draft } from "./draft.ts";
 import { putJob } from "./job-record.ts";
 import { keys } from "./keys.ts";
-import type { Outcome, ThrottleAsk, ThrottleWindow } from "./store.ts";
+import type { Outcome } from "./port/intake.ts";
+import type { ThrottleAsk, ThrottleWindow } from "./port/throttles.ts";
 
 /** Keys that a rule may have windows for at once; those beyond share one for each lane. */
 export const mostKeys = 1_000;

@@ -3,21 +3,8 @@ import type { AgentRelease } from "../../shared/model/agent-release.ts";
 import type { AgentRollout, RolloutAgent, UpgradeReport } from "../../shared/model/agent-rollout.ts";
 import { dispatch, type LedgerRules } from "./down-ledger.ts";
 import { keys, within } from "./keys.ts";
+import type { UpgradeStore } from "./port/upgrades.ts";
 import type { RecordWriter, Rows } from "./records.ts";
-import type { Store } from "./store.ts";
-
-type UpgradeStore = Pick<
-  Store,
-  | "agentReleases"
-  | "putAgentRelease"
-  | "removeAgentRelease"
-  | "rollouts"
-  | "rollout"
-  | "rolloutAgents"
-  | "changeRollout"
-  | "dropRollout"
-  | "upgradeReports"
->;
 
 export function createUpgradeStore({
   database: { level },

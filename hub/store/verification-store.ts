@@ -1,10 +1,8 @@
 /** Verifications of watched files: what was asked of whom, and the last that each agent said, apart from each other. */
 import type { AgentVerification, VerificationHead } from "../../shared/model/file-verification.ts";
 import { keys, within } from "./keys.ts";
+import type { VerificationStore } from "./port/files.ts";
 import type { RecordWriter, Rows } from "./records.ts";
-import type { Store } from "./store.ts";
-
-type VerificationStore = Pick<Store, "verification" | "putVerification" | "noteVerified">;
 
 /** More are removed, the oldest first. */
 const mostKept = 100;

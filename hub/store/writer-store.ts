@@ -13,7 +13,7 @@ import { readNow } from "../../shared/storage/read-now-store.ts";
 import { Batch, type Draft, mostRounds, NotLoaded, restless } from "./draft.ts";
 import { FairQueue } from "./fair-queue.ts";
 import { GenerationCache } from "./generation-cache.ts";
-import type { Change } from "./store.ts";
+import type { Change } from "./port/changes.ts";
 
 /** A request to change records. */
 export interface Write<T> {

@@ -6,7 +6,8 @@ import type { TriggerInstance } from "../../shared/model/trigger.ts";
 import { Rounds } from "../../shared/rounds.ts";
 import { type CatchUp, dueNow } from "../../shared/schedules/missed.ts";
 import type { Timers } from "../../shared/timers.ts";
-import type { Outcome, Store } from "../store/store.ts";
+import type { Outcome } from "../store/port/intake.ts";
+import type { Store } from "../store/store.ts";
 import {
   newState,
   occurrenceOf,

@@ -11,7 +11,9 @@ import type { Timers } from "../../shared/timers.ts";
 import { type SignedManifest, signManifest } from "../../shared/upgrade/manifest.ts";
 import type { UpgradeEntry } from "../../shared/wire/messages.ts";
 import type { AgentRegistry } from "../agents/agent-registry.ts";
-import type { Change, Dispatch, Store } from "../store/store.ts";
+import type { Change } from "../store/port/changes.ts";
+import type { Dispatch } from "../store/port/ledgers.ts";
+import type { Store } from "../store/store.ts";
 import { type AgentFacts, isInFlight, isOpen, type RolloutStep, step } from "./rollout.ts";
 
 export interface RolloutsOptions {

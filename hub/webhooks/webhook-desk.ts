@@ -9,7 +9,8 @@ import { hookPath, hookPathOf, webhookTrigger } from "../../shared/model/webhook
 import { nearest, suggestion } from "../../shared/nearest.ts";
 import type { Catalogue } from "../packs/catalogue.ts";
 import { ownInstance } from "../rules/own-instance.ts";
-import type { Outcome, Store } from "../store/store.ts";
+import type { Outcome } from "../store/port/intake.ts";
+import type { Store } from "../store/store.ts";
 import {
   type AnsweredKey,
   answeredKeys,

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { agentPoints } from "../../agent/kill-points.ts";
 import { hubPoints } from "../../hub/kill-points.ts";
-import type { DeadLetter } from "../../hub/store/store.ts";
+import type { DeadLetter } from "../../hub/store/port/history.ts";
 import { statuses } from "../../shared/model/execution.ts";
 import { agentReady, type Daemon } from "../support/fleet.ts";
 import { waitUntil } from "../support/wait-until.ts";

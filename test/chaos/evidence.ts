@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { openAgentStore } from "../../agent/store/agent-store.ts";
 import { agentKeys, agentRange } from "../../agent/store/keys.ts";
 import { openLevelStore } from "../../hub/store/level-store.ts";
-import type { DeadLetter, GapRecord } from "../../hub/store/store.ts";
+import type { DeadLetter, GapRecord } from "../../hub/store/port/history.ts";
 import { ulidSource } from "../../shared/ids.ts";
 import { silentLogger } from "../../shared/log.ts";
 import type { Execution } from "../../shared/model/execution.ts";

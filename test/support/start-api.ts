@@ -11,7 +11,7 @@ import { listenApi } from "../../hub/http/listen-http.ts";
 import { createApi } from "../../hub/http/server-http.ts";
 import type { HubHealth, HubOperations } from "../../hub/operations.ts";
 import { type LevelStore, openLevelStore } from "../../hub/store/level-store.ts";
-import type { Effect } from "../../hub/store/store.ts";
+import type { Effect } from "../../hub/store/port/intake.ts";
 import { isLoopback } from "../../shared/config/listen.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import { ulidSource } from "../../shared/ids.ts";

@@ -1,7 +1,7 @@
 /** `petrel dead-letter list | get | retry | drop` */
 import type { Command } from "commander";
 import { withExample } from "../../../shared/cli/program-cli.ts";
-import type { DeadLetter } from "../../store/store.ts";
+import type { DeadLetter } from "../../store/port/history.ts";
 import type { NounCommands } from "../context-cli.ts";
 import { ago } from "../relative-time.ts";
 import { asIs, getVerb, listVerb } from "../verbs-cli.ts";

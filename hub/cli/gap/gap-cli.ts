@@ -1,5 +1,5 @@
 /** `petrel gap list` */
-import type { GapRecord } from "../../store/store.ts";
+import type { GapRecord } from "../../store/port/history.ts";
 import type { NounCommands } from "../context-cli.ts";
 import { ago } from "../relative-time.ts";
 import { asIs, listVerb } from "../verbs-cli.ts";

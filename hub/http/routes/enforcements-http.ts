@@ -1,6 +1,6 @@
 /** Routes of rule enforcements: which rule fired on what, and what came of it. */
 import type { FastifyInstance } from "fastify";
-import type { EnforcementFilter } from "../../store/store.ts";
+import type { EnforcementFilter } from "../../store/port/history.ts";
 import { sendList } from "../list-http.ts";
 import { listQuerySchema, text } from "../list-query.ts";
 import { found, pathSchema, type RouteParts } from "./parts.ts";

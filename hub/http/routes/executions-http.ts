@@ -10,7 +10,7 @@ import type { RollOut } from "../../executions/fan-out.ts";
 import { withWholeResult } from "../../executions/large-result.ts";
 import { isFinal } from "../../executions/life.ts";
 import type { Offsets } from "../../executions/live-output.ts";
-import type { ExecutionFilter } from "../../store/store.ts";
+import type { ExecutionFilter } from "../../store/port/executions.ts";
 import { actorOf } from "../gate-http.ts";
 import { sendList } from "../list-http.ts";
 import { listQuerySchema, text } from "../list-query.ts";

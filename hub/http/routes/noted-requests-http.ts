@@ -1,6 +1,6 @@
 /** Routes of what was noted of requests. */
 import type { FastifyInstance } from "fastify";
-import type { ApiRequestFilter } from "../../store/store.ts";
+import type { ApiRequestFilter } from "../../store/port/access.ts";
 import { sendList } from "../list-http.ts";
 import { listQuerySchema, text } from "../list-query.ts";
 import type { RouteParts } from "./parts.ts";

@@ -1,6 +1,6 @@
 /** Routes of trigger instances: what occurred. */
 import type { FastifyInstance } from "fastify";
-import type { InstanceFilter } from "../../store/store.ts";
+import type { InstanceFilter } from "../../store/port/history.ts";
 import { sendList } from "../list-http.ts";
 import { listQuerySchema, text } from "../list-query.ts";
 import { found, pathSchema, type RouteParts } from "./parts.ts";

@@ -1,6 +1,6 @@
 /** What each batch changed, in the file itself: how one process hears of what another has written. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import type { Change } from "../store.ts";
+import type { Change } from "../port/changes.ts";
 
 /** Batches kept: whoever is further behind reads everything again instead. */
 const kept = 512;

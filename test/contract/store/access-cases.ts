@@ -1,6 +1,7 @@
 /** Keys of the HTTP API, and the requests that were noted: kept apart by kind, so that many push out no others. */
 import { describe, expect, it } from "vitest";
-import type { Change, Store } from "../../../hub/store/store.ts";
+import type { Change } from "../../../hub/store/port/changes.ts";
+import type { Store } from "../../../hub/store/store.ts";
 import { timestamp } from "../../../shared/clock.ts";
 import type { ApiKeyRecord, ApiRequestRecord } from "../../../shared/model/api-key.ts";
 import { noon } from "../../support/records.ts";

@@ -1,6 +1,6 @@
 /** Rules, packs, agents, keys, settings, jobs, slots; and being told of changes. */
 import { describe, expect, it } from "vitest";
-import type { Change } from "../../../hub/store/store.ts";
+import type { Change } from "../../../hub/store/port/changes.ts";
 import { anAgent, noon } from "../../support/records.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 import {

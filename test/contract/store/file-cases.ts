@@ -1,6 +1,8 @@
 /** Changes of files: their history by path, and acknowledgements, which stay and go with them. */
 import { describe, expect, it } from "vitest";
-import type { Change, Effect, Store } from "../../../hub/store/store.ts";
+import type { Change } from "../../../hub/store/port/changes.ts";
+import type { Effect } from "../../../hub/store/port/intake.ts";
+import type { Store } from "../../../hub/store/store.ts";
 import { timestamp } from "../../../shared/clock.ts";
 import type { JsonObject } from "../../../shared/json.ts";
 import type { ChangeWindow } from "../../../shared/model/change-window.ts";

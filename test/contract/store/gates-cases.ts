@@ -1,7 +1,8 @@
 /** Requests that wait on disk: for a slot of a policy, for their time; and what the end of an execution sets off. */
 import { describe, expect, it } from "vitest";
 import { step } from "../../../hub/executions/life.ts";
-import type { Effect, Store } from "../../../hub/store/store.ts";
+import type { Effect } from "../../../hub/store/port/intake.ts";
+import type { Store } from "../../../hub/store/store.ts";
 import { timestamp } from "../../../shared/clock.ts";
 import type { Execution, Gate, Retry } from "../../../shared/model/execution.ts";
 import { noon } from "../../support/records.ts";

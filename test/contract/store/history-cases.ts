@@ -1,7 +1,8 @@
 /** Executions, enforcements, instances: changing them by revision, and listing them without loss or repetition. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Effect, Store } from "../../../hub/store/store.ts";
+import type { Effect } from "../../../hub/store/port/intake.ts";
+import type { Store } from "../../../hub/store/store.ts";
 import { timestamp } from "../../../shared/clock.ts";
 import type { Status } from "../../../shared/model/execution.ts";
 import { noon } from "../../support/records.ts";

@@ -1,7 +1,7 @@
 /** Identities and enrolment tokens: a use is taken with the identity or not at all. */
 import { describe, expect, it } from "vitest";
 import { tidyEnrolment } from "../../../hub/enrolment/tidy.ts";
-import type { Change } from "../../../hub/store/store.ts";
+import type { Change } from "../../../hub/store/port/changes.ts";
 import { timestamp } from "../../../shared/clock.ts";
 import type { AgentIdentity, EnrolmentToken } from "../../../shared/model/identity.ts";
 import { noon } from "../../support/records.ts";

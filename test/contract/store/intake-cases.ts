@@ -1,6 +1,6 @@
 /** Taking in: effect and mark together or not at all, once, and only by the owner. */
 import { describe, expect, it } from "vitest";
-import type { Effect } from "../../../hub/store/store.ts";
+import type { Effect } from "../../../hub/store/port/intake.ts";
 import { anAgent, noon } from "../../support/records.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 import {

@@ -1,7 +1,8 @@
 /** Retention: whole families that have ended, and no record that another one still names. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { RetentionPolicy, Store } from "../../../hub/store/store.ts";
+import type { RetentionPolicy } from "../../../hub/store/port/retention.ts";
+import type { Store } from "../../../hub/store/store.ts";
 import { timestamp } from "../../../shared/clock.ts";
 import type { Execution } from "../../../shared/model/execution.ts";
 import { noon } from "../../support/records.ts";

@@ -1,7 +1,10 @@
 /** Throttled rules: what acts at once, what is held back, and the one digest that tells of it. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Job, Outcome, Store, ThrottleAsk, ThrottleWindow } from "../../../hub/store/store.ts";
+import type { Outcome } from "../../../hub/store/port/intake.ts";
+import type { Job } from "../../../hub/store/port/jobs.ts";
+import type { ThrottleAsk, ThrottleWindow } from "../../../hub/store/port/throttles.ts";
+import type { Store } from "../../../hub/store/store.ts";
 import { mostKeys } from "../../../hub/store/throttle-windows.ts";
 import { timestamp } from "../../../shared/clock.ts";
 import { derivedId } from "../../../shared/ids.ts";

@@ -1,6 +1,8 @@
 /** What the store's cases work with: a store that can be reopened and made to fail, and records of every kind. */
 import type { Teller } from "../../../hub/store/occurrence.ts";
-import type { Claim, Dispatch, Effect, Outcome, Store, TakeIn } from "../../../hub/store/store.ts";
+import type { Effect, Outcome, TakeIn } from "../../../hub/store/port/intake.ts";
+import type { Claim, Dispatch } from "../../../hub/store/port/ledgers.ts";
+import type { Store } from "../../../hub/store/store.ts";
 import { timestamp } from "../../../shared/clock.ts";
 import { derivedId, encodeTime } from "../../../shared/ids.ts";
 import type { Execution } from "../../../shared/model/execution.ts";

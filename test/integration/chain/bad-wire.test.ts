@@ -1,7 +1,7 @@
 /** Bytes from strangers on the MQTT port of a whole hub: each is refused by name, and nothing changes. */
 import { connect } from "node:net";
 import { describe, expect, test } from "vitest";
-import type { DeadLetter } from "../../../hub/store/store.ts";
+import type { DeadLetter } from "../../../hub/store/port/history.ts";
 import type { JsonObject } from "../../../shared/json.ts";
 import { sharedByFile } from "../../support/at-end.ts";
 import { createHub } from "../../support/fleet.ts";

@@ -2,7 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { DeadLetter } from "../../../hub/store/store.ts";
+import type { DeadLetter } from "../../../hub/store/port/history.ts";
 import { isObject, type JsonObject } from "../../../shared/json.ts";
 import type { Execution } from "../../../shared/model/execution.ts";
 import { createAgent, createHub } from "../../support/fleet.ts";

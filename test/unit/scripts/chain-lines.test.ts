@@ -1,6 +1,6 @@
 /** What `npm start` prints of a chain. */
 import { expect, it } from "vitest";
-import type { Change } from "../../../hub/store/store.ts";
+import type { Change } from "../../../hub/store/port/changes.ts";
 import { chainLines } from "../../../scripts/chain-lines.ts";
 import type { JsonObject } from "../../../shared/json.ts";
 import { anExecution, anInstance, noon } from "../../support/records.ts";

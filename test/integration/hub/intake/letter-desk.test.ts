@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { LetterDesk } from "../../../../hub/intake/letter-desk.ts";
 import type { TakeContext } from "../../../../hub/intake/take-entries.ts";
-import type { DeadLetter } from "../../../../hub/store/store.ts";
+import type { DeadLetter } from "../../../../hub/store/port/history.ts";
 import type { Json } from "../../../../shared/json.ts";
 import type { TriggerInstance } from "../../../../shared/model/trigger.ts";
 import { anAgent, anInstance } from "../../../support/records.ts";

@@ -2,7 +2,8 @@
 import { expect, it, onTestFinished } from "vitest";
 import { openAgentRegistry } from "../../../../hub/agents/agent-registry.ts";
 import { openLiveRules } from "../../../../hub/rules/live-rules.ts";
-import type { RuleSet, Store } from "../../../../hub/store/store.ts";
+import type { RuleSet } from "../../../../hub/store/port/content.ts";
+import type { Store } from "../../../../hub/store/store.ts";
 import type { RegexAnswer } from "../../../../shared/expressions/regex/answer.ts";
 import { silentLogger } from "../../../../shared/log.ts";
 import { systemJitter, systemTimers } from "../../../../shared/system-process.ts";

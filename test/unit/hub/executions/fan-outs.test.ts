@@ -2,7 +2,7 @@
 import { expect, it } from "vitest";
 import { childId, rolloutExecution } from "../../../../hub/executions/fan-out.ts";
 import { FanOuts } from "../../../../hub/executions/fan-outs.ts";
-import type { Change } from "../../../../hub/store/store.ts";
+import type { Change } from "../../../../hub/store/port/changes.ts";
 import { silentLogger } from "../../../../shared/log.ts";
 import type { Execution } from "../../../../shared/model/execution.ts";
 import { manualTime } from "../../../support/manual-time.ts";

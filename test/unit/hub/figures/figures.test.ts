@@ -3,7 +3,7 @@ import { heard, lagNow, packetCame } from "../../../../hub/figures/lag.ts";
 import { Rate } from "../../../../hub/figures/rate.ts";
 import { Tally } from "../../../../hub/figures/tally.ts";
 import { type FleetOptions, topAgents } from "../../../../hub/figures/top.ts";
-import type { Change } from "../../../../hub/store/store.ts";
+import type { Change } from "../../../../hub/store/port/changes.ts";
 import type { Execution, Status } from "../../../../shared/model/execution.ts";
 import { agentFigures, anAgent, anExecution, anInstance, noon } from "../../../support/records.ts";
 

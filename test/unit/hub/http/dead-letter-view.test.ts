@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { deadLetterView } from "../../../../hub/http/dead-letter-view.ts";
 import { buildCatalogue } from "../../../../hub/packs/catalogue.ts";
-import type { DeadLetter } from "../../../../hub/store/store.ts";
+import type { DeadLetter } from "../../../../hub/store/port/history.ts";
 import { timestamp } from "../../../../shared/clock.ts";
 import type { Json } from "../../../../shared/json.ts";
 import { noon } from "../../../support/records.ts";

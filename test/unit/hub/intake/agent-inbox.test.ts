@@ -1,7 +1,8 @@
 /** The hub's receiving end: what a take promises, and to whom it is told when. */
 import { expect, test } from "vitest";
 import { createAgentInbox } from "../../../../hub/intake/agent-inbox.ts";
-import type { Store, TakeIn, TakeInResult } from "../../../../hub/store/store.ts";
+import type { TakeIn, TakeInResult } from "../../../../hub/store/port/intake.ts";
+import type { Store } from "../../../../hub/store/store.ts";
 import { PetrelError } from "../../../../shared/errors.ts";
 import type { NumberedEntry } from "../../../../shared/link/ports.ts";
 import type { TriggerInstance } from "../../../../shared/model/trigger.ts";

@@ -1,7 +1,7 @@
 /** What becomes of an entry that has killed the hub three times. */
 import { describe, expect, test } from "vitest";
 import { createIntakeJournal } from "../../../../hub/intake/intake-journal.ts";
-import type { TakeIn } from "../../../../hub/store/store.ts";
+import type { TakeIn } from "../../../../hub/store/port/intake.ts";
 import type { Execution } from "../../../../shared/model/execution.ts";
 import type { ExecutionUpdateEntry, UpEntry } from "../../../../shared/wire/messages.ts";
 import { anExecution, noon } from "../../../support/records.ts";

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { lastSeq } from "../../../../hub/files/baseline-anchors.ts";
 import { type TakeContext, takeEntries } from "../../../../hub/intake/take-entries.ts";
-import type { Outcome } from "../../../../hub/store/store.ts";
+import type { Outcome } from "../../../../hub/store/port/intake.ts";
 import type { JsonObject } from "../../../../shared/json.ts";
 import type { Execution } from "../../../../shared/model/execution.ts";
 import type { ExecutionUpdateEntry, UpEntry } from "../../../../shared/wire/messages.ts";

@@ -2,7 +2,7 @@
 import { expect, it } from "vitest";
 import { resultFetcher } from "../../../../hub/executions/result-fetcher.ts";
 import { type JobWork, startJobRunner } from "../../../../hub/jobs/job-runner.ts";
-import type { Job } from "../../../../hub/store/store.ts";
+import type { Job } from "../../../../hub/store/port/jobs.ts";
 import { PetrelError } from "../../../../shared/errors.ts";
 import type { JsonObject } from "../../../../shared/json.ts";
 import { silentLogger } from "../../../../shared/log.ts";

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { digestJob } from "../../../../hub/policies/job-kinds.ts";
 import { digestOf, digestWork } from "../../../../hub/rules/digest.ts";
 import { type EnforceWith, enforceDigest } from "../../../../hub/rules/enforce.ts";
-import type { DigestOutcome, ThrottleWindow } from "../../../../hub/store/store.ts";
+import type { DigestOutcome, ThrottleWindow } from "../../../../hub/store/port/throttles.ts";
 import { timestamp } from "../../../../shared/clock.ts";
 import type { RuleDefinition } from "../../../../shared/model/rule.ts";
 import type { ThrottleView } from "../../../../shared/rules/throttle-key.ts";

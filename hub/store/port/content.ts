@@ -1,0 +1,33 @@
+/** Rules and packs. */
+import type { PackRecord } from "../../../shared/model/pack.ts";
+import type { RuleRecord, RuleVersion } from "../../../shared/model/rule.ts";
+import type { Written } from "./written.ts";
+
+/** All rules at one version; an immutable value. */
+export interface RuleSet {
+  readonly version: number;
+  readonly rules: readonly RuleRecord[];
+}
+
+/** What people have registered: it changes as a whole, by version or revision. */
+export interface ContentStore {
+  ruleSet(): Promise<RuleSet>;
+  /** Writes or removes rules and raises the version, in one batch; `expectVersion` guards against a race. */
+  changeRules(
+    put: readonly RuleRecord[],
+    remove: readonly string[],
+    expectVersion: number,
+  ): Promise<number | null>;
+  /** The last 20 versions of a rule that differ, newest first: the present one, and the end of one that is deleted. */
+  ruleHistory(ref: string): Promise<readonly RuleVersion[]>;
+  packs(): Promise<readonly PackRecord[]>;
+  pack(ref: string): Promise<PackRecord | null>;
+  /** A pack and its rules change together: a rule never refers to an action of another version. */
+  putPack(
+    pack: PackRecord,
+    expectRev: number | null,
+    rules: readonly RuleRecord[],
+    removeRules: readonly string[],
+  ): Promise<Written>;
+  removePack(ref: string, expectRev: number): Promise<Written>;
+}
