@@ -15,7 +15,7 @@ import {
 import { type Installed, install, requireRoot, uninstall } from "../../shared/install/install-process.ts";
 import { type Layout, layoutOf } from "../../shared/install/layout.ts";
 import type { PlaceFlags, UpgradeFlags } from "../../shared/install/options-cli.ts";
-import type { UpgradeHost } from "../../shared/install/upgrade-process.ts";
+import type { UpgradeHost } from "../../shared/install/upgrade-host.ts";
 import { parseSelector } from "../../shared/labels.ts";
 import { enrollHost, tokenOf, tokenText } from "../identity/enroll-cli.ts";
 import { readFleetFile } from "../identity/identity-fs.ts";

@@ -25,7 +25,7 @@ export interface HostUpgrade {
   lastMark(): Promise<string | null>;
   /**
    * Resolves once the upgrade goes on by itself, in a process that outlives this one: the agent is going to be stopped.
-   * Rejects, and nothing has changed, with the errors of `prepare` in shared/install/upgrade-process.ts.
+   * Rejects, and nothing has changed, with the errors of `prepare` in shared/install/prepare-process.ts.
    */
   start(file: UpgradeFile): Promise<void>;
   /** What became of it; `mark` is what `lastMark` said before its start. */

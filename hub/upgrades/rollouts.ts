@@ -2,21 +2,18 @@
  * Rollouts under way: brings each a step on when something has changed or its time has come. What it knows in memory is
  * what is on disk; whoever else writes it, another hub say, is noticed by the revision.
  */
-import { timestamp } from "../../shared/clock.ts";
-import type { HubStatement } from "../../shared/identity/hub-statement.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { AgentRollout, RolloutAgent, UpgradeReport } from "../../shared/model/agent-rollout.ts";
 import { Rounds } from "../../shared/rounds.ts";
 import type { Timers } from "../../shared/timers.ts";
-import { type SignedManifest, signManifest } from "../../shared/upgrade/manifest.ts";
-import type { UpgradeEntry } from "../../shared/wire/messages.ts";
 import type { AgentRegistry } from "../agents/agent-registry.ts";
 import type { Change } from "../store/port/changes.ts";
-import type { Dispatch } from "../store/port/ledgers.ts";
 import type { Store } from "../store/store.ts";
 import { type AgentFacts, isInFlight, isOpen, type RolloutStep, step } from "./rollout.ts";
+import { type Sender, wordsTo } from "./rollout-words.ts";
+import { RunningSensors } from "./running-sensors.ts";
 
-export interface RolloutsOptions {
+export interface RolloutsOptions extends Sender {
   readonly store: Pick<
     Store,
     | "rollouts"
@@ -28,14 +25,6 @@ export interface RolloutsOptions {
     | "subscribeChanges"
   >;
   readonly registry: Pick<AgentRegistry, "get">;
-  /** The hub's key and what certifies it, as they are now; `null` in dev mode. */
-  readonly signer: () => {
-    readonly statement: HubStatement;
-    readonly key: Parameters<typeof signManifest>[1];
-  } | null;
-  readonly newId: () => string;
-  /** Hub time in ms. */
-  readonly now: () => number;
   readonly timers: Timers;
   readonly jitter: () => number;
   readonly log: Logger;
@@ -59,12 +48,11 @@ export class Rollouts {
   /** Those that have not ended. */
   #open = new Map<string, Known>();
   #reports = new Map<string, UpgradeReport>();
-  /** Agent to its sensors that run; while a rollout is open. */
-  #sensors: Map<string, Set<string>> | null = null;
+  /** Known while a rollout is open. */
+  readonly #sensors = new RunningSensors();
   #isStale = true;
   /** Heard since the records began to be read: it is newer than what is read. */
   #reportsSince = new Map<string, UpgradeReport>();
-  #sensorsSince: (() => void)[] = [];
   /** Id to the revision that this process has written last. */
   readonly #written = new Map<string, number>();
   #cancelLook = () => {};
@@ -141,7 +129,7 @@ export class Rollouts {
           matters = true;
           break;
         case "sensor":
-          this.#noteSensor(change.sensor.agent, change.sensor.sensor, change.sensor.state === "running");
+          this.#sensors.note(change.sensor.agent, change.sensor.sensor, change.sensor.state === "running");
           matters ||= this.#open.size > 0;
           break;
         case "agent":
@@ -154,7 +142,7 @@ export class Rollouts {
           break;
         case "reopened":
           this.#isStale = true;
-          this.#sensors = null;
+          this.#sensors.forget();
           matters = true;
           break;
         default:
@@ -177,10 +165,10 @@ export class Rollouts {
   async #round(): Promise<void> {
     if (this.#isStale) await this.#load();
     if (this.#open.size === 0) {
-      this.#sensors = null;
+      this.#sensors.forget();
       return;
     }
-    if (this.#sensors === null) await this.#loadSensors();
+    await this.#sensors.load(this.#options.store);
     for (const id of [...this.#open.keys()]) await this.#bringOn(id);
     if (this.#open.size > 0) this.#look("later");
   }
@@ -215,13 +203,7 @@ export class Rollouts {
   async #write(known: Known, { rollout, changed, ask, withdraw }: RolloutStep): Promise<Known | null> {
     const { store } = this.#options;
     const next: AgentRollout = { ...rollout, rev: known.rollout.rev + 1 };
-    const by = ask.length + withdraw.length > 0 ? this.#options.signer() : null;
-    // Once for all: the signature is the same, and a batch may be the whole fleet.
-    const releases = ask.length > 0 ? next.releases.map((one) => signManifest(one, by?.key ?? null)) : [];
-    const dispatches = [
-      ...ask.map((agent) => this.#dispatch(agent, next, releases, by)),
-      ...withdraw.map((agent) => this.#dispatch(agent, next, [], by)),
-    ];
+    const dispatches = wordsTo(next, { ask, withdraw }, this.#options);
     const expectRev = known.rollout.rev;
     this.#written.set(next.id, next.rev);
     if (!(await store.changeRollout({ rollout: next, expectRev, agents: changed, dispatches }))) return null;
@@ -230,28 +212,6 @@ export class Rollouts {
     const after = { rollout: next, agents };
     if (this.#open.has(next.id)) this.#open.set(next.id, after);
     return after;
-  }
-
-  /** Without releases it takes back what was asked. */
-  #dispatch(
-    agent: string,
-    rollout: AgentRollout,
-    releases: readonly SignedManifest[],
-    by: ReturnType<RolloutsOptions["signer"]>,
-  ): Dispatch {
-    const { newId, now } = this.#options;
-    const nowMs = now();
-    const entry: UpgradeEntry = {
-      kind: "upgrade",
-      id: newId(),
-      at: timestamp(nowMs),
-      upgrade: rollout.id,
-      releases,
-      allow_downgrade: rollout.allow_downgrade,
-      expires_at: timestamp(nowMs + rollout.within * 1_000),
-      ...(by !== null && { hub_keys: by.statement }),
-    };
-    return { agent, entry };
   }
 
   #factsOf(agent: string, busy: ReadonlySet<string>): AgentFacts | null {
@@ -264,7 +224,7 @@ export class Rollouts {
       capable: record.upgrades ?? null,
       // Written at its hello, and not again before it goes.
       linkedSinceMs: record.online ? Date.parse(record.last_seen) : null,
-      sensors: () => [...(this.#sensors?.get(agent) ?? [])].sort(),
+      sensors: () => this.#sensors.of(agent),
       report: this.#reports.get(agent) ?? null,
       busy: busy.has(agent),
     };
@@ -293,27 +253,6 @@ export class Rollouts {
     this.#reports = new Map(reports.map((report) => [report.agent, report]));
     for (const [agent, report] of this.#reportsSince) this.#reports.set(agent, report);
     this.#open = open;
-  }
-
-  async #loadSensors(): Promise<void> {
-    this.#sensorsSince = [];
-    const all = await this.#options.store.sensors();
-    this.#sensors = new Map();
-    for (const { agent, sensor, state } of all) this.#noteSensor(agent, sensor, state === "running");
-    for (const note of this.#sensorsSince) note();
-    this.#sensorsSince = [];
-  }
-
-  #noteSensor(agent: string, sensor: string, isRunning: boolean): void {
-    if (this.#sensors === null) {
-      // They may be being read at this moment.
-      if (this.#open.size > 0) this.#sensorsSince.push(() => this.#noteSensor(agent, sensor, isRunning));
-      return;
-    }
-    const running = this.#sensors.get(agent) ?? new Set();
-    if (isRunning) running.add(sensor);
-    else running.delete(sensor);
-    this.#sensors.set(agent, running);
   }
 
   async #read(id: string): Promise<Known | null> {

@@ -5,8 +5,9 @@ import { PetrelError } from "../errors.ts";
 import { upgradeUnit } from "./guard.ts";
 import { programOf } from "./layout.ts";
 import type { UpgradeOutcome } from "./pending.ts";
+import type { Prepared } from "./prepare-process.ts";
 import { lastOutcome } from "./releases-fs.ts";
-import type { Prepared, UpgradeHost } from "./upgrade-process.ts";
+import type { UpgradeHost } from "./upgrade-host.ts";
 
 /**
  * The program that is in force carries out what is prepared. Resolves when it has ended to how it ended; whoever asks may

@@ -10,9 +10,11 @@ import { type Layout, layoutOf, type Product } from "./layout.ts";
 import type { PlaceFlags, UpgradeFlags } from "./options-cli.ts";
 import type { UpgradeOutcome } from "./pending.ts";
 import type { Change } from "./plan-fs.ts";
+import { prepare } from "./prepare-process.ts";
 import { hasSystemd, systemctl, usualLimits } from "./service-process.ts";
 import type { Health } from "./trial.ts";
-import { carryOut, judge, prepare, type UpgradeHost } from "./upgrade-process.ts";
+import type { UpgradeHost } from "./upgrade-host.ts";
+import { carryOut, judge } from "./upgrade-process.ts";
 
 /** CLI_USAGE for limits that are none. */
 export function hostOf(

@@ -8,10 +8,12 @@ import { checkCopy, describe } from "./candidate-process.ts";
 import type { UpgradeOutcome } from "./pending.ts";
 import { type InstallTexts, piecesOf } from "./plan.ts";
 import { applyPieces, type Change, changesFor } from "./plan-fs.ts";
+import { prepare } from "./prepare-process.ts";
 import { compareVersions } from "./release.ts";
 import { currentVersion, keep, refuseUnsafe, withCopy } from "./releases-fs.ts";
 import { inTurn } from "./turn-process.ts";
-import { carryOut, prepare, type UpgradeHost } from "./upgrade-process.ts";
+import type { UpgradeHost } from "./upgrade-host.ts";
+import { carryOut } from "./upgrade-process.ts";
 
 export interface InstallOptions {
   /** Absolute path of the program to install. */

@@ -1,11 +1,11 @@
 /**
  * The core of an upgrade, for whoever has a file: the command line, or an agent that was sent one by its hub.
  *
- *   1. `prepare(host, { file, sha256, ... })` verifies the file, puts it among the versions, and writes the record of
- *      the trial. Nothing that runs has changed; to call it again, or to do nothing more, is harmless.
+ *   1. `prepare(host, { file, sha256, ... })` (prepare-process.ts) verifies the file, puts it among the versions, and
+ *      writes the record of the trial. Nothing that runs has changed; to call it again, or to do nothing more, is harmless.
  *   2. `carryOut(host)` switches, restarts the unit, watches the new version, and goes back when it is not well. It has
- *      to run where the restart does not end it: `carryOutElsewhere` (elsewhere-process.ts) starts `PROGRAM upgrade --carry-out` in a unit of
- *      its own, and `lastOutcome` (releases-fs.ts) says later how it ended.
+ *      to run where the restart does not end it: `carryOutElsewhere` (elsewhere-process.ts) starts
+ *      `PROGRAM upgrade --carry-out` in a unit of its own, and `lastOutcome` (releases-fs.ts) says later how it ended.
  *   3. If whoever carries out is killed, or the power goes, the record is still there. At the next start of the program
  *      the guard counts starts, and has the old version judge the new one (guard.ts, `judge`); without systemd an
  *      agent judges itself (`superviseOwnTrial`).
@@ -14,171 +14,12 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { timestamp } from "../clock.ts";
-import { PetrelError } from "../errors.ts";
-import type { PassPoint } from "../kill-points.ts";
-import { checkFit } from "./candidate.ts";
-import { checkCopy, describe } from "./candidate-process.ts";
 import { guardReason } from "./guard.ts";
-import { type Layout, type Product, programOf } from "./layout.ts";
 import { isWayBackOpen, type Pending, type UpgradeOutcome } from "./pending.ts";
-import {
-  currentVersion,
-  dropOldVersions,
-  endPending,
-  keep,
-  onDisk,
-  refuseUnsafe,
-  switchTo,
-  withCopy,
-  writePending,
-} from "./releases-fs.ts";
-import type { Service } from "./service-process.ts";
-import { goodReason, type Health, standOf, Trial, type TrialLimits } from "./trial.ts";
+import { currentVersion, dropOldVersions, endPending, onDisk, switchTo } from "./releases-fs.ts";
+import { goodReason, standOf, Trial } from "./trial.ts";
 import { inTurn, isTaken } from "./turn-process.ts";
-
-/** The host that is upgraded. */
-export interface UpgradeHost {
-  readonly product: Product;
-  readonly layout: Layout;
-  /** `null`: nothing is started or stopped here, as in an image that is being made. */
-  readonly service: Service | null;
-  /** How the program that runs is; `null` when none answers. Never rejects. */
-  readonly health: () => Promise<Health | null>;
-  readonly limits: TrialLimits;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
-  /** For people: what happens now. */
-  readonly told: (news: string) => void;
-  /** Points at which tests kill; does nothing in production. */
-  readonly pass: PassPoint;
-}
-
-export interface UpgradeFile {
-  readonly file: string;
-  /** In hexadecimal; `null`: nobody said. */
-  readonly sha256: string | null;
-  readonly allowDowngrade: boolean;
-  readonly allowFormatChange: boolean;
-}
-
-export interface Prepared {
-  readonly from: string;
-  readonly to: string;
-  readonly sha256: string;
-}
-
-/** Where `pass` is called, in this order. */
-export const upgradePoints = [
-  "staged",
-  "pending",
-  "switched",
-  "restarted",
-  "judged",
-  "back",
-  "ended",
-] as const;
-
-const lookEveryMs = 500;
-/** ms that a program which has just started takes until it answers. */
-const answersWithinMs = 15_000;
-/** ms in which somebody who has prepared an upgrade has its turn to carry it out. */
-const carriedOutWithinMs = 60_000;
-
-/**
- * `null` when exactly this is in force already. Rejects with NOT_INSTALLED, INSTALL_UNSAFE, UPGRADE_DIGEST,
- * UPGRADE_ARCHITECTURE, UPGRADE_UNFIT, UPGRADE_OLDER, UPGRADE_FORMAT, UPGRADE_VERSION_TAKEN, UPGRADE_RUNNING,
- * UPGRADE_UNSEEN, FILE_UNREADABLE; then nothing has changed.
- */
-export async function prepare(host: UpgradeHost, given: UpgradeFile): Promise<Prepared | null> {
-  const { layout } = host;
-  if ((await currentVersion(layout)) === null) throw notInstalled(host);
-  await refuseUnsafe(layout);
-  return inTurn(layout.lock, () => prepareInTurn(host, given));
-}
-
-async function prepareInTurn(host: UpgradeHost, given: UpgradeFile): Promise<Prepared | null> {
-  const { layout, product, pass } = host;
-  const { from, pending } = await beforeUpgrade(host);
-  return withCopy(layout, product, given.file, async (copy) => {
-    const { sha256 } = copy;
-    await checkCopy(copy, given.sha256, given.file);
-    const installed = await describe(programOf(layout, product, from));
-    const found = await describe(copy.path, given.file);
-    checkFit(found, { program: product.program, installed, ...given }, given.file);
-    const to = found.version;
-    refuseOther(pending, { to, sha256 }, host);
-    const health = to === from ? null : await healthBefore(host);
-    await keep(layout, product, copy, to);
-    pass("staged");
-    if (to === from) return null;
-    await writePending(layout, {
-      from,
-      to,
-      sha256,
-      at: timestamp(host.now()),
-      linked: health?.linked ?? false,
-      sensors: health?.sensors ?? [],
-      formatFrom: installed.store_format,
-      formatTo: found.store_format,
-    });
-    pass("pending");
-    return { from, to, sha256 };
-  });
-}
-
-/** The version in force, and an upgrade that was prepared before and is not carried out. */
-async function beforeUpgrade(host: UpgradeHost): Promise<{ from: string; pending: Pending | null }> {
-  const { layout, product } = host;
-  const { pending, ...disk } = await onDisk(layout, product);
-  const stand = standOf({ pending, ...disk });
-  if (stand.kind === "mend") {
-    await switchTo(layout, stand.version);
-    return { from: stand.version, pending: null };
-  }
-  if (stand.kind === "lost" || disk.current === null) throw notInstalled(host);
-  if (stand.kind === "trial")
-    throw new PetrelError("UPGRADE_RUNNING", `version ${disk.current} is still on trial`, {
-      where: layout.pending,
-      hint: "wait until it has shown that it is well, or has gone back",
-    });
-  return { from: disk.current, pending: stand.kind === "before" ? pending : null };
-}
-
-/** UPGRADE_RUNNING when somebody has just prepared another version, and is about to carry that out. */
-function refuseOther(
-  pending: Pending | null,
-  { to, sha256 }: Pick<Prepared, "to" | "sha256">,
-  { layout, now }: UpgradeHost,
-): void {
-  if (pending === null || (pending.to === to && pending.sha256 === sha256)) return;
-  const age = now() - Date.parse(pending.at);
-  if (!(age >= 0 && age < carriedOutWithinMs)) return;
-  throw new PetrelError("UPGRADE_RUNNING", `an upgrade to ${pending.to} was prepared just now`, {
-    where: layout.pending,
-    hint: `wait for its end; if nobody carries it out, try again in ${carriedOutWithinMs / 1000} s`,
-  });
-}
-
-/** `null` when it does not run. UPGRADE_UNSEEN when it does, and does not say how it is. */
-async function healthBefore({
-  product,
-  service,
-  health,
-  layout,
-  limits,
-}: UpgradeHost): Promise<Health | null> {
-  const until = performance.now() + Math.min(answersWithinMs, limits.withinMs);
-  for (;;) {
-    const found = await health();
-    if (found !== null || service === null || !(await service.isActive(product.unit))) return found;
-    if (performance.now() > until)
-      throw new PetrelError("UPGRADE_UNSEEN", `${product.unit} runs, and does not say how it is`, {
-        where: layout.config,
-        hint: `see whether its data folder is the one that is named there; or stop it, upgrade, and start it: then nothing is judged`,
-      });
-    await sleep(lookEveryMs);
-  }
-}
+import { lookEveryMs, notInstalled, type UpgradeHost } from "./upgrade-host.ts";
 
 /**
  * Carries out what is prepared, or goes on with what was cut off. Resolves to how it ended; `null` when nothing is
@@ -315,11 +156,4 @@ async function tried(host: UpgradeHost, pending: Pending, start: () => Promise<v
     if (verdict.kind === "bad") return { result: unwell, why: verdict.why };
     await sleep(lookEveryMs);
   }
-}
-
-function notInstalled({ layout, product }: UpgradeHost): PetrelError {
-  return new PetrelError("NOT_INSTALLED", `no ${product.program} is installed here`, {
-    where: layout.current,
-    hint: `${product.program} install`,
-  });
 }

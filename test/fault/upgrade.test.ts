@@ -10,7 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { digestOf } from "../../shared/install/releases-fs.ts";
 import { inTurn, isTaken } from "../../shared/install/turn-process.ts";
-import { upgradePoints } from "../../shared/install/upgrade-process.ts";
+import { upgradePoints } from "../../shared/install/upgrade-host.ts";
 import { atEnd } from "../support/at-end.ts";
 import { installedProgram, type ProgramTraits, programFile, type Run } from "../support/installed-program.ts";
 import { waitUntil } from "../support/wait-until.ts";

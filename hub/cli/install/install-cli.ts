@@ -24,7 +24,7 @@ import {
   withTrial,
   withUpgradeOptions,
 } from "../../../shared/install/options-cli.ts";
-import type { UpgradeHost } from "../../../shared/install/upgrade-process.ts";
+import type { UpgradeHost } from "../../../shared/install/upgrade-host.ts";
 import { apiFilePath, readApiFile } from "../../http/api-file-fs.ts";
 import { exampleHubConfig } from "../../install/example-config.ts";
 import { hubHealth } from "../../install/health-http.ts";

@@ -8,7 +8,7 @@ import { hasLabels } from "../../executions/place.ts";
 import type { AssignTo } from "../../packs/layers.ts";
 import type { ConfigEdit } from "../../packs/pack-desk.ts";
 import { packOnAgents } from "../../packs/progress.ts";
-import { keepMasked } from "../../secrets/mask.ts";
+import { keepMasked } from "../../secrets/keep-masked.ts";
 import { setPaths } from "../config-paths.ts";
 import { text } from "../list-query.ts";
 import { packConfigView, packView } from "../views.ts";

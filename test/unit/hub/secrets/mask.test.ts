@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { actionView, outputView } from "../../../../hub/http/views.ts";
 import { buildCatalogue } from "../../../../hub/packs/catalogue.ts";
+import { keepMasked } from "../../../../hub/secrets/keep-masked.ts";
 import {
-  keepMasked,
   mask,
   maskConfig,
   maskParameters,

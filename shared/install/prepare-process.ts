@@ -1,0 +1,135 @@
+/** The first half of an upgrade: verifies the file, puts it among the versions, and writes the record of the trial. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { timestamp } from "../clock.ts";
+import { PetrelError } from "../errors.ts";
+import { checkFit } from "./candidate.ts";
+import { checkCopy, describe } from "./candidate-process.ts";
+import { programOf } from "./layout.ts";
+import type { Pending } from "./pending.ts";
+import {
+  currentVersion,
+  keep,
+  onDisk,
+  refuseUnsafe,
+  switchTo,
+  withCopy,
+  writePending,
+} from "./releases-fs.ts";
+import { type Health, standOf } from "./trial.ts";
+import { inTurn } from "./turn-process.ts";
+import { lookEveryMs, notInstalled, type UpgradeHost } from "./upgrade-host.ts";
+
+export interface UpgradeFile {
+  readonly file: string;
+  /** In hexadecimal; `null`: nobody said. */
+  readonly sha256: string | null;
+  readonly allowDowngrade: boolean;
+  readonly allowFormatChange: boolean;
+}
+
+export interface Prepared {
+  readonly from: string;
+  readonly to: string;
+  readonly sha256: string;
+}
+
+/** ms that a program which has just started takes until it answers. */
+const answersWithinMs = 15_000;
+/** ms in which somebody who has prepared an upgrade has its turn to carry it out. */
+const carriedOutWithinMs = 60_000;
+
+/**
+ * `null` when exactly this is in force already. Rejects with NOT_INSTALLED, INSTALL_UNSAFE, UPGRADE_DIGEST,
+ * UPGRADE_ARCHITECTURE, UPGRADE_UNFIT, UPGRADE_OLDER, UPGRADE_FORMAT, UPGRADE_VERSION_TAKEN, UPGRADE_RUNNING,
+ * UPGRADE_UNSEEN, FILE_UNREADABLE; then nothing has changed.
+ */
+export async function prepare(host: UpgradeHost, given: UpgradeFile): Promise<Prepared | null> {
+  const { layout } = host;
+  if ((await currentVersion(layout)) === null) throw notInstalled(host);
+  await refuseUnsafe(layout);
+  return inTurn(layout.lock, () => prepareInTurn(host, given));
+}
+
+async function prepareInTurn(host: UpgradeHost, given: UpgradeFile): Promise<Prepared | null> {
+  const { layout, product, pass } = host;
+  const { from, pending } = await beforeUpgrade(host);
+  return withCopy(layout, product, given.file, async (copy) => {
+    const { sha256 } = copy;
+    await checkCopy(copy, given.sha256, given.file);
+    const installed = await describe(programOf(layout, product, from));
+    const found = await describe(copy.path, given.file);
+    checkFit(found, { program: product.program, installed, ...given }, given.file);
+    const to = found.version;
+    refuseOther(pending, { to, sha256 }, host);
+    const health = to === from ? null : await healthBefore(host);
+    await keep(layout, product, copy, to);
+    pass("staged");
+    if (to === from) return null;
+    await writePending(layout, {
+      from,
+      to,
+      sha256,
+      at: timestamp(host.now()),
+      linked: health?.linked ?? false,
+      sensors: health?.sensors ?? [],
+      formatFrom: installed.store_format,
+      formatTo: found.store_format,
+    });
+    pass("pending");
+    return { from, to, sha256 };
+  });
+}
+
+/** The version in force, and an upgrade that was prepared before and is not carried out. */
+async function beforeUpgrade(host: UpgradeHost): Promise<{ from: string; pending: Pending | null }> {
+  const { layout, product } = host;
+  const { pending, ...disk } = await onDisk(layout, product);
+  const stand = standOf({ pending, ...disk });
+  if (stand.kind === "mend") {
+    await switchTo(layout, stand.version);
+    return { from: stand.version, pending: null };
+  }
+  if (stand.kind === "lost" || disk.current === null) throw notInstalled(host);
+  if (stand.kind === "trial")
+    throw new PetrelError("UPGRADE_RUNNING", `version ${disk.current} is still on trial`, {
+      where: layout.pending,
+      hint: "wait until it has shown that it is well, or has gone back",
+    });
+  return { from: disk.current, pending: stand.kind === "before" ? pending : null };
+}
+
+/** UPGRADE_RUNNING when somebody has just prepared another version, and is about to carry that out. */
+function refuseOther(
+  pending: Pending | null,
+  { to, sha256 }: Pick<Prepared, "to" | "sha256">,
+  { layout, now }: UpgradeHost,
+): void {
+  if (pending === null || (pending.to === to && pending.sha256 === sha256)) return;
+  const age = now() - Date.parse(pending.at);
+  if (!(age >= 0 && age < carriedOutWithinMs)) return;
+  throw new PetrelError("UPGRADE_RUNNING", `an upgrade to ${pending.to} was prepared just now`, {
+    where: layout.pending,
+    hint: `wait for its end; if nobody carries it out, try again in ${carriedOutWithinMs / 1000} s`,
+  });
+}
+
+/** `null` when it does not run. UPGRADE_UNSEEN when it does, and does not say how it is. */
+async function healthBefore({
+  product,
+  service,
+  health,
+  layout,
+  limits,
+}: UpgradeHost): Promise<Health | null> {
+  const until = performance.now() + Math.min(answersWithinMs, limits.withinMs);
+  for (;;) {
+    const found = await health();
+    if (found !== null || service === null || !(await service.isActive(product.unit))) return found;
+    if (performance.now() > until)
+      throw new PetrelError("UPGRADE_UNSEEN", `${product.unit} runs, and does not say how it is`, {
+        where: layout.config,
+        hint: `see whether its data folder is the one that is named there; or stop it, upgrade, and start it: then nothing is judged`,
+      });
+    await sleep(lookEveryMs);
+  }
+}
