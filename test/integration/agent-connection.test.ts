@@ -2,9 +2,7 @@ import { createServer, type Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import { generate } from "mqtt-packet";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { startBroker } from "../../hub/broker/broker-mqtt.ts";
-import { createLogger, silentLogger } from "../../shared/log.ts";
-import { systemClock } from "../../shared/system-process.ts";
+import { createLogger } from "../../shared/log.ts";
 import { mqttClient } from "../support/mqtt-clients.ts";
 import { quickly, testAgent } from "../support/start-agent-connection.ts";
 import { testBroker } from "../support/start-broker.ts";
@@ -28,6 +26,16 @@ async function fakeBroker(onSocket: (socket: Socket) => void): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return (server.address() as { port: number }).port;
 }
+
+/** The same, of one that lets everybody in; `hear` is given what they say then. */
+const lettingIn = (hear: (chunk: Buffer, socket: Socket) => void) =>
+  fakeBroker((socket) => {
+    socket.on("data", (chunk: Buffer) => {
+      if (chunk[0] === 0x10) socket.write(generate({ cmd: "connack", returnCode: 0, sessionPresent: false }));
+      else hear(chunk, socket);
+    });
+  });
+const isSubscribe = (chunk: Buffer) => chunk[0] === 0x82;
 
 describe("an agent's connection", () => {
   test("subscribes, announces itself, and then is open in both directions", async () => {
@@ -53,17 +61,10 @@ describe("an agent's connection", () => {
 
   test.skipIf(!hasIpv6)("over IPv6, with addresses as they stand in URLs", async () => {
     const from: (string | null)[] = [];
-    const broker = await startBroker({
-      listen: { host: "::1", port: 0 },
-      prefix: "petrel",
-      dev: false,
-      logger: silentLogger,
-      clock: systemClock,
+    const { broker, port } = await testBroker({
+      host: "::1",
       onConnect: (_id, { address }) => void from.push(address),
-      onDisconnect: () => {},
-      onMessage: () => {},
     });
-    onTestFinished(() => broker.stop());
     const lines: string[] = [];
     const logger = createLogger({
       level: "info",
@@ -71,30 +72,22 @@ describe("an agent's connection", () => {
       now: () => 0,
       write: (text) => lines.push(text),
     });
-    const { agent } = testAgent({ url: `mqtt://[::1]:${broker.address.port}`, logger });
+    const { agent } = testAgent({ url: `mqtt://[::1]:${port}`, logger });
     await waitUntil("it is connected", () => agent.connected());
     expect(agent.localAddress()).toMatch(/^\[::1\]:\d+$/);
     expect(from).toEqual([agent.localAddress()]);
     await broker.stop();
     await waitUntil("it says that it is lost", () => lines.length > 0);
-    expect(lines[0]).toContain(`broker=[::1]:${broker.address.port} `);
+    expect(lines[0]).toContain(`broker=[::1]:${port} `);
   });
 
   test("hears what the hub says as soon as it has let it in, once it is open itself", async () => {
-    const broker = await startBroker({
-      listen: { host: "127.0.0.1", port: 0 },
-      prefix: "petrel",
-      dev: false,
-      logger: silentLogger,
-      clock: systemClock,
+    const { broker, port } = await testBroker({
       onConnect: (id) => broker.transport(id).send("hello", Buffer.from("hello")),
-      onDisconnect: () => {},
-      onMessage: () => {},
     });
-    onTestFinished(() => broker.stop());
     const order: string[] = [];
     testAgent({
-      url: url(broker.address.port),
+      url: url(port),
       onConnect: () => void order.push("connect"),
       onMessage: (kind) => void order.push(kind),
     });
@@ -125,20 +118,9 @@ describe("an agent's connection", () => {
     await waitUntil("it is connected", () => agent.connected());
     await first.broker.stop();
     await waitUntil("it notices", () => events.includes("disconnect"));
-    const presences: string[] = [];
-    const second = await startBroker({
-      listen: { host: "127.0.0.1", port },
-      prefix: "petrel",
-      dev: false,
-      logger: silentLogger,
-      clock: systemClock,
-      onConnect: () => {},
-      onDisconnect: () => {},
-      onMessage: (_agent, kind) => void presences.push(kind),
-    });
-    onTestFinished(() => second.stop());
-    await waitUntil("it is back", () => agent.connected() && presences.length > 0);
-    expect(presences).toEqual(["presence"]);
+    const second = await testBroker({ port });
+    await waitUntil("it is back", () => agent.connected() && second.heard.length > 0);
+    expect(second.heard.map(({ kind }) => kind)).toEqual(["presence"]);
     expect(events).toEqual(["connect", "disconnect", "connect"]);
   });
 
@@ -150,22 +132,14 @@ describe("an agent's connection", () => {
     await waitUntil("it notices", () => !agent.connected());
     agent.transport.send("up", Buffer.from("lost"));
     expect(agent.stats().dropped).toBe(1);
-    const heard: string[] = [];
-    const second = await startBroker({
-      listen: { host: "127.0.0.1", port: first.port },
-      prefix: "petrel",
-      dev: false,
-      logger: silentLogger,
-      clock: systemClock,
-      onConnect: () => {},
-      onDisconnect: () => {},
-      onMessage: (_agent, kind, bytes) => void heard.push(`${kind} ${Buffer.from(bytes)}`),
-    });
-    onTestFinished(() => second.stop());
+    const { heard } = await testBroker({ port: first.port });
     await waitUntil("it is back", () => agent.connected());
     agent.transport.send("up", Buffer.from("fresh"));
     await waitUntil("the hub hears", () => heard.length === 2);
-    expect(heard).toEqual(['presence {"v":1,"state":"online"}', "up fresh"]);
+    expect(heard.map(({ kind, text }) => `${kind} ${text}`)).toEqual([
+      'presence {"v":1,"state":"online"}',
+      "up fresh",
+    ]);
   });
 
   test("leaves its will when it vanishes", async () => {
@@ -193,17 +167,7 @@ describe("an agent's connection", () => {
     await waitUntil("it has tried often", () => agent.stats().attempts > before + 5);
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatchObject({ level: "warn", message: expect.stringContaining("BROKER_UNREACHABLE") });
-    const second = await startBroker({
-      listen: { host: "127.0.0.1", port: first.port },
-      prefix: "petrel",
-      dev: false,
-      logger: silentLogger,
-      clock: systemClock,
-      onConnect: () => {},
-      onDisconnect: () => {},
-      onMessage: () => {},
-    });
-    onTestFinished(() => second.stop());
+    await testBroker({ port: first.port });
     await waitUntil("it is back", () => agent.connected());
     expect(lines.slice(1)).toEqual([expect.objectContaining({ level: "info" })]);
   });
@@ -218,13 +182,7 @@ describe("an agent's connection", () => {
       },
     };
     // Says yes to everything, then hangs up: another session of the same id would look like this.
-    const port = await fakeBroker((socket) => {
-      socket.on("data", (chunk) => {
-        if (chunk[0] === 0x10)
-          socket.write(generate({ cmd: "connack", returnCode: 0, sessionPresent: false }));
-        else socket.end();
-      });
-    });
+    const port = await lettingIn((_chunk, socket) => void socket.end());
     const limits = { ...quickly, backoff: { firstMs: 1, mostMs: 100 } };
     testAgent({ url: url(port), timers, limits, jitter: () => 0.5 });
     await waitUntil("it has tried often", () => waits.length >= 9);
@@ -232,15 +190,9 @@ describe("an agent's connection", () => {
   });
 
   test("drops what a broker that does not acknowledge would make it hold", async () => {
-    const port = await fakeBroker((socket) => {
-      socket.on("data", (chunk) => {
-        if (chunk[0] === 0x10)
-          socket.write(generate({ cmd: "connack", returnCode: 0, sessionPresent: false }));
-        if (chunk[0] === 0x82)
-          socket.write(
-            generate({ cmd: "suback", messageId: chunk.readUInt16BE(3), granted: [1, 1, 1, 1, 1] }),
-          );
-      });
+    const port = await lettingIn((chunk, socket) => {
+      if (isSubscribe(chunk))
+        socket.write(generate({ cmd: "suback", messageId: chunk.readUInt16BE(3), granted: [1, 1, 1, 1, 1] }));
     });
     const limits = { ...quickly, unacknowledged: 10 };
     const { agent } = testAgent({ url: url(port), limits });
@@ -278,17 +230,13 @@ describe("an agent's connection", () => {
       () => generate({ cmd: "suback", messageId: 0xffff, granted: [1, 1, 1, 1, 1] }),
     ],
   ])("gives up a broker that %s its subscription, and tries again", async (_what, answer) => {
-    let sockets = 0;
-    const port = await fakeBroker((socket) => {
-      sockets += 1;
-      socket.on("data", (chunk) => {
-        if (chunk[0] === 0x10)
-          socket.write(generate({ cmd: "connack", returnCode: 0, sessionPresent: false }));
-        if (chunk[0] === 0x82) socket.write(answer(chunk.readUInt16BE(3)));
-      });
+    const sockets = new Set<Socket>();
+    const port = await lettingIn((chunk, socket) => {
+      sockets.add(socket);
+      if (isSubscribe(chunk)) socket.write(answer(chunk.readUInt16BE(3)));
     });
     const { events } = testAgent({ url: url(port), limits: { ...quickly, connectTimeoutMs: 100 } });
-    await waitUntil("it has tried again", () => sockets > 3);
+    await waitUntil("it has tried again", () => sockets.size > 3);
     expect(events).toEqual([]);
   });
 
@@ -297,17 +245,13 @@ describe("an agent's connection", () => {
       generate({ cmd: "publish", topic, payload, qos: 0, retain: false, dup: false });
     const own = '{"v":1,"type":"hello","from":"agent"}';
     const hub = '{"v":1,"type":"hello","from":"hub"}';
-    const port = await fakeBroker((socket) => {
-      socket.on("data", (chunk) => {
-        if (chunk[0] === 0x10)
-          socket.write(generate({ cmd: "connack", returnCode: 0, sessionPresent: false }));
-        if (chunk[0] !== 0x82) return;
-        socket.write(generate({ cmd: "suback", messageId: chunk.readUInt16BE(3), granted: [1, 1, 1, 1, 1] }));
-        socket.write(message("petrel/v1/agent/web-2/down", "another's"));
-        socket.write(message("somewhere/else", "nobody's"));
-        socket.write(message("petrel/v1/agent/web-1/hello", own));
-        socket.write(message("petrel/v1/agent/web-1/hello", hub));
-      });
+    const port = await lettingIn((chunk, socket) => {
+      if (!isSubscribe(chunk)) return;
+      socket.write(generate({ cmd: "suback", messageId: chunk.readUInt16BE(3), granted: [1, 1, 1, 1, 1] }));
+      socket.write(message("petrel/v1/agent/web-2/down", "another's"));
+      socket.write(message("somewhere/else", "nobody's"));
+      socket.write(message("petrel/v1/agent/web-1/hello", own));
+      socket.write(message("petrel/v1/agent/web-1/hello", hub));
     });
     const { heard } = testAgent({ url: url(port) });
     await waitUntil("the hub's hello is heard", () => heard.length > 0);

@@ -1,8 +1,6 @@
 import { connect as connectSocket, createServer } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { startBroker } from "../../hub/broker/broker-mqtt.ts";
-import { createLogger, silentLogger } from "../../shared/log.ts";
-import { systemClock } from "../../shared/system-process.ts";
+import { createLogger } from "../../shared/log.ts";
 import { mqttClient, rawAgent, rawClient } from "../support/mqtt-clients.ts";
 import { testBroker } from "../support/start-broker.ts";
 import { waitUntil } from "../support/wait-until.ts";
@@ -26,18 +24,11 @@ describe("between hub and agent", () => {
 
   test("on a socket for both families an agent's IPv4 address is told as people write it", async () => {
     const from: (string | null)[] = [];
-    const broker = await startBroker({
-      listen: { host: "::ffff:127.0.0.1", port: 0 },
-      prefix: "petrel",
-      dev: false,
-      logger: silentLogger,
-      clock: systemClock,
+    const { port } = await testBroker({
+      host: "::ffff:127.0.0.1",
       onConnect: (_id, { address }) => void from.push(address),
-      onDisconnect: () => {},
-      onMessage: () => {},
     });
-    onTestFinished(() => broker.stop());
-    await mqttClient(broker.address.port, "web-1");
+    await mqttClient(port, "web-1");
     await waitUntil("it is there", () => from.length > 0);
     expect(from).toEqual([expect.stringMatching(/^127\.0\.0\.1:\d+$/)]);
   });
@@ -266,17 +257,7 @@ test("one address that is refused again and again is one client in the log, what
 });
 
 describe("listening", () => {
-  const start = (host: string, port: number) =>
-    startBroker({
-      listen: { host, port },
-      prefix: "petrel",
-      dev: true,
-      logger: silentLogger,
-      clock: systemClock,
-      onConnect: () => {},
-      onDisconnect: () => {},
-      onMessage: () => {},
-    });
+  const start = (host: string, port: number) => testBroker({ dev: true, host, port });
 
   test.each(["0.0.0.0", "::", "192.0.2.1", "hub.example", "127.0.0.300"])(
     "on %s is refused",

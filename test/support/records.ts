@@ -1,5 +1,6 @@
 /** Complete records for tests; each test overrides what it is about. */
 
+import type { NewExecution } from "../../hub/executions/request.ts";
 import type { AgentFigures } from "../../hub/figures/top.ts";
 import type { ActionDefinition } from "../../shared/model/action.ts";
 import type { AgentRecord } from "../../shared/model/agent.ts";
@@ -129,6 +130,26 @@ export function anExecution(over: Partial<Execution> = {}): Execution {
     reason: null,
     late_result: null,
     rev: 1,
+    ...over,
+  };
+}
+
+/** What an execution is made of: by hand, with no parameters. */
+export function aNewExecution(over: Partial<NewExecution> = {}): NewExecution {
+  return {
+    id: "01HQ0000000000000000000001",
+    action: { definition: anAction(), pack_digest: "sha256:0" },
+    agent: "web-1",
+    resolved: { runner_parameters: {}, parameters: {} },
+    nowMs: noon,
+    expiresAtMs: null,
+    user: "me",
+    rule: null,
+    trigger_instance: null,
+    enforcement: null,
+    trace_tag: null,
+    attempt: 1,
+    rerun_of: null,
     ...over,
   };
 }

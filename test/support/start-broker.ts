@@ -22,11 +22,16 @@ export interface TestBroker {
 }
 
 export interface TestBrokerOptions {
+  readonly host?: string;
+  /** Of a broker that comes back. */
+  readonly port?: number;
   readonly dev?: boolean;
   readonly prefix?: string;
   readonly logger?: Logger;
   readonly limits?: Partial<BrokerLimits>;
   readonly isExempt?: (host: string) => boolean;
+  /** Beside the record. */
+  readonly onConnect?: TransportEvents["onConnect"];
   readonly onMessage?: TransportEvents["onMessage"];
   readonly mayTakeOver?: (agent: string) => Promise<boolean>;
 }
@@ -35,14 +40,17 @@ export async function testBroker(options: TestBrokerOptions = {}): Promise<TestB
   const heard: Heard[] = [];
   const events: string[] = [];
   const broker = await startBroker({
-    listen: { host: "127.0.0.1", port: 0 },
+    listen: { host: options.host ?? "127.0.0.1", port: options.port ?? 0 },
     prefix: options.prefix ?? "petrel",
     dev: options.dev ?? false,
     logger: options.logger ?? silentLogger,
     clock: systemClock,
     ...(options.limits && { limits: options.limits }),
     ...(options.isExempt && { isExempt: options.isExempt }),
-    onConnect: (agent) => void events.push(`connect ${agent}`),
+    onConnect: (agent, facts) => {
+      events.push(`connect ${agent}`);
+      options.onConnect?.(agent, facts);
+    },
     onDisconnect: (agent) => void events.push(`disconnect ${agent}`),
     mayTakeOver: async (agent) => {
       events.push(`takeover ${agent}`);

@@ -1,16 +1,14 @@
 /** Secrets are planted in a hub and its agent; then the disks of both are searched for them, and keys are lost. */
-import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { ClassicLevel } from "classic-level";
 import { expect, test } from "vitest";
 import type { Execution } from "../../../shared/model/execution.ts";
 import { agentReady, createHub, type TestHub } from "../../support/fleet.ts";
 import { userOf } from "../../support/fleet-user.ts";
-import { tempFolder } from "../../support/temp-folder.ts";
+import { leaksIn, marker, plantedRule, secretivePack } from "../../support/planted-secrets.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 
-/** Each kind has its own, so that a leak says what leaked. */
-const marker = (kind: string) => `Planted-${kind}-9f3c71`;
 const kinds = [
   "by-hand",
   "quoted",
@@ -27,7 +25,6 @@ const kinds = [
 ] as const;
 
 const files: Readonly<Record<string, string>> = {
-  "pack.yaml": "name: secretive\ndescription: Has secrets.\nversion: 1.0.0\nauthor: test\n",
   "config.schema.yaml": "password: {type: string, secret: true}\nfrom_store: {type: string, secret: true}\n",
   "actions/login.yaml": [
     "name: login",
@@ -61,22 +58,11 @@ const files: Readonly<Record<string, string>> = {
   ].join("\n"),
 };
 
-async function makePack(): Promise<string> {
-  const folder = join(await tempFolder("packs"), "secretive");
-  await mkdir(join(folder, "actions"), { recursive: true });
-  for (const [name, text] of Object.entries(files))
-    await writeFile(join(folder, name), text, { mode: 0o755 });
-  return folder;
-}
-
-const rule = (name: string, token: string) =>
-  `name: ${name}\nenabled: true\ntrigger: {type: core.st2.webhook, parameters: {url: planted}}\naction: {ref: secretive.login, parameters: {token: "${token}"}, target: hub}\n`;
-
 /** Where on a disk secrets are: raw bytes of every file, and what databases hold, which may be compressed in them. */
 async function leaksBelow(folder: string): Promise<readonly string[]> {
   const found = new Set<string>();
   const look = (where: string, content: string) => {
-    for (const kind of kinds) if (content.includes(marker(kind))) found.add(`${kind} in ${where}`);
+    for (const kind of leaksIn(content, kinds)) found.add(`${kind} in ${where}`);
   };
   const entries = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) =>
     entry.isFile(),
@@ -114,7 +100,7 @@ test("no secret is on the disk of hub or agent; with the key they run, without i
   const hub = await createHub({ args: ["--with-agent", "--log-level", "debug"] });
   await hub.start();
   const user = userOf(hub);
-  await user.says("pack", "register", await makePack());
+  await user.says("pack", "register", await secretivePack(files));
   await agentReady(hub, "hub", ["core", "secretive"]);
   await hub.api("PUT", "/v1/keys/planted", { value: marker("stored"), secret: true });
   await hub.api("PUT", "/v1/keys/named", { value: marker("named"), secret: true });
@@ -123,8 +109,8 @@ test("no secret is on the disk of hub or agent; with the key they run, without i
     from_store: "{{ st2kv.system.named }}",
   });
   await hub.api("PUT", "/v1/packs/secretive/config?labels=role%3Dweb", { password: marker("layer") });
-  await user.rule(rule("planted_literal", marker("by-rule")));
-  await user.rule(rule("planted_named", "{{ st2kv.system.planted | decrypt_kv }}"));
+  await user.rule(plantedRule("planted_literal", `{token: "${marker("by-rule")}"}`));
+  await user.rule(plantedRule("planted_named", '{token: "{{ st2kv.system.planted | decrypt_kv }}"}'));
 
   const login = (parameters: object, more: object = {}) =>
     asked(hub, { action: "secretive.login", parameters, ...more });
@@ -163,7 +149,7 @@ test("no secret is on the disk of hub or agent; with the key they run, without i
 
   await hub.stop();
   expect(await leaksBelow(hub.data)).toEqual([]);
-  expect(kinds.filter((kind) => hub.daemon().log().includes(marker(kind)))).toEqual([]);
+  expect(leaksIn(hub.daemon().log(), kinds)).toEqual([]);
 
   // The key is lost.
   const [key, aside] = [join(hub.data, "datastore.key"), join(hub.data, "aside.key")];

@@ -1,5 +1,5 @@
 /** Secrets of every kind are planted in a hub and its agent; then all that either says is searched for them. */
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
@@ -9,12 +9,11 @@ import type { ApiKeyRecord } from "../../../shared/model/api-key.ts";
 import type { Execution } from "../../../shared/model/execution.ts";
 import { agentReady, createHub, type TestHub } from "../../support/fleet.ts";
 import { userOf } from "../../support/fleet-user.ts";
+import { leaksIn, marker, plantedRule, secretivePack } from "../../support/planted-secrets.ts";
 import { runPetrel } from "../../support/run-petrel.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 
-/** Each kind has its own, so that a leak says what leaked. */
-const marker = (kind: string) => `Planted-${kind}-9f3c71`;
 const kinds = [
   "parameter",
   "wrong",
@@ -32,7 +31,6 @@ const kinds = [
 ] as const;
 
 const files: Readonly<Record<string, string>> = {
-  "pack.yaml": "name: secretive\ndescription: Has secrets.\nversion: 1.0.0\nauthor: test\n",
   "config.schema.yaml": [
     "password: {type: string, secret: true}",
     "from_store: {type: string, secret: true}",
@@ -55,17 +53,6 @@ const files: Readonly<Record<string, string>> = {
   ].join("\n"),
   "actions/login.sh": "#!/bin/sh\necho done\n",
 };
-
-async function makePack(): Promise<string> {
-  const folder = join(await tempFolder("packs"), "secretive");
-  await mkdir(join(folder, "actions"), { recursive: true });
-  for (const [name, text] of Object.entries(files))
-    await writeFile(join(folder, name), text, { mode: 0o755 });
-  return folder;
-}
-
-const rule = (name: string, parameters: string) =>
-  `name: ${name}\nenabled: true\ntrigger: {type: core.st2.webhook, parameters: {url: planted}}\naction: {ref: secretive.login, parameters: ${parameters}, target: hub}\n`;
 
 /** All that the stream says until it is closed. */
 function listen(hub: TestHub, key: string): { text(): string; close(): void } {
@@ -117,13 +104,11 @@ async function everyAnswer(hub: TestHub, key: string): Promise<readonly (readonl
   return answers;
 }
 
-const leaksIn = (text: string) => kinds.filter((kind) => text.includes(marker(kind)));
-
 test("no secret is in an answer of the API, its stream, the command line, or the log of hub and agent", async () => {
   const hub = await createHub({ args: ["--with-agent", "--log-level", "debug"] });
   await hub.start();
   const user = userOf(hub);
-  await user.says("pack", "register", await makePack());
+  await user.says("pack", "register", await secretivePack(files));
   await agentReady(hub, "hub", ["core", "secretive"]);
   const { key: local } = JSON.parse(await readFile(join(hub.data, "api.json"), "utf8")) as { key: string };
   const made = await hub.api<ApiKeyRecord & { key: string }>("POST", "/v1/apikeys", {
@@ -141,8 +126,8 @@ test("no secret is in an answer of the API, its stream, the command line, or the
   await hub.api("PUT", "/v1/packs/secretive/config", config);
   await hub.api("PUT", "/v1/packs/secretive/config?labels=role%3Dweb", { password: marker("layer") });
   await hub.api("PUT", "/v1/packs/alert/config", { mail: { username: "ann", password: marker("mail") } });
-  await user.rule(rule("planted_literal", `{token: ${marker("rule")}}`));
-  await user.rule(rule("planted_named", "{token: '{{ st2kv.system.planted | decrypt_kv }}'}"));
+  await user.rule(plantedRule("planted_literal", `{token: ${marker("rule")}}`));
+  await user.rule(plantedRule("planted_named", "{token: '{{ st2kv.system.planted | decrypt_kv }}'}"));
   const run = (parameters: object, more: object = {}) => ({
     action: "secretive.login",
     parameters,
@@ -151,7 +136,7 @@ test("no secret is in an answer of the API, its stream, the command line, or the
   });
   const runs: string[] = [];
   // It is warned of, and made.
-  const misfit = rule("planted_wrong", `{pin: ${marker("wrong")}}`);
+  const misfit = plantedRule("planted_wrong", `{pin: ${marker("wrong")}}`);
   runs.push((await runPetrel(["rule", "create", "-", "--data", hub.data], { input: misfit })).stderr);
   for (const body of [
     run({ token: marker("parameter") }),
@@ -175,7 +160,10 @@ test("no secret is in an answer of the API, its stream, the command line, or the
     return executions.length >= 7 && executions.every(({ status }) => /succeeded|failed/.test(status));
   });
 
-  const secrets = (text: string) => [...leaksIn(text), ...(text.includes(made.key) ? ["api key"] : [])];
+  const secrets = (text: string) => [
+    ...leaksIn(text, kinds),
+    ...(text.includes(made.key) ? ["api key"] : []),
+  ];
   const texts: (readonly [string, string])[] = [...(await everyAnswer(hub, local))];
   expect(texts.length).toBeGreaterThan(60);
   texts.push(...runs.map((text, at) => [`run ${at}`, text] as const));

@@ -9,31 +9,13 @@ import {
   rolloutExecution,
 } from "../../../../hub/executions/fan-out.ts";
 import type { Execution, Status } from "../../../../shared/model/execution.ts";
-import { anAction, noon } from "../../../support/records.ts";
+import { aNewExecution } from "../../../support/records.ts";
 import { testSealer } from "../../../support/test-sealer.ts";
 
 const agents = ["a", "b", "c", "d"];
 
 function parent(rollOut: RollOut, of: readonly string[] = agents): Execution {
-  return rolloutExecution(
-    {
-      id: "01HQ0000000000000000000001",
-      action: { definition: anAction(), pack_digest: "sha256:0" },
-      resolved: { runner_parameters: {}, parameters: {} },
-      nowMs: noon,
-      expiresAtMs: null,
-      user: "me",
-      rule: null,
-      trigger_instance: null,
-      enforcement: null,
-      trace_tag: null,
-      attempt: 1,
-      rerun_of: null,
-      agents: of,
-    },
-    rollOut,
-    testSealer(),
-  );
+  return rolloutExecution({ ...aNewExecution(), agents: of }, rollOut, testSealer());
 }
 
 const child = (status: Status, over: Partial<Child> = {}): Child => ({

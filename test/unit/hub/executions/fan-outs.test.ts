@@ -6,29 +6,11 @@ import type { Change } from "../../../../hub/store/port/changes.ts";
 import { silentLogger } from "../../../../shared/log.ts";
 import type { Execution } from "../../../../shared/model/execution.ts";
 import { manualTime } from "../../../support/manual-time.ts";
-import { anAction, anExecution, noon } from "../../../support/records.ts";
+import { aNewExecution, anExecution, noon } from "../../../support/records.ts";
 import { testSealer } from "../../../support/test-sealer.ts";
 
 it("a child that ends while it is read is not taken for one that runs", async () => {
-  const parent = rolloutExecution(
-    {
-      id: "01HQ0000000000000000000001",
-      action: { definition: anAction(), pack_digest: "sha256:0" },
-      resolved: { runner_parameters: {}, parameters: {} },
-      nowMs: noon,
-      expiresAtMs: null,
-      user: "me",
-      rule: null,
-      trigger_instance: null,
-      enforcement: null,
-      trace_tag: null,
-      attempt: 1,
-      rerun_of: null,
-      agents: ["web-1"],
-    },
-    {},
-    testSealer(),
-  );
+  const parent = rolloutExecution({ ...aNewExecution(), agents: ["web-1"] }, {}, testSealer());
   const id = childId(parent.id, "web-1");
   const child = anExecution({ id, parent: parent.id, status: "running", rev: 2 });
   const records = new Map<string, Execution>([

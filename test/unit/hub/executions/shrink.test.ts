@@ -9,7 +9,7 @@ import type { JsonObject } from "../../../../shared/json.ts";
 import { systemRandom } from "../../../../shared/system-process.ts";
 import { type ActionRequestEntry, maxEntryBytes } from "../../../../shared/wire/messages.ts";
 import { execution, request } from "../../../contract/store/world.ts";
-import { anAction, noon } from "../../../support/records.ts";
+import { aNewExecution, anAction } from "../../../support/records.ts";
 import { testSealer } from "../../../support/test-sealer.ts";
 
 const KiB = 1024;
@@ -43,19 +43,15 @@ const deploy = anAction({
 const secret = "Planted-9f3c71";
 
 function secretRequest(id: string, runner_parameters: JsonObject, parameters: JsonObject) {
-  const base = { user: "me", rule: "mypack.rule", trigger_instance: "T", enforcement: "F", trace_tag: null };
   const { dispatch } = createExecution(
-    {
-      ...base,
+    aNewExecution({
       id,
       action: { definition: deploy, pack_digest: `sha256:${"0".repeat(64)}` },
-      agent: "web-1",
       resolved: { runner_parameters, parameters: { token: secret, ...parameters } },
-      nowMs: noon,
-      expiresAtMs: null,
-      attempt: 1,
-      rerun_of: null,
-    },
+      rule: "mypack.rule",
+      trigger_instance: "T",
+      enforcement: "F",
+    }),
     sealer,
   );
   return dispatch;

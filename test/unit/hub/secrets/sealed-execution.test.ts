@@ -19,7 +19,7 @@ import type { Json, JsonObject } from "../../../../shared/json.ts";
 import type { ParameterSchemas } from "../../../../shared/model/pack.ts";
 import { systemRandom } from "../../../../shared/system-process.ts";
 import type { ActionRequestEntry } from "../../../../shared/wire/messages.ts";
-import { anAction, anExecution, aRule, noon } from "../../../support/records.ts";
+import { aNewExecution, anAction, anExecution, aRule } from "../../../support/records.ts";
 import { testSealer } from "../../../support/test-sealer.ts";
 
 const sealer = testSealer();
@@ -41,25 +41,10 @@ const given = {
   runner_parameters: { cmd: `login --token ${secret}`, timeout: 60 },
   parameters: { user: "ann", token: secret, pins: [{ pin: 1234 }, { pin: null }] },
 };
+const wanted = (id: string, definition = login, resolved: typeof given = given) =>
+  aNewExecution({ id, action: { definition, pack_digest: "sha256:0" }, resolved });
 const make = (id = "E1", definition = login, resolved: typeof given = given) =>
-  createExecution(
-    {
-      id,
-      action: { definition, pack_digest: "sha256:0" },
-      agent: "web-1",
-      resolved,
-      nowMs: noon,
-      expiresAtMs: null,
-      user: "me",
-      rule: null,
-      trigger_instance: null,
-      enforcement: null,
-      trace_tag: null,
-      attempt: 1,
-      rerun_of: null,
-    },
-    sealer,
-  );
+  createExecution(wanted(id, definition, resolved), sealer);
 
 describe("a new execution with secrets", () => {
   const { execution, dispatch } = make();
@@ -117,8 +102,8 @@ describe("a new execution with secrets", () => {
   });
 
   test("has them sealed when they do not resolve", () => {
-    const { resolved: _, ...wanted } = { ...baseOf("E5"), resolved: null };
-    const failed = failedExecution(wanted, { token: secret }, { code: "X", message: "y" }, sealer);
+    const { resolved: _, ...unresolved } = wanted("E5");
+    const failed = failedExecution(unresolved, { token: secret }, { code: "X", message: "y" }, sealer);
     expect(JSON.stringify(failed)).not.toContain(secret);
     expect(openedParameters(failed, sealer)).toEqual({ token: secret });
   });
@@ -130,21 +115,6 @@ describe("a new execution with secrets", () => {
     expect(made.execution.parameters).toMatchObject({ token: secret });
     expect(openedEntry(made.dispatch.entry, sealer)).toBe(made.dispatch.entry);
   });
-});
-
-const baseOf = (id: string) => ({
-  id,
-  action: { definition: login, pack_digest: "sha256:0" },
-  agent: "web-1",
-  nowMs: noon,
-  expiresAtMs: null,
-  user: "me",
-  rule: null,
-  trigger_instance: null,
-  enforcement: null,
-  trace_tag: null,
-  attempt: 1,
-  rerun_of: null,
 });
 
 describe("a result with secrets", () => {
