@@ -54,7 +54,7 @@ const pureModules = new Set([
 ]);
 const purePackages = new Set(["ajv", "yaml", "re2js"]);
 
-/** Tables and ports that stay in one piece, each with its reason. */
+/** Tables that stay in one piece, each with its reason. */
 const longFiles = new Map<string, string>([["shared/errors.ts", "the catalogue of errors: one table"]]);
 
 const bannedNames = /(^|[/-])(utils?|helpers?|managers?|common|misc|handlers?)([.-]|$)/;
