@@ -146,10 +146,9 @@ export class Committer {
     await new Promise((resolve) => setImmediate(resolve));
     while (this.#queued > 0) {
       const items = this.#take();
-      const ops = items.length === 1 ? items[0]?.commit.ops : items.flatMap(({ commit }) => commit.ops);
       const startedAt = performance.now();
       try {
-        await this.#db.batch([...(ops ?? [])], { sync: true });
+        await this.#write(items);
       } catch (cause) {
         this.#fail(items, cause);
         break;
@@ -161,6 +160,18 @@ export class Committer {
       for (const { resolve } of items) resolve();
     }
     this.#running = null;
+  }
+
+  /** A chained batch: half the time of an array of operations, each of which would be copied and read field by field. */
+  #write(items: readonly Item[]): Promise<void> {
+    const batch = this.#db.batch();
+    for (const { commit } of items) {
+      for (const op of commit.ops) {
+        if (op.type === "put") batch.put(op.key, op.value);
+        else batch.del(op.key);
+      }
+    }
+    return batch.write({ sync: true });
   }
 
   /** One commit of each source in turn until the batch is full; at least one. */

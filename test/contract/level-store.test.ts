@@ -5,6 +5,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { openLevelStore } from "../../hub/store/level-store.ts";
 import { silentLogger } from "../../shared/log.ts";
 import { openDatabase } from "../../shared/storage/database-store.ts";
+import { guardWrites } from "../support/guarded-writes.ts";
 import { noon } from "../support/records.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import type { FailingWrite, OpenOptions, StoreWorld } from "./store/world.ts";
@@ -23,16 +24,13 @@ storeCases("LevelDB", async (options: OpenOptions = {}): Promise<StoreWorld> => 
       ...options,
       open: async (databaseOptions) => {
         const database = await openDatabase(databaseOptions);
-        const { level } = database;
-        const batch = level.batch.bind(level) as (...args: unknown[]) => Promise<void>;
-        const guarded = async (...args: unknown[]) => {
-          if (failing === null) return batch(...args);
+        guardWrites(database.level, async (write) => {
+          if (failing === null) return write();
           const { after = 0, isWritten = false } = failing;
           failing = after > 0 ? { after: after - 1, isWritten } : null;
-          if (after > 0 || isWritten) await batch(...args);
+          if (after > 0 || isWritten) await write();
           if (after === 0) throw new Error("no space left on device");
-        };
-        Object.assign(level, { batch: guarded });
+        });
         return database;
       },
     });

@@ -4,6 +4,7 @@ import { type LevelStore, type LevelStoreOptions, openLevelStore } from "../../h
 import { silentLogger } from "../../shared/log.ts";
 import { openDatabase } from "../../shared/storage/database-store.ts";
 import { systemClock, systemRandom } from "../../shared/system-process.ts";
+import { guardWrites } from "./guarded-writes.ts";
 import { tempFolder } from "./temp-folder.ts";
 
 export interface FailingStore {
@@ -25,12 +26,10 @@ export async function failingStore(
     ...more,
     open: async (options) => {
       const database = await openDatabase(options);
-      const batch = database.level.batch.bind(database.level) as (...args: unknown[]) => Promise<void>;
-      const guarded = async (...args: unknown[]) => {
-        if (how !== "refused") await batch(...args);
+      guardWrites(database.level, async (write) => {
+        if (how !== "refused") await write();
         if (how !== null) throw new Error("no space left on device");
-      };
-      Object.assign(database.level, { batch: guarded });
+      });
       return database;
     },
   });

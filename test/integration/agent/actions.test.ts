@@ -21,6 +21,7 @@ import type {
   ExecutionUpdateEntry,
   UpEntry,
 } from "../../../shared/wire/messages.ts";
+import { guardWrites } from "../../support/guarded-writes.ts";
 import { actionRequest, allRunners } from "../../support/runner-settings.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 import { waitUntil } from "../../support/wait-until.ts";
@@ -763,16 +764,13 @@ describe("a batch that failed and is on disk nevertheless", () => {
     const { actions, take, final, store, home } = await agent();
     await actions.start();
     const { level, committer } = store.database;
-    const batch = level.batch.bind(level);
-    Object.assign(level, {
-      batch: async (...args: Parameters<typeof batch>) => {
-        await batch(...args);
-        throw new Error("the disk said no after it had written");
-      },
+    const unguard = guardWrites(level, async (write) => {
+      await write();
+      throw new Error("the disk said no after it had written");
     });
     const request = shell("echo x >> ran");
     await expect(take(request)).rejects.toMatchObject({ code: "STORE_WRITE" });
-    Object.assign(level, { batch });
+    unguard();
     await committer.resume();
     expect((await final(request.execution)).status).toBe("succeeded");
     expect(readFileSync(join(home, "ran"), "utf8")).toBe("x\n");

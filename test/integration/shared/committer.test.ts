@@ -20,11 +20,22 @@ const put = (key: string, value = ""): StoreOp => ({ type: "put", key, value });
 /** The same database, writing down the keys of each batch. */
 function watched(db: ClassicLevel<string, string>) {
   const batches: string[][] = [];
-  const batch = db.batch.bind(db) as (ops: StoreOp[], options: object) => Promise<void>;
-  db.batch = ((ops: StoreOp[], options: object) => {
-    batches.push(ops.map(({ key }) => key));
-    expect(options).toEqual({ sync: true });
-    return batch(ops, options);
+  const real = db.batch.bind(db) as () => ReturnType<typeof db.batch>;
+  db.batch = (() => {
+    const keys: string[] = [];
+    const batch = real();
+    const { put, write } = { put: batch.put.bind(batch), write: batch.write.bind(batch) };
+    return Object.assign(batch, {
+      put: (key: string, value: string) => {
+        keys.push(key);
+        return put(key, value);
+      },
+      write: (options: object) => {
+        batches.push(keys);
+        expect(options).toEqual({ sync: true });
+        return write(options);
+      },
+    });
   }) as never;
   return batches;
 }
