@@ -3,6 +3,9 @@ import { join, resolve } from "node:path";
 
 const root = resolve(import.meta.dirname, "../..");
 
+/** In the environment of a command: the folder of another version of this software, to be run instead of this one. */
+export const checkoutOf = "PETREL_TEST_CHECKOUT";
+
 /** Whether the commands are binaries, and not this checkout. */
 export const withBinaries = Boolean(process.env.PETREL_BINARIES);
 

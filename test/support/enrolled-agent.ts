@@ -10,9 +10,13 @@ export interface EnrolledAgent {
   readonly id: string;
   readonly data: string;
   /** Runs `petrel-agent enroll`; the token goes by the environment unless `args` says otherwise. */
-  enroll(token: string | null, args?: readonly string[]): Promise<Ended>;
+  enroll(token: string | null, args?: readonly string[], env?: Record<string, string>): Promise<Ended>;
   start(env?: Record<string, string>): Daemon;
 }
+
+/** Whoever runs the test: as installed, actions run as the user `petrel`, which need not be there. */
+export const ownUser: Readonly<Record<string, string>> =
+  process.getuid?.() === 0 ? { PETREL_AGENT_ACTIONS_USER: "root" } : {};
 
 /** `own`: its environment, when it enrols and when it runs. */
 export async function enrolledAgent(
@@ -25,10 +29,10 @@ export async function enrolledAgent(
   return {
     id,
     data,
-    enroll: (token, args = []) =>
+    enroll: (token, args = [], env = {}) =>
       runPetrel(["enroll", "--hub", hub.mqtt, "--id", id, "--data", data, ...args], {
         command: "petrel-agent",
-        env: { ...own, ...(token !== null && { PETREL_ENROLL_TOKEN: token }) },
+        env: { ...own, ...env, ...(token !== null && { PETREL_ENROLL_TOKEN: token }) },
       }),
     start: (env = {}) =>
       startDaemon("petrel-agent", ["run", "--data", data], join(folder, "log"), { ...own, ...env }),

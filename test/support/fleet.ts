@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { readApiFile } from "../../hub/http/api-file-fs.ts";
 import { isObject } from "../../shared/json.ts";
 import { atEnd } from "./at-end.ts";
-import { commandPath } from "./command-path.ts";
+import { checkoutOf, commandPath } from "./command-path.ts";
 import { processesAtHome } from "./home-processes.ts";
 import { inNetwork } from "./network-namespace.ts";
 import { tempFolder } from "./temp-folder.ts";
@@ -49,9 +49,6 @@ export interface Daemon {
   /** Resolves when it has ended, whoever ended it. */
   ended(): Promise<{ readonly code: number | null; readonly signal: string | null }>;
 }
-
-/** In a daemon's environment: the folder of another version of this software, to be run instead of this one. */
-export const checkoutOf = "PETREL_TEST_CHECKOUT";
 
 /** Lines of a daemon's log that are shown when its test fails. */
 const shownLines = 60;
@@ -261,8 +258,7 @@ export async function createAgent(
     daemon: running,
     start(env = {}) {
       const flags = labels.flatMap((label) => ["--label", label]);
-      // An older version knows no such flag.
-      if (env[checkoutOf] === undefined) flags.push("--dev");
+      if (knowsDev(env[checkoutOf])) flags.push("--dev");
       daemon = startDaemon(
         "petrel-agent",
         ["run", "--data", data, "--hub", hub.mqtt, "--id", id, ...flags],
@@ -273,6 +269,11 @@ export async function createAgent(
     kill: () => running().kill(),
     stop: (signal) => running().stop(signal),
   };
+}
+
+/** Agents of the first versions know no such flag: they are as with it. */
+function knowsDev(checkout: string | undefined): boolean {
+  return checkout === undefined || readFileSync(join(checkout, "agent/commands-cli.ts"), "utf8").includes('"--dev"');
 }
 
 /** Waits until the agent is online and holds every pack in `packs`. */

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { resolve } from "node:path";
 import { atEnd } from "./at-end.ts";
-import { commandPath } from "./command-path.ts";
+import { checkoutOf, commandPath } from "./command-path.ts";
 import { inNetwork } from "./network-namespace.ts";
 
 const root = resolve(import.meta.dirname, "../..");
@@ -32,7 +32,7 @@ export interface RunOptions {
 export function startPetrel(args: readonly string[], options: RunOptions = {}): Running {
   const clean = Object.entries(process.env).filter(([name]) => !/^(PETREL|VITEST|NODE)/.test(name));
   const env = { ...Object.fromEntries(clean), ...options.env };
-  const program = inNetwork(commandPath(options.command ?? "petrel"), args, env);
+  const program = inNetwork(commandPath(options.command ?? "petrel", env[checkoutOf]), args, env);
   const child = spawn(program.file, program.args, {
     cwd: options.cwd ?? root,
     env,

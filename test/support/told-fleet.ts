@@ -11,7 +11,7 @@ import type { Execution } from "../../shared/model/execution.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
 import { readPackFolder } from "../../shared/packs/read-pack-fs.ts";
 import type { Side } from "../../shared/wire/messages.ts";
-import { type EnrolledAgent, enrolledAgent, newToken } from "./enrolled-agent.ts";
+import { type EnrolledAgent, enrolledAgent, newToken, ownUser } from "./enrolled-agent.ts";
 import { agentReady, type Daemon, type TestHub } from "./fleet.ts";
 import { waitUntil } from "./wait-until.ts";
 
@@ -23,8 +23,6 @@ export const finals: ReadonlySet<string> = new Set([
   "canceled",
 ]);
 
-/** Whoever runs the test: as installed, actions run as the user `petrel`, which need not be there. */
-const ownUser: Record<string, string> = process.getuid?.() === 0 ? { PETREL_AGENT_ACTIONS_USER: "root" } : {};
 
 export interface ToldWays {
   /** Further words of `petrel-agent enroll`. */
