@@ -246,7 +246,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
         ...enrolment?.responders(agent),
       }),
       greeted: greet.arrived,
-      openEntry: (entry) => openedEntry(entry, sealer),
+      openEntry: (entry, capabilities) => openedEntry(entry, sealer, capabilities),
       isPaused: (agent) => registry.get(agent)?.conflict != null,
       ready: (agent, peer) => {
         void greet.keyed(agent, peer);

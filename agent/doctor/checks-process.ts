@@ -215,7 +215,7 @@ async function dataFolderFound({ data }: AgentCase): Promise<readonly Found[]> {
 
 async function databaseFound({ data, uid, agent }: AgentCase): Promise<readonly Found[]> {
   const folder = join(data, "store");
-  if (agent === "stopped") return storeFound({ folder, format: agentStoreFormat, migrates: false, uid });
+  if (agent === "stopped") return storeFound({ folder, format: agentStoreFormat, migrates: true, uid });
   if (typeof agent === "string") return [note("not opened: the agent may have it open", folder)];
   return [
     ok(

@@ -1,6 +1,7 @@
 /** Judges an agent by what it says itself on its socket. Pure. */
 import { type Found, fault, firstOf, note, ok, warning } from "../../shared/doctor/finding.ts";
 import { sizeText } from "../../shared/doctor/host-checks.ts";
+import { versionSkew } from "../../shared/version-skew.ts";
 import { oldestMs } from "../status/status.ts";
 import { type AgentCase, type RunningAgent, runningOf } from "./agent-case.ts";
 
@@ -151,12 +152,20 @@ export function hubVersionFound({ agent: running }: RunningCase): readonly Found
   if (hub === null) return [note("not known before the agent has been linked", "the hub's version")];
   const { version, id } = running.status;
   if (hub === version) return [ok(`agent and hub are ${version}`, `agent ${id}`)];
+  const skew = versionSkew(hub, version);
+  const isFar = skew === "much_older" || skew === "much_newer";
   return [
-    note(
-      `the agent is ${version}, the hub ${hub}`,
-      `agent ${id}`,
-      "one version apart works; upgrade the older one",
-    ),
+    isFar
+      ? warning(
+          `the agent is ${version}, the hub ${hub}: only one version apart is tested`,
+          `agent ${id}`,
+          "upgrade the older one, step by step",
+        )
+      : note(
+          `the agent is ${version}, the hub ${hub}`,
+          `agent ${id}`,
+          "one version apart works; upgrade the older one",
+        ),
   ];
 }
 

@@ -11,7 +11,7 @@ import { type Database, openDatabase } from "../../shared/storage/database-store
 import type { MendingParts } from "../../shared/storage/mending.ts";
 import { systemRandom } from "../../shared/system-process.ts";
 import type { UpEntry } from "../../shared/wire/messages.ts";
-import { agentStoreFormat } from "./format.ts";
+import { agentMigrations, agentStoreFormat } from "./format.ts";
 import { agentKeys } from "./keys.ts";
 import { openedOutbox, type RowSeals, rowSeals } from "./row-seals.ts";
 import { openSealKey } from "./seal-key-fs.ts";
@@ -49,6 +49,7 @@ export async function openAgentStore(options: AgentStoreOptions): Promise<AgentS
   const database = await openDatabase({
     folder: join(data, "store"),
     format: agentStoreFormat,
+    migrations: agentMigrations,
     newId,
     ...(mending !== undefined && { mending }),
   });

@@ -55,6 +55,8 @@ export class AgentSession {
   /** As the present connection has told. */
   #lag: AgentLag | null = null;
   #skewMs = 0;
+  /** Of its last hello. */
+  #capabilities: readonly string[] = [];
   #isIdle = false;
   #wasPaused = false;
   /** Told when the present connection ends. */
@@ -236,7 +238,12 @@ export class AgentSession {
     if (claim === null) throw new PetrelError("LINK_CLOSED", `another hub serves agent ${id}`);
     const isPaused = () => this.#options.isPaused(id);
     this.#wasPaused = isPaused();
-    const outbox = await openDownOutbox({ ...this.#options, agent: id, isPaused });
+    const outbox = await openDownOutbox({
+      ...this.#options,
+      agent: id,
+      isPaused,
+      openEntry: (entry) => this.#options.openEntry(entry, this.#capabilities),
+    });
     // The parts below ask for the claim when they write; it may have been renewed by then.
     const held: Held = {
       link: this.#link(
@@ -293,6 +300,7 @@ export class AgentSession {
 
   async #greet(hello: Hello): Promise<void> {
     const held = this.#held;
+    this.#capabilities = hello.capabilities;
     const { isNewStore } = await this.#inTurn(() => {
       // It waited behind the takes of a connection that has ended since.
       if (!this.#isConnected) throw away(this.id);

@@ -24,7 +24,7 @@ export interface DownOutboxOptions {
   readonly agent: string;
   /** While true nothing is read, and so nothing sent; `refresh` tells that it no longer is. */
   readonly isPaused: () => boolean;
-  /** An entry as the agent is to get it. Throws KEY_FILE, KEY_UNREADABLE. */
+  /** An entry as the agent is to get it. Throws KEY_FILE, KEY_UNREADABLE, AGENT_TOO_OLD. */
   readonly openEntry: (entry: StoredEntry) => DownEntry;
   readonly timers: Timers;
   readonly jitter: () => number;
@@ -101,7 +101,7 @@ export async function openDownOutbox(options: DownOutboxOptions): Promise<DownOu
           hold(numbered.entry, error);
           return [];
         }
-        log.error("what an entry has secret cannot be opened: it is not sent", {
+        log.error("an entry with secrets cannot be sent", {
           agent,
           entry: numbered.entry.id,
           error,

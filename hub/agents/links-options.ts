@@ -45,8 +45,8 @@ export interface AgentLinksOptions {
   readonly output: (agent: string, chunk: StreamChunk) => void;
   /** Counted up by all links. */
   readonly counters: LinkCounters;
-  /** An entry as the agent is to get it. Throws KEY_FILE, KEY_UNREADABLE. */
-  readonly openEntry: (entry: StoredEntry) => DownEntry;
+  /** An entry as an agent with these capabilities is to get it. Throws KEY_FILE, KEY_UNREADABLE, AGENT_TOO_OLD. */
+  readonly openEntry: (entry: StoredEntry, capabilities: readonly string[]) => DownEntry;
   /** While true the agent is sent no entries. */
   readonly isPaused: (agent: string) => boolean;
   /** Both hellos are answered. */

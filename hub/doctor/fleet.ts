@@ -1,6 +1,8 @@
 /** Finds what is wrong with the agents of a hub, and with its rules. Pure. */
 import { type Found, fault, firstOf, note, warning } from "../../shared/doctor/finding.ts";
 import type { Check } from "../../shared/doctor/run-checks.ts";
+import type { AgentRecord } from "../../shared/model/agent.ts";
+import { versionSkew } from "../../shared/version-skew.ts";
 import type { HubFacts } from "./hub-facts.ts";
 
 const dayMs = 86_400_000;
@@ -10,6 +12,18 @@ const longAwayMs = 7 * dayMs;
 const skewMs = 30_000;
 const lateMs = 60_000;
 const agentList = "petrel agent list";
+
+/** An agent of another version than the hub's: how far apart they are, and who is to be upgraded by which way. */
+function versionFound({ id, version: its, upgrades }: AgentRecord, own: string): Found {
+  const skew = versionSkew(its, own);
+  const byHand = "this version cannot be upgraded by its hub: install the new one on its host";
+  const older = upgrades === false ? byHand : `petrel agent upgrade ${id} --version ${own}`;
+  const fix = skew === "newer" || skew === "much_newer" ? "upgrade the hub: petrel upgrade FILE" : older;
+  const isFar = skew === "much_older" || skew === "much_newer";
+  return isFar
+    ? warning(`it runs version ${its}, the hub ${own}: only one version apart is tested`, `agent ${id}`, fix)
+    : note(`it runs version ${its}, the hub ${own}`, `agent ${id}`, fix);
+}
 
 export const fleetChecks: readonly Check<HubFacts>[] = [
   [
@@ -140,9 +154,7 @@ export const fleetChecks: readonly Check<HubFacts>[] = [
       firstOf(
         agents
           .filter((agent) => agent.online && agent.version !== version)
-          .map((agent) =>
-            note(`it runs version ${agent.version}, the hub ${version}`, `agent ${agent.id}`, "upgrade it"),
-          ),
+          .map((agent) => versionFound(agent, version)),
         agentList,
       ),
   ],

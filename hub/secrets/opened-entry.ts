@@ -1,4 +1,6 @@
 /** Requests and assignments on their way: whole when they are sent to their agent, encrypted where they wait. Pure. */
+import { sealedBlobCapability } from "../../shared/blobs/sealed-blob.ts";
+import { PetrelError } from "../../shared/errors.ts";
 import type { Json, JsonObject } from "../../shared/json.ts";
 import type { AssignmentEntry, DownEntry } from "../../shared/wire/messages.ts";
 import type { StoredAssignment, StoredEntry, StoredRequest } from "../store/port/ledgers.ts";
@@ -16,9 +18,18 @@ interface BlobSecrets {
 const placeOfRequest = (execution: string) => `request/${execution}`;
 const placeOfAssignment = (entry: string) => `assignment/${entry}`;
 
-/** As the agent is to get it. Throws KEY_FILE, KEY_UNREADABLE. */
-export function openedEntry(entry: StoredEntry, sealer: Sealer): DownEntry {
+/** As an agent with these capabilities is to get it. Throws KEY_FILE, KEY_UNREADABLE, AGENT_TOO_OLD. */
+export function openedEntry(entry: StoredEntry, sealer: Sealer, capabilities: readonly string[]): DownEntry {
   if (!("sealed" in entry) || entry.sealed === undefined) return entry;
+  if (
+    entry.kind === "action-request" &&
+    entry.parameters_blob &&
+    !capabilities.includes(sealedBlobCapability)
+  )
+    throw new PetrelError(
+      "AGENT_TOO_OLD",
+      "the agent's version cannot read secret parameters that are too large for a request; upgrade it",
+    );
   return entry.kind === "action-request"
     ? openedRequest(entry, entry.sealed, sealer)
     : openedAssignment(entry, entry.sealed, sealer);

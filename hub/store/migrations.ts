@@ -35,4 +35,7 @@ const layerPacks: Migration = {
  */
 const beginChain: Migration = { from: 3, change: null };
 
-export const migrations: readonly Migration[] = [indexFileChanges, layerPacks, beginChain];
+/** Secrets are sealed from here on: a version that cannot open them would send masks in their place. */
+const sealSecrets: Migration = { from: 4, change: null };
+
+export const migrations: readonly Migration[] = [indexFileChanges, layerPacks, beginChain, sealSecrets];

@@ -12,6 +12,9 @@ const tagBytes = 16;
 /** No key is used twice. */
 const nonce = Buffer.alloc(12);
 
+/** In the hello of an agent that reads them. */
+export const sealedBlobCapability = "sealed-blob";
+
 /** Bytes that encrypting adds. */
 export const sealedBlobRoom = tagBytes;
 

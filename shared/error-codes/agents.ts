@@ -9,6 +9,7 @@ export const agentCodes = {
     retry: true,
     text: "An agent takes no action at present, since its disk is full.",
   },
+  AGENT_TOO_OLD: { status: 409, exit: 4, text: "The agent's version is too old for what it is asked to do." },
   AGENT_CONFLICT: { status: 409, exit: 1, text: "Two machines have one agent id." },
   AGENT_UNREACHABLE: { status: 503, exit: 3, retry: true, text: "The agent on this host does not answer." },
   AGENT_ID: { status: 400, exit: 2, text: "An agent id has characters that are not allowed." },

@@ -1,4 +1,6 @@
 /** One agent's link, the same code at both ends: hello, the two ledgers, questions, output. */
+
+import { sealedBlobCapability } from "../blobs/sealed-blob.ts";
 import type { Clock } from "../clock.ts";
 import type { Json, JsonObject } from "../json.ts";
 import type { Logger } from "../log.ts";
@@ -172,7 +174,7 @@ export class Link<S extends Side = Side> {
       capabilities: [
         ...entryKinds[this.#takes],
         ...Object.keys(options.responders),
-        ...(side === "agent" ? [controlCapability] : []),
+        ...(side === "agent" ? [controlCapability, sealedBlobCapability] : []),
         ...(options.isBroker === true ? [brokerCapability] : []),
         ...(options.authenticator.enclose === undefined ? [] : [envelopeCapability]),
       ],

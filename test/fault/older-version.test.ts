@@ -7,6 +7,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { FileChangeView } from "../../hub/http/file-change-view.ts";
+import type { Finding } from "../../shared/doctor/finding.ts";
 import type { AgentRecord } from "../../shared/model/agent.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import { version } from "../../shared/version.ts";
@@ -89,6 +90,18 @@ async function expectSecret(hub: TestHub, agent: EnrolledAgent, token: string): 
   });
 }
 
+/** It cannot be upgraded from here, and is not asked: who began it reads so of this agent. */
+async function expectNoFleetUpgrade(user: HubUser): Promise<void> {
+  const binary = join(await tempFolder("binary"), "petrel-agent");
+  await writeFile(binary, "no program, and nobody runs it");
+  await user.says("agent", "release", "add", binary, "--release", "9.9.9");
+  const upgrade = await user.run("agent", "upgrade", "web-1", "--version", "9.9.9", "--json");
+  expect([upgrade.code, JSON.parse(upgrade.stdout)]).toMatchObject([
+    1,
+    { state: "done", agents: [{ agent: "web-1", state: "refused", code: "too_old" }] },
+  ]);
+}
+
 const agentOf = (hub: TestHub, id: string) => hub.api<AgentRecord>("GET", `/v1/agents/${id}`);
 const versionOf = (hub: TestHub, id: string, wanted: string) =>
   waitUntil(`${id} to be version ${wanted}`, async () => {
@@ -96,59 +109,94 @@ const versionOf = (hub: TestHub, id: string, wanted: string) =>
     return agent.online && agent.version === wanted;
   });
 
-describe.skipIf(missing !== null)(`an older version (${missing === null ? olderName : `SKIPPED: ${missing}`})`, () => {
-  const older = sharedByFile(olderCheckout);
+/** What the doctor of one side says of the other's version. */
+const findingOf = (stdout: string, check: string) =>
+  (JSON.parse(stdout) as { findings: readonly Finding[] }).findings.filter((each) => each.check === check);
 
-  test("of the agent works for this hub, which says so; upgraded in place it goes on", async () => {
-    const hub = await createHub({ dev: false });
-    await hub.start();
-    const user = userOf(hub);
-    const agent = await enrolledAgent(hub, "web-1", ownUser);
-    expect(await agent.enroll(await newToken(hub), [], older())).toMatchObject({ code: 0 });
-    const before = agent.start(older());
-    const { watched, stream } = await fleetAtWork(hub, agent, user);
-    stream.go();
-    await expectWatched(user, watched, "one");
-    await expectSecret(hub, agent, "first-token");
+describe.skipIf(missing !== null)(
+  `an older version (${missing === null ? olderName : `SKIPPED: ${missing}`})`,
+  () => {
+    const older = sharedByFile(olderCheckout);
 
-    const capable = olderHas("shared/upgrade/manifest.ts");
-    expect(await agentOf(hub, "web-1")).toMatchObject({ version: olderName, upgrades: capable });
-    expect(await user.says("agent", "list")).toMatch(new RegExp(`web-1 .*${olderName.replaceAll(".", "\\.")}`));
+    test("of the agent works for this hub, which says what it lacks; upgraded in place it goes on, and there is no way back", async () => {
+      const hub = await createHub({ dev: false });
+      await hub.start();
+      const user = userOf(hub);
+      const agent = await enrolledAgent(hub, "web-1", ownUser);
+      expect(await agent.enroll(await newToken(hub), [], older())).toMatchObject({ code: 0 });
+      const before = agent.start(older());
+      const { watched, stream } = await fleetAtWork(hub, agent, user);
+      stream.go();
+      await expectWatched(user, watched, "one");
+      await expectSecret(hub, agent, "first-token");
 
-    await before.stop();
-    const after = agent.start();
-    await versionOf(hub, "web-1", version);
-    await expectWatched(user, watched, "two");
-    await expectSecret(hub, agent, "second-token");
-    await expectExactlyOnce(hub, stream);
+      // Who looks sees that it is older.
+      const upgrades = olderHas("shared/upgrade/manifest.ts");
+      const [shown] = await user.json<readonly object[]>("agent", "list");
+      expect(shown).toMatchObject({ id: "web-1", version: olderName, version_skew: "older", upgrades });
+      expect(await user.says("agent", "list")).toContain(` ${olderName} (older) `);
+      const doctor = await user.run("doctor", "--json", "--check", "agent-versions");
+      expect(findingOf(doctor.stdout, "agent-versions")).toMatchObject([
+        {
+          level: "note",
+          where: "agent web-1",
+          what: expect.stringContaining(`${olderName}, the hub ${version}`),
+        },
+      ]);
+      if (!olderHas("shared/blobs/sealed-blob.ts"))
+        expect(await ended(hub, await login(hub, agent, "large", "x".repeat(110_000)))).toMatchObject({
+          status: "failed",
+          reason: expect.stringMatching(/^AGENT_TOO_OLD: .*upgrade it/),
+        });
+      if (!upgrades) await expectNoFleetUpgrade(user);
+      const letters = await hub.all<{ id: string }>("/v1/dead-letters");
+      for (const { id } of letters) await user.says("dead-letter", "drop", id);
 
-    await after.stop();
-    const back = agent.start(older());
-    console.log(await Promise.race([back.ended(), new Promise((r) => setTimeout(r, 4000, "runs"))]));
-    console.log(back.log().slice(-3000));
-  });
+      await before.stop();
+      const after = agent.start();
+      await versionOf(hub, "web-1", version);
+      expect(await user.says("agent", "list")).not.toContain("older");
+      await expectWatched(user, watched, "two");
+      await expectSecret(hub, agent, "second-token");
+      await expectExactlyOnce(hub, stream);
 
-  test("of the hub works with this agent; upgraded in place it goes on, and there is no way back", async () => {
-    const hub = await createHub({ dev: false });
-    await hub.start(older());
-    const user = userOf(hub);
-    const agent = await enrolledAgent(hub, "web-1", ownUser);
-    expect(await agent.enroll(await newToken(hub))).toMatchObject({ code: 0 });
-    agent.start();
-    const { watched, stream } = await fleetAtWork(hub, agent, user);
-    stream.go();
-    await expectWatched(user, watched, "one");
-    await expectSecret(hub, agent, "first-token");
-    console.log((await runPetrel(["doctor", "--data", agent.data], { command: "petrel-agent" })).stdout);
+      await after.stop();
+      const back = agent.start(older());
+      expect((await back.ended()).code).not.toBe(0);
+      expect(back.log()).toMatch(/STORE_FORMAT: the database has format \d+, this version reads \d+/);
+    });
 
-    await hub.stop();
-    await hub.start();
-    await versionOf(hub, "web-1", version);
-    await expectWatched(user, watched, "two");
-    await expectSecret(hub, agent, "second-token");
-    await expectExactlyOnce(hub, stream);
+    test("of the hub works with this agent, which says so; upgraded in place it goes on, and there is no way back", async () => {
+      const hub = await createHub({ dev: false });
+      await hub.start(older());
+      const user = userOf(hub);
+      const agent = await enrolledAgent(hub, "web-1", ownUser);
+      expect(await agent.enroll(await newToken(hub))).toMatchObject({ code: 0 });
+      agent.start();
+      const { watched, stream } = await fleetAtWork(hub, agent, user);
+      stream.go();
+      await expectWatched(user, watched, "one");
+      await expectSecret(hub, agent, "first-token");
 
-    await hub.stop();
-    await hub.start(older()).then(() => console.log("RUNS"), (error) => console.log(String(error)));
-  });
-});
+      const onHost = await runPetrel(["doctor", "--json", "--data", agent.data], { command: "petrel-agent" });
+      expect(findingOf(onHost.stdout, "hub-version")).toMatchObject([
+        { level: "note", what: `the agent is ${version}, the hub ${olderName}` },
+      ]);
+      // The command is this version's, and the hub's answers the older one's.
+      expect(await user.says("agent", "list")).toContain(` ${version} `);
+      expect((await user.run("doctor")).stdout).toMatch(/root-key: .*\n +fix: /);
+
+      await hub.stop();
+      await hub.start();
+      await versionOf(hub, "web-1", version);
+      await expectWatched(user, watched, "two");
+      await expectSecret(hub, agent, "second-token");
+      await expectExactlyOnce(hub, stream);
+
+      await hub.stop();
+      await expect(hub.start(older())).rejects.toThrow(
+        /STORE_FORMAT: the database has format \d+, this version reads \d+/,
+      );
+    });
+  },
+);

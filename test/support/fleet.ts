@@ -273,7 +273,10 @@ export async function createAgent(
 
 /** Agents of the first versions know no such flag: they are as with it. */
 function knowsDev(checkout: string | undefined): boolean {
-  return checkout === undefined || readFileSync(join(checkout, "agent/commands-cli.ts"), "utf8").includes('"--dev"');
+  return (
+    checkout === undefined ||
+    readFileSync(join(checkout, "agent/commands-cli.ts"), "utf8").includes('"--dev"')
+  );
 }
 
 /** Waits until the agent is online and holds every pack in `packs`. */

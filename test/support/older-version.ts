@@ -9,9 +9,10 @@ import { checkoutOf } from "./command-path.ts";
 import { tempFolder } from "./temp-folder.ts";
 
 const root = resolve(import.meta.dirname, "../..");
-const pinned = JSON.parse(
-  readFileSync(join(root, "test/fixtures/older-version.json"), "utf8"),
-) as Record<"commit" | "name" | "why", string>;
+const pinned = JSON.parse(readFileSync(join(root, "test/fixtures/older-version.json"), "utf8")) as Record<
+  "commit" | "name" | "why",
+  string
+>;
 const commit = process.env.PETREL_OLDER || pinned.commit;
 const git = (...args: readonly string[]) => spawnSync("git", ["-C", root, ...args], { maxBuffer: 1e9 });
 
@@ -35,11 +36,13 @@ export async function olderCheckout(): Promise<Record<string, string>> {
   mkdirSync(folder);
   const archive = git("archive", commit, ...runtime);
   const { status } = spawnSync("tar", ["-x", "-C", folder], { input: archive.stdout });
-  if (archive.status !== 0 || status !== 0) throw new Error(`${commit} could not be unpacked: ${archive.stderr}`);
+  if (archive.status !== 0 || status !== 0)
+    throw new Error(`${commit} could not be unpacked: ${archive.stderr}`);
   const needs = dependencies(folder);
   const has = dependencies(root);
   const other = Object.keys(needs).filter((name) => needs[name] !== has[name]);
-  if (other.length > 0) throw new Error(`${commit} needs other versions of ${other.join(", ")}: take another commit`);
+  if (other.length > 0)
+    throw new Error(`${commit} needs other versions of ${other.join(", ")}: take another commit`);
   // One by one, so that what is compiled is cached in the test's folder, and goes with it.
   const modules = join(folder, "node_modules");
   mkdirSync(modules);
@@ -50,6 +53,7 @@ export async function olderCheckout(): Promise<Record<string, string>> {
 }
 
 function dependencies(folder: string): Record<string, string> {
-  return (JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { dependencies: Record<string, string> })
-    .dependencies;
+  return (
+    JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { dependencies: Record<string, string> }
+  ).dependencies;
 }

@@ -23,7 +23,6 @@ export const finals: ReadonlySet<string> = new Set([
   "canceled",
 ]);
 
-
 export interface ToldWays {
   /** Further words of `petrel-agent enroll`. */
   readonly enroll?: readonly string[];

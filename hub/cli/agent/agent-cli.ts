@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { withExample } from "../../../shared/cli/program-cli.ts";
 import { PetrelError } from "../../../shared/errors.ts";
 import type { AgentRecord } from "../../../shared/model/agent.ts";
+import type { VersionSkew } from "../../../shared/version-skew.ts";
 import type { NounCommands } from "../context-cli.ts";
 import { ago } from "../relative-time.ts";
 import { asIs, getVerb, listVerb } from "../verbs-cli.ts";
@@ -16,7 +17,7 @@ export const agentCommands: NounCommands = (noun, context) => {
   enrolmentCommands(noun, context);
   releaseCommands(noun, context);
   rolloutCommands(noun, context);
-  listVerb<AgentRecord, AgentRecord>(noun, context, {
+  listVerb<ShownAgent, ShownAgent>(noun, context, {
     path,
     description: "list the agents that the hub knows",
     example: "petrel agent list",
@@ -27,7 +28,7 @@ export const agentCommands: NounCommands = (noun, context) => {
       { header: "ADDRESS", value: addressText, cut: true },
       { header: "SEEN", value: (agent, now) => (agent.online ? "now" : ago(agent.last_seen, now)) },
       { header: "HOST", value: (agent) => agent.host },
-      { header: "VERSION", value: (agent) => agent.version },
+      { header: "VERSION", value: versionText },
       { header: "POLICY", value: (agent) => policyText(agent.policy) },
       { header: "LABELS", value: (agent) => labelText(agent.labels), cut: true },
       { header: "PACKS", value: (agent) => Object.keys(agent.packs).sort().join(" "), cut: true },
@@ -62,6 +63,14 @@ export const agentCommands: NounCommands = (noun, context) => {
     await context.say(self, `${agent.id}: ${labelText(agent.labels) || "no labels"}`, agent);
   });
 };
+
+/** Of a hub that is older than this command there is no skew. */
+type ShownAgent = AgentRecord & { readonly version_skew?: VersionSkew };
+
+/** With what it is to the hub's: `0.9.0 (older)`. */
+function versionText({ version, version_skew: skew }: ShownAgent): string | null {
+  return version === null || skew == null ? version : `${version} (${skew.replace("_", " ")})`;
+}
 
 function onlineText({ online, conflict, degraded, removed }: AgentRecord): string {
   if (removed !== undefined) return "removed";

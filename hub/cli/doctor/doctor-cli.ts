@@ -23,6 +23,7 @@ import type { CliContext, NounCommands } from "../context-cli.ts";
 import { type FoundHubConfig, hubConfig } from "../hub/hub-config-cli.ts";
 import { hubFolder } from "../hub-address-fs.ts";
 import { toJson } from "../output.ts";
+import { toldFindings } from "./told-findings.ts";
 
 interface DoctorOptions {
   readonly bundle?: string;
@@ -76,8 +77,8 @@ async function look(
   settings: FoundHubConfig | Error,
 ): Promise<{ readonly findings: readonly Finding[]; readonly isUp: boolean }> {
   try {
-    const { items } = await api.ask<{ items: readonly Finding[] }>("GET", "/v1/doctor");
-    return { findings: items, isUp: true };
+    const { items } = await api.ask<{ items: readonly unknown[] }>("GET", "/v1/doctor");
+    return { findings: toldFindings(items), isUp: true };
   } catch (error) {
     // A hub elsewhere is nothing that could be looked at from here.
     if (!isPetrelError(error) || error.code !== "HUB_UNREACHABLE" || isElsewhere(context, self)) throw error;

@@ -51,7 +51,7 @@ async function startLinks(
   const links = new AgentLinks({
     store,
     hub: "hub-1",
-    openEntry: (entry) => openedEntry(entry, testSealer()),
+    openEntry: (entry, capabilities) => openedEntry(entry, testSealer(), capabilities),
     incarnation: "hub-incarnation",
     version: "1",
     clock: time.clock,

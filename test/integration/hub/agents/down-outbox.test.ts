@@ -88,7 +88,7 @@ test("while the key is missing what needs it waits, in its place; it is sent whe
     log: log as typeof silentLogger,
     openEntry: (entry) => {
       if (!isThere && "sealed" in entry) throw new PetrelError("KEY_FILE", "datastore.key is missing");
-      return openedEntry(entry, sealer);
+      return openedEntry(entry, sealer, ["sealed-blob"]);
     },
   });
   let woken = 0;
@@ -117,7 +117,7 @@ test("a request that is over holds nothing up, key or not", async () => {
   const outbox = await openOutbox(store, {
     openEntry: (entry) => {
       if ("sealed" in entry) throw new PetrelError("KEY_FILE", "datastore.key is missing");
-      return openedEntry(entry, testSealer());
+      return openedEntry(entry, testSealer(), ["sealed-blob"]);
     },
   });
   expect(await sentBy(outbox)).toEqual([
@@ -140,7 +140,7 @@ test("a request whose secrets cannot be opened fails with the reason, and those 
     await ask(3, null),
     await ask(4, sealerOf(7)),
   ];
-  const outbox = await openOutbox(store, { openEntry: (entry) => openedEntry(entry, sealerOf(7)) });
+  const outbox = await openOutbox(store, { openEntry: (entry) => openedEntry(entry, sealerOf(7), []) });
   expect(await sentBy(outbox)).toEqual([
     ["action-request", "secret 1"],
     ["void", null],

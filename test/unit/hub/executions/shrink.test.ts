@@ -77,7 +77,7 @@ test.each([10, 30, 50, 56, 60, 72, 90, 95.9])(
     if (entry === undefined) throw new Error("no request");
     expect(JSON.stringify(entry)).not.toContain(secret);
     expect(sentSize(entry)).toBeLessThanOrEqual(maxEntryBytes);
-    const opened = openedEntry(entry, sealer);
+    const opened = openedEntry(entry, sealer, ["sealed-blob"]);
     expect(opened).toMatchObject({ runner_parameters: { cmd } });
     expect(Buffer.byteLength(JSON.stringify(opened))).toBeLessThanOrEqual(sentSize(entry));
   },
@@ -90,7 +90,10 @@ test("requests for many agents with the same secrets share one encrypted blob, w
   const other = secretRequest("E4", { cmd: "id" }, { text: `${text}y` });
   const { stored, shrunk } = await shrunkOf([...same, other]);
   expect(stored).toHaveLength(2);
-  const opened = shrunk.map(({ entry }) => openedEntry(entry, sealer) as ActionRequestEntry);
+  // An agent that is older would take it for text that is damaged.
+  for (const { entry } of shrunk)
+    expect(() => openedEntry(entry, sealer, ["action-request"])).toThrow(/^AGENT_TOO_OLD|upgrade it/);
+  const opened = shrunk.map(({ entry }) => openedEntry(entry, sealer, ["sealed-blob"]) as ActionRequestEntry);
   expect(opened.map(({ parameters_blob: blob }) => blob)).toEqual(
     [1, 1, 1, 2].map((n) => ({
       digest: expect.stringMatching(new RegExp(`${n}$`)),

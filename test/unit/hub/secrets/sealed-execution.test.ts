@@ -63,7 +63,7 @@ describe("a new execution with secrets", () => {
   test("gives them back to another run, and to the agent, which is told what is secret", () => {
     const action = { definition: login, pack_digest: "sha256:0" };
     expect(parametersAgain(action, execution, sealer)).toEqual(given);
-    const entry = openedEntry(dispatch.entry, sealer) as ActionRequestEntry;
+    const entry = openedEntry(dispatch.entry, sealer, ["sealed-blob"]) as ActionRequestEntry;
     expect(entry).toMatchObject({ ...given, secret: ["parameters", "result"] });
     expect(entry).not.toHaveProperty("sealed");
   });
@@ -77,7 +77,7 @@ describe("a new execution with secrets", () => {
       ...(make("E2").dispatch.entry as ActionRequestEntry),
       sealed: execution.sealed?.parameters ?? "",
     };
-    expect(() => openedEntry(moved, sealer)).toThrow(failing);
+    expect(() => openedEntry(moved, sealer, ["sealed-blob"])).toThrow(failing);
     // A copy has them sealed anew.
     const copy = { ...execution, id: "E3", sealed: resealed(execution, "E3", sealer) ?? {} };
     expect(openedParameters(copy, sealer)).toMatchObject({ token: secret });
@@ -95,7 +95,7 @@ describe("a new execution with secrets", () => {
     ]);
     expect(JSON.stringify([shrunk, Buffer.from(stored[0] ?? []).toString("latin1")])).not.toContain(secret);
     if (shrunk === undefined) throw new Error("no request");
-    const entry = openedEntry(shrunk.entry, sealer) as ActionRequestEntry;
+    const entry = openedEntry(shrunk.entry, sealer, ["sealed-blob"]) as ActionRequestEntry;
     expect(entry).toMatchObject({ parameters: {}, runner_parameters: given.runner_parameters });
     const content = openBlob(stored[0] ?? new Uint8Array(), entry.parameters_key ?? "");
     expect(JSON.parse(Buffer.from(content).toString())).toEqual(large.parameters);
@@ -113,7 +113,7 @@ describe("a new execution with secrets", () => {
     const made = make("E6", plain);
     expect(made.execution.sealed).toEqual({});
     expect(made.execution.parameters).toMatchObject({ token: secret });
-    expect(openedEntry(made.dispatch.entry, sealer)).toBe(made.dispatch.entry);
+    expect(openedEntry(made.dispatch.entry, sealer, ["sealed-blob"])).toBe(made.dispatch.entry);
   });
 });
 
