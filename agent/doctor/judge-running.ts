@@ -73,6 +73,11 @@ export function linkFound({ agent: running }: RunningCase): readonly Found[] {
       ),
     ];
   }
+  const later = link.refused.WIRE_VERSION ?? 0;
+  if (!link_up && later > 0) {
+    const what = `the hub speaks a later protocol: ${later} of its messages were refused (WIRE_VERSION)`;
+    return [fault(what, hub, "upgrade this agent: petrel-agent upgrade FILE")];
+  }
   if (!link_up) {
     const how = connected
       ? "the broker is reached, and the hub does not answer"

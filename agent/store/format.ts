@@ -1,3 +1,4 @@
+/** The format of the agent's database, and how one of an older format becomes one of the newest. */
 import type { Migration } from "../../shared/storage/migrate-store.ts";
 
 /** Of everything the agent keeps; raised when old software could not read it any more. */

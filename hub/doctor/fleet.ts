@@ -159,6 +159,21 @@ export const fleetChecks: readonly Check<HubFacts>[] = [
       ),
   ],
   [
+    "agent-protocols",
+    "agents",
+    "none speaks a later protocol than the hub",
+    ({ laterProtocol }) =>
+      laterProtocol === 0
+        ? []
+        : [
+            warning(
+              `${laterProtocol} messages of a later protocol were refused (WIRE_VERSION): whose they are cannot link`,
+              "the hub's log names these agents",
+              "upgrade the hub: petrel upgrade FILE",
+            ),
+          ],
+  ],
+  [
     "agent-packs",
     "packs",
     "all packs run where they are assigned",

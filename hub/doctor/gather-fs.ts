@@ -128,6 +128,7 @@ export async function gatherFacts(parts: DoctorParts): Promise<HubFacts> {
     pausedAgents: figures.intake.paused,
     pendingInstances: figures.pending_instances,
     deadLetters: figures.dead_letters,
+    laterProtocol: figures.link.refused.WIRE_VERSION ?? 0,
     gaps: gaps.items,
     keys: parts.keys(),
     agents: agents.filter(({ removed }) => removed === undefined),

@@ -69,6 +69,8 @@ export interface HubFacts extends HubHostFacts {
   readonly pausedAgents: number;
   readonly pendingInstances: number;
   readonly deadLetters: number;
+  /** Messages of a later protocol that were refused since the hub started. */
+  readonly laterProtocol: number;
   /** The newest. */
   readonly gaps: readonly Pick<GapRecord, "agent" | "recorded_at" | "reason">[];
   readonly keys: readonly ApiKeyRecord[];

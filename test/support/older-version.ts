@@ -28,6 +28,12 @@ export function olderIsMissing(): string | null {
 /** Whether its tree has a file. */
 export const olderHas = (path: string): boolean => git("cat-file", "-e", `${commit}:${path}`).status === 0;
 
+/** The format of what its hub or agent keeps. */
+export function olderFormat(side: "hub" | "agent"): number {
+  const found = git("grep", "-hiE", "(agent)?storeFormat = [0-9]+", commit, "--", side).stdout.toString();
+  return Number(/storeFormat = (\d+)/i.exec(found)?.[1]);
+}
+
 const runtime = ["agent", "bin", "hub", "packs", "shared", "package.json"];
 
 /** Unpacks it into a folder of the test's, beside this checkout's dependencies; the environment that runs it. */

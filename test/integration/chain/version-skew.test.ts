@@ -9,6 +9,7 @@ import { createAgent, createHub } from "../../support/fleet.ts";
 import { userOf } from "../../support/fleet-user.ts";
 import { handmadeAgent } from "../../support/handmade-agent.ts";
 import { mqttClient } from "../../support/mqtt-clients.ts";
+import { runPetrel } from "../../support/run-petrel.ts";
 import { testBroker } from "../../support/start-broker.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 import { waitUntil } from "../../support/wait-until.ts";
@@ -97,13 +98,66 @@ test("this hub works with older and newer agents, each as far as it goes", async
   await waitUntil("the hub says so", () =>
     /WIRE_VERSION.*protocol version 2.*upgrade it first/.test(hub.daemon().log()),
   );
+  expect((await user.run("doctor", "--check", "agent-protocols")).stdout).toMatch(
+    /warning +agent-protocols: .*WIRE_VERSION.*\n +fix: upgrade the hub/,
+  );
+});
+
+test("values that this hub does not know cost their own message, and nothing else", async () => {
+  const hub = await createHub();
+  await hub.start();
+  const { pid } = hub.daemon();
+  const next = await handmadeAgent(hub, "next", { version: "9.9.9" });
+  const trigger = () => ({
+    kind: "trigger",
+    id: newId(),
+    at: clock(),
+    trigger: "core.none",
+    payload: {},
+    sensor: null,
+  });
+  const strange: readonly object[] = [
+    { kind: "execution-update", id: newId(), at: clock(), execution: newId(), status: "hibernating" },
+    {
+      kind: "sensor-event",
+      id: newId(),
+      at: clock(),
+      sensor: "chain.Spool",
+      state: "napping",
+      pid: 1,
+      restarts: 0,
+      last_error: null,
+    },
+    { kind: "upgrade-report", id: newId(), at: clock(), upgrade: newId(), state: "verifying" },
+  ];
+  for (const entry of strange) {
+    // Named by its number, so that an agent sets this one aside and sends what is behind it.
+    expect(await next.send(entry)).toMatchObject({ refused: { code: "WIRE_PACKET" } });
+    expect(await next.send(trigger())).not.toHaveProperty("refused");
+  }
+  // Not durable: left out, and counted.
+  await next.say("hello", { v: 1, type: "goodbye", from: "agent", until: clock() });
+  await next.say("presence", {
+    v: 1,
+    state: "asleep",
+    incarnation: "of-next",
+    version: "9.9.9",
+    at: clock(),
+  });
+  await next.say("stream", { v: 1, execution: newId(), stream: "trace", offset: 0, text: "x" });
+  await next.say("ask", { v: 1, from: "agent", id: newId(), op: "weather", args: {}, within: 5_000 });
+  expect(await next.hear("answer")).toMatchObject({ error: { code: "ASK_UNKNOWN" } });
+  expect(await next.send(trigger())).not.toHaveProperty("refused");
+  expect(await hub.all("/v1/trigger-instances")).toHaveLength(strange.length + 1);
+  expect(await userOf(hub).says("agent", "list")).toContain(" 9.9.9 (much newer) ");
+  expect(hub.daemon()).toMatchObject({ pid, child: { exitCode: null } });
 });
 
 /** A hub by hand, over a broker of its own: says hello, and collects what the agent says. */
 async function handmadeHub(over: JsonObject) {
   const { broker, port, heard } = await testBroker();
   const agent = await createAgent({ mqtt: `mqtt://127.0.0.1:${port}` }, "web-1");
-  const say = (kind: "hello" | "down" | "up-receipt", message: JsonObject) =>
+  const say = (kind: "hello" | "down" | "up-receipt" | "ask", message: JsonObject) =>
     broker.transport("web-1").send(kind, Buffer.from(JSON.stringify({ v: 1, ...message, auth: null })));
   const of = (kind: string) =>
     heard.filter((each) => each.kind === kind).map(({ text }) => JSON.parse(text) as JsonObject);
@@ -176,6 +230,26 @@ describe("this agent works", () => {
       ),
     );
     expect(agent.daemon().log()).toContain("this agent does not know the kind");
+
+    // A value: the request is refused by its number, and what comes in its place is taken.
+    say("down", {
+      epoch: "d1",
+      first: 3,
+      entries: [{ ...request, id: newId(), execution: newId(), secret: ["environment"] }],
+    });
+    const refused = await waitUntil("it is refused", () =>
+      of("down-receipt").find((receipt) => isObject(receipt.refused)),
+    );
+    expect(refused).toMatchObject({ upTo: 2, refused: { first: 3, code: "WIRE_PACKET" } });
+    const next = { ...request, id: newId(), execution: newId() };
+    say("down", { epoch: "d1", first: 3, entries: [next] });
+    await waitUntil("the next is receipted", () => of("down-receipt").some(({ upTo }) => upTo === 3));
+    // A question, and a message that is neither hello nor marks.
+    say("hello", { type: "goodbye", from: "hub", until: clock() });
+    say("ask", { from: "hub", id: "q1", op: "weather", args: {}, within: 5_000 });
+    const answer = await waitUntil("its answer", () => of("answer").find(({ id }) => id === "q1"));
+    expect(answer).toMatchObject({ error: { code: "ASK_UNKNOWN" } });
+    expect(agent.daemon().child.exitCode).toBeNull();
   });
 
   test("with an older hub, which is sent no entry that it does not know", async () => {
@@ -191,6 +265,10 @@ describe("this agent works", () => {
   test("on, and says why, when the hub speaks a later protocol", async () => {
     const { agent, of } = await handmadeHub({ v: 2 });
     await waitUntil("its log says so", () => /WIRE_VERSION.*upgrade it first/.test(agent.daemon().log()));
+    const looked = await runPetrel(["doctor", "--check", "link", "--data", agent.data], {
+      command: "petrel-agent",
+    });
+    expect(looked.stdout).toMatch(/FAULT +link: .*WIRE_VERSION.*\n +fix: upgrade this agent/);
     expect(of("up")).toEqual([]);
   });
 });

@@ -20,6 +20,9 @@ async function copyOf(name: string): Promise<string> {
   expect(existsSync(stored), `${name}: made by the last version that wrote this format`).toBe(true);
   const folder = join(await tempFolder("stored"), "store");
   cpSync(stored, folder, { recursive: true });
+  // Of an agent, and only since there is one.
+  const key = `${stored}.key`;
+  if (existsSync(key)) cpSync(key, join(dirname(folder), "secrets.key"));
   return folder;
 }
 
