@@ -24,6 +24,7 @@ import { tempFolder } from "../support/temp-folder.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 const missing = olderIsMissing();
+if (missing !== null) console.error(`SKIPPED: an older version: ${missing}`);
 const masked = "********";
 const secretFiles: Readonly<Record<string, string>> = {
   "pack.yaml": "name: secretive\ndescription: Has secrets.\nversion: 1.0.0\nauthor: test\n",
