@@ -21,7 +21,13 @@ const put = (key: string, value = ""): StoreOp => ({ type: "put", key, value });
 function watched(db: ClassicLevel<string, string>) {
   const batches: string[][] = [];
   const real = db.batch.bind(db) as () => ReturnType<typeof db.batch>;
-  db.batch = (() => {
+  const whole = db.batch.bind(db) as unknown as (ops: StoreOp[], options: object) => Promise<void>;
+  db.batch = ((ops?: StoreOp[], options: object = {}) => {
+    if (ops !== undefined) {
+      batches.push(ops.map(({ key }) => key));
+      expect(options).toEqual({ sync: true });
+      return whole(ops, options);
+    }
     const keys: string[] = [];
     const batch = real();
     const { put, write } = { put: batch.put.bind(batch), write: batch.write.bind(batch) };
@@ -128,6 +134,20 @@ describe("batches", () => {
       { numRuns: 10 },
     );
   });
+});
+
+test("what is written is there, whether its values are small or large", async () => {
+  const db = await openDb();
+  const committer = new Committer({ db });
+  const large = "x".repeat(100_000);
+  await committer.commit({ ops: [put("small", "1"), put("gone", "1")], bytes: 10, source: "s" });
+  const ops: StoreOp[] = [put("large", large), { type: "del", key: "gone" }];
+  await committer.commit({ ops, bytes: large.length, source: "s" });
+  await committer.commit({ ops: [{ type: "del", key: "small" }, put("last")], bytes: 4, source: "s" });
+  expect(await db.iterator().all()).toEqual([
+    ["large", large],
+    ["last", ""],
+  ]);
 });
 
 describe("a batch that fails", () => {
