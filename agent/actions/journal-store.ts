@@ -22,6 +22,7 @@ import {
   type ResultRecord,
   type StartedRecord,
 } from "./journal.ts";
+import { knownUnopened, readableResult } from "./unreadable-result.ts";
 
 /** Entries for the hub and further operations in one synced batch, all or none. */
 export type AppendUp = (entries: readonly AppendEntry[], extraOps: readonly StoreOp[]) => Promise<unknown>;
@@ -138,7 +139,8 @@ export class JournalStore {
     ]);
     const states = new Map<string, JournalState>();
     for (const [at, execution] of unknown.entries()) {
-      const result = this.#read<ResultRecord>(agentKeys.result, execution, rows[at]);
+      const read = () => this.#read<ResultRecord>(agentKeys.result, execution, rows[at]);
+      const result = readableResult(read, rows[at] ?? "", this.#at());
       const cancel = parse<CancelRecord>(rows[unknown.length + at]);
       if (result !== null) states.set(execution, { phase: "settled", result });
       else
@@ -265,7 +267,8 @@ export class JournalStore {
     const open = this.#open.get(execution);
     const isSecret = open?.secretResult === true;
     const result: ResultRecord = isSecret ? { ...last, secret: true } : last;
-    const value = this.#options.rows.keep(placeOf(agentKeys.result, execution), result, isSecret);
+    const place = placeOf(agentKeys.result, execution);
+    const value = this.#options.rows.keep(place, result, isSecret, knownUnopened(result));
     const size = Buffer.byteLength(value);
     // What is in memory is on disk. A wish to cancel that is being written now stays until the result goes.
     const gone = [

@@ -190,4 +190,42 @@ describe("the journal", () => {
     expect(await kept.journal.prune()).toBe(0);
     expect(await kept.phase("EARLY")).toBe("settled");
   });
+
+  it("tells of a secret result that cannot be opened how it ended and why the rest is missing, and of others all", async () => {
+    const kept = await journal();
+    const secret = async () => {
+      const { execution } = await kept.accept({ secret: ["result"] });
+      await kept.journal.settle(execution, { ...kept.result(), status: "failed" });
+      return execution;
+    };
+    const [damaged, older, torn, whole, plain] = [
+      await secret(),
+      await secret(),
+      await secret(),
+      await secret(),
+      await kept.settled(),
+    ];
+    const row = (execution: string) => agentKey(agentKeys.result, execution);
+    const [of, other] = (await kept.level.getMany([row(damaged), row(whole)])).map((text) =>
+      JSON.parse(text ?? ""),
+    );
+    // Sealed for another place, as a row that was put back in the wrong one.
+    await kept.level.put(row(damaged), JSON.stringify({ ...of, sealed: other.sealed }));
+    await kept.level.put(row(older), JSON.stringify({ sealed: other.sealed }));
+    await kept.level.put(row(torn), "{");
+    const states = await kept.journal.states([damaged, older, torn, whole, plain]);
+    const { ended_at } = kept.result();
+    const reason = expect.stringMatching(new RegExp(`^KEY_UNREADABLE: .*\\(.*${damaged}\\)$`));
+    expect(states.get(damaged)).toEqual({
+      phase: "settled",
+      result: { status: "failed", secret: true, reason, ended_at },
+    });
+    const unknown = { status: "abandoned", secret: true, ended_at };
+    expect(states.get(older)).toMatchObject({
+      result: { ...unknown, reason: expect.stringContaining("KEY_UNREADABLE") },
+    });
+    expect(states.get(torn)).toMatchObject({ phase: "settled", result: unknown });
+    expect(states.get(whole)).toMatchObject({ result: { status: "failed", result: 1 } });
+    expect(states.get(plain)).toMatchObject({ result: { status: "succeeded", result: 1 } });
+  });
 });
