@@ -33,8 +33,11 @@ export interface AgentCase {
   readonly fleet: FleetFile | null | Error;
   /** Where its hub's broker is; `null` when nothing says so. */
   readonly hub: string | null;
-  /** `stopped`: nobody listens. `closed`: this user may not ask. `silent`: it is there and does not answer. */
-  readonly agent: RunningAgent | "stopped" | "closed" | "silent";
+  /**
+   * `stopped`: nobody listens. `between`: nor here, but its database is open: it starts or ends. `closed`: this user may
+   * not ask. `silent`: it is there and does not answer.
+   */
+  readonly agent: RunningAgent | "stopped" | "between" | "closed" | "silent";
 }
 
 /** The running agent; `null` while it does not answer. */

@@ -23,6 +23,15 @@ export function lifeFound({ agent, data, version }: AgentCase): readonly Found[]
   const start = "systemctl start petrel-agent, or petrel-agent run";
   if (agent === "stopped")
     return [fault("no agent runs on this data folder; what only it can tell is left out here", data, start)];
+  if (agent === "between") {
+    return [
+      warning(
+        "an agent has its database open and does not listen: it is starting, or ending",
+        data,
+        "ask again in a moment; if it stays so, its log says why: journalctl -u petrel-agent",
+      ),
+    ];
+  }
   if (agent === "closed") {
     return [
       note("whether it runs cannot be seen: only its own user may ask it", data, "run the doctor as root"),

@@ -1,6 +1,7 @@
 /** Gathers what is known of an agent before its doctor looks closer: settings, identity, and what it says itself. */
 import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { CliIo } from "../../shared/cli/cli-io.ts";
 import { flagsOf } from "../../shared/cli/config-flags.ts";
 import { type AgentConfig, agentSettings } from "../../shared/config/agent-config.ts";
@@ -12,12 +13,17 @@ import { agentFolder, socketOf, systemConfig } from "../agent-folder-fs.ts";
 import { type FleetFile, readFleetFile } from "../identity/identity-fs.ts";
 import { askCoverage, askRecent, askStatus } from "../status/ask-http.ts";
 import type { AgentCase } from "./agent-case.ts";
+import { isDatabaseOpen } from "./database-fs.ts";
 
 export interface CaseFlags {
   readonly data?: string;
   readonly config?: string;
   readonly hub?: string;
 }
+
+/** For an agent that is starting; in rounds, ms. */
+const startPatienceMs = 5_000;
+const askAgainMs = 200;
 
 /** Never rejects: what cannot be read is part of the case. */
 export async function openCase(io: CliIo, given: CaseFlags): Promise<AgentCase> {
@@ -28,7 +34,7 @@ export async function openCase(io: CliIo, given: CaseFlags): Promise<AgentCase> 
   const uid = process.getuid?.() ?? 0;
   const [fleet, agent, owner] = await Promise.all([
     readFleetFile(data).catch((error: unknown): FleetFile | null | Error => asError(error)),
-    ask(data),
+    askWhileItStarts(data),
     // Where its folder may not be looked at, it is another's, and most likely root's.
     stat(join(data, ".")).then(
       (found) => found.uid,
@@ -70,6 +76,17 @@ async function settings(
     return { config, configFile };
   } catch (error) {
     return { config: asError(error), configFile: configFile ?? systemConfig };
+  }
+}
+
+/** One that has its database open and does not listen yet is waited for. */
+async function askWhileItStarts(data: string): Promise<AgentCase["agent"]> {
+  const rounds = startPatienceMs / askAgainMs;
+  for (let round = 0; ; round++) {
+    const answer = await ask(data);
+    if (answer !== "stopped" || !isDatabaseOpen(data)) return answer;
+    if (round === rounds) return "between";
+    await sleep(askAgainMs);
   }
 }
 

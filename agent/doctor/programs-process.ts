@@ -3,11 +3,16 @@ import { execFile } from "node:child_process";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { baseEnvironment } from "../actions/environment.ts";
-import type { PythonFacts } from "./programs.ts";
+import { type PythonFacts, runnerModules, venvModules } from "./programs.ts";
 
 const withinMs = 10_000;
-const question =
-  "import sys\nmissing=[]\nfor name in ('venv', 'ensurepip'):\n  try: __import__(name)\n  except Exception: missing.append(name)\nprint('.'.join(map(str, sys.version_info[:3])), sys.executable, *missing)";
+/** One line, with what is not there; `json` may be what is missing. */
+const question = `import sys
+missing = []
+for name in '${[...runnerModules, ...venvModules].join(" ")}'.split():
+  try: __import__(name)
+  except Exception: missing.append(name)
+print('.'.join(map(str, sys.version_info[:3])), sys.executable, *missing)`;
 
 /** `data`: the agent's folder, whose packs are looked at. */
 export async function pythonFacts(
@@ -26,12 +31,21 @@ function askPython(env: Readonly<Record<string, string>>): Promise<Omit<PythonFa
   return new Promise((resolve) => {
     execFile("python3", ["-I", "-c", question], options, (error, stdout, stderr) => {
       const [version = null, place = null, ...missing] = stdout.trim().split(" ").filter(Boolean);
-      if (error === null && version !== null) return resolve({ version, place, missing, problem: null });
+      if (error === null && version !== null) {
+        const isOfVenv = (name: string) => venvModules.includes(name);
+        return resolve({
+          version,
+          place,
+          missing: missing.filter((name) => !isOfVenv(name)),
+          missingForVenv: missing.filter(isOfVenv),
+          problem: null,
+        });
+      }
       const isMissing = error !== null && "code" in error && error.code === "ENOENT";
       const why = isMissing
         ? null
         : stderr.trim().split("\n").at(-1) || (error?.message ?? "it says nothing");
-      resolve({ version: null, place: null, missing: [], problem: why });
+      resolve({ version: null, place: null, missing: [], missingForVenv: [], problem: why });
     });
   });
 }

@@ -1,14 +1,19 @@
 /** Faults are planted in the folder of an agent that does not run, and its doctor has to find each. */
+import { execFile, spawn } from "node:child_process";
 import { createHash, generateKeyPairSync } from "node:crypto";
-import { chmod, mkdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { once } from "node:events";
+import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
 import { ClassicLevel } from "classic-level";
 import { describe, expect, test } from "vitest";
 import { agentFindings } from "../../../agent/doctor/checks-process.ts";
 import { openCase } from "../../../agent/doctor/open-case-fs.ts";
+import { runnerModules } from "../../../agent/doctor/programs.ts";
 import { agentKey, writeIdentity } from "../../../agent/identity/identity-fs.ts";
+import { serveStatus } from "../../../agent/status/status-http.ts";
 import type { CliIo } from "../../../shared/cli/cli-io.ts";
 import { writeBundle } from "../../../shared/doctor/bundle-fs.ts";
 import type { Finding } from "../../../shared/doctor/finding.ts";
@@ -16,15 +21,21 @@ import { createMasking } from "../../../shared/doctor/masking.ts";
 import { unitFacts } from "../../../shared/doctor/unit-fs.ts";
 import { backdatedMs, certificatePem } from "../../../shared/identity/certificates.ts";
 import { publicText } from "../../../shared/identity/ed25519.ts";
+import { silentLogger } from "../../../shared/log.ts";
 import { tarEntries } from "../../../shared/packs/tar-entries.ts";
 import { incarnationKey } from "../../../shared/storage/database-store.ts";
 import { formatKey } from "../../../shared/storage/migrate-store.ts";
 import { systemTimers } from "../../../shared/system-process.ts";
+import { version } from "../../../shared/version.ts";
+import { aStatus } from "../../support/agent-status.ts";
 import { atEnd } from "../../support/at-end.ts";
 import { freePort } from "../../support/fleet.ts";
 import { pathWithout } from "../../support/path-without.ts";
+import { noon } from "../../support/records.ts";
 import { runPetrel } from "../../support/run-petrel.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
+
+const runFile = promisify(execFile);
 
 interface Planted {
   readonly data: string;
@@ -103,6 +114,21 @@ async function withStore(format: string): Promise<{ readonly data: string }> {
   await level.put(incarnationKey, "i1");
   await level.close();
   return { data };
+}
+
+/** A search path whose python3 is this host's, but for the module json. */
+async function pathWithBarePython(): Promise<string> {
+  const folder = await pathWithout("python3");
+  const hide = "import sys; sys.modules['json'] = None; exec(sys.argv[1])";
+  await writeFile(join(folder, "python3"), `#!/bin/sh\nexec ${await realPython()} -I -c "${hide}" "$3"\n`, {
+    mode: 0o755,
+  });
+  return folder;
+}
+
+async function realPython(): Promise<string> {
+  const found = await runFile("python3", ["-c", "import sys; print(sys.executable)"]);
+  return found.stdout.trim();
 }
 
 const plants: readonly (readonly [what: string, expected: string, plant: () => Promise<Planted>])[] = [
@@ -208,17 +234,6 @@ const plants: readonly (readonly [what: string, expected: string, plant: () => P
     },
   ],
   [
-    "a database that somebody has open",
-    "store fault",
-    async () => {
-      const { data } = await withStore("1");
-      const level = new ClassicLevel<string, string>(join(data, "store"));
-      await level.open();
-      atEnd(() => level.close());
-      return { data };
-    },
-  ],
-  [
     "a database that was set aside",
     "damaged-stores warning",
     async () => {
@@ -236,6 +251,19 @@ const plants: readonly (readonly [what: string, expected: string, plant: () => P
     },
   ],
   [
+    "a python3 without the modules that actions need, as Debian's python3-minimal is",
+    "python fault",
+    async () => {
+      const { data } = await withFile("packs/mypack/abc/actions/do.py", "print()\n");
+      return { data, env: { PATH: await pathWithBarePython() } };
+    },
+  ],
+  [
+    "the same, and nobody needs it",
+    "python note",
+    async () => ({ data: await tempFolder("doctor"), env: { PATH: await pathWithBarePython() } }),
+  ],
+  [
     "no python3, and nobody needs it",
     "python note",
     async () => ({ data: await tempFolder("doctor"), env: { PATH: await pathWithout("python") } }),
@@ -251,6 +279,70 @@ describe("what is planted is found", () => {
     // None of the checks broke.
     expect(findings.filter(({ what }) => /could not be looked at|come to an end/.test(what))).toEqual([]);
   });
+});
+
+/** A process of its own that has the database open, as an agent has that does not listen yet. */
+async function heldStore(): Promise<{ readonly data: string }> {
+  const { data } = await withIdentity();
+  const level = new ClassicLevel<string, string>(join(data, "store"));
+  await level.put(formatKey, "1");
+  await level.put(incarnationKey, "i1");
+  await level.close();
+  const hold = `const { ClassicLevel } = require("classic-level");
+const level = new ClassicLevel(process.argv[1]);
+level.open().then(() => { console.log("open"); setInterval(() => {}, 1000); });`;
+  const child = spawn(process.execPath, ["-e", hold, join(data, "store")], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  atEnd(() => void child.kill("SIGKILL"));
+  await once(child.stdout, "data");
+  return { data };
+}
+
+describe("an agent that is starting", () => {
+  const checks = ["agent", "store", "hub-reach"];
+
+  test("is not taken for one that does not run: nobody logs in for it, and its database is left alone", async () => {
+    const findings = await doctor({ ...(await heldStore()), now: made + day }, checks);
+    expect(levelOf(findings, "agent")).toEqual(["warning"]);
+    expect(levelOf(findings, "store")).toEqual(["note"]);
+    expect(findings.find(({ check }) => check === "agent")?.what).toContain("it is starting");
+    expect(JSON.stringify(findings)).not.toMatch(/STORE_LOCKED|AGENT_CONFLICT/);
+  });
+
+  test("is waited for", async () => {
+    const { data } = await heldStore();
+    const listens = Promise.withResolvers<() => Promise<void>>();
+    const asked = doctor({ data, now: noon }, ["agent"]);
+    const timer = setTimeout(async () => {
+      const close = await serveStatus({
+        path: join(data, "agent.sock"),
+        status: async () => aStatus({ version, sensors: [] }),
+        coverage: () => Promise.reject(new Error("nothing watches")),
+        recent: () => [],
+        log: silentLogger,
+      });
+      listens.resolve(close);
+    }, 600);
+    atEnd(() => clearTimeout(timer));
+    expect(levelOf(await asked, "agent")).toEqual(["ok"]);
+    await (await listens.promise)();
+  });
+});
+
+test("each module of Python's own that ours import is looked for", async () => {
+  const folder = new URL("../../../agent/python/", import.meta.url);
+  const sources = (await readdir(folder, { recursive: true })).filter(
+    // What tests of packs need is asked of nobody's host.
+    (name) => name.endsWith(".py") && !/st2tests|petrel_suite|petrel_test/.test(name),
+  );
+  const texts = await Promise.all(sources.map((name) => readFile(new URL(name, folder), "utf8")));
+  const imported = texts.flatMap((text) =>
+    [...text.matchAll(/^\s*(?:import|from) ([a-z][\w.]*)/gm)].map(([, name = ""]) => name),
+  );
+  const foreign = imported.filter((name) => !/^(st2|petrel_|unittest)/.test(name));
+  expect(foreign).toContain("json");
+  expect([...new Set(foreign)].filter((name) => !runnerModules.includes(name)).sort()).toEqual([]);
 });
 
 test("nothing is changed by looking", async () => {

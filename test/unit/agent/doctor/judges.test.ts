@@ -44,7 +44,7 @@ const running = (
   hub: "mqtts://hub:8883",
   agent: { status: { ...quiet, ...status }, coverage: null, recent: [], ...over },
 });
-const without = (agent: "stopped" | "closed" | "silent"): AgentCase => ({ ...running(), agent });
+const without = (agent: "stopped" | "between" | "closed" | "silent"): AgentCase => ({ ...running(), agent });
 
 describe("its life", () => {
   test.each<[AgentCase, string]>([
@@ -52,6 +52,7 @@ describe("its life", () => {
     [running({ degraded: "its disk is nearly full" }), "fault agent web-1"],
     [running({ version: "0.9.0" }), "warning agent web-1"],
     [without("stopped"), "fault /data"],
+    [without("between"), "warning /data"],
     [without("silent"), "fault /data"],
     [without("closed"), "note /data"],
   ])("%#", (of, expected) => {
@@ -260,6 +261,7 @@ describe("python3", () => {
     version: "3.11.2",
     place: "/usr/bin/python3",
     missing: [],
+    missingForVenv: [],
     problem: null,
     packs: [],
   };
@@ -270,9 +272,11 @@ describe("python3", () => {
     [{ version: null }, "note"],
     [{ version: null, packs: [pack] }, "fault"],
     [{ version: null, problem: "Illegal instruction", packs: [pack] }, "fault"],
-    [{ missing: ["venv"] }, "note"],
-    [{ missing: ["venv"], packs: [pack] }, "note"],
-    [{ missing: ["venv"], packs: [{ ...pack, needsVenv: true }] }, "fault"],
+    [{ missing: ["json"] }, "note"],
+    [{ missing: ["json"], packs: [pack] }, "fault"],
+    [{ missingForVenv: ["venv"] }, "note"],
+    [{ missingForVenv: ["venv"], packs: [pack] }, "note"],
+    [{ missingForVenv: ["venv"], packs: [{ ...pack, needsVenv: true }] }, "fault"],
   ])("%j", (over, level) => {
     expect(pythonFound({ ...python, ...over }).map((found) => found.level)).toEqual([level]);
   });
