@@ -40,10 +40,20 @@ export const agentPoints = [
   "packs-applied.after",
 ] as const;
 
+/** Only at a first start: the key to its secrets is in its file, and the database does not know of it; or does. */
+export const firstStartPoints = ["key-noted.before", "key-noted.after"] as const;
+
 export type AgentPoint = (typeof agentPoints)[number];
 
 /** How many times faster waits on the connection pass: a hub that dies every few seconds shall be met again. */
 const hurry = 20;
+
+type Rows = Pick<Database, "level" | "committer">;
+
+const commitsBehind = ({ level, committer }: Rows, name: string, pass: PassPoint | null): Rows => ({
+  level,
+  committer: pass === null ? committer : behindPoints(committer, { commit: name }, pass),
+});
 
 /** Puts parts behind points; with `null`, as always in production, each part is handed back as it is. */
 export function agentPointsOf(pass: PassPoint | null) {
@@ -53,13 +63,8 @@ export function agentPointsOf(pass: PassPoint | null) {
       if (pass === null) return append;
       return ((...args) => passing("dispatch", () => append(...args), pass)) as F;
     },
-    checkpoints: (database: Pick<Database, "level" | "committer">): Pick<Database, "level" | "committer"> =>
-      pass === null
-        ? database
-        : {
-            level: database.level,
-            committer: behindPoints(database.committer, { commit: "checkpoint" }, pass),
-          },
+    checkpoints: (database: Rows): Rows => commitsBehind(database, "checkpoint", pass),
+    keyNoting: (database: Rows): Rows => commitsBehind(database, "key-noted", pass),
     outbox: <O extends Outbox<UpEntry>>(outbox: O): O =>
       pass === null
         ? outbox

@@ -120,6 +120,7 @@ async function startOnStore(options: AgentOptions & Membership, log: DaemonLog):
         log,
         outboxLimits: { maxBytes: options.outboxMib * 1024 * 1024 },
         mending: { timers, jitter, log },
+        keyNoting: points.keyNoting,
       }),
     );
     teardown.add("store", () => store.close());

@@ -3,6 +3,7 @@ import type { BlobStore } from "../shared/blobs/blob-fs.ts";
 import { behindPoints, hurried, type PassPoint } from "../shared/kill-points.ts";
 import type { LinkTransport } from "../shared/link/ports.ts";
 import type { Timers } from "../shared/timers.ts";
+import { rootSetting, sealedSetting } from "./key-settings.ts";
 import type { LevelStore } from "./store/level-store.ts";
 import type { TakeIn } from "./store/port/intake.ts";
 
@@ -53,8 +54,22 @@ export const digestPoints = [
   "digest.after",
 ] as const;
 
+/** Only at a first start: a key is in its file, and the database does not know of it; or does. */
+export const firstStartPoints = [
+  "key-noted.before",
+  "key-noted.after",
+  "root-noted.before",
+  "root-noted.after",
+] as const;
+
 /** How many times faster the hours of housekeeping pass: its first chores come after a minute, lives are shorter. */
 const hurry = 30;
+
+/** By the setting that notes the key. */
+const keySettings: Readonly<Record<string, string>> = {
+  [rootSetting]: "root-noted",
+  [sealedSetting]: "key-noted",
+};
 
 const isNews = ({ effects }: TakeIn) => effects.some(({ type }) => type === "execution");
 
@@ -81,6 +96,7 @@ function storeBehindPoints(store: LevelStore, pass: PassPoint): LevelStore {
   const wrapped = behindPoints(
     store,
     {
+      putSetting: (name) => keySettings[name] ?? null,
       takeIn: (take) => (isNews(take) ? "update" : "take-in"),
       receiptDown: "down-receipt",
       updateExecution: "execution-changed",

@@ -16,6 +16,8 @@ import { agentKeys } from "./keys.ts";
 import { openedOutbox, type RowSeals, rowSeals } from "./row-seals.ts";
 import { openSealKey } from "./seal-key-fs.ts";
 
+type KeyRows = Pick<Database, "level" | "committer">;
+
 export interface AgentStoreOptions {
   /** The agent's data folder: the database is in `store`, and the key to its secrets beside it. */
   readonly data: string;
@@ -28,6 +30,8 @@ export interface AgentStoreOptions {
   readonly outboxLimits?: Partial<OutboxLimits>;
   /** See `DatabaseOptions`. */
   readonly mending?: MendingParts;
+  /** What the note of its key goes through; a test may end the agent there. */
+  readonly keyNoting?: (database: KeyRows) => KeyRows;
 }
 
 export interface AgentStore {
@@ -45,7 +49,7 @@ export interface AgentStore {
 
 /** FOLDER_UNUSABLE, STORE_LOCKED, STORE_CORRUPT, STORE_FORMAT, KEY_FILE. Each opening begins an epoch of the outbox. */
 export async function openAgentStore(options: AgentStoreOptions): Promise<AgentStore> {
-  const { data, newId, random = systemRandom, now, log, outboxLimits, mending } = options;
+  const { data, newId, random = systemRandom, now, log, outboxLimits, mending, keyNoting } = options;
   const database = await openDatabase({
     folder: join(data, "store"),
     format: agentStoreFormat,
@@ -55,7 +59,7 @@ export async function openAgentStore(options: AgentStoreOptions): Promise<AgentS
   });
   try {
     const { level, committer } = database;
-    const rows = rowSeals(await openSealKey(data, database, random), random);
+    const rows = rowSeals(await openSealKey(data, keyNoting?.(database) ?? database, random), random);
     const outbox = await OutboxStore.open({
       db: level,
       committer,

@@ -1,16 +1,11 @@
 /** Opens the datastore: the key file, the keys, and who answers for them. */
+import { sealedSetting } from "../key-settings.ts";
 import type { Sealer } from "../secrets/sealer.ts";
 import { datastoreResponders, type KeyAnswersOptions } from "./key-answers.ts";
 import { type KeyBook, type KeyBookOptions, openKeyBook } from "./key-book.ts";
 import { KeyDesk } from "./key-desk.ts";
 import { keyFileIn } from "./key-file-fs.ts";
 import { Vault, type VaultOptions } from "./vault.ts";
-
-/**
- * Where the store notes which key there was: one that is missing is lost then, and not to be made. Earlier versions wrote
- * `true`, which tells of any.
- */
-const sealedSetting = "had_datastore_key";
 
 export interface DatastoreOptions extends Omit<KeyBookOptions, "vault">, Pick<VaultOptions, "random"> {
   /** The hub's data folder. */

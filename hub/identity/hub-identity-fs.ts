@@ -5,6 +5,7 @@ import { PetrelError } from "../../shared/errors.ts";
 import { backdatedMs, certificatePem, certificatesIn, lifeOf } from "../../shared/identity/certificates.ts";
 import { fingerprint, publicText } from "../../shared/identity/ed25519.ts";
 import type { Logger } from "../../shared/log.ts";
+import { rootSetting } from "../key-settings.ts";
 import type { Store } from "../store/store.ts";
 import type { HubIdentity, KeysChanged } from "./hub-identity.ts";
 import {
@@ -26,8 +27,6 @@ export interface HubIdentityOptions extends KeyFilesOptions {
 
 /** Of the certificates of the hub itself and of brokers: their agents do not judge it. */
 const ownLifeMs = 10 * 365 * 86_400_000;
-/** Setting of the store: the fleet's root key, once there is a fleet. */
-export const rootSetting = "fleet_root";
 /** Highest serial of a statement that this hub has had. */
 const serialSetting = "hub_keys_serial";
 
