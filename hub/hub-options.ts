@@ -13,6 +13,8 @@ export interface HubOptions {
   readonly withAgent: boolean;
   /** Absolute path of the data folder. */
   readonly data: string;
+  /** That clients reach it by, beside those of its host. */
+  readonly names?: readonly string[];
   readonly http: ListenAddress;
   /** Without it, the API speaks without TLS, and on loopback only. */
   readonly https?: {

@@ -42,6 +42,8 @@ export interface OpenEnrolmentOptions {
   readonly hub: string;
   readonly prefix: string;
   readonly mqtt: ListenAddress;
+  /** More names and addresses for the listeners' certificate. */
+  readonly names?: readonly string[];
   readonly brokerUrl: string | null;
   /** Life of an agent's certificate; seconds. */
   readonly certificateSeconds: number;
@@ -90,7 +92,7 @@ export async function openEnrolment(options: OpenEnrolmentOptions): Promise<Enro
   }
   const identity = await openHubIdentity({
     ...options,
-    hosts: ownHosts(mqtt.host),
+    hosts: ownHosts(mqtt.host, options.names),
     certificateMs: options.certificateSeconds * 1_000,
   });
   const identities = await openIdentities(options);
@@ -179,7 +181,7 @@ export async function openEnrolment(options: OpenEnrolmentOptions): Promise<Enro
 }
 
 /** Names and addresses of this host, for clients that look at them; ours go by the root key. */
-function ownHosts(listen: string): readonly string[] {
+function ownHosts(listen: string, more: readonly string[] = []): readonly string[] {
   const addresses = Object.values(networkInterfaces()).flatMap((list) =>
     (list ?? []).map(({ address }) => address),
   );
@@ -188,6 +190,7 @@ function ownHosts(listen: string): readonly string[] {
     hostname(),
     "localhost",
     ...named,
+    ...more,
     ...addresses.map((address) => address.replace(/%.*$/, "")),
   ];
   return [...new Set(hosts.filter((host) => /^[A-Za-z0-9.:-]{1,253}$/.test(host)))];

@@ -7,6 +7,11 @@ export const exampleHubConfig = `# hub.yaml: settings of \`petrel hub --config h
 # Without it: .petrel/hub here if it exists, else /var/lib/petrel for root, else ~/.petrel/hub.
 # data: /var/lib/petrel
 
+# More names and addresses that clients reach this hub by (PETREL_NAMES, with commas). They are put into the certificate of the
+# fleet's own authority, beside this host's name and addresses. Agents go by the fleet's root key and look at no name; who
+# asks the HTTP API does. Such as [petrel.example.org, 192.0.2.7].
+names: []
+
 http:
   # PORT or HOST:PORT of the HTTP API; off loopback with TLS only. 0 takes any free port (PETREL_HTTP, --http).
   listen: 127.0.0.1:7480

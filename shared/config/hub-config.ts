@@ -22,6 +22,8 @@ export const defaultShares: AddressShares = { strangers: 256, enrolments: 16, wa
 export interface HubConfig {
   /** Data folder; `null`: the usual place. */
   readonly data: string | null;
+  /** Beside those of its host. */
+  readonly names: readonly string[];
   /** `PORT` or `HOST:PORT`. */
   readonly http: {
     readonly listen: string;
@@ -46,6 +48,10 @@ export interface HubConfig {
   readonly log: LogConfig;
 }
 
+/** A name of a host as DNS has it, or an address. */
+const label = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?";
+const hostName = `^(?:${label}(?:\\.${label})*|[0-9A-Fa-f.]*:[0-9A-Fa-f.:]*:[0-9A-Fa-f.:]*)$`;
+
 /** `PORT`, `HOST:PORT` or `[IPV6]:PORT`: what `parseListen` reads. */
 const listen = { type: "string", pattern: "^(\\[[0-9a-fA-F:.]+\\]:|[^\\s:/\\[\\]]+:)?[0-9]{1,5}$" } as const;
 
@@ -56,6 +62,13 @@ export const hubSettings: readonly Setting[] = [
     default: null,
     env: "PETREL_DATA",
     text: "Folder of the hub's database and of api.json.",
+  },
+  {
+    path: "names",
+    schema: { type: "array", items: { type: "string", pattern: hostName, maxLength: 253 }, maxItems: 64 },
+    default: [],
+    env: "PETREL_NAMES",
+    text: "More names and addresses that clients reach this hub by, for the fleet's certificate of its listeners.",
   },
   {
     path: "http.listen",
