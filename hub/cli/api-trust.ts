@@ -5,6 +5,8 @@ import type { ApiTrust, HubAddress } from "./hub-address-fs.ts";
 
 /** What `node:tls` takes. */
 export interface TrustOptions {
+  /** Said always: left out, NODE_TLS_REJECT_UNAUTHORIZED would decide, and the key go to anybody. */
+  readonly rejectUnauthorized: true;
   readonly ca?: string;
   readonly allowPartialTrustChain?: boolean;
   readonly checkServerIdentity?: (
@@ -14,10 +16,12 @@ export interface TrustOptions {
 }
 
 export function trustOptions(trust: ApiTrust | undefined): TrustOptions {
-  if (trust === undefined) return {};
-  if ("ca" in trust) return { ca: trust.ca };
+  const rejectUnauthorized = true;
+  if (trust === undefined) return { rejectUnauthorized };
+  if ("ca" in trust) return { rejectUnauthorized, ca: trust.ca };
   const known = new X509Certificate(trust.pinned).fingerprint256;
   return {
+    rejectUnauthorized,
     ca: trust.pinned,
     // It need not be an authority's own.
     allowPartialTrustChain: true,

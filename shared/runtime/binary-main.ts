@@ -2,9 +2,12 @@
 import { version } from "../version.ts";
 import { binaryContents } from "./binary-fs.ts";
 import { rolePrefix, scheme } from "./contents.ts";
+import { withoutForeign } from "./environment-process.ts";
 import { findOwnModules, importModule } from "./modules-fs.ts";
 
-const [first = ""] = process.argv.slice(2);
+const args = process.argv.slice(2);
+const [first = ""] = args;
+if (!first.startsWith(rolePrefix)) withoutForeign(args);
 
 if (process.argv.length === 3 && first === "--version") {
   // Asked most of all, by scripts and by whoever upgrades: nothing else is loaded for it.

@@ -69,6 +69,9 @@ describe("the command line", () => {
     expect(await runPetrel(list, { env: { ...env, PETREL_API_CA: authority.ca.certFile } })).toMatchObject({
       code: 0,
     });
+    // As an operator names it to any Node.
+    const known = await runPetrel(list, { env: { ...env, NODE_EXTRA_CA_CERTS: authority.ca.certFile } });
+    expect(known).toMatchObject({ code: 0 });
     const { code, stderr } = await runPetrel(list, { env });
     expect([code, stderr]).toEqual([4, expect.stringMatching(/API_CERTIFICATE.*not known here.*--api-ca/s)]);
   });
@@ -83,8 +86,11 @@ describe("the command line", () => {
       pid: process.pid,
       certificate: here.cert,
     });
-    const pinned = await runPetrel([...list, "--data", folder]);
-    expect([pinned.code, pinned.stderr]).toEqual([4, expect.stringContaining("API_CERTIFICATE")]);
+    // Whatever the environment says to Node.
+    for (const env of [{}, { NODE_TLS_REJECT_UNAUTHORIZED: "0" }]) {
+      const pinned = await runPetrel([...list, "--data", folder], { env });
+      expect([pinned.code, pinned.stderr]).toEqual([4, expect.stringContaining("API_CERTIFICATE")]);
+    }
     const env = { PETREL_API: url, PETREL_API_KEY: key, PETREL_API_CA: authority.ca.certFile };
     const named = await runPetrel(list, { env });
     expect([named.code, named.stderr]).toEqual([4, expect.stringContaining("for another name")]);
