@@ -1,9 +1,9 @@
-/** What the binaries cost a host: memory of the agent with sensors that do nothing, starts, and the download. */
+/** What the binaries cost a host: memory of the agent with sensors that do nothing or watch, starts, and the download. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { loadavg, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
@@ -11,9 +11,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs, promisify } from "node:util";
 import { readApiFile } from "../hub/http/api-file-fs.ts";
 import { cpuSeconds } from "./proc-fs.ts";
+import { makeTree } from "./watch/tree.ts";
 
 export const footprintUsage =
-  "[--binaries dist/linux-x64] [--sensors 1,5] [--starts 5] [--settle 8] [--no-xz]";
+  "[--binaries dist/linux-x64] [--sensors 1,5] [--starts 5] [--settle 8] [--no-xz] [--only-watch] [--watch 100000] [--tree FOLDER] [--idle 20]";
 
 const run = promisify(execFile);
 const mib = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
@@ -30,12 +31,23 @@ export async function footprint(args: readonly string[]): Promise<number> {
       starts: { type: "string", default: "5" },
       settle: { type: "string", default: "8" },
       "no-xz": { type: "boolean", default: false },
+      "only-watch": { type: "boolean", default: false },
+      watch: { type: "string", default: "0" },
+      tree: { type: "string" },
+      idle: { type: "string", default: "20" },
     },
   });
   const folder = await mkdtemp(join(tmpdir(), "petrel-footprint-"));
   const binary = (name: string) => resolve(values.binaries, name);
   const bench = new Bench(folder, binary("petrel"), binary("petrel-agent"));
+  const tree = values.tree === undefined ? join(folder, "tree") : await mkdtemp(join(values.tree, "tree-"));
+  const watched = Number(values.watch) || (values["only-watch"] ? 100_000 : 0);
   try {
+    if (values["only-watch"]) {
+      await bench.start("hub");
+      await watching(bench, tree, watched, Number(values.idle));
+      return 0;
+    }
     for (const name of ["petrel", "petrel-agent"]) {
       const times: number[] = [];
       for (let n = 0; n < 15; n++) times.push(await timed(() => run(binary(name), ["--version"])));
@@ -65,10 +77,31 @@ export async function footprint(args: readonly string[]): Promise<number> {
       for (const line of bench.memory()) console.log(`  ${line}`);
       await bench.stop("agent");
     }
+    if (watched > 0) await watching(bench, tree, watched, Number(values.idle));
     return 0;
   } finally {
     await bench.end();
-    await rm(folder, { recursive: true, force: true });
+    for (const each of [folder, tree]) await rm(each, { recursive: true, force: true });
+  }
+}
+
+/** After the first look, and after a start that finds all of it recorded: memory, and CPU while nothing changes. */
+async function watching(bench: Bench, tree: string, files: number, idleSeconds: number): Promise<void> {
+  await bench.watch(tree, files);
+  for (const when of ["the first look", "a start with everything recorded"]) {
+    await bench.start("agent");
+    await bench.watchRuns();
+    await bench.rests();
+    console.log(`agent that watches ${files} files, after ${when} (load ${loadavg()[0]?.toFixed(1)}):`);
+    for (const line of bench.memory()) console.log(`  ${line}`);
+    const before = bench.cpu();
+    await sleep(idleSeconds * 1_000);
+    const spent = bench.cpu().map(({ name, seconds }, n) => {
+      const ms = (seconds - (before[n]?.seconds ?? 0)) * 1_000;
+      return `${name} ${ms.toFixed(0)} ms`;
+    });
+    console.log(`  CPU of ${idleSeconds} s in which nothing changes: ${spent.join(", ")}`);
+    await bench.stop("agent");
   }
 }
 
@@ -76,6 +109,17 @@ interface Cost {
   readonly wall: number;
   readonly cpu: number;
 }
+
+interface Listed {
+  readonly sensor: string;
+  readonly state: string;
+  readonly agent_online?: boolean;
+}
+
+const isWatch = (sensor: string) => sensor.startsWith("watch.");
+/** Behind the first look come what it gives back and what a start takes back after five seconds. */
+const quietRounds = 8;
+const mostRounds = 90;
 
 class Bench {
   readonly #folder: string;
@@ -158,20 +202,65 @@ class Bench {
     }
   }
 
+  /** Has agents watch a tree of so many files, and no more than that. */
+  async watch(tree: string, files: number): Promise<void> {
+    makeTree(tree, files);
+    await this.#cli("pack", "assign", "idle", "--none").catch(() => "");
+    const paths = `paths=${JSON.stringify([{ path: tree }])}`;
+    await this.#cli("pack", "assign", "watch", "--all", "--set", paths);
+  }
+
+  async watchRuns(): Promise<void> {
+    for (;;) {
+      const list = JSON.parse(await this.#cli("sensor", "list", "--json")) as readonly Listed[];
+      if (
+        list.some(({ sensor, state, agent_online }) => isWatch(sensor) && state === "running" && agent_online)
+      )
+        return;
+      await sleep(200);
+    }
+  }
+
+  /** Until they have taken next to nothing for some seconds: what they look at first is looked at. Not for ever: others work, too. */
+  async rests(): Promise<void> {
+    const sum = () => this.cpu().reduce((total, { seconds }) => total + seconds, 0);
+    for (let round = 0, quiet = 0, before = sum(); quiet < quietRounds && round < mostRounds; round++) {
+      await sleep(1_000);
+      const now = sum();
+      quiet = now - before < 0.015 ? quiet + 1 : 0;
+      before = now;
+    }
+  }
+
   async #cli(...args: readonly string[]): Promise<string> {
     return (await run(this.#petrel, [...args, "--data", join(this.#folder, "hub")], { env: this.#env }))
       .stdout;
   }
 
-  /** Proportional and private memory of the agent and its children. */
-  memory(): readonly string[] {
+  /** Of the agent and its children, each with all its threads. */
+  cpu(): readonly { readonly name: string; readonly seconds: number }[] {
+    const [agent = 0, ...children] = this.#processes();
+    return [
+      { name: "agent", seconds: cpuSeconds(agent) },
+      ...children.map((pid) => ({ name: "sensor", seconds: cpuSeconds(pid) })),
+    ];
+  }
+
+  /** The agent, and its children. */
+  #processes(): readonly number[] {
     const agent = this.#running.get("agent")?.pid ?? 0;
     const children = readFileSync(`/proc/${agent}/task/${agent}/children`, "utf8")
       .trim()
       .split(" ")
       .filter(Boolean)
       .map(Number);
-    const found = [agent, ...children].map((pid) => ({ pid, ...memoryOf(pid) }));
+    return [agent, ...children];
+  }
+
+  /** Proportional and private memory of the agent and its children. */
+  memory(): readonly string[] {
+    const [agent, ...children] = this.#processes();
+    const found = [agent ?? 0, ...children].map((pid) => ({ pid, ...memoryOf(pid) }));
     const sum = found.reduce((total, { pss }) => total + pss, 0);
     return [
       `PSS of all ${found.length} processes ${mib(sum)}`,
