@@ -1,7 +1,7 @@
 /**
  * `npm run test:binaries`: all tests that start hub, agent or command line as processes, with the binaries in their place;
- * then what test/binaries has, in a root file system without Node, and for arm64 under qemu. Builds them first when they
- * are not there. The output is in a file, the summary on the screen.
+ * then what test/binaries has, in a root file system without Node, and for arm64 under qemu. Builds them first, since those
+ * that are there may be of other sources; `--built` takes them as they are. The output is in a file, the summary on the screen.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from "node:fs";
@@ -10,8 +10,9 @@ import { parseArgs } from "node:util";
 import { bareRoot, emulated, type Place } from "./places-process.ts";
 import { choices } from "./which-tests-fs.ts";
 
-const usage = `usage: npm run test:binaries -- [--in here|root|arm64]… [--root FOLDER] [FILE…]
+const usage = `usage: npm run test:binaries -- [--in here|root|arm64]… [--built] [--root FOLDER] [FILE…]
   --in     where; all three without it
+  --built  with the binaries in dist/, as they are
   --root   a root file system to take instead of a bare one: of debootstrap, say
   FILE     only these tests, in each of the places`;
 
@@ -21,6 +22,7 @@ const out = join(root, "dist", "tests");
 const { values, positionals } = parseArgs({
   options: {
     in: { type: "string", multiple: true, default: ["here", "root", "arm64"] },
+    built: { type: "boolean", default: false },
     root: { type: "string" },
     help: { type: "boolean" },
   },
@@ -32,14 +34,19 @@ if (values.help || values.in.some((name) => !["here", "root", "arm64"].includes(
 }
 mkdirSync(out, { recursive: true });
 
-/** The folder of the binaries for a target, built if need be. */
+const made = new Set<string>();
+
+/** The folder of the binaries for a target, built once in a run. */
 function binariesFor(target: string): string {
   const folder = join(root, "dist", target);
-  if (!["petrel", "petrel-agent"].every((name) => existsSync(join(folder, name))))
+  const isThere = ["petrel", "petrel-agent"].every((name) => existsSync(join(folder, name)));
+  if (values.built && !isThere) throw new Error(`--built, and ${folder} has no binaries`);
+  if (!values.built && !made.has(target))
     execFileSync(process.execPath, ["scripts/binaries/main.ts", "--target", target], {
       cwd: root,
       stdio: "inherit",
     });
+  made.add(target);
   return folder;
 }
 
