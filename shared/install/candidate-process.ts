@@ -6,7 +6,7 @@ import { isSea } from "node:sea";
 import { promisify } from "node:util";
 import { PetrelError } from "../errors.ts";
 import { textIfThere } from "../whole-file-fs.ts";
-import { checkMachine, digestIn, parseDescription, type SelfDescription } from "./candidate.ts";
+import { checkMachine, digestIn, namesInSums, parseDescription, type SelfDescription } from "./candidate.ts";
 import type { Copy } from "./releases-fs.ts";
 
 /** ms for a program to say its version, on a host that has much else to do. */
@@ -44,7 +44,10 @@ export async function wantedDigest(file: string, flags: DigestFlags, cwd: string
   if (text === null) throw new PetrelError("FILE_UNREADABLE", "there is no such file", { where: sums });
   const found = digestIn(text, basename(file));
   if (found === null)
-    throw new PetrelError("UPGRADE_DIGEST", `there is no line for ${basename(file)}`, { where: sums });
+    throw new PetrelError("UPGRADE_DIGEST", `there is no line for ${basename(file)}`, {
+      where: sums,
+      hint: `it has lines for ${namesInSums(text)}: call the file as it is called there, or give its digest with --sha256`,
+    });
   return found;
 }
 
@@ -53,16 +56,26 @@ export async function wantedDigest(file: string, flags: DigestFlags, cwd: string
  * `where`: what it was copied from.
  */
 export async function checkCopy({ path, sha256 }: Copy, wanted: string | null, where: string): Promise<void> {
+  checkDigest(sha256, wanted, where);
+  checkMachine(await headOf(path), process.arch, where);
+}
+
+/** UPGRADE_DIGEST when another one was wanted. */
+export function checkDigest(sha256: string, wanted: string | null, where: string): void {
   if (wanted !== null && sha256 !== wanted)
     throw new PetrelError("UPGRADE_DIGEST", `its digest is ${sha256}, and ${wanted} was asked for`, {
       where,
       hint: "fetch it again, and compare with SHA256SUMS",
     });
+}
+
+/** What says which machine a program is for. */
+export async function headOf(path: string): Promise<Uint8Array> {
   const handle = await open(path, "r");
   try {
     const head = Buffer.alloc(20);
     const { bytesRead } = await handle.read(head, 0, 20, 0);
-    checkMachine(head.subarray(0, bytesRead), process.arch, where);
+    return head.subarray(0, bytesRead);
   } finally {
     await handle.close();
   }

@@ -96,11 +96,25 @@ export function checkFit(found: SelfDescription, wanted: Wanted, where: string):
     );
 }
 
-/** The digest that a `SHA256SUMS` has for a file name; `null`: none. Lines as sha256sum(1) writes them. */
-export function digestIn(sums: string, name: string): string | null {
+/** Lines as sha256sum(1) writes them. */
+function* linesOf(sums: string): Generator<{ readonly digest: string; readonly name: string }> {
   for (const line of sums.split("\n")) {
     const found = /^([0-9a-fA-F]{64}) [ *](.+)$/.exec(line.trimEnd());
-    if (found !== null && found[2]?.split("/").at(-1) === name) return (found[1] ?? "").toLowerCase();
+    const name = found?.[2]?.split("/").at(-1);
+    if (name !== undefined) yield { digest: (found?.[1] ?? "").toLowerCase(), name };
   }
+}
+
+/** The digest that a `SHA256SUMS` has for a file name; `null`: none. */
+export function digestIn(sums: string, name: string): string | null {
+  for (const line of linesOf(sums)) if (line.name === name) return line.digest;
   return null;
+}
+
+/** For people: the first few file names that a `SHA256SUMS` has. */
+export function namesInSums(sums: string): string {
+  const names = [...new Set([...linesOf(sums)].map(({ name }) => name))];
+  if (names.length === 0) return "no file at all";
+  const shown = names.slice(0, 6).join(", ");
+  return names.length > 6 ? `${shown}, …` : shown;
 }

@@ -82,12 +82,16 @@ export async function withCopy<T>(
   await rm(fresh, { recursive: true, force: true });
   try {
     await mkdir(fresh, { mode: 0o700 });
-    const path = join(fresh, product.program);
-    await copyFile(file, path);
-    return await work({ path, sha256: await digestOf(path) });
+    return await work(await copyOf(file, join(fresh, product.program)));
   } finally {
     await rm(fresh, { recursive: true, force: true });
   }
+}
+
+/** Copies a file to where nothing is, in a folder of the caller's alone. FILE_UNREADABLE and the system's error. */
+export async function copyOf(file: string, path: string): Promise<Copy> {
+  await copyFile(file, path);
+  return { path, sha256: await digestOf(path) };
 }
 
 async function copyFile(file: string, path: string): Promise<void> {

@@ -29,29 +29,29 @@ export async function addRelease(
   flags: AddFlags,
 ): Promise<ReleaseView> {
   // Loaded when it is used: other commands of this noun compress nothing.
-  const { describeRelease, sendParts } = await import("./release-file-process.ts");
+  const { sendParts, withRelease } = await import("./release-file-process.ts");
   const { io } = context;
-  const whole = resolve(io.cwd, file);
-  const { version, arch, sha256 } = await describeRelease(whole, flags, io.cwd);
   const api = context.api(command);
   const quiet = context.globals(command).json === true;
-  let sent = 0;
-  const { bytes, parts } = await sendParts(whole, sha256, async ({ digest, size }, part) => {
-    await api.ask("PUT", `/v1/agent-release-parts/${encodeURIComponent(digest)}`, { bytes: part });
-    sent += size;
-    if (!quiet) io.err(`${version} ${arch}: ${megabytes(sent)} sent\n`);
+  return withRelease(resolve(io.cwd, file), flags, io.cwd, async ({ path: copy, version, arch, sha256 }) => {
+    let sent = 0;
+    const { bytes, parts } = await sendParts(copy, sha256, async ({ digest, size }, part) => {
+      await api.ask("PUT", `/v1/agent-release-parts/${encodeURIComponent(digest)}`, { bytes: part });
+      sent += size;
+      if (!quiet) io.err(`${version} ${arch}: ${megabytes(sent)} sent\n`);
+    });
+    const body = {
+      v: 1,
+      version,
+      arch,
+      sha256,
+      bytes,
+      parts,
+      min_agent: flags.minAgent ?? null,
+      min_hub: flags.minHub ?? null,
+    };
+    return api.ask<ReleaseView>("POST", path, { body });
   });
-  const body = {
-    v: 1,
-    version,
-    arch,
-    sha256,
-    bytes,
-    parts,
-    min_agent: flags.minAgent ?? null,
-    min_hub: flags.minHub ?? null,
-  };
-  return api.ask<ReleaseView>("POST", path, { body });
 }
 
 export function withReleaseOptions(command: Command): Command {

@@ -1,13 +1,14 @@
 /** A binary on this machine that is to be handed out: what it is, and its content in compressed parts. */
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { open } from "node:fs/promises";
+import { createReadStream, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { constants, createZstdCompress } from "node:zlib";
 import { digestOf } from "../../../shared/blobs/blob-ref.ts";
 import { PetrelError } from "../../../shared/errors.ts";
 import { machineOf } from "../../../shared/install/candidate.ts";
-import { describe, wantedDigest } from "../../../shared/install/candidate-process.ts";
-import { digestOf as digestOfFile } from "../../../shared/install/releases-fs.ts";
+import { checkDigest, describe, headOf, wantedDigest } from "../../../shared/install/candidate-process.ts";
+import { type Copy, copyOf } from "../../../shared/install/releases-fs.ts";
 import type { BlobRef } from "../../../shared/model/execution.ts";
 import { type Architecture, architectures, mostParts, partBytes } from "../../../shared/upgrade/manifest.ts";
 
@@ -19,6 +20,8 @@ export interface ReleaseFlags {
 }
 
 export interface ReleaseFile {
+  /** Of the copy. */
+  readonly path: string;
   readonly version: string;
   readonly arch: Architecture;
   readonly sha256: string;
@@ -32,46 +35,54 @@ const isArchitecture = (text: string): text is Architecture =>
   (architectures as readonly string[]).includes(text);
 
 /**
- * What a file is: from its head, and from what it says when it is run, unless flags say it. CLI_USAGE when that is not
- * enough, UPGRADE_DIGEST, UPGRADE_UNFIT, FILE_UNREADABLE.
+ * Copies a file to a folder of its own, and resolves to what `use` does with the copy: what was verified is what is run,
+ * and what is sent. What it is comes from its head, and from what it says when it is run, unless flags say it. The copy is
+ * removed, also on Ctrl-C. CLI_USAGE when that is not enough, UPGRADE_DIGEST, UPGRADE_UNFIT, FILE_UNREADABLE.
  */
-export async function describeRelease(file: string, flags: ReleaseFlags, cwd: string): Promise<ReleaseFile> {
+export async function withRelease<T>(
+  file: string,
+  flags: ReleaseFlags,
+  cwd: string,
+  use: (release: ReleaseFile) => Promise<T>,
+): Promise<T> {
   const wanted = await wantedDigest(file, flags, cwd);
-  const sha256 = await digestOfFile(file);
-  if (wanted !== null && wanted !== sha256)
-    throw new PetrelError("UPGRADE_DIGEST", `its digest is ${sha256}, and ${wanted} was asked for`, {
-      where: file,
-      hint: "fetch it again, and compare with SHA256SUMS",
-    });
-  const machine = await machineIn(file);
+  // Nobody else can write there, or look into it.
+  const folder = mkdtempSync(join(tmpdir(), "petrel-release-"));
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  process.once("exit", remove);
+  try {
+    return await use(await described(await copyOf(file, join(folder, program)), wanted, flags, file));
+  } finally {
+    process.removeListener("exit", remove);
+    remove();
+  }
+}
+
+async function described(
+  { path, sha256 }: Copy,
+  wanted: string | null,
+  flags: ReleaseFlags,
+  where: string,
+): Promise<ReleaseFile> {
+  checkDigest(sha256, wanted, where);
+  const machine = machineOf(await headOf(path));
   const arch = flags.arch ?? machine ?? process.arch;
   if (!isArchitecture(arch))
     throw new PetrelError("CLI_USAGE", `'${arch}' is no architecture of agents`, {
-      where: file,
+      where,
       hint: `write --arch ${architectures.join(" or --arch ")}`,
     });
-  if (flags.release !== undefined) return { version: flags.release, arch, sha256 };
+  if (flags.release !== undefined) return { path, version: flags.release, arch, sha256 };
   // What runs here can say itself what it is; a script, in tests, is for any machine.
   if (machine !== null && machine !== process.arch)
     throw new PetrelError("CLI_USAGE", `this machine cannot ask a program for ${machine} for its version`, {
-      where: file,
+      where,
       hint: "say it: --release 1.2.3",
     });
-  const said = await describe(file);
+  const said = await describe(path, where);
   if (said.program !== program)
-    throw new PetrelError("UPGRADE_UNFIT", `this is ${said.program}, and not ${program}`, { where: file });
-  return { version: said.version, arch, sha256 };
-}
-
-async function machineIn(file: string): Promise<string | null> {
-  const handle = await open(file, "r");
-  try {
-    const head = Buffer.alloc(20);
-    const { bytesRead } = await handle.read(head, 0, 20, 0);
-    return machineOf(head.subarray(0, bytesRead));
-  } finally {
-    await handle.close();
-  }
+    throw new PetrelError("UPGRADE_UNFIT", `this is ${said.program}, and not ${program}`, { where });
+  return { path, version: said.version, arch, sha256 };
 }
 
 /** Compresses it and gives the parts to `send`, one after the other; answers what the manifest says of them. */
