@@ -3,7 +3,7 @@ import { type ErrorReport, errorReport } from "../../shared/errors.ts";
 import type { JsonObject } from "../../shared/json.ts";
 import type { ActionDefinition } from "../../shared/model/action.ts";
 import type { AgentRecord, SensorRecord } from "../../shared/model/agent.ts";
-import type { Execution } from "../../shared/model/execution.ts";
+import type { Execution, LeftOut } from "../../shared/model/execution.ts";
 import type { ConfigLayer, PackRecord, ParameterSchema } from "../../shared/model/pack.ts";
 import type { RuleDefinition, RuleRecord, RuleVersion } from "../../shared/model/rule.ts";
 import { actionParameters } from "../../shared/packs/action-parameters.ts";
@@ -31,7 +31,11 @@ import { outputOf, shownExecution } from "../secrets/sealed-execution.ts";
 import { shownRule } from "../secrets/sealed-rule.ts";
 
 /** `next_attempt`: the id of the execution by which a policy repeats this one; it is made at once, when it is due. */
-export type ExecutionView = Omit<Execution, "sealed"> & { readonly next_attempt?: string };
+export type ExecutionView = Omit<Execution, "sealed"> & {
+  readonly next_attempt?: string;
+  /** Of results: what could not be encrypted and so is not kept, and why. */
+  readonly left_out?: readonly LeftOut[];
+};
 
 export function executionView(catalogue: Catalogue, execution: Execution): ExecutionView {
   const action = catalogue.actions.get(execution.action)?.definition;

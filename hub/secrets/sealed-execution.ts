@@ -1,8 +1,8 @@
 /** What is secret in an execution and in its request: encrypted as they are made, opened where it is used. Pure. */
-import { PetrelError } from "../../shared/errors.ts";
+import { isPetrelError, PetrelError } from "../../shared/errors.ts";
 import type { Json, JsonObject } from "../../shared/json.ts";
 import type { ActionDefinition } from "../../shared/model/action.ts";
-import type { Execution, SealedFields } from "../../shared/model/execution.ts";
+import type { Execution, LeftOut, SealedFields } from "../../shared/model/execution.ts";
 import type { ParameterSchemas } from "../../shared/model/pack.ts";
 import { actionParameters } from "../../shared/packs/action-parameters.ts";
 import type { SecretPart } from "../../shared/wire/messages.ts";
@@ -46,7 +46,7 @@ function secretsOf(definition: ActionDefinition): ActionSecrets {
   return found;
 }
 
-type Field = Exclude<keyof SealedFields, "output">;
+type Field = Exclude<keyof SealedFields, "output" | "left_out">;
 
 /** Where a sealed field belongs. */
 export const placeOf = (id: string, field: Field) => `execution/${id}/${field}`;
@@ -103,10 +103,13 @@ function takenFrom(sealer: Sealer, id: string, field: Field, sealed: string): Ta
   return JSON.parse(sealer.open(placeOf(id, field), sealed)) as Taken;
 }
 
+/** `left_out`: what is masked in it and kept nowhere, and why. */
+type Shown<T> = Omit<T, "sealed"> & { readonly left_out?: readonly LeftOut[] };
+
 /** As people may see it: without what is sealed, and with what `action` calls secret now masked as well. */
 export function shownExecution<
   T extends Pick<Execution, "runner" | "parameters" | "result" | "late_result" | "sealed">,
->({ sealed, ...execution }: T, action: ActionDefinition | undefined): Omit<T, "sealed"> {
+>({ sealed, ...execution }: T, action: ActionDefinition | undefined): Shown<T> {
   const { parameters, result, late_result } = execution;
   const output = outputOf({ runner: execution.runner, ...(sealed !== undefined && { sealed }) }, action);
   const schemas = action === undefined ? null : actionParameters(action);
@@ -117,6 +120,7 @@ export function shownExecution<
     // Also one that came in a blob, which is whole.
     result: output === null ? masked(result) : maskResult(output, result),
     late_result: output === null ? masked(late_result) : maskLateResult(output, late_result),
+    ...(sealed?.left_out !== undefined && { left_out: sealed.left_out }),
   };
 }
 
@@ -159,15 +163,11 @@ export function withSealedResult(
   let next = now;
   if (now.result !== before.result) {
     const { shown, taken } = divideResult(action, now.result);
-    next = { ...next, result: shown, sealed: { ...next.sealed, ...field(now.id, "result", taken, sealer) } };
+    next = { ...next, result: shown, sealed: withTaken(next, "result", taken, sealer) };
   }
   if (now.late_result !== before.late_result) {
     const { shown, taken } = dividedLate(action, now.late_result);
-    next = {
-      ...next,
-      late_result: shown,
-      sealed: { ...next.sealed, ...field(now.id, "late_result", taken, sealer) },
-    };
+    next = { ...next, late_result: shown, sealed: withTaken(next, "late_result", taken, sealer) };
   }
   return next;
 }
@@ -175,22 +175,27 @@ export function withSealedResult(
 function withBlobKey(before: Execution, now: Execution, sealer: Sealer, key: string): Execution {
   const isLate = now.late_result !== before.late_result;
   if (!isLate && now.result_blob === before.result_blob) return now;
-  const name = isLate ? "late_result_key" : "result_key";
-  try {
-    return { ...now, sealed: { ...now.sealed, [name]: sealer.seal(placeOf(now.id, name), key) } };
-  } catch {
-    return now;
-  }
+  const field = isLate ? "late_result" : "result";
+  return { ...now, sealed: withSealed(now, { field, what: "whole" }, `${field}_key`, key, sealer) };
 }
 
-/** The key to the blob of a result; `undefined`: it is not encrypted. Throws KEY_FILE, KEY_UNREADABLE. */
+/** The key to the blob of a result; `undefined`: it is not encrypted. Throws KEY_FILE, KEY_UNREADABLE when it was not kept. */
 export function blobKey(
   { id, sealed }: Pick<Execution, "id" | "sealed">,
   name: "result_key" | "late_result_key",
   sealer: Sealer,
 ): string | undefined {
   const kept = sealed?.[name];
-  return kept === undefined ? undefined : sealer.open(placeOf(id, name), kept);
+  if (kept !== undefined) return sealer.open(placeOf(id, name), kept);
+  const lost = sealed?.left_out?.find(({ field, what }) => what === "whole" && name === `${field}_key`);
+  if (lost === undefined) return undefined;
+  throw new PetrelError(
+    "KEY_UNREADABLE",
+    `the key to the result was not kept: ${lost.code}: ${lost.message}`,
+    {
+      hint: "the result is lost; run the action again",
+    },
+  );
 }
 
 type Output = Parameters<typeof divideResult>[0];
@@ -201,13 +206,25 @@ function dividedLate(action: Output, late: Json): Divided {
   return { shown: { ...rest, result: shown }, taken };
 }
 
-/** Secrets of a result that cannot be kept are left out, here as above: how the action ended counts for more. */
-function field(id: string, name: "result" | "late_result", taken: Taken, sealer: Sealer): SealedFields {
-  if (taken.length === 0) return nothing;
+function withTaken(now: Execution, field: LeftOut["field"], taken: Taken, sealer: Sealer): SealedFields {
+  if (taken.length === 0) return now.sealed ?? nothing;
+  return withSealed(now, { field, what: "secrets" }, field, JSON.stringify(taken), sealer);
+}
+
+/** What cannot be encrypted is left out, and that is said: how the action ended counts for more. */
+function withSealed(
+  { id, sealed }: Pick<Execution, "id" | "sealed">,
+  part: Pick<LeftOut, "field" | "what">,
+  name: Field,
+  text: string,
+  sealer: Sealer,
+): SealedFields {
   try {
-    return { [name]: sealer.seal(placeOf(id, name), JSON.stringify(taken)) };
-  } catch {
-    return nothing;
+    return { ...sealed, [name]: sealer.seal(placeOf(id, name), text) };
+  } catch (error) {
+    const code = isPetrelError(error) ? error.code : "INTERNAL";
+    const message = error instanceof Error ? error.message : String(error);
+    return { ...sealed, left_out: [...(sealed?.left_out ?? []), { ...part, code, message }] };
   }
 }
 

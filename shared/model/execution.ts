@@ -80,6 +80,18 @@ export interface SealedFields {
   readonly late_result_key?: string;
   /** What the action said of its result when this was made; absent: that nothing in it is secret. */
   readonly output?: JsonObject;
+  /** What could not be encrypted, and so is not kept. */
+  readonly left_out?: readonly LeftOut[];
+}
+
+/** Something of a result that is not there, and why. */
+export interface LeftOut {
+  readonly field: "result" | "late_result";
+  /** `whole`: it came encrypted in a blob, and the key to that could not be kept. */
+  readonly what: "secrets" | "whole";
+  /** Of the error. */
+  readonly code: string;
+  readonly message: string;
 }
 
 export interface Execution {

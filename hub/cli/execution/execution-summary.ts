@@ -1,5 +1,5 @@
 /** What people want to know of an execution; `--json` has the rest. */
-import type { Execution, FanOut } from "../../../shared/model/execution.ts";
+import type { Execution, FanOut, LeftOut } from "../../../shared/model/execution.ts";
 import { isFinal } from "../../executions/life.ts";
 import type { ExecutionView } from "../../http/views.ts";
 import type { ApiClient } from "../api-client-http.ts";
@@ -97,5 +97,9 @@ export function executionSummary(execution: WithChildren): Fields {
     result: fan_out === undefined ? result : undefined,
     result_blob,
     late_result,
+    left_out: execution.left_out?.map(leftOutText),
   });
 }
+
+const leftOutText = ({ field, what, code, message }: LeftOut) =>
+  `${what === "whole" ? field : `secrets of ${field}`}: ${code}: ${message}`;

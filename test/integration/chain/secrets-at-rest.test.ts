@@ -58,6 +58,20 @@ const files: Readonly<Record<string, string>> = {
   ].join("\n"),
 };
 
+/** A pack whose results alone are secret. */
+const telling: Readonly<Record<string, string>> = {
+  "pack.yaml": "name: telling\ndescription: Tells secrets.\nversion: 1.0.0\nauthor: test\n",
+  "actions/session.yaml": [
+    "name: session",
+    "runner_type: local-shell-script",
+    "enabled: true",
+    "entry_point: session.sh",
+    "output_schema: {session: {type: string, secret: true}}",
+    "",
+  ].join("\n"),
+  "actions/session.sh": `#!/bin/sh\nprintf '{"session": "Planted-%s-9f3c71"}' result\n`,
+};
+
 /** Where on a disk secrets are: raw bytes of every file, and what databases hold, which may be compressed in them. */
 async function leaksBelow(folder: string): Promise<readonly string[]> {
   const found = new Set<string>();
@@ -101,7 +115,8 @@ test("no secret is on the disk of hub or agent; with the key they run, without i
   await hub.start();
   const user = userOf(hub);
   await user.says("pack", "register", await secretivePack(files));
-  await agentReady(hub, "hub", ["core", "secretive"]);
+  await user.says("pack", "register", await secretivePack(telling));
+  await agentReady(hub, "hub", ["core", "secretive", "telling"]);
   await hub.api("PUT", "/v1/keys/planted", { value: marker("stored"), secret: true });
   await hub.api("PUT", "/v1/keys/named", { value: marker("named"), secret: true });
   await hub.api("PUT", "/v1/packs/secretive/config", {
@@ -161,6 +176,10 @@ test("no secret is on the disk of hub or agent; with the key they run, without i
   expect(refused.stderr).toMatch(/KEY_FILE.*datastore\.key.*missing[\s\S]*put the one back/);
   await expect(hub.api("POST", `/v1/executions/${byHand}/re-run`, {})).rejects.toThrow("KEY_FILE");
   expect(await user.run("run", "core.noop")).toMatchObject({ code: 0 });
+  // It takes none; what is secret in its result cannot be kept, which the execution says.
+  const without = await user.says("run", "telling.session");
+  expect(without).toMatch(/session: "?\*{8}"?/);
+  expect(without).toMatch(/left_out:\n\s+- "?secrets of result: KEY_FILE: datastore\.key is missing/);
   expect(await readdir(hub.data)).not.toContain("datastore.key");
   // It is there again: no restart is needed.
   await rename(aside, key);

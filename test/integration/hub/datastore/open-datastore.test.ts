@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { keyFileIn } from "../../../../hub/datastore/key-file-fs.ts";
 import { openDatastore } from "../../../../hub/datastore/open-datastore-fs.ts";
-import { withSealedResult } from "../../../../hub/secrets/sealed-execution.ts";
+import { blobKey, shownExecution, withSealedResult } from "../../../../hub/secrets/sealed-execution.ts";
 import { openLevelStore } from "../../../../hub/store/level-store.ts";
 import { ulidSource } from "../../../../shared/ids.ts";
 import { silentLogger } from "../../../../shared/log.ts";
@@ -58,6 +58,14 @@ test("a hub makes it at its first start, and not again when it is lost; put back
   const kept = withSealedResult(before, told, without.sealer, "k".repeat(43));
   expect(kept.result).toEqual({ result: { token: "********" } });
   expect(JSON.stringify(kept.sealed)).not.toContain("kkk");
+  // And it says what is missing of it, and why.
+  expect(shownExecution(kept, undefined)).toMatchObject({
+    left_out: [
+      { field: "result", what: "whole", code: "KEY_FILE", message: expect.stringContaining("is missing") },
+      { field: "result", what: "secrets", code: "KEY_FILE", message: expect.stringContaining("is missing") },
+    ],
+  });
+  expect(() => blobKey(kept, "result_key", without.sealer)).toThrow(/KEY_FILE: datastore\.key is missing/);
   await rename(`${key}.aside`, key);
   const opened = await waitUntil("the key to be taken", async () => {
     try {
