@@ -7,6 +7,7 @@ import { timestamp } from "../shared/clock.ts";
 import { daemonLogger } from "../shared/daemon-log-process.ts";
 import { makeDataFolder } from "../shared/folder-fs.ts";
 import { ulidSource } from "../shared/ids.ts";
+import { followOwnTrial } from "../shared/install/own-trial-process.ts";
 import { killAt } from "../shared/kill-point-process.ts";
 import { linkCounters } from "../shared/link/counters.ts";
 import type { Logger } from "../shared/log.ts";
@@ -50,6 +51,7 @@ import { startHousekeeping } from "./housekeeping.ts";
 import { requireReach, startApi } from "./http/start-http.ts";
 import type { HubOptions, RunningHub } from "./hub-options.ts";
 import { fleetCertificate } from "./identity/api-certificate.ts";
+import { hubProduct } from "./install/product.ts";
 import { createAgentInbox } from "./intake/agent-inbox.ts";
 import { createIntakeBudget } from "./intake/credit.ts";
 import { createIntakeJournal } from "./intake/intake-journal.ts";
@@ -382,7 +384,9 @@ export async function runHub(options: HubOptions): Promise<number> {
   try {
     const hub = await startHub(options, log);
     process.stdout.write(`ready http=${hub.url} mqtt=${hub.mqtt}\n`);
+    const unfollow = followOwnTrial({ product: hubProduct, version, log });
     const { code, why } = await watch.ended;
+    unfollow();
     log.info("hub stops", { why });
     return (await hub.stop()) ? code : 1;
   } finally {

@@ -12,8 +12,8 @@ export const guardReason = (version: string) => `${mostStarts} starts of ${versi
 
 /**
  * The unit runs it as root before each start of the program. While an upgrade is on trial it counts; at the start after
- * the last that the new version has, it leads `current` back, and says so; one that has changed the database stays, and
- * that is said. It never keeps the program from starting.
+ * the last that the new version has, or when it is on its way back already, it leads `current` back, and says so; one that
+ * has changed the database stays, and that is said. It never keeps the program from starting.
  */
 export function guardText({ name, program }: Pick<Product, "name" | "program">): string {
   return `#!/bin/sh
@@ -22,25 +22,31 @@ export function guardText({ name, program }: Pick<Product, "name" | "program">):
 base=\${0%/*}
 pending=$base/pending
 [ -f "$pending" ] || exit 0
-from= to= format_from= format_to=
+from= to= format_from= format_to= back=
 while IFS== read -r name value; do
   case $name in
     from) from=$value ;;
     to) to=$value ;;
     format_from) format_from=$value ;;
     format_to) format_to=$value ;;
+    back) back=$value ;;
   esac
 done < "$pending"
 # Words of a version only: these become paths.
 case $from$to in '' | *[!0-9A-Za-z.+-]*) exit 0 ;; esac
 [ -n "$from" ] && [ -n "$to" ] && [ "$from" != "$to" ] || exit 0
 now=$(readlink "$base/current" 2> /dev/null)
-[ "$now" = "versions/$to" ] || exit 0
+case $now in
+  "versions/$to") ;;
+  # Switched back already, and whoever did so may be gone: what is left is to say so.
+  "versions/$from") [ -n "$back" ] || exit 0 ;;
+  *) exit 0 ;;
+esac
 starts=0
 [ ! -f "$base/starts" ] || read -r starts < "$base/starts"
 case $starts in '' | *[!0-9]*) starts=0 ;; esac
 starts=$((starts + 1))
-if [ "$starts" -le ${mostStarts} ]; then
+if [ -z "$back" ] && [ "$starts" -le ${mostStarts} ]; then
   echo "$starts" > "$base/starts.guard" && mv -f "$base/starts.guard" "$base/starts"
   # Whoever upgraded may be gone, as after a power loss: then the old version judges the new one. While it is still
   # there this name is taken, and nothing happens.
@@ -50,9 +56,14 @@ if [ "$starts" -le ${mostStarts} ]; then
 fi
 # The old version could not read what the new one has made of the database: no way leads back.
 result=kept
+why=\${back:-"${guardReason("$to")}"}
 if [ "$format_from" = "$format_to" ]; then
   result=rolled-back
   [ -x "$base/versions/$from/${program}" ] || exit 0
+  # Before the switch: killed in between, the next start ends it.
+  if [ -z "$back" ]; then
+    { cat "$pending" && echo "back=$why"; } > "$base/pending.guard" && mv -f "$base/pending.guard" "$pending"
+  fi
   ln -sfn "versions/$from" "$base/current.guard" && mv -fT "$base/current.guard" "$base/current" || exit 0
   sync "$base" 2> /dev/null
 fi
@@ -60,7 +71,7 @@ fi
   echo "from=$from"
   echo "to=$to"
   echo "result=$result"
-  echo "why=${guardReason("$to")}"
+  printf 'why=%s\n' "$why"
   echo "at=$(date -u +%Y-%m-%dT%H:%M:%SZ)"
 } > "$base/last-upgrade.guard" && mv -f "$base/last-upgrade.guard" "$base/last-upgrade"
 rm -f "$pending" "$base/starts"
@@ -68,7 +79,7 @@ case $result in
   kept) now="it stays, since $from cannot read its database" ;;
   *) now="back to version $from" ;;
 esac
-echo "${program}: ${mostStarts} starts of version $to have ended; $now" >&2
+printf '%s\n' "${program}: the upgrade to $to has ended: $why; $now" >&2
 exit 0
 `;
 }

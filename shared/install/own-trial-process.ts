@@ -1,11 +1,13 @@
 /** A program that was just upgraded looks after itself, when whoever upgraded it is gone. */
 import { isSea } from "node:sea";
+import { setTimeout as sleep } from "node:timers/promises";
 import { isPetrelError } from "../errors.ts";
 import { killAt } from "../kill-point-process.ts";
 import type { Logger } from "../log.ts";
-import { layoutOf, type Product, rootOfProgram } from "./layout.ts";
+import { type Layout, layoutOf, type Product, rootOfProgram } from "./layout.ts";
+import { onDisk } from "./releases-fs.ts";
 import { usualLimits } from "./service-process.ts";
-import type { Health } from "./trial.ts";
+import { type Health, standOf } from "./trial.ts";
 import { superviseOwnTrial } from "./upgrade-process.ts";
 
 export interface OwnTrialOptions {
@@ -59,10 +61,59 @@ export async function judgeOwnTrial({
     );
     if (outcome !== null) log.info("the upgrade has ended", { ...outcome });
     // Not before it is said: killed in between, it starts as the old version all the same.
-    if (outcome?.result === "rolled-back") end();
+    if (outcome?.result === "rolled-back" && outcome.to === version) end();
   } catch (error) {
     // Somebody upgrades at this moment, who judges then.
     if (isPetrelError(error) && error.code === "UPGRADE_RUNNING") return;
     log.error("the upgrade on trial could not be judged", { error });
+  }
+}
+
+export interface LeaveOptions extends Pick<OwnTrialOptions, "product" | "version"> {
+  readonly layout: Layout;
+  readonly end: (why: string) => void;
+  /** ms that whoever goes back has for the restart, which follows the switch at once. */
+  readonly graceMs: number;
+  readonly everyMs: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * For a program that may not write to its own installation, and so cannot judge itself: while it is on trial it looks
+ * whether it was taken back and is still there, since whoever did so was killed, and then ends; its unit starts it again, as
+ * the version that is in force. To be called once it is up, and what it returns once it stops.
+ */
+export function followOwnTrial({
+  product,
+  version,
+  log,
+}: Pick<OwnTrialOptions, "product" | "version" | "log">): () => void {
+  const stop = new AbortController();
+  const root = isSea() ? rootOfProgram(product, process.execPath) : null;
+  if (root !== null) {
+    const end = (why: string) => {
+      log.warn("this version was taken back, and ends", { why });
+      process.kill(process.pid, "SIGTERM");
+    };
+    const times = { graceMs: 30_000, everyMs: 2_000, signal: stop.signal };
+    leaveWhenTakenBack({ product, version, layout: layoutOf(product, root), end, ...times }).catch((error) =>
+      log.error("whether this version was taken back could not be seen", { error }),
+    );
+  }
+  return () => stop.abort();
+}
+
+/** Resolves when its trial is over, when it was told to end, or when `signal` says so. */
+export async function leaveWhenTakenBack(options: LeaveOptions): Promise<void> {
+  const { product, layout, version, end, graceMs, everyMs, signal } = options;
+  let since: number | null = null;
+  while (!signal.aborted) {
+    const state = await onDisk(layout, product);
+    if (state.pending?.to !== version) return;
+    const stand = standOf(state);
+    if (stand.kind !== "back") since = null;
+    else if (since === null) since = performance.now();
+    else if (performance.now() - since >= graceMs) return end(stand.why);
+    await sleep(everyMs, null, { signal, ref: false }).catch(() => null);
   }
 }

@@ -19,6 +19,8 @@ export interface Pending {
   /** Formats of the database that the two versions read. */
   readonly formatFrom: number;
   readonly formatTo: number;
+  /** Why it is on its way back, once that is decided: whoever finds this goes on with it. `null`: it is not. */
+  readonly back: string | null;
 }
 
 /** False when the old version could not read what the new one has made of the database: then nothing goes back. */
@@ -52,7 +54,7 @@ function fieldsOf(text: string): ReadonlyMap<string, string> {
 }
 
 export function pendingText(pending: Pending): string {
-  const { from, to, sha256, at, linked, sensors, formatFrom, formatTo } = pending;
+  const { from, to, sha256, at, linked, sensors, formatFrom, formatTo, back } = pending;
   return written([
     ["from", from],
     ["to", to],
@@ -62,6 +64,7 @@ export function pendingText(pending: Pending): string {
     ["sensors", sensors.join(" ")],
     ["format_from", String(formatFrom)],
     ["format_to", String(formatTo)],
+    ...(back === null ? [] : [["back", back] as const]),
   ]);
 }
 
@@ -82,6 +85,7 @@ export function parsePending(text: string | null): Pending | null {
     sensors: (fields.get("sensors") ?? "").split(" ").filter((name) => name !== ""),
     formatFrom: Number(formatFrom),
     formatTo: Number(formatTo),
+    back: fields.get("back") ?? null,
   };
 }
 

@@ -18,6 +18,7 @@ import {
 import { type Health, standOf } from "./trial.ts";
 import { inTurn } from "./turn-process.ts";
 import { lookEveryMs, notInstalled, type UpgradeHost } from "./upgrade-host.ts";
+import { goBack } from "./upgrade-process.ts";
 
 export interface UpgradeFile {
   readonly file: string;
@@ -74,6 +75,7 @@ async function prepareInTurn(host: UpgradeHost, given: UpgradeFile): Promise<Pre
       sensors: health?.sensors ?? [],
       formatFrom: installed.store_format,
       formatTo: found.store_format,
+      back: null,
     });
     pass("pending");
     return { from, to, sha256 };
@@ -90,7 +92,11 @@ async function beforeUpgrade(host: UpgradeHost): Promise<{ from: string; pending
     return { from: stand.version, pending: null };
   }
   if (stand.kind === "lost" || disk.current === null) throw notInstalled(host);
-  if (stand.kind === "trial")
+  if (stand.kind === "back" && pending !== null && host.service !== null) {
+    await goBack(host, pending, stand.why);
+    return { from: pending.from, pending: null };
+  }
+  if (stand.kind === "trial" || stand.kind === "back")
     throw new PetrelError("UPGRADE_RUNNING", `version ${disk.current} is still on trial`, {
       where: layout.pending,
       hint: "wait until it has shown that it is well, or has gone back",

@@ -183,6 +183,11 @@ export async function writePending(layout: Layout, pending: Pending): Promise<vo
   await writeWhole(layout.pending, pendingText(pending), 0o644);
 }
 
+/** That it is on its way back; the guard's count stays. */
+export async function markBack(layout: Layout, pending: Pending, why: string): Promise<void> {
+  await writeWhole(layout.pending, pendingText({ ...pending, back: why }), 0o644);
+}
+
 /** How it ended is on disk before the record of the trial goes. */
 export async function endPending(layout: Layout, outcome: UpgradeOutcome): Promise<void> {
   await writeWhole(layout.outcome, outcomeText(outcome), 0o644);

@@ -16,8 +16,10 @@ export interface OnDisk {
 export type Stand =
   /** No upgrade is under way. */
   | { readonly kind: "settled" }
-  /** Prepared and not switched, or switched back: the old version is in force and the record means nothing. */
+  /** Prepared and not switched: the old version is in force and the record means nothing. */
   | { readonly kind: "before" }
+  /** It was not well, and is on its way back: perhaps not switched yet, perhaps not started anew. */
+  | { readonly kind: "back"; readonly why: string }
   /** The new version is in force, and has to show that it is well. */
   | { readonly kind: "trial" }
   /** Nothing usable is in force; this version is. */
@@ -35,6 +37,9 @@ export function standOf({ pending, current, present }: OnDisk): Stand {
     return version === undefined ? { kind: "lost" } : { kind: "mend", version };
   }
   if (pending === null) return { kind: "settled" };
+  const isEither = current === pending.to || current === pending.from;
+  if (pending.back !== null && isEither && present.includes(pending.from))
+    return { kind: "back", why: pending.back };
   if (current === pending.to && current !== pending.from) return { kind: "trial" };
   return current === pending.from ? { kind: "before" } : { kind: "settled" };
 }

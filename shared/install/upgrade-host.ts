@@ -29,6 +29,7 @@ export const upgradePoints = [
   "switched",
   "restarted",
   "judged",
+  "marked",
   "back",
   "ended",
 ] as const;

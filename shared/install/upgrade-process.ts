@@ -10,13 +10,14 @@
  *      the guard counts starts, and has the old version judge the new one (guard.ts, `judge`); without systemd an
  *      agent judges itself (`superviseOwnTrial`).
  *
- * The order on disk: version, record, link, outcome, no record. `standOf` says what each state between means.
+ * The order on disk: version, record, link, outcome, no record. On the way back: record with the reason, link, restart, outcome, no
+ * record. `standOf` says what each state between means.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { timestamp } from "../clock.ts";
 import { guardReason } from "./guard.ts";
 import { isWayBackOpen, type Pending, type UpgradeOutcome } from "./pending.ts";
-import { currentVersion, dropOldVersions, endPending, onDisk, switchTo } from "./releases-fs.ts";
+import { currentVersion, dropOldVersions, endPending, markBack, onDisk, switchTo } from "./releases-fs.ts";
 import { goodReason, standOf, Trial } from "./trial.ts";
 import { inTurn, isTaken } from "./turn-process.ts";
 import { lookEveryMs, notInstalled, type UpgradeHost } from "./upgrade-host.ts";
@@ -33,27 +34,31 @@ export function carryOut(host: UpgradeHost): Promise<UpgradeOutcome | null> {
 
 /** As `carryOut`, of a version on trial that runs already: nothing is switched or started unless it has to go back. */
 export async function judge(host: UpgradeHost): Promise<UpgradeOutcome | null> {
-  const stand = standOf(await onDisk(host.layout, host.product));
-  return stand.kind === "trial" ? finish(host, async () => {}) : null;
+  const { kind } = standOf(await onDisk(host.layout, host.product));
+  return kind === "trial" || kind === "back" ? finish(host, async () => {}) : null;
 }
 
 /**
  * What a program does at its start: if it is itself on trial and nobody carries the upgrade out any more, it judges
- * itself. Resolves to how it ended, `null` without a trial of its own; after `rolled-back` it has to end, and its unit
- * starts the version that is in force.
+ * itself. Resolves to how it ended, `null` without a trial of its own; after `rolled-back` it has to end if it is not the
+ * version that it went back to, and its unit starts that one.
  */
 export async function superviseOwnTrial(host: UpgradeHost, own: string): Promise<UpgradeOutcome | null> {
   const { layout, product } = host;
   for (;;) {
     const state = await onDisk(layout, product);
-    if (state.pending?.to !== own) return null;
+    const { pending } = state;
     const stand = standOf(state).kind;
+    const isBack = stand === "back" && pending?.from === own;
+    if (pending === null || (pending.to !== own && !isBack)) return null;
     if (!isTaken(layout.lock)) {
+      // Whoever went back was killed after the restart: what is left is to say so.
+      const end: End = { result: "rolled-back", why: pending.back ?? "" };
+      if (isBack) return inTurn(layout.lock, () => say(host, pending, end));
       // It runs already: started once more, it would only be on trial anew.
-      if (stand === "trial") return finish(host, async () => {});
+      if (stand === "trial" || stand === "back") return finish(host, async () => {});
       if (stand !== "before") return null;
-      // Whoever went back was killed before the restart.
-      const { pending } = state;
+      // An earlier version went back, which wrote no mark, and was killed before the restart.
       const why = "the upgrade was cut off on its way back";
       return inTurn(layout.lock, () => conclude(host, pending, { result: "rolled-back", why }));
     }
@@ -74,6 +79,8 @@ async function finishInTurn(host: UpgradeHost, start: () => Promise<void>): Prom
   if (stand.kind === "mend") await switchTo(layout, stand.version);
   const { pending } = state;
   if (pending === null || stand.kind === "settled") return null;
+  if (pending.back !== null && state.present.includes(pending.from))
+    return goBack(host, pending, pending.back);
   if (!state.present.includes(pending.to)) {
     const why = `version ${pending.to} is not there any more`;
     return conclude(host, pending, { result: "rolled-back", why });
@@ -90,12 +97,19 @@ async function finishInTurn(host: UpgradeHost, start: () => Promise<void>): Prom
   // The guard switches before it says so: to say the same once more is harmless, and its start is under way.
   if (end === null) return say(host, pending, { result: "rolled-back", why: guardReason(pending.to) });
   pass("judged");
-  if (end.result === "rolled-back") {
-    told(`going back to ${pending.from}: ${end.why}`);
-    await switchTo(layout, pending.from);
-    pass("back");
-  }
+  if (end.result === "rolled-back") return goBack(host, pending, end.why);
   return conclude(host, pending, end);
+}
+
+/** To go back is decided once: whoever is killed meanwhile leaves a mark, and the next start ends it. */
+export async function goBack(host: UpgradeHost, pending: Pending, why: string): Promise<UpgradeOutcome> {
+  const { layout, told, pass } = host;
+  told(`going back to ${pending.from}: ${why}`);
+  await markBack(layout, pending, why);
+  pass("marked");
+  await switchTo(layout, pending.from);
+  pass("back");
+  return conclude(host, pending, { result: "rolled-back", why });
 }
 
 type End = Pick<UpgradeOutcome, "result" | "why">;

@@ -8,6 +8,9 @@ import { chmod, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
+import { agentProduct } from "../../agent/install/product.ts";
+import { layoutOf } from "../../shared/install/layout.ts";
+import { leaveWhenTakenBack } from "../../shared/install/own-trial-process.ts";
 import { digestOf } from "../../shared/install/releases-fs.ts";
 import { inTurn, isTaken } from "../../shared/install/turn-process.ts";
 import { upgradePoints } from "../../shared/install/upgrade-host.ts";
@@ -201,7 +204,7 @@ describe("whose turn it is", () => {
 });
 
 describe("an upgrade that is killed at each step, and then the power goes, beside a supervisor that stands for systemd", () => {
-  const wellPoints = upgradePoints.filter((point) => point !== "back");
+  const wellPoints = upgradePoints.filter((point) => point !== "marked" && point !== "back");
   test.each(wellPoints)("%s: a version answers, and the upgrade can be done again", async (point) => {
     const host = await installedProgram();
     const file = await programFile(host.root, "1.1.0");
@@ -218,7 +221,7 @@ describe("an upgrade that is killed at each step, and then the power goes, besid
     expect(await host.read("pending")).toBeNull();
   });
 
-  test.each(["switched", "restarted", "judged", "back", "ended"])(
+  test.each(["switched", "restarted", "judged", "marked", "back", "ended"])(
     "%s, with a version that does not start: the old one answers, by the guard alone",
     async (point) => {
       const host = await installedProgram();
@@ -229,6 +232,41 @@ describe("an upgrade that is killed at each step, and then the power goes, besid
       await host.boot();
       await waitUntil("1.0.0 answers", async () => (await host.answers()) === "1.0.0");
       expect(await host.current()).toBe("1.0.0");
+    },
+  );
+
+  test.each(["marked", "back"])(
+    "%s, on the way back from a version that runs on: the next start ends it, and says so",
+    async (point) => {
+      const host = await installedProgram();
+      const file = await programFile(host.root, "1.1.0", { linked: false });
+      const run = await host.upgrade(file, { killAt: point, args: ["--within", "1"] });
+      expect(run.signal).toBe("SIGKILL");
+      expect(await host.answers()).toBe("1.1.0");
+      await host.boot();
+      await waitUntil("1.0.0 answers", async () => (await host.answers()) === "1.0.0");
+      expect([await host.current(), await host.read("pending")]).toEqual(["1.0.0", null]);
+      expect(await host.read("last-upgrade")).toMatch(
+        /^from=1\.0\.0\nto=1\.1\.0\nresult=rolled-back\nwhy=it has no link to the hub, and the version before had\nat=.+\n$/,
+      );
+    },
+  );
+
+  test.each(["marked", "back"])(
+    "%s: who upgrades next ends it first, and the program that runs knows that it is to leave",
+    async (point) => {
+      const host = await installedProgram();
+      const file = await programFile(host.root, "1.1.0", { linked: false });
+      await host.upgrade(file, { killAt: point, args: ["--within", "1"] });
+      const left = await new Promise<string>((end) => {
+        const layout = layoutOf(agentProduct, host.root);
+        const times = { graceMs: 200, everyMs: 50, signal: new AbortController().signal };
+        void leaveWhenTakenBack({ product: agentProduct, layout, version: "1.1.0", end, ...times });
+      });
+      expect(left).toMatch(/no link to the hub/);
+      const next = await host.upgrade(await programFile(host.root, "1.2.0"), { args: ["--json"] });
+      expect(JSON.parse(next.stdout)).toMatchObject({ from: "1.0.0", to: "1.2.0", result: "upgraded" });
+      expect(await host.answers()).toBe("1.2.0");
     },
   );
 

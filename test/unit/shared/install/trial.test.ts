@@ -21,6 +21,7 @@ const pending: Pending = {
   sensors: ["watch.FileWatch", "core.Timer"],
   formatFrom: 1,
   formatTo: 1,
+  back: null,
 };
 const well: Health = {
   version: "1.1.0",
@@ -60,7 +61,10 @@ describe("versions", () => {
 
 describe("the records on disk", () => {
   test("are read as they were written, whatever is in a reason", () => {
-    expect(parsePending(pendingText(pending))).toEqual(pending);
+    for (const back of [null, "it has no link = none"]) {
+      const record = { ...pending, back };
+      expect(parsePending(pendingText(record))).toEqual(record);
+    }
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), (why) => {
         const outcome = { from: "1.0.0", to: "1.1.0", result: "rolled-back", why, at: "now" } as const;
@@ -82,10 +86,19 @@ describe("the records on disk", () => {
 
 describe("where an upgrade stands", () => {
   const present = ["1.0.0", "1.1.0"];
+  const unwell = { ...pending, back: "unwell" };
   test.each([
     ["no record", { pending: null, current: "1.0.0", present }, { kind: "settled" }],
-    ["prepared, or switched back", { pending, current: "1.0.0", present }, { kind: "before" }],
+    ["prepared", { pending, current: "1.0.0", present }, { kind: "before" }],
     ["switched", { pending, current: "1.1.0", present }, { kind: "trial" }],
+    ["to go back", { pending: unwell, current: "1.1.0", present }, { kind: "back", why: "unwell" }],
+    ["switched back", { pending: unwell, current: "1.0.0", present }, { kind: "back", why: "unwell" }],
+    [
+      "to go back, and the old version is not there",
+      { pending: unwell, current: "1.1.0", present: ["1.1.0"] },
+      { kind: "trial" },
+    ],
+    ["to go back, no link", { pending: unwell, current: null, present }, { kind: "mend", version: "1.0.0" }],
     [
       "a third version is in force",
       { pending, current: "1.2.0", present: [...present, "1.2.0"] },
