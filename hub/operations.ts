@@ -39,7 +39,7 @@ import type { AssignTo } from "./packs/layers.ts";
 import type { OverrideView, WrittenOverrides } from "./packs/override-desk.ts";
 import type { ConfigEdit, Registered } from "./packs/pack-desk.ts";
 import type { Replay, ReplayRequest, RuleWhy } from "./rules/hindsight.ts";
-import type { WrittenRule } from "./rules/rule-desk.ts";
+import type { ChangedRule, WrittenRule } from "./rules/rule-desk.ts";
 import type { Page, PageOf } from "./store/port/page.ts";
 import type { TimerView } from "./timers/timer-book.ts";
 import type { RolloutAgentView, RolloutRequest } from "./upgrades/rollout-desk.ts";
@@ -155,7 +155,7 @@ export interface HubOperations {
   setRuleEnabled(ref: string, enabled: boolean): Promise<RuleRecord>;
   /** What a rule was, newest first; see `RuleDesk.history`. */
   ruleHistory(ref: string): Promise<readonly RuleVersion[]>;
-  rollbackRule(ref: string, rev: number | null): Promise<RuleRecord>;
+  rollbackRule(ref: string, rev: number | null): Promise<ChangedRule>;
   /** Why a rule, as it is now, acted on a stored trigger instance or did not. */
   whyRule(ref: string, instance: string): Promise<RuleWhy>;
   /** What a rule, or one that is only a text yet, would have done with stored instances; runs nothing. */

@@ -16,7 +16,7 @@ import { configFor } from "../packs/layers.ts";
 import { type SwitchedPart, switchedParts } from "../packs/override-desk.ts";
 import { nextAttemptId, retryOf } from "../policies/applied.ts";
 import type { Replay, RuleWhy } from "../rules/hindsight.ts";
-import type { WrittenRule } from "../rules/rule-desk.ts";
+import type { ChangedRule, WrittenRule } from "../rules/rule-desk.ts";
 import {
   isStdoutSecret,
   mask,
@@ -120,13 +120,18 @@ export function ruleVersionView(catalogue: Catalogue, version: RuleVersion): Rul
   return { ...version, rule: { ...rule, action: { ...rule.action, parameters } } };
 }
 
-/** The answer to a change of a rule: what it is now, and what in it is surely not meant. */
-export interface WrittenRuleView extends RuleView {
-  readonly warnings: readonly ErrorReport[];
+/** The answer to a change of a rule: what it is now, and what it was. */
+export type ChangedRuleView = RuleView & Pick<ChangedRule, "replaced">;
+
+export function changedRuleView(catalogue: Catalogue, { replaced, ...record }: ChangedRule): ChangedRuleView {
+  return { ...ruleView(catalogue, record), replaced };
 }
 
+/** With what in it is surely not meant. */
+export type WrittenRuleView = ChangedRuleView & { readonly warnings: readonly ErrorReport[] };
+
 export function writtenRuleView(catalogue: Catalogue, { warnings, ...record }: WrittenRule): WrittenRuleView {
-  return { ...ruleView(catalogue, record), warnings: warnings.map(problemError).map(errorReport) };
+  return { ...changedRuleView(catalogue, record), warnings: warnings.map(problemError).map(errorReport) };
 }
 
 export function ruleWhyView(catalogue: Catalogue, why: RuleWhy): RuleWhy {

@@ -1,4 +1,5 @@
 /** Rules made, changed and removed by hand. */
+import { isDeepStrictEqual } from "node:util";
 import { timestamp } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import type { RuleDefinition, RuleRecord, RuleVersion } from "../../shared/model/rule.ts";
@@ -25,8 +26,14 @@ export interface RuleDeskOptions {
 
 const attempts = 20;
 
-/** A rule as it is written now, and what in it is surely not meant. */
-export interface WrittenRule extends RuleRecord {
+/** A rule as it is now, and what it was before the change; with the same `rev` nothing had to be changed. */
+export interface ChangedRule extends RuleRecord {
+  /** `null`: there was none. */
+  readonly replaced: { readonly rev: number; readonly enabled: boolean } | null;
+}
+
+/** One that was written, and what in it is surely not meant. */
+export interface WrittenRule extends ChangedRule {
   readonly warnings: readonly Problem[];
 }
 
@@ -58,7 +65,10 @@ export class RuleDesk {
     return this.#parse(text).rule;
   }
 
-  /** Replaces the rule `ref`; the text may leave its name and pack out of account only if they are the same. */
+  /**
+   * Replaces the rule `ref`; the text may leave its name and pack out of account only if they are the same. As in
+   * StackStorm the text decides whether it is enabled, too: one that was disabled by hand is on again if it says so.
+   */
   async update(ref: string, text: string): Promise<WrittenRule> {
     const { rule, warnings } = this.#parse(text);
     if (rule.ref !== ref) {
@@ -92,7 +102,7 @@ export class RuleDesk {
    * Makes the rule again what it was at `rev`, or (`null`) before its last change, as a new version; also one that is
    * deleted. It stays enabled or disabled as it is. NOT_FOUND, or what is wrong with the old one today.
    */
-  async rollback(ref: string, rev: number | null): Promise<RuleRecord> {
+  async rollback(ref: string, rev: number | null): Promise<ChangedRule> {
     const versions = await this.history(ref);
     const [last] = versions;
     const old = rev === null ? versions[1] : versions.find((version) => version.rev === rev && version.rule);
@@ -131,12 +141,16 @@ export class RuleDesk {
     return { rule, source, updated_at: timestamp(this.#options.now()), rev };
   }
 
-  async #change(decide: (set: RuleSet) => RuleRecord): Promise<RuleRecord> {
+  /** A rule that is so already stays what it is: its history has no version that differs in nothing. */
+  async #change(decide: (set: RuleSet) => RuleRecord): Promise<ChangedRule> {
     const { store } = this.#options;
     for (let attempt = 0; attempt < attempts; attempt++) {
       const set = await store.ruleSet();
       const record = decide(set);
-      if ((await store.changeRules([record], [], set.version)) !== null) return record;
+      const before = find(set, record.rule.ref);
+      const replaced = before === undefined ? null : { rev: before.rev, enabled: before.rule.enabled };
+      if (before !== undefined && isDeepStrictEqual(before.rule, record.rule)) return { ...before, replaced };
+      if ((await store.changeRules([record], [], set.version)) !== null) return { ...record, replaced };
     }
     throw busy();
   }

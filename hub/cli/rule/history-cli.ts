@@ -3,12 +3,15 @@ import type { Command } from "commander";
 import { wholeNumber, withExample } from "../../../shared/cli/program-cli.ts";
 import { PetrelError } from "../../../shared/errors.ts";
 import type { RuleRecord, RuleVersion } from "../../../shared/model/rule.ts";
+import type { ChangedRule } from "../../rules/rule-desk.ts";
 import type { CliContext } from "../context-cli.ts";
 import { toJson, toTable } from "../output.ts";
 import { ago } from "../relative-time.ts";
 import { changedFields } from "./changed-fields.ts";
 
 const latestRev = 1_000_000_000;
+
+type RolledBack = Pick<ChangedRule, "rev" | "replaced">;
 
 export function historyVerbs(noun: Command, context: CliContext): void {
   const { io } = context;
@@ -60,9 +63,13 @@ export function historyVerbs(noun: Command, context: CliContext): void {
     "petrel rule rollback mypack.on_change --to 3",
   ).action(async (ref: string, options: { readonly to?: number }, self: Command) => {
     const body = options.to === undefined ? {} : { rev: options.to };
-    const record = await context.api(self).ask<RuleRecord>("POST", `${at(ref)}/rollback`, { body });
+    const record = await context.api(self).ask<RolledBack>("POST", `${at(ref)}/rollback`, { body });
     const to = options.to === undefined ? "what it was before" : `version ${options.to}`;
-    await context.say(self, `${ref} is ${to} again, as version ${record.rev}`, record);
+    const isSame = record.replaced?.rev === record.rev;
+    const said = isSame
+      ? `is that already, in version ${record.rev}`
+      : `is ${to} again, as version ${record.rev}`;
+    await context.say(self, `${ref} ${said}`, record);
   });
 }
 

@@ -8,6 +8,7 @@ import { CommandEnded, withExample } from "../../../shared/cli/program-cli.ts";
 import { type ErrorReport, formatError, isPetrelError, PetrelError } from "../../../shared/errors.ts";
 import type { RuleDefinition, RuleRecord } from "../../../shared/model/rule.ts";
 import { plainLines } from "../../../shared/plain-text.ts";
+import type { ChangedRule } from "../../rules/rule-desk.ts";
 import type { CliContext, NounCommands } from "../context-cli.ts";
 import { readTextFile } from "../text-file-fs.ts";
 import { asIs, getVerb, listVerb } from "../verbs-cli.ts";
@@ -17,7 +18,8 @@ import type { RuleTestOptions } from "./rule-test-cli.ts";
 
 type Rule = RuleDefinition &
   Pick<RuleRecord, "source" | "updated_at" | "rev"> & { readonly overridden?: true };
-type Written = Rule & { readonly warnings: readonly ErrorReport[] };
+type Changed = Rule & Pick<ChangedRule, "replaced">;
+type Written = Changed & { readonly warnings: readonly ErrorReport[] };
 
 const path = "/v1/rules";
 const at = (ref: string) => `${path}/${encodeURIComponent(ref)}`;
@@ -55,6 +57,14 @@ async function written(context: CliContext, file: string, asked: Promise<Written
   }
 }
 
+/** A switch that a file turns is said: whoever turned it by hand may not think of it. */
+function replacedText({ ref, rev, enabled, replaced }: Changed): string {
+  if (replaced?.rev === rev) return `${ref} is so already`;
+  if (replaced === null || replaced.enabled === enabled) return `${ref} is replaced`;
+  const [was, is] = enabled ? ["disabled", "enabled"] : ["enabled", "disabled"];
+  return `${ref} is replaced; it was ${was}, and is ${is} now, as the file says`;
+}
+
 function changeVerbs(noun: Command, context: CliContext): void {
   withExample(
     noun
@@ -67,12 +77,14 @@ function changeVerbs(noun: Command, context: CliContext): void {
     await context.say(self, `${rule.ref} is there, ${rule.enabled ? "enabled" : "disabled"}`, rule);
   });
   withExample(
-    noun.command("update <ref> <file>").description("replace a rule by what a file says"),
+    noun
+      .command("update <ref> <file>")
+      .description("replace a rule by what a file says, also whether it is enabled"),
     "petrel rule update default.alert alert.yaml",
   ).action(async (ref: string, file: string, _options: object, self: Command) => {
     const yaml = await ruleText(context, file);
     const rule = await written(context, file, context.api(self).ask<Written>("PUT", at(ref), { yaml }));
-    await context.say(self, `${rule.ref} is replaced`, rule);
+    await context.say(self, replacedText(rule), rule);
   });
   withExample(
     noun.command("delete <ref>").description("delete a rule"),

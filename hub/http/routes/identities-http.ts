@@ -1,5 +1,6 @@
 /** Routes of identities: tokens, who waits, who goes, and the fleet's keys. */
 import type { FastifyInstance } from "fastify";
+import { requireBrokerNames } from "../../broker/broker-names.ts";
 import { concerns } from "../gate-http.ts";
 import { found, pathSchema, type RouteParts } from "./parts.ts";
 
@@ -114,7 +115,7 @@ export function identityRoutes(api: FastifyInstance, { operations }: RouteParts)
             type: "array",
             minItems: 1,
             maxItems: 32,
-            items: { type: "string", pattern: "^[A-Za-z0-9.:-]{1,253}$" },
+            items: { type: "string", pattern: "^\\S{1,300}$" },
           },
           port: { type: "integer", minimum: 1, maximum: 65_534 },
           folder: { type: "string", pattern: "^/[^\\s\"']{0,512}$" },
@@ -124,6 +125,7 @@ export function identityRoutes(api: FastifyInstance, { operations }: RouteParts)
     },
     handler: async (request) => {
       const { hosts, port = 8_883, folder = "/etc/mosquitto/petrel" } = request.body;
+      requireBrokerNames(hosts);
       concerns(request, hosts.join(","));
       return { files: await operations.brokerConfig({ hosts, port, folder }) };
     },

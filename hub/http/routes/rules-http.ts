@@ -4,7 +4,14 @@ import type { ReplayRequest } from "../../rules/hindsight.ts";
 import { concerns } from "../gate-http.ts";
 import { sendList } from "../list-http.ts";
 import { listQuerySchema, maxLimit, pageOf, text } from "../list-query.ts";
-import { replayView, ruleVersionView, ruleView, ruleWhyView, writtenRuleView } from "../views.ts";
+import {
+  changedRuleView,
+  replayView,
+  ruleVersionView,
+  ruleView,
+  ruleWhyView,
+  writtenRuleView,
+} from "../views.ts";
 import { found, pathSchema, type RouteParts } from "./parts.ts";
 
 interface RuleFilter {
@@ -108,7 +115,7 @@ export function ruleRoutes(api: FastifyInstance, { store, operations, catalogues
       },
     },
     handler: async ({ params: { ref }, body }) =>
-      ruleView(await catalogues.current(), await operations.rollbackRule(ref, body?.rev ?? null)),
+      changedRuleView(await catalogues.current(), await operations.rollbackRule(ref, body?.rev ?? null)),
   });
   api.get<{ Params: { ref: string; instance: string } }>("/v1/rules/:ref/why/:instance", {
     schema: { params: pathSchema("ref", "instance") },

@@ -164,6 +164,27 @@ test("replay: counts what a rule, or a text, would have done, and does nothing",
   expect(await user.json<Execution[]>("execution", "list", "--limit", "100")).toHaveLength(before.length);
 });
 
+test("an update says when the file turns a switch that somebody turned by hand", async () => {
+  const { user } = shared();
+  const ref = "default.switched";
+  const file = join(await tempFolder("rule"), "switched.yaml");
+  await writeFile(file, rule("switched"));
+  await user.says("rule", "create", file);
+  await user.says("rule", "disable", ref);
+  expect(await user.says("rule", "update", ref, file)).toBe(
+    `${ref} is replaced; it was disabled, and is enabled now, as the file says\n`,
+  );
+  expect(await user.says("rule", "update", ref, file)).toBe(`${ref} is so already\n`);
+  await writeFile(file, rule("switched").replace("enabled: true", "enabled: false"));
+  expect(await user.says("rule", "update", ref, file)).toContain("it was enabled, and is disabled now");
+  await writeFile(file, rule("switched").replace("enabled: true", "enabled: false\nmode: shadow"));
+  expect(await user.json("rule", "update", ref, file)).toMatchObject({
+    enabled: false,
+    rev: 5,
+    replaced: { rev: 4, enabled: false },
+  });
+});
+
 test("history and rollback: a rule is again what it was, and stays disabled if it is", async () => {
   const { user } = shared();
   const ref = "default.versions";
@@ -190,10 +211,14 @@ test("history and rollback: a rule is again what it was, and stays disabled if i
     rev: 4,
     criteria: { "trigger.size": { pattern: 10 } },
   });
+  // What it is already makes no version: the history would not have it.
+  expect(await user.says("rule", "rollback", ref, "--to", "1")).toContain("is that already, in version 4");
+  expect((await history()).map(({ rev }) => rev)).toEqual([4, 3, 2, 1]);
   await user.says("rule", "rollback", ref);
   expect(await user.json("rule", "get", ref)).toMatchObject({
     criteria: { "trigger.size": { pattern: 50 } },
   });
+  expect(await user.json("rule", "disable", ref)).toMatchObject({ rev: 5 });
   await user.says("rule", "delete", ref);
   expect((await revs())[0]).toEqual([5, null]);
   await user.says("rule", "rollback", ref, "--to", "1");

@@ -350,6 +350,7 @@ describe("changing things", () => {
         return {
           ...ruleRecord,
           warnings: [{ code: "PARAMETER_UNKNOWN", severity: "warning", ...warning }],
+          replaced: null,
         };
       },
       setRuleEnabled: async () => ({ ...ruleRecord, rule: aRule({ enabled: false }) }),

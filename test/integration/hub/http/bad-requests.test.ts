@@ -26,6 +26,21 @@ async function answerTo(url: string, bytes: string | Buffer): Promise<string> {
 }
 
 describe("a request that is wrong", () => {
+  test("a broker's name with a port: no certificate is made for that", async () => {
+    const { api, operations, key } = await startApi({ brokerConfig: async () => ({}) });
+    const { statusCode, body } = await api.inject({
+      method: "POST",
+      url: "/v1/hub/broker-config",
+      headers: bearer(key),
+      payload: { hosts: ["mq.example.org:8883"] },
+    });
+    expect([statusCode, JSON.parse(body).error]).toEqual([
+      400,
+      expect.objectContaining({ code: "API_BAD_REQUEST", fix: "--host mq.example.org --port 8883" }),
+    ]);
+    expect(operations.calls).toEqual([]);
+  });
+
   test.for(["/v1/rules", "/v1/webhooks/st2", "/v1/executions"])("%s: nested by the thousand", async (url) => {
     const { api, key } = await startApi();
     const deep = `${"[".repeat(50_000)}${"]".repeat(50_000)}`;
