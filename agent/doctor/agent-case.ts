@@ -15,6 +15,8 @@ export interface RunningAgent {
 }
 
 export interface AgentCase {
+  /** That it is installed below: `/`. */
+  readonly root: string;
   /** Absolute path of its data folder. */
   readonly data: string;
   /** Whose data folder it is, and so who the agent runs as; the caller while there is none. */

@@ -11,6 +11,8 @@ import {
   syncFound,
 } from "../../shared/doctor/host-checks.ts";
 import { diskFacts, fileFacts, filesFacts, folderBytes, syncTime } from "../../shared/doctor/host-fs.ts";
+import { lastUpgradeFound } from "../../shared/doctor/last-upgrade.ts";
+import { lastUpgrade } from "../../shared/doctor/last-upgrade-fs.ts";
 import { type Check, runChecks } from "../../shared/doctor/run-checks.ts";
 import { storeFound } from "../../shared/doctor/store-fs.ts";
 import { hidingSettings, unitFound } from "../../shared/doctor/unit.ts";
@@ -20,6 +22,7 @@ import { runners } from "../../shared/packs/runners.ts";
 import type { Timers } from "../../shared/timers.ts";
 import type { AgentIdentity } from "../identity/identity.ts";
 import { folderOf as identityFolder, openIdentity } from "../identity/identity-fs.ts";
+import { agentProduct } from "../install/product.ts";
 import { readPolicy, usualPolicy } from "../policy/policy-file-fs.ts";
 import { agentStoreFormat } from "../store/format.ts";
 import { asidePrefix } from "../store/set-aside-fs.ts";
@@ -62,6 +65,7 @@ const hostChecks: readonly Check<AgentCase>[] = [
     "",
     async () => unitFound(await unitFacts(agentUnit), { harmful: hidingSettings, install }),
   ],
+  ["last-upgrade", "agent", "", ({ root }) => upgradeFound(root)],
   ["settings", "settings", "", settingsFound],
   ["policy", "settings", "", policyFound],
   ["enrolled", "identity", "", enrolledFound],
@@ -127,6 +131,9 @@ export async function agentFindings(
   ]);
   return [...host, ...running];
 }
+
+const upgradeFound = async (root: string): Promise<readonly Found[]> =>
+  lastUpgradeFound(await lastUpgrade(agentProduct, root), agentProduct);
 
 async function settingsFound({ config, configFile, owner }: AgentCase): Promise<readonly Found[]> {
   if (config instanceof Error) return [errorFound(config, configFile ?? "settings", "mend the file")];

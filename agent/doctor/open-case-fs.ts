@@ -26,7 +26,7 @@ const startPatienceMs = 5_000;
 const askAgainMs = 200;
 
 /** Never rejects: what cannot be read is part of the case. */
-export async function openCase(io: CliIo, given: CaseFlags): Promise<AgentCase> {
+export async function openCase(io: CliIo, given: CaseFlags, root = "/"): Promise<AgentCase> {
   const named = given.config === undefined ? undefined : resolve(io.cwd, given.config);
   const { config, configFile } = await settings(io, given, named);
   const values = config instanceof Error ? null : config.values;
@@ -45,6 +45,7 @@ export async function openCase(io: CliIo, given: CaseFlags): Promise<AgentCase> 
   const said = typeof agent === "string" ? null : agent.status.hub;
   const hub = values?.hub ?? given.hub ?? enrolledAt ?? said;
   return {
+    root,
     data,
     owner,
     uid,

@@ -3,6 +3,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { timestamp } from "../../shared/clock.ts";
 import { diskFacts, fileFacts, filesFacts, folderBytes, syncTime } from "../../shared/doctor/host-fs.ts";
+import { lastUpgrade } from "../../shared/doctor/last-upgrade-fs.ts";
 import { unitFacts } from "../../shared/doctor/unit-fs.ts";
 import { certificatesIn } from "../../shared/identity/certificates.ts";
 import { isObject } from "../../shared/json.ts";
@@ -51,18 +52,29 @@ export interface DoctorParts {
 export async function gatherHost(parts: HostParts): Promise<HubHostFacts> {
   const { data, uid, configFile, otherSecrets, hostNow } = parts;
   const keys = keysFolder(data);
-  const [secrets, disk, config, hubKeys, fleetCertificates, storeBytes, blobBytes, lastBackup, unit] =
-    await Promise.all([
-      filesFacts([data, keys, apiFilePath(data), join(data, keyFileName), ...otherSecrets], [keys]),
-      diskFacts(data),
-      configFile === null ? null : fileFacts(configFile),
-      keysIn(join(keys, "statement.json")),
-      certificateLives(keys),
-      folderBytes(join(data, "store")),
-      folderBytes(join(data, "blobs")),
-      readLastBackup(data),
-      unitFacts(hubProduct.unit),
-    ]);
+  const [
+    secrets,
+    disk,
+    config,
+    hubKeys,
+    fleetCertificates,
+    storeBytes,
+    blobBytes,
+    lastBackup,
+    unit,
+    upgrade,
+  ] = await Promise.all([
+    filesFacts([data, keys, apiFilePath(data), join(data, keyFileName), ...otherSecrets], [keys]),
+    diskFacts(data),
+    configFile === null ? null : fileFacts(configFile),
+    keysIn(join(keys, "statement.json")),
+    certificateLives(keys),
+    folderBytes(join(data, "store")),
+    folderBytes(join(data, "blobs")),
+    readLastBackup(data),
+    unitFacts(hubProduct.unit),
+    lastUpgrade(hubProduct),
+  ]);
   return {
     uid,
     data,
@@ -78,6 +90,7 @@ export async function gatherHost(parts: HostParts): Promise<HubHostFacts> {
     blobBytes,
     lastBackup,
     unit,
+    lastUpgrade: upgrade,
     hostNow,
   };
 }

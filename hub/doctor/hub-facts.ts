@@ -1,6 +1,7 @@
 /** What `petrel doctor` judges of a hub: gathered by `gather-fs.ts`, judged by the tables of this folder. */
 import type { ListenAddress } from "../../shared/config/listen.ts";
 import type { DiskFacts, FileFacts } from "../../shared/doctor/host-facts.ts";
+import type { LastUpgrade } from "../../shared/doctor/last-upgrade.ts";
 import type { UnitFacts } from "../../shared/doctor/unit.ts";
 import type { AgentRecord, SensorRecord } from "../../shared/model/agent.ts";
 import type { ApiKeyRecord } from "../../shared/model/api-key.ts";
@@ -41,6 +42,7 @@ export interface HubHostFacts {
   /** The last one that this data folder's hub has made, RFC 3339; `null`: none that is known of. */
   readonly lastBackup: { readonly at: string; readonly folder: string } | null;
   readonly unit: UnitFacts;
+  readonly lastUpgrade: LastUpgrade;
   /** Milliseconds by the host's clock. */
   readonly hostNow: number;
 }

@@ -1,8 +1,10 @@
 /** Finds what does not work, or soon will not, in the hub itself: disk, store, broker, backup, clock. Pure. */
 import { type Found, fault, note, ok, warning } from "../../shared/doctor/finding.ts";
 import { fileSystemFound, roomFound, sizeText, syncFound } from "../../shared/doctor/host-checks.ts";
+import { lastUpgradeFound } from "../../shared/doctor/last-upgrade.ts";
 import type { Check } from "../../shared/doctor/run-checks.ts";
 import { unitFound } from "../../shared/doctor/unit.ts";
+import { hubProduct } from "../install/product.ts";
 import type { HubFacts, HubHostFacts } from "./hub-facts.ts";
 
 const dayMs = 86_400_000;
@@ -16,6 +18,7 @@ const moreRoom = "make room, or cap the history with retention.max_mib";
 /** Also while the hub does not run. */
 export const hostState: readonly Check<HubHostFacts>[] = [
   ["unit", "hub", "", ({ unit }) => unitFound(unit, { install: "petrel install, or a unit of your own" })],
+  ["last-upgrade", "hub", "", ({ lastUpgrade }) => lastUpgradeFound(lastUpgrade, hubProduct)],
   [
     "disk-room",
     "disk",

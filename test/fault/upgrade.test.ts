@@ -9,6 +9,8 @@ import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { agentProduct } from "../../agent/install/product.ts";
+import { lastUpgradeFound } from "../../shared/doctor/last-upgrade.ts";
+import { lastUpgrade } from "../../shared/doctor/last-upgrade-fs.ts";
 import { layoutOf } from "../../shared/install/layout.ts";
 import { leaveWhenTakenBack } from "../../shared/install/own-trial-process.ts";
 import { digestOf } from "../../shared/install/releases-fs.ts";
@@ -246,6 +248,15 @@ describe("an upgrade that is killed at each step, and then the power goes, besid
       await host.boot();
       await waitUntil("1.0.0 answers", async () => (await host.answers()) === "1.0.0");
       expect([await host.current(), await host.read("pending")]).toEqual(["1.0.0", null]);
+      expect(lastUpgradeFound(await lastUpgrade(agentProduct, host.root), agentProduct)).toMatchObject([
+        {
+          level: "warning",
+          what: expect.stringMatching(
+            /^the upgrade to 1\.1\.0 was taken back at .*: it has no link to the hub/,
+          ),
+          fix: expect.stringContaining("journalctl -u petrel-agent.service"),
+        },
+      ]);
       expect(await host.read("last-upgrade")).toMatch(
         /^from=1\.0\.0\nto=1\.1\.0\nresult=rolled-back\nwhy=it has no link to the hub, and the version before had\nat=.+\n$/,
       );

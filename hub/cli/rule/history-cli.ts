@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { wholeNumber, withExample } from "../../../shared/cli/program-cli.ts";
 import { PetrelError } from "../../../shared/errors.ts";
-import type { RuleRecord, RuleVersion } from "../../../shared/model/rule.ts";
+import type { RuleVersion } from "../../../shared/model/rule.ts";
 import type { ChangedRule } from "../../rules/rule-desk.ts";
 import type { CliContext } from "../context-cli.ts";
 import { toJson, toTable } from "../output.ts";

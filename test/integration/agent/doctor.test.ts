@@ -13,7 +13,9 @@ import { agentFindings } from "../../../agent/doctor/checks-process.ts";
 import { openCase } from "../../../agent/doctor/open-case-fs.ts";
 import { runnerModules } from "../../../agent/doctor/programs.ts";
 import { agentKey, writeIdentity } from "../../../agent/identity/identity-fs.ts";
+import { agentProduct } from "../../../agent/install/product.ts";
 import { serveStatus } from "../../../agent/status/status-http.ts";
+
 import type { CliIo } from "../../../shared/cli/cli-io.ts";
 import { writeBundle } from "../../../shared/doctor/bundle-fs.ts";
 import type { Finding } from "../../../shared/doctor/finding.ts";
@@ -21,7 +23,10 @@ import { createMasking } from "../../../shared/doctor/masking.ts";
 import { unitFacts } from "../../../shared/doctor/unit-fs.ts";
 import { backdatedMs, certificatePem } from "../../../shared/identity/certificates.ts";
 import { publicText } from "../../../shared/identity/ed25519.ts";
+import { layoutOf } from "../../../shared/install/layout.ts";
+import { outcomeText } from "../../../shared/install/pending.ts";
 import { silentLogger } from "../../../shared/log.ts";
+
 import { tarEntries } from "../../../shared/packs/tar-entries.ts";
 import { incarnationKey } from "../../../shared/storage/database-store.ts";
 import { formatKey } from "../../../shared/storage/migrate-store.ts";
@@ -44,6 +49,8 @@ interface Planted {
   readonly env?: Readonly<Record<string, string>>;
   /** ms; default: the system's. */
   readonly now?: number;
+  /** That the agent is installed below. */
+  readonly root?: string;
 }
 
 const day = 86_400_000;
@@ -51,7 +58,7 @@ const day = 86_400_000;
 const made = Date.parse("2026-03-01T00:00:00Z");
 
 async function doctor(
-  { data, config, hub, env = {}, now = Date.now() }: Planted,
+  { data, config, hub, env = {}, now = Date.now(), root }: Planted,
   only?: readonly string[],
 ): Promise<readonly Finding[]> {
   const io: CliIo = {
@@ -65,8 +72,29 @@ async function doctor(
     exitOnInterrupt: () => {},
   };
   const flags = { data, ...(config !== undefined && { config }), ...(hub !== undefined && { hub }) };
-  return agentFindings(await openCase(io, flags), { quoted: true, only, timers: systemTimers });
+  return agentFindings(await openCase(io, flags, root), { quoted: true, only, timers: systemTimers });
 }
+
+test("an upgrade that was taken back is told, with the reason and the way out", async () => {
+  const root = await tempFolder("doctor");
+  const layout = layoutOf(agentProduct, root);
+  const looked = () => doctor({ data: layout.state, root }, ["last-upgrade"]);
+  expect(await looked()).toMatchObject([{ level: "ok" }]);
+  await mkdir(join(layout.versions, "1.0.0"), { recursive: true });
+  await writeFile(join(layout.versions, "1.0.0/petrel-agent"), "");
+  await symlink("versions/1.0.0", layout.current);
+  const ended = { from: "1.0.0", to: "1.1.0", why: "it does not answer", at: "2026-03-01T00:00:00Z" };
+  await writeFile(layout.outcome, outcomeText({ ...ended, result: "rolled-back" }));
+  expect(await looked()).toMatchObject([
+    {
+      level: "warning",
+      group: "agent",
+      what: "the upgrade to 1.1.0 was taken back at 2026-03-01T00:00:00Z: it does not answer",
+      where: layout.outcome,
+      fix: expect.stringContaining("petrel-agent upgrade FILE"),
+    },
+  ]);
+});
 
 const levelOf = (findings: readonly Finding[], check: string) =>
   findings.filter((each) => each.check === check).map(({ level }) => level);

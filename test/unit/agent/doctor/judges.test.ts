@@ -32,6 +32,7 @@ const running = (
   status: Partial<AgentStatus> = {},
   over: Partial<RunningCase["agent"]> = {},
 ): RunningCase => ({
+  root: "/",
   data: "/data",
   owner: 0,
   uid: 0,

@@ -3,7 +3,9 @@ import { hubChecks } from "../../../../hub/doctor/checks.ts";
 import type { HubFacts } from "../../../../hub/doctor/hub-facts.ts";
 import { timestamp } from "../../../../shared/clock.ts";
 import type { DiskFacts, FileFacts } from "../../../../shared/doctor/host-facts.ts";
+import type { LastUpgrade } from "../../../../shared/doctor/last-upgrade.ts";
 import { runChecks } from "../../../../shared/doctor/run-checks.ts";
+import type { UpgradeOutcome } from "../../../../shared/install/pending.ts";
 import type { AgentRecord } from "../../../../shared/model/agent.ts";
 import type { ApiKeyRecord } from "../../../../shared/model/api-key.ts";
 import type { Timers } from "../../../../shared/timers.ts";
@@ -55,6 +57,14 @@ const agent = (over: Partial<AgentRecord> = {}): AgentRecord => ({
   rev: 1,
   ...over,
 });
+const outcome: UpgradeOutcome = {
+  from: "1.0.0",
+  to: "1.1.0",
+  result: "upgraded",
+  why: "it is as it was before",
+  at: timestamp(noon - day),
+};
+const upgrade: LastUpgrade = { where: "/last", outcome, stand: "settled", current: "1.1.0" };
 const gib = 1024 ** 3;
 const disk: DiskFacts = {
   folder: "/data",
@@ -92,6 +102,7 @@ const sound: HubFacts = {
   blobBytes: null,
   lastBackup: { at: timestamp(noon - day), folder: "/backup" },
   unit,
+  lastUpgrade: upgrade,
   sync: 2,
   keys: [key()],
   agents: [agent()],
@@ -117,6 +128,15 @@ const certificate = { where: "/api.crt", validFrom: noon - day, validTo: noon + 
 
 test("a sound hub has nothing weak", async () => {
   expect(await unwell()).toEqual([]);
+  for (const over of [{ current: null }, { outcome: null }, { current: "1.2.0" }])
+    expect(await unwell({ lastUpgrade: { ...upgrade, ...over } })).toEqual([]);
+  for (const [result, current] of [
+    ["rolled-back", "1.1.0"],
+    ["kept", "1.2.0"],
+  ] as const)
+    expect(await unwell({ lastUpgrade: { ...upgrade, current, outcome: { ...outcome, result } } })).toEqual(
+      [],
+    );
   expect(await unwell({ http: anywhere, certificate })).toEqual([]);
 });
 
@@ -167,6 +187,13 @@ const cases: readonly (readonly [string, Partial<HubFacts>])[] = [
   ["warning dead-letters 2 dead letters", { deadLetters: 2 }],
   ["note backup /data", { lastBackup: null }],
   ["warning backup /b", { lastBackup: { at: timestamp(noon - 8 * day), folder: "/b" } }],
+  [
+    "warning last-upgrade /last",
+    { lastUpgrade: { ...upgrade, current: "1.0.0", outcome: { ...outcome, result: "rolled-back" } } },
+  ],
+  ["fault last-upgrade /last", { lastUpgrade: { ...upgrade, outcome: { ...outcome, result: "kept" } } }],
+  ["warning last-upgrade /last", { lastUpgrade: { ...upgrade, stand: "back" } }],
+  ["note last-upgrade /last", { lastUpgrade: { ...upgrade, stand: "trial" } }],
   ["warning unit /u", { unit: { ...unit, isEnabled: false } }],
   ["fault fleet-certificates /ca", { fleetCertificates: [{ ...life("/ca"), validTo: noon - 1 }] }],
   ["fault agent-conflicts agent web-1", { agents: [agent({ conflict: { since: "", parties: [] } })] }],

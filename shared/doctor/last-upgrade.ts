@@ -1,0 +1,48 @@
+/** Judges how the last upgrade of an installed program ended. Pure. */
+import type { Product } from "../install/layout.ts";
+import type { UpgradeOutcome } from "../install/pending.ts";
+import type { Stand } from "../install/trial.ts";
+import { type Found, fault, note, ok, warning } from "./finding.ts";
+
+export interface LastUpgrade {
+  /** The file that says how it ended. */
+  readonly where: string;
+  readonly outcome: UpgradeOutcome | null;
+  /** Where one that is under way stands. */
+  readonly stand: Stand["kind"];
+  /** In force; `null`: none is installed. */
+  readonly current: string | null;
+}
+
+export function lastUpgradeFound(
+  { where, outcome, stand, current }: LastUpgrade,
+  { program, unit }: Pick<Product, "program" | "unit">,
+): readonly Found[] {
+  if (current === null) return [ok(`${program} install has not put it here`, where)];
+  if (stand === "back")
+    return [warning("an upgrade is on its way back, and was cut off", where, `systemctl restart ${unit}`)];
+  if (stand === "trial") return [note(`version ${current} is still on trial`, where)];
+  if (outcome === null) return [ok("there was none", where)];
+  const { from, to, result, why, at } = outcome;
+  if (result === "upgraded") return [ok(`the last one, from ${from} to ${to}, went well at ${at}`, where)];
+  const log = `journalctl -u ${unit} --until "${at.slice(0, 19).replace("T", " ")} UTC" has what ${to} said`;
+  if (result === "kept")
+    return current === to
+      ? [
+          fault(
+            `version ${to} was not well at ${at}, and stays: ${why}`,
+            where,
+            `${log}; upgrade to a version that mends it`,
+          ),
+        ]
+      : [ok(`version ${to}, which was not well, has been replaced by ${current}`, where)];
+  // Somebody has put it there since, in another way.
+  if (current === to) return [ok(`version ${to} is in force`, where)];
+  return [
+    warning(
+      `the upgrade to ${to} was taken back at ${at}: ${why}`,
+      where,
+      `${log}; mend that, or take another version: ${program} upgrade FILE`,
+    ),
+  ];
+}
