@@ -255,6 +255,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
         void telling.tell(agent);
         openWork.greeted(agent);
       },
+      keysSeen: (agent, serial) => void greet.keysSeen(agent, serial, enrolment?.identity.signer().statement),
       gone: greet.departed,
     });
     await greet.allAway();

@@ -72,6 +72,11 @@ export function linkFound({ agent: running }: RunningCase): readonly Found[] {
   const { hub, link_up, connected, identity, credit, link } = running.status;
   if (identity?.refused != null) {
     const { code, message } = identity.refused;
+    if (code === "IDENTITY_HUB_KEYS") {
+      const fix =
+        "on the hub: put back the newest copy of its folder keys, or petrel hub keys rotate; if neither can be done, enrol again";
+      return [fault(`this agent does not trust the hub: ${code}: ${message}`, hub, fix)];
+    }
     return [
       fault(
         `the hub does not let this agent in: ${code}: ${message}`,

@@ -115,9 +115,11 @@ export async function openIdentity(data: string, log: Logger): Promise<AgentIden
   const written = { serial };
   /** Of an old statement: it is said once. */
   let toldOld = "";
+  let outdated: number | null = null;
   let inForce: readonly KeyObject[] = [];
   const take = (statement: HubStatement): readonly KeyObject[] => {
     serial = statement.serial;
+    outdated = null;
     if (written.serial !== serial) {
       try {
         writeWholeNow(at(names.fleet), `${JSON.stringify({ ...fleet, serial }, null, 2)}\n`, 0o600);
@@ -151,12 +153,14 @@ export async function openIdentity(data: string, log: Logger): Promise<AgentIden
               fix: "on the hub: put back the newest copy of its folder keys, or `petrel hub keys rotate`",
             });
           toldOld = told;
+          outdated = statement.serial;
           return null;
         }
         return take(statement);
       },
       serial: () => serial,
     },
+    outdated: () => (outdated === null ? null : { offered: outdated, seen: serial }),
     keysFor(value) {
       const statement = checkStatement(value, root);
       return statement === null || statement.serial < serial ? inForce : take(statement);

@@ -36,7 +36,7 @@ export interface IdentityStatus {
   readonly fingerprint: string;
   readonly root: string;
   readonly certificate_ends: string;
-  /** Why the broker does not let it in; `null` while it does, or does not answer. */
+  /** Why the broker does not let it in, or it refuses the hub; `null` while neither does so, or nobody answers. */
   readonly refused: { readonly code: string; readonly message: string } | null;
 }
 
@@ -46,6 +46,15 @@ const ofIdentity: ReadonlySet<ConnectionTrouble["code"]> = new Set([
   "IDENTITY_KEY",
   "IDENTITY_UNKNOWN",
 ]);
+
+/** Of an agent that has seen newer keys of the hub than those it is shown. */
+function refusal(identity: Pick<AgentIdentity, "outdated">): IdentityStatus["refused"] {
+  const outdated = identity.outdated();
+  if (outdated === null) return null;
+  const { offered, seen } = outdated;
+  const message = `the hub's keys (${offered}) are older than those that this agent has seen (${seen})`;
+  return { code: "IDENTITY_HUB_KEYS", message };
+}
 
 export class IdentityKeeper {
   readonly #options: KeeperOptions;
@@ -117,7 +126,7 @@ export class IdentityKeeper {
       fingerprint: fingerprint(publicText(identity.key)),
       root: fingerprint(publicText(identity.root)),
       certificate_ends: timestamp(identity.certificate().notAfter),
-      refused: this.#refused,
+      refused: this.#refused ?? refusal(identity),
     };
   }
 

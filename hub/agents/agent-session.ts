@@ -273,7 +273,7 @@ export class AgentSession {
 
   #link(outbox: DownOutbox, claim: () => Claim, lost: () => void): Link<"hub"> {
     const { id } = this;
-    const { log, greeted, ready, ...options } = this.#options;
+    const { log, greeted, ready, keysSeen, ...options } = this.#options;
     return new Link({
       side: "hub",
       outbox,
@@ -295,6 +295,7 @@ export class AgentSession {
       packetCame: (packet) => this.#packetCame(packet),
       peerHello: (hello) => this.#greet(hello),
       ready: (peer) => ready(id, peer),
+      keysSeen: (serial) => keysSeen(id, serial),
     });
   }
 

@@ -72,6 +72,21 @@ export function createGreeter({ store, registry, conflicts, now, log }: GreeterO
           log.error("an agent's serial of the hub's keys could not be noted", { agent, error }),
         );
     },
+    /** One that has seen newer keys than the hub's own refuses the hub, and is away: here that can be seen. Never rejects. */
+    async keysSeen(agent: string, serial: number, own: { readonly serial: number } | undefined) {
+      if (own === undefined || serial <= own.serial) return;
+      try {
+        if ((await registry.update(agent, (known) => keyed(known, serial))) === null) return;
+        log.error("an agent refuses this hub: it has seen newer keys of it", {
+          agent,
+          seen: serial,
+          offered: own.serial,
+          fix: "put back the newest copy of the folder keys, or `petrel hub keys rotate`",
+        });
+      } catch (error) {
+        log.error("an agent's serial of the hub's keys could not be noted", { agent, error });
+      }
+    },
     async departed(agent: string): Promise<void> {
       await registry.update(agent, (known) => departed(known, now()));
     },

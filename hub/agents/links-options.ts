@@ -51,6 +51,8 @@ export interface AgentLinksOptions {
   readonly isPaused: (agent: string) => boolean;
   /** Both hellos are answered. */
   readonly ready: (agent: string, peer: PeerFacts) => void;
+  /** An agent says in a hello by which of the hub's keys it goes, also when it does not take this hub's. */
+  readonly keysSeen: (agent: string, serial: number) => void;
   /** The agent has gone; called again until it succeeds, or until the agent is back. */
   readonly gone: (agent: string) => Promise<void>;
 }

@@ -27,6 +27,24 @@ function versionFound({ id, version: its, upgrades }: AgentRecord, own: string):
 
 export const fleetChecks: readonly Check<HubFacts>[] = [
   [
+    "hub-keys-older",
+    "agents",
+    "none has seen newer keys of the hub than these",
+    ({ agents, hubKeys: { serial } }) =>
+      firstOf(
+        agents
+          .filter(({ hub_keys_serial = 0 }) => serial > 0 && hub_keys_serial > serial)
+          .map(({ id, hub_keys_serial }) =>
+            fault(
+              `it refuses this hub: the hub's keys (${serial}) are older than those it has seen (${hub_keys_serial})`,
+              `agent ${id}`,
+              "put back the newest copy of the hub's folder keys, or petrel hub keys rotate",
+            ),
+          ),
+        agentList,
+      ),
+  ],
+  [
     "hub-keys-seen",
     "agents",
     "all have seen the newest keys of the hub",

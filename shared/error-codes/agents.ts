@@ -33,6 +33,12 @@ export const agentCodes = {
     text: "The hub knows no enrolled agent of this id.",
   },
   IDENTITY_KEY: { status: 403, exit: 4, retry: true, text: "The hub knows this agent id with another key." },
+  IDENTITY_HUB_KEYS: {
+    status: 403,
+    exit: 4,
+    retry: true,
+    text: "The hub's keys are older than those that the agent has seen: it does not trust that hub.",
+  },
   IDENTITY_CLOCK: {
     status: 403,
     exit: 4,

@@ -26,6 +26,8 @@ export interface GreetingOptions {
   readonly marksFor: (
     hello: Hello,
   ) => Promise<{ readonly marks: readonly { epoch: string; upTo: number }[]; readonly credit: Credit }>;
+  /** Of a hub: an agent says in its hello, also one that does not count, by which of the hub's keys it goes. */
+  readonly keysSeen?: ((serial: number) => void) | undefined;
   /** Both hellos are answered. */
   readonly begin: (session: SendingSession & PeerFacts) => void;
   /** The ledgers stand still until the next `begin`. */
@@ -124,6 +126,7 @@ export class Greeting {
   hello(hello: Hello): Promise<void> {
     const session = this.#session;
     if (session === null) return Promise.resolve();
+    if (hello.keys_serial !== undefined) this.#options.keysSeen?.(hello.keys_serial);
     const own = this.#options.session;
     if (own?.meet(hello) === false) {
       if (own.isSpent?.() === true) this.connected();
@@ -251,6 +254,7 @@ export class Greeting {
   #send(session: Session, to: string | null, epochs: readonly EpochRange[]): void {
     const { side, incarnation, version, capabilities, process, clock, send } = this.#options;
     const hubKeys = this.#options.session?.statement?.();
+    const keysSerial = this.#options.session?.serial?.();
     send({
       v: 1,
       type: "hello",
@@ -264,6 +268,7 @@ export class Greeting {
       epochs: epochs.map(({ id, first, last }) => ({ id, first, last })),
       ...(process !== undefined && { process: process() }),
       ...(hubKeys !== undefined && { hub_keys: hubKeys }),
+      ...(keysSerial !== undefined && { keys_serial: keysSerial }),
     });
   }
 

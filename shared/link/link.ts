@@ -78,6 +78,8 @@ export interface LinkOptions<S extends Side> {
   readonly peerHello?: (hello: Hello) => Promise<void>;
   /** Both hellos are answered: the ledgers run. */
   readonly ready?: (peer: PeerFacts) => void;
+  /** See `GreetingOptions`. */
+  readonly keysSeen?: (serial: number) => void;
   /** A packet came, in whatever order, whether or not it is taken. */
   readonly packetCame?: (packet: Pick<NumberedPacket<SentBy[Peer<S>]>, "entries" | "more">) => void;
   /** Counted up; those of one hub's links are one. */
@@ -188,6 +190,7 @@ export class Link<S extends Side = Side> {
         this.output.connected();
         options.ready?.({ keysSerial: session.keysSerial });
       },
+      keysSeen: options.keysSeen,
       end: () => this.#sender.end(),
     });
     this.#asker = new Asker({

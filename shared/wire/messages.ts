@@ -286,6 +286,8 @@ export interface Hello {
   readonly process?: AgentProcess;
   /** Of a hub whose agents have enrolled: the keys that it signs with. */
   readonly hub_keys?: HubStatement;
+  /** Of an enrolled agent: the serial of the hub's keys that it goes by. So a hub with older ones learns that it is refused. */
+  readonly keys_serial?: number;
   readonly auth: Auth;
 }
 

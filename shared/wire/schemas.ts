@@ -242,8 +242,9 @@ const hello = message(
     epochs: list(object({ id, first: { ...count, minimum: 1 }, last: count }), maxHelloEpochs),
     process: object({ id, host: text(256), address: nullable(text(128)) }),
     hub_keys: hubStatementSchema,
+    keys_serial: count,
   },
-  ["process", "hub_keys"],
+  ["process", "hub_keys", "keys_serial"],
 );
 
 const marks = message(

@@ -85,6 +85,7 @@ async function startLinks(
     output: () => {},
     greeted: greet.arrived,
     ready: () => {},
+    keysSeen: () => {},
     gone: greet.departed,
     ...over,
   });

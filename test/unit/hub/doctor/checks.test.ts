@@ -145,6 +145,7 @@ const cases: readonly (readonly [string, Partial<HubFacts>])[] = [
   ["warning tokens token aaaa", { tokens: [{ id: "aaaa", uses: 101, expires_at: timestamp(noon + day) }] }],
   ["warning tokens token aaaa", { tokens: [{ id: "aaaa", uses: 1, expires_at: timestamp(noon + 8 * day) }] }],
   ["note pending-hosts 2 hosts", { pending: 2 }],
+  ["fault hub-keys-older agent web-1", { agents: [agent({ hub_keys_serial: 2 })] }],
   [
     "note hub-keys statement.json",
     { agents: [agent({ hub_keys_serial: 7 })], hubKeys: { count: 2, serial: 7 } },
