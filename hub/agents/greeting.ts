@@ -76,7 +76,13 @@ export function createGreeter({ store, registry, conflicts, now, log }: GreeterO
     async keysSeen(agent: string, serial: number, own: { readonly serial: number } | undefined) {
       if (own === undefined || serial <= own.serial) return;
       try {
-        if ((await registry.update(agent, (known) => keyed(known, serial))) === null) return;
+        let isNews = false;
+        await registry.update(agent, (known) => {
+          const next = keyed(known, serial);
+          isNews = next !== null;
+          return next;
+        });
+        if (!isNews) return;
         log.error("an agent refuses this hub: it has seen newer keys of it", {
           agent,
           seen: serial,
