@@ -35,6 +35,8 @@ export interface RunningAgent {
   stop(): Promise<boolean>;
   /** Actions that the stopping agent waits for are ended at once. */
   hurry(): void;
+  /** Actions run. */
+  hasRunning(): boolean;
   /** To be called before `stop` if this process then becomes the next agent (execve(2)): running actions run on. */
   handOver(): void;
   /** While it stops: no next agent is to come, and running actions end as at any other end. */

@@ -13,6 +13,7 @@ import { giveBackMemory, giveBackNativeMemory, giveBackProgram } from "../shared
 import { systemClock, systemTimers } from "../shared/system-process.ts";
 import { version } from "../shared/version.ts";
 import type { AgentOptions, RunningAgent } from "./agent-options.ts";
+import { type Aside, asideOf, isRestart, stepAside } from "./aside-process.ts";
 import { agentHealth } from "./install/health-http.ts";
 import { agentProduct } from "./install/product.ts";
 import { startAgent } from "./main.ts";
@@ -85,6 +86,20 @@ async function makeRoom(
 }
 
 /**
+ * The end of an agent that is followed by another one: its running actions stay children of this process, which becomes that
+ * one. Resolves to an exit code when there is nothing to hand over, or nobody has come.
+ */
+async function restart(agent: RunningAgent, aside: Aside, watch: EndWatch, log: Logger): Promise<number> {
+  agent.handOver();
+  const isClean = await agent.stop();
+  if (!agent.hasHandedOver()) return isClean ? 0 : 1;
+  const next = await stepAside(aside, watch.hurried, log);
+  if (next !== null && (await canBecome(next, log))) process.execve?.(next.program, [...next.args], next.env);
+  await agent.endHanded();
+  return 1;
+}
+
+/**
  * Runs until a signal, or until its parent has gone. Resolves to the exit code. SIGHUP has the host's policy read again,
  * but for an agent in a terminal, which ends with it; SIGUSR2 has the version that is in force take its place, also when it
  * comes while the agent starts. Where that version cannot be started this one stays.
@@ -134,6 +149,10 @@ export async function runAgent(options: AgentOptions): Promise<number> {
       }
       cancel();
       log.info("agent stops", { why: end.why });
+      if (started.hasRunning() && (await isRestart(process.env, log))) {
+        const aside = asideOf(process.env, log);
+        if (aside !== null) return await restart(started, aside, watch, log);
+      }
       return (await started.stop()) ? end.code : 1;
     }
   } finally {

@@ -379,6 +379,7 @@ async function startOnStore(options: AgentOptions & Membership, log: DaemonLog):
     return {
       stop: () => teardown.run(),
       hurry: () => actions.hurry(),
+      hasRunning: () => actions.hasRunning,
       handOver: () => actions.handOver(),
       withdrawHandOver: () => actions.withdrawHandOver(),
       hasHandedOver: () => actions.hasHandedOver,

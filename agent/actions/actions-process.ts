@@ -163,6 +163,11 @@ export class Actions {
     this.#worker.withdrawHandOver();
   }
 
+  /** Executions are being carried out, here or by what was taken up. */
+  get hasRunning(): boolean {
+    return this.#worker.isBusy;
+  }
+
   /** After `stop`: actions run on, and wait for the next agent. */
   get hasHandedOver(): boolean {
     return this.#worker.handed.length > 0;

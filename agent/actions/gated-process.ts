@@ -2,6 +2,7 @@
  * Runs one program in a process group of its own, behind a gate: it exists, with an id that can be written
  * down, but does nothing until its start is on disk. If the agent dies before, the program reads end-of-file.
  */
+import { Buffer } from "node:buffer";
 import { statSync } from "node:fs";
 import { constants } from "node:os";
 import type { Readable, Writable } from "node:stream";
@@ -11,7 +12,7 @@ import { LineCutter } from "../sensors/lines.ts";
 import { executionVariable } from "./environment.ts";
 import { endFamily } from "./family-process.ts";
 import { endGroup } from "./group-process.ts";
-import { HandedOver, type HandedProcess } from "./handed-over.ts";
+import { HandedOver, type HandedProcess, type TalkSoFar } from "./handed-over.ts";
 import type { ProcessGroup } from "./journal.ts";
 import type { KernelSpawn } from "./kernel-spawn-process.ts";
 import type { CapturedOutput, ProcessExit, StopReason } from "./outcome.ts";
@@ -34,6 +35,8 @@ export interface ScriptChannel {
   onLine(line: string, reply: (line: string) => void): Promise<void> | void;
   /** A line was longer than any result may be. */
   onOversize(bytes: number): void;
+  /** For the channel of the next agent. */
+  soFar(): TalkSoFar;
 }
 
 export interface GatedProgram {
@@ -90,9 +93,8 @@ export async function runGated(
     const reported = program.channel === undefined ? null : listen(child, gate, program.channel);
     const followed = { child, group, execution, capture, reported };
     try {
-      const canBeHandedOver = reported === null && child.handOver !== undefined;
       await Promise.all([
-        context.started(group, canBeHandedOver),
+        context.started(group, child.handOver !== undefined),
         child.inScope === true ? null : scope?.take(child.pid),
       ]);
     } catch (error) {
@@ -100,10 +102,10 @@ export async function runGated(
       closePipes(child);
       throw error;
     }
-    const opened = new Promise<void>((resolve) => gate.once("finish", () => resolve()));
+    const { promise: opened, resolve: isOpen } = Promise.withResolvers<void>();
     return await follow({ ...followed, opened }, settings, context, () => {
-      if (program.channel === undefined) gate.end(program.gate);
-      else gate.write(program.gate);
+      if (program.channel === undefined) gate.end(program.gate, isOpen);
+      else gate.write(program.gate, () => isOpen());
     });
   } finally {
     scope?.ended();
@@ -116,15 +118,19 @@ export async function followHanded(
   execution: string,
   settings: GatedSettings,
   context: GatedContext,
+  channel: ScriptChannel | null = null,
 ): Promise<GatedRun> {
-  const { group, fds, stdout, stderr } = handed;
+  const { group, fds, stdout, stderr, channel: before } = handed;
   if (settings.kernelSpawn === null) throw new Error("no process can be taken up without koffi");
   const child = settings.kernelSpawn.adopt(group.pgid, fds);
   const capture = captureOutput(child, settings, context.onOutput, { stdout, stderr });
+  const replies = child.stdio[3] as Writable | null;
+  const reported = channel === null ? null : listen(child, replies, channel, before);
+  replies?.on("error", () => {});
   await context.started(group, child.handOver !== undefined);
   const scope = settings.scopes?.open(execution) ?? null;
   try {
-    const followed = { child, group, execution, capture, reported: null, opened: Promise.resolve() };
+    const followed = { child, group, execution, capture, reported, opened: Promise.resolve() };
     return await follow(followed, settings, context, () => {});
   } finally {
     scope?.ended();
@@ -137,7 +143,7 @@ interface Followed {
   readonly execution: string;
   readonly capture: ReturnType<typeof captureOutput>;
   /** `null`: it has no channel. */
-  readonly reported: Promise<void> | null;
+  readonly reported: Listening | null;
   /** It has all that it waits for at its gate. */
   readonly opened: Promise<void>;
 }
@@ -159,17 +165,18 @@ async function follow(
   if (context.stop.aborted) onStop();
   else open();
 
-  const isAsked = reported === null ? opened.then(() => whenAborted(context.handOver)) : never;
+  const isAsked = opened.then(() => whenAborted(context.handOver)).then(() => reported?.quiet() ?? null);
   const end = await Promise.race([child.ended, isAsked]);
   context.stop.removeEventListener("abort", onStop);
   if (end === null && stopped === null && child.handOver !== undefined && !child.hasEnded()) {
     const captured = capture.letGo();
-    throw new HandedOver({ group, fds: child.handOver(), ...captured });
+    const channel = reported?.letGo();
+    throw new HandedOver({ group, fds: child.handOver(), ...captured, ...(channel && { channel }) });
   }
   const [code, signal] = end ?? (await child.ended);
   const named = signal === null ? null : { name: signal, number: constants.signals[signal] };
   const groupGone = await gone;
-  await Promise.race([Promise.all([capture.closed, reported]), sleep(drainMs, null, { ref: false })]);
+  await Promise.race([Promise.all([capture.closed, reported?.closed]), sleep(drainMs, null, { ref: false })]);
   closePipes(child);
   return { exit: { code, signal: named, stopped, gone: groupGone }, output: capture.end() };
 }
@@ -237,7 +244,7 @@ function captureOutput(
       stream.removeAllListeners("data");
       stream.pause();
       // Read by Node, and not passed on yet.
-      for (let rest = stream.read(); rest !== null; rest = stream.read()) capture.write(rest as Uint8Array);
+      for (const rest of restOf(stream)) capture.write(rest);
       return capture.soFar();
     };
     return { capture, letGo, closed: new Promise<void>((resolve) => stream.once("close", () => resolve())) };
@@ -251,25 +258,52 @@ function captureOutput(
   };
 }
 
+function restOf(stream: Readable): readonly Uint8Array[] {
+  const rest: Uint8Array[] = [];
+  for (let chunk = stream.read(); chunk !== null; chunk = stream.read()) rest.push(chunk as Uint8Array);
+  return rest;
+}
+
+/** A channel that is listened to. */
+interface Listening {
+  /** Resolves when the script has closed its side. */
+  readonly closed: Promise<void>;
+  /** Takes nothing more, until the script ends; resolves with `null` once all it has asked is answered. */
+  quiet(): Promise<null>;
+  /** After `quiet`. */
+  letGo(): NonNullable<HandedProcess["channel"]>;
+}
+
 /**
- * Resolves when the script has closed its side. A script that asks faster than it is answered, or does not read the
- * answers, waits on its own pipe; once it has ended, what it left there is read to the end.
+ * A script that asks faster than it is answered, or does not read the answers, waits on its own pipe; once it has ended,
+ * what it left there is read to the end. `replies` and its reports may have been closed before it was handed over.
  */
-function listen(child: StartedProcess, replies: Writable, channel: ScriptChannel): Promise<void> {
-  const reports = child.stdio[4] as Readable;
+function listen(
+  child: StartedProcess,
+  replies: Writable | null,
+  channel: ScriptChannel,
+  before?: HandedProcess["channel"],
+): Listening {
+  const reports = child.stdio[4] as Readable | null;
   const cutter = new LineCutter(maxReportLineBytes);
+  if (before !== undefined) cutter.resume(before.line);
   let open = 0;
   let hasEnded = false;
+  let whenQuiet: (() => void) | null = null;
+  const unread = () => replies?.writableLength ?? 0;
   const adjust = () => {
-    if (!hasEnded && (open >= mostOpenLines || replies.writableLength > mostUnreadBytes)) reports.pause();
-    else reports.resume();
+    if (!hasEnded && (whenQuiet !== null || open >= mostOpenLines || unread() > mostUnreadBytes))
+      reports?.pause();
+    else reports?.resume();
+    if (open === 0 && (unread() === 0 || replies?.destroyed === true)) whenQuiet?.();
   };
-  const reply = (answer: string) => replies.writable && replies.write(`${answer}\n`);
+  // Each answer that was written may be the last one.
+  const reply = (answer: string) => replies?.writable && replies.write(`${answer}\n`, adjust);
   const settled = () => {
     open--;
     adjust();
   };
-  reports.on("data", (chunk: Uint8Array) => {
+  const take = (chunk: Uint8Array) => {
     for (const line of cutter.push(chunk)) {
       const dealtWith =
         line.kind === "dropped" ? channel.onOversize(line.bytes) : channel.onLine(line.text, reply);
@@ -278,14 +312,29 @@ function listen(child: StartedProcess, replies: Writable, channel: ScriptChannel
       dealtWith.then(settled, settled);
     }
     adjust();
-  });
-  replies.on("drain", adjust);
+  };
+  if (before !== undefined) take(Buffer.from(before.unread, "base64"));
+  reports?.on("data", take);
+  replies?.on("drain", adjust);
   void child.ended.then(() => {
     hasEnded = true;
     adjust();
   });
-  reports.on("error", () => {});
-  return new Promise((resolve) => reports.once("close", () => resolve()));
+  reports?.on("error", () => {});
+  return {
+    closed: new Promise((resolve) => (reports === null ? resolve() : reports.once("close", () => resolve()))),
+    quiet: () =>
+      new Promise((resolve) => {
+        whenQuiet = () => resolve(null);
+        adjust();
+      }),
+    letGo: () => {
+      reports?.removeListener("data", take);
+      // Read by Node, and not looked at yet: there may be questions in it.
+      const unread = Buffer.concat(reports === null ? [] : restOf(reports)).toString("base64");
+      return { talk: channel.soFar(), line: cutter.soFar(), unread };
+    },
+  };
 }
 
 /** Descriptors are a process's scarcest thing: none stays open for a child that somebody left behind. */

@@ -8,7 +8,12 @@ import { statOf } from "./proc-fs.ts";
 /** Closed to others: output of actions is in it. */
 const mode = 0o600;
 
-const ownId = () => ({ pid: process.pid, start_ticks: statOf(process.pid)?.startTicks ?? 0 });
+const ownId = () => ({
+  pid: process.pid,
+  start_ticks: statOf(process.pid)?.startTicks ?? 0,
+  // Goes on from one program of a process to the next, unlike performance.now().
+  at_ms: Number(process.hrtime.bigint() / 1_000_000n),
+});
 
 /** Throws the system's error. */
 export function writeHanded(file: string, executions: readonly HandedExecution[]): void {

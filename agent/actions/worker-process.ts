@@ -120,6 +120,10 @@ export class Worker implements Component {
     if (this.#drained) this.hurry();
   }
 
+  get isBusy(): boolean {
+    return this.#runs.size > 0;
+  }
+
   get handed(): readonly HandedExecution[] {
     return this.#handed;
   }

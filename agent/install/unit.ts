@@ -1,4 +1,5 @@
 /** The agent's systemd units, as text. Pure. */
+import { frontScript, inUnit } from "../../shared/install/front.ts";
 
 export interface AgentUnitOptions {
   /** Absolute paths on the host. */
@@ -22,7 +23,15 @@ StartLimitIntervalSec=0
 Type=exec
 # Takes an upgrade back whose new version does not start; as root, and never a reason not to start.
 ExecStartPre=-${guard}
-ExecStart=${program} run
+# What systemd takes for the agent is a few lines of sh in front of it: they end at a restart, while an agent with running
+# actions steps aside with them, into the cgroup of ${actionsUnit}, and becomes the next one (its process stays).
+# What lives through what:
+#   restart, upgrade     running actions of shell, Python and Node, with output, exit code and timeout
+#   stop, shutdown       nothing: actions have actions.drain_seconds, then they are ended
+#   the agent's crash    nothing: what is left of actions is ended at the next start, and they are \`abandoned\`
+#   ${actionsUnit} stopped or restarted: nothing, it holds all of them
+ExecStart=/bin/sh -c ${inUnit(frontScript)} ${program} run
+SyslogIdentifier=petrel-agent
 ExecReload=/bin/kill -HUP $MAINPID
 Restart=always
 RestartSec=5
@@ -30,9 +39,10 @@ RestartSec=5
 KillMode=mixed
 TimeoutStopSec=90
 UMask=0022
-# In memory, for root alone: what running actions have written, for the moment in which one version hands over to the next.
+# In memory, for root alone: what running actions have written, for the moment in which one agent hands over to the next.
 RuntimeDirectory=petrel-agent
 RuntimeDirectoryMode=0700
+RuntimeDirectoryPreserve=restart
 LimitNOFILE=65536
 # Under pressure the kernel takes an action before the agent that would tell of it. The agent takes this from what it starts,
 # and what is taken of that is no end of the agent.

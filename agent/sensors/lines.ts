@@ -11,6 +11,14 @@ export type CutLine =
   /** A line that passed the bound; reported once, at its end. `head` is how it began. */
   | { readonly kind: "dropped"; readonly bytes: number; readonly head: string };
 
+/** A line that has begun and has no end yet. */
+export interface CutSoFar {
+  /** In base64; of one that is dropped its head, as text. */
+  readonly kept: string;
+  readonly seen_bytes: number;
+  readonly dropping: boolean;
+}
+
 /** Bytes kept of a line that is dropped: enough to see what it was about. */
 const headBytes = 512;
 /** Parts that are joined at once. */
@@ -46,6 +54,21 @@ export class LineCutter {
     }
     this.#keep(chunk.subarray(from));
     return lines;
+  }
+
+  /** The line that has begun, for the cutter that goes on with this stream. Joins what there is. */
+  soFar(): CutSoFar {
+    if (this.#dropping) return { kept: this.#head, seen_bytes: this.#bytes, dropping: true };
+    const kept = Buffer.concat([...this.#parts, ...this.#tail]).toString("base64");
+    return { kept, seen_bytes: this.#bytes, dropping: false };
+  }
+
+  /** As the cutter was that said `before`; only for one that has seen nothing. */
+  resume(before: CutSoFar): void {
+    this.#bytes = before.seen_bytes;
+    this.#dropping = before.dropping;
+    if (before.dropping) this.#head = before.kept;
+    else this.#tail = [Buffer.from(before.kept, "base64")];
   }
 
   /** What the stream left unfinished when it ended: never a message, since its line end is missing. */

@@ -5,6 +5,7 @@ import { constants } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { PetrelError } from "../errors.ts";
+import { agentBehind } from "./front.ts";
 import type { TrialLimits } from "./trial.ts";
 
 /** Rejects with SERVICE_FAILED. */
@@ -18,7 +19,7 @@ export interface Service {
   /** Starts it anew, also one that systemd has given up. */
   restart(unit: string): Promise<void>;
   /**
-   * Has the program that runs become the version that is in force, without an end of its process: SIGUSR2, once it listens
+   * Has the program that runs, behind a front if it has one, become the version that is in force, without an end of its process: SIGUSR2, once it listens
    * to that, for until then it would end by it. One that does not run is started, and one that never listens started anew.
    * Resolves when its old life has gone, which may wait for running actions, or does not go; with `proof`, when that holds,
    * and one for which it does not is started anew.
@@ -93,7 +94,12 @@ export function systemctl(program = "systemctl"): Service {
       const listens = await within(listensWithinMs, async () => {
         const found = Number(await ask("show", "--property", "MainPID", "--value", unit));
         pid = Number.isInteger(found) && found > 1 ? found : null;
-        return pid === null || listensTo("SIGUSR2", pid);
+        if (pid === null) return true;
+        const agent = agentBehind(nameOf(pid));
+        // A front that has no agent yet.
+        if (agent === null) return false;
+        pid = agent ?? pid;
+        return listensTo("SIGUSR2", pid);
       });
       if (pid === null || !listens) return restart(unit);
       const asked = pid;
@@ -135,6 +141,15 @@ function lifeOf(pid: number): string | null {
     return fields[0] === "Z" ? null : `${fields[19]} ${fields[25]}`;
   } catch {
     return null;
+  }
+}
+
+/** proc(5), comm; empty when it has gone. */
+function nameOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, "utf8");
+  } catch {
+    return "";
   }
 }
 

@@ -1,7 +1,7 @@
 /** The runner `node-script`: an action in TypeScript or JavaScript, run by the Node that runs the agent. */
 import type { OwnCommand } from "../../../shared/runtime/own-programs-process.ts";
 import type { Runner, RunnerSettings } from "./runner.ts";
-import { runScript } from "./script-process.ts";
+import { followScript, runScript } from "./script-process.ts";
 
 export interface NodeSettings extends RunnerSettings {
   /** What starts `node-action-main.ts`. */
@@ -19,6 +19,7 @@ export function nodeScriptRunner(settings: NodeSettings): Runner {
   return {
     name: "node-script",
     mayPause: true,
+    takeUp: (request, context, handed) => followScript(settings, request, context, handed),
     run: (request, context) => runScript(() => language, settings, request, context),
   };
 }

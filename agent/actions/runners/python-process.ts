@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { isPetrelError, PetrelError } from "../../../shared/errors.ts";
 import type { Runner, RunnerSettings } from "./runner.ts";
-import { runScript, type ScriptLanguage } from "./script-process.ts";
+import { followScript, runScript, type ScriptLanguage } from "./script-process.ts";
 
 export interface PythonSettings extends RunnerSettings {
   /** Absolute path of the folder with `petrel_action.py` and the modules that packs import. */
@@ -18,6 +18,7 @@ export function pythonScriptRunner(settings: PythonSettings): Runner {
   return {
     name: "python-script",
     mayPause: true,
+    takeUp: (request, context, handed) => followScript(settings, request, context, handed),
     async run(request, context) {
       try {
         return await runScript((folder) => pythonFor(folder, settings), settings, request, context);

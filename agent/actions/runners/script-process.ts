@@ -4,7 +4,8 @@ import type { ActionRequestEntry } from "../../../shared/wire/messages.ts";
 import { isNestedDeeper, maxNesting } from "../../../shared/wire/plain-json.ts";
 import type { DatastoreMessage, ValueMessage } from "../../sensors/messages.ts";
 import { actionEnvironment } from "../environment.ts";
-import { type GatedProgram, runGated, type ScriptChannel } from "../gated-process.ts";
+import { followHanded, type GatedProgram, runGated, type ScriptChannel } from "../gated-process.ts";
+import type { HandedProcess, TalkSoFar } from "../handed-over.ts";
 import { type RunOutcome, type ScriptReport, scriptOutcome } from "../outcome.ts";
 import { entryPointPath } from "./entry-point-fs.ts";
 import type { RunContext, RunnerSettings } from "./runner.ts";
@@ -56,6 +57,18 @@ export async function runScript(
   return scriptOutcome(exit, output, talk.report);
 }
 
+/** Goes on with a script that the agent before this one has handed over. */
+export async function followScript(
+  settings: RunnerSettings,
+  request: ActionRequestEntry,
+  context: RunContext,
+  handed: HandedProcess,
+): Promise<RunOutcome> {
+  const talk = new ScriptTalk(request, context, handed.channel?.talk);
+  const { exit, output } = await followHanded(handed, request.execution, settings, context, talk);
+  return scriptOutcome(exit, output, talk.report);
+}
+
 /** What the next to read it could not write again: its stack would not reach to the bottom. */
 const tooDeep: ScriptReport = {
   op: "exception",
@@ -71,10 +84,15 @@ class ScriptTalk implements ScriptChannel {
   #owner: string;
   #report: ScriptReport | null = null;
 
-  constructor(request: ActionRequestEntry, context: RunContext) {
+  constructor(request: ActionRequestEntry, context: RunContext, before?: TalkSoFar) {
     this.#request = request;
     this.#context = context;
-    this.#owner = request.action;
+    this.#owner = before?.owner ?? request.action;
+    this.#report = before?.report ?? null;
+  }
+
+  soFar(): TalkSoFar {
+    return { owner: this.#owner, report: this.#report };
   }
 
   /** What it reported last before it ended; an exception after a result counts, since the process then fails. */

@@ -13,6 +13,8 @@ import type { Execution } from "../../../shared/model/execution.ts";
 import { atEnd, sharedByFile } from "../../support/at-end.ts";
 import { withBinaries } from "../../support/command-path.ts";
 import { agentReady, createAgent, createHub } from "../../support/fleet.ts";
+import { userOf } from "../../support/fleet-user.ts";
+import { waitingPack } from "../../support/script-pack.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 
@@ -81,6 +83,37 @@ test("running shell actions keep their processes, their output and their exit co
   expect(stdout.trim()).toBe([...numbers.map((n) => `line ${n}`), `lines ${lines}`].join("\n"));
   expect(stderr.trim()).toBe(numbers.map((n) => `err ${n}`).join("\n"));
   expect(await settled(cut)).toMatchObject({ status: "succeeded", result: { stdout: "aäb" } });
+});
+
+test("running scripts keep their processes, their values and their results", async () => {
+  const { hub, agent, start, run, settled } = bench();
+  await userOf(hub).says("pack", "register", await waitingPack());
+  await agentReady(hub, "web-1", ["core", "waiting"]);
+  const folder = await tempFolder("renewed");
+  const go = join(folder, "go");
+  const names = ["python", "node"];
+  const scripts = await Promise.all(
+    names.map((name) => start(`waiting.${name}`, { go, before: join(folder, name) })),
+  );
+  await run(scripts);
+  await waitUntil("both to wait", () => names.every((name) => existsSync(join(folder, name))));
+  const status = () => askStatus(join(agent.data, "agent.sock"));
+  let before = (await status()).started_at;
+  for (let renewals = 0; renewals < 3; renewals++) {
+    process.kill(agent.daemon().pid, "SIGUSR2");
+    before = await waitUntil("the next agent answers", async () => {
+      const { started_at, link_up } = await status();
+      return link_up && started_at !== before && started_at;
+    });
+  }
+  await writeFile(go, "");
+  for (const id of scripts) {
+    const { status: how, result } = await settled(id);
+    const { stdout, result: returned } = result as { stdout: string; result: { asked: number; own: string } };
+    expect(how).toBe("succeeded");
+    expect(stdout).toMatch(/^printed before, pid (\d+)\nprinted after, pid \1\n$/);
+    expect([returned.own, returned.asked > 0]).toEqual([String(returned.asked), true]);
+  }
 });
 
 test("an end that is asked for while the agent makes room is one; until then no action is let go of", async () => {

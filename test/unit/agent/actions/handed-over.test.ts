@@ -4,7 +4,7 @@ import { type HandedExecution, handedText, parseHanded } from "../../../../agent
 import { OutputCapture } from "../../../../agent/actions/output-capture.ts";
 import { runtimeFolder } from "../../../../agent/agent-folder-fs.ts";
 
-const own = { pid: 4711, start_ticks: 1234 };
+const own = { pid: 4711, start_ticks: 1234, at_ms: 50_000 };
 const handed: HandedExecution = {
   execution: "01K",
   process: {

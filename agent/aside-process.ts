@@ -1,0 +1,175 @@
+/**
+ * A restart with running actions. They are children of this process, and only their parent is told how they end; so it leaves
+ * the unit's cgroup, lets its front end in its place, and becomes the agent of the next front (decision 0029).
+ */
+import { execFile } from "node:child_process";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { isSea } from "node:sea";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { agentBehind, asideFile, asideName, frontFile, frontVariable } from "../shared/install/front.ts";
+import type { Logger } from "../shared/log.ts";
+import { loadKoffi } from "../shared/runtime/addon-process.ts";
+import { writeWholeNow } from "../shared/whole-file-fs.ts";
+import { openScopes, type Scope, unifiedGroup } from "./actions/scopes-process.ts";
+import { runtimeFolder } from "./agent-folder-fs.ts";
+import { agentProduct } from "./install/product.ts";
+
+/** ms for systemd to say what it is at. */
+const answerMs = 10_000;
+/** ms until the next front has to be there: a version on trial may be judged before. */
+const frontWithinMs = 300_000;
+const lookEveryMs = 50;
+/** Resources that limits are set for (<bits/resource.h>); the same on x64 and arm64. */
+const resources = 16;
+
+/** What makes stepping aside possible. */
+export interface Aside {
+  /** The process that systemd takes for the agent. */
+  readonly front: number;
+  /** Where fronts and agents leave word. */
+  readonly folder: string;
+  /** A cgroup that outlives the unit's; `null` in tests, where there is no unit. */
+  readonly scope: Scope | null;
+}
+
+/** The program that is to take the place of this one. */
+export interface NextProgram {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** `null` where an end of the unit would be that of its actions: without a front, and without cgroups for them. */
+export function asideOf(env: NodeJS.ProcessEnv, log: Logger): Aside | null {
+  const front = Number(env[frontVariable] ?? Number.NaN);
+  const folder = runtimeFolder(env);
+  if (folder === null || !isFront(front)) return null;
+  if (fakeSystemctl(env) !== undefined) return { front, folder, scope: null };
+  const scope = openScopes(log)?.open(asideName) ?? null;
+  return scope === null ? null : { front, folder, scope };
+}
+
+/** What stands for systemctl in tests. */
+const fakeSystemctl = (env: NodeJS.ProcessEnv) => (isSea() ? undefined : env.PETREL_SYSTEMCTL);
+
+/** Whether systemd ends this agent in order to start the next one. False when it does not answer. */
+export async function isRestart(env: NodeJS.ProcessEnv, log: Logger): Promise<boolean> {
+  const program = fakeSystemctl(env) ?? "systemctl";
+  try {
+    const { stdout } = await promisify(execFile)(program, ["list-jobs", "--no-legend", "--no-pager"], {
+      timeout: answerMs,
+    });
+    return isRestartJob(stdout, agentProduct.unit);
+  } catch (error) {
+    log.warn("whether this is a restart cannot be found out: running actions are ended", { error });
+    return false;
+  }
+}
+
+/** Lines of `systemctl list-jobs`: number, unit, what, state. */
+export function isRestartJob(text: string, unit: string): boolean {
+  return text.split("\n").some((line) => {
+    const words = line.trim().split(/\s+/);
+    const at = words.indexOf(unit);
+    return at >= 0 && words[at + 1] === "restart";
+  });
+}
+
+/**
+ * Lets the front end, and waits for the next one. Resolves to what this process is to become, `null` when nobody has come or `ended`
+ * has resolved, or when it cannot leave the unit's cgroup, in which everything ends.
+ */
+export async function stepAside(
+  { front, folder, scope }: Aside,
+  ended: Promise<unknown>,
+  log: Logger,
+): Promise<NextProgram | null> {
+  if (scope !== null) {
+    await scope.take(process.pid);
+    scope.started();
+    if (!ownGroup().endsWith(`/${asideName}`)) return null;
+  }
+  const [aside, found] = [join(folder, asideFile), join(folder, frontFile)];
+  let isEnded = false;
+  void ended.then(() => {
+    isEnded = true;
+  });
+  try {
+    rmSync(found, { force: true });
+    process.title = asideName;
+    writeWholeNow(aside, `${process.pid}\n`, 0o600);
+    log.info("agent steps aside: its running actions wait for the next one");
+    process.kill(front, "SIGUSR1");
+    const until = performance.now() + frontWithinMs;
+    while (!isEnded && performance.now() < until) {
+      const next = Number(textOf(found) ?? Number.NaN);
+      if (Number.isInteger(next) && next !== front && isFront(next)) return become(next, scope !== null, log);
+      await sleep(lookEveryMs);
+    }
+    log.error("no next agent has come: running actions are ended");
+    return null;
+  } finally {
+    rmSync(aside, { force: true });
+    rmSync(found, { force: true });
+    // Removed once this process has left it.
+    scope?.ended();
+  }
+}
+
+/** As if this front had started this process: its cgroup, its limits, its variables. */
+function become(front: number, moves: boolean, log: Logger): NextProgram | null {
+  const group = unifiedGroup(textOf(`/proc/${front}/cgroup`) ?? "");
+  if (moves) writeFileSync(`/sys/fs/cgroup${group}/cgroup.procs`, String(process.pid));
+  takeLimits(front, log);
+  const [, , , program, ...args] = wordsOf(`/proc/${front}/cmdline`);
+  if (program === undefined) return null;
+  const env = wordsOf(`/proc/${front}/environ`).map((word) => {
+    const at = word.indexOf("=");
+    return [word.slice(0, at), word.slice(at + 1)] as const;
+  });
+  // Sources are started by a script, which would take note of the end of our children.
+  const { execPath, execArgv, argv } = process;
+  const start = isSea() ? [program] : [execPath, ...execArgv, argv[1] ?? ""];
+  return {
+    program: start[0] ?? program,
+    args: [...start, ...args],
+    env: { ...Object.fromEntries(env), [frontVariable]: String(front) },
+  };
+}
+
+/** The unit may have been changed. What it may have at most cannot grow again, and is told of. */
+function takeLimits(front: number, log: Logger): void {
+  try {
+    const libc = loadKoffi().load(null);
+    const limit = libc.func("int prlimit64(int pid, int resource, void *given, void *former)");
+    for (let each = 0; each < resources; each++) {
+      const values = Buffer.alloc(16);
+      if (limit(front, each, null, values) === 0) limit(0, each, values, null);
+    }
+  } catch (error) {
+    log.warn("limits of the unit that have changed count from the next start on", { error });
+  }
+  const rights = (pid: number | "self") =>
+    /^CapBnd:.*$/m.exec(textOf(`/proc/${pid}/status`) ?? "")?.[0] ?? "";
+  if (rights(front) !== rights("self"))
+    log.warn(
+      "the unit's CapabilityBoundingSet= has changed: it counts from a start without running actions on",
+    );
+}
+
+const isFront = (pid: number) =>
+  Number.isInteger(pid) && pid > 1 && agentBehind(textOf(`/proc/${pid}/comm`) ?? "") !== undefined;
+
+const ownGroup = () => unifiedGroup(textOf("/proc/self/cgroup") ?? "") ?? "";
+
+const wordsOf = (path: string) => (textOf(path) ?? "").split("\0").slice(0, -1);
+
+function textOf(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return null;
+  }
+}

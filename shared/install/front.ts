@@ -1,0 +1,60 @@
+/**
+ * The program that systemd takes for the agent: a few lines of sh, so that a restart of the unit is the end of these and not
+ * necessarily that of the agent, whose running actions are its children (decision 0029). Pure.
+ */
+
+/** Names of processes (proc(5), comm; 15 characters at most): a front without an agent yet, and an agent between two fronts. */
+const frontName = "petrel-front";
+export const asideName = "petrel-aside";
+/** Files in the runtime folder: the number of an agent that has stepped aside, and that of the front which has taken note. */
+export const asideFile = "aside";
+export const frontFile = "front";
+/** In the agent's environment: the number of its front. */
+export const frontVariable = "PETREL_FRONT";
+
+/** Seconds that an agent which has stepped aside has to become the next one, once there is a front. */
+const becomesWithin = 15;
+/** Seconds between two looks at an agent that is no child of its front. */
+const lookEvery = 5;
+
+/**
+ * For `sh -c`, with the agent's program as $0 and its arguments after it. It passes signals on and ends as the agent does; with
+ * SIGUSR1 the agent says that it has stepped aside. Has no quote of either kind that the unit's would end.
+ */
+export const frontScript = [
+  `printf ${frontName} >/proc/self/comm`,
+  "a= e= r=${RUNTIME_DIRECTORY%%:*}",
+  'tell() { [ $1 != TERM ] || e=1; [ -z "$a" ] || kill -s $1 $a; }',
+  'trap "tell TERM" TERM INT',
+  'trap "tell HUP" HUP',
+  'trap "tell USR2" USR2',
+  'trap "exit 0" USR1',
+  // Neither a process that has ended and waits for its parent, nor none.
+  'lives() { grep -q "^State:[[:space:]]*[^ZX]" /proc/$1/status 2>/dev/null; }',
+  `isAside() { lives $1 && [ "$(cat /proc/$1/comm 2>/dev/null)" = ${asideName} ]; }`,
+  `p=; [ -z "$r" ] || p=$(cat "$r/${asideFile}" 2>/dev/null)`,
+  'if [ -n "$p" ] && isAside $p; then ' +
+    `rm -f "$r/${asideFile}"; echo $$ >"$r/${frontFile}.new" && mv "$r/${frontFile}.new" "$r/${frontFile}"; ` +
+    `n=0; while isAside $p && [ $n -lt ${becomesWithin} ]; do sleep 1; n=$((n+1)); done; ` +
+    `if isAside $p; then kill -s KILL $p; elif lives $p; then a=$p; fi; fi`,
+  // Whom to ask for a renewal; and what is no child of ours cannot be waited for.
+  'if [ -n "$a" ]; then printf petrel:$a >/proc/self/comm; [ -z "$e" ] || kill -s TERM $a; ' +
+    `while lives $a; do sleep ${lookEvery} & wait $!; done; [ -n "$e" ]; exit; fi`,
+  `${frontVariable}=$$ "$0" "$@" & a=$!`,
+  'printf petrel:$a >/proc/self/comm; [ -z "$e" ] || kill -s TERM $a',
+  // A signal ends the wait; the status is the agent's once it has ended.
+  "while :; do wait $a; c=$?; lives $a || break; done; exit $c",
+].join("\n");
+
+/** As one word of a command in a unit (systemd.service(5), COMMAND LINES). */
+export function inUnit(script: string): string {
+  const oneLine = script.replaceAll("\\", "\\\\").replaceAll("\n", "; ");
+  return `'${oneLine.replaceAll("%", "%%").replaceAll("$", "$$$$")}'`;
+}
+
+/** What the name of a process says: the agent behind this front, `null` for a front that has none yet, `undefined` for others. */
+export function agentBehind(comm: string): number | null | undefined {
+  if (comm.trim() === frontName) return null;
+  const pid = /^petrel:(\d+)$/.exec(comm.trim())?.[1];
+  return pid === undefined ? undefined : Number(pid);
+}
