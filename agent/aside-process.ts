@@ -21,6 +21,8 @@ const answerMs = 10_000;
 /** ms until the next front has to be there: a version on trial may be judged before. */
 const frontWithinMs = 300_000;
 const lookEveryMs = 50;
+/** ms between two questions whether one is still to come: a stop may have taken the place of the restart. */
+const askEveryMs = 1_000;
 /** Resources that limits are set for (<bits/resource.h>); the same on x64 and arm64. */
 const resources = 16;
 
@@ -56,25 +58,37 @@ const fakeSystemctl = (env: NodeJS.ProcessEnv) => (isSea() ? undefined : env.PET
 
 /** Whether systemd ends this agent in order to start the next one. False when it does not answer. */
 export async function isRestart(env: NodeJS.ProcessEnv, log: Logger): Promise<boolean> {
-  const program = fakeSystemctl(env) ?? "systemctl";
   try {
-    const { stdout } = await promisify(execFile)(program, ["list-jobs", "--no-legend", "--no-pager"], {
-      timeout: answerMs,
-    });
-    return isRestartJob(stdout, agentProduct.unit);
+    return jobOf(await jobs(env), agentProduct.unit) === "restart";
   } catch (error) {
     log.warn("whether this is a restart cannot be found out: running actions are ended", { error });
     return false;
   }
 }
 
-/** Lines of `systemctl list-jobs`: number, unit, what, state. */
-export function isRestartJob(text: string, unit: string): boolean {
-  return text.split("\n").some((line) => {
+/** While nobody answers, too: it may be on its way down, or busy. */
+async function isAwaited(env: NodeJS.ProcessEnv): Promise<boolean> {
+  const job = await jobs(env).then(
+    (text) => jobOf(text, agentProduct.unit),
+    () => "start",
+  );
+  return job === "restart" || job === "start";
+}
+
+async function jobs(env: NodeJS.ProcessEnv): Promise<string> {
+  const program = fakeSystemctl(env) ?? "systemctl";
+  const words = ["list-jobs", "--no-legend", "--no-pager"];
+  return (await promisify(execFile)(program, words, { timeout: answerMs })).stdout;
+}
+
+/** What systemd is at with this unit. In lines of `systemctl list-jobs`: number, unit, what, state. */
+export function jobOf(text: string, unit: string): string | null {
+  for (const line of text.split("\n")) {
     const words = line.trim().split(/\s+/);
     const at = words.indexOf(unit);
-    return at >= 0 && words[at + 1] === "restart";
-  });
+    if (at >= 0) return words[at + 1] ?? null;
+  }
+  return null;
 }
 
 /**
@@ -83,8 +97,11 @@ export function isRestartJob(text: string, unit: string): boolean {
  */
 export async function stepAside(
   { front, folder, scope }: Aside,
-  ended: Promise<unknown>,
-  log: Logger,
+  {
+    env,
+    ended,
+    log,
+  }: { readonly env: NodeJS.ProcessEnv; readonly ended: Promise<unknown>; readonly log: Logger },
 ): Promise<NextProgram | null> {
   if (scope !== null) {
     await scope.take(process.pid);
@@ -103,10 +120,16 @@ export async function stepAside(
     log.info("agent steps aside: its running actions wait for the next one");
     process.kill(front, "SIGUSR1");
     const until = performance.now() + frontWithinMs;
-    while (!isEnded && performance.now() < until) {
+    let unawaited = 0;
+    let nextAsk = performance.now() + askEveryMs;
+    while (!isEnded && unawaited < 2 && performance.now() < until) {
       const next = Number(textOf(found) ?? Number.NaN);
       if (Number.isInteger(next) && next !== front && isFront(next)) return become(next, scope !== null, log);
       await sleep(lookEveryMs);
+      if (performance.now() < nextAsk) continue;
+      // Twice: what has just been started may not have left word yet.
+      unawaited = (await isAwaited(env)) ? 0 : unawaited + 1;
+      nextAsk = performance.now() + askEveryMs;
     }
     log.error("no next agent has come: running actions are ended");
     return null;

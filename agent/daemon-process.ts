@@ -93,7 +93,7 @@ async function restart(agent: RunningAgent, aside: Aside, watch: EndWatch, log: 
   agent.handOver();
   const isClean = await agent.stop();
   if (!agent.hasHandedOver()) return isClean ? 0 : 1;
-  const next = await stepAside(aside, watch.hurried, log);
+  const next = await stepAside(aside, { env: process.env, ended: watch.hurried, log });
   if (next !== null && (await canBecome(next, log))) process.execve?.(next.program, [...next.args], next.env);
   await agent.endHanded();
   return 1;

@@ -315,7 +315,7 @@ export class Worker implements Component {
     } catch (error) {
       if (error instanceof HandedOver) return this.#letGo(run, error);
       await endSurvivors(handed.process.group, run.execution, { graceMs: 0 });
-      const reason = `it could not be taken up after the agent's upgrade: ${errorReport(error).message}`;
+      const reason = `it could not be taken up by the next agent: ${errorReport(error).message}`;
       return { status: "abandoned", result: { error: reason }, reason };
     } finally {
       run.stopClock();

@@ -14,7 +14,7 @@ export const frontVariable = "PETREL_FRONT";
 
 /** Seconds that an agent which has stepped aside has to become the next one, once there is a front. */
 const becomesWithin = 15;
-/** Seconds between two looks at an agent that is no child of its front. */
+/** Seconds between two looks at an agent that is no child of its front; 1 once it has been told to stop. */
 const lookEvery = 5;
 
 /**
@@ -23,12 +23,12 @@ const lookEvery = 5;
  */
 export const frontScript = [
   `printf ${frontName} >/proc/self/comm`,
-  "a= e= r=${RUNTIME_DIRECTORY%%:*}",
-  'tell() { [ $1 != TERM ] || e=1; [ -z "$a" ] || kill -s $1 $a; }',
+  `a= e= s= l=${lookEvery} r=$(echo "$RUNTIME_DIRECTORY" | cut -d: -f1)`,
+  'tell() { if [ $1 = TERM ]; then e=1 l=1; fi; [ -z "$a" ] || kill -s $1 $a; }',
   'trap "tell TERM" TERM INT',
   'trap "tell HUP" HUP',
   'trap "tell USR2" USR2',
-  'trap "exit 0" USR1',
+  'trap "[ -z "$s" ] || kill $s; exit 0" USR1',
   // Neither a process that has ended and waits for its parent, nor none.
   'lives() { grep -q "^State:[[:space:]]*[^ZX]" /proc/$1/status 2>/dev/null; }',
   `isAside() { lives $1 && [ "$(cat /proc/$1/comm 2>/dev/null)" = ${asideName} ]; }`,
@@ -39,11 +39,13 @@ export const frontScript = [
     `if isAside $p; then kill -s KILL $p; elif lives $p; then a=$p; fi; fi`,
   // Whom to ask for a renewal; and what is no child of ours cannot be waited for.
   'if [ -n "$a" ]; then printf petrel:$a >/proc/self/comm; [ -z "$e" ] || kill -s TERM $a; ' +
-    `while lives $a; do sleep ${lookEvery} & wait $!; done; [ -n "$e" ]; exit; fi`,
+    `while lives $a; do sleep $l & s=$!; wait $s; kill $s 2>/dev/null; done; [ -n "$e" ]; exit; fi`,
   `${frontVariable}=$$ "$0" "$@" & a=$!`,
   'printf petrel:$a >/proc/self/comm; [ -z "$e" ] || kill -s TERM $a',
   // A signal ends the wait; the status is the agent's once it has ended.
-  "while :; do wait $a; c=$?; lives $a || break; done; exit $c",
+  // The wait may have ended by a signal just before the agent did; a status that was taken cannot be had again (127).
+  "while :; do wait $a; c=$?; lives $a || break; done",
+  "wait $a 2>/dev/null; d=$?; [ $d = 127 ] || c=$d; exit $c",
 ].join("\n");
 
 /** As one word of a command in a unit (systemd.service(5), COMMAND LINES). */

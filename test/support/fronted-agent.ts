@@ -19,6 +19,8 @@ export interface FrontedAgent {
   /** The agent's process. */
   pid(): Promise<number>;
   start(env?: Record<string, string>): void;
+  /** What systemd is at from now on. */
+  job(what: string): Promise<void>;
   /** The first half of a restart, or a stop: SIGTERM to the front; its exit code. */
   end(job: "restart" | "stop"): Promise<number | null>;
   restart(): Promise<void>;
@@ -76,6 +78,7 @@ export async function frontedAgent(hub: Pick<TestHub, "mqtt">, id: string): Prom
     runtime,
     log,
     front: running,
+    job: (what) => writeFile(job, what),
     pid: () =>
       waitUntil(
         "the front to have an agent",

@@ -149,6 +149,23 @@ test("a stop ends running actions, and a restart without any is the end of the p
   expect(await settled(lasting)).toMatchObject({ status: "abandoned", reason: "agent stopped" });
 });
 
+test("when a stop takes the place of the restart, no action is left behind", async () => {
+  const { agent, folder, start, run, settled, text, there } = await bench("web-5");
+  const lasting = await start("core.local", {
+    cmd: `echo $$ >> ${folder}/pid; exec sleep 606`,
+    timeout: 600,
+  });
+  await run([lasting]);
+  await there(join(folder, "pid"));
+  const pid = await agent.pid();
+  await agent.end("restart");
+  await agent.job("stop");
+  await waitUntil("the agent to have gone", () => !isAlive(pid));
+  expect(isAlive(Number(await text("pid")))).toBe(false);
+  agent.start();
+  expect(await settled(lasting)).toMatchObject({ status: "abandoned" });
+});
+
 test("an agent that is killed while it waits for the next one leaves no action behind, and none runs twice", async () => {
   const { agent, folder, start, run, settled, text, there } = await bench("web-3");
   const lasting = await start("core.local", {
