@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { type HandedExecution, handedText, parseHanded } from "../../../../agent/actions/handed-over.ts";
 import { OutputCapture } from "../../../../agent/actions/output-capture.ts";
 import { runtimeFolder } from "../../../../agent/agent-folder-fs.ts";
+import { jobOf } from "../../../../agent/aside-process.ts";
 
 const own = { pid: 4711, start_ticks: 1234, at_ms: 50_000 };
 const handed: HandedExecution = {
@@ -17,6 +18,8 @@ const handed: HandedExecution = {
   paused: false,
 };
 
+const text = (changes: object) => handedText({ ...own, executions: [{ ...handed, ...changes }] });
+
 test("the process that wrote it reads it as it was", () => {
   expect(parseHanded(handedText({ ...own, executions: [handed] }), own)).toEqual({
     executions: [handed],
@@ -24,7 +27,25 @@ test("the process that wrote it reads it as it was", () => {
   });
 });
 
-const text = (changes: object) => handedText({ ...own, executions: [{ ...handed, ...changes }] });
+test("what passes between two agents is taken from the time that is left, but for what is paused", () => {
+  const executions = [handed, { ...handed, execution: "02K", paused: true }];
+  const later = { ...own, at_ms: own.at_ms + 400 };
+  const left = (by: typeof own) =>
+    parseHanded(handedText({ ...own, executions }), by).executions.map((each) => each.remaining_ms);
+  expect(left(later)).toEqual([600, 1_000]);
+  expect(left({ ...own, at_ms: own.at_ms + 2_000 })).toEqual([0, 1_000]);
+  const { at_ms: _, ...older } = own;
+  expect(parseHanded(handedText({ ...older, executions }), later).executions).toEqual(executions);
+});
+
+const talk = { owner: "p.C", report: null };
+const line = { kept: "", seen_bytes: 0, dropping: false };
+const withChannel = (channel: object) => text({ process: { ...handed.process, channel } });
+
+test("a script's channel comes along", () => {
+  const given = withChannel({ talk, line, unread: "YQ==" });
+  expect(parseHanded(given, own).executions[0]?.process.channel).toEqual({ talk, line, unread: "YQ==" });
+});
 
 test.each([
   ["nothing", null, null],
@@ -47,6 +68,7 @@ test.each([
     text({ process: { ...handed.process, fds: [null, 1, 2] } }),
     "handed-over/executions/0/process/fds/1 must be >= 3",
   ],
+  ["with half a channel", withChannel({ talk, line }), expect.stringContaining("'unread'")],
 ])("%s is not believed", (_, given, problem) =>
   expect(parseHanded(given, own)).toEqual({ executions: [], problem }),
 );
@@ -85,4 +107,15 @@ test.each([
   ["/run/petrel-agent:/run/of-a-drop-in", "/run/petrel-agent"],
 ])("with RUNTIME_DIRECTORY=%s it lies in %s", (value, folder) => {
   expect(runtimeFolder(value === undefined ? {} : { RUNTIME_DIRECTORY: value })).toBe(folder);
+});
+
+test.each([
+  ["", null],
+  ["No jobs running.\n", null],
+  ["  171 petrel-agent.service restart running\n", "restart"],
+  [" 12 other.service restart waiting\n 13 petrel-agent.service stop running\n", "stop"],
+  ["● 14 petrel-agent.service start waiting", "start"],
+  ["15 petrel-agent.service.d restart running", null],
+])("of the jobs %j the agent's is %s", (text, job) => {
+  expect(jobOf(text, "petrel-agent.service")).toBe(job);
 });

@@ -74,3 +74,21 @@ test("a line that comes byte by byte is whole, and is dropped beyond the bound",
   expect(one(`${text}xyz\n`)).toMatchObject([{ kind: "dropped", bytes: 5_003, head: text.slice(0, 512) }]);
   expect(one("next\n")).toMatchObject([{ text: "next" }]);
 });
+
+test("a line that is handed over half-way comes out as if it had not been, and so does one that is too long", () => {
+  const parts = fc.array(fc.string({ unit: "grapheme", maxLength: 12 }), { maxLength: 6 });
+  fc.assert(
+    fc.property(parts, fc.nat({ max: 80 }), (lines, at) => {
+      const whole = bytes(lines.map((line) => `${line}\n`).join(""));
+      const cut = Math.min(at, whole.length);
+      const alone = new LineCutter(8).push(whole);
+      const first = new LineCutter(8);
+      const second = new LineCutter(8);
+      const before = first.push(whole.subarray(0, cut));
+      second.resume(first.soFar());
+      // Where a head ends is a matter of chunks, as ever.
+      const shown = (all: readonly CutLine[]) => all.map((each) => ({ ...each, head: null }));
+      expect(shown([...before, ...second.push(whole.subarray(cut))])).toEqual(shown(alone));
+    }),
+  );
+});
