@@ -9,12 +9,12 @@ const execution = "01K0000000000000000CHANNEL";
 const settings = { termGraceMs: 500, outputCapBytes: 1024, kernelSpawn: loadKernelSpawn() };
 const asked = 60;
 
-/** Of itself a line is written in two halves, with a pause between; an answer is waited for at every third one. */
+/** A line is written in two halves, with a pause between; every third one is a question, and the script says more meanwhile. */
 const program = {
   command: "/bin/sh",
   args: [
     "-c",
-    `read -r gate <&3; echo "$gate" >&4; n=0; while [ $n -lt ${asked} ]; do n=$((n+1)); printf "line " >&4; sleep 0.01; echo "$n" >&4; [ $((n % 3)) != 0 ] || { read -r answer <&3; echo "got $answer"; }; done; exit 9`,
+    `take() { read -r answer <&3; echo "got $answer"; }; read -r gate <&3; echo "$gate" >&4; n=0; while [ $n -lt ${asked} ]; do n=$((n+1)); printf "line " >&4; sleep 0.01; echo "$n" >&4; [ $((n % 3)) != 2 ] || [ $n = 2 ] || take; done; take; exit 9`,
   ],
   cwd: "/",
   env: { ST2_ACTION_EXECUTION_ID: execution, PATH: process.env.PATH ?? "" },
