@@ -103,6 +103,8 @@ export async function stepAside(
     log,
   }: { readonly env: NodeJS.ProcessEnv; readonly ended: Promise<unknown>; readonly log: Logger },
 ): Promise<NextProgram | null> {
+  // The journal knows a line's unit by the cgroup that it comes from.
+  log.info("agent steps aside: its running actions wait for the next one");
   if (scope !== null) {
     await scope.take(process.pid);
     scope.started();
@@ -117,7 +119,6 @@ export async function stepAside(
     rmSync(found, { force: true });
     process.title = asideName;
     writeWholeNow(aside, `${process.pid}\n`, 0o600);
-    log.info("agent steps aside: its running actions wait for the next one");
     process.kill(front, "SIGUSR1");
     const until = performance.now() + frontWithinMs;
     let unawaited = 0;

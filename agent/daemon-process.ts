@@ -93,8 +93,13 @@ async function restart(agent: RunningAgent, aside: Aside, watch: EndWatch, log: 
   agent.handOver();
   const isClean = await agent.stop();
   if (!agent.hasHandedOver()) return isClean ? 0 : 1;
-  const next = await stepAside(aside, { env: process.env, ended: watch.hurried, log });
-  if (next !== null && (await canBecome(next, log))) process.execve?.(next.program, [...next.args], next.env);
+  try {
+    const next = await stepAside(aside, { env: process.env, ended: watch.hurried, log });
+    if (next !== null && (await canBecome(next, log)))
+      process.execve?.(next.program, [...next.args], next.env);
+  } catch (error) {
+    log.error("the agent cannot step aside: running actions are ended", { error });
+  }
   await agent.endHanded();
   return 1;
 }

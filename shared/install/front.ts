@@ -14,6 +14,8 @@ export const frontVariable = "PETREL_FRONT";
 
 /** Seconds that an agent which has stepped aside has to become the next one, once there is a front. */
 const becomesWithin = 15;
+/** Seconds that an agent has from its start until it listens to signals. */
+const listensWithin = 30;
 /** Seconds between two looks at an agent that is no child of its front; 1 once it has been told to stop. */
 const lookEvery = 5;
 
@@ -24,11 +26,16 @@ const lookEvery = 5;
 export const frontScript = [
   `printf ${frontName} >/proc/self/comm`,
   `a= e= s= l=${lookEvery} r=$(echo "$RUNTIME_DIRECTORY" | cut -d: -f1)`,
-  'tell() { if [ $1 = TERM ]; then e=1 l=1; fi; [ -z "$a" ] || kill -s $1 $a; }',
+  // Until it listens a signal would end it, and leave its actions to nobody. SIGHUP, bit 1 of proc(5)'s SigCgt, is what it comes to
+  // listen to last; Node itself listens to SIGTERM, and ends by it.
+  'listens() { grep -q "^SigCgt:.*[13579bdf]$" /proc/$1/status 2>/dev/null; }',
+  `heeds() { n=0; while lives $a && ! listens $a && [ $n -lt ${listensWithin} ]; do sleep 1; n=$((n+1)); done; }`,
+  'tell() { if [ $1 = TERM ]; then e=1 l=1; fi; [ -z "$a" ] || { heeds; kill -s $1 $a; }; }',
   'trap "tell TERM" TERM INT',
   'trap "tell HUP" HUP',
   'trap "tell USR2" USR2',
-  'trap "[ -z "$s" ] || kill $s; exit 0" USR1',
+  'leave() { [ -z "$s" ] || kill $s; exit 0; }',
+  "trap leave USR1",
   // Neither a process that has ended and waits for its parent, nor none.
   'lives() { grep -q "^State:[[:space:]]*[^ZX]" /proc/$1/status 2>/dev/null; }',
   `isAside() { lives $1 && [ "$(cat /proc/$1/comm 2>/dev/null)" = ${asideName} ]; }`,
@@ -38,10 +45,10 @@ export const frontScript = [
     `n=0; while isAside $p && [ $n -lt ${becomesWithin} ]; do sleep 1; n=$((n+1)); done; ` +
     `if isAside $p; then kill -s KILL $p; elif lives $p; then a=$p; fi; fi`,
   // Whom to ask for a renewal; and what is no child of ours cannot be waited for.
-  'if [ -n "$a" ]; then printf petrel:$a >/proc/self/comm; [ -z "$e" ] || kill -s TERM $a; ' +
+  'if [ -n "$a" ]; then printf petrel:$a >/proc/self/comm; [ -z "$e" ] || tell TERM; ' +
     `while lives $a; do sleep $l & s=$!; wait $s; kill $s 2>/dev/null; done; [ -n "$e" ]; exit; fi`,
   `${frontVariable}=$$ "$0" "$@" & a=$!`,
-  'printf petrel:$a >/proc/self/comm; [ -z "$e" ] || kill -s TERM $a',
+  'printf petrel:$a >/proc/self/comm; [ -z "$e" ] || tell TERM',
   // A signal ends the wait; the status is the agent's once it has ended.
   // The wait may have ended by a signal just before the agent did; a status that was taken cannot be had again (127).
   "while :; do wait $a; c=$?; lives $a || break; done",

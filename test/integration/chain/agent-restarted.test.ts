@@ -7,6 +7,7 @@ import { askStatus } from "../../../agent/status/ask-http.ts";
 import type { JsonObject } from "../../../shared/json.ts";
 import type { Execution } from "../../../shared/model/execution.ts";
 import { sharedByFile } from "../../support/at-end.ts";
+import { withBinaries } from "../../support/command-path.ts";
 import { agentReady, createHub } from "../../support/fleet.ts";
 import { userOf } from "../../support/fleet-user.ts";
 import { frontedAgent } from "../../support/fronted-agent.ts";
@@ -14,6 +15,9 @@ import { isAlive } from "../../support/home-processes.ts";
 import { waitingPack } from "../../support/script-pack.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 import { waitUntil } from "../../support/wait-until.ts";
+
+/** A binary asks the host's own systemd: `npm run fleet:systemd` restarts those. */
+const onSources = test.skipIf(withBinaries);
 
 const fleet = sharedByFile(async () => {
   const hub = await createHub();
@@ -57,77 +61,89 @@ async function bench(id: string) {
   return { hub, agent, folder, start, run, settled, status, next, there, text };
 }
 
-test("running actions of all kinds run on through two restarts: processes, output, exit codes, values, timeouts and cancels", async () => {
-  const { hub, agent, folder, start, run, settled, status, next, there, text } = await bench("web-1");
-  const go = join(folder, "go");
-  const shell = (cmd: string, timeout = 120) => start("core.local", { cmd, timeout });
-  const talks = `echo $$ > ${folder}/pid; n=0; until [ -e ${go} ]; do n=$((n+1)); echo line $n; echo err $n >&2; sleep 0.01; done; echo lines $n; exit 7`;
-  const talking = await shell(talks);
-  // More than a pipe holds, in the time without an agent, too.
-  const flood = await shell(
-    `until [ -e ${go} ]; do head -c 100000 /dev/zero | tr '\\0' x; sleep 0.05; done; exit 137`,
-  );
-  const short = await shell(`until [ -e ${folder}/between ]; do sleep 0.02; done; echo short; exit 5`);
-  const killed = await shell(`until [ -e ${folder}/between ]; do sleep 0.02; done; kill -9 $$`);
-  const slow = await shell("sleep 600", 4);
-  const canceled = await shell("sleep 601");
-  const scripts = await Promise.all(
-    ["python", "node"].map((name) => start(`waiting.${name}`, { go, before: join(folder, name) })),
-  );
-  const all = [talking, flood, short, killed, slow, canceled, ...scripts];
-  await run(all);
-  for (const name of ["pid", "python", "node"]) await there(join(folder, name));
-  const pid = Number(await text("pid"));
+onSources(
+  "running actions of all kinds run on through two restarts: processes, output, exit codes, values, timeouts and cancels",
+  async () => {
+    const { hub, agent, folder, start, run, settled, status, next, there, text } = await bench("web-1");
+    const go = join(folder, "go");
+    const shell = (cmd: string, timeout = 120) => start("core.local", { cmd, timeout });
+    const talks = `echo $$ > ${folder}/pid; n=0; until [ -e ${go} ]; do n=$((n+1)); echo line $n; echo err $n >&2; sleep 0.01; done; echo lines $n; exit 7`;
+    const talking = await shell(talks);
+    // More than a pipe holds, in the time without an agent, too.
+    const flood = await shell(
+      `until [ -e ${go} ]; do head -c 100000 /dev/zero | tr '\\0' x; sleep 0.05; done; exit 137`,
+    );
+    const short = await shell(`until [ -e ${folder}/between ]; do sleep 0.02; done; echo short; exit 5`);
+    const killed = await shell(`until [ -e ${folder}/between ]; do sleep 0.02; done; kill -9 $$`);
+    const slow = await shell("sleep 600", 4);
+    const canceled = await shell("sleep 601");
+    const scripts = await Promise.all(
+      ["python", "node"].map((name) => start(`waiting.${name}`, { go, before: join(folder, name) })),
+    );
+    const all = [talking, flood, short, killed, slow, canceled, ...scripts];
+    await run(all);
+    for (const name of ["pid", "python", "node"]) await there(join(folder, name));
+    const pid = Number(await text("pid"));
 
-  let before = (await status()).started_at;
-  for (let restarts = 0; restarts < 2; restarts++) {
-    expect(await agent.end("restart")).toBe(0);
-    // Nobody reads and nobody waits; what ends now is told nevertheless.
-    await writeFile(join(folder, "between"), "");
-    expect([isAlive(pid), (await status().catch(() => null)) === null]).toEqual([true, true]);
-    agent.start();
-    before = await next(before);
-  }
-  expect(await settled(short)).toMatchObject({
-    status: "failed",
-    result: { stdout: "short", return_code: 5 },
-  });
-  expect(await settled(killed)).toMatchObject({ status: "failed", reason: "ended from outside by SIGKILL" });
-  await hub.api("DELETE", `/v1/executions/${canceled}`);
-  expect(await settled(canceled)).toMatchObject({ status: "canceled" });
-  expect(await settled(slow)).toMatchObject({ status: "timeout", reason: "timed out after 4 s" });
-  expect(isAlive(pid)).toBe(true);
-  await writeFile(go, "");
+    let before = (await status()).started_at;
+    for (let restarts = 0; restarts < 2; restarts++) {
+      expect(await agent.end("restart")).toBe(0);
+      // Nobody reads and nobody waits; what ends now is told nevertheless.
+      await writeFile(join(folder, "between"), "");
+      expect([isAlive(pid), (await status().catch(() => null)) === null]).toEqual([true, true]);
+      agent.start();
+      before = await next(before);
+    }
+    expect(await settled(short)).toMatchObject({
+      status: "failed",
+      result: { stdout: "short", return_code: 5 },
+    });
+    expect(await settled(killed)).toMatchObject({
+      status: "failed",
+      reason: "ended from outside by SIGKILL",
+    });
+    await hub.api("DELETE", `/v1/executions/${canceled}`);
+    expect(await settled(canceled)).toMatchObject({ status: "canceled" });
+    expect(await settled(slow)).toMatchObject({ status: "timeout", reason: "timed out after 4 s" });
+    expect(isAlive(pid)).toBe(true);
+    await writeFile(go, "");
 
-  const { stdout, stderr, return_code } = (await settled(talking)).result as Record<string, string | number>;
-  const lines = Number(/lines (\d+)/.exec(String(stdout))?.[1]);
-  const numbers = Array.from({ length: lines }, (_, n) => n + 1);
-  expect(return_code).toBe(7);
-  expect(String(stdout).trim()).toBe([...numbers.map((n) => `line ${n}`), `lines ${lines}`].join("\n"));
-  expect(String(stderr).trim()).toBe(numbers.map((n) => `err ${n}`).join("\n"));
-  await settled(flood);
-  const { result: large } = await userOf(hub).json<Execution>("execution", "get", flood);
-  const flooded = large as { stdout: string; return_code: number; stdout_dropped_bytes?: number };
-  expect(flooded.return_code).toBe(137);
-  expect((flooded.stdout.length + (flooded.stdout_dropped_bytes ?? 0)) % 100_000).toBe(0);
-  for (const id of scripts) {
-    const { status: how, result } = await settled(id);
-    const {
-      stdout: printed,
-      exit_code,
-      result: returned,
-    } = result as {
-      stdout: string;
-      exit_code: number;
-      result: { asked: number; own: string };
-    };
-    expect([how, exit_code]).toEqual(["succeeded", 0]);
-    expect(printed).toMatch(/^printed before, pid (\d+)\nprinted after, pid \1\n$/);
-    expect([returned.own, returned.asked > 0]).toEqual([String(returned.asked), true]);
-  }
-});
+    const { stdout, stderr, return_code } = (await settled(talking)).result as Record<
+      string,
+      string | number
+    >;
+    const lines = Number(/lines (\d+)/.exec(String(stdout))?.[1]);
+    const numbers = Array.from({ length: lines }, (_, n) => n + 1);
+    expect(return_code).toBe(7);
+    expect(String(stdout).trim()).toBe([...numbers.map((n) => `line ${n}`), `lines ${lines}`].join("\n"));
+    expect(String(stderr).trim()).toBe(numbers.map((n) => `err ${n}`).join("\n"));
+    await settled(flood);
+    // Large results follow by themselves.
+    const large = await waitUntil("the large result", async () => {
+      return (await userOf(hub).json<Execution>("execution", "get", flood)).result;
+    });
+    const flooded = large as { stdout: string; return_code: number; stdout_dropped_bytes?: number };
+    expect(flooded.return_code).toBe(137);
+    expect((flooded.stdout.length + (flooded.stdout_dropped_bytes ?? 0)) % 100_000).toBe(0);
+    for (const id of scripts) {
+      const { status: how, result } = await settled(id);
+      const {
+        stdout: printed,
+        exit_code,
+        result: returned,
+      } = result as {
+        stdout: string;
+        exit_code: number;
+        result: { asked: number; own: string };
+      };
+      expect([how, exit_code]).toEqual(["succeeded", 0]);
+      expect(printed).toMatch(/^printed before, pid (\d+)\nprinted after, pid \1\n$/);
+      expect([returned.own, returned.asked > 0]).toEqual([String(returned.asked), true]);
+    }
+  },
+);
 
-test("a stop ends running actions, and a restart without any is the end of the process", async () => {
+onSources("a stop ends running actions, and a restart without any is the end of the process", async () => {
   const { agent, start, run, settled, next, status } = await bench("web-2");
   const idle = await agent.pid();
   const before = (await status()).started_at;
@@ -149,7 +165,26 @@ test("a stop ends running actions, and a restart without any is the end of the p
   expect(await settled(lasting)).toMatchObject({ status: "abandoned", reason: "agent stopped" });
 });
 
-test("when a stop takes the place of the restart, no action is left behind", async () => {
+onSources("restarts in a row, each before the agent of the one before listens, end no action", async () => {
+  const { agent, folder, start, run, settled, status, next } = await bench("web-6");
+  const cmd = `until [ -e ${folder}/go ]; do sleep 0.02; done; echo whole; exit 3`;
+  const lasting = await start("core.local", { cmd, timeout: 600 });
+  await run([lasting]);
+  const before = (await status()).started_at;
+  for (let restarts = 0; restarts < 4; restarts++) {
+    await agent.restart();
+    // As soon as it has one.
+    await agent.pid();
+  }
+  await next(before);
+  await writeFile(join(folder, "go"), "");
+  expect(await settled(lasting)).toMatchObject({
+    status: "failed",
+    result: { stdout: "whole", return_code: 3 },
+  });
+});
+
+onSources("when a stop takes the place of the restart, no action is left behind", async () => {
   const { agent, folder, start, run, settled, text, there } = await bench("web-5");
   const lasting = await start("core.local", {
     cmd: `echo $$ >> ${folder}/pid; exec sleep 606`,
@@ -166,41 +201,47 @@ test("when a stop takes the place of the restart, no action is left behind", asy
   expect(await settled(lasting)).toMatchObject({ status: "abandoned" });
 });
 
-test("an agent that is killed while it waits for the next one leaves no action behind, and none runs twice", async () => {
-  const { agent, folder, start, run, settled, text, there } = await bench("web-3");
-  const lasting = await start("core.local", {
-    cmd: `echo $$ >> ${folder}/pid; exec sleep 604`,
-    timeout: 600,
-  });
-  await run([lasting]);
-  await there(join(folder, "pid"));
-  const pid = await agent.pid();
-  expect(await agent.end("restart")).toBe(0);
-  process.kill(pid, "SIGKILL");
-  agent.start();
-  const { status, reason } = await settled(lasting);
-  expect(status).toBe("abandoned");
-  expect(reason).toMatch(/the agent died at or after its start/);
-  expect(isAlive(Number(await text("pid")))).toBe(false);
-});
+onSources(
+  "an agent that is killed while it waits for the next one leaves no action behind, and none runs twice",
+  async () => {
+    const { agent, folder, start, run, settled, text, there } = await bench("web-3");
+    const lasting = await start("core.local", {
+      cmd: `echo $$ >> ${folder}/pid; exec sleep 604`,
+      timeout: 600,
+    });
+    await run([lasting]);
+    await there(join(folder, "pid"));
+    const pid = await agent.pid();
+    expect(await agent.end("restart")).toBe(0);
+    process.kill(pid, "SIGKILL");
+    agent.start();
+    const { status, reason } = await settled(lasting);
+    expect(status).toBe("abandoned");
+    expect(reason).toMatch(/the agent died at or after its start/);
+    expect(isAlive(Number(await text("pid")))).toBe(false);
+  },
+);
 
-test("an agent that is killed after it took actions up is started anew, and they are abandoned as after any crash", async () => {
-  const { agent, folder, start, run, settled, text, there, status, next } = await bench("web-4");
-  const lasting = await start("core.local", {
-    cmd: `echo $$ >> ${folder}/pid; exec sleep 605`,
-    timeout: 600,
-  });
-  await run([lasting]);
-  await there(join(folder, "pid"));
-  const before = (await status()).started_at;
-  await agent.restart();
-  await next(before);
-  const ended = new Promise((resolve) => agent.front().once("exit", resolve));
-  process.kill(await agent.pid(), "SIGKILL");
-  // The front sees that it has gone, which has systemd start it again.
-  await ended;
-  expect(agent.front().exitCode).toBe(1);
-  agent.start();
-  expect(await settled(lasting)).toMatchObject({ status: "abandoned" });
-  expect(isAlive(Number(await text("pid")))).toBe(false);
-});
+onSources(
+  "an agent that is killed after it took actions up is started anew, and they are abandoned as after any crash",
+  async () => {
+    const { agent, folder, start, run, settled, text, there, status, next } = await bench("web-4");
+    const lasting = await start("core.local", {
+      cmd: `echo $$ >> ${folder}/pid; exec sleep 605`,
+      timeout: 600,
+    });
+    await run([lasting]);
+    await there(join(folder, "pid"));
+    const before = (await status()).started_at;
+    await agent.restart();
+    await next(before);
+    const ended = new Promise((resolve) => agent.front().once("exit", resolve));
+    process.kill(await agent.pid(), "SIGKILL");
+    // The front sees that it has gone, which has systemd start it again.
+    await ended;
+    expect(agent.front().exitCode).toBe(1);
+    agent.start();
+    expect(await settled(lasting)).toMatchObject({ status: "abandoned" });
+    expect(isAlive(Number(await text("pid")))).toBe(false);
+  },
+);

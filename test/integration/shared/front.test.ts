@@ -80,7 +80,9 @@ const look = setInterval(() => {
   process.title = "became";
   setTimeout(() => process.exit(5), process.argv[2] === "stays" ? 1e6 : 300);
 }, 10);
-process.on("SIGTERM", () => process.exit(0));`;
+process.on("SIGTERM", () => process.exit(0));
+// By this its front knows that it listens.
+process.on("SIGHUP", () => {});`;
 
   async function agentAside(stays: string) {
     const runtime = join(await tempFolder("front"), "run");
