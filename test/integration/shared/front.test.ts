@@ -14,14 +14,18 @@ import { waitUntil } from "../../support/wait-until.ts";
 const shells = ["/bin/sh", "/bin/bash"].filter((shell) => existsSync(shell));
 
 describe.each(shells)("by %s", (shell) => {
-  async function fronted(code: string, given: { runtime?: string } = {}) {
+  async function fronted(code: string, given: { runtime?: string; program?: readonly string[] } = {}) {
     const runtime = given.runtime ?? join(await tempFolder("front"), "run");
     mkdirSync(runtime, { recursive: true });
-    const front = spawn(shell, ["-c", frontScript, process.execPath, "-e", code, "run"], {
-      stdio: ["ignore", "pipe", "inherit"],
-      env: { ...process.env, RUNTIME_DIRECTORY: `${runtime}:/another` },
-      detached: true,
-    });
+    const front = spawn(
+      shell,
+      ["-c", frontScript, ...(given.program ?? [process.execPath, "-e", code, "run"])],
+      {
+        stdio: ["ignore", "pipe", "inherit"],
+        env: { ...process.env, RUNTIME_DIRECTORY: `${runtime}:/another` },
+        detached: true,
+      },
+    );
     const pid = front.pid ?? 0;
     atEnd(() => {
       try {
@@ -61,6 +65,21 @@ console.log("front", process.env.PETREL_FRONT, "agent", process.pid, process.arg
     ["", 0],
   ])("an agent that ends by %j gives it the exit code %d", async (code, expected) => {
     expect(await (await fronted(code)).ended).toEqual([expected, null]);
+  });
+
+  test("an agent that ends at once when it is told to is no failure", async () => {
+    // Sooner than the front looks again: its wait has just ended by the same signal.
+    const quick = [
+      shell,
+      "-c",
+      'trap "exit 0" TERM; trap : HUP; echo ready; while :; do sleep 9 & wait $!; done',
+    ];
+    const all = await Promise.all(Array.from({ length: 10 }, () => fronted("", { program: quick })));
+    for (const { front, says } of all) {
+      await says("ready");
+      front.kill("SIGTERM");
+    }
+    expect(await Promise.all(all.map(({ ended }) => ended))).toEqual(all.map(() => [0, null]));
   });
 
   test("told that its agent has stepped aside it ends, and lets that live", async () => {
