@@ -44,10 +44,12 @@ export async function frontedAgent(hub: Pick<TestHub, "mqtt">, id: string): Prom
     return front;
   };
   atEnd(async ({ failed }) => {
-    for (const { pid } of processesAtHome(home))
-      try {
-        process.kill(pid, "SIGKILL");
-      } catch {}
+    // Again until nobody is left: a front may just have started an agent.
+    await waitUntil("nobody to be left", () => {
+      const left = processesAtHome(home);
+      for (const { pid } of left) killIfThere(pid);
+      return left.length === 0;
+    });
     if (failed) console.error(log().split("\n").slice(-60).join("\n"));
   });
   const start = (env: Record<string, string> = {}) => {
@@ -91,4 +93,12 @@ export async function frontedAgent(hub: Pick<TestHub, "mqtt">, id: string): Prom
       start();
     },
   };
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has gone meanwhile.
+  }
 }
