@@ -7,7 +7,7 @@ import type { Json, JsonObject } from "../../shared/json.ts";
 import { giveBackMemory, giveBackNativeMemory } from "../../shared/spare-memory-process.ts";
 import { systemClock, systemTimers } from "../../shared/system-process.ts";
 import { type BytePath, bytePath, shownPath } from "../../shared/watch/paths.ts";
-import { readSettings, type WatchSettings } from "../../shared/watch/settings.ts";
+import { settingsThatFit, type WatchSettings } from "../../shared/watch/settings.ts";
 import { executionVariable } from "../actions/environment.ts";
 import type { Sensor, SensorLogger, SensorService } from "../sensors/sensor.ts";
 import { localAccounts } from "./accounts-fs.ts";
@@ -74,7 +74,7 @@ export class FileWatch implements Sensor {
   /** Resolves once everything was looked at and changes are heard of; `ready` is said then. */
   async setup(): Promise<void> {
     const { folder, own, key } = placesOf(process.env);
-    const settings = readSettings(this.#config);
+    const settings = settingsThatFit(this.#config) ?? (await this.#readThoroughly());
     const all = new Selection(settings.paths);
     const aliases = aliasesOf(all.observed, (root) => all.isFollowed(root));
     const selection = new Selection(
@@ -253,6 +253,12 @@ export class FileWatch implements Sensor {
 
   async cleanup(): Promise<void> {
     for (const end of this.#ends.splice(0).reverse()) await end();
+  }
+
+  /** With all that is wrong in it. What checks that takes as long to load as all else until changes are heard of. */
+  async #readThoroughly(): Promise<WatchSettings> {
+    const { readSettings } = await import("../../shared/watch/read-settings.ts");
+    return readSettings(this.#config);
   }
 
   async #witness(

@@ -4,7 +4,7 @@
  */
 import { isObject, type Json, type JsonObject } from "../../shared/json.ts";
 import { type BytePath, isWithin } from "../../shared/watch/paths.ts";
-import { readSettings } from "../../shared/watch/settings.ts";
+import { settingsThatFit } from "../../shared/watch/settings.ts";
 import { Selection } from "./selection.ts";
 
 /** What the baseline remembers of the last complete look. */
@@ -59,7 +59,8 @@ export function leftRoots({ complete, begun }: Remembered, now: Selection): read
 function selectionOf(part: Json): Selection | null {
   if (!isObject(part)) return null;
   try {
-    return new Selection(readSettings(part as JsonObject).paths);
+    const settings = settingsThatFit(part as JsonObject);
+    return settings === null ? null : new Selection(settings.paths);
   } catch {
     return null;
   }

@@ -2,7 +2,7 @@
 import { isPetrelError } from "../../shared/errors.ts";
 import type { JsonObject } from "../../shared/json.ts";
 import type { Problem } from "../../shared/problem.ts";
-import { readSettings } from "../../shared/watch/settings.ts";
+import { readSettings } from "../../shared/watch/read-settings.ts";
 
 const readers: ReadonlyMap<string, (config: JsonObject) => unknown> = new Map([["watch", readSettings]]);
 

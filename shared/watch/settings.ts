@@ -1,7 +1,6 @@
-/** The configuration of pack `watch` as the sensor uses it: checked, with every default in its place. */
-import { PetrelError } from "../errors.ts";
+/** The configuration of pack `watch` as the sensor uses it, with every default in its place. */
 import type { JsonObject } from "../json.ts";
-import { checksWith } from "../validation.ts";
+import { surelyFits } from "../schema-fit.ts";
 import { type AttributeName, attributeNames } from "./attributes.ts";
 import { compileGlob, type Glob } from "./glob.ts";
 import { type BytePath, bytePath, normalPath } from "./paths.ts";
@@ -77,7 +76,7 @@ const pathSchema = {
 } as const;
 
 /** JSON Schema of the whole configuration. */
-const settingsSchema = {
+export const settingsSchema = {
   type: "object",
   additionalProperties: false,
   properties: {
@@ -113,7 +112,7 @@ interface PathConfig {
   readonly diff_mask?: boolean;
 }
 
-interface Config {
+export interface WatchConfig {
   readonly paths?: readonly PathConfig[] | null;
   readonly profiles?: readonly string[] | null;
   readonly settle_ms?: number;
@@ -127,25 +126,21 @@ interface Config {
   readonly backend?: WatchSettings["backend"];
 }
 
-const validate = checksWith({ allErrors: true, allowUnionTypes: true })<Config>(settingsSchema);
-
 /** Bytes of the largest file that is digested unless a path says otherwise. */
 const defaultDigestMax = 1024 * 1024 * 1024;
 
 const defaultDiffMax = 256 * 1024;
 
-/** Throws WATCH_CONFIG (naming every fault), WATCH_GLOB, WATCH_PROFILE. */
-export function readSettings(config: JsonObject): WatchSettings {
-  if (!validate(config)) {
-    const faults = (validate.errors ?? []).map(({ instancePath, message, params }) => {
-      const more = "additionalProperty" in params ? ` (${String(params.additionalProperty)})` : "";
-      return `${instancePath.slice(1).replaceAll("/", ".") || "configuration"} ${message}${more}`;
-    });
-    throw new PetrelError("WATCH_CONFIG", `the configuration of pack watch is wrong: ${faults.join("; ")}`, {
-      hint: "see docs/guides/watching.md; set it with: petrel pack config watch --set 'paths=[{path: /etc}]'",
-    });
-  }
-  const read: Config = config;
+/**
+ * `null` for a configuration that does not surely fit: see `readSettings`, which says why not. Throws WATCH_GLOB,
+ * WATCH_PROFILE.
+ */
+export function settingsThatFit(config: JsonObject): WatchSettings | null {
+  return surelyFits(settingsSchema, config) ? settingsOf(config) : null;
+}
+
+/** Of a configuration that fits. Throws WATCH_GLOB, WATCH_PROFILE. */
+export function settingsOf(read: WatchConfig): WatchSettings {
   const entries = [...(read.profiles ?? []).flatMap(profilePaths), ...(read.paths ?? [])];
   return {
     paths: withoutRepeats(entries.map(watchedPath)),

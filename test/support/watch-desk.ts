@@ -16,7 +16,7 @@ import type { Clock } from "../../shared/clock.ts";
 import type { JsonObject } from "../../shared/json.ts";
 import { systemClock, systemTimers } from "../../shared/system-process.ts";
 import { type BytePath, bytePath } from "../../shared/watch/paths.ts";
-import { readSettings } from "../../shared/watch/settings.ts";
+import { readSettings } from "../../shared/watch/read-settings.ts";
 import { atEnd } from "./at-end.ts";
 import { waitUntil } from "./wait-until.ts";
 

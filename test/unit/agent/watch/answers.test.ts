@@ -5,7 +5,7 @@ import type { Coverage } from "../../../../agent/watch/observer.ts";
 import type { BaselineRecord } from "../../../../agent/watch/record.ts";
 import { Selection } from "../../../../agent/watch/selection.ts";
 import { bytePath } from "../../../../shared/watch/paths.ts";
-import { readSettings } from "../../../../shared/watch/settings.ts";
+import { readSettings } from "../../../../shared/watch/read-settings.ts";
 import { manualTime } from "../../../support/manual-time.ts";
 
 const stat: Stat = {

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { begunWith, firstLook, leftRoots, rememberedOf } from "../../../../agent/watch/first-look.ts";
 import { Selection } from "../../../../agent/watch/selection.ts";
 import type { Json, JsonObject } from "../../../../shared/json.ts";
-import { readSettings } from "../../../../shared/watch/settings.ts";
+import { readSettings } from "../../../../shared/watch/read-settings.ts";
 
 const of = (...paths: readonly (string | JsonObject)[]): JsonObject => ({
   paths: paths.map((path) => (typeof path === "string" ? { path } : path)),

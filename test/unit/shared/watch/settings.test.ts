@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { readSettings } from "../../../../shared/watch/settings.ts";
+import { readSettings } from "../../../../shared/watch/read-settings.ts";
 
 test("every fault of a configuration is named", () => {
   const wrong = { paths: [{ path: "/etc", depth: "x" }], settle_ms: -1, other: 1 };
