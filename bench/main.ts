@@ -6,6 +6,7 @@ import { footprint, footprintUsage } from "./footprint.ts";
 import { overload, overloadUsage } from "./overload.ts";
 import { rules, rulesUsage } from "./rules.ts";
 import { starts, startsUsage } from "./starts.ts";
+import { touched, touchedUsage } from "./touched.ts";
 import { watch, watchUsage } from "./watch/watch.ts";
 
 const [name, ...args] = process.argv.slice(2);
@@ -23,11 +24,13 @@ if (name === "chain") {
   process.exitCode = await footprint(args);
 } else if (name === "rules") {
   process.exitCode = await rules(args);
+} else if (name === "touched") {
+  process.exitCode = await touched(args);
 } else if (name === "watch") {
   process.exitCode = await watch(args);
 } else {
   console.error(
-    `usage: npm run bench -- chain ${chainUsage}\n       npm run bench -- overload ${overloadUsage}\n       npm run bench -- connections ${connectionsUsage}\n       npm run bench -- actions ${actionsUsage}\n       npm run bench -- starts ${startsUsage}\n       npm run bench -- footprint ${footprintUsage}\n       npm run bench -- rules ${rulesUsage}\n       npm run bench -- watch ${watchUsage}`,
+    `usage: npm run bench -- chain ${chainUsage}\n       npm run bench -- overload ${overloadUsage}\n       npm run bench -- connections ${connectionsUsage}\n       npm run bench -- actions ${actionsUsage}\n       npm run bench -- starts ${startsUsage}\n       npm run bench -- footprint ${footprintUsage}\n       npm run bench -- rules ${rulesUsage}\n       npm run bench -- touched ${touchedUsage}\n       npm run bench -- watch ${watchUsage}`,
   );
   process.exitCode = 2;
 }

@@ -7,9 +7,9 @@ import { peerNames, startPeer } from "./peers-process.ts";
 import { startFileWatch } from "./sensor-process.ts";
 import { blow, storms } from "./storm.ts";
 
-/** Whoever has said nothing for so long has nothing more to say. */
-const quietMs = 3_000;
-const patienceMs = 60_000;
+/** Whoever has said nothing for so long has nothing more to say: a look at very many files takes a while. */
+const quietMs = (burst: number) => 3_000 + burst / 25;
+const patienceMs = (burst: number) => 60_000 + 3 * burst;
 
 interface Watcher {
   readonly pid: number;
@@ -67,7 +67,9 @@ export async function bursts({ folder, burst }: WatchBench): Promise<void> {
       named = new Set();
       const over = await blow(storm, root, burst);
       lastAt = Math.max(lastAt, over);
-      while (performance.now() - lastAt < quietMs && performance.now() - over < patienceMs) await sleep(50);
+      while (performance.now() - lastAt < quietMs(burst) && performance.now() - over < patienceMs(burst)) {
+        await sleep(50);
+      }
       const expected = storm.expected(burst);
       const left = expected.filter((path) => !named.has(join(root, path)));
       missedAll += left.length;

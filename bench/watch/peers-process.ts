@@ -1,11 +1,12 @@
-/** Other watchers, each in a process of its own: inotifywait of Debian, chokidar and @parcel/watcher of npm. */
+/** Other watchers, each in a process of its own: inotifywait and watchman of Debian, chokidar and @parcel/watcher of npm. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { startWatchman } from "./watchman-process.ts";
 
-export const peerNames = ["inotifywait", "@parcel/watcher", "chokidar"] as const;
+export const peerNames = ["inotifywait", "@parcel/watcher", "watchman", "chokidar"] as const;
 export type PeerName = (typeof peerNames)[number];
 
 export interface Peer {
@@ -34,6 +35,7 @@ export function missing(programs: readonly string[]): readonly string[] {
 }
 
 export function startPeer(name: PeerName, folder: string, root: string): Peer {
+  if (name === "watchman") return startWatchman(folder, root);
   const began = performance.now();
   const child: ChildProcess =
     name === "inotifywait"

@@ -28,8 +28,9 @@ export async function watch(args: readonly string[]): Promise<number> {
     },
   });
   if (process.getuid?.() !== 0) throw new Error("needs root: fanotify, and the memory of processes");
-  const needed = missing(["aide", "inotifywait"]);
-  if (needed.length > 0) throw new Error(`needs ${needed.join(", ")}: apt-get install aide inotify-tools`);
+  const needed = missing(["aide", "inotifywait", "watchman"]);
+  if (needed.length > 0)
+    throw new Error(`needs ${needed.join(", ")}: apt-get install aide inotify-tools watchman`);
   const folder = mkdtempSync(join(tmpdir(), "petrel-bench-watch-"));
   try {
     mkdirSync(join(folder, "peers"));
