@@ -6,15 +6,16 @@ import { parseArgs } from "node:util";
 import { baselines } from "./baselines.ts";
 import { beside } from "./beside.ts";
 import { bursts } from "./bursts.ts";
+import { latency } from "./latency.ts";
 import { memory } from "./memory.ts";
 import { installPeers, missing } from "./peers-process.ts";
 import { priority } from "./priority.ts";
 import { starts } from "./starts.ts";
 
 export const watchUsage =
-  "[--files 100000] [--burst 20000] [--repetitions 3] [--only baseline,start,burst,beside,priority,memory]";
+  "[--files 100000] [--burst 20000] [--repetitions 3] [--only baseline,start,burst,beside,priority,memory,latency]";
 
-const parts = { baseline: baselines, start: starts, burst: bursts, beside, priority, memory };
+const parts = { baseline: baselines, start: starts, burst: bursts, beside, priority, memory, latency };
 
 /** Resolves to the exit code. */
 export async function watch(args: readonly string[]): Promise<number> {
