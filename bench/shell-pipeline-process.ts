@@ -33,6 +33,7 @@ export async function startPipeline(folder: string, watched: string): Promise<To
   }
   await sleep(startMs);
   return {
+    count: async () => ran.length,
     ran: async () => ran,
     async stop() {
       await Promise.all(

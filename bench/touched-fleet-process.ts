@@ -84,6 +84,12 @@ export async function startFleet(
     (await lines<{ packs: object }>("/v1/agents")).some(({ packs }) => Object.hasOwn(packs, "touched")),
   );
   return {
+    // The list of them would cost the hub more than they did.
+    async count() {
+      const text = await (await hub.ask("/metrics")).text();
+      const counted = text.matchAll(/^petrel_executions_ended_total(?:\{[^}]*\})? (\d+)$/gm);
+      return [...counted].reduce((sum, [, value]) => sum + Number(value), 0);
+    },
     ran: async () =>
       (await lines<Ended>("/v1/executions?action=touched.ran"))
         .filter(({ status }) => status === "succeeded")

@@ -11,6 +11,8 @@ export const touchedUsage = "[--events 200] [--per-second 20] [--burst 4000] [--
 
 /** Whatever has actions run for files. */
 export interface TouchedSide {
+  /** How many have run: to be asked often. */
+  count(): Promise<number>;
   /** All that ran, in whatever order; `at` in ms since the epoch. */
   ran(): Promise<readonly { readonly path: string; readonly at: number }[]>;
   stop(): Promise<void>;
@@ -28,6 +30,8 @@ const settleMs = 50;
 /** The pipeline is slow: more would only take longer. */
 const pipelineBurst = 400;
 const patienceMs = 120_000;
+/** Whose count stays for so long has no more to run. */
+const quietMs = 15_000;
 const bar = 10;
 
 /** Resolves to the exit code. */
@@ -129,16 +133,17 @@ async function allRan(
   let [count, since] = [-1, performance.now()];
   const began = since;
   for (;;) {
-    const ran = new Map<string, number>();
-    for (const { path, at } of await side.ran()) {
-      if (made.has(path)) ran.set(path, Math.min(at, ran.get(path) ?? Number.POSITIVE_INFINITY));
-    }
     const now = performance.now();
-    if (ran.size > count) [count, since] = [ran.size, now];
-    if (ran.size === made.size || now - since > 15_000 || now - began > patienceMs) return ran;
-    // To be asked costs the hub something, which is not to be measured.
-    await sleep(1_000);
+    const counted = await side.count();
+    if (counted > count) [count, since] = [counted, now];
+    if (count >= made.size || now - since > quietMs || now - began > patienceMs) break;
+    await sleep(200);
   }
+  const ran = new Map<string, number>();
+  for (const { path, at } of await side.ran()) {
+    if (made.has(path)) ran.set(path, Math.min(at, ran.get(path) ?? Number.POSITIVE_INFINITY));
+  }
+  return ran;
 }
 
 function spread(values: readonly number[], digits = 0): string {
