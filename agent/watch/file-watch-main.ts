@@ -255,7 +255,7 @@ export class FileWatch implements Sensor {
     for (const end of this.#ends.splice(0).reverse()) await end();
   }
 
-  /** With all that is wrong in it. What checks that takes as long to load as all else until changes are heard of. */
+  /** With all that is wrong in it. What checks that takes long to load. */
   async #readThoroughly(): Promise<WatchSettings> {
     const { readSettings } = await import("../../shared/watch/read-settings.ts");
     return readSettings(this.#config);
