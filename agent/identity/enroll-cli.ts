@@ -9,10 +9,14 @@ import { resolveConfig } from "../../shared/config/config.ts";
 import { readConfigFile } from "../../shared/config/read-config-fs.ts";
 import { errorReport, PetrelError } from "../../shared/errors.ts";
 import { isRootlessToken, parseToken, type TokenText, tokenRoot } from "../../shared/identity/enrolment.ts";
+import { layoutOf } from "../../shared/install/layout.ts";
+import { hasSystemd, systemctl } from "../../shared/install/service-process.ts";
 import { systemClock, systemJitter, systemRandom, systemTimers } from "../../shared/system-process.ts";
 import { version } from "../../shared/version.ts";
 import { textIfThere } from "../../shared/whole-file-fs.ts";
 import { agentFolder, systemConfig } from "../agent-folder-fs.ts";
+import { agentProduct } from "../install/product.ts";
+import { startOf } from "../install/start-fs.ts";
 import { askHub } from "./ask-mqtt.ts";
 import { type Enrolled, enroll } from "./enroll-fs.ts";
 import { readFleetFile } from "./identity-fs.ts";
@@ -98,8 +102,12 @@ export function rootOf(given: string | undefined, token: Pick<TokenText, "root">
   return given;
 }
 
-/** Enrols as the flags and the configuration say; see `enroll`. */
-export async function enrollHost(io: CliIo, flags: EnrollFlags, signal?: AbortSignal): Promise<Enrolled> {
+/** Enrols as the flags and the configuration say; see `enroll`. `data`: the folder that the identity is in. */
+export async function enrollHost(
+  io: CliIo,
+  flags: EnrollFlags,
+  signal?: AbortSignal,
+): Promise<Enrolled & { readonly data: string }> {
   const named = flags.config === undefined ? undefined : resolve(io.cwd, flags.config);
   const { values } = resolveConfig<AgentConfig>(agentSettings, {
     file: await readConfigFile(named, systemConfig),
@@ -113,8 +121,9 @@ export async function enrollHost(io: CliIo, flags: EnrollFlags, signal?: AbortSi
   const token = await tokenOf(io, flags);
   const root = rootOf(flags.root, token);
   const enrollAt = flags.enrollAt ?? io.env.PETREL_ENROLL_AT ?? hub;
-  return enroll({
-    data: agentFolder(values.data, io.cwd),
+  const data = agentFolder(values.data, io.cwd);
+  const enrolled = await enroll({
+    data,
     agent: values.id ?? ownId(hostname()),
     hub,
     enroll: enrollAt,
@@ -143,6 +152,7 @@ export async function enrollHost(io: CliIo, flags: EnrollFlags, signal?: AbortSi
       );
     },
   });
+  return { ...enrolled, data };
 }
 
 /** Keeps the process alive, unlike the system's timers. */
@@ -151,10 +161,15 @@ const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve,
 /** Runs the command. */
 export async function runEnroll(io: CliIo, flags: EnrollFlags): Promise<void> {
   io.exitOnInterrupt("not enrolled yet; the same command goes on with the same key\n");
-  const { agent, hub, fingerprint, wasThere } = await enrollHost(io, flags);
+  const { agent, hub, fingerprint, wasThere, data } = await enrollHost(io, flags);
   const sentence = wasThere ? `${agent} is enrolled already at ${hub}` : `${agent} is enrolled at ${hub}`;
   const record = { agent, hub, fingerprint, already: wasThere };
-  await io.out(flags.json ? `${JSON.stringify(record)}\n` : `${sentence}\nnow: petrel-agent run\n`);
+  const next = await startOf({
+    layout: layoutOf(agentProduct),
+    data,
+    service: hasSystemd() ? systemctl() : null,
+  });
+  await io.out(flags.json ? `${JSON.stringify({ ...record, next })}\n` : `${sentence}\nnow: ${next}\n`);
 }
 
 /** Before `run`: a host that is set up by a program has its token before its first start, and nobody to run two commands. */

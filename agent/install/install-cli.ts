@@ -23,6 +23,7 @@ import type { InstallFlags } from "./commands-cli.ts";
 import { agentConfigText } from "./config-text.ts";
 import { exampleAgentConfig } from "./example-config.ts";
 import { agentHealth, installedData } from "./health-http.ts";
+import { keptText, notUsed } from "./kept.ts";
 import { actionsUser, agentProduct } from "./product.ts";
 import { actionsUnit, actionsUnitText, agentUnit } from "./unit.ts";
 
@@ -49,10 +50,19 @@ export async function runInstall(io: CliIo, flags: InstallFlags): Promise<void> 
   // Before anything is written: what is wrong with a token is wrong with the command.
   const token = await tokenText(io, flags);
   if (token !== null) await tokenOf(io, { token });
-  const isEnrolled = (await readFleetFile(await installedData(host.layout)).catch(() => null)) !== null;
+  const identity = await readFleetFile(await installedData(host.layout)).catch(() => null);
+  const isEnrolled = identity !== null;
   if (token !== null && flags.hub === undefined && !isEnrolled)
     throw new PetrelError("CLI_USAGE", "where is the hub?", { hint: "give it with --hub mqtts://HOST:PORT" });
-  const wishes = { hub: flags.hub ?? null, id: flags.id ?? null, labels: labelsOf(flags.label ?? []) };
+  const asked = { hub: flags.hub ?? null, id: flags.id ?? null, token: token !== null };
+  const unused = identity === null ? [] : notUsed(asked, identity);
+  // A configuration with another name or hub than the host's identity has would keep the agent from running.
+  const wish = (option: "--hub" | "--id", value: string | null) => (unused.includes(option) ? null : value);
+  const wishes = {
+    hub: wish("--hub", asked.hub),
+    id: wish("--id", asked.id),
+    labels: labelsOf(flags.label ?? []),
+  };
   const done = await install(host, {
     binary: await ownBinary(flags.binary, io.cwd, agentProduct.program),
     dryRun,
@@ -63,8 +73,9 @@ export async function runInstall(io: CliIo, flags: InstallFlags): Promise<void> 
       units,
     },
   });
-  if (dryRun)
-    return say(io, flags, done, { enrolled: isEnrolled, started: false, linked: false, next: null });
+  if (identity !== null && flags.json !== true) io.err(keptText(unused, identity));
+  const end = { enrolled: isEnrolled, not_used: unused };
+  if (dryRun) return say(io, flags, done, { ...end, started: false, linked: false, next: null });
   if (flags.root === undefined && (await makeUser(actionsUser, "/nonexistent")))
     io.err(`made user ${actionsUser}\n`);
   const enrolled = isEnrolled || (token !== null && (await enrol(io, host, flags, { ...wishes, token })));
@@ -75,7 +86,8 @@ export async function runInstall(io: CliIo, flags: InstallFlags): Promise<void> 
       where: agentProduct.unit,
       hint: `journalctl -u ${agentProduct.unit}`,
     });
-  await say(io, flags, done, { enrolled, started, linked, next: nextStep(enrolled, started, linked) });
+  const next = nextStep(enrolled, started, linked);
+  await say(io, flags, done, { ...end, enrolled, started, linked, next });
 }
 
 function labelsOf(texts: readonly string[]): Readonly<Record<string, string>> {
@@ -137,6 +149,8 @@ interface End {
   readonly enrolled: boolean;
   readonly started: boolean;
   readonly linked: boolean;
+  /** Options without effect, since the host had an identity before. */
+  readonly not_used: readonly string[];
   /** A command that people run now. */
   readonly next: string | null;
 }
@@ -169,6 +183,7 @@ export async function runUninstall(
 }
 
 export async function runUpgrade(io: CliIo, file: string | undefined, flags: UpgradeFlags): Promise<void> {
+  if (flags.units === true) return io.out(JSON.stringify(units));
   requireRoot(flags.root, agentProduct.program);
   await upgrade(io, hostOf(io, agentProduct, flags, health), file, flags);
 }

@@ -10,7 +10,11 @@ export const installationCodes = {
     exit: 4,
     text: "Others than root may write where programs run as root lie.",
   },
-  INSTALL_PACKAGE: { status: 500, exit: 4, text: "A package has put the program here, and removes it." },
+  INSTALL_PACKAGE: {
+    status: 500,
+    exit: 4,
+    text: "A package has put the program here, and upgrades and removes it.",
+  },
   INSTALL_USER: { status: 500, exit: 1, text: "A user of the host cannot be made." },
   NOT_INSTALLED: { status: 500, exit: 1, text: "The program is not installed on this host." },
   SERVICE_FAILED: { status: 500, exit: 1, text: "The host's systemd did not do what it was asked for." },

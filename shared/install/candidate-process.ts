@@ -6,7 +6,15 @@ import { isSea } from "node:sea";
 import { promisify } from "node:util";
 import { PetrelError } from "../errors.ts";
 import { textIfThere } from "../whole-file-fs.ts";
-import { checkMachine, digestIn, namesInSums, parseDescription, type SelfDescription } from "./candidate.ts";
+import {
+  checkMachine,
+  digestIn,
+  namesInSums,
+  parseDescription,
+  parseUnits,
+  type SelfDescription,
+  type Units,
+} from "./candidate.ts";
 import type { Copy } from "./releases-fs.ts";
 
 /** ms for a program to say its version, on a host that has much else to do. */
@@ -87,14 +95,7 @@ export async function headOf(path: string): Promise<Uint8Array> {
  */
 export async function describe(file: string, where = file): Promise<SelfDescription> {
   try {
-    const { stdout } = await promisify(execFile)(file, ["version", "--json"], {
-      timeout: answerWithinMs,
-      killSignal: "SIGKILL",
-      cwd: "/",
-      env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", HOME: "/" },
-      maxBuffer: 1024 * 1024,
-    });
-    return parseDescription(stdout, where);
+    return parseDescription(await said(file, "version", "--json"), where);
   } catch (cause) {
     if (cause instanceof PetrelError) throw cause;
     const { code, killed, stderr } = cause as { code?: unknown; killed?: boolean; stderr?: string };
@@ -111,4 +112,20 @@ export async function describe(file: string, where = file): Promise<SelfDescript
       },
     );
   }
+}
+
+/** Runs `FILE upgrade --units`; `null` for a version that does not say: those before this was asked end with an error. */
+export async function unitsOf(file: string): Promise<Units | null> {
+  return said(file, "upgrade", "--units").then(parseUnits, () => null);
+}
+
+async function said(file: string, ...words: readonly string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(file, words, {
+    timeout: answerWithinMs,
+    killSignal: "SIGKILL",
+    cwd: "/",
+    env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", HOME: "/" },
+    maxBuffer: 1024 * 1024,
+  });
+  return stdout;
 }

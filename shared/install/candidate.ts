@@ -118,3 +118,23 @@ export function namesInSums(sums: string): string {
   const shown = names.slice(0, 6).join(", ");
   return names.length > 6 ? `${shown}, …` : shown;
 }
+
+/** Texts of systemd units, by name. */
+export type Units = Readonly<Record<string, string>>;
+
+/** Names become paths. */
+export const isUnitName = (name: string): boolean => /^petrel-[a-z]{1,20}\.service$/.test(name);
+
+/** As `PROGRAM upgrade --units` prints them; `null` for what are none. */
+export function parseUnits(text: string): Units | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  if (!isObject(value)) return null;
+  const entries = Object.entries(value);
+  const isFit = entries.every(([name, each]) => isUnitName(name) && typeof each === "string");
+  return isFit && entries.length > 0 ? (value as Units) : null;
+}

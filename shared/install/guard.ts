@@ -66,6 +66,16 @@ if [ "$format_from" = "$format_to" ]; then
   fi
   ln -sfn "versions/$from" "$base/current.guard" && mv -fT "$base/current.guard" "$base/current" || exit 0
   sync "$base" 2> /dev/null
+  # Its units, where the installation has put some; links are somebody's own choice.
+  units=\${base%/opt/petrel/*}/etc/systemd/system
+  changed=
+  for unit in "$base/versions/$from/units"/petrel-*.service; do
+    to_unit=$units/\${unit##*/}
+    [ -f "$unit" ] && [ -f "$to_unit" ] && [ ! -L "$to_unit" ] || continue
+    cmp -s "$unit" "$to_unit" && continue
+    cp "$unit" "$to_unit.new" && mv -f "$to_unit.new" "$to_unit" && changed=yes
+  done
+  [ -z "$changed" ] || [ ! -d /run/systemd/system ] || systemctl --no-block daemon-reload
 fi
 {
   echo "from=$from"

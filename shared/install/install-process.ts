@@ -14,6 +14,7 @@ import { currentVersion, keep, refuseUnsafe, withCopy } from "./releases-fs.ts";
 import { inTurn } from "./turn-process.ts";
 import type { UpgradeHost } from "./upgrade-host.ts";
 import { carryOut } from "./upgrade-process.ts";
+import { keepHostUnits } from "./version-units-fs.ts";
 
 export interface InstallOptions {
   /** Absolute path of the program to install. */
@@ -44,11 +45,15 @@ export function requireRoot(root: string | undefined, program: string): void {
 
 /**
  * Installs, or upgrades what is installed; a second time it changes nothing. Starts nothing that was not running. Rejects
- * as `prepare` does, with INSTALL_PATH, and with UPGRADE_ROLLED_BACK.
+ * as `prepare` does, with INSTALL_PACKAGE, INSTALL_PATH, and with UPGRADE_ROLLED_BACK.
  */
 export async function install(host: UpgradeHost, options: InstallOptions): Promise<Installed> {
-  const { layout } = host;
+  const { layout, product } = host;
   const { binary, dryRun } = options;
+  await refusePackaged(host, [
+    `upgrade it with a newer package, or with \`${product.program} upgrade FILE\`;`,
+    `to install it as a file remove the package first: \`apt-get remove ${product.package}\` or \`rpm -e ${product.package}\``,
+  ]);
   if (dryRun) return wouldInstall(host, options);
   await makeFolderAs(layout.base, 0o755);
   await refuseUnsafe(layout);
@@ -90,6 +95,8 @@ function installInTurn(host: UpgradeHost, { binary, texts }: InstallOptions) {
     await checkCopy(copy, null, binary);
     const { version, before, isNewer } = await fitting(host, copy.path, binary);
     if (!isNewer) await keep(layout, product, copy, version);
+    // An upgrade that is taken back takes its units back with it.
+    if (isNewer && before !== null) await keepHostUnits(layout, before, Object.keys(texts.units));
     const pieces = piecesOf(layout, product, isNewer ? (before ?? version) : version, texts);
     return { version, before, isNewer, sha256: copy.sha256, changes: telling(await applyPieces(pieces)) };
   });
@@ -116,14 +123,24 @@ export async function uninstall(
   options: UninstallOptions,
 ): Promise<Uninstalled> {
   const { layout, product } = host;
-  const { packaged } = layout;
-  if ((await existing([packaged])).size > 0)
-    throw new PetrelError("INSTALL_PACKAGE", `a package has put ${product.program} here`, {
-      where: packaged,
-      hint: `remove it with \`apt-get remove ${product.package}\` or \`rpm -e ${product.package}\``,
-    });
+  await refusePackaged(host, [
+    `remove it with \`apt-get remove ${product.package}\` or \`rpm -e ${product.package}\``,
+  ]);
   const isThere = (await existing([layout.base])).size > 0;
   return isThere ? inTurn(layout.lock, () => uninstallInTurn(host, options)) : uninstallInTurn(host, options);
+}
+
+/** Two of a kind on one host: the unit of `install` hides the package's, and each upgrades and removes what the other needs. */
+async function refusePackaged(
+  { layout, product }: Pick<UpgradeHost, "layout" | "product">,
+  hint: readonly string[],
+): Promise<void> {
+  const { packaged } = layout;
+  if ((await existing([packaged])).size === 0) return;
+  throw new PetrelError("INSTALL_PACKAGE", `a package has put ${product.program} here`, {
+    where: packaged,
+    hint: hint.join(" "),
+  });
 }
 
 export interface UninstallOptions {

@@ -20,6 +20,7 @@ export interface UpgradeFlags extends PlaceFlags {
   readonly allowFormatChange?: boolean;
   readonly carryOut?: boolean;
   readonly judge?: boolean;
+  readonly units?: boolean;
 }
 
 export function withPlace(command: Command): Command {
@@ -43,5 +44,6 @@ export function withUpgradeOptions(command: Command): Command {
     .option("--allow-downgrade", "take an older version, too")
     .option("--allow-format-change", "take one that changes the database, after which there is no way back")
     .addOption(new Option("--carry-out", "carry out what is prepared").hideHelp())
-    .addOption(new Option("--judge", "judge the version on trial, which runs already").hideHelp());
+    .addOption(new Option("--judge", "judge the version on trial, which runs already").hideHelp())
+    .addOption(new Option("--units", "print the units of this version").hideHelp());
 }

@@ -4,17 +4,10 @@ import { timestamp } from "../clock.ts";
 import { PetrelError } from "../errors.ts";
 import { checkFit } from "./candidate.ts";
 import { checkCopy, describe } from "./candidate-process.ts";
+import { comeInto, stageUnits } from "./come-into-process.ts";
 import { programOf } from "./layout.ts";
 import type { Pending } from "./pending.ts";
-import {
-  currentVersion,
-  keep,
-  onDisk,
-  refuseUnsafe,
-  switchTo,
-  withCopy,
-  writePending,
-} from "./releases-fs.ts";
+import { currentVersion, keep, onDisk, refuseUnsafe, withCopy, writePending } from "./releases-fs.ts";
 import { type Health, standOf } from "./trial.ts";
 import { inTurn } from "./turn-process.ts";
 import { lookEveryMs, notInstalled, type UpgradeHost } from "./upgrade-host.ts";
@@ -66,6 +59,7 @@ async function prepareInTurn(host: UpgradeHost, given: UpgradeFile): Promise<Pre
     await keep(layout, product, copy, to);
     pass("staged");
     if (to === from) return null;
+    await stageUnits(layout, { from, to, program: programOf(layout, product, to) });
     await writePending(layout, {
       from,
       to,
@@ -88,7 +82,7 @@ async function beforeUpgrade(host: UpgradeHost): Promise<{ from: string; pending
   const { pending, ...disk } = await onDisk(layout, product);
   const stand = standOf({ pending, ...disk });
   if (stand.kind === "mend") {
-    await switchTo(layout, stand.version);
+    await comeInto(host, stand.version);
     return { from: stand.version, pending: null };
   }
   if (stand.kind === "lost" || disk.current === null) throw notInstalled(host);

@@ -15,9 +15,10 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { timestamp } from "../clock.ts";
+import { comeInto, renewUnits } from "./come-into-process.ts";
 import { guardReason } from "./guard.ts";
 import { isWayBackOpen, type Pending, type UpgradeOutcome } from "./pending.ts";
-import { currentVersion, dropOldVersions, endPending, markBack, onDisk, switchTo } from "./releases-fs.ts";
+import { currentVersion, dropOldVersions, endPending, markBack, onDisk } from "./releases-fs.ts";
 import { goodReason, standOf, Trial } from "./trial.ts";
 import { inTurn, isTaken } from "./turn-process.ts";
 import { lookEveryMs, notInstalled, type UpgradeHost } from "./upgrade-host.ts";
@@ -76,7 +77,7 @@ async function finishInTurn(host: UpgradeHost, start: () => Promise<void>): Prom
   const state = await onDisk(layout, product);
   const stand = standOf(state);
   if (stand.kind === "lost") throw notInstalled(host);
-  if (stand.kind === "mend") await switchTo(layout, stand.version);
+  if (stand.kind === "mend") await comeInto(host, stand.version);
   const { pending } = state;
   if (pending === null || stand.kind === "settled") return null;
   if (pending.back !== null && state.present.includes(pending.from))
@@ -88,8 +89,11 @@ async function finishInTurn(host: UpgradeHost, start: () => Promise<void>): Prom
   const isStopped = stand.kind !== "trial" && service !== null && (await service.isStopped(product.unit));
   if (stand.kind !== "trial") {
     told(`switching from ${pending.from} to ${pending.to}`);
-    await switchTo(layout, pending.to);
+    await comeInto(host, pending.to);
     pass("switched");
+  } else {
+    // Whoever switched may have been killed before its units came.
+    await renewUnits(host, pending.to);
   }
   if (isStopped)
     return conclude(host, pending, { result: "upgraded", why: "it was not running, and was not started" });
@@ -107,7 +111,7 @@ export async function goBack(host: UpgradeHost, pending: Pending, why: string): 
   told(`going back to ${pending.from}: ${why}`);
   await markBack(layout, pending, why);
   pass("marked");
-  await switchTo(layout, pending.from);
+  await comeInto(host, pending.from);
   pass("back");
   return conclude(host, pending, { result: "rolled-back", why });
 }

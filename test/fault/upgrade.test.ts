@@ -4,7 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, readlink, rm, symlink, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
@@ -60,6 +60,35 @@ describe("an upgrade, beside a supervisor that stands for systemd", () => {
     expect([await host.current(), await host.read("pending")]).toEqual(["1.0.0", null]);
     expect(await host.read("last-upgrade")).toContain("result=rolled-back");
     await waitUntil("1.0.0 answers again", async () => (await host.answers()) === "1.0.0");
+  });
+
+  test.each([
+    ["as its version stays", {}, "new"],
+    ["and goes with a version that has no link", { linked: false }, "old"],
+    ["and goes with a version that ends at each start", { exits: 1 }, "old"],
+  ] as const)("renews a unit that was installed, %s", async (_, traits, unit) => {
+    const host = await installedProgram();
+    const path = join(host.root, "etc/systemd/system/petrel-agent.service");
+    await mkdir(join(host.root, "etc/systemd/system"), { recursive: true });
+    await writeFile(path, "old");
+    const file = await programFile(host.root, "1.1.0", { ...traits, unit: "new" });
+    const run = await host.upgrade(file, { args: ["--within", "2"] });
+    expect(run.code).toBe(unit === "new" ? 0 : 1);
+    expect(await readFile(path, "utf8")).toBe(unit);
+    expect(await readFile(join(host.root, "calls"), "utf8")).toContain("daemon-reload\n");
+  });
+
+  test("puts no unit where a package or somebody else has", async () => {
+    const host = await installedProgram();
+    const folder = join(host.root, "etc/systemd/system");
+    await mkdir(folder, { recursive: true });
+    const upgraded = async (version: string) =>
+      (await host.upgrade(await programFile(host.root, version, { unit: "new" }))).code;
+    expect(await upgraded("1.1.0")).toBe(0);
+    expect(await readdir(folder)).toEqual([]);
+    await symlink("/dev/null", join(folder, "petrel-agent.service"));
+    expect(await upgraded("1.2.0")).toBe(0);
+    expect(await readlink(join(folder, "petrel-agent.service"))).toBe("/dev/null");
   });
 
   test("keeps one version of those that it went back from", async () => {

@@ -21,6 +21,8 @@ export interface ProgramTraits {
   readonly sensors?: readonly string[];
   readonly storeFormat?: number;
   readonly program?: string;
+  /** Text of its unit; without it, it is of the versions that do not say. */
+  readonly unit?: string;
 }
 
 /** A file that says its version and, run, is an agent of that version as far as an upgrade can see. */
@@ -35,6 +37,7 @@ export async function programFile(
     sensors = ["watch.FileWatch"],
     storeFormat = 1,
     program = "petrel-agent",
+    unit,
   } = traits;
   const file = join(folder, `program-${version}`);
   const description = { program, version, node: process.versions.node, store_format: storeFormat };
@@ -49,10 +52,14 @@ export async function programFile(
     `#!${process.execPath}
 const { createServer } = require("node:http");
 const { appendFileSync, rmSync } = require("node:fs");
-const [command] = process.argv.slice(2);
+const [command, option] = process.argv.slice(2);
 if (command === "version") {
   appendFileSync(${JSON.stringify(join(folder, "asked"))}, __filename + "\\n");
   console.log(${JSON.stringify(JSON.stringify(description))});
+} else if (command === "upgrade" && option === "--units" && ${unit !== undefined}) {
+  console.log(${JSON.stringify(JSON.stringify({ "petrel-agent.service": unit }))});
+} else if (command === "upgrade") {
+  process.exit(2);
 } else {
   ${exits === undefined ? "" : `process.exit(${exits});`}
   const socket = process.env.STATE + "/agent.sock";

@@ -140,6 +140,7 @@ export const upgradeCommand: NounCommands = (noun, context) => {
   withExample(withUpgradeOptions(noun), "petrel upgrade ./petrel --sums SHA256SUMS").action(
     async (file: string | undefined, _options: object, self: Command) => {
       const flags = self.optsWithGlobals<UpgradeFlags>();
+      if (flags.units === true) return context.io.out(JSON.stringify({ [hubProduct.unit]: unit }));
       requireRoot(flags.root, hubProduct.program);
       await upgrade(context.io, hostOf(context.io, hubProduct, flags, health), file, flags);
     },

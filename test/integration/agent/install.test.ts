@@ -1,10 +1,11 @@
 /** `petrel-agent install` below a folder: what it puts there, that a second time changes nothing, and what it leaves. */
 import { spawnSync } from "node:child_process";
 import { mkdir, readFile, readlink, rm, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { installedData } from "../../../agent/install/health-http.ts";
 import { agentProduct } from "../../../agent/install/product.ts";
+import { startOf } from "../../../agent/install/start-fs.ts";
 import { layoutOf } from "../../../shared/install/layout.ts";
 import { commandPath, withBinaries } from "../../support/command-path.ts";
 import { newToken } from "../../support/enrolled-agent.ts";
@@ -48,6 +49,16 @@ test("an agent is installed and enrolled once, upgraded by the same command, and
 
   const again = await told(`${token}\n`, "install", ...flags, "--binary", first);
   expect([again.code, again.record.changes, again.record.before]).toEqual([0, [], "1.0.0"]);
+
+  const second = await newToken(hub, {});
+  const other = ["--root", root, "--hub", "mqtts://192.0.2.1", "--id", "web-2", "--token", second];
+  const same = await runPetrel(["install", ...other, "--binary", first], { command: "petrel-agent" });
+  expect(same.stderr).toContain(`enrolled already, as web-1 at ${hub.mqtt}`);
+  expect(same.stderr).toContain("--id and --hub and --token were not used");
+  await rm(config);
+  const rewritten = await json("install", ...other, "--binary", first);
+  expect(rewritten.record).toMatchObject({ enrolled: true, not_used: ["--id", "--hub", "--token"] });
+  expect(await readFile(config, "utf8")).not.toMatch(/web-2|192\.0\.2\.1/);
 
   await writeFile(config, "# ours\nid: web-1\n");
   const kept = await told(`${token}\n`, "install", ...flags, "--binary", first);
@@ -119,18 +130,44 @@ test("modes are the same whatever the umask is, and what is secret is closed", a
   expect(await installedData(layout)).toBe(join(image, "srv/agent"));
 });
 
-test("what a package has put there is the package's to remove; a service without its unit file is stopped too", async () => {
+test("what a package has put there is the package's to upgrade and remove; a service without its unit file is stopped too", async () => {
   const root = await tempFolder("packaged");
   const packaged = join(root, "usr/lib/systemd/system");
   await mkdir(packaged, { recursive: true });
   await writeFile(join(packaged, "petrel-agent.service"), "");
   const refused = await json("uninstall", "--root", root);
   expect([refused.code, refused.record.error.code]).toEqual([4, "INSTALL_PACKAGE"]);
+  const program = await programFile(root, "1.0.0");
+  for (const more of [[], ["--dry-run"]]) {
+    const over = await json("install", "--root", root, "--binary", program, ...more);
+    expect([over.code, over.record.error]).toMatchObject([
+      4,
+      { code: "INSTALL_PACKAGE", fix: expect.stringContaining("petrel-agent upgrade FILE") },
+    ]);
+  }
+  expect(await stat(join(root, "opt")).catch(() => null)).toBeNull();
   await rm(join(packaged, "petrel-agent.service"));
   const systemctl = join(root, "systemctl");
   await writeFile(systemctl, `#!/bin/sh\necho "$*" >> '${root}/calls'\n`, { mode: 0o755 });
   expect((await json("uninstall", "--root", root, "--systemctl", systemctl)).code).toBe(0);
   expect(await readFile(join(root, "calls"), "utf8")).toContain("disable --now petrel-agent.service\n");
+});
+
+test("who has enrolled a host is told how its agent is started there", async () => {
+  const root = await tempFolder("enrolled");
+  const layout = layoutOf(agentProduct, root);
+  const running = (isActive: boolean) => ({ isActive: async () => isActive });
+  const host = { layout, data: layout.state, service: running(false) };
+  expect(await startOf(host)).toBe("petrel-agent run");
+  for (const unit of [layout.unit, layout.packaged]) {
+    await mkdir(dirname(unit), { recursive: true });
+    await writeFile(unit, "");
+    expect(await startOf(host)).toBe("systemctl enable --now petrel-agent.service");
+    expect(await startOf({ ...host, service: running(true) })).toBe("systemctl restart petrel-agent.service");
+    expect(await startOf({ ...host, service: null })).toBe("petrel-agent run");
+    expect(await startOf({ ...host, data: join(root, "elsewhere") })).toBe("petrel-agent run");
+    await rm(unit);
+  }
 });
 
 async function runGrep(word: string, folder: string): Promise<string> {

@@ -1,0 +1,38 @@
+/** Leads a host to one of its versions: the program, and the units that go with it. */
+import { unitsOf } from "./candidate-process.ts";
+import type { Layout } from "./layout.ts";
+import { switchTo } from "./releases-fs.ts";
+import type { UpgradeHost } from "./upgrade-host.ts";
+import { keepHostUnits, keepUnits, placeUnits } from "./version-units-fs.ts";
+
+export interface StagedVersion {
+  readonly from: string;
+  readonly to: string;
+  /** Of `to`. */
+  readonly program: string;
+}
+
+/** Units go with their version, there and back. One that does not say what its units are leaves those of the host. */
+export async function stageUnits(layout: Layout, { from, to, program }: StagedVersion): Promise<void> {
+  const units = await unitsOf(program);
+  if (units === null) return;
+  await keepHostUnits(layout, from, Object.keys(units));
+  await keepUnits(layout, to, units);
+}
+
+/** Resolves once program and units are on disk, and systemd has read them. */
+export async function comeInto(host: UpgradeHost, version: string): Promise<void> {
+  await switchTo(host.layout, version);
+  await renewUnits(host, version);
+}
+
+/** Of a version that `current` leads to. */
+export async function renewUnits(
+  { layout, product, service, told }: UpgradeHost,
+  version: string,
+): Promise<void> {
+  if (!(await placeUnits(layout, version))) return;
+  await service?.reload();
+  if (product.renews)
+    told("its unit has changed: what the process itself has of it counts from its next start on");
+}
