@@ -1,4 +1,5 @@
 /** What packages hold besides the program: control data and maintainer scripts, as text. Pure. */
+import { dirname, join } from "node:path";
 import type { Product } from "../../shared/install/layout.ts";
 
 export interface PackageFacts {
@@ -42,6 +43,9 @@ Description: ${summary}
 `;
 }
 
+/** There while the package is removed and its unit was enabled. In a folder of root's: that of the state may be another user's. */
+const enabledMark = ({ product, name }: PackageFacts) => join(dirname(product.config), `.${name}.enabled`);
+
 const base = ({ product }: PackageFacts) => `/opt/petrel/${product.name}`;
 
 /**
@@ -53,6 +57,7 @@ const base = ({ product }: PackageFacts) => `/opt/petrel/${product.name}`;
 export function configureScript(facts: PackageFacts, downgrade: string | null): string {
   const { product, version, user, owner, next } = facts;
   const { program } = product;
+  const mark = enabledMark(facts);
   const owned = owner === null ? "" : ` -o ${owner} -g ${owner}`;
   const allowed =
     downgrade === null ? "set --" : `if ${downgrade}; then set -- --allow-downgrade; else set --; fi`;
@@ -72,7 +77,13 @@ fi
 [ ! -d /run/systemd/system ] || systemctl daemon-reload
 if [ -z "$now" ] || [ ! -x "$base/current/${program}" ]; then
   ln -sfn versions/${version} $base/current.new && mv -fT $base/current.new $base/current
-  echo "${facts.name} ${version} is installed. Next: ${next}"
+  if [ -f ${mark} ]; then
+    rm -f ${mark}
+    [ ! -d /run/systemd/system ] || systemctl enable --now ${product.unit} || :
+    echo "${facts.name} ${version} is installed, and enabled as it was before it was removed."
+  else
+    echo "${facts.name} ${version} is installed. Next: ${next}"
+  fi
 elif [ "$now" != "${version}" ]; then
   ${allowed}
   "$base/current/${program}" upgrade $shipped "$@" || {
@@ -83,10 +94,15 @@ fi
 `;
 }
 
-/** Before files go for good. */
-export function stopScript({ product }: PackageFacts, units: readonly string[]): string {
-  const all = [product.unit, ...units.filter((unit) => unit !== product.unit)].join(" ");
-  return `[ ! -d /run/systemd/system ] || systemctl disable --now ${all} > /dev/null 2>&1 || :\n`;
+/** Before files go for good; whoever installs it again finds its unit as it was. */
+export function stopScript(facts: PackageFacts, units: readonly string[]): string {
+  const { unit } = facts.product;
+  const all = [unit, ...units.filter((each) => each !== unit)].join(" ");
+  return `if [ -d /run/systemd/system ]; then
+  ! systemctl is-enabled --quiet ${unit} 2> /dev/null || : > ${enabledMark(facts)}
+  systemctl disable --now ${all} > /dev/null 2>&1 || :
+fi
+`;
 }
 
 /** After they have gone: what the package manager does not know of. */
@@ -97,8 +113,9 @@ rmdir --ignore-fail-on-non-empty /opt/petrel 2> /dev/null || :
 `;
 }
 
-export function purgeScript({ product }: PackageFacts): string {
-  return `rm -rf ${product.state} ${product.config}\nrmdir --ignore-fail-on-non-empty /etc/petrel 2> /dev/null || :\n`;
+export function purgeScript(facts: PackageFacts): string {
+  const { state, config } = facts.product;
+  return `rm -rf ${state} ${config} ${enabledMark(facts)}\nrmdir --ignore-fail-on-non-empty /etc/petrel 2> /dev/null || :\n`;
 }
 
 const script = (...parts: readonly string[]) => `#!/bin/sh\nset -e\n${parts.join("")}exit 0\n`;
