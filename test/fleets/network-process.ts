@@ -99,6 +99,9 @@ async function removeStale(): Promise<void> {
   }
 }
 
+/** Whether this is the process that `inPlaces` has started inside; asked before `inPlaces` is called there. */
+export const isInPlace = () => process.env[insideOf] !== undefined;
+
 /**
  * Runs `work` in the first of these places, in a process of its own (this script once more), and removes everything
  * whichever way it ends. Sets the exit code: 2 when it cannot be done here.
