@@ -129,9 +129,14 @@ test("a second signal to an agent that waits for its actions ends them at once, 
   const daemon = agent.daemon();
   daemon.child.kill("SIGTERM");
   await waitUntil("the agent stops", () => daemon.log().includes("agent stops"));
+  // Signals close together are one; one that comes while it ends would end it otherwise.
+  let nextAt = 0;
   await waitUntil("the agent hurries", () => {
+    if (daemon.log().includes("agent stops at once")) return true;
+    if (performance.now() < nextAt) return false;
+    nextAt = performance.now() + 600;
     daemon.child.kill("SIGTERM");
-    return daemon.log().includes("agent stops at once");
+    return false;
   });
   expect(await daemon.ended()).toEqual({ code: 0, signal: null });
   expect(groupAlive(Number(group))).toBe(false);

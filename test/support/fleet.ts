@@ -1,9 +1,11 @@
 /** Real hubs and agents as processes of their own, on free ports and in temp folders, killed and started again. */
+
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { readApiFile } from "../../hub/http/api-file-fs.ts";
 import { isObject } from "../../shared/json.ts";
 import { atEnd } from "./at-end.ts";
@@ -53,6 +55,9 @@ export interface Daemon {
 /** Lines of a daemon's log that are shown when its test fails. */
 const shownLines = 60;
 
+/** ms for what has ended to be read. */
+const lastWordsMs = 2_000;
+
 /** Starts `bin/<command>`; what is left of it and of its children when the test ends is killed. */
 export function startDaemon(
   command: "petrel" | "petrel-agent",
@@ -72,6 +77,12 @@ export function startDaemon(
   child.stderr?.pipe(stream, { end: false });
   const pid = child.pid ?? 0;
   const exited = once(child, "exit");
+  const closed = once(child, "close");
+  /** All that it has said is in the file; what it left behind may hold its pipes for longer. */
+  const said = async () => {
+    await Promise.race([closed, sleep(lastWordsMs, null, { ref: false })]);
+    await new Promise<void>((resolve) => stream.write("", () => resolve()));
+  };
   const log = () => readFileSync(logFile, "utf8");
   atEnd(async ({ failed }) => {
     if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
@@ -99,6 +110,7 @@ export function startDaemon(
     },
     async ended() {
       await exited;
+      await said();
       return { code: child.exitCode, signal: child.signalCode };
     },
   };

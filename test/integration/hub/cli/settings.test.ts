@@ -15,6 +15,7 @@ describe("petrel config show", () => {
     const rows: { setting: string; value: unknown; origin: string }[] = JSON.parse(stdout);
     expect(rows.map(({ setting, value, origin }) => [setting, value, origin])).toEqual([
       ["data", null, "default"],
+      ["names", [], "default"],
       ["http.listen", "2", "--http"],
       ["http.tls.cert", null, "default"],
       ["http.tls.key", null, "default"],
