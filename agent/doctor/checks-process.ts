@@ -27,7 +27,7 @@ import { readPolicy, usualPolicy } from "../policy/policy-file-fs.ts";
 import { agentStoreFormat } from "../store/format.ts";
 import { asidePrefix } from "../store/set-aside-fs.ts";
 import { type AgentCase, runningOf } from "./agent-case.ts";
-import { isDatabaseOpen } from "./database-fs.ts";
+import { isDatabaseOpenElsewhere } from "./database-fs.ts";
 import { certificateFound, enrolledFound } from "./judge-identity.ts";
 import {
   clockFound,
@@ -194,8 +194,8 @@ async function hubFound(of: AgentCase): Promise<readonly Found[]> {
   if (hub === null) return [note("nothing says where it is", "hub", "petrel-agent enroll --help")];
   const identity = await identityOf(of).catch(() => null);
   const busy = "the agent runs, and another login in its name would end its connection";
-  // It may have been started since it was asked.
-  const isAway = agent === "stopped" && !isDatabaseOpen(of.data);
+  // It may have been started since it was asked; this process may have its database open, in the check beside this one.
+  const isAway = agent === "stopped" && !isDatabaseOpenElsewhere(of.data);
   const noLogin = identity === null ? "this agent has no identity that can be opened" : isAway ? null : busy;
   return reachFound(await reach({ hub, identity, noLogin, withinMs: stepMs }));
 }
@@ -224,7 +224,7 @@ async function dataFolderFound({ data }: AgentCase): Promise<readonly Found[]> {
 
 async function databaseFound({ data, uid, agent }: AgentCase): Promise<readonly Found[]> {
   const folder = join(data, "store");
-  if (agent === "stopped" && !isDatabaseOpen(data))
+  if (agent === "stopped" && !isDatabaseOpenElsewhere(data))
     return storeFound({ folder, format: agentStoreFormat, migrates: true, uid });
   if (typeof agent === "string") return [note("not opened: the agent may have it open", folder)];
   return [
