@@ -1,6 +1,7 @@
 /** Opens identities for a hub that is not in dev mode: its own, its agents', and who asks to become one. */
 import { hostname, networkInterfaces } from "node:os";
 import type { RandomBytes } from "../../shared/clock.ts";
+import { isHostName } from "../../shared/config/host-name.ts";
 import type { AddressShares } from "../../shared/config/hub-config.ts";
 import { formatListen, type ListenAddress } from "../../shared/config/listen.ts";
 import { PetrelError } from "../../shared/errors.ts";
@@ -193,7 +194,7 @@ function ownHosts(listen: string, more: readonly string[] = []): readonly string
     ...more,
     ...addresses.map((address) => address.replace(/%.*$/, "")),
   ];
-  return [...new Set(hosts.filter((host) => /^[A-Za-z0-9.:-]{1,253}$/.test(host)))];
+  return [...new Set(hosts.filter(isHostName))];
 }
 
 /** As other hosts should write it: nobody reaches the address of all interfaces. */

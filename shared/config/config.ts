@@ -4,12 +4,13 @@ import { isObject, type Json } from "../json.ts";
 import { suggestion } from "../nearest.ts";
 import { checksWith } from "../validation.ts";
 import type { YamlDocument } from "../yaml/read-yaml.ts";
+import { isHostName } from "./host-name.ts";
 
 /** One setting: a row of a side's table. */
 export interface Setting {
   /** Dotted place in the file and in the result: `retention.days`. */
   readonly path: string;
-  /** JSON schema of its value. */
+  /** JSON schema of its value; with the format `host`: a name or an address, without a port. */
   readonly schema: {
     readonly type: "string" | "integer" | "boolean" | "object" | "array";
     readonly [keyword: string]: unknown;
@@ -140,7 +141,7 @@ function freeze<T>(value: T): T {
   return Object.freeze(value);
 }
 
-const checkOf = checksWith({ allErrors: true, strict: false });
+const checkOf = checksWith({ allErrors: true, strict: false, formats: { host: isHostName } });
 
 /** Throws CONFIG_INVALID that lists every wrong setting with the place it came from. */
 export function resolveConfig<T>(settings: readonly Setting[], layers: ConfigLayers): ResolvedConfig<T> {

@@ -48,10 +48,6 @@ export interface HubConfig {
   readonly log: LogConfig;
 }
 
-/** A name of a host as DNS has it, or an address. */
-const label = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?";
-const hostName = `^(?:${label}(?:\\.${label})*|[0-9A-Fa-f.]*:[0-9A-Fa-f.:]*:[0-9A-Fa-f.:]*)$`;
-
 /** `PORT`, `HOST:PORT` or `[IPV6]:PORT`: what `parseListen` reads. */
 const listen = { type: "string", pattern: "^(\\[[0-9a-fA-F:.]+\\]:|[^\\s:/\\[\\]]+:)?[0-9]{1,5}$" } as const;
 
@@ -65,7 +61,7 @@ export const hubSettings: readonly Setting[] = [
   },
   {
     path: "names",
-    schema: { type: "array", items: { type: "string", pattern: hostName, maxLength: 253 }, maxItems: 64 },
+    schema: { type: "array", items: { type: "string", format: "host" }, maxItems: 64 },
     default: [],
     env: "PETREL_NAMES",
     text: "More names and addresses that clients reach this hub by, for the fleet's certificate of its listeners.",

@@ -4,6 +4,7 @@
  */
 import { Buffer } from "node:buffer";
 import { createHash, createPublicKey, type KeyObject, sign, verify, X509Certificate } from "node:crypto";
+import { addressFamily } from "../config/host-name.ts";
 import { plainAddress } from "../config/listen.ts";
 import {
   bits,
@@ -187,8 +188,8 @@ function generalName(host: string): Buffer {
 
 /** The bytes of an IP address; `null` for a name. */
 function addressBytes(host: string): Buffer | null {
-  if (/^\d{1,3}(\.\d{1,3}){3}$/.test(host)) return Buffer.from(host.split(".").map(Number));
-  if (!host.includes(":")) return null;
+  if (addressFamily(host) === 4) return Buffer.from(host.split(".").map(Number));
+  if (addressFamily(host) === 0) return null;
   // The last two groups may be written as an IPv4 address (RFC 4291 §2.2).
   const [head = "", tail] = host
     .replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, ...octets) => {

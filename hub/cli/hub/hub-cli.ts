@@ -1,5 +1,4 @@
 /** `petrel hub` starts the hub; `petrel hub status` asks how it is. */
-import { isIP } from "node:net";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { CommandEnded, withExample } from "../../../shared/cli/program-cli.ts";
@@ -28,16 +27,6 @@ function address(text: string, setting: string): ListenAddress {
   });
 }
 
-/** What has colons and is no address would be in the certificate as a name that nobody can have. */
-function hostNames(names: readonly string[], where: string): readonly string[] {
-  const wrong = names.find((name) => name.includes(":") && isIP(name) === 0);
-  if (wrong === undefined) return names;
-  throw new PetrelError("CONFIG_INVALID", `'${wrong}' is neither a name nor an address`, {
-    where,
-    hint: "write names and addresses without a port: petrel.example.org, 192.0.2.7, 2001:db8::7",
-  });
-}
-
 function tlsFiles({ cert, key }: HubConfig["http"]["tls"], cwd: string) {
   if (cert === null && key === null) return null;
   if (cert !== null && key !== null) return { cert: resolve(cwd, cert), key: resolve(cwd, key) };
@@ -53,7 +42,7 @@ async function start({ io }: CliContext, options: StartOptions, self: Command): 
     dev: options.dev === true,
     withAgent: options.withAgent === true,
     data: hubFolder(values.data ?? undefined, io.cwd),
-    names: hostNames(values.names, origins.names ?? "names"),
+    names: values.names,
     http: address(values.http.listen, "http.listen"),
     https: { tls: tlsFiles(values.http.tls, io.cwd), insecure: values.http.insecure },
     mqtt: address(values.mqtt.listen ?? (options.dev ? "127.0.0.1:1883" : "0.0.0.0:8883"), "mqtt.listen"),

@@ -37,7 +37,7 @@ test("a client that looks at names reaches the hub by those that are listed, and
   expect(readFileSync(join(hub.data, "keys/tls.key"), "utf8")).toBe(key);
 });
 
-test.each(["petrel.example.org:8883", "https://petrel.example.org", "::::", "-a", "a..b", "*"])(
+test.each(["petrel.example.org:8883", "https://petrel.example.org", "::::", "1:2:3", "10.0.0.256", "-a", "a..b", "*"])(
   "'%s' is no name for it",
   async (name) => {
     const data = join(await tempFolder("names"), "hub");

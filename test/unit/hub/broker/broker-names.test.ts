@@ -14,6 +14,12 @@ test.each([
   ["mqtts://mq.example.org:8883", "--host mq.example.org --port 8883"],
   ["mqtts://mq.example.org", "--host mq.example.org"],
   ["mq_1/x", "--host mq.example.org, or --host 192.0.2.7"],
+  ["999.1.1.1", "--host mq.example.org, or --host 192.0.2.7"],
+  ["10.0.0.256", "--host mq.example.org, or --host 192.0.2.7"],
+  ["1:2:3", "--host mq.example.org, or --host 192.0.2.7"],
+  ["::::", "--host mq.example.org, or --host 192.0.2.7"],
+  ["a..b", "--host mq.example.org, or --host 192.0.2.7"],
+  ["-x", "--host mq.example.org, or --host 192.0.2.7"],
   ["fe80::1%eth0", "--host mq.example.org, or --host 192.0.2.7"],
 ])("%s cannot, and it says what to write", (host, hint) =>
   expect(() => requireBrokerNames(["mq.example.org", host])).toThrow(
