@@ -129,7 +129,7 @@ export async function openIdentity(data: string, log: Logger): Promise<AgentIden
         log.error("the serial of the hub's keys could not be kept", { serial, error });
       }
     }
-    inForce = statement.keys.map((text) => publicKey(text)).filter((one) => one !== null);
+    inForce = keysIn(statement);
     return inForce;
   };
   return {
@@ -143,20 +143,24 @@ export async function openIdentity(data: string, log: Logger): Promise<AgentIden
       key,
       hubKeys(value) {
         const statement = checkStatement(value, root);
-        if (statement === null) return null;
-        if (statement.serial < serial) {
-          const told = `${statement.serial} ${serial}`;
-          if (told !== toldOld)
-            log.error("the hub's keys are older than those that this agent has seen", {
-              seen: serial,
-              offered: statement.serial,
-              fix: "on the hub: put back the newest copy of its folder keys, or `petrel hub keys rotate`",
-            });
-          toldOld = told;
-          outdated = statement.serial;
-          return null;
-        }
-        return take(statement);
+        return statement === null || statement.serial < serial ? null : take(statement);
+      },
+      olderKeys(value) {
+        const statement = checkStatement(value, root);
+        return statement !== null && statement.serial < serial ? keysIn(statement) : null;
+      },
+      refused(value) {
+        const statement = checkStatement(value, root);
+        if (statement === null || statement.serial >= serial) return;
+        const told = `${statement.serial} ${serial}`;
+        if (told !== toldOld)
+          log.error("the hub's keys are older than those that this agent has seen", {
+            seen: serial,
+            offered: statement.serial,
+            fix: "on the hub: put back the newest copy of its folder keys, or `petrel hub keys rotate`",
+          });
+        toldOld = told;
+        outdated = statement.serial;
       },
       serial: () => serial,
     },
@@ -188,6 +192,9 @@ export async function openIdentity(data: string, log: Logger): Promise<AgentIden
     },
   };
 }
+
+const keysIn = ({ keys }: HubStatement): readonly KeyObject[] =>
+  keys.map((text) => publicKey(text)).filter((one) => one !== null);
 
 function readCertificate(pem: string, agent: string, key: KeyObject): Certificate | null {
   const [leaf] = certificatesIn(pem) ?? [];

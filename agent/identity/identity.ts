@@ -18,7 +18,7 @@ export interface AgentIdentity {
   readonly key: KeyObject;
   /** For the link; `hubKeys` remembers the highest serial on disk. */
   readonly link: Extract<LinkIdentity, { readonly side: "agent" }>;
-  /** The serial that the hub has last offered while a newer one had been seen: it is refused. `null`: none, or a newer one since. */
+  /** The serial that the hub itself has last offered while a newer one had been seen: it is refused. `null`: none, or a newer one since. */
   outdated(): { readonly offered: number; readonly seen: number } | null;
   /**
    * The hub's keys that count for what was sent with this statement, and kept: its own, unless the hub has had newer ones

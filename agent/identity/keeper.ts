@@ -120,13 +120,14 @@ export class IdentityKeeper {
   }
 
   status(): IdentityStatus {
-    const { identity } = this.#options;
+    const { identity, isLinked } = this.#options;
     return {
       agent: identity.agent,
       fingerprint: fingerprint(publicText(identity.key)),
       root: fingerprint(publicText(identity.root)),
       certificate_ends: timestamp(identity.certificate().notAfter),
-      refused: this.#refused ?? refusal(identity),
+      // While the link is up the hub is trusted, whatever somebody has shown before.
+      refused: this.#refused ?? (isLinked() ? null : refusal(identity)),
     };
   }
 

@@ -23,6 +23,10 @@ export type LinkIdentity =
       readonly key: KeyObject;
       /** The hub's keys, from the statement in its hello; `null` when the root key did not sign it, or it is too old. */
       readonly hubKeys: (statement: unknown) => readonly KeyObject[] | null;
+      /** The keys of one that the root key did sign, and that is too old; `null` for any other. */
+      readonly olderKeys: (statement: unknown) => readonly KeyObject[] | null;
+      /** The hub itself has shown such a one, in this session: anybody can repeat what the root key has signed. */
+      readonly refused: (statement: unknown) => void;
       /** The highest of a statement that was seen. */
       readonly serial: () => number;
     }
@@ -142,9 +146,10 @@ export class SessionAuthenticator implements Authenticator {
     const signed = SIGNED.exec(auth)?.[1];
     if (signed !== undefined) {
       if (kind !== "presence" && !isHello(kind, unsigned)) return "forged";
-      return this.#peerKeys(kind, unsigned).some((key) => isSigned(key, signed, head, unsigned))
-        ? "authentic"
-        : "forged";
+      const isOf = (key: KeyObject) => isSigned(key, signed, head, unsigned);
+      if (this.#peerKeys(kind, unsigned).some(isOf)) return "authentic";
+      if (kind === "hello") this.#hearOlder(unsigned, isOf);
+      return "forged";
     }
     const parts = MAC.exec(auth);
     if (parts === null || kind === "presence" || isHello(kind, unsigned)) return "forged";
@@ -241,8 +246,16 @@ export class SessionAuthenticator implements Authenticator {
       return key === null ? [] : [key];
     }
     if (kind !== "hello") return this.#hubKeys;
-    this.#heardKeys = identity.hubKeys(statementIn(unsigned)) ?? [];
+    this.#heardKeys = identity.hubKeys(helloIn(unsigned).hub_keys) ?? [];
     return this.#heardKeys;
+  }
+
+  /** A hello that does not count may tell why not; only one that was said to this session, by whom its keys are. */
+  #hearOlder(unsigned: Uint8Array, isOf: (key: KeyObject) => boolean): void {
+    const { identity } = this.#options;
+    const hello = helloIn(unsigned);
+    if (identity.side !== "agent" || this.#exchange === null || hello.to !== this.#exchange.id) return;
+    if (identity.olderKeys(hello.hub_keys)?.some(isOf) === true) identity.refused(hello.hub_keys);
   }
 
   /** What a signature is good for: the protocol, who speaks, about which agent, on which topic. */
@@ -260,12 +273,12 @@ function isHello(kind: TopicKind, unsigned: Uint8Array): boolean {
   return kind === "hello" && HELLO.equals(unsigned.subarray(0, HELLO.length));
 }
 
-/** What a hello brings as the hub's statement: anything. */
-function statementIn(unsigned: Uint8Array): unknown {
+/** What a hello that nobody has checked yet says. */
+function helloIn(unsigned: Uint8Array): { readonly to?: unknown; readonly hub_keys?: unknown } {
   try {
     const hello: unknown = JSON.parse(`${Buffer.from(unsigned).toString("utf8")}}`);
-    return isObject(hello) ? hello.hub_keys : null;
+    return isObject(hello) ? hello : {};
   } catch {
-    return null;
+    return {};
   }
 }

@@ -18,6 +18,8 @@ export interface TestFleet {
   agentKey: KeyObject | null;
   /** The highest statement that the agent has seen. */
   serial: number;
+  /** Statements that it has refused as too old. */
+  readonly refused: unknown[];
 }
 
 export function testFleet(agent = "web-1"): TestFleet {
@@ -29,6 +31,7 @@ export function testFleet(agent = "web-1"): TestFleet {
     signer: { statement: statementOf(root.privateKey, 1, [hub.privateKey]), key: hub.privateKey },
     agentKey: own.publicKey,
     serial: 0,
+    refused: [],
     authenticator: (side) =>
       new SessionAuthenticator({
         agent,
@@ -40,6 +43,12 @@ export function testFleet(agent = "web-1"): TestFleet {
                 side,
                 key: own.privateKey,
                 serial: () => fleet.serial,
+                olderKeys: (text) => {
+                  const statement = checkStatement(text, root.publicKey);
+                  if (statement === null || statement.serial >= fleet.serial) return null;
+                  return statement.keys.flatMap((key) => publicKey(key) ?? []);
+                },
+                refused: (statement) => void fleet.refused.push(statement),
                 hubKeys: (text) => {
                   const statement = checkStatement(text, root.publicKey);
                   if (statement === null || statement.serial < fleet.serial) return null;

@@ -49,6 +49,7 @@ async function kept() {
   if (identity === null) throw new Error("no identity");
   const asks: EnrolAsk[] = [];
   const events: string[] = [];
+  const linked = { yes: false };
   const rootKey = publicKey(publicText(root.publicKey));
   if (rootKey === null) throw new Error("no root");
   const keeper = new IdentityKeeper({
@@ -63,7 +64,7 @@ async function kept() {
       };
     },
     reconnect: () => void events.push("reconnect"),
-    isLinked: () => false,
+    isLinked: () => linked.yes,
     hubNow: () => time.clock.now(),
     host: "web-1",
     version: "0",
@@ -71,7 +72,7 @@ async function kept() {
     log: silentLogger,
   });
   onTestFinished(() => keeper.close());
-  return { identity, keeper, asks, events, time, root, data };
+  return { identity, keeper, asks, events, time, root, data, linked };
 }
 
 const expired = () =>
@@ -142,7 +143,7 @@ test("after a long outage, an attempt that is wanted does not wait for the next 
 });
 
 test("what was sent before the hub had new keys counts by the new ones, and old keys do not come back with it", async () => {
-  const { identity, root, data } = await kept();
+  const { identity, keeper, root, data, linked } = await kept();
   const [first, second, stranger] = [keyPair(), keyPair(), keyPair()];
   const old = statementOf(root.privateKey, 3, [first.privateKey]);
   const now = statementOf(root.privateKey, 4, [second.privateKey, first.privateKey]);
@@ -154,6 +155,12 @@ test("what was sent before the hub had new keys counts by the new ones, and old 
   expect(keysFor(old)).toEqual(both);
   // A hello must be as new as those before.
   expect(identity.link.hubKeys(old)).toBeNull();
+  // Anybody can show what the root key has signed: that alone is no word on the hub.
+  expect(keeper.status().refused).toBeNull();
+  identity.link.refused(old);
+  expect(keeper.status().refused).toMatchObject({ code: "IDENTITY_HUB_KEYS" });
+  linked.yes = true;
+  expect(keeper.status().refused).toBeNull();
   for (const value of [
     undefined,
     statementOf(stranger.privateKey, 9, [stranger.privateKey]),

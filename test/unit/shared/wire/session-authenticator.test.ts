@@ -71,6 +71,23 @@ const taken = (kind: "up" | "down", end: End, bytes: Uint8Array) => {
 };
 
 describe("hellos", () => {
+  test("older keys of the hub are told of once the hub itself shows them in this session, and by nobody else", () => {
+    const fleet = testFleet();
+    const older = fleet.signer;
+    const agent = begin(fleet, "agent");
+    const hub = begin(fleet, "hub");
+    const toNobody = hello(hub, null);
+    fleet.serial = 2;
+    // Said before; and by somebody who has the statement, as everybody can, and no key of the hub.
+    expect(meet(agent, toNobody)).toBe("WIRE_AUTH");
+    fleet.signer = { ...older, key: keyPair().privateKey };
+    expect(meet(agent, hello(hub, agent.id))).toBe("WIRE_AUTH");
+    expect(fleet.refused).toEqual([]);
+    fleet.signer = older;
+    expect(meet(agent, hello(hub, agent.id))).toBe("WIRE_AUTH");
+    expect(fleet.refused).toEqual([older.statement]);
+  });
+
   test("one that names our session counts; one said to nobody or to an earlier session does not", () => {
     const fleet = testFleet();
     const agent = begin(fleet, "agent");
