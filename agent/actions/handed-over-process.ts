@@ -1,5 +1,5 @@
 /** What one agent hands over to the next: written by the first, read once by the second, of the same process. */
-import { closeSync, rmSync } from "node:fs";
+import { closeSync, fstatSync, rmSync } from "node:fs";
 import type { Logger } from "../../shared/log.ts";
 import { textIfThere, writeWholeNow } from "../../shared/whole-file-fs.ts";
 import { type HandedExecution, handedText, parseHanded } from "./handed-over.ts";
@@ -29,12 +29,30 @@ export async function takeHanded(file: string, log: Logger): Promise<ReadonlyMap
   if (problem !== null)
     log.error("what was handed over cannot be read: actions that ran are ended", { file, problem });
   rmSync(file, { force: true });
-  const taken = executions.filter(({ execution, process: { group, fds } }) => {
+  const taken = executions.flatMap((each) => {
+    const { execution, process: handed } = each;
+    const fds = handed.fds.map(asStream);
+    const { group } = handed;
     const stat = statOf(group.pgid);
-    if (stat?.parent === process.pid && stat.startTicks === group.start_ticks) return true;
+    if (stat?.parent === process.pid && stat.startTicks === group.start_ticks) {
+      const gone = fds.filter((fd, at) => fd !== handed.fds[at]).length;
+      if (gone > 0) log.warn("a running action was handed over without all of its output", { execution, gone });
+      return [{ ...each, process: { ...handed, fds } }];
+    }
     log.warn("a running action was handed over and is not there", { execution, pgid: group.pgid });
     for (const fd of fds) if (fd !== null) closeSync(fd);
-    return false;
+    return [];
   });
   return new Map(taken.map((each) => [each.execution, each]));
+}
+
+/** Of a program that was started once more between the two agents the numbers are closed, or something else has them. */
+function asStream(fd: number | null): number | null {
+  if (fd === null) return null;
+  try {
+    const stat = fstatSync(fd);
+    return stat.isFIFO() || stat.isSocket() ? fd : null;
+  } catch {
+    return null;
+  }
 }
