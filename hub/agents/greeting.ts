@@ -24,6 +24,27 @@ const skewWarningMs = 30_000;
 const mostCondition = 500;
 
 export function createGreeter({ store, registry, conflicts, now, log }: GreeterOptions) {
+  /** By agent, while it is written: the highest serial that it has said. */
+  const seen = new Map<string, number>();
+
+  /** Only what rises: an agent of ours says no lower one than before. */
+  async function noteSeen(agent: string, serial: number, offered: number): Promise<void> {
+    let isNews = false;
+    await registry.update(agent, (known) => {
+      const before = known?.hub_keys_serial ?? 0;
+      const next = before >= serial ? null : keyed(known, serial);
+      isNews = next !== null && before <= offered;
+      return next;
+    });
+    if (!isNews) return;
+    log.error("an agent refuses this hub: it has seen newer keys of it", {
+      agent,
+      seen: serial,
+      offered,
+      fix: "put back the newest copy of the folder keys, or `petrel hub keys rotate`",
+    });
+  }
+
   return {
     /**
      * `isNewStore`: the agent has another store than before, and what the old one was sent is settled. AGENT_CONFLICT
@@ -75,22 +96,19 @@ export function createGreeter({ store, registry, conflicts, now, log }: GreeterO
     /** One that has seen newer keys than the hub's own refuses the hub, and is away: here that can be seen. Never rejects. */
     async keysSeen(agent: string, serial: number, own: { readonly serial: number } | undefined) {
       if (own === undefined || serial <= own.serial) return;
+      // Of a flood of them the highest is written, after the one that is being written.
+      const isWriting = seen.has(agent);
+      seen.set(agent, Math.max(serial, seen.get(agent) ?? 0));
+      if (isWriting) return;
       try {
-        let isNews = false;
-        await registry.update(agent, (known) => {
-          const next = keyed(known, serial);
-          isNews = next !== null;
-          return next;
-        });
-        if (!isNews) return;
-        log.error("an agent refuses this hub: it has seen newer keys of it", {
-          agent,
-          seen: serial,
-          offered: own.serial,
-          fix: "put back the newest copy of the folder keys, or `petrel hub keys rotate`",
-        });
+        for (let highest = 0; highest < (seen.get(agent) ?? 0); ) {
+          highest = seen.get(agent) ?? 0;
+          await noteSeen(agent, highest, own.serial);
+        }
       } catch (error) {
         log.error("an agent's serial of the hub's keys could not be noted", { agent, error });
+      } finally {
+        seen.delete(agent);
       }
     },
     async departed(agent: string): Promise<void> {

@@ -21,6 +21,15 @@ test("is said once, however often the agent says hello, and nothing of keys that
   for (const serial of [5, 4, 7, 7, 7]) await greet.keysSeen("web-1", serial, { serial: 5 });
   expect(said).toMatchObject([{ agent: "web-1", seen: 7, offered: 5 }]);
   expect(await store.agent("web-1")).toMatchObject({ hub_keys_serial: 7 });
+  const rev = async () => (await store.agent("web-1"))?.rev;
+  const before = await rev();
+  // Lower ones and higher ones in turn, as no agent of ours says them.
+  for (const serial of [6, 7, 6, 7, 6]) await greet.keysSeen("web-1", serial, { serial: 5 });
+  expect([await rev(), said.length]).toEqual([before, 1]);
+  // A flood, rising: what comes while one is written is written once, and it is no news that the hub is refused.
+  await Promise.all(Array.from({ length: 100 }, (_, n) => greet.keysSeen("web-1", 8 + n, { serial: 5 })));
+  expect(await store.agent("web-1")).toMatchObject({ hub_keys_serial: 107, rev: (before ?? 0) + 2 });
+  expect(said.length).toBe(1);
   // Whoever is no agent any more is made none by its hello.
   await greet.keysSeen("gone", 7, { serial: 5 });
   expect(await store.agent("gone")).toBeNull();
