@@ -36,7 +36,8 @@ export async function takeHanded(file: string, log: Logger): Promise<ReadonlyMap
     const stat = statOf(group.pgid);
     if (stat?.parent === process.pid && stat.startTicks === group.start_ticks) {
       const gone = fds.filter((fd, at) => fd !== handed.fds[at]).length;
-      if (gone > 0) log.warn("a running action was handed over without all of its output", { execution, gone });
+      if (gone > 0)
+        log.warn("a running action was handed over without all of its output", { execution, gone });
       return [{ ...each, process: { ...handed, fds } }];
     }
     log.warn("a running action was handed over and is not there", { execution, pgid: group.pgid });

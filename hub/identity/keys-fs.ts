@@ -1,5 +1,5 @@
 /** The folder `keys` in the hub's data folder: what the fleet trusts. Each file is written whole, in an order in which each rests on those before. */
-import { createPrivateKey, generateKeyPairSync, type KeyObject } from "node:crypto";
+import { createPrivateKey, generateKeyPairSync, type KeyObject, type X509Certificate } from "node:crypto";
 import { rename, rm } from "node:fs/promises";
 import { isIP } from "node:net";
 import { join } from "node:path";
@@ -226,7 +226,7 @@ async function finishCaRotation(folder: string, root: KeyObject): Promise<void> 
 
 /**
  * Whether the server's certificate is of its key and of the CA in use, and has these names and addresses: agents do not
- * look at them, who asks the HTTP API from elsewhere does.
+ * look at them, who asks the HTTP API from elsewhere does. It has no other names; an address may be away for a while.
  */
 function fits(chain: string, ca: string, tlsKey: string, hosts: readonly string[]): boolean {
   const [leaf] = certificatesIn(chain) ?? [];
@@ -236,10 +236,18 @@ function fits(chain: string, ca: string, tlsKey: string, hosts: readonly string[
   const isNamed = (host: string) =>
     (isIP(host) === 0 ? leaf.checkHost(host, { subject: "never" }) : leaf.checkIP(plainAddress(host))) !==
     undefined;
+  const wanted = new Set(hosts.map((host) => host.toLowerCase()));
   return (
-    signedBy(leaf, issuer.publicKey) && publicText(leaf.publicKey) === publicText(key) && hosts.every(isNamed)
+    signedBy(leaf, issuer.publicKey) &&
+    publicText(leaf.publicKey) === publicText(key) &&
+    hosts.every(isNamed) &&
+    namesIn(leaf).every((name) => wanted.has(name.toLowerCase()))
   );
 }
+
+/** Without the addresses. */
+const namesIn = ({ subjectAltName = "" }: X509Certificate): readonly string[] =>
+  subjectAltName.split(", ").flatMap((each) => (each.startsWith("DNS:") ? [each.slice(4)] : []));
 
 function maker({ random, now, hosts }: KeyFilesOptions) {
   const certificate = (facts: Omit<CertificateFacts, "serial" | "notBefore" | "notAfter">, life: number) =>

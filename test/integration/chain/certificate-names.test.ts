@@ -37,16 +37,19 @@ test("a client that looks at names reaches the hub by those that are listed, and
   expect(readFileSync(join(hub.data, "keys/tls.key"), "utf8")).toBe(key);
 });
 
-test.each(["petrel.example.org:8883", "https://petrel.example.org", "::::", "1:2:3", "10.0.0.256", "-a", "a..b", "*"])(
-  "'%s' is no name for it",
-  async (name) => {
-    const data = join(await tempFolder("names"), "hub");
-    const { code, stderr } = await runPetrel(
-      ["hub", "--data", data, "--http", "0", "--mqtt", "127.0.0.1:0"],
-      {
-        env: { PETREL_NAMES: name },
-      },
-    );
-    expect([code, stderr]).toEqual([2, expect.stringContaining("CONFIG_INVALID")]);
-  },
-);
+test.each([
+  "petrel.example.org:8883",
+  "https://petrel.example.org",
+  "::::",
+  "1:2:3",
+  "10.0.0.256",
+  "-a",
+  "a..b",
+  "*",
+])("'%s' is no name for it", async (name) => {
+  const data = join(await tempFolder("names"), "hub");
+  const { code, stderr } = await runPetrel(["hub", "--data", data, "--http", "0", "--mqtt", "127.0.0.1:0"], {
+    env: { PETREL_NAMES: name },
+  });
+  expect([code, stderr]).toEqual([2, expect.stringContaining("CONFIG_INVALID")]);
+});
