@@ -92,7 +92,11 @@ async function makeRoom(
 async function restart(agent: RunningAgent, aside: Aside, watch: EndWatch, log: Logger): Promise<number> {
   agent.handOver();
   const isClean = await agent.stop();
-  if (!agent.hasHandedOver()) return isClean ? 0 : 1;
+  if (!agent.hasHandedOver()) {
+    // What was let go of before something else did not stop.
+    await agent.endHanded();
+    return isClean ? 0 : 1;
+  }
   try {
     const next = await stepAside(aside, { env: process.env, ended: watch.hurried, log });
     if (next !== null && (await canBecome(next, log)))

@@ -5,10 +5,8 @@ import { BlobStore } from "../shared/blobs/blob-fs.ts";
 import { blobResponder, blobSize, fetchBlob } from "../shared/blobs/blob-transfer.ts";
 import { startChores } from "../shared/chores.ts";
 import { timestamp } from "../shared/clock.ts";
-import { PetrelError } from "../shared/errors.ts";
 import { makeDataFolder } from "../shared/folder-fs.ts";
 import { ulidSource } from "../shared/ids.ts";
-import type { Json, JsonObject } from "../shared/json.ts";
 import { killAt } from "../shared/kill-point-process.ts";
 import { linkCounters } from "../shared/link/counters.ts";
 import { Link } from "../shared/link/link.ts";
@@ -37,6 +35,7 @@ import { freeBytes, makeReserve, releaseReserve } from "./condition/disk-room-fs
 import { asMember, keepIdentity, type Membership, memberAuthenticator } from "./identity/member-mqtt.ts";
 import { agentPointsOf } from "./kill-points.ts";
 import { type AgentConnection, connectAgent } from "./link/agent-mqtt.ts";
+import { createEarlyAsk } from "./link/early-ask.ts";
 import { HubTime } from "./link/hub-time.ts";
 import { PackApplier } from "./packs/apply.ts";
 import { AssignmentsStore } from "./packs/assignments-store.ts";
@@ -131,12 +130,9 @@ async function startOnStore(options: AgentOptions & Membership, log: DaemonLog):
 
     const hubTime = new HubTime(clock);
 
-    // The link is made last, since it takes entries at once; what needs it before asks through this.
     let link: Link<"agent"> | null = null;
-    const ask = (op: string, args: JsonObject, withinMs: number): Promise<Json> =>
-      link === null
-        ? Promise.reject(new PetrelError("ASK_TIMEOUT", "the link to the hub is not up yet"))
-        : link.ask(op, args, withinMs);
+    const early = createEarlyAsk({ timers, monotonic: () => clock.monotonic() });
+    const { ask } = early;
     const isLinked = () => link?.running === true;
     const fetched = async (ref: BlobRef): Promise<Uint8Array> => {
       await fetchBlob({ ask, ref, store: blobs, withinMs: rangeWithinMs });
@@ -356,6 +352,7 @@ async function startOnStore(options: AgentOptions & Membership, log: DaemonLog):
       },
     });
     const made = link;
+    early.made((op, args, withinMs) => made.ask(op, args, withinMs));
     receive = (kind, bytes) => made.receive(kind, bytes);
     teardown.add("link", () => made.close());
     // First of all, while there is still a link.

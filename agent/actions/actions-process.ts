@@ -55,6 +55,8 @@ export class Actions {
   readonly #worker: Worker;
   readonly #components: readonly Component[];
   #cancelPrune = () => {};
+  /** The next agent can read what was handed over. */
+  #isWritten = false;
   #forgetResume = () => {};
 
   constructor(options: ActionsOptions) {
@@ -143,9 +145,10 @@ export class Actions {
     this.#scheduler.hold();
     await stopAll(this.#components, this.#options.log);
     const { handedFile, log } = this.#options;
-    if (!this.hasHandedOver || handedFile === undefined) return;
+    if (this.#worker.handed.length === 0 || handedFile === undefined) return;
     try {
       writeHanded(handedFile, this.#worker.handed);
+      this.#isWritten = true;
     } catch (error) {
       log.error("running actions cannot be handed over, and are waited for", { file: handedFile, error });
       await this.#worker.takeBack();
@@ -170,7 +173,7 @@ export class Actions {
 
   /** After `stop`: actions run on, and wait for the next agent. */
   get hasHandedOver(): boolean {
-    return this.#worker.handed.length > 0;
+    return this.#isWritten;
   }
 
   /** After `stop`, when no next agent comes: they are ended. Their journal says that they started, which is true. */

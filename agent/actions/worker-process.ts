@@ -57,6 +57,9 @@ const diskBackoff: Backoff = { firstMs: 200, mostMs: 10_000 };
  */
 const mostHandOverMs = 60_000;
 
+/** Milliseconds that a script has to take the answers to what it has asked, before it is handed over. */
+const letGoMs = 5_000;
+
 export class Worker implements Component {
   readonly name = "worker";
   readonly #options: WorkerOptions;
@@ -98,7 +101,12 @@ export class Worker implements Component {
     const cancelDrain = timers.after(waitMs, () => this.hurry());
     await this.#until(() => this.#waitedFor().length === 0);
     if (this.#handsOver) this.#handOver.abort();
+    // One that takes no answer can be let go of at no moment, and must not cost the others theirs.
+    const cancelLetGo = timers.after(letGoMs, () => {
+      if (this.#handsOver) for (const run of this.#runs.values()) run.end({ kind: "shutdown" });
+    });
     await this.#until(() => this.#runs.size === 0);
+    cancelLetGo();
     cancelDrain();
     await Promise.allSettled(this.#settling);
   }

@@ -245,3 +245,41 @@ onSources(
     expect(isAlive(Number(await text("pid")))).toBe(false);
   },
 );
+
+onSources("a script that takes no answer is ended at a restart, and costs the others nothing", async () => {
+  const { agent, folder, start, run, settled, status, next, there, text } = await bench("web-7");
+  const go = join(folder, "go");
+  const shell = await start("core.local", {
+    cmd: `echo $$ > ${folder}/pid; until [ -e ${go} ]; do sleep 0.05; done; exit 3`,
+    timeout: 120,
+  });
+  const deaf = await start("waiting.deaf", { go, before: join(folder, "deaf") });
+  await run([shell, deaf]);
+  for (const name of ["pid", "deaf"]) await there(join(folder, name));
+  const before = (await status()).started_at;
+  expect(await agent.end("restart")).toBe(0);
+  agent.start();
+  await next(before);
+  expect(isAlive(Number(await text("pid")))).toBe(true);
+  expect(await settled(deaf)).toMatchObject({ status: "abandoned", reason: "agent stopped" });
+  await writeFile(go, "");
+  expect(await settled(shell)).toMatchObject({ status: "failed", result: { return_code: 3 } });
+});
+
+onSources("what a script asks the hub while no agent is there is answered by the next one", async () => {
+  const { agent, folder, start, run, settled, status, next, there } = await bench("web-8");
+  const go = join(folder, "go");
+  const asking = await start("waiting.asking", { go, before: join(folder, "asking") });
+  await run([asking]);
+  await there(join(folder, "asking"));
+  let before = (await status()).started_at;
+  for (let restarts = 0; restarts < 2; restarts++) {
+    expect(await agent.end("restart")).toBe(0);
+    agent.start();
+    before = await next(before);
+  }
+  await writeFile(go, "");
+  const { status: how, result } = await settled(asking);
+  const { asked, own } = (result as { result: { asked: number; own: string } }).result;
+  expect([how, own]).toEqual(["succeeded", String(asked)]);
+});
