@@ -5,14 +5,25 @@ import { open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { syncFolder } from "./folder-fs.ts";
 
+export interface WholeOptions {
+  /** Exactly `mode`, whatever the umask takes of it: for what others have to read. */
+  readonly isForAll?: boolean;
+}
+
 /** Replaces the file in one step; resolves once on disk. Rejects with the system's error: then the old one is there. */
-export async function writeWhole(path: string, text: string, mode: number): Promise<void> {
+export async function writeWhole(
+  path: string,
+  text: string,
+  mode: number,
+  { isForAll = false }: WholeOptions = {},
+): Promise<void> {
   const fresh = `${path}.new`;
   // What a crash left here may have another mode.
   await rm(fresh, { force: true });
   const handle = await open(fresh, "wx", mode);
   try {
     try {
+      if (isForAll) await handle.chmod(mode);
       await handle.writeFile(text);
       await handle.sync();
     } finally {

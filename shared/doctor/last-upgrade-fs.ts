@@ -4,13 +4,16 @@ import { lastOutcome, onDisk } from "../install/releases-fs.ts";
 import { standOf } from "../install/trial.ts";
 import type { LastUpgrade } from "./last-upgrade.ts";
 
+/** Never rejects: files that may not be read are a finding beside the others. */
 export async function lastUpgrade(product: Product, root = "/"): Promise<LastUpgrade> {
   const layout = layoutOf(product, root);
-  const disk = await onDisk(layout, product);
-  return {
-    where: layout.outcome,
-    outcome: await lastOutcome(layout),
-    stand: standOf(disk).kind,
-    current: disk.current,
-  };
+  const where = layout.outcome;
+  try {
+    const disk = await onDisk(layout, product);
+    const outcome = await lastOutcome(layout);
+    return { where, outcome, stand: standOf(disk).kind, current: disk.current, unreadable: null };
+  } catch (error) {
+    const unreadable = error instanceof Error ? error.message : String(error);
+    return { where, outcome: null, stand: "settled", current: null, unreadable };
+  }
 }

@@ -1,4 +1,5 @@
 /** Judges how the last upgrade of an installed program ended. Pure. */
+import { dirname } from "node:path";
 import type { Product } from "../install/layout.ts";
 import type { UpgradeOutcome } from "../install/pending.ts";
 import type { Stand } from "../install/trial.ts";
@@ -12,12 +13,18 @@ export interface LastUpgrade {
   readonly stand: Stand["kind"];
   /** In force; `null`: none is installed. */
   readonly current: string | null;
+  /** Why none of it is known; `null`: it is. */
+  readonly unreadable: string | null;
 }
 
 export function lastUpgradeFound(
-  { where, outcome, stand, current }: LastUpgrade,
+  { where, outcome, stand, current, unreadable }: LastUpgrade,
   { program, unit }: Pick<Product, "program" | "unit">,
 ): readonly Found[] {
+  if (unreadable !== null) {
+    const what = `how the last upgrade ended cannot be read: ${unreadable}`;
+    return [warning(what, where, `as root: ls -l ${dirname(where)}; chmod go+r what is named here`)];
+  }
   if (current === null) return [ok(`${program} install has not put it here`, where)];
   if (stand === "back")
     return [warning("an upgrade is on its way back, and was cut off", where, `systemctl restart ${unit}`)];

@@ -19,6 +19,8 @@ export function guardText({ name, program }: Pick<Product, "name" | "program">):
   return `#!/bin/sh
 # Made by \`${program} install\`. systemd runs this before each start: an upgrade whose new version does not live through
 # ${mostStarts} starts is taken back here, without any help of the new version.
+# What it writes is read by the hub, too, which is not root.
+umask 022
 base=\${0%/*}
 pending=$base/pending
 [ -f "$pending" ] || exit 0
@@ -62,7 +64,11 @@ if [ "$format_from" = "$format_to" ]; then
   [ -x "$base/versions/$from/${program}" ] || exit 0
   # Before the switch: killed in between, the next start ends it.
   if [ -z "$back" ]; then
-    { cat "$pending" && echo "back=$why"; } > "$base/pending.guard" && mv -f "$base/pending.guard" "$pending"
+    { cat "$pending" && echo "back=$why"; } > "$base/pending.guard" && {
+      # On disk before its name is: a record cut short would be none, with the new version in force for good.
+      sync "$base/pending.guard" 2> /dev/null
+      mv -f "$base/pending.guard" "$pending"
+    }
   fi
   ln -sfn "versions/$from" "$base/current.guard" && mv -fT "$base/current.guard" "$base/current" || exit 0
   sync "$base" 2> /dev/null

@@ -72,9 +72,14 @@ export async function judgeOwnTrial({
 export interface LeaveOptions extends Pick<OwnTrialOptions, "product" | "version"> {
   readonly layout: Layout;
   readonly end: (why: string) => void;
+  /** Told instead when it was to leave before it started: its next start would not end the way back either. */
+  readonly unended: (why: string) => void;
+  /** Told of the first look that showed nothing. */
+  readonly unseen: (error: unknown) => void;
   /** ms that whoever goes back has for the restart, which follows the switch at once. */
   readonly graceMs: number;
-  readonly everyMs: number;
+  /** Resolves when it is time for the next look. Never rejects. */
+  readonly pause: () => Promise<void>;
   readonly signal: AbortSignal;
 }
 
@@ -95,25 +100,46 @@ export function followOwnTrial({
       log.warn("this version was taken back, and ends", { why });
       process.kill(process.pid, "SIGTERM");
     };
-    const times = { graceMs: 30_000, everyMs: 2_000, signal: stop.signal };
-    leaveWhenTakenBack({ product, version, layout: layoutOf(product, root), end, ...times }).catch((error) =>
-      log.error("whether this version was taken back could not be seen", { error }),
-    );
+    const layout = layoutOf(product, root);
+    const unended = (why: string) =>
+      log.error("this version was taken back, and its start has not ended that: it goes on", {
+        why,
+        hint: `as root: ${product.program} upgrade FILE, with the version that is wanted, ends it, or says what is in the way; journalctl -u ${product.unit}`,
+        where: layout.pending,
+      });
+    const unseen = (error: unknown) =>
+      log.error("whether this version was taken back cannot be seen at present", { error });
+    const { signal } = stop;
+    const pause = () => sleep(2_000, undefined, { signal, ref: false }).catch(() => {});
+    const told = { end, unended, unseen };
+    void leaveWhenTakenBack({ product, version, layout, ...told, graceMs: 30_000, pause, signal });
   }
   return () => stop.abort();
 }
 
-/** Resolves when its trial is over, when it was told to end, or when `signal` says so. */
+/** Resolves when its trial is over, when it was told `end` or `unended`, or when `signal` says so. Never rejects. */
 export async function leaveWhenTakenBack(options: LeaveOptions): Promise<void> {
-  const { product, layout, version, end, graceMs, everyMs, signal } = options;
+  const { product, layout, version, graceMs, pause, signal } = options;
   let since: number | null = null;
-  while (!signal.aborted) {
-    const state = await onDisk(layout, product);
+  let wasOnTrial = false;
+  let hasToldUnseen = false;
+  for (; !signal.aborted; await pause()) {
+    const state = await onDisk(layout, product).catch((error: unknown) => {
+      if (!hasToldUnseen) options.unseen(error);
+      hasToldUnseen = true;
+      return null;
+    });
+    if (state === null) continue;
     if (state.pending?.to !== version) return;
     const stand = standOf(state);
-    if (stand.kind !== "back") since = null;
-    else if (since === null) since = performance.now();
-    else if (performance.now() - since >= graceMs) return end(stand.why);
-    await sleep(everyMs, null, { signal, ref: false }).catch(() => null);
+    if (stand.kind !== "back") {
+      since = null;
+      wasOnTrial = true;
+    } else if (since === null) {
+      since = performance.now();
+    } else if (performance.now() - since >= graceMs) {
+      // The guard has looked at each start, and goes back itself where it can: to end again and again would be all.
+      return wasOnTrial ? options.end(stand.why) : options.unended(stand.why);
+    }
   }
 }

@@ -64,7 +64,8 @@ export function pendingText(pending: Pending): string {
     ["sensors", sensors.join(" ")],
     ["format_from", String(formatFrom)],
     ["format_to", String(formatTo)],
-    ...(back === null ? [] : [["back", back] as const]),
+    // The guard, too, takes a mark without a reason for none.
+    ...(back === null ? [] : [["back", oneLine(back) || "unknown"] as const]),
   ]);
 }
 

@@ -177,20 +177,23 @@ export async function switchTo(layout: Layout, version: string): Promise<void> {
   await syncFolder(layout.base);
 }
 
+/** The hub reads both records, and is not root; nothing in them is secret. */
+const writeRecord = (path: string, text: string) => writeWhole(path, text, 0o644, { isForAll: true });
+
 /** Also resets what the guard has counted: a record that stood before may have been another's. */
 export async function writePending(layout: Layout, pending: Pending): Promise<void> {
   await rm(layout.starts, { force: true });
-  await writeWhole(layout.pending, pendingText(pending), 0o644);
+  await writeRecord(layout.pending, pendingText(pending));
 }
 
 /** That it is on its way back; the guard's count stays. */
 export async function markBack(layout: Layout, pending: Pending, why: string): Promise<void> {
-  await writeWhole(layout.pending, pendingText({ ...pending, back: why }), 0o644);
+  await writeRecord(layout.pending, pendingText({ ...pending, back: why }));
 }
 
 /** How it ended is on disk before the record of the trial goes. */
 export async function endPending(layout: Layout, outcome: UpgradeOutcome): Promise<void> {
-  await writeWhole(layout.outcome, outcomeText(outcome), 0o644);
+  await writeRecord(layout.outcome, outcomeText(outcome));
   await rm(layout.pending, { force: true });
   await rm(layout.starts, { force: true });
   await syncFolder(layout.base);

@@ -298,10 +298,18 @@ describe("an upgrade that is killed at each step, and then the power goes, besid
       const host = await installedProgram();
       const file = await programFile(host.root, "1.1.0", { linked: false });
       await host.upgrade(file, { killAt: point, args: ["--within", "1"] });
+      const layout = layoutOf(agentProduct, host.root);
+      const marked = await readFile(layout.pending, "utf8");
+      // It was started before that.
+      await writeFile(layout.pending, marked.replace(/^back=.*\n/m, ""));
       const left = await new Promise<string>((end) => {
-        const layout = layoutOf(agentProduct, host.root);
-        const times = { graceMs: 200, everyMs: 50, signal: new AbortController().signal };
-        void leaveWhenTakenBack({ product: agentProduct, layout, version: "1.1.0", end, ...times });
+        const told = { end, unended: () => end("stays"), unseen: () => end("cannot see") };
+        const at = { product: agentProduct, layout, version: "1.1.0", signal: new AbortController().signal };
+        const pause = async () => {
+          await writeFile(layout.pending, marked);
+          await sleep(50);
+        };
+        void leaveWhenTakenBack({ ...at, ...told, graceMs: 200, pause });
       });
       expect(left).toMatch(/no link to the hub/);
       const next = await host.upgrade(await programFile(host.root, "1.2.0"), { args: ["--json"] });

@@ -64,7 +64,13 @@ const outcome: UpgradeOutcome = {
   why: "it is as it was before",
   at: timestamp(noon - day),
 };
-const upgrade: LastUpgrade = { where: "/last", outcome, stand: "settled", current: "1.1.0" };
+const upgrade: LastUpgrade = {
+  where: "/last",
+  outcome,
+  stand: "settled",
+  current: "1.1.0",
+  unreadable: null,
+};
 const gib = 1024 ** 3;
 const disk: DiskFacts = {
   folder: "/data",
@@ -194,6 +200,7 @@ const cases: readonly (readonly [string, Partial<HubFacts>])[] = [
   ],
   ["fault last-upgrade /last", { lastUpgrade: { ...upgrade, outcome: { ...outcome, result: "kept" } } }],
   ["warning last-upgrade /last", { lastUpgrade: { ...upgrade, stand: "back" } }],
+  ["warning last-upgrade /last", { lastUpgrade: { ...upgrade, unreadable: "EACCES: permission denied" } }],
   ["note last-upgrade /last", { lastUpgrade: { ...upgrade, stand: "trial" } }],
   ["warning unit /u", { unit: { ...unit, isEnabled: false } }],
   ["fault fleet-certificates /ca", { fleetCertificates: [{ ...life("/ca"), validTo: noon - 1 }] }],

@@ -65,6 +65,8 @@ describe("the records on disk", () => {
       const record = { ...pending, back };
       expect(parsePending(pendingText(record))).toEqual(record);
     }
+    for (const back of ["", " \n"])
+      expect(parsePending(pendingText({ ...pending, back }))).toMatchObject({ back: "unknown" });
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), (why) => {
         const outcome = { from: "1.0.0", to: "1.1.0", result: "rolled-back", why, at: "now" } as const;
