@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { constants, createZstdCompress } from "node:zlib";
 import { digestOf } from "../../../shared/blobs/blob-ref.ts";
 import { PetrelError } from "../../../shared/errors.ts";
@@ -30,6 +30,7 @@ export interface ReleaseFile {
 /** Zstandard's own: nearly as small as what takes ten times as long. */
 const level = 9;
 const program = "petrel-agent";
+const endings = ["SIGTERM", "SIGHUP"] as const;
 
 const isArchitecture = (text: string): text is Architecture =>
   (architectures as readonly string[]).includes(text);
@@ -37,7 +38,7 @@ const isArchitecture = (text: string): text is Architecture =>
 /**
  * Copies a file to a folder of its own, and resolves to what `use` does with the copy: what was verified is what is run,
  * and what is sent. What it is comes from its head, and from what it says when it is run, unless flags say it. The copy is
- * removed, also on Ctrl-C. CLI_USAGE when that is not enough, UPGRADE_DIGEST, UPGRADE_UNFIT, FILE_UNREADABLE.
+ * removed, also when a signal ends this process. CLI_USAGE when that is not enough, UPGRADE_DIGEST, UPGRADE_UNFIT, FILE_UNREADABLE.
  */
 export async function withRelease<T>(
   file: string,
@@ -49,11 +50,18 @@ export async function withRelease<T>(
   // Nobody else can write there, or look into it.
   const folder = mkdtempSync(join(tmpdir(), "petrel-release-"));
   const remove = () => rmSync(folder, { recursive: true, force: true });
+  // Ctrl-C ends by an exit. These two end without one: they are sent once more, when nobody listens for them.
+  const removeAndEnd = (signal: NodeJS.Signals) => {
+    remove();
+    process.kill(process.pid, signal);
+  };
   process.once("exit", remove);
+  for (const signal of endings) process.once(signal, removeAndEnd);
   try {
     return await use(await described(await copyOf(file, join(folder, program)), wanted, flags, file));
   } finally {
     process.removeListener("exit", remove);
+    for (const signal of endings) process.removeListener(signal, removeAndEnd);
     remove();
   }
 }
@@ -79,10 +87,24 @@ async function described(
       where,
       hint: "say it: --release 1.2.3",
     });
-  const said = await describe(path, where);
+  const said = await describe(path, where).catch((error: unknown) => {
+    throw isBarred(error)
+      ? new PetrelError(error.code, error.message, {
+          where,
+          hint: `a copy of it was run in ${dirname(path)}, where nothing may be run (a file system with noexec?): TMPDIR=/var/tmp puts it elsewhere; or say what it is: --release 1.2.3`,
+          cause: error,
+        })
+      : error;
+  });
   if (said.program !== program)
     throw new PetrelError("UPGRADE_UNFIT", `this is ${said.program}, and not ${program}`, { where });
   return { path, version: said.version, arch, sha256 };
+}
+
+/** Whether the system let nobody run it: its mode is not the reason, since a copy has one of its own. */
+function isBarred(error: unknown): error is PetrelError {
+  const cause: unknown = error instanceof PetrelError ? error.cause : null;
+  return cause instanceof Error && "code" in cause && cause.code === "EACCES";
 }
 
 /** Compresses it and gives the parts to `send`, one after the other; answers what the manifest says of them. */

@@ -1,9 +1,12 @@
 /** A binary that is to be handed out: what is verified, asked and sent is one copy that nobody else can change. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { sendParts, withRelease } from "../../../../hub/cli/agent/release-file-process.ts";
 import { digestOf } from "../../../../shared/install/releases-fs.ts";
+import { atEnd } from "../../../support/at-end.ts";
 import { programFile } from "../../../support/installed-program.ts";
 import { tempFolder } from "../../../support/temp-folder.ts";
 
@@ -44,6 +47,41 @@ test("a file with another digest is not run", async () => {
     where: file,
   });
   expect([await asked(root), await readdir(temporary)]).toEqual([[], []]);
+});
+
+test("a copy that may not be run says where it lies, and how it lies elsewhere", async () => {
+  const { root, temporary } = await binary();
+  // Refused as on a file system with noexec: with EACCES, though its mode allows it.
+  const file = join(root, "barred");
+  await writeFile(join(root, "plain"), "", { mode: 0o644 });
+  await writeFile(file, `#!${join(root, "plain")}\n`, { mode: 0o755 });
+  await expect(withRelease(file, {}, root, async () => {})).rejects.toMatchObject({
+    code: "UPGRADE_UNFIT",
+    where: file,
+    hint: expect.stringMatching(new RegExp(`${temporary}/petrel-release-.*TMPDIR=`)),
+  });
+  expect(await readdir(temporary)).toEqual([]);
+});
+
+test.each(["SIGTERM", "SIGHUP"] as const)("nothing of the copy stays after %s", async (signal) => {
+  const { root, temporary, file } = await binary();
+  const release = resolve(import.meta.dirname, "../../../../hub/cli/agent/release-file-process.ts");
+  const program = `import { withRelease } from ${JSON.stringify(release)};
+    await withRelease(${JSON.stringify(file)}, {}, ${JSON.stringify(root)}, () => new Promise(() => {
+      console.log("copied");
+      setInterval(() => {}, 1000);
+    }));`;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { PATH: process.env.PATH, TMPDIR: temporary },
+  });
+  atEnd(() => void child.kill("SIGKILL"));
+  await once(child.stdout, "data");
+  expect(await readdir(temporary)).toHaveLength(1);
+  const ended = once(child, "exit");
+  child.kill(signal);
+  expect(await ended).toEqual([null, signal]);
+  expect(await readdir(temporary)).toEqual([]);
 });
 
 test("a SHA256SUMS that names the file otherwise says what to do", async () => {
