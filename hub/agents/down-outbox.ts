@@ -6,6 +6,7 @@ import type { Logger } from "../../shared/log.ts";
 import { Rounds } from "../../shared/rounds.ts";
 import type { Timers } from "../../shared/timers.ts";
 import type { DownEntry } from "../../shared/wire/messages.ts";
+import { isFinal } from "../executions/life.ts";
 import type { StoredEntry } from "../store/port/ledgers.ts";
 import type { Store } from "../store/store.ts";
 
@@ -78,9 +79,30 @@ export async function openDownOutbox(options: DownOutboxOptions): Promise<DownOu
     });
   };
 
+  const isWanted = async (entry: StoredEntry) => {
+    if (isOver(entry, clock.now())) return false;
+    if (entry.kind !== "action-request") return true;
+    const status = (await store.execution(entry.execution))?.status ?? "canceled";
+    return status !== "canceling" && !isFinal(status);
+  };
+
+  const refused = async (
+    epoch: string,
+    { n, entry }: NumberedEntry<StoredEntry>,
+    { code, reason, error }: { readonly code: string; readonly reason: string; readonly error: unknown },
+  ) => {
+    const execution = entry.kind === "action-request" ? { execution: entry.execution } : {};
+    const about = { agent, entry: entry.id, ...execution, error };
+    const wanted = await isWanted(entry);
+    if (wanted) log.error("an entry with secrets cannot be sent", about);
+    if (wanted && code !== "AGENT_TOO_OLD") await setAside(epoch, n, code, reason);
+    else await store.voidDown(agent, epoch, n, { received_at: timestamp(clock.now()), reason });
+  };
+
   /**
    * Stops before one that cannot be opened. The first is set aside, so that nothing behind it waits; but while the key is
-   * missing it waits itself, if it is wanted still.
+   * missing it waits itself, if it is wanted still. What an agent is too old for is not kept: to send it again, by whomever,
+   * would end the same; nor is what nobody wants any more.
    */
   const opened = async (
     epoch: string,
@@ -101,12 +123,7 @@ export async function openDownOutbox(options: DownOutboxOptions): Promise<DownOu
           hold(numbered.entry, error);
           return [];
         }
-        log.error("an entry with secrets cannot be sent", {
-          agent,
-          entry: numbered.entry.id,
-          error,
-        });
-        await setAside(epoch, numbered.n, code, `${code}: ${message}`);
+        await refused(epoch, numbered, { code, reason: `${code}: ${message}`, error });
         return null;
       }
     }

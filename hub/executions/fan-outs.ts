@@ -238,10 +238,10 @@ export class FanOuts {
 
 function note(children: Map<string, Child> | undefined, execution: Execution): void {
   if (children === undefined) return;
-  const { id, agent, status, policies, attempt, start_timestamp, rev } = execution;
+  const { id, agent, status, policies, attempt, start_timestamp, reason, rev } = execution;
   const known = children.get(agent);
   if (known !== undefined && (known.attempt > attempt || (known.id === id && known.rev > rev))) return;
-  children.set(agent, { id, status, policies, attempt, start_timestamp, rev });
+  children.set(agent, { id, status, policies, attempt, start_timestamp, reason, rev });
 }
 
 function resultOf({ fan_out }: Execution, children: ReadonlyMap<string, Child>): Json {

@@ -41,6 +41,9 @@ function canonical(value: Json): Json {
     .map(([name, inner]): Json => [name, canonical(inner)]);
 }
 
+/** What fails again however often it is tried: each attempt would find the same agent. */
+const isHopeless = (reason: string | null): boolean => /^AGENT_TOO_OLD(?::|$)/.test(reason ?? "");
+
 /**
  * The policy by which an execution that has ended is run again; `null`: by none. What expired before it ran is no
  * timeout of the action, and what was canceled was not to run.
@@ -50,11 +53,12 @@ export function retryOf({
   policies,
   attempt,
   start_timestamp,
-}: Pick<Execution, "status" | "attempt" | "start_timestamp"> & {
+  reason,
+}: Pick<Execution, "status" | "attempt" | "start_timestamp" | "reason"> & {
   readonly policies?: Execution["policies"];
 }): Retry | null {
   const cause = status === "failed" ? "failure" : status === "timeout" ? "timeout" : null;
-  if (policies === undefined || cause === null) return null;
+  if (policies === undefined || cause === null || isHopeless(reason)) return null;
   if (cause === "timeout" && start_timestamp === null) return null;
   // `attempt` counts from 1: as many repeats have been made as it is beyond.
   return policies.retries.find(({ on, most }) => on === cause && attempt <= most) ?? null;

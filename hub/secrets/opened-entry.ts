@@ -2,12 +2,19 @@
 import { sealedBlobCapability } from "../../shared/blobs/sealed-blob.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import type { Json, JsonObject } from "../../shared/json.ts";
+import { envelopeCapability } from "../../shared/wire/envelope.ts";
 import type { AssignmentEntry, DownEntry } from "../../shared/wire/messages.ts";
 import type { StoredAssignment, StoredEntry, StoredRequest } from "../store/port/ledgers.ts";
 import { mask, type Taken } from "./mask.ts";
 import { placeOf } from "./sealed-execution.ts";
 import type { Sealer } from "./sealer.ts";
 import { united } from "./united.ts";
+
+/**
+ * Any of these in a hello says that encrypted blobs are understood: both of the others came after them, when they had no
+ * name of their own yet.
+ */
+const opensBlobs: readonly string[] = [sealedBlobCapability, envelopeCapability, "upgrade"];
 
 /** Of a request whose parameters are in a blob: what is left of them in the entry, and the blob's key. */
 interface BlobSecrets {
@@ -24,7 +31,7 @@ export function openedEntry(entry: StoredEntry, sealer: Sealer, capabilities: re
   if (
     entry.kind === "action-request" &&
     entry.parameters_blob &&
-    !capabilities.includes(sealedBlobCapability)
+    !capabilities.some((capability) => opensBlobs.includes(capability))
   )
     throw new PetrelError(
       "AGENT_TOO_OLD",

@@ -166,6 +166,17 @@ export function createLedgerStore({ database, writer, rules, now }: LedgerParts)
       });
     },
 
+    async voidDown(agent, epoch, n, why) {
+      await writer.submit({
+        source: agent,
+        reads: [keys.head(agent), keys.down(agent, epoch, n)],
+        plan: (draft) => {
+          const voided = park(draft, agent, epoch, n, why.reason);
+          if (voided?.kind === "action-request") failParked(draft, rules, voided.execution, why);
+        },
+      });
+    },
+
     putAgent: (agent, expectRev) =>
       writer.submit({
         source: agent.id,

@@ -158,10 +158,15 @@ function putSensor(draft: Draft, rules: HistoryRules, sensor: SensorRecord): voi
 }
 
 /** A request that its agent can never take has failed, in the same batch that sets it aside. */
-export function failParked(draft: Draft, rules: HistoryRules, id: string, letter: DeadLetter): void {
+export function failParked(
+  draft: Draft,
+  rules: HistoryRules,
+  id: string,
+  { received_at, reason }: Pick<DeadLetter, "received_at" | "reason">,
+): void {
   const execution = draft.get<Execution>(keys.execution(id));
   if (execution === null) return;
-  const failed = step(execution, { type: "fail", at: Date.parse(letter.received_at), reason: letter.reason });
+  const failed = step(execution, { type: "fail", at: Date.parse(received_at), reason });
   if (!failed.moved) return;
   putExecution(draft, execution, failed.execution);
   tellExecution(draft, rules, execution, failed.execution);

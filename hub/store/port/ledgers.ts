@@ -61,4 +61,11 @@ export interface LedgerStore {
   receiptDown(agent: string, epoch: string, upTo: number): Promise<void>;
   /** Sets aside an entry that the agent cannot decode: a void one takes its number, its execution fails. */
   parkDown(agent: string, epoch: string, n: number, letter: DeadLetter): Promise<void>;
+  /** As `parkDown`, and nothing is set aside: for what can only fail again, or nobody wants any more. */
+  voidDown(
+    agent: string,
+    epoch: string,
+    n: number,
+    why: Pick<DeadLetter, "received_at" | "reason">,
+  ): Promise<void>;
 }

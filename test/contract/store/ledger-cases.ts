@@ -235,6 +235,28 @@ export function ledgerCases(open: OpenStore): void {
     });
   });
 
+  it("voids an entry that only fails again: its execution fails, and no letter is left", async () => {
+    const world = await open();
+    const { epoch } = await claimed(world.store);
+    await world.store.createExecutions([execution(1)], [request(execution(1))]);
+    const why = { received_at: "2026-11-22T12:00:01.000Z", reason: "AGENT_TOO_OLD: upgrade it" };
+    await world.store.voidDown("web-1", epoch, 1, why);
+    await world.store.voidDown("web-1", epoch, 1, { ...why, reason: "again" });
+    await world.store.voidDown("web-1", epoch, 7, why);
+    for await (const store of nowAndReopened(world)) {
+      expect(await store.readDown("web-1", epoch, 1, 10, 1e6)).toMatchObject([
+        { n: 1, last: 1, entry: { kind: "void", from: 1, to: 1, reason: why.reason } },
+      ]);
+      expect(await store.execution(id(1))).toMatchObject({
+        status: "failed",
+        reason: why.reason,
+        end_timestamp: why.received_at,
+        rev: 2,
+      });
+      expect((await store.deadLetters({ limit: 10 })).items).toEqual([]);
+    }
+  });
+
   describe("a full down ledger", () => {
     const downCap = { entries: 3, bytes: 1e6 };
 

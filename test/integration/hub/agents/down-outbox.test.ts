@@ -11,6 +11,7 @@ import type { Store } from "../../../../hub/store/store.ts";
 import { PetrelError } from "../../../../shared/errors.ts";
 import { ulidSource } from "../../../../shared/ids.ts";
 import { silentLogger } from "../../../../shared/log.ts";
+import type { Execution } from "../../../../shared/model/execution.ts";
 import { systemClock, systemJitter, systemRandom, systemTimers } from "../../../../shared/system-process.ts";
 import { claimed, execution, request } from "../../../contract/store/world.ts";
 import { manualTime } from "../../../support/manual-time.ts";
@@ -128,6 +129,55 @@ test("a request that is over holds nothing up, key or not", async () => {
     status: "failed",
     reason: expect.stringMatching(/^KEY_FILE/),
   });
+  expect((await store.deadLetters({ limit: 10 })).items).toEqual([]);
+});
+
+test("what an agent is too old for fails with the reason, and leaves no letter: to send it again changes nothing", async () => {
+  const { store, ask } = await openStore();
+  const ids = [
+    await ask(1, testSealer()),
+    await ask(2, testSealer()),
+    await ask(3, testSealer(), "2026-01-01T00:00:00.000Z"),
+    await ask(4, null),
+  ];
+  const found = await store.execution(ids[1] ?? "");
+  await store.updateExecution({ ...(found as Execution), status: "canceling", rev: 2 }, 1);
+  const said: unknown[] = [];
+  const log = { ...silentLogger, error: (_message: string, about: object) => said.push(about) };
+  const outbox = await openOutbox(store, {
+    log: log as typeof silentLogger,
+    openEntry: (entry) => {
+      if ("sealed" in entry) throw new PetrelError("AGENT_TOO_OLD", "upgrade it");
+      return openedEntry(entry, testSealer(), []);
+    },
+  });
+  expect((await sentBy(outbox)).map(([kind]) => kind)).toEqual(["void", "void", "void", "action-request"]);
+  const ends = await Promise.all(ids.map((id) => store.execution(id)));
+  expect(ends.map((end) => [end?.status, end?.reason])).toEqual([
+    ["failed", "AGENT_TOO_OLD: upgrade it"],
+    ["canceled", "AGENT_TOO_OLD: upgrade it"],
+    ["failed", "AGENT_TOO_OLD: upgrade it"],
+    ["scheduled", null],
+  ]);
+  expect((await store.deadLetters({ limit: 10 })).items).toEqual([]);
+  // Of those that somebody still waited for.
+  expect(said).toMatchObject([{ execution: ids[0] }]);
+});
+
+test("secrets of a request that was canceled cannot be opened, and nobody is told", async () => {
+  const { store, ask } = await openStore();
+  const id = await ask(1, testSealer(8));
+  const found = await store.execution(id);
+  await store.updateExecution({ ...(found as Execution), status: "canceling", rev: 2 }, 1);
+  const said: unknown[] = [];
+  const log = { ...silentLogger, error: (message: string) => said.push(message) };
+  const outbox = await openOutbox(store, {
+    log: log as typeof silentLogger,
+    openEntry: (entry) => openedEntry(entry, testSealer(7), []),
+  });
+  expect(await sentBy(outbox)).toEqual([["void", null]]);
+  expect((await store.execution(id))?.status).toBe("canceled");
+  expect([said, (await store.deadLetters({ limit: 10 })).items]).toEqual([[], []]);
 });
 
 test("a request whose secrets cannot be opened fails with the reason, and those behind it are sent", async () => {

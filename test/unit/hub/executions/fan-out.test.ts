@@ -5,6 +5,7 @@ import {
   type Child,
   conclusionOf,
   nextAgents,
+  progressOf,
   type RollOut,
   rolloutExecution,
 } from "../../../../hub/executions/fan-out.ts";
@@ -23,6 +24,7 @@ const child = (status: Status, over: Partial<Child> = {}): Child => ({
   status,
   attempt: 1,
   start_timestamp: null,
+  reason: null,
   rev: 1,
   policies: undefined,
   ...over,
@@ -58,6 +60,14 @@ describe("next are", () => {
 });
 
 describe("the end", () => {
+  it("does not wait for another attempt on an agent that is too old", () => {
+    const retries = [{ policy: "p.again", on: "failure" as const, most: 3, delay: 0 }];
+    const failed = { policies: { gates: [], retries } };
+    const open = (reason: string) =>
+      progressOf(new Map([["a", child("failed", { ...failed, reason })]])).open;
+    expect([open("exit code 1"), open("AGENT_TOO_OLD: upgrade it")]).toEqual([1, 0]);
+  });
+
   it.for<[rollOut: RollOut, states: Record<string, Status>, end: object | null]>([
     [{}, { a: "succeeded", b: "succeeded", c: "succeeded", d: "running" }, null],
     [{}, { a: "succeeded", b: "succeeded", c: "succeeded", d: "succeeded" }, { type: "succeed" }],

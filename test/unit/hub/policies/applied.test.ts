@@ -71,6 +71,12 @@ describe("another attempt", () => {
     ["running", 1, true, null],
   ])("after %s, attempt %i, started %s: %s", ([status, attempt, started, policy]) => {
     const start_timestamp = started ? "2026-11-22T12:00:00.000Z" : null;
-    expect(retryOf({ status, policies, attempt, start_timestamp })?.policy ?? null).toBe(policy);
+    expect(retryOf({ status, policies, attempt, start_timestamp, reason: null })?.policy ?? null).toBe(policy);
+  });
+
+  it("is not made of what an agent is too old for: it would be as old", () => {
+    const ended = { status: "failed", policies, attempt: 1, start_timestamp: null } as const;
+    expect(retryOf({ ...ended, reason: "AGENT_TOO_OLD: upgrade it" })).toBeNull();
+    expect(retryOf({ ...ended, reason: "KEY_UNREADABLE: another key" })?.policy).toBe("p.failure");
   });
 });
