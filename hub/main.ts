@@ -337,7 +337,9 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
     });
     const readBlob = resultReader((digest) => blobs.readAll(digest), sealer);
     const fleet = enrolment && fleetCertificate(enrolment.identity);
-    const { url, close } = await startApi({ ...base, options, fleet, mqtt, operations, readBlob, output });
+    const laterProtocol = () => links.laterProtocol();
+    const api = { ...base, options, fleet, mqtt, operations, readBlob, output, laterProtocol };
+    const { url, close } = await startApi(api);
     teardown.add("HTTP API", close);
 
     const housekeeping = startHousekeeping({

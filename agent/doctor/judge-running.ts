@@ -69,7 +69,7 @@ export function lifeFound({ agent, data, version }: AgentCase): readonly Found[]
 }
 
 export function linkFound({ agent: running }: RunningCase): readonly Found[] {
-  const { hub, link_up, connected, identity, credit, link } = running.status;
+  const { hub, link_up, connected, identity, credit, link, later_protocol: later } = running.status;
   if (identity?.refused != null) {
     const { code, message } = identity.refused;
     if (code === "IDENTITY_HUB_KEYS") {
@@ -87,8 +87,7 @@ export function linkFound({ agent: running }: RunningCase): readonly Found[] {
       ),
     ];
   }
-  const later = link.refused.WIRE_VERSION ?? 0;
-  if (!link_up && later > 0) {
+  if (!link_up && connected && later > 0) {
     const what = `the hub speaks a later protocol: ${later} of its messages were refused (WIRE_VERSION)`;
     return [fault(what, hub, "upgrade this agent: petrel-agent upgrade FILE")];
   }

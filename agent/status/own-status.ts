@@ -11,7 +11,7 @@ import type { AgentStatus } from "./status.ts";
 
 export interface OwnStatusParts {
   readonly facts: Pick<AgentStatus, "id" | "version" | "incarnation" | "hub">;
-  readonly link: Pick<Link<"agent">, "running" | "credit">;
+  readonly link: Pick<Link<"agent">, "running" | "laterProtocol" | "credit">;
   readonly connection: { readonly connected: () => boolean; readonly stats: () => ConnectionStats };
   readonly outbox: Pick<OutboxStore, "figures" | "oldestAt">;
   readonly committer: { figures(): CommitterFigures };
@@ -47,6 +47,7 @@ export function ownStatus(parts: OwnStatusParts): () => Promise<AgentStatus> {
       at: timestamp(now()),
       connected: connection.connected(),
       link_up: link.running,
+      later_protocol: link.laterProtocol,
       credit: link.credit,
       outbox: { entries, bytes, kept_bytes: keptBytes, oldest_at: await outbox.oldestAt() },
       store: { queued, batches, last_batch_ms: lastBatchMs, batch_seconds: batchSeconds, failed },

@@ -27,6 +27,8 @@ export interface AgentStatus {
   readonly connected: boolean;
   /** Both hellos are answered: entries flow. */
   readonly link_up: boolean;
+  /** Messages of a later protocol that were refused since the link was last up. */
+  readonly later_protocol: number;
   /** What it may have on its way to the hub. */
   readonly credit: Credit;
   readonly outbox: {

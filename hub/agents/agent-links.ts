@@ -4,6 +4,11 @@ import type { TopicKind } from "../../shared/wire/messages.ts";
 import { AgentSession, away, type SessionFigures } from "./agent-session.ts";
 import type { AgentLinksOptions } from "./links-options.ts";
 
+export interface LaterProtocol {
+  readonly agent: string;
+  readonly messages: number;
+}
+
 export class AgentLinks {
   readonly #options: AgentLinksOptions;
   readonly #sessions = new Map<string, AgentSession>();
@@ -34,6 +39,13 @@ export class AgentLinks {
   /** `null` of an agent that was not here lately. */
   figures(id: string): SessionFigures | null {
     return this.#sessions.get(id)?.figures() ?? null;
+  }
+
+  /** Agents that were here lately and speak a later protocol: how many messages of each were refused since it was linked. */
+  laterProtocol(): readonly LaterProtocol[] {
+    return [...this.#sessions.values()]
+      .map(({ id, laterProtocol }) => ({ agent: id, messages: laterProtocol }))
+      .filter(({ messages }) => messages > 0);
   }
 
   /** Every call is followed by one of `disconnected` before the next for this agent. */

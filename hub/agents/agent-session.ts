@@ -172,6 +172,11 @@ export class AgentSession {
     };
   }
 
+  /** Messages of a later protocol that were refused since it was last linked. */
+  get laterProtocol(): number {
+    return this.#held?.link.laterProtocol ?? 0;
+  }
+
   #packetCame({
     entries,
     more,

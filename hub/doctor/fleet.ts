@@ -181,15 +181,16 @@ export const fleetChecks: readonly Check<HubFacts>[] = [
     "agents",
     "none speaks a later protocol than the hub",
     ({ laterProtocol }) =>
-      laterProtocol === 0
-        ? []
-        : [
-            warning(
-              `${laterProtocol} messages of a later protocol were refused (WIRE_VERSION): whose they are cannot link`,
-              "the hub's log names these agents",
-              "upgrade the hub: petrel upgrade FILE",
-            ),
-          ],
+      firstOf(
+        laterProtocol.map(({ agent, messages }) =>
+          warning(
+            `it speaks a later protocol, and is not linked: ${messages} of its messages were refused (WIRE_VERSION)`,
+            `agent ${agent}`,
+            "upgrade the hub: petrel upgrade FILE",
+          ),
+        ),
+        agentList,
+      ),
   ],
   [
     "agent-packs",

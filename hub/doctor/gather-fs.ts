@@ -44,6 +44,7 @@ export interface DoctorParts {
   readonly keys: () => readonly ApiKeyRecord[];
   readonly store: Pick<Store, "agents" | "sensors" | "gaps" | "enforcements">;
   readonly operations: Pick<HubOperations, "figures" | "top" | "tokens" | "identities" | "webhooks">;
+  readonly laterProtocol: () => HubFacts["laterProtocol"];
   readonly hostNow: () => number;
   readonly hubNow: () => number;
 }
@@ -141,7 +142,7 @@ export async function gatherFacts(parts: DoctorParts): Promise<HubFacts> {
     pausedAgents: figures.intake.paused,
     pendingInstances: figures.pending_instances,
     deadLetters: figures.dead_letters,
-    laterProtocol: figures.link.refused.WIRE_VERSION ?? 0,
+    laterProtocol: parts.laterProtocol(),
     gaps: gaps.items,
     keys: parts.keys(),
     agents: agents.filter(({ removed }) => removed === undefined),

@@ -6,6 +6,7 @@ import type { UnitFacts } from "../../shared/doctor/unit.ts";
 import type { AgentRecord, SensorRecord } from "../../shared/model/agent.ts";
 import type { ApiKeyRecord } from "../../shared/model/api-key.ts";
 import type { EnrolmentToken } from "../../shared/model/identity.ts";
+import type { LaterProtocol } from "../agents/agent-links.ts";
 import type { AgentFigures } from "../figures/top.ts";
 import type { GapRecord } from "../store/port/history.ts";
 import type { WebhookView } from "../webhooks/webhook-desk.ts";
@@ -71,8 +72,8 @@ export interface HubFacts extends HubHostFacts {
   readonly pausedAgents: number;
   readonly pendingInstances: number;
   readonly deadLetters: number;
-  /** Messages of a later protocol that were refused since the hub started. */
-  readonly laterProtocol: number;
+  /** Agents whose messages are of a later protocol. */
+  readonly laterProtocol: readonly LaterProtocol[];
   /** The newest. */
   readonly gaps: readonly Pick<GapRecord, "agent" | "recorded_at" | "reason">[];
   readonly keys: readonly ApiKeyRecord[];

@@ -11,7 +11,7 @@ import { GuessBrake } from "../access/guess-brake.ts";
 import { originOf } from "../access/origin.ts";
 import type { Refusals } from "../broker/refusals.ts";
 import { hubChecks } from "../doctor/checks.ts";
-import { gatherFacts } from "../doctor/gather-fs.ts";
+import { type DoctorParts, gatherFacts } from "../doctor/gather-fs.ts";
 import type { HubOptions } from "../hub-options.ts";
 import { apiKeyOf, writeApiFile } from "./api-file-fs.ts";
 import type { CertificateSource } from "./certificate.ts";
@@ -27,6 +27,7 @@ export interface StartApiOptions extends Pick<ApiOptions, "store" | "operations"
   readonly options: HubOptions;
   /** Shown off loopback when no certificate is configured; `null` in dev mode. */
   readonly fleet: CertificateSource | null;
+  readonly laterProtocol: DoctorParts["laterProtocol"];
   /** For api.json: where agents connect to. */
   readonly mqtt: string;
   /** The hub's. */
@@ -67,6 +68,7 @@ export async function startApi(parts: StartApiOptions): Promise<RunningApi> {
     keys: () => keys.all(),
     store,
     operations,
+    laterProtocol: parts.laterProtocol,
     hostNow: () => systemClock.now(),
     hubNow: now,
   };

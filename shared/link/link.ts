@@ -118,6 +118,7 @@ export class Link<S extends Side = Side> {
   readonly #rejected = new Map<string, number>();
   readonly #counters: LinkCounters;
   readonly #greeting: Greeting;
+  #laterProtocol = 0;
   #connected = false;
   #closed = false;
 
@@ -183,6 +184,7 @@ export class Link<S extends Side = Side> {
       send: (message) => this.#send("hello", message),
       marksFor: (hello) => this.#marksFor(hello),
       begin: (session) => {
+        this.#laterProtocol = 0;
         options.transport.endsAtPeer?.(session.capabilities.has(brokerCapability));
         this.#sender.begin(session);
         // Not at `connected`: a hub behind a broker of its own may not have subscribed to this agent yet.
@@ -220,6 +222,14 @@ export class Link<S extends Side = Side> {
   /** Messages that were refused, by code. */
   get rejections(): ReadonlyMap<string, number> {
     return this.#rejected;
+  }
+
+  /**
+   * Messages of a later protocol that were refused since the ledgers last ran: while there are any, that may be why they
+   * do not run. Not what came while they ran, and so kept nothing from running.
+   */
+  get laterProtocol(): number {
+    return this.#laterProtocol;
   }
 
   /** The network carries again, or carries to a peer that started anew: says hello. */
@@ -335,6 +345,7 @@ export class Link<S extends Side = Side> {
     const times = (this.#rejected.get(code) ?? 0) + 1;
     this.#rejected.set(code, times);
     this.#counters.refused[code] = (this.#counters.refused[code] ?? 0) + 1;
+    if (code === "WIRE_VERSION" && !this.running) this.#laterProtocol += 1;
     // The first of each code, then ever more seldom: a flood must not fill the log as well.
     if (Number.isInteger(Math.log2(times)))
       this.#options.log.warn("a message was refused", { kind, code, message, times });

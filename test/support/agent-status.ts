@@ -19,6 +19,7 @@ export function aStatus(over: Partial<AgentStatus> = {}): AgentStatus {
     hub: "mqtt://127.0.0.1:1883",
     connected: true,
     link_up: true,
+    later_protocol: 0,
     credit: { entries: 10, bytes: 11 },
     outbox: { entries: 0, bytes: 0, kept_bytes: 12, oldest_at: null },
     store: {

@@ -98,9 +98,14 @@ test("this hub works with older and newer agents, each as far as it goes", async
   await waitUntil("the hub says so", () =>
     /WIRE_VERSION.*protocol version 2.*upgrade it first/.test(hub.daemon().log()),
   );
-  expect((await user.run("doctor", "--check", "agent-protocols")).stdout).toMatch(
-    /warning +agent-protocols: .*WIRE_VERSION.*\n +fix: upgrade the hub/,
+  const found = async () => (await user.run("doctor", "--check", "agent-protocols")).stdout;
+  expect(await found()).toMatch(
+    /warning +agent-protocols: agent far: .*WIRE_VERSION.*\n +fix: upgrade the hub/,
   );
+  // One that has linked since speaks ours: somebody put the old version back.
+  await client.endAsync();
+  await handmadeAgent(hub, "far", {});
+  await waitUntil("it is not said any more", async () => /ok +agent-protocols/.test(await found()));
 });
 
 test("values that this hub does not know cost their own message, and nothing else", async () => {

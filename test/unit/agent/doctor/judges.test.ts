@@ -75,6 +75,18 @@ describe("its link", () => {
     expect(shown(linkFound(running(status)))).toEqual(expected);
   });
 
+  test.each<[Partial<AgentStatus>, RegExp]>([
+    [{ later_protocol: 2 }, /later protocol: 2 of its messages/],
+    // Of another outage: long ago the hub was a later one, or somebody spoke in its name.
+    [{ link: { ...quiet.link, refused: { WIRE_VERSION: 2 } } }, /the hub does not answer/],
+    [
+      { later_protocol: 2, connected: false, link: { ...quiet.link, refused: { WIRE_VERSION: 2 } } },
+      /the broker is not reached/,
+    ],
+  ])("that is down is the protocol's fault only when that shows now: %#", (status, what) => {
+    expect(linkFound(running({ link_up: false, ...status }))[0]?.what).toMatch(what);
+  });
+
   test.each<[Partial<AgentStatus>, readonly string[]]>([
     [{}, ["ok outbox"]],
     [{ outbox: { entries: 2, bytes: 9, kept_bytes: 0, oldest_at: quiet.started_at } }, ["ok outbox"]],
