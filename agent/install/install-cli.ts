@@ -1,4 +1,5 @@
 /** `petrel-agent install`, `uninstall` and `upgrade`. */
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CliIo } from "../../shared/cli/cli-io.ts";
 import { PetrelError } from "../../shared/errors.ts";
@@ -182,8 +183,10 @@ export async function runUninstall(
   await sayUninstalled(io, flags, done);
 }
 
+const storeFolder = async (layout: Layout) => join(await installedData(layout), "store");
+
 export async function runUpgrade(io: CliIo, file: string | undefined, flags: UpgradeFlags): Promise<void> {
   if (flags.units === true) return io.out(JSON.stringify(units));
   requireRoot(flags.root, agentProduct.program);
-  await upgrade(io, hostOf(io, agentProduct, flags, health), file, flags);
+  await upgrade(io, hostOf(io, agentProduct, flags, health), file, flags, storeFolder);
 }

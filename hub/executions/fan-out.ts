@@ -63,7 +63,8 @@ export function childId(parent: string, agent: string): string {
 }
 
 /** What has to be known of one. */
-export interface Child extends Pick<Execution, "id" | "status" | "attempt" | "start_timestamp" | "reason" | "rev"> {
+export interface Child
+  extends Pick<Execution, "id" | "status" | "attempt" | "start_timestamp" | "reason" | "rev"> {
   readonly policies: Execution["policies"];
 }
 

@@ -17,7 +17,17 @@ export interface Wanted {
   readonly installed: Pick<SelfDescription, "version" | "store_format"> | null;
   readonly allowDowngrade: boolean;
   readonly allowFormatChange: boolean;
+  /** The format that the database of this host really has; `null`: there is none, absent: it was not looked at. */
+  readonly stored?: number | null;
+  /** How one gets back over a format; see `stepsBack`. */
+  readonly steps: string;
 }
+
+/** Whether the older of two programs is to follow the newer one over a format of the database. */
+export const goesBack = (
+  found: Pick<SelfDescription, "store_format">,
+  installed: Pick<SelfDescription, "store_format">,
+): boolean => found.store_format < installed.store_format;
 
 /** ELF's e_machine (elf(5)). */
 const machines: Readonly<Record<number, string>> = { 62: "x64", 183: "arm64" };
@@ -73,27 +83,40 @@ export function checkFit(found: SelfDescription, wanted: Wanted, where: string):
     throw new PetrelError("UPGRADE_UNFIT", `this is ${found.program}, and not ${wanted.program}`, { where });
   const { installed } = wanted;
   if (installed === null) return;
-  if (found.store_format < installed.store_format)
-    throw new PetrelError(
-      "UPGRADE_UNFIT",
-      `it reads databases up to format ${found.store_format}, and this host's has ${installed.store_format}`,
-      { where, hint: "take a newer version: there is no way back from a format" },
-    );
+  if (goesBack(found, installed)) checkWayBack(found, installed, wanted, where);
   if (compareVersions(found.version, installed.version) < 0 && !wanted.allowDowngrade)
     throw new PetrelError(
       "UPGRADE_OLDER",
       `${found.version} is older than the installed ${installed.version}`,
       {
         where,
-        hint: "add --allow-downgrade if that is meant",
+        hint: `if that is meant: ${wanted.program} upgrade FILE --allow-downgrade`,
       },
     );
   if (found.store_format > installed.store_format && !wanted.allowFormatChange)
     throw new PetrelError(
       "UPGRADE_FORMAT",
       `it brings the database from format ${installed.store_format} to ${found.store_format}, which ${installed.version} cannot read: there would be no way back`,
-      { where, hint: "make a backup, then add --allow-format-change" },
+      { where, hint: `make a backup, then: ${wanted.program} upgrade FILE --allow-format-change` },
     );
+}
+
+/** There is one where the database is of before, and whoever calls says that this is known. */
+function checkWayBack(
+  found: SelfDescription,
+  installed: Pick<SelfDescription, "store_format">,
+  { allowDowngrade, allowFormatChange, stored, steps }: Wanted,
+  where: string,
+): void {
+  const isThere = stored !== undefined && (stored === null || stored <= found.store_format);
+  if (isThere && allowDowngrade && allowFormatChange) return;
+  const has =
+    stored == null ? `the installed version writes ${installed.store_format}` : `this host's has ${stored}`;
+  throw new PetrelError(
+    "UPGRADE_UNFIT",
+    `it reads databases up to format ${found.store_format}, and ${has}`,
+    { where, hint: `take a newer version, or go back with a backup of before: ${steps}` },
+  );
 }
 
 /** Lines as sha256sum(1) writes them. */

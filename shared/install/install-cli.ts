@@ -52,17 +52,18 @@ function seconds(option: string, text: string | undefined): number | null {
 
 /**
  * Upgrades, and prints how it ended. Beside a real systemd the second half runs in a unit of its own: it goes on when
- * the terminal that began it is closed.
+ * the terminal that began it is closed. `store`: the folder of the program's database.
  */
 export async function upgrade(
   io: CliIo,
   host: UpgradeHost,
   file: string | undefined,
   flags: UpgradeFlags,
+  store: (layout: Layout) => Promise<string>,
 ): Promise<void> {
   process.on("SIGHUP", () => {});
-  if (flags.judge === true) return sayUpgrade(io, flags, await judge(host));
-  if (flags.carryOut === true) return sayUpgrade(io, flags, await carryOut(host));
+  if (flags.judge === true) return sayUpgrade(io, host, flags, await judge(host));
+  if (flags.carryOut === true) return sayUpgrade(io, host, flags, await carryOut(host));
   if (file === undefined) throw new PetrelError("CLI_USAGE", "which file is the new program?");
   const path = resolve(io.cwd, file);
   const prepared = await prepare(host, {
@@ -70,23 +71,29 @@ export async function upgrade(
     sha256: await wantedDigest(path, flags, io.cwd),
     allowDowngrade: flags.allowDowngrade === true,
     allowFormatChange: flags.allowFormatChange === true,
+    store: () => store(host.layout),
   });
   if (prepared === null) {
     const record = { result: "unchanged", from: null, to: null, why: "this version is in force already" };
     return io.out(flags.json ? `${JSON.stringify(record)}\n` : `${record.why}\n`);
   }
   if (flags.root !== undefined || flags.systemctl !== undefined || host.service === null)
-    return sayUpgrade(io, flags, await carryOut(host));
-  return sayUpgrade(io, flags, await carryOutElsewhere(host, prepared));
+    return sayUpgrade(io, host, flags, await carryOut(host));
+  return sayUpgrade(io, host, flags, await carryOutElsewhere(host, prepared));
 }
 
 /** UPGRADE_ROLLED_BACK, UPGRADE_UNWELL when it was not well. */
-async function sayUpgrade(io: CliIo, flags: PlaceFlags, outcome: UpgradeOutcome | null): Promise<void> {
+async function sayUpgrade(
+  io: CliIo,
+  host: UpgradeHost,
+  flags: PlaceFlags,
+  outcome: UpgradeOutcome | null,
+): Promise<void> {
   if (outcome === null) {
     const record = { result: "unchanged", from: null, to: null, why: "no upgrade is prepared" };
     return io.out(flags.json ? `${JSON.stringify(record)}\n` : `${record.why}\n`);
   }
-  const failure = failureOf(outcome);
+  const failure = failureOf(outcome, host);
   if (failure !== null) throw failure;
   const { from, to, why } = outcome;
   await io.out(flags.json ? `${JSON.stringify(outcome)}\n` : `upgraded from ${from} to ${to}: ${why}\n`);

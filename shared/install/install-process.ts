@@ -5,6 +5,7 @@ import { PetrelError } from "../errors.ts";
 import { makeFolderAs, syncFolder } from "../folder-fs.ts";
 import { checkFit } from "./candidate.ts";
 import { checkCopy, describe } from "./candidate-process.ts";
+import { programOf } from "./layout.ts";
 import type { UpgradeOutcome } from "./pending.ts";
 import { type InstallTexts, piecesOf } from "./plan.ts";
 import { applyPieces, type Change, changesFor } from "./plan-fs.ts";
@@ -15,6 +16,7 @@ import { inTurn } from "./turn-process.ts";
 import type { UpgradeHost } from "./upgrade-host.ts";
 import { carryOut } from "./upgrade-process.ts";
 import { keepHostUnits } from "./version-units-fs.ts";
+import { stepsBack } from "./way-back.ts";
 
 export interface InstallOptions {
   /** Absolute path of the program to install. */
@@ -64,21 +66,25 @@ export async function install(host: UpgradeHost, options: InstallOptions): Promi
   if (!isNewer) return { ...done, upgrade: null };
   const file = { file: binary, sha256, allowDowngrade: false, allowFormatChange: false };
   const upgrade = (await prepare(host, file)) === null ? null : await carryOut(host);
-  const failure = upgrade === null ? null : failureOf(upgrade);
+  const failure = upgrade === null ? null : failureOf(upgrade, host);
   if (failure !== null) throw failure;
   return { ...done, upgrade };
 }
 
-/** UPGRADE_UNFIT, UPGRADE_OLDER. What it has of the version that is installed; that is judged later, by `prepare`. */
+/**
+ * UPGRADE_UNFIT, UPGRADE_OLDER, UPGRADE_FORMAT. What is installed is only asked when a newer one is to follow it: it may be
+ * what does not run, and is put there anew.
+ */
 async function fitting(host: UpgradeHost, program: string, where: string) {
   const { layout, product } = host;
   const found = await describe(program, where);
   const before = await currentVersion(layout);
-  const installed = before === null ? null : { version: before, store_format: 0 };
-  const rights = { allowDowngrade: false, allowFormatChange: true };
-  checkFit(found, { program: product.program, installed, ...rights }, where);
-  const { version } = found;
+  const { version, store_format } = found;
   const isNewer = before !== null && compareVersions(version, before) > 0;
+  const asked = isNewer ? await describe(programOf(layout, product, before)) : { store_format };
+  const installed = before === null ? null : { version: before, store_format: asked.store_format };
+  const rights = { allowDowngrade: false, allowFormatChange: false, steps: stepsBack(product, where) };
+  checkFit(found, { program: product.program, installed, ...rights }, where);
   return { version, before, isNewer };
 }
 
@@ -168,14 +174,17 @@ async function uninstallInTurn(
 }
 
 /** `null` when it went well; otherwise UPGRADE_ROLLED_BACK, or UPGRADE_UNWELL where nothing could go back. */
-export function failureOf({ from, to, result, why }: UpgradeOutcome): PetrelError | null {
+export function failureOf(
+  { from, to, result, why }: UpgradeOutcome,
+  { layout, product }: Pick<UpgradeHost, "layout" | "product">,
+): PetrelError | null {
   if (result === "upgraded") return null;
   if (result === "rolled-back")
     return new PetrelError("UPGRADE_ROLLED_BACK", `version ${to} was not well: ${why}`, {
       hint: `version ${from} is in force again; look into the log of the unit for what ${to} said`,
     });
   return new PetrelError("UPGRADE_UNWELL", `version ${to} is not well: ${why}`, {
-    hint: `it stays, since ${from} cannot read its database; look into the log of the unit, upgrade to a version that mends it, or restore the backup for ${from}`,
+    hint: `it stays, since ${from} cannot read its database; look into the log of the unit, and upgrade to a version that mends it, or go back to ${from} with the backup of before: ${stepsBack(product, programOf(layout, product, from))}`,
   });
 }
 

@@ -1,8 +1,10 @@
 /** The first half of an upgrade: verifies the file, puts it among the versions, and writes the record of the trial. */
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { timestamp } from "../clock.ts";
 import { PetrelError } from "../errors.ts";
-import { checkFit } from "./candidate.ts";
+import { storedFormat } from "../storage/stored-format-store.ts";
+import { checkFit, goesBack } from "./candidate.ts";
 import { checkCopy, describe } from "./candidate-process.ts";
 import { comeInto, stageUnits } from "./come-into-process.ts";
 import { programOf } from "./layout.ts";
@@ -12,6 +14,7 @@ import { type Health, standOf } from "./trial.ts";
 import { inTurn } from "./turn-process.ts";
 import { lookEveryMs, notInstalled, type UpgradeHost } from "./upgrade-host.ts";
 import { goBack } from "./upgrade-process.ts";
+import { stepsBack } from "./way-back.ts";
 
 export interface UpgradeFile {
   readonly file: string;
@@ -19,6 +22,8 @@ export interface UpgradeFile {
   readonly sha256: string | null;
   readonly allowDowngrade: boolean;
   readonly allowFormatChange: boolean;
+  /** Where the database of the program is; absent: no way leads back over a format from here. */
+  readonly store?: () => Promise<string>;
 }
 
 export interface Prepared {
@@ -52,7 +57,9 @@ async function prepareInTurn(host: UpgradeHost, given: UpgradeFile): Promise<Pre
     await checkCopy(copy, given.sha256, given.file);
     const installed = await describe(programOf(layout, product, from));
     const found = await describe(copy.path, given.file);
-    checkFit(found, { program: product.program, installed, ...given }, given.file);
+    const steps = stepsBack(product, given.file);
+    const stored = await storedBefore(host, given, goesBack(found, installed));
+    checkFit(found, { program: product.program, installed, ...given, ...stored, steps }, given.file);
     const to = found.version;
     refuseOther(pending, { to, sha256 }, host);
     const health = to === from ? null : await healthBefore(host);
@@ -74,6 +81,25 @@ async function prepareInTurn(host: UpgradeHost, given: UpgradeFile): Promise<Pre
     pass("pending");
     return { from, to, sha256 };
   });
+}
+
+/**
+ * What the database really is, when a program is to go back over its format. UPGRADE_UNFIT while the service runs: it would
+ * write what the older one cannot read.
+ */
+async function storedBefore(
+  { layout, product, service, health }: UpgradeHost,
+  { file, store, allowDowngrade, allowFormatChange }: UpgradeFile,
+  isBack: boolean,
+): Promise<{ readonly stored?: number | null }> {
+  if (!isBack || store === undefined || !allowDowngrade || !allowFormatChange) return {};
+  const isStopped = service === null || (await service.isStopped(product.unit));
+  if (!isStopped || (await health()) !== null)
+    throw new PetrelError("UPGRADE_UNFIT", `${product.unit} runs, and its database has a later format`, {
+      where: file,
+      hint: stepsBack(product, file),
+    });
+  return { stored: await storedFormat(await store(), join(layout.base, "format")) };
 }
 
 /** The version in force, and an upgrade that was prepared before and is not carried out. */

@@ -4,7 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdir, readdir, readFile, readlink, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, readdir, readFile, readlink, rm, symlink, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
@@ -199,6 +199,74 @@ describe("an upgrade, beside a supervisor that stands for systemd", () => {
     expect(await host.current()).toBe("1.2.0");
   });
 });
+
+describe("the way back over a format", () => {
+  test("is the one that is said when the new version is not well: stop, restore, upgrade, start", async () => {
+    const host = await installedProgram();
+    const store = join(host.root, "var/lib/petrel-agent/store");
+    const fixture = (format: number) =>
+      cp(resolve(import.meta.dirname, `../fixtures/stores/agent-format-${format}`), store, {
+        recursive: true,
+      });
+    await fixture(1);
+    const file = await programFile(host.root, "1.1.0", { linked: false, storeFormat: 2 });
+    const kept = await host.upgrade(file, { args: ["--within", "1", "--allow-format-change"] });
+    expect(codeOf(kept)).toBe("UPGRADE_UNWELL");
+    const words = /petrel-agent upgrade (\S+) (--allow-downgrade) (--allow-format-change)/.exec(kept.stderr);
+    const [, old = "", ...allowed] = words ?? [];
+    expect(old).toBe(join(host.base, "versions/1.0.0/petrel-agent"));
+    // What the new version has made of the database.
+    await rm(store, { recursive: true });
+    await fixture(2);
+
+    const plain = await host.upgrade(old);
+    expect(codeOf(plain)).toBe("UPGRADE_UNFIT");
+    const steps = [
+      /systemctl stop petrel-agent/,
+      /store and secrets\.key/,
+      words?.[0] ?? "?",
+      /systemctl start/,
+    ];
+    for (const step of steps) expect(plain.stderr).toMatch(step);
+    // It runs, and would write while it is looked at.
+    const runs = await host.upgrade(old, { args: allowed });
+    expect([codeOf(runs), runs.stderr]).toEqual(["UPGRADE_UNFIT", expect.stringContaining("service runs")]);
+    await host.stop();
+    const before = await contentsOf(store);
+    const late = await host.upgrade(old, { args: allowed });
+    expect([codeOf(late), late.stderr]).toEqual([
+      "UPGRADE_UNFIT",
+      expect.stringContaining("this host's has 2"),
+    ]);
+    expect([await contentsOf(store), await host.current()]).toEqual([before, "1.1.0"]);
+
+    await rm(store, { recursive: true });
+    await fixture(1);
+    const restored = await contentsOf(store);
+    expect((await host.upgrade(old, { args: allowed })).stdout).toContain("upgraded from 1.1.0 to 1.0.0");
+    expect([await contentsOf(store), await host.current()]).toEqual([restored, "1.0.0"]);
+    await host.boot();
+    await waitUntil("1.0.0 answers", async () => (await host.answers()) === "1.0.0");
+    expect((await readdir(host.base)).sort()).toEqual(
+      ["current", "guard", "last-upgrade", "upgrade.lock", "versions"].sort(),
+    );
+  });
+
+  test("is open where there is no database any more", async () => {
+    const host = await installedProgram({ storeFormat: 2 });
+    await host.stop();
+    const older = await programFile(host.root, "0.9.0");
+    const args = ["--allow-downgrade", "--allow-format-change"];
+    expect((await host.upgrade(older, { args })).code).toBe(0);
+    expect(await host.current()).toBe("0.9.0");
+  });
+});
+
+/** Names and bytes. */
+async function contentsOf(folder: string) {
+  const names = (await readdir(folder)).sort();
+  return Promise.all(names.map(async (name) => [name, await readFile(join(folder, name), "base64")]));
+}
 
 describe("whose turn it is", () => {
   test("is one's alone, also right after the one who had it was killed", async () => {

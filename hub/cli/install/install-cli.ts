@@ -1,5 +1,6 @@
 /** `petrel install`, `uninstall` and `upgrade`: the hub of this host, and the command line with it. */
 import { execFile } from "node:child_process";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { Command } from "commander";
@@ -40,6 +41,9 @@ interface InstallFlags extends PlaceFlags {
 }
 
 const health = (layout: Layout) => hubHealth(layout.state);
+
+/** Its unit names the data folder. */
+const storeFolder = async (layout: Layout) => join(layout.state, "store");
 
 /** ms that a first start has: it makes the fleet's keys. */
 const answerWithinMs = 60_000;
@@ -142,7 +146,7 @@ export const upgradeCommand: NounCommands = (noun, context) => {
       const flags = self.optsWithGlobals<UpgradeFlags>();
       if (flags.units === true) return context.io.out(JSON.stringify({ [hubProduct.unit]: unit }));
       requireRoot(flags.root, hubProduct.program);
-      await upgrade(context.io, hostOf(context.io, hubProduct, flags, health), file, flags);
+      await upgrade(context.io, hostOf(context.io, hubProduct, flags, health), file, flags, storeFolder);
     },
   );
 };

@@ -78,7 +78,25 @@ test("an agent is installed and enrolled once, upgraded by the same command, and
     "versions/1.1.0",
   ]);
   const older = await json("install", "--root", root, "--binary", first);
-  expect([older.code, older.record.error.code]).toEqual([4, "UPGRADE_OLDER"]);
+  expect([older.code, older.record.error]).toMatchObject([
+    4,
+    { code: "UPGRADE_OLDER", fix: expect.stringContaining("petrel-agent upgrade FILE --allow-downgrade") },
+  ]);
+  // Before anything is changed: the unit, say, of which the old version has another text.
+  const unit = layoutOf(agentProduct, root).unit;
+  await writeFile(unit, "# of 1.1.0\n");
+  const changing = await programFile(root, "1.2.0", { storeFormat: 2 });
+  for (const more of [[], ["--dry-run"]]) {
+    const refused = await json("install", "--root", root, "--binary", changing, ...more);
+    expect([refused.code, refused.record.error]).toMatchObject([
+      4,
+      {
+        code: "UPGRADE_FORMAT",
+        fix: expect.stringContaining("petrel-agent upgrade FILE --allow-format-change"),
+      },
+    ]);
+  }
+  expect(await readFile(unit, "utf8")).toBe("# of 1.1.0\n");
 
   // Neither on disk nor in a unit.
   const found = await runGrep(token, root);

@@ -1,5 +1,5 @@
 /** Databases as every format so far was written by the real hub and agent: each opens, and is read, by today's. */
-import { cpSync, existsSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { openAgentStore } from "../../../agent/store/agent-store.ts";
@@ -7,6 +7,8 @@ import { agentStoreFormat } from "../../../agent/store/format.ts";
 import { storeFormat } from "../../../hub/store/format.ts";
 import { openLevelStore } from "../../../hub/store/level-store.ts";
 import { silentLogger } from "../../../shared/log.ts";
+import { openDatabase } from "../../../shared/storage/database-store.ts";
+import { storedFormat } from "../../../shared/storage/stored-format-store.ts";
 import { systemClock, systemRandom } from "../../../shared/system-process.ts";
 import { newId } from "../../support/link-end.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
@@ -71,5 +73,34 @@ describe.each(formats(agentStoreFormat))("an agent's database of format %d", (fo
     const gap = { id: newId(), at: new Date().toISOString(), epoch: "e", from: 1, to: 1, reason: "" };
     await store.outbox.append([{ kind: "link-gap", ...gap }]);
     expect(store.outbox.figures().entries).toBe(entries + 1);
+  });
+});
+
+describe("the format of a database is read without opening it there", () => {
+  test.each([
+    ...formats(storeFormat).map((format) => [`hub-format-${format}`, format] as const),
+    ...formats(agentStoreFormat).map((format) => [`agent-format-${format}`, format] as const),
+  ])("%s: %d", async (name, format) => {
+    const folder = await copyOf(name);
+    const contents = () =>
+      readdirSync(folder).map((file) => [file, readFileSync(join(folder, file), "base64")]);
+    const before = contents();
+    const scratch = join(dirname(folder), "scratch");
+    expect(await storedFormat(folder, scratch)).toBe(format);
+    expect([contents(), existsSync(scratch)]).toEqual([before, false]);
+  });
+
+  test("of none, of an empty one, and of what another user has put in its place", async () => {
+    const folder = join(await tempFolder("stored"), "store");
+    const scratch = join(dirname(folder), "scratch");
+    expect(await storedFormat(folder, scratch)).toBeNull();
+    const made = await openDatabase({ folder, format: 7, newId });
+    await made.close();
+    expect(await storedFormat(folder, scratch)).toBe(7);
+    const [log = ""] = readdirSync(folder).filter((file) => file.endsWith(".log"));
+    rmSync(join(folder, log));
+    symlinkSync("/etc/hostname", join(folder, log));
+    await expect(storedFormat(folder, scratch)).rejects.toMatchObject({ code: "ELOOP" });
+    expect(existsSync(scratch)).toBe(false);
   });
 });

@@ -11,7 +11,13 @@ import { hubUser } from "../../../../hub/install/product.ts";
 import { hubUnit } from "../../../../hub/install/unit.ts";
 import { type AgentConfig, agentSettings } from "../../../../shared/config/agent-config.ts";
 import { resolveConfig } from "../../../../shared/config/config.ts";
-import { checkFit, checkMachine, digestIn, parseDescription } from "../../../../shared/install/candidate.ts";
+import {
+  checkFit,
+  checkMachine,
+  digestIn,
+  parseDescription,
+  type Wanted,
+} from "../../../../shared/install/candidate.ts";
 import { layoutOf } from "../../../../shared/install/layout.ts";
 import { missingSettings, type Piece, piecesOf, stepOf } from "../../../../shared/install/plan.ts";
 import { readYaml } from "../../../../shared/yaml/read-yaml.ts";
@@ -119,17 +125,29 @@ describe("a program that is to be installed", () => {
   );
 
   const found = { program: "petrel-agent", version: "1.1.0", store_format: 2 };
-  const none = { allowDowngrade: false, allowFormatChange: false, program: "petrel-agent" };
-  test.each([
+  const none = { allowDowngrade: false, allowFormatChange: false, program: "petrel-agent", steps: "" };
+  const back = {
+    ...none,
+    installed: { version: "1.2.0", store_format: 3 },
+    allowDowngrade: true,
+    allowFormatChange: true,
+  };
+  test.each<[Wanted, string | null]>([
     [{ ...none, installed: null }, null],
     [{ ...none, installed: { version: "1.0.0", store_format: 2 } }, null],
     [{ ...none, installed: null, program: "petrel" }, "UPGRADE_UNFIT"],
-    [{ ...none, installed: { version: "1.0.0", store_format: 3 } }, "UPGRADE_UNFIT"],
-    [{ ...none, installed: { version: "1.0.0", store_format: 3 }, allowFormatChange: true }, "UPGRADE_UNFIT"],
     [{ ...none, installed: { version: "1.2.0", store_format: 2 } }, "UPGRADE_OLDER"],
     [{ ...none, installed: { version: "1.2.0", store_format: 2 }, allowDowngrade: true }, null],
     [{ ...none, installed: { version: "1.0.0", store_format: 1 } }, "UPGRADE_FORMAT"],
     [{ ...none, installed: { version: "1.0.0", store_format: 1 }, allowFormatChange: true }, null],
+    // Back over a format: only where the database is of before.
+    [{ ...back, stored: null }, null],
+    [{ ...back, stored: 2 }, null],
+    [{ ...back, stored: 1 }, null],
+    [{ ...back, stored: 3 }, "UPGRADE_UNFIT"],
+    [back, "UPGRADE_UNFIT"],
+    [{ ...back, stored: 2, allowDowngrade: false }, "UPGRADE_UNFIT"],
+    [{ ...back, stored: 2, allowFormatChange: false }, "UPGRADE_UNFIT"],
   ])("%j: %s", (wanted, code) => {
     const check = () => checkFit(found, wanted, "f");
     if (code === null) expect(check).not.toThrow();

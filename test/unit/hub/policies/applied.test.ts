@@ -71,7 +71,9 @@ describe("another attempt", () => {
     ["running", 1, true, null],
   ])("after %s, attempt %i, started %s: %s", ([status, attempt, started, policy]) => {
     const start_timestamp = started ? "2026-11-22T12:00:00.000Z" : null;
-    expect(retryOf({ status, policies, attempt, start_timestamp, reason: null })?.policy ?? null).toBe(policy);
+    expect(retryOf({ status, policies, attempt, start_timestamp, reason: null })?.policy ?? null).toBe(
+      policy,
+    );
   });
 
   it("is not made of what an agent is too old for: it would be as old", () => {
