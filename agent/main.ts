@@ -59,6 +59,7 @@ import { endSurvivors } from "./sensors/survivors-process.ts";
 import { ownStatus } from "./status/own-status.ts";
 import { serveStatus } from "./status/status-http.ts";
 import { openAgentStore } from "./store/agent-store.ts";
+import { agentStoreFormat } from "./store/format.ts";
 import { isDamage, setAside } from "./store/set-aside-fs.ts";
 import { tidying } from "./store/tidying.ts";
 import { openUpgrader } from "./upgrade/open-upgrader-process.ts";
@@ -227,6 +228,7 @@ async function startOnStore(options: AgentOptions & Membership, log: DaemonLog):
         platform: `${process.platform}-${process.arch}`,
         labels: options.labels,
         runners: runners.map(({ name }) => name),
+        store_format: agentStoreFormat,
       },
       pinnedDigests: async () => actions.pinnedDigests(),
       newId,

@@ -1,7 +1,7 @@
 /** Judges an agent by what it says itself on its socket. Pure. */
 import { type Found, fault, firstOf, note, ok, warning } from "../../shared/doctor/finding.ts";
 import { sizeText } from "../../shared/doctor/host-checks.ts";
-import { versionSkew } from "../../shared/version-skew.ts";
+import { type VersionSkew, versionSkew } from "../../shared/version-skew.ts";
 import { oldestMs } from "../status/status.ts";
 import { type AgentCase, type RunningAgent, runningOf } from "./agent-case.ts";
 
@@ -172,19 +172,22 @@ export function hubVersionFound({ agent: running }: RunningCase): readonly Found
   if (hub === version) return [ok(`agent and hub are ${version}`, `agent ${id}`)];
   const skew = versionSkew(hub, version);
   const isFar = skew === "much_older" || skew === "much_newer";
+  const fix = `${isFar ? "step by step (docs/guides/upgrade.md): " : ""}${sideToUpgrade(skew)}`;
+  const what = `the agent is ${version}, the hub ${hub}`;
   return [
     isFar
-      ? warning(
-          `the agent is ${version}, the hub ${hub}: only one version apart is tested`,
-          `agent ${id}`,
-          "upgrade the older one, step by step",
-        )
-      : note(
-          `the agent is ${version}, the hub ${hub}`,
-          `agent ${id}`,
-          "one version apart works; upgrade the older one",
-        ),
+      ? warning(`${what}: only one version apart is tested`, `agent ${id}`, fix)
+      : note(what, `agent ${id}`, fix),
   ];
+}
+
+/** `hub`: what the hub is to this agent. */
+function sideToUpgrade(hub: VersionSkew): string {
+  if (hub === null) return "upgrade the older one";
+  const isHub = hub === "older" || hub === "much_older";
+  return isHub
+    ? "upgrade the hub, on its host: petrel upgrade FILE"
+    : "upgrade this agent: petrel-agent upgrade FILE, or petrel agent upgrade on the hub";
 }
 
 /** `quoted`: with what sensors say, which is nobody else's business. */

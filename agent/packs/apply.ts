@@ -17,7 +17,10 @@ import type { CachedPack, PackCache } from "./pack-cache-fs.ts";
 import type { VirtualenvState } from "./virtualenv.ts";
 
 /** What the hub is told about this agent besides its packs. */
-export type AgentFacts = Pick<InventoryEntry, "host" | "version" | "platform" | "labels" | "runners">;
+export type AgentFacts = Pick<
+  InventoryEntry,
+  "host" | "version" | "platform" | "labels" | "runners" | "store_format"
+>;
 
 /** What the host itself lets be of what it is assigned; both refuse with HOST_REFUSED. */
 export interface PackPolicy {

@@ -12,6 +12,7 @@ import { isTaken } from "../../shared/install/turn-process.ts";
 import type { Logger } from "../../shared/log.ts";
 import { agentProduct } from "../install/product.ts";
 import type { HostOutcome, HostUpgrade, UpgradeFile } from "./host-upgrade.ts";
+import { byHand } from "./judge.ts";
 
 export interface InstalledOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -109,11 +110,4 @@ export function installedUpgrade({ env, health, now, monotonic, log }: Installed
       return { kind: last.result === "rolled-back" ? "rolled-back" : "upgraded", why: last.why };
     },
   };
-}
-
-/** What stands against it can be allowed on the host alone, and whoever reads of it reads it on the hub. */
-function byHand({ code, message, where }: PetrelError): PetrelError {
-  const hint =
-    "on this host, after a backup of its data folder: petrel-agent upgrade FILE --allow-format-change";
-  return new PetrelError(code, `${message}; ${hint}`, { where, hint });
 }

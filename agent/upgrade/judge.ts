@@ -19,6 +19,8 @@ export interface UpgradeFacts {
   readonly keys: readonly KeyObject[] | null;
   /** On the disk of the agent's data; `null`: it does not say. */
   readonly freeBytes: number | null;
+  /** Of this agent's database. */
+  readonly storeFormat: number;
 }
 
 export type UpgradeVerdict =
@@ -68,6 +70,8 @@ export function judgeUpgrade(entry: UpgradeEntry, facts: UpgradeFacts): UpgradeV
       `${version} takes the place of ${least} or newer, and ${facts.version} runs`,
       `go to ${least} first`,
     );
+  const over = overFormat(manifest, facts);
+  if (over !== null) return { kind: "refuse", error: over };
   // The parts, the whole, and the copy among the versions, which may be on the same disk.
   const wanted = compressedBytes(manifest) + 2 * manifest.bytes + sparedBytes;
   if (facts.freeBytes !== null && facts.freeBytes < wanted)
@@ -77,6 +81,28 @@ export function judgeUpgrade(entry: UpgradeEntry, facts: UpgradeFacts): UpgradeV
       "make room on the host",
     );
   return { kind: "take", manifest };
+}
+
+/** What stands against it can be allowed on the host alone, and whoever reads of it reads the message on the hub. */
+export function byHand({ code, message, where }: PetrelError): PetrelError {
+  const hint =
+    "on this host, after a backup of its data folder: petrel-agent upgrade FILE --allow-format-change";
+  return new PetrelError(code, `${message}; ${hint}`, { where, hint });
+}
+
+function overFormat(
+  { version, store_format: format }: SignedManifest,
+  { version: own, storeFormat }: Pick<UpgradeFacts, "version" | "storeFormat">,
+): PetrelError | null {
+  if (format == null || format === storeFormat) return null;
+  if (format < storeFormat)
+    return new PetrelError(
+      "UPGRADE_UNFIT",
+      `${version} reads databases up to format ${format}, and this agent's has ${storeFormat}`,
+      { hint: "go back on the host, with the backup of before: docs/guides/upgrade.md" },
+    );
+  const what = `${version} brings the database from format ${storeFormat} to ${format}, which ${own} cannot read`;
+  return byHand(new PetrelError("UPGRADE_FORMAT", what));
 }
 
 type Code = ConstructorParameters<typeof PetrelError>[0];

@@ -10,6 +10,7 @@ import { freeBytes } from "../condition/disk-room-fs.ts";
 import type { AgentIdentity } from "../identity/identity.ts";
 import { agentHealth } from "../install/health-http.ts";
 import type { PolicyInForce } from "../policy/policy-in-force.ts";
+import { agentStoreFormat } from "../store/format.ts";
 import { installedUpgrade } from "./installed-process.ts";
 import { Parts } from "./parts-fs.ts";
 import { UpgradeStore, type UpgradeStoreOptions } from "./upgrade-store.ts";
@@ -58,6 +59,7 @@ export function openUpgrader(options: OpenUpgraderOptions): Upgrader {
       unable: await host.unable(),
       keys: identity === null ? null : identity.keysFor(entry.hub_keys),
       freeBytes: await freeBytes(data),
+      storeFormat: agentStoreFormat,
     }),
   });
 }

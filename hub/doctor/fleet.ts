@@ -14,15 +14,29 @@ const lateMs = 60_000;
 const agentList = "petrel agent list";
 
 /** An agent of another version than the hub's: how far apart they are, and who is to be upgraded by which way. */
-function versionFound({ id, version: its, upgrades }: AgentRecord, own: string): Found {
+function versionFound(agent: AgentRecord, own: string, format: number | null): Found {
+  const { id, version: its } = agent;
   const skew = versionSkew(its, own);
-  const byHand = "this version cannot be upgraded by its hub: install the new one on its host";
-  const older = upgrades === false ? byHand : `petrel agent upgrade ${id} --version ${own}`;
-  const fix = skew === "newer" || skew === "much_newer" ? "upgrade the hub: petrel upgrade FILE" : older;
   const isFar = skew === "much_older" || skew === "much_newer";
+  const isNewer = skew === "newer" || skew === "much_newer";
+  const way = isNewer ? "petrel upgrade FILE" : wayUp(agent, skew === "much_older" ? "VERSION" : own, format);
+  const fix = `${isFar ? "step by step (docs/guides/upgrade.md): " : ""}${isNewer ? "upgrade the hub: " : ""}${way}`;
   return isFar
     ? warning(`it runs version ${its}, the hub ${own}: only one version apart is tested`, `agent ${id}`, fix)
     : note(`it runs version ${its}, the hub ${own}`, `agent ${id}`, fix);
+}
+
+/** How an older agent becomes this version. Over a format of its database only its host can be asked. */
+function wayUp(
+  { id, upgrades, store_format: its }: AgentRecord,
+  version: string,
+  format: number | null,
+): string {
+  if (upgrades === false)
+    return "this version cannot be upgraded by its hub: install the new one on its host";
+  if (its !== undefined && format !== null && its !== format)
+    return "on its host, after a backup of its data folder: petrel-agent upgrade FILE --allow-format-change";
+  return `petrel agent upgrade ${id} --version ${version}`;
 }
 
 export const fleetChecks: readonly Check<HubFacts>[] = [
@@ -168,11 +182,11 @@ export const fleetChecks: readonly Check<HubFacts>[] = [
     "agent-versions",
     "agents",
     "all have the hub's",
-    ({ agents, version }) =>
+    ({ agents, version, agentFormat }) =>
       firstOf(
         agents
           .filter((agent) => agent.online && agent.version !== version)
-          .map((agent) => versionFound(agent, version)),
+          .map((agent) => versionFound(agent, version, agentFormat)),
         agentList,
       ),
   ],

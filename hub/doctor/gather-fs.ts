@@ -43,7 +43,10 @@ export interface DoctorParts {
   readonly certificate: CertificateSource | null;
   readonly keys: () => readonly ApiKeyRecord[];
   readonly store: Pick<Store, "agents" | "sensors" | "gaps" | "enforcements">;
-  readonly operations: Pick<HubOperations, "figures" | "top" | "tokens" | "identities" | "webhooks">;
+  readonly operations: Pick<
+    HubOperations,
+    "figures" | "top" | "tokens" | "identities" | "webhooks" | "agentReleases"
+  >;
   readonly laterProtocol: () => HubFacts["laterProtocol"];
   readonly hostNow: () => number;
   readonly hubNow: () => number;
@@ -104,8 +107,8 @@ export async function gatherFacts(parts: DoctorParts): Promise<HubFacts> {
   const since = timestamp(hubNow - dayMs);
   const configFile = options.sources?.file ?? null;
   const otherSecrets = https?.tls ? [https.tls.key] : [];
-  const [host, figures, top, agents, sensors, gaps, failed, webhooks, tokens, identities] = await Promise.all(
-    [
+  const [host, figures, top, agents, sensors, gaps, failed, webhooks, tokens, identities, releases] =
+    await Promise.all([
       gatherHost({ data, uid, configFile, otherSecrets, hostNow: parts.hostNow() }),
       operations.figures(),
       operations.top({ order: "lag", agents: mostBehind, chains: 0 }),
@@ -116,8 +119,8 @@ export async function gatherFacts(parts: DoctorParts): Promise<HubFacts> {
       operations.webhooks(),
       dev ? [] : operations.tokens(),
       dev ? [] : operations.identities(),
-    ],
-  );
+      operations.agentReleases(),
+    ]);
   return {
     ...host,
     dev,
@@ -142,6 +145,8 @@ export async function gatherFacts(parts: DoctorParts): Promise<HubFacts> {
     pausedAgents: figures.intake.paused,
     pendingInstances: figures.pending_instances,
     deadLetters: figures.dead_letters,
+    agentFormat:
+      releases.find((one) => one.version === version && one.store_format != null)?.store_format ?? null,
     laterProtocol: parts.laterProtocol(),
     gaps: gaps.items,
     keys: parts.keys(),

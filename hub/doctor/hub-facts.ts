@@ -72,6 +72,8 @@ export interface HubFacts extends HubHostFacts {
   readonly pausedAgents: number;
   readonly pendingInstances: number;
   readonly deadLetters: number;
+  /** Of the database of an agent of the hub's own version, as the binary said that the hub has of it; `null`: not known. */
+  readonly agentFormat: number | null;
   /** Agents whose messages are of a later protocol. */
   readonly laterProtocol: readonly LaterProtocol[];
   /** The newest. */

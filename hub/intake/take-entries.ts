@@ -245,7 +245,14 @@ function upgradeReport(entry: UpgradeReportEntry, agent: string, nowMs: number):
 
 function applyInventory(agent: AgentRecord, entry: InventoryEntry): AgentRecord {
   // An agent that was set back to an older version says nothing of them any more.
-  const { fingerprints: _f, preparing: _p, pack_problems: _w, policy: _h, ...before } = agent;
+  const {
+    fingerprints: _f,
+    preparing: _p,
+    pack_problems: _w,
+    policy: _h,
+    store_format: _s,
+    ...before
+  } = agent;
   const reported = { ...before, reported_labels: entry.labels };
   return {
     ...reported,
@@ -258,6 +265,7 @@ function applyInventory(agent: AgentRecord, entry: InventoryEntry): AgentRecord 
     ...(entry.preparing !== undefined && { preparing: entry.preparing }),
     ...(entry.problems !== undefined && { pack_problems: entry.problems }),
     ...(entry.policy !== undefined && { policy: entry.policy }),
+    ...(entry.store_format !== undefined && { store_format: entry.store_format }),
   };
 }
 

@@ -48,9 +48,9 @@ export class ReleaseDesk {
       });
     }
     await checkContent(manifest, readPart);
-    const { v, version, arch, sha256, bytes, parts, min_agent, min_hub } = manifest;
+    const { v, version, arch, sha256, bytes, parts, min_agent, min_hub, store_format = null } = manifest;
     const kept = parts.map(({ digest, size }) => ({ digest, size }));
-    const told = { v, version, arch, sha256, bytes, parts: kept, min_agent, min_hub };
+    const told = { v, version, arch, sha256, bytes, parts: kept, min_agent, min_hub, store_format };
     const known = await store.putAgentRelease({ ...told, added_at: timestamp(now()), added_by: user });
     if (known.sha256 === sha256) return known;
     throw new PetrelError("ALREADY_EXISTS", `version ${version} for ${arch} is here with another content`, {

@@ -81,9 +81,13 @@ export class RolloutDesk {
     const { store, rollouts, newId, now, version: own } = this.#options;
     const { version, agents: _agents, offline_for, ...more } = request;
     const all = await store.agentReleases();
-    const releases = all
-      .filter((one) => one.version === version)
-      .map(({ added_at: _at, added_by: _by, ...manifest }) => manifest);
+    const found = all.filter((one) => one.version === version);
+    // The same for each architecture, and only a file for this machine was asked.
+    const store_format = found.find((one) => one.store_format != null)?.store_format ?? null;
+    const releases = found.map(({ added_at: _at, added_by: _by, ...manifest }) => ({
+      ...manifest,
+      store_format,
+    }));
     if (releases.length === 0)
       throw new PetrelError("RELEASE_UNKNOWN", `the hub has no binary of version ${version}`, {
         hint: "add one: petrel agent release add FILE; `petrel agent release list` shows what there is",

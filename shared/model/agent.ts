@@ -55,6 +55,8 @@ export interface AgentRecord {
   readonly runners: readonly string[];
   /** Digest of its host's policy file; `null` when it has none, absent when the agent does not say. */
   readonly policy?: string | null;
+  /** Of its database; absent when the agent does not say. */
+  readonly store_format?: number;
   /** Of the hub's keys that it goes by, as `petrel hub keys rotate` prints it; absent in dev mode, or when it does not say. */
   readonly hub_keys_serial?: number;
   /** Two machines have this id: it is sent nothing until somebody resolves it. */

@@ -25,6 +25,11 @@ export interface ReleaseManifest {
   readonly min_agent: string | null;
   /** A hub that is older does not hand it out; `null`: any may. */
   readonly min_hub: string | null;
+  /**
+   * Of the database that it makes of an older one; absent or `null`: nobody said. Not signed, since agents that do not know
+   * it could not verify the rest: it spares an agent a fetch that comes to nothing, and the host judges the program itself.
+   */
+  readonly store_format?: number | null;
 }
 
 export interface SignedManifest extends ReleaseManifest {
@@ -42,8 +47,7 @@ export const mostReleases = 4;
 
 const versionSchema = { type: "string", pattern: "^\\d{1,9}\\.\\d{1,9}\\.\\d{1,9}[0-9A-Za-z.+-]{0,124}$" };
 
-/** Properties of a manifest without its signature, for JSON Schemas of those who receive one. */
-export const manifestProperties = {
+const signedProperties = {
   v: { const: 1 },
   version: versionSchema,
   arch: { enum: architectures },
@@ -66,10 +70,19 @@ export const manifestProperties = {
   min_hub: { anyOf: [versionSchema, { type: "null" }] },
 } as const;
 
+/** Properties of a manifest without its signature, for JSON Schemas of those who receive one. */
+export const manifestProperties = {
+  ...signedProperties,
+  store_format: { anyOf: [{ type: "integer", minimum: 1 }, { type: "null" }] },
+} as const;
+
+/** Those that are there in any case. */
+export const manifestRequired: readonly string[] = Object.keys(signedProperties);
+
 /** For a message that carries one. */
 export const signedManifestSchema = {
   type: "object",
-  required: [...Object.keys(manifestProperties), "signature"],
+  required: [...manifestRequired, "signature"],
   properties: {
     ...manifestProperties,
     signature: { anyOf: [{ type: "string", pattern: "^[A-Za-z0-9_-]{86}$" }, { type: "null" }] },

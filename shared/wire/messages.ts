@@ -105,6 +105,8 @@ export interface InventoryEntry extends EntryBase {
   readonly problems?: Readonly<Record<string, string>>;
   /** Digest of the policy file that is in force on the host; `null` when it has none. */
   readonly policy?: string | null;
+  /** Of its database. */
+  readonly store_format?: number;
 }
 
 /** Takes the place of entries `from` to `to` that lost their sense; it occupies all of their numbers. */

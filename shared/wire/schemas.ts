@@ -139,8 +139,9 @@ export const upEntrySchemas: SchemasOf = {
       preparing: list(text(128), 4_096),
       problems: mapOf(text(2_048), 4_096),
       policy: nullable(text(128)),
+      store_format: { type: "integer", minimum: 1 },
     },
-    ["fingerprints", "preparing", "problems", "policy"],
+    ["fingerprints", "preparing", "problems", "policy", "store_format"],
   ),
   "upgrade-report": entry(
     {

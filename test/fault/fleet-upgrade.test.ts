@@ -92,15 +92,17 @@ describe("a rollout, beside supervisors that stand for systemd", () => {
   });
 
   test("says what to do on a host whose database the new version would change, and touches nothing", async () => {
-    const { hub, user } = fleet();
+    const { hub, user, three } = fleet();
     const changing = await agentBinary("9.3.0", { storeFormat: 9 });
     const ended = await user.run(
       ...["agent", "upgrade", "web-3", "--binary", changing, "--settle", "0s", "--json"],
     );
     const rollout = JSON.parse(ended.stdout) as RolloutView & { agents: RolloutAgentView[] };
-    expect(rollout.agents).toMatchObject([{ agent: "web-3", state: "failed", code: "UPGRADE_FORMAT" }]);
+    expect(rollout.agents).toMatchObject([{ agent: "web-3", state: "refused", code: "UPGRADE_FORMAT" }]);
     expect(rollout.agents[0]?.reason).toContain("petrel-agent upgrade FILE --allow-format-change");
     expect(await versionsOf(hub)).toMatchObject({ "web-3": version });
+    // Not a byte was fetched.
+    expect(await three.log()).toMatch(/the hub asks for an upgrade .*state=refused/);
   });
 
   test("stops at a version that does not start: who took it has gone back, the others never began", async () => {

@@ -9,6 +9,7 @@ import { cp, mkdir, readFile, rename, symlink, writeFile } from "node:fs/promise
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { agentProduct } from "../../agent/install/product.ts";
+import { agentStoreFormat } from "../../agent/store/format.ts";
 import { guardText } from "../../shared/install/guard.ts";
 import { layoutOf } from "../../shared/install/layout.ts";
 import { version as thisVersion } from "../../shared/version.ts";
@@ -39,7 +40,7 @@ async function sourcesOf(version: string): Promise<string> {
 /** A file that is an agent of that version; `exits`: it ends at once instead of running. */
 export async function agentBinary(
   version: string,
-  { exits, storeFormat = 1 }: { exits?: number; storeFormat?: number } = {},
+  { exits, storeFormat = agentStoreFormat }: { exits?: number; storeFormat?: number } = {},
 ): Promise<string> {
   const sources = version === thisVersion ? project : await sourcesOf(version);
   const file = join(await tempFolder("binary"), `petrel-agent-${version}`);

@@ -33,7 +33,8 @@ export async function addRelease(
   const { io } = context;
   const api = context.api(command);
   const quiet = context.globals(command).json === true;
-  return withRelease(resolve(io.cwd, file), flags, io.cwd, async ({ path: copy, version, arch, sha256 }) => {
+  return withRelease(resolve(io.cwd, file), flags, io.cwd, async (release) => {
+    const { path: copy, version, arch, sha256, storeFormat } = release;
     let sent = 0;
     const { bytes, parts } = await sendParts(copy, sha256, async ({ digest, size }, part) => {
       await api.ask("PUT", `/v1/agent-release-parts/${encodeURIComponent(digest)}`, { bytes: part });
@@ -49,6 +50,7 @@ export async function addRelease(
       parts,
       min_agent: flags.minAgent ?? null,
       min_hub: flags.minHub ?? null,
+      store_format: storeFormat,
     };
     return api.ask<ReleaseView>("POST", path, { body });
   });

@@ -25,6 +25,8 @@ export interface ReleaseFile {
   readonly version: string;
   readonly arch: Architecture;
   readonly sha256: string;
+  /** Of its database; `null`: this machine cannot ask it. */
+  readonly storeFormat: number | null;
 }
 
 /** Zstandard's own: nearly as small as what takes ten times as long. */
@@ -80,7 +82,10 @@ async function described(
       where,
       hint: `write --arch ${architectures.join(" or --arch ")}`,
     });
-  if (flags.release !== undefined) return { path, version: flags.release, arch, sha256 };
+  if (flags.release !== undefined) {
+    const runs = machine === process.arch ? await describe(path, where).catch(() => null) : null;
+    return { path, version: flags.release, arch, sha256, storeFormat: runs?.store_format ?? null };
+  }
   // What runs here can say itself what it is; a script, in tests, is for any machine.
   if (machine !== null && machine !== process.arch)
     throw new PetrelError("CLI_USAGE", `this machine cannot ask a program for ${machine} for its version`, {
@@ -98,7 +103,7 @@ async function described(
   });
   if (said.program !== program)
     throw new PetrelError("UPGRADE_UNFIT", `this is ${said.program}, and not ${program}`, { where });
-  return { path, version: said.version, arch, sha256 };
+  return { path, version: said.version, arch, sha256, storeFormat: said.store_format };
 }
 
 /** Whether the system let nobody run it: its mode is not the reason, since a copy has one of its own. */

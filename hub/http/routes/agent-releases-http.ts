@@ -6,6 +6,7 @@ import {
   architectures,
   compressedBytes,
   manifestProperties,
+  manifestRequired,
   partBytes,
   type ReleaseManifest,
 } from "../../../shared/upgrade/manifest.ts";
@@ -25,7 +26,7 @@ function releaseView({ v: _v, parts, ...release }: AgentRelease): ReleaseView {
 const bodySchema = {
   type: "object",
   additionalProperties: false,
-  required: Object.keys(manifestProperties),
+  required: manifestRequired,
   properties: manifestProperties,
 };
 

@@ -133,6 +133,24 @@ it("what agents say while records are read is not lost", async () => {
   await waitUntil("it is heard", async () => (await stateOf(store, rollout, "web-1")) === "refused", 10_000);
 });
 
+it("what is known of a version's database is said for each of its binaries: this machine cannot ask them all", async () => {
+  taken.clear();
+  const store = await fleet("web-1");
+  await store.putAgentRelease({ ...release, version: "3.0.0", store_format: 7 });
+  await store.putAgentRelease({ ...release, version: "3.0.0", arch: "arm64", store_format: null });
+  const hub = await hubOn(store);
+  const { id } = await hub.desk.begin({ ...wish, version: "3.0.0" });
+  await waitUntil("it is asked", async () => (await stateOf(store, id, "web-1")) === "sending");
+  const found: unknown[] = [];
+  for (const { id: epoch } of await store.downEpochs("web-1"))
+    for (const { entry } of await store.readDown("web-1", epoch, 1, 10, 1e9))
+      if (entry.kind === "upgrade") found.push(...entry.releases.map((one) => [one.arch, one.store_format]));
+  expect(found.sort()).toEqual([
+    ["arm64", 7],
+    ["x64", 7],
+  ]);
+});
+
 it("another life of the hub goes on where this one was, and asks nobody twice", async () => {
   taken.clear();
   const store = await fleet("web-1", "web-2");

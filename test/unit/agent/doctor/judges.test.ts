@@ -110,6 +110,16 @@ describe("its link", () => {
   ])("the hub's version is %s", (hub_version, level) => {
     expect(hubVersionFound(running({ hub_version })).map((found) => found.level)).toEqual([level]);
   });
+
+  test.each([
+    ["1.1.0", "1.0.0", /^upgrade this agent: petrel-agent upgrade FILE/],
+    ["1.2.0", "1.0.0", /^step by step .*upgrade this agent/],
+    ["1.0.0", "1.1.0", /^upgrade the hub, on its host: petrel upgrade FILE/],
+    ["1.0.0", "1.2.0", /^step by step .*upgrade the hub/],
+    ["1.0.0", "of-mine", /^upgrade the older one/],
+  ])("of a hub that is %s and an agent that is %s one hears which to upgrade", (hub_version, version, fix) => {
+    expect(hubVersionFound(running({ hub_version, version }))[0]?.fix).toMatch(fix);
+  });
 });
 
 describe("its clock", () => {

@@ -42,6 +42,7 @@ const facts = (over: Partial<UpgradeFacts> = {}): UpgradeFacts => ({
   unable: null,
   keys: [hub.publicKey],
   freeBytes: 1e12,
+  storeFormat: 2,
   ...over,
 });
 
@@ -95,6 +96,10 @@ describe("a request to upgrade", () => {
     ["skips a version that is needed", resigned({ min_agent: "1.5.0" }), {}, "refuse UPGRADE_STEP"],
     ["skips none", resigned({ min_agent: "1.0.0" }), {}, "take"],
     ["calls itself what is no version", resigned({ version: "../2.0.0" }), {}, "fail UPGRADE_UNFIT"],
+    ["changes the database", changed({ store_format: 3 }), {}, "refuse UPGRADE_FORMAT"],
+    ["cannot read the database", changed({ store_format: 1 }), {}, "refuse UPGRADE_UNFIT"],
+    ["keeps the database as it is", changed({ store_format: 2 }), {}, "take"],
+    ["does not say what becomes of the database", changed({ store_format: null }), {}, "take"],
     ["finds no room", {}, { freeBytes: 1_000_000 }, "fail UPGRADE_ROOM"],
   ])("%s", (_, e, f, verdict) => {
     expect(said(entry(e), facts(f))).toBe(verdict);

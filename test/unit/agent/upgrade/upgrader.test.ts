@@ -99,6 +99,7 @@ function host() {
           unable: null,
           keys: null,
           freeBytes: null,
+          storeFormat: 1,
         }),
         newId: () => "01K",
         now: () => time.clock.now(),

@@ -98,6 +98,7 @@ const sound: HubFacts = {
   pendingInstances: 0,
   deadLetters: 0,
   laterProtocol: [],
+  agentFormat: null,
   gaps: [],
   configFile: file("/etc/hub.yaml", { mode: 0o644, uid: 0 }),
   secrets: [file("/data", { mode: 0o700, isFolder: true }), file("/data/api.json")],
@@ -131,6 +132,25 @@ const unwell = async (over: Partial<HubFacts> = {}) =>
   );
 const anywhere = { host: "0.0.0.0", port: 7480 };
 const certificate = { where: "/api.crt", validFrom: noon - day, validTo: noon + 60 * day };
+
+test.each<[string, Partial<AgentRecord>, Partial<HubFacts>]>([
+  ["petrel agent upgrade web-1 --version 1.0.0", { version: "0.9.0" }, {}],
+  ["petrel agent upgrade web-1 --version 1.0.0", { version: "0.9.0", store_format: 2 }, { agentFormat: 2 }],
+  // A rollout would be refused there.
+  [
+    "petrel-agent upgrade FILE --allow-format-change",
+    { version: "0.9.0", store_format: 1 },
+    { agentFormat: 2 },
+  ],
+  ["install the new one on its host", { version: "0.9.0", upgrades: false }, {}],
+  ["step by step", { version: "0.7.0" }, { version: "0.9.0" }],
+  ["petrel upgrade FILE", { version: "1.1.0" }, {}],
+])("what is advised about another version can be done: %s", async (fix, its, over) => {
+  const found = await unwell({ ...over, agents: [agent(its)] });
+  const said = found.filter(({ check }) => check === "agent-versions").map((each) => each.fix);
+  expect(said).toEqual([expect.stringContaining(fix)]);
+  if (fix === "step by step") expect(said[0]).not.toContain("--version 0.9.0");
+});
 
 test("a sound hub has nothing weak", async () => {
   expect(await unwell()).toEqual([]);

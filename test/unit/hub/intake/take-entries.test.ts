@@ -210,6 +210,18 @@ describe("taking entries", () => {
     expect(await told(named, inventory({}))).not.toHaveProperty("agent.policy");
   });
 
+  test("an inventory says which format its database has, or, of an older agent, nothing", async () => {
+    const inventory = (over: object): UpEntry => ({
+      ...{ id: "i1", at, kind: "inventory", host: "h", version: "2", platform: "linux" },
+      ...{ labels: {}, runners: [], packs: {}, ...over },
+    });
+    const told = async (...entries: readonly UpEntry[]) =>
+      (await takeEntries(numbered(...entries), context())).find(({ type }) => type === "agent");
+    expect(await told(inventory({ store_format: 2 }))).toMatchObject({ agent: { store_format: 2 } });
+    const back = await told(inventory({ store_format: 2 }), inventory({}));
+    expect(back).not.toHaveProperty("agent.store_format");
+  });
+
   test("an entry of a kind that this hub does not know is a dead letter, and the next is taken", async () => {
     const unknown = { id: "x1", at, kind: "weather", sunny: true } as unknown as UpEntry;
     const effects = await takeEntries(numbered(unknown, update({})), context());

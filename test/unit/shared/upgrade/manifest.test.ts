@@ -42,3 +42,14 @@ describe("a manifest", () => {
     );
   });
 });
+
+describe("the format of the database in a manifest", () => {
+  it("is no part of what is signed: agents that do not know it would take the signature for a forged one", () => {
+    const [one] = fc.sample(manifests, 1);
+    if (one === undefined) throw new Error("no manifest");
+    const signed = signManifest({ ...one, store_format: 3 }, privateKey);
+    expect(signed.store_format).toBe(3);
+    const { store_format: _, ...asOlder } = signed;
+    expect(isManifestSigned(asOlder, [publicKey])).toBe(true);
+  });
+});
