@@ -4,27 +4,31 @@ import { dirname, join, resolve } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { openAgentStore } from "../../../agent/store/agent-store.ts";
 import { agentStoreFormat } from "../../../agent/store/format.ts";
+import { openDatastore } from "../../../hub/datastore/open-datastore-fs.ts";
+import { openedEntry } from "../../../hub/secrets/opened-entry.ts";
+import { openedParameters } from "../../../hub/secrets/sealed-execution.ts";
 import { storeFormat } from "../../../hub/store/format.ts";
 import { openLevelStore } from "../../../hub/store/level-store.ts";
 import { silentLogger } from "../../../shared/log.ts";
 import { openDatabase } from "../../../shared/storage/database-store.ts";
 import { storedFormat } from "../../../shared/storage/stored-format-store.ts";
-import { systemClock, systemRandom } from "../../../shared/system-process.ts";
+import { systemClock, systemJitter, systemRandom, systemTimers } from "../../../shared/system-process.ts";
 import { newId } from "../../support/link-end.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
+import { testSealer } from "../../support/test-sealer.ts";
 
 const stores = resolve(import.meta.dirname, "../../fixtures/stores");
 const formats = (newest: number) => Array.from({ length: newest }, (_, i) => i + 1);
 
 /** A copy to write on. A format without a database here was never seen by a test. */
-async function copyOf(name: string): Promise<string> {
+async function copyOf(name: string, keyFile = "secrets.key"): Promise<string> {
   const stored = join(stores, name);
   expect(existsSync(stored), `${name}: made by the last version that wrote this format`).toBe(true);
   const folder = join(await tempFolder("stored"), "store");
   cpSync(stored, folder, { recursive: true });
-  // Of an agent, and only since there is one.
+  // Only since there is one.
   const key = `${stored}.key`;
-  if (existsSync(key)) cpSync(key, join(dirname(folder), "secrets.key"));
+  if (existsSync(key)) cpSync(key, join(dirname(folder), keyFile));
   return folder;
 }
 
@@ -73,6 +77,58 @@ describe.each(formats(agentStoreFormat))("an agent's database of format %d", (fo
     const gap = { id: newId(), at: new Date().toISOString(), epoch: "e", from: 1, to: 1, reason: "" };
     await store.outbox.append([{ kind: "link-gap", ...gap }]);
     expect(store.outbox.figures().entries).toBe(entries + 1);
+  });
+});
+
+// Made by the first version that kept secrets like this, each with its key; a new format needs a pair of its own.
+describe("what is secret in a database is opened with the key beside it", () => {
+  test("by the hub: an execution's parameters, for another run and for the agent", async () => {
+    const folder = await copyOf("hub-format-5-sealed", "datastore.key");
+    const store = await openLevelStore({
+      folder,
+      clock: systemClock,
+      random: systemRandom,
+      logger: silentLogger,
+    });
+    onTestFinished(() => store.close());
+    const common = {
+      store,
+      newId,
+      now: Date.now,
+      timers: systemTimers,
+      jitter: systemJitter,
+      log: silentLogger,
+    };
+    const { keys, sealer } = await openDatastore({ ...common, data: dirname(folder), random: systemRandom });
+    onTestFinished(() => keys.close());
+    const [execution] = (await store.executions({}, { limit: 10 })).items;
+    if (execution === undefined) throw new Error("no execution");
+    expect(JSON.stringify(execution)).not.toContain("hub-secret-5");
+    expect(openedParameters(execution, sealer)).toMatchObject({ token: "hub-secret-5" });
+    expect(() => openedParameters(execution, testSealer())).toThrow(
+      /KEY_UNREADABLE|another key|with the key/,
+    );
+    const [epoch] = await store.downEpochs("web-1");
+    const [waiting] = await store.readDown("web-1", epoch?.id ?? "", 1, 1, 1e6);
+    if (waiting === undefined) throw new Error("no request");
+    expect(openedEntry(waiting.entry, sealer, [])).toMatchObject({
+      parameters: { token: "hub-secret-5" },
+      runner_parameters: { cmd: "login --token hub-secret-5" },
+    });
+  });
+
+  test("by the agent: a result that the hub has not taken yet", async () => {
+    const folder = await copyOf("agent-format-2-sealed");
+    const agent = { data: dirname(folder), newId, now: () => Date.now(), log: silentLogger };
+    const store = await openAgentStore(agent);
+    const [epoch] = store.outbox.epochs();
+    const [kept] = await store.outbox.read(epoch?.id ?? "", 1, 1, 1e6);
+    expect(JSON.stringify(kept?.entry)).not.toContain("agent-secret-2");
+    const [sent] = await store.toSend.read(epoch?.id ?? "", 1, 1, 1e6);
+    expect(sent?.entry).toMatchObject({ status: "succeeded", result: { stdout: "agent-secret-2" } });
+    await store.close();
+    rmSync(join(agent.data, "secrets.key"));
+    await expect(openAgentStore(agent)).rejects.toMatchObject({ code: "KEY_FILE" });
   });
 });
 
