@@ -117,9 +117,12 @@ describe("its link", () => {
     ["1.0.0", "1.1.0", /^upgrade the hub, on its host: petrel upgrade FILE/],
     ["1.0.0", "1.2.0", /^step by step .*upgrade the hub/],
     ["1.0.0", "of-mine", /^upgrade the older one/],
-  ])("of a hub that is %s and an agent that is %s one hears which to upgrade", (hub_version, version, fix) => {
-    expect(hubVersionFound(running({ hub_version, version }))[0]?.fix).toMatch(fix);
-  });
+  ])(
+    "of a hub that is %s and an agent that is %s one hears which to upgrade",
+    (hub_version, version, fix) => {
+      expect(hubVersionFound(running({ hub_version, version }))[0]?.fix).toMatch(fix);
+    },
+  );
 });
 
 describe("its clock", () => {
