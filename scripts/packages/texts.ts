@@ -77,7 +77,10 @@ fi
 [ ! -d /run/systemd/system ] || systemctl daemon-reload
 if [ -z "$now" ] || [ ! -x "$base/current/${program}" ]; then
   ln -sfn versions/${version} $base/current.new && mv -fT $base/current.new $base/current
-  if [ -f ${mark} ]; then
+  if [ -f ${product.config}.rpmsave ]; then
+    rm -f ${mark}
+    echo "${facts.name} ${version} is installed, and not started: what you had changed is in ${product.config}.rpmsave. Put it back, then: systemctl enable --now ${product.unit}"
+  elif [ -f ${mark} ]; then
     rm -f ${mark}
     [ ! -d /run/systemd/system ] || systemctl enable --now ${product.unit} || :
     echo "${facts.name} ${version} is installed, and enabled as it was before it was removed."
@@ -99,7 +102,7 @@ export function stopScript(facts: PackageFacts, units: readonly string[]): strin
   const { unit } = facts.product;
   const all = [unit, ...units.filter((each) => each !== unit)].join(" ");
   return `if [ -d /run/systemd/system ]; then
-  ! systemctl is-enabled --quiet ${unit} 2> /dev/null || : > ${enabledMark(facts)}
+  ! systemctl is-enabled --quiet ${unit} 2> /dev/null || touch ${enabledMark(facts)} 2> /dev/null || :
   systemctl disable --now ${all} > /dev/null 2>&1 || :
 fi
 `;

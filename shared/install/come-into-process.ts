@@ -31,8 +31,14 @@ export async function renewUnits(
   { layout, product, service, told }: UpgradeHost,
   version: string,
 ): Promise<void> {
-  if (!(await placeUnits(layout, version))) return;
-  await service?.reload();
-  if (product.renews)
+  const placed = await placeUnits(layout, version);
+  if (placed === null) return;
+  // Also when no file has changed: whoever wrote it may have been killed before this.
+  await service?.reload().catch((error: unknown) => {
+    told(
+      `systemd has not read its unit: ${error instanceof Error ? error.message : error}; systemctl daemon-reload`,
+    );
+  });
+  if (placed.changed && product.renews)
     told("its unit has changed: what the process itself has of it counts from its next start on");
 }

@@ -15,7 +15,7 @@ export const guardReason = (version: string) => `${mostStarts} starts of ${versi
  * the last that the new version has, or when it is on its way back already, it leads `current` back, and says so; one that
  * has changed the database stays, and that is said. It never keeps the program from starting.
  */
-export function guardText({ name, program }: Pick<Product, "name" | "program">): string {
+export function guardText({ name, program, unit }: Pick<Product, "name" | "program" | "unit">): string {
   return `#!/bin/sh
 # Made by \`${program} install\`. systemd runs this before each start: an upgrade whose new version does not live through
 # ${mostStarts} starts is taken back here, without any help of the new version.
@@ -72,16 +72,23 @@ if [ "$format_from" = "$format_to" ]; then
   fi
   ln -sfn "versions/$from" "$base/current.guard" && mv -fT "$base/current.guard" "$base/current" || exit 0
   sync "$base" 2> /dev/null
-  # Its units, where the installation has put some; links are somebody's own choice.
-  units=\${base%/opt/petrel/*}/etc/systemd/system
-  changed=
+  # Its units, where the installation has put some; links are somebody's own choice, and a package's are the package's.
+  top=\${base%/opt/petrel/*}
+  units=$top/etc/systemd/system
+  placed=
   for unit in "$base/versions/$from/units"/petrel-*.service; do
     to_unit=$units/\${unit##*/}
-    [ -f "$unit" ] && [ -f "$to_unit" ] && [ ! -L "$to_unit" ] || continue
+    [ -f "$unit" ] && [ -f "$to_unit" ] && [ ! -L "$to_unit" ] && [ ! -e "$top/usr/lib/systemd/system/${unit}" ] || continue
+    placed=yes
     cmp -s "$unit" "$to_unit" && continue
-    cp "$unit" "$to_unit.new" && mv -f "$to_unit.new" "$to_unit" && changed=yes
+    # On disk before its name is: an empty file would be a masked unit.
+    cp "$unit" "$to_unit.new" && chmod 644 "$to_unit.new" && { sync "$to_unit.new" 2> /dev/null; mv -f "$to_unit.new" "$to_unit"; }
   done
-  [ -z "$changed" ] || [ ! -d /run/systemd/system ] || systemctl --no-block daemon-reload
+  # Also of files that are as they should be: whoever wrote them may have been killed before this.
+  [ -z "$placed" ] || {
+    sync "$units" 2> /dev/null
+    [ ! -d /run/systemd/system ] || systemctl --no-block daemon-reload
+  }
 fi
 {
   echo "from=$from"

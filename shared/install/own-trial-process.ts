@@ -6,7 +6,7 @@ import { killAt } from "../kill-point-process.ts";
 import type { Logger } from "../log.ts";
 import { type Layout, layoutOf, type Product, rootOfProgram } from "./layout.ts";
 import { onDisk } from "./releases-fs.ts";
-import { usualLimits } from "./service-process.ts";
+import { hasSystemd, systemctl, usualLimits } from "./service-process.ts";
 import { type Health, standOf } from "./trial.ts";
 import { superviseOwnTrial } from "./upgrade-process.ts";
 
@@ -36,8 +36,9 @@ export async function judgeOwnTrial({
   const program = isSea() ? process.execPath : env.PETREL_PROGRAM;
   const root = program === undefined ? null : rootOfProgram(product, program);
   if (root === null) return;
+  const units = hasSystemd() ? systemctl() : { reload: async () => {} };
   const service = {
-    reload: async () => {},
+    reload: () => units.reload(),
     enable: async () => {},
     disable: async () => {},
     isActive: async () => true,

@@ -18,7 +18,7 @@ import { timestamp } from "../clock.ts";
 import { comeInto, renewUnits } from "./come-into-process.ts";
 import { guardReason } from "./guard.ts";
 import { isWayBackOpen, type Pending, type UpgradeOutcome } from "./pending.ts";
-import { currentVersion, dropOldVersions, endPending, markBack, onDisk } from "./releases-fs.ts";
+import { currentVersion, dropOldVersions, endPending, markBack, onDisk, switchTo } from "./releases-fs.ts";
 import { goodReason, standOf, Trial } from "./trial.ts";
 import { inTurn, isTaken } from "./turn-process.ts";
 import { lookEveryMs, notInstalled, type UpgradeHost } from "./upgrade-host.ts";
@@ -89,7 +89,9 @@ async function finishInTurn(host: UpgradeHost, start: () => Promise<void>): Prom
   const isStopped = stand.kind !== "trial" && service !== null && (await service.isStopped(product.unit));
   if (stand.kind !== "trial") {
     told(`switching from ${pending.from} to ${pending.to}`);
-    await comeInto(host, pending.to);
+    const failed = await failureOf(() => comeInto(host, pending.to));
+    // A full disk, or one that is read-only: nothing of it runs yet.
+    if (failed !== null) return goBack(host, pending, failed);
     pass("switched");
   } else {
     // Whoever switched may have been killed before its units came.
@@ -99,10 +101,24 @@ async function finishInTurn(host: UpgradeHost, start: () => Promise<void>): Prom
     return conclude(host, pending, { result: "upgraded", why: "it was not running, and was not started" });
   const end = await tried(host, pending, start);
   // The guard switches before it says so: to say the same once more is harmless, and its start is under way.
-  if (end === null) return say(host, pending, { result: "rolled-back", why: guardReason(pending.to) });
+  if (end === null) {
+    // A guard of an older installation knows of no units.
+    await renewUnits(host, pending.from);
+    return say(host, pending, { result: "rolled-back", why: guardReason(pending.to) });
+  }
   pass("judged");
   if (end.result === "rolled-back") return goBack(host, pending, end.why);
   return conclude(host, pending, end);
+}
+
+/** What kept it from being done; `null`: nothing. */
+async function failureOf(work: () => Promise<void>): Promise<string | null> {
+  try {
+    await work();
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }
 
 /** To go back is decided once: whoever is killed meanwhile leaves a mark, and the next start ends it. */
@@ -111,7 +127,10 @@ export async function goBack(host: UpgradeHost, pending: Pending, why: string): 
   told(`going back to ${pending.from}: ${why}`);
   await markBack(layout, pending, why);
   pass("marked");
-  await comeInto(host, pending.from);
+  await switchTo(layout, pending.from);
+  // The old version runs with the new one's unit rather than not at all.
+  const failed = await failureOf(() => renewUnits(host, pending.from));
+  if (failed !== null) told(`the unit of ${pending.from} could not be put back: ${failed}`);
   pass("back");
   return conclude(host, pending, { result: "rolled-back", why });
 }
