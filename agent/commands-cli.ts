@@ -13,7 +13,7 @@ import { coverageText } from "../shared/watch/coverage-text.ts";
 import { userRules } from "./actions/action-user.ts";
 import { ownUser } from "./actions/action-users-process.ts";
 import { defaultQueueLimits } from "./actions/queue.ts";
-import { agentFolder, socketOf, systemConfig } from "./agent-folder-fs.ts";
+import { agentFolder, runtimeFolder, socketOf, systemConfig } from "./agent-folder-fs.ts";
 import type { DoctorFlags } from "./doctor/doctor-cli.ts";
 import type { EnrollFlags } from "./identity/enroll-cli.ts";
 import { installCommands } from "./install/commands-cli.ts";
@@ -32,6 +32,16 @@ interface RunOptions {
 }
 
 async function run(io: CliIo, options: RunOptions): Promise<void> {
+  try {
+    await start(io, options);
+  } catch (error) {
+    if (!(error instanceof CommandEnded))
+      await (await import("./actions/handed-over-process.ts")).endHandedHere(runtimeFolder(io.env));
+    throw error;
+  }
+}
+
+async function start(io: CliIo, options: RunOptions): Promise<void> {
   const named = options.config === undefined ? undefined : resolve(io.cwd, options.config);
   const { values } = resolveConfig<AgentConfig>(agentSettings, {
     file: await readConfigFile(named, systemConfig),

@@ -25,6 +25,7 @@ import { wireVersion } from "../shared/wire/messages.ts";
 import { ActionUsers, ownUser } from "./actions/action-users-process.ts";
 import { Actions } from "./actions/actions-process.ts";
 import { baseEnvironment } from "./actions/environment.ts";
+import { handedName } from "./actions/handed-over-process.ts";
 import { builtInRunners } from "./actions/runners/built-in-process.ts";
 import { waysToStart } from "./actions/ways-to-start-process.ts";
 import { runtimeFolder, socketOf } from "./agent-folder-fs.ts";
@@ -278,7 +279,7 @@ async function startOnStore(options: AgentOptions & Membership, log: DaemonLog):
       hubNow: () => hubTime.now(),
       drainMs: options.drainSeconds * 1_000,
       passPoint: points.passAction,
-      handedFile: join(runtimeFolder(process.env) ?? options.data, "handed-over"),
+      handedFile: join(runtimeFolder(process.env) ?? options.data, handedName),
     });
     await actions.start();
     const parts = { applier, actions, sensors, reports, outbox, timers, log };

@@ -1,10 +1,15 @@
 /** What one agent hands over to the next: written by the first, read once by the second, of the same process. */
 import { closeSync, fstatSync, rmSync } from "node:fs";
-import type { Logger } from "../../shared/log.ts";
+import { join } from "node:path";
+import { type Logger, silentLogger } from "../../shared/log.ts";
 import { textIfThere, writeWholeNow } from "../../shared/whole-file-fs.ts";
+import { termGraceMs } from "../work-end.ts";
+import { endSurvivors } from "./family-process.ts";
 import { type HandedExecution, handedText, parseHanded } from "./handed-over.ts";
 import { statOf } from "./proc-fs.ts";
 
+/** The file's name, in the folder where agents leave word. */
+export const handedName = "handed-over";
 /** Closed to others: output of actions is in it. */
 const mode = 0o600;
 
@@ -45,6 +50,18 @@ export async function takeHanded(file: string, log: Logger): Promise<ReadonlyMap
     return [];
   });
   return new Map(taken.map((each) => [each.execution, each]));
+}
+
+/**
+ * For an agent that cannot start, over its configuration say: what the agent before it in this process has handed over is
+ * ended, since nobody would time it out or cancel it. `folder`: where agents leave word; `null`: nowhere.
+ */
+export async function endHandedHere(folder: string | null): Promise<void> {
+  if (folder === null) return;
+  const handed = await takeHanded(join(folder, handedName), silentLogger);
+  const end = ({ execution, process: { group } }: HandedExecution) =>
+    endSurvivors(group, execution, { graceMs: termGraceMs });
+  await Promise.all([...handed.values()].map(end));
 }
 
 /** Of a program that was started once more between the two agents the numbers are closed, or something else has them. */

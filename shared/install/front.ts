@@ -37,11 +37,14 @@ export const frontScript = [
   'leave() { [ -z "$s" ] || kill $s; exit 0; }',
   "trap leave USR1",
   // Neither a process that has ended and waits for its parent, nor none.
-  'lives() { grep -q "^State:[[:space:]]*[^ZX]" /proc/$1/status 2>/dev/null; }',
-  `isAside() { lives $1 && [ "$(cat /proc/$1/comm 2>/dev/null)" = ${asideName} ]; }`,
-  `p=; [ -z "$r" ] || p=$(cat "$r/${asideFile}" 2>/dev/null)`,
+  'lives() { grep -q "^State:[[:space:]]*[^ZX[:space:]]" /proc/$1/status 2>/dev/null; }',
+  // Anybody may take a number that has become free, and the name: not its user.
+  'user() { grep "^Uid:" /proc/$1/status 2>/dev/null; }',
+  `isAside() { lives $1 && [ "$(cat /proc/$1/comm 2>/dev/null)" = ${asideName} ] && [ "$(user $1)" = "$(user $$)" ]; }`,
+  // Whoever left word there and is gone must not be looked for again.
+  `p=; [ -z "$r" ] || { p=$(cat "$r/${asideFile}" 2>/dev/null); rm -f "$r/${asideFile}"; }`,
   'if [ -n "$p" ] && isAside $p; then ' +
-    `rm -f "$r/${asideFile}"; echo $$ >"$r/${frontFile}.new" && mv "$r/${frontFile}.new" "$r/${frontFile}"; ` +
+    `echo $$ >"$r/${frontFile}.new" && mv "$r/${frontFile}.new" "$r/${frontFile}"; ` +
     `n=0; while isAside $p && [ $n -lt ${becomesWithin} ]; do sleep 1; n=$((n+1)); done; ` +
     `if isAside $p; then kill -s KILL $p; elif lives $p; then a=$p; fi; fi`,
   // Whom to ask for a renewal; and what is no child of ours cannot be waited for.

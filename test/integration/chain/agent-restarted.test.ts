@@ -283,3 +283,19 @@ onSources("what a script asks the hub while no agent is there is answered by the
   const { asked, own } = (result as { result: { asked: number; own: string } }).result;
   expect([how, own]).toEqual(["succeeded", String(asked)]);
 });
+
+onSources("a next agent that cannot start ends what was handed over to it", async () => {
+  const { agent, folder, start, run, settled, status, next, there, text } = await bench("web-9");
+  const shell = await start("core.local", { cmd: `echo $$ > ${folder}/pid; sleep 600`, timeout: 120 });
+  await run([shell]);
+  await there(join(folder, "pid"));
+  const pid = Number(await text("pid"));
+  const before = (await status()).started_at;
+  expect(await agent.end("restart")).toBe(0);
+  expect(isAlive(pid)).toBe(true);
+  agent.start({ PETREL_AGENT_ACTIONS_CONCURRENCY: "many" });
+  await waitUntil("nobody's action to be left", () => !isAlive(pid));
+  agent.start();
+  await next(before);
+  expect(await settled(shell)).toMatchObject({ status: "abandoned" });
+});
