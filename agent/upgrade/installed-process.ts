@@ -101,8 +101,12 @@ export function installedUpgrade({ env, health, now, monotonic, log }: Installed
       const state = await onDisk(layout, product);
       const { pending } = state;
       if (pending !== null && pending.to === version && pending.sha256 === sha256) {
-        const isCutOff = standOf(state).kind === "before" && !isTaken(layout.lock);
-        return isCutOff && monotonic() - startedAt > startingMs ? { kind: "none" } : { kind: "running" };
+        const stand = standOf(state);
+        // Switched back, only nobody has said so. One that is not even switched is its own program's to end.
+        const isBack = stand.kind === "back" && state.current === pending.from;
+        const isCutOff = (stand.kind === "before" || isBack) && !isTaken(layout.lock);
+        if (!isCutOff || monotonic() - startedAt <= startingMs) return { kind: "running" };
+        return stand.kind === "back" ? { kind: "rolled-back", why: stand.why } : { kind: "none" };
       }
       const last = await lastOutcome(layout);
       if (last === null || last.at === mark || last.to !== version) return { kind: "none" };

@@ -1,5 +1,8 @@
 /** Leads a host to one of its versions: the program, and the units that go with it. */
+import { lstat } from "node:fs/promises";
+import { textIfThere, writeWhole } from "../whole-file-fs.ts";
 import { unitsOf } from "./candidate-process.ts";
+import { guardText } from "./guard.ts";
 import type { Layout } from "./layout.ts";
 import { switchTo } from "./releases-fs.ts";
 import type { UpgradeHost } from "./upgrade-host.ts";
@@ -24,6 +27,21 @@ export async function stageUnits(layout: Layout, { from, to, program }: StagedVe
 export async function comeInto(host: UpgradeHost, version: string): Promise<void> {
   await switchTo(host.layout, version);
   await renewUnits(host, version);
+}
+
+/**
+ * The guard of the version that upgrades, where `install` has put one: it is the older of the two, and the one to go back to. It
+ * stays whichever way that ends. A package's is the package manager's.
+ */
+export async function renewGuard({ layout, product }: UpgradeHost): Promise<void> {
+  const [found, packaged] = await Promise.all([
+    lstat(layout.guard).catch(() => null),
+    lstat(layout.packaged).catch(() => null),
+  ]);
+  if (found?.isFile() !== true || packaged !== null) return;
+  const text = guardText(product);
+  if ((await textIfThere(layout.guard)) === text) return;
+  await writeWhole(layout.guard, text, 0o755, { isForAll: true });
 }
 
 /** Of a version that `current` leads to. */

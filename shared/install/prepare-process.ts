@@ -13,7 +13,7 @@ import { currentVersion, keep, onDisk, refuseUnsafe, withCopy, writePending } fr
 import { type Health, standOf } from "./trial.ts";
 import { inTurn } from "./turn-process.ts";
 import { lookEveryMs, notInstalled, type UpgradeHost } from "./upgrade-host.ts";
-import { goBack } from "./upgrade-process.ts";
+import { goBack, say } from "./upgrade-process.ts";
 import { stepsBack } from "./way-back.ts";
 
 export interface UpgradeFile {
@@ -40,7 +40,8 @@ const carriedOutWithinMs = 60_000;
 /**
  * `null` when exactly this is in force already. Rejects with NOT_INSTALLED, INSTALL_UNSAFE, UPGRADE_DIGEST,
  * UPGRADE_ARCHITECTURE, UPGRADE_UNFIT, UPGRADE_OLDER, UPGRADE_FORMAT, UPGRADE_VERSION_TAKEN, UPGRADE_RUNNING,
- * UPGRADE_UNSEEN, FILE_UNREADABLE; then nothing has changed.
+ * UPGRADE_UNSEEN, FILE_UNREADABLE; then nothing has changed, but that an upgrade which was cut off may have ended: not for a
+ * file whose digest is another.
  */
 export async function prepare(host: UpgradeHost, given: UpgradeFile): Promise<Prepared | null> {
   const { layout } = host;
@@ -51,7 +52,7 @@ export async function prepare(host: UpgradeHost, given: UpgradeFile): Promise<Pr
 
 async function prepareInTurn(host: UpgradeHost, given: UpgradeFile): Promise<Prepared | null> {
   const { layout, product, pass } = host;
-  const { from, pending } = await beforeUpgrade(host);
+  const { from, pending } = await beforeUpgrade(host, given);
   return withCopy(layout, product, given.file, async (copy) => {
     const { sha256 } = copy;
     await checkCopy(copy, given.sha256, given.file);
@@ -103,18 +104,28 @@ async function storedBefore(
 }
 
 /** The version in force, and an upgrade that was prepared before and is not carried out. */
-async function beforeUpgrade(host: UpgradeHost): Promise<{ from: string; pending: Pending | null }> {
+async function beforeUpgrade(
+  host: UpgradeHost,
+  given: UpgradeFile,
+): Promise<{ from: string; pending: Pending | null }> {
   const { layout, product } = host;
   const { pending, ...disk } = await onDisk(layout, product);
   const stand = standOf({ pending, ...disk });
+  // What is mended here changes the host: not for a file that is refused at the first look.
+  if (stand.kind === "mend" || stand.kind === "back")
+    await withCopy(layout, product, given.file, (copy) => checkCopy(copy, given.sha256, given.file));
   if (stand.kind === "mend") {
     await comeInto(host, stand.version);
     return { from: stand.version, pending: null };
   }
   if (stand.kind === "lost" || disk.current === null) throw notInstalled(host);
-  if (stand.kind === "back" && pending !== null && host.service !== null) {
-    await goBack(host, pending, stand.why);
-    return { from: pending.from, pending: null };
+  if (stand.kind === "back" && pending !== null) {
+    const { from, to } = pending;
+    // Without a service nobody is started: it is enough where the old version is in force, and the new one runs no more.
+    const isBack = disk.current === from && (await host.health())?.version !== to;
+    if (host.service !== null) await goBack(host, pending, stand.why);
+    else if (isBack) await say(host, pending, { result: "rolled-back", why: stand.why });
+    if (host.service !== null || isBack) return { from, pending: null };
   }
   if (stand.kind === "trial" || stand.kind === "back")
     throw new PetrelError("UPGRADE_RUNNING", `version ${disk.current} is still on trial`, {

@@ -14,8 +14,9 @@
  * record. `standOf` says what each state between means.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { timestamp } from "../clock.ts";
-import { comeInto, renewUnits } from "./come-into-process.ts";
+import { comeInto, renewGuard, renewUnits } from "./come-into-process.ts";
 import { guardReason } from "./guard.ts";
 import { isWayBackOpen, type Pending, type UpgradeOutcome } from "./pending.ts";
 import { currentVersion, dropOldVersions, endPending, markBack, onDisk, switchTo } from "./releases-fs.ts";
@@ -53,15 +54,19 @@ export async function superviseOwnTrial(host: UpgradeHost, own: string): Promise
     const isBack = stand === "back" && pending?.from === own;
     if (pending === null || (pending.to !== own && !isBack)) return null;
     if (!isTaken(layout.lock)) {
-      // Whoever went back was killed after the restart: what is left is to say so.
-      const end: End = { result: "rolled-back", why: pending.back ?? "" };
-      if (isBack) return inTurn(layout.lock, () => say(host, pending, end));
       // It runs already: started once more, it would only be on trial anew.
-      if (stand === "trial" || stand === "back") return finish(host, async () => {});
-      if (stand !== "before") return null;
-      // An earlier version went back, which wrote no mark, and was killed before the restart.
-      const why = "the upgrade was cut off on its way back";
-      return inTurn(layout.lock, () => conclude(host, pending, { result: "rolled-back", why }));
+      if (!isBack && (stand === "trial" || stand === "back")) return finish(host, async () => {});
+      if (!isBack && stand !== "before") return null;
+      const ended = await inTurn(layout.lock, async () => {
+        // What was read without the turn may have ended before it came: nothing is said of another record than that.
+        if (!isDeepStrictEqual((await onDisk(layout, product)).pending, pending)) return null;
+        // Whoever went back was killed after the restart: what is left is to say so.
+        if (isBack) return say(host, pending, { result: "rolled-back", why: pending.back ?? "" });
+        // An earlier version went back, which wrote no mark, and was killed before the restart.
+        const why = "the upgrade was cut off on its way back";
+        return conclude(host, pending, { result: "rolled-back", why });
+      });
+      if (ended !== null) return ended;
     }
     await sleep(lookEveryMs);
   }
@@ -89,7 +94,10 @@ async function finishInTurn(host: UpgradeHost, start: () => Promise<void>): Prom
   const isStopped = stand.kind !== "trial" && service !== null && (await service.isStopped(product.unit));
   if (stand.kind !== "trial") {
     told(`switching from ${pending.from} to ${pending.to}`);
-    const failed = await failureOf(() => comeInto(host, pending.to));
+    const failed = await failureOf(async () => {
+      await renewGuard(host);
+      await comeInto(host, pending.to);
+    });
     // A full disk, or one that is read-only: nothing of it runs yet.
     if (failed !== null) return goBack(host, pending, failed);
     pass("switched");
@@ -135,7 +143,7 @@ export async function goBack(host: UpgradeHost, pending: Pending, why: string): 
   return conclude(host, pending, { result: "rolled-back", why });
 }
 
-type End = Pick<UpgradeOutcome, "result" | "why">;
+export type End = Pick<UpgradeOutcome, "result" | "why">;
 
 /** While the record is there, somebody looks after the upgrade: it goes last, once the right version runs. */
 async function conclude(host: UpgradeHost, pending: Pending, end: End): Promise<UpgradeOutcome> {
@@ -162,7 +170,8 @@ async function startOld(
   return service?.renew(product.unit, proof);
 }
 
-async function say(host: UpgradeHost, { from, to }: Pending, end: End): Promise<UpgradeOutcome> {
+/** Writes down how it ended, and ends the record. To be called by who has the turn. */
+export async function say(host: UpgradeHost, { from, to }: Pending, end: End): Promise<UpgradeOutcome> {
   const outcome = { from, to, ...end, at: timestamp(host.now()) };
   await endPending(host.layout, outcome);
   host.pass("ended");
