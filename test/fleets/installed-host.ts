@@ -86,7 +86,16 @@ export class Action {
   /** `line`: of sh. Resolves once it runs. */
   static async start(hub: DebianHost, host: DebianHost, line: string): Promise<Action> {
     const note = `/tmp/pid-${randomUUID()}`;
-    const words = ["run", "core.local", `echo $$ > ${note}; ${line}`, "--host", host.name, "--async"];
+    // Not the usual minute: who was away for long comes back late.
+    const words = [
+      "run",
+      "core.local",
+      "timeout=900",
+      `echo $$ > ${note}; ${line}`,
+      "--host",
+      host.name,
+      "--async",
+    ];
     const { id } = await json<Execution>(hub, "petrel", ...words);
     const pid = await waitUntil("the action to run", async () =>
       Number((await host.ask(`cat ${note}`)).stdout),
