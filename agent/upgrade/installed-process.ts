@@ -6,7 +6,7 @@ import { carryOutElsewhere } from "../../shared/install/elsewhere-process.ts";
 import { layoutOf, programOf, rootOfProgram } from "../../shared/install/layout.ts";
 import { type Prepared, prepare } from "../../shared/install/prepare-process.ts";
 import { lastOutcome, onDisk } from "../../shared/install/releases-fs.ts";
-import { hasSystemd, usualLimits } from "../../shared/install/service-process.ts";
+import { hasSystemd, systemctl as serviceBy, usualLimits } from "../../shared/install/service-process.ts";
 import { type Health, standOf } from "../../shared/install/trial.ts";
 import { isTaken } from "../../shared/install/turn-process.ts";
 import type { Logger } from "../../shared/log.ts";
@@ -73,7 +73,9 @@ export function installedUpgrade({ env, health, now, monotonic, log }: Installed
       const host = {
         product,
         layout,
+        // Whoever carries it out starts it; what is mended on the way there has units of its own.
         service: null,
+        reload: () => serviceBy(systemctl).reload(),
         health,
         limits: usualLimits,
         now,

@@ -98,25 +98,49 @@ export async function describe(file: string, where = file): Promise<SelfDescript
     return parseDescription(await said(file, "version", "--json"), where);
   } catch (cause) {
     if (cause instanceof PetrelError) throw cause;
-    const { code, killed, stderr } = cause as { code?: unknown; killed?: boolean; stderr?: string };
-    const how =
-      killed === true ? `no answer within ${answerWithinMs / 1000} s` : `it ended with ${String(code)}`;
-    const said = (stderr ?? "").trim().split("\n").at(-1) ?? "";
-    throw new PetrelError(
-      "UPGRADE_UNFIT",
-      `the program does not run here: ${how}${said === "" ? "" : `: ${said}`}`,
-      {
-        where,
-        hint: "is the file a whole program, and on a file system without noexec?",
-        cause,
-      },
-    );
+    throw new PetrelError("UPGRADE_UNFIT", `the program does not run here: ${endOf(cause)}`, {
+      where,
+      hint: "is the file a whole program, and on a file system without noexec?",
+      cause,
+    });
   }
 }
 
-/** Runs `FILE upgrade --units`; `null` for a version that does not say: those before this was asked end with an error. */
+/** Of a program that was used wrongly: it does not know what it was asked. */
+const usedWrongly = 2;
+
+/** Runs `FILE upgrade --units`; `null` for a version that does not know the question. UPGRADE_UNFIT when it fails otherwise. */
 export async function unitsOf(file: string): Promise<Units | null> {
-  return said(file, "upgrade", "--units").then(parseUnits, () => null);
+  const unfit = (how: string, cause?: unknown) =>
+    new PetrelError("UPGRADE_UNFIT", `the program does not say its units: ${how}`, {
+      where: file,
+      hint: "try again; if it stays so, take another version",
+      ...(cause !== undefined && { cause }),
+    });
+  let text: string;
+  try {
+    text = await said(file, "upgrade", "--units");
+  } catch (cause) {
+    if ((cause as { code?: unknown }).code === usedWrongly) return null;
+    throw unfit(endOf(cause), cause);
+  }
+  const units = parseUnits(text);
+  if (units === null) throw unfit("what it prints are none");
+  return units;
+}
+
+/** For people: how a program has ended that did not do what it was asked. */
+function endOf(cause: unknown): string {
+  const { code, killed, signal, stderr } = cause as {
+    code?: unknown;
+    killed?: boolean;
+    signal?: string | null;
+    stderr?: string;
+  };
+  const how =
+    killed === true ? `no answer within ${answerWithinMs / 1000} s` : `it ended with ${code ?? signal}`;
+  const last = (stderr ?? "").trim().split("\n").at(-1) ?? "";
+  return last === "" ? how : `${how}: ${last}`;
 }
 
 async function said(file: string, ...words: readonly string[]): Promise<string> {

@@ -29,6 +29,28 @@ export async function comeInto(host: UpgradeHost, version: string): Promise<void
   await renewUnits(host, version);
 }
 
+/** Leads a host back to one of its versions, with whatever unit there is rather than not at all. */
+export async function mendTo(host: UpgradeHost, version: string): Promise<void> {
+  await switchTo(host.layout, version);
+  await putBackUnits(host, version);
+}
+
+/** Says what keeps it from that. Of a version that `current` leads to. */
+export async function putBackUnits(host: UpgradeHost, version: string): Promise<void> {
+  const failed = await failureOf(() => renewUnits(host, version));
+  if (failed !== null) host.told(`the unit of ${version} could not be put back: ${failed}`);
+}
+
+/** What kept it from being done; `null`: nothing. */
+export async function failureOf(work: () => Promise<void>): Promise<string | null> {
+  try {
+    await work();
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
 /**
  * The guard of the version that upgrades, where `install` has put one: it is the older of the two, and the one to go back to. It
  * stays whichever way that ends. A package's is the package manager's.
@@ -46,13 +68,13 @@ export async function renewGuard({ layout, product }: UpgradeHost): Promise<void
 
 /** Of a version that `current` leads to. */
 export async function renewUnits(
-  { layout, product, service, told }: UpgradeHost,
+  { layout, product, service, reload = service?.reload, told }: UpgradeHost,
   version: string,
 ): Promise<void> {
   const placed = await placeUnits(layout, version);
   if (placed === null) return;
   // Also when no file has changed: whoever wrote it may have been killed before this.
-  await service?.reload().catch((error: unknown) => {
+  await reload?.().catch((error: unknown) => {
     told(
       `systemd has not read its unit: ${error instanceof Error ? error.message : error}; systemctl daemon-reload`,
     );

@@ -7,7 +7,7 @@ import { checkFit } from "./candidate.ts";
 import { checkCopy, describe } from "./candidate-process.ts";
 import { programOf } from "./layout.ts";
 import type { UpgradeOutcome } from "./pending.ts";
-import { type InstallTexts, piecesOf } from "./plan.ts";
+import { type InstallTexts, type Piece, piecesOf } from "./plan.ts";
 import { applyPieces, type Change, changesFor } from "./plan-fs.ts";
 import { prepare } from "./prepare-process.ts";
 import { compareVersions } from "./release.ts";
@@ -15,7 +15,6 @@ import { currentVersion, keep, refuseUnsafe, withCopy } from "./releases-fs.ts";
 import { inTurn } from "./turn-process.ts";
 import type { UpgradeHost } from "./upgrade-host.ts";
 import { carryOut } from "./upgrade-process.ts";
-import { keepHostUnits } from "./version-units-fs.ts";
 import { stepsBack } from "./way-back.ts";
 
 export interface InstallOptions {
@@ -91,8 +90,21 @@ async function fitting(host: UpgradeHost, program: string, where: string) {
 /** Nothing is verified of a program here, and nothing promised of it: it runs as what the caller named. */
 async function wouldInstall(host: UpgradeHost, { binary, texts }: InstallOptions): Promise<Installed> {
   const { version, before, isNewer } = await fitting(host, binary, binary);
-  const pieces = piecesOf(host.layout, host.product, isNewer ? (before ?? version) : version, texts);
+  const pieces = await piecesFor(host, texts, { version, before, isNewer });
   return { version, before, changes: telling(await changesFor(pieces)), upgrade: null };
+}
+
+/** An upgrade brings the units that are there already, and takes them back with it; it may yet be refused. */
+async function piecesFor(
+  { layout, product }: UpgradeHost,
+  texts: InstallTexts,
+  { version, before, isNewer }: Awaited<ReturnType<typeof fitting>>,
+): Promise<readonly Piece[]> {
+  if (!isNewer || before === null) return piecesOf(layout, product, version, texts);
+  const folder = dirname(layout.unit);
+  const there = await existing(Object.keys(texts.units).map((name) => join(folder, name)));
+  const missing = Object.entries(texts.units).filter(([name]) => !there.has(join(folder, name)));
+  return piecesOf(layout, product, before, { ...texts, units: Object.fromEntries(missing) });
 }
 
 function installInTurn(host: UpgradeHost, { binary, texts }: InstallOptions) {
@@ -101,9 +113,7 @@ function installInTurn(host: UpgradeHost, { binary, texts }: InstallOptions) {
     await checkCopy(copy, null, binary);
     const { version, before, isNewer } = await fitting(host, copy.path, binary);
     if (!isNewer) await keep(layout, product, copy, version);
-    // An upgrade that is taken back takes its units back with it.
-    if (isNewer && before !== null) await keepHostUnits(layout, before, Object.keys(texts.units));
-    const pieces = piecesOf(layout, product, isNewer ? (before ?? version) : version, texts);
+    const pieces = await piecesFor(host, texts, { version, before, isNewer });
     return { version, before, isNewer, sha256: copy.sha256, changes: telling(await applyPieces(pieces)) };
   });
 }

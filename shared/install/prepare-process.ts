@@ -6,7 +6,7 @@ import { PetrelError } from "../errors.ts";
 import { storedFormat } from "../storage/stored-format-store.ts";
 import { checkFit, goesBack } from "./candidate.ts";
 import { checkCopy, describe } from "./candidate-process.ts";
-import { comeInto, stageUnits } from "./come-into-process.ts";
+import { mendTo, stageUnits } from "./come-into-process.ts";
 import { programOf } from "./layout.ts";
 import type { Pending } from "./pending.ts";
 import { currentVersion, keep, onDisk, refuseUnsafe, withCopy, writePending } from "./releases-fs.ts";
@@ -115,7 +115,7 @@ async function beforeUpgrade(
   if (stand.kind === "mend" || stand.kind === "back")
     await withCopy(layout, product, given.file, (copy) => checkCopy(copy, given.sha256, given.file));
   if (stand.kind === "mend") {
-    await comeInto(host, stand.version);
+    await mendTo(host, stand.version);
     return { from: stand.version, pending: null };
   }
   if (stand.kind === "lost" || disk.current === null) throw notInstalled(host);

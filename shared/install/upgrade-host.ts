@@ -11,6 +11,8 @@ export interface UpgradeHost {
   readonly layout: Layout;
   /** `null`: nothing is started or stopped here, as in an image that is being made. */
   readonly service: Service | null;
+  /** Has systemd read changed units where `service` is `null` and somebody else starts. */
+  readonly reload?: () => Promise<void>;
   /** How the program that runs is; `null` when none answers. Never rejects. */
   readonly health: () => Promise<Health | null>;
   readonly limits: TrialLimits;

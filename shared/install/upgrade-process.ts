@@ -16,7 +16,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { timestamp } from "../clock.ts";
-import { comeInto, renewGuard, renewUnits } from "./come-into-process.ts";
+import { comeInto, failureOf, mendTo, putBackUnits, renewGuard, renewUnits } from "./come-into-process.ts";
 import { guardReason } from "./guard.ts";
 import { isWayBackOpen, type Pending, type UpgradeOutcome } from "./pending.ts";
 import { currentVersion, dropOldVersions, endPending, markBack, onDisk, switchTo } from "./releases-fs.ts";
@@ -82,7 +82,7 @@ async function finishInTurn(host: UpgradeHost, start: () => Promise<void>): Prom
   const state = await onDisk(layout, product);
   const stand = standOf(state);
   if (stand.kind === "lost") throw notInstalled(host);
-  if (stand.kind === "mend") await comeInto(host, stand.version);
+  if (stand.kind === "mend") await mendTo(host, stand.version);
   const { pending } = state;
   if (pending === null || stand.kind === "settled") return null;
   if (pending.back !== null && state.present.includes(pending.from))
@@ -103,7 +103,10 @@ async function finishInTurn(host: UpgradeHost, start: () => Promise<void>): Prom
     pass("switched");
   } else {
     // Whoever switched may have been killed before its units came.
-    await renewUnits(host, pending.to);
+    const failed = await failureOf(() => renewUnits(host, pending.to));
+    // One that has changed the database stays, and is judged with the unit that it has.
+    if (failed !== null && isWayBackOpen(pending)) return goBack(host, pending, failed);
+    if (failed !== null) told(`the unit of ${pending.to} could not be put there: ${failed}`);
   }
   if (isStopped)
     return conclude(host, pending, { result: "upgraded", why: "it was not running, and was not started" });
@@ -111,22 +114,12 @@ async function finishInTurn(host: UpgradeHost, start: () => Promise<void>): Prom
   // The guard switches before it says so: to say the same once more is harmless, and its start is under way.
   if (end === null) {
     // A guard of an older installation knows of no units.
-    await renewUnits(host, pending.from);
+    await putBackUnits(host, pending.from);
     return say(host, pending, { result: "rolled-back", why: guardReason(pending.to) });
   }
   pass("judged");
   if (end.result === "rolled-back") return goBack(host, pending, end.why);
   return conclude(host, pending, end);
-}
-
-/** What kept it from being done; `null`: nothing. */
-async function failureOf(work: () => Promise<void>): Promise<string | null> {
-  try {
-    await work();
-    return null;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
 }
 
 /** To go back is decided once: whoever is killed meanwhile leaves a mark, and the next start ends it. */
@@ -136,9 +129,7 @@ export async function goBack(host: UpgradeHost, pending: Pending, why: string): 
   await markBack(layout, pending, why);
   pass("marked");
   await switchTo(layout, pending.from);
-  // The old version runs with the new one's unit rather than not at all.
-  const failed = await failureOf(() => renewUnits(host, pending.from));
-  if (failed !== null) told(`the unit of ${pending.from} could not be put back: ${failed}`);
+  await putBackUnits(host, pending.from);
   pass("back");
   return conclude(host, pending, { result: "rolled-back", why });
 }
