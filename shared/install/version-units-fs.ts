@@ -19,7 +19,8 @@ export async function keepUnits(layout: Layout, version: string, units: Units): 
   await rm(fresh, { recursive: true, force: true });
   await mkdir(fresh, { recursive: true, mode: 0o755 });
   await chmod(fresh, 0o755);
-  for (const [name, text] of Object.entries(units)) await writeWhole(join(fresh, name), text, 0o644);
+  for (const [name, text] of Object.entries(units))
+    await writeWhole(join(fresh, name), text, 0o644, { isForAll: true });
   await rm(folder, { recursive: true, force: true });
   await rename(fresh, folder);
   await syncFolder(dirname(folder));
@@ -51,7 +52,7 @@ export async function placeUnits(
     const path = join(hostFolder(layout), name);
     const found = await ownText(path);
     if (found === text || (found === null && (await isThere(path)))) continue;
-    await writeWhole(path, text, 0o644);
+    await writeWhole(path, text, 0o644, { isForAll: true });
     changed = true;
   }
   return { changed };

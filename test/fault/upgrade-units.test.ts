@@ -9,6 +9,7 @@ import { installedUpgrade } from "../../agent/upgrade/installed-process.ts";
 import { layoutOf, programOf } from "../../shared/install/layout.ts";
 import { digestOf } from "../../shared/install/releases-fs.ts";
 import { silentLogger } from "../../shared/log.ts";
+import { commandPath } from "../support/command-path.ts";
 import { type InstalledProgram, installedProgram, programFile } from "../support/installed-program.ts";
 import { runPetrel } from "../support/run-petrel.ts";
 
@@ -142,14 +143,55 @@ test("an agent that mends its host on its hub's wish has systemd read the unit",
   expect([await host.current(), await unit(), await reloads(host)]).toEqual(["1.0.0", "of 1.0.0", 1]);
 });
 
-test("the guard puts units back that the service manager may read, under a narrow umask too", async () => {
+test("units may be read by everybody, whatever the umask is of who puts them there", async () => {
+  const { host, layout } = await withUnit("old");
+  const closed = (env: Readonly<Record<string, string>>, ...words: readonly string[]) =>
+    promisify(execFile)("sh", ["-c", 'umask 077; exec "$@"', "sh", ...words], { env }).catch(() => {});
+  const found = async () => [await readFile(layout.unit, "utf8"), (await stat(layout.unit)).mode & 0o777];
+  const file = await programFile(host.root, "1.1.0", { unit: "new" });
+  const env = { PATH: process.env.PATH ?? "", PETREL_KILL_AT: "switched" };
+  const place = ["--root", host.root, "--systemctl", host.systemctl];
+  await closed(env, commandPath("petrel-agent"), "upgrade", file, ...place);
+  expect(await found()).toEqual(["new", 0o644]);
+  // Kept by a version that did not see to it.
+  await chmod(join(layout.versions, "1.0.0/units", agentProduct.unit), 0o600);
+  await writeFile(layout.starts, "3\n");
+  await closed(env, layout.guard);
+  expect(await found()).toEqual(["old", 0o644]);
+});
+
+test("the guard has units on disk before their names are, and systemd read them before it says how it ended", async () => {
   const { host, layout, unit } = await withUnit("old");
   const file = await programFile(host.root, "1.1.0", { unit: "new" });
-  expect((await host.upgrade(file, { killAt: "switched" })).signal).toBe("SIGKILL");
-  expect(await unit()).toBe("new");
+  await host.upgrade(file, { killAt: "switched" });
+  await host.stop();
+  // What stands for a host with systemd: each says what it is called with, and what was there at that time.
+  const bin = join(host.root, "bin");
+  await mkdir(bin);
+  const calls = join(host.root, "said");
+  for (const name of ["sync", "systemctl"]) {
+    const words = `#!/bin/sh\necho "${name} $* $(cat '${layout.unit}') $(ls '${layout.outcome}')" >> '${calls}'\n`;
+    await writeFile(join(bin, name), words, { mode: 0o755 });
+  }
+  const text = await readFile(layout.guard, "utf8");
+  await writeFile(layout.guard, text.replaceAll("/run/systemd/system", bin));
+  const env = { PATH: `${bin}:${process.env.PATH}` };
+  const said = async () => {
+    await rm(calls, { force: true });
+    await promisify(execFile)(layout.guard, { env });
+    return (await readFile(calls, "utf8")).split("\n").map((line) => line.trim());
+  };
+  const pending = (await host.read("pending")) ?? "";
   await writeFile(layout.starts, "3\n");
-  await promisify(execFile)("sh", ["-c", 'umask 077; exec "$0"', layout.guard]);
-  expect([await unit(), (await stat(layout.unit)).mode & 0o777]).toEqual(["old", 0o644]);
+  const first = await said();
+  expect(first).toContain(`sync ${layout.unit}.new new`);
+  expect(first).toContain(`sync ${dirname(layout.unit)} old`);
+  expect(first).toContain("systemctl --no-block daemon-reload old");
+  expect(await unit()).toBe("old");
+  // Killed before systemd was told: the file is as it should be already.
+  await writeFile(layout.pending, `${pending}back=unwell\n`);
+  await rm(layout.outcome);
+  expect(await said()).toContain("systemctl --no-block daemon-reload old");
 });
 
 describe("install of a newer version", () => {
