@@ -7,6 +7,7 @@ import { CommandEnded, collect, createProgram, withExample } from "../shared/cli
 import { type AgentConfig, agentSettings } from "../shared/config/agent-config.ts";
 import { resolveConfig } from "../shared/config/config.ts";
 import { readConfigFile } from "../shared/config/read-config-fs.ts";
+import { formatError } from "../shared/errors.ts";
 import { unpackBelow } from "../shared/runtime/unpacked-fs.ts";
 import { version } from "../shared/version.ts";
 import { coverageText } from "../shared/watch/coverage-text.ts";
@@ -35,9 +36,17 @@ async function run(io: CliIo, options: RunOptions): Promise<void> {
   try {
     await start(io, options);
   } catch (error) {
-    if (!(error instanceof CommandEnded))
-      await (await import("./actions/handed-over-process.ts")).endHandedHere(runtimeFolder(io.env));
+    if (!(error instanceof CommandEnded)) await endHanded(io);
     throw error;
+  }
+}
+
+/** Never rejects: why the agent cannot start is what has to be told. */
+async function endHanded(io: CliIo): Promise<void> {
+  try {
+    await (await import("./actions/handed-over-process.ts")).endHandedHere(runtimeFolder(io.env));
+  } catch (error) {
+    io.err(`what was handed over to this agent could not be ended: ${formatError(error)}\n`);
   }
 }
 

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { spread } from "./pace.ts";
 import { startPipeline } from "./shell-pipeline-process.ts";
 import { startFleet } from "./touched-fleet-process.ts";
 
@@ -144,10 +145,4 @@ async function allRan(
     if (made.has(path)) ran.set(path, Math.min(at, ran.get(path) ?? Number.POSITIVE_INFINITY));
   }
   return ran;
-}
-
-function spread(values: readonly number[], digits = 0): string {
-  const sorted = [...values].sort((a, b) => a - b);
-  const shown = (at: number) => (sorted[at] ?? Number.NaN).toFixed(digits);
-  return `${shown(Math.floor(sorted.length / 2))} (${shown(0)}-${shown(sorted.length - 1)})`;
 }

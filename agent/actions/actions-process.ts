@@ -7,12 +7,10 @@ import type { MarksStore } from "../../shared/link/marks-store.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { Committer } from "../../shared/storage/committer-store.ts";
 import type { RowSeals } from "../store/row-seals.ts";
-import { termGraceMs } from "../work-end.ts";
 import { type Component, startAll, stopAll } from "./component.ts";
 import { createDispatcher, type DispatchMessage } from "./dispatcher.ts";
-import { endSurvivors } from "./family-process.ts";
 import type { HandedExecution } from "./handed-over.ts";
-import { takeHanded, writeHanded } from "./handed-over-process.ts";
+import { endExecutions, takeHanded, writeHanded } from "./handed-over-process.ts";
 import { ActionInbox } from "./inbox-store.ts";
 import { queuedRequest } from "./journal.ts";
 import { type AppendUp, JournalStore } from "./journal-store.ts";
@@ -181,9 +179,7 @@ export class Actions {
     const { handedFile } = this.#options;
     const { handed } = this.#worker;
     if (handedFile !== undefined) await rm(handedFile, { force: true });
-    const end = ({ execution, process: { group } }: HandedExecution) =>
-      endSurvivors(group, execution, { graceMs: termGraceMs });
-    await Promise.all(handed.map(end));
+    await endExecutions(handed);
   }
 
   /** While it stops, or before it will: running actions are ended at once. */

@@ -58,10 +58,14 @@ export async function takeHanded(file: string, log: Logger): Promise<ReadonlyMap
  */
 export async function endHandedHere(folder: string | null): Promise<void> {
   if (folder === null) return;
-  const handed = await takeHanded(join(folder, handedName), silentLogger);
+  await endExecutions([...(await takeHanded(join(folder, handedName), silentLogger)).values()]);
+}
+
+/** Nobody is to take them up. Resolves when their processes are gone, or would not go. */
+export async function endExecutions(handed: readonly HandedExecution[]): Promise<void> {
   const end = ({ execution, process: { group } }: HandedExecution) =>
     endSurvivors(group, execution, { graceMs: termGraceMs });
-  await Promise.all([...handed.values()].map(end));
+  await Promise.all(handed.map(end));
 }
 
 /** Of a program that was started once more between the two agents the numbers are closed, or something else has them. */

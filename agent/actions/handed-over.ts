@@ -135,8 +135,8 @@ export interface ParsedHanded {
 }
 
 /**
- * What was handed over to this process, with the time that has passed since then taken from what each has left; none when the file is of another one: it died on the way, and its actions are
- * children of nobody who could wait for them.
+ * What was handed over to this process, with the time that has passed since then taken from what each has left; none when
+ * the file is of another one: it died on the way, and its actions are children of nobody who could wait for them.
  */
 export function parseHanded(
   text: string | null,

@@ -98,8 +98,11 @@ async function finishInTurn(host: UpgradeHost, start: () => Promise<void>): Prom
       await renewGuard(host);
       await comeInto(host, pending.to);
     });
-    // A full disk, or one that is read-only: nothing of it runs yet.
-    if (failed !== null) return goBack(host, pending, failed);
+    // A full disk, or one that is read-only. Nothing of it runs: whatever does is of the old version, and goes on.
+    if (failed !== null) {
+      await leadBack(host, pending, failed);
+      return say(host, pending, { result: "rolled-back", why: failed });
+    }
     pass("switched");
   } else {
     // Whoever switched may have been killed before its units came.
@@ -122,8 +125,14 @@ async function finishInTurn(host: UpgradeHost, start: () => Promise<void>): Prom
   return conclude(host, pending, end);
 }
 
-/** To go back is decided once: whoever is killed meanwhile leaves a mark, and the next start ends it. */
+/** Has the old version run again. */
 export async function goBack(host: UpgradeHost, pending: Pending, why: string): Promise<UpgradeOutcome> {
+  await leadBack(host, pending, why);
+  return conclude(host, pending, { result: "rolled-back", why });
+}
+
+/** To go back is decided once: whoever is killed meanwhile leaves a mark, and the next start ends it. */
+async function leadBack(host: UpgradeHost, pending: Pending, why: string): Promise<void> {
   const { layout, told, pass } = host;
   told(`going back to ${pending.from}: ${why}`);
   await markBack(layout, pending, why);
@@ -131,7 +140,6 @@ export async function goBack(host: UpgradeHost, pending: Pending, why: string): 
   await switchTo(layout, pending.from);
   await putBackUnits(host, pending.from);
   pass("back");
-  return conclude(host, pending, { result: "rolled-back", why });
 }
 
 export type End = Pick<UpgradeOutcome, "result" | "why">;

@@ -69,14 +69,26 @@ test("where a package is, a unit of `systemctl edit --full` stays, there and bac
 });
 
 describe("an upgrade ends", () => {
-  test("where a unit cannot be put, and goes back before anything of it has run", async () => {
-    const { host, layout, unit } = await withUnit("old");
-    await block(layout.unit);
-    const run = await host.upgrade(await programFile(host.root, "1.1.0", { unit: "new" }));
-    expect([run.code, run.stderr]).toEqual([1, expect.stringContaining("UPGRADE_ROLLED_BACK")]);
-    expect([await host.current(), await host.read("pending"), await unit()]).toEqual(["1.0.0", null, "old"]);
-    expect(await host.read("last-upgrade")).toContain("result=rolled-back");
-  });
+  test.each([true, false])(
+    "where a unit cannot be put: nothing of it has run, and nothing is started (runs: %s)",
+    async (runs) => {
+      const { host, layout, unit } = await withUnit("old");
+      if (!runs) await host.stop();
+      await block(layout.unit);
+      const before = await readFile(join(host.root, "calls"), "utf8");
+      const run = await host.upgrade(await programFile(host.root, "1.1.0", { unit: "new" }));
+      expect([run.code, run.stderr]).toEqual([1, expect.stringContaining("UPGRADE_ROLLED_BACK")]);
+      expect([await host.current(), await host.read("pending"), await unit()]).toEqual([
+        "1.0.0",
+        null,
+        "old",
+      ]);
+      expect(await host.read("last-upgrade")).toContain("result=rolled-back");
+      expect(await host.answers()).toBe(runs ? "1.0.0" : null);
+      const calls = (await readFile(join(host.root, "calls"), "utf8")).slice(before.length);
+      expect(calls.split("\n").filter((line) => /^(?:re)?start/.test(line))).toEqual([]);
+    },
+  );
 
   test("where the unit of the old version cannot be put back, and says so", async () => {
     const { host, layout } = await withUnit("old");
