@@ -1,6 +1,5 @@
 /** What packages hold besides the program: control data and maintainer scripts, as text. Pure. */
-import { dirname, join } from "node:path";
-import type { Product } from "../../shared/install/layout.ts";
+import { layoutOf, type Product } from "../../shared/install/layout.ts";
 
 export interface PackageFacts {
   readonly product: Product;
@@ -43,10 +42,16 @@ Description: ${summary}
 `;
 }
 
-/** There while the package is removed and its unit was enabled. In a folder of root's: that of the state may be another user's. */
-const enabledMark = ({ product, name }: PackageFacts) => join(dirname(product.config), `.${name}.enabled`);
-
 const base = ({ product }: PackageFacts) => `/opt/petrel/${product.name}`;
+
+/** Where units of an operator and of `install` lie, before those of packages. */
+const ownUnits = "/etc/systemd/system";
+
+/** Words of sh: true where `install` has put the program since, and what is there is no package's any more. */
+function isByFile({ product }: PackageFacts): string {
+  const { unit, command } = layoutOf(product);
+  return `[ -f ${unit} ] && [ ! -L ${unit} ] && [ -L ${command} ]`;
+}
 
 /**
  * After files are replaced. What the package brings becomes one of the versions, which the package manager knows nothing
@@ -54,10 +59,13 @@ const base = ({ product }: PackageFacts) => `/opt/petrel/${product.name}`;
  * version that it refuses or that was not well is told and fails no package manager. `downgrade`: words of sh that are
  * true when whoever installs has asked for an older package.
  */
-export function configureScript(facts: PackageFacts, downgrade: string | null): string {
-  const { product, version, user, owner, next } = facts;
+export function configureScript(
+  facts: PackageFacts,
+  units: readonly string[],
+  downgrade: string | null,
+): string {
+  const { product, version, user, owner } = facts;
   const { program } = product;
-  const mark = enabledMark(facts);
   const owned = owner === null ? "" : ` -o ${owner} -g ${owner}`;
   const allowed =
     downgrade === null ? "set --" : `if ${downgrade}; then set -- --allow-downgrade; else set --; fi`;
@@ -77,32 +85,64 @@ fi
 [ ! -d /run/systemd/system ] || systemctl daemon-reload
 if [ -z "$now" ] || [ ! -x "$base/current/${program}" ]; then
   ln -sfn versions/${version} $base/current.new && mv -fT $base/current.new $base/current
-  if [ -f ${product.config}.rpmsave ]; then
-    rm -f ${mark}
-    echo "${facts.name} ${version} is installed, and not started: what you had changed is in ${product.config}.rpmsave. Put it back, then: systemctl enable --now ${product.unit}"
-  elif [ -f ${mark} ]; then
-    rm -f ${mark}
-    [ ! -d /run/systemd/system ] || systemctl enable --now ${product.unit} || :
-    echo "${facts.name} ${version} is installed, and enabled as it was before it was removed."
-  else
-    echo "${facts.name} ${version} is installed. Next: ${next}"
-  fi
-elif [ "$now" != "${version}" ]; then
+${againScript(facts)}elif [ "$now" != "${version}" ]; then
   ${allowed}
   "$base/current/${program}" upgrade $shipped "$@" || {
     echo "${facts.name} ${version} did not take its place: in force is $(readlink $base/current | sed 's|^versions/||'). What to do is said above; then:" >&2
     echo "  ${program} upgrade $shipped" >&2
   }
 fi
+for unit in ${units.join(" ")}; do
+  [ ! -e ${ownUnits}/$unit ] && [ ! -L ${ownUnits}/$unit ] ||
+    echo "${ownUnits}/$unit hides the unit of ${facts.name} ${version}, which counts once that is moved away, and after: systemctl daemon-reload"
+done
 `;
 }
 
-/** Before files go for good; whoever installs it again finds its unit as it was. */
+/**
+ * The unit as it was when the package was removed; the mark of that stays until it is. Started is what nobody had stopped,
+ * and never with the default configuration in the place of what rpm has saved.
+ */
+function againScript({ product, name, version, next }: PackageFacts): string {
+  const { removed, config } = layoutOf(product);
+  const { unit } = product;
+  const installed = `${name} ${version} is installed`;
+  return `  if [ -f ${removed} ] && [ -f ${config}.rpmsave ]; then
+    words=$(cat ${removed})
+    rm -f ${removed}
+    echo "${installed}, and not enabled as it was before it was removed: what you had changed is in ${config}.rpmsave. Put it back:"
+    echo "  mv -f ${config}.rpmsave ${config} && systemctl enable $words ${unit}"
+  elif [ -f ${removed} ] && systemctl enable ${unit} > /dev/null 2>&1; then
+    words=$(cat ${removed})
+    rm -f ${removed}
+    if [ "$words" != --now ]; then
+      echo "${installed}, enabled, and stopped, as it was before it was removed."
+    elif [ ! -d /run/systemd/system ] || systemctl start ${unit} > /dev/null 2>&1; then
+      echo "${installed}, and enabled as it was before it was removed."
+    else
+      echo "${installed}, and enabled as it was before it was removed. It did not start: journalctl -u ${unit}"
+    fi
+  elif [ -f ${removed} ]; then
+    echo "${installed}, and could not be enabled as it was before it was removed: systemctl enable $(cat ${removed}) ${unit}"
+  else
+    echo "${installed}. Next: ${next}"
+  fi
+`;
+}
+
+/** Before files go for good; whoever installs it again finds its unit as it was. A note of that which fails stops nothing. */
 export function stopScript(facts: PackageFacts, units: readonly string[]): string {
   const { unit } = facts.product;
+  const { removed } = layoutOf(facts.product);
   const all = [unit, ...units.filter((each) => each !== unit)].join(" ");
-  return `if [ -d /run/systemd/system ]; then
-  ! systemctl is-enabled --quiet ${unit} 2> /dev/null || touch ${enabledMark(facts)} 2> /dev/null || :
+  return `if ${isByFile(facts)}; then exit 0; fi
+if [ -d /run/systemd/system ]; then
+  rm -f ${removed} || :
+  if systemctl is-enabled --quiet ${unit} 2> /dev/null; then
+    words=--now
+    [ "$(systemctl is-active ${unit} 2> /dev/null)" != inactive ] || words=
+    { echo "$words" > ${removed}; } 2> /dev/null || :
+  fi
   systemctl disable --now ${all} > /dev/null 2>&1 || :
 fi
 `;
@@ -110,15 +150,16 @@ fi
 
 /** After they have gone: what the package manager does not know of. */
 export function tidyScript(facts: PackageFacts): string {
-  return `rm -rf ${base(facts)}
+  return `if ${isByFile(facts)}; then exit 0; fi
+rm -rf ${base(facts)}
 rmdir --ignore-fail-on-non-empty /opt/petrel 2> /dev/null || :
 [ ! -d /run/systemd/system ] || systemctl daemon-reload || :
 `;
 }
 
 export function purgeScript(facts: PackageFacts): string {
-  const { state, config } = facts.product;
-  return `rm -rf ${state} ${config} ${enabledMark(facts)}\nrmdir --ignore-fail-on-non-empty /etc/petrel 2> /dev/null || :\n`;
+  const { state, config, removed } = layoutOf(facts.product);
+  return `rm -rf ${state} ${config} ${removed}\nrmdir --ignore-fail-on-non-empty /etc/petrel 2> /dev/null || :\n`;
 }
 
 const script = (...parts: readonly string[]) => `#!/bin/sh\nset -e\n${parts.join("")}exit 0\n`;
@@ -133,6 +174,7 @@ export function debScripts(facts: PackageFacts, units: readonly string[]): Reado
         "configure",
         configureScript(
           facts,
+          units,
           `[ -n "$2" ] && dpkg --compare-versions "$2" gt ${packageVersion(facts.version)}`,
         ),
       ),
@@ -159,7 +201,7 @@ Requires: glibc >= 2.28, libstdc++, shadow-utils
 %description
 ${summary}
 %posttrans
-${configureScript(facts, null)}:
+${configureScript(facts, units, null)}:
 %preun
 [ "$1" -gt 0 ] || {
 ${stopScript(facts, units)}}

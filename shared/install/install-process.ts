@@ -53,7 +53,8 @@ export async function install(host: UpgradeHost, options: InstallOptions): Promi
   const { binary, dryRun } = options;
   await refusePackaged(host, [
     `upgrade it with a newer package, or with \`${product.program} upgrade FILE\`;`,
-    `to install it as a file remove the package first: \`apt-get remove ${product.package}\` or \`rpm -e ${product.package}\``,
+    `to install it as a file remove the package first: \`apt-get remove ${product.package}\` or \`rpm -e ${product.package}\`, which leave ${product.state};`,
+    `keep a copy of ${product.config}: rpm renames it, and \`apt-get purge\`, also a later one, takes it`,
   ]);
   if (dryRun) return wouldInstall(host, options);
   await makeFolderAs(layout.base, 0o755);
@@ -171,7 +172,7 @@ async function uninstallInTurn(
 ): Promise<Uninstalled> {
   const unitFiles = units.map((name) => join(dirname(layout.unit), name));
   const ours = [...unitFiles, layout.command, layout.base];
-  const theirs = [layout.config, layout.state];
+  const theirs = [layout.config, layout.state, layout.removed];
   const there = await existing([...ours, ...theirs]);
   // Also where its unit file has gone before: it may run on without one.
   for (const unit of [product.unit, ...units.filter((name) => name !== product.unit)])

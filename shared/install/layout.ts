@@ -1,5 +1,5 @@
 /** Where an installed program lies on a host: versions side by side, and one link that says which of them runs. */
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 /** What can be installed: the agent, or the hub. */
 export interface Product {
@@ -36,6 +36,11 @@ export interface Layout {
   readonly packaged: string;
   readonly config: string;
   readonly state: string;
+  /**
+   * There while a package is removed whose unit was enabled: `--now` in it, or nothing where the unit was stopped. In a
+   * folder of root's: that of the state may be another user's.
+   */
+  readonly removed: string;
   /** Plain sh that unit starts before the program; see `guardText`. */
   readonly guard: string;
   /** An upgrade on trial. */
@@ -62,6 +67,7 @@ export function layoutOf(product: Product, root = "/"): Layout {
     packaged: join(root, "usr/lib/systemd/system", product.unit),
     config: join(root, product.config),
     state: join(root, product.state),
+    removed: join(root, dirname(product.config), `.${product.package}.enabled`),
     guard: join(base, "guard"),
     pending: join(base, "pending"),
     starts: join(base, "starts"),

@@ -88,52 +88,6 @@ describe("a package", () => {
     expect(await calls()).toBe(`upgrade ${base}/package/petrel-agent${words}\n`);
   });
 
-  test("which was enabled when it was removed is so again when it is installed again, and after a purge is not", async () => {
-    const root = await tempFolder("package");
-    const systemctl = join(root, "systemctl");
-    const calls = () => readFile(join(root, "calls"), "utf8").catch(() => "");
-    const answers = `case $1 in is-enabled) exit "$(cat ${root}/enabled)";; *) echo "$*" >> ${root}/calls;; esac`;
-    await writeFile(systemctl, `#!/bin/sh\n${answers}\n`, { mode: 0o755 });
-    const scripts = debScripts(factsOf(root, "1.0.0"), ["petrel-actions.service", "petrel-agent.service"]);
-    const run = (name: "postinst" | "prerm" | "postrm", ...words: readonly string[]) => {
-      const text = (scripts[name] ?? "")
-        .replaceAll("/opt/petrel", join(root, "opt/petrel"))
-        .replaceAll("/run/systemd/system", root);
-      const env = { ...process.env, PATH: `${root}:${process.env.PATH}` };
-      const { status, stdout } = spawnSync("sh", ["-c", text, name, ...words], { encoding: "utf8", env });
-      return [status, stdout];
-    };
-    const install = async () => {
-      const shipped = join(root, "opt/petrel/agent/package");
-      await mkdir(shipped, { recursive: true });
-      await writeFile(join(shipped, "petrel-agent"), "#!/bin/sh\n", { mode: 0o755 });
-      await rm(join(root, "calls"), { force: true });
-      return run("postinst", "configure", "");
-    };
-    const enable = "enable --now petrel-agent.service\n";
-
-    expect(await install()).toEqual([0, expect.stringContaining("Next: enrol")]);
-    expect(await calls()).not.toContain(enable);
-    await writeFile(join(root, "enabled"), "0");
-    expect(run("prerm", "upgrade", "1.1.0")).toEqual([0, ""]);
-    expect(run("prerm", "remove")).toEqual([0, ""]);
-    expect(run("postrm", "remove")).toEqual([0, ""]);
-    expect(await install()).toEqual([0, expect.not.stringContaining("Next")]);
-    expect(await calls()).toContain(enable);
-
-    await writeFile(join(root, "enabled"), "1");
-    run("prerm", "remove");
-    run("postrm", "remove");
-    expect(await install()).toEqual([0, expect.stringContaining("Next: enrol")]);
-    expect(await calls()).not.toContain(enable);
-
-    await writeFile(join(root, "enabled"), "0");
-    run("prerm", "remove");
-    run("postrm", "purge");
-    await install();
-    expect(await calls()).not.toContain(enable);
-  });
-
   test("never asks for what has no way back, and keeps the configuration from others", () => {
     const facts = factsOf("", "1.0.0");
     const all = [...Object.values(debScripts(facts, [])), rpmSpec(facts, [], [])].join("");
