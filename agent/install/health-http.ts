@@ -1,4 +1,5 @@
 /** How the agent of this host is, as an upgrade has to know it. */
+import { lstat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { readConfigFile } from "../../shared/config/read-config-fs.ts";
 import type { Layout } from "../../shared/install/layout.ts";
@@ -13,11 +14,25 @@ import type { AgentStatus } from "../status/status.ts";
  * A configuration that cannot be read says nothing: the agent itself will tell what is wrong with it.
  */
 export async function installedData({ config, state, root }: Layout): Promise<string> {
-  const file = await readConfigFile(undefined, config).catch(() => undefined);
-  const data = isObject(file?.value) ? file.value.data : null;
-  if (typeof data !== "string" || data === "") return state;
+  const data = await settingOf(config, "data");
+  if (data === null) return state;
   // Units run in the root folder.
   return join(root, resolve("/", data));
+}
+
+/** The configuration of the installed agent: whether there is one, and the hub that it names. */
+export async function configOf({ config }: Layout) {
+  const isThere = await lstat(config).then(
+    () => true,
+    () => false,
+  );
+  return { path: config, isThere, hub: await settingOf(config, "hub") };
+}
+
+async function settingOf(config: string, name: "data" | "hub"): Promise<string | null> {
+  const file = await readConfigFile(undefined, config).catch(() => undefined);
+  const value = isObject(file?.value) ? file.value[name] : null;
+  return typeof value === "string" && value !== "" ? value : null;
 }
 
 /** `null` when none answers. */

@@ -23,8 +23,8 @@ import { readFleetFile } from "../identity/identity-fs.ts";
 import type { InstallFlags } from "./commands-cli.ts";
 import { agentConfigText } from "./config-text.ts";
 import { exampleAgentConfig } from "./example-config.ts";
-import { agentHealth, installedData } from "./health-http.ts";
-import { keptText, notUsed } from "./kept.ts";
+import { agentHealth, configOf, installedData } from "./health-http.ts";
+import { keptText, movedText, notUsed } from "./kept.ts";
 import { actionsUser, agentProduct } from "./product.ts";
 import { actionsUnit, actionsUnitText, agentUnit } from "./unit.ts";
 
@@ -55,13 +55,18 @@ export async function runInstall(io: CliIo, flags: InstallFlags): Promise<void> 
   const isEnrolled = identity !== null;
   if (token !== null && flags.hub === undefined && !isEnrolled)
     throw new PetrelError("CLI_USAGE", "where is the hub?", { hint: "give it with --hub mqtts://HOST:PORT" });
-  const asked = { hub: flags.hub ?? null, id: flags.id ?? null, token: token !== null };
-  const unused = identity === null ? [] : notUsed(asked, identity);
-  // A configuration with another name or hub than the host's identity has would keep the agent from running.
-  const wish = (option: "--hub" | "--id", value: string | null) => (unused.includes(option) ? null : value);
+  const asked = {
+    hub: flags.hub ?? null,
+    id: flags.id ?? null,
+    token: token !== null,
+    enrollAt: flags.enrollAt ?? null,
+  };
+  const kept = identity === null ? null : { ...identity, config: await configOf(host.layout) };
+  const unused = kept === null ? [] : notUsed(asked, kept);
   const wishes = {
-    hub: wish("--hub", asked.hub),
-    id: wish("--id", asked.id),
+    hub: asked.hub,
+    // A configuration with another name than the host's identity has would keep the agent from running.
+    id: unused.includes("--id") ? null : asked.id,
     labels: labelsOf(flags.label ?? []),
   };
   const done = await install(host, {
@@ -74,7 +79,8 @@ export async function runInstall(io: CliIo, flags: InstallFlags): Promise<void> 
       units,
     },
   });
-  if (identity !== null && flags.json !== true) io.err(keptText(unused, identity));
+  if (kept !== null && flags.json !== true)
+    io.err(`${keptText(asked, kept)}${dryRun ? "" : movedText(asked, kept)}`);
   const end = { enrolled: isEnrolled, not_used: unused };
   if (dryRun) return say(io, flags, done, { ...end, started: false, linked: false, next: null });
   if (flags.root === undefined && (await makeUser(actionsUser, "/nonexistent")))

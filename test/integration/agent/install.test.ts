@@ -55,10 +55,15 @@ test("an agent is installed and enrolled once, upgraded by the same command, and
   const same = await runPetrel(["install", ...other, "--binary", first], { command: "petrel-agent" });
   expect(same.stderr).toContain(`enrolled already, as web-1 at ${hub.mqtt}`);
   expect(same.stderr).toContain("--id and --hub and --token were not used");
+  expect(same.stderr).toContain(`write \`hub: "mqtts://192.0.2.1"\` into ${config}`);
+  // Its hub may have moved: what the agent would go by is written. With another name it would not start.
   await rm(config);
-  const rewritten = await json("install", ...other, "--binary", first);
-  expect(rewritten.record).toMatchObject({ enrolled: true, not_used: ["--id", "--hub", "--token"] });
-  expect(await readFile(config, "utf8")).not.toMatch(/web-2|192\.0\.2\.1/);
+  const rewritten = await json("install", ...other, "--enroll-at", "mqtts://192.0.2.2", "--binary", first);
+  expect(rewritten.record).toMatchObject({ enrolled: true, not_used: ["--id", "--token", "--enroll-at"] });
+  expect(await readFile(config, "utf8")).toContain('hub: "mqtts://192.0.2.1"\n');
+  expect(await readFile(config, "utf8")).not.toMatch(/web-2|192\.0\.2\.2/);
+  const moved = await json("install", ...other.slice(0, 4), "--binary", first);
+  expect(moved.record).toMatchObject({ changes: [], not_used: [] });
 
   await writeFile(config, "# ours\nid: web-1\n");
   const kept = await told(`${token}\n`, "install", ...flags, "--binary", first);
