@@ -4,8 +4,19 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, cp, mkdir, readdir, readFile, readlink, rm, symlink, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import {
+  chmod,
+  cp,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { agentProduct } from "../../agent/install/product.ts";
@@ -71,21 +82,30 @@ describe("an upgrade, beside a supervisor that stands for systemd", () => {
     const path = join(host.root, "etc/systemd/system/petrel-agent.service");
     await mkdir(join(host.root, "etc/systemd/system"), { recursive: true });
     await writeFile(path, "old");
+    // What systemd goes by is what the unit was when it last read it.
+    const read = join(host.root, "read");
+    await rename(host.systemctl, `${host.systemctl}.whole`);
+    const words = `[ "$1" != daemon-reload ] || { cat '${path}' && echo; } >> '${read}'\nexec '${host.systemctl}.whole' "$@"`;
+    await writeFile(host.systemctl, `#!/bin/sh\n${words}\n`, { mode: 0o755 });
     const file = await programFile(host.root, "1.1.0", { ...traits, unit: "new" });
     const run = await host.upgrade(file, { args: ["--within", "2"] });
     expect(run.code).toBe(unit === "new" ? 0 : 1);
     expect(await readFile(path, "utf8")).toBe(unit);
-    expect(await readFile(join(host.root, "calls"), "utf8")).toContain("daemon-reload\n");
+    const texts = (await readFile(read, "utf8")).trimEnd().split("\n");
+    expect([texts[0], texts.at(-1)]).toEqual(["new", unit]);
   });
 
   test("puts no unit where a package or somebody else has", async () => {
     const host = await installedProgram();
     const folder = join(host.root, "etc/systemd/system");
-    await mkdir(folder, { recursive: true });
+    const { packaged } = layoutOf(agentProduct, host.root);
+    for (const each of [folder, dirname(packaged)]) await mkdir(each, { recursive: true });
+    await writeFile(packaged, "the package's");
     const upgraded = async (version: string) =>
       (await host.upgrade(await programFile(host.root, version, { unit: "new" }))).code;
     expect(await upgraded("1.1.0")).toBe(0);
-    expect(await readdir(folder)).toEqual([]);
+    expect([await readdir(folder), await readFile(packaged, "utf8")]).toEqual([[], "the package's"]);
+    await rm(packaged);
     await symlink("/dev/null", join(folder, "petrel-agent.service"));
     expect(await upgraded("1.2.0")).toBe(0);
     expect(await readlink(join(folder, "petrel-agent.service"))).toBe("/dev/null");

@@ -21,10 +21,15 @@ const parts =
   "agent bench bin docs hub packs scripts shared LICENSE README.md package.json package-lock.json".split(" ");
 export const target = process.arch === "arm64" ? "linux-arm64" : "linux-x64";
 
-/** From the first, which is that of the sources, to the newest: an agent of the third goes to a hub that is nowhere. */
+/**
+ * From the first, which is that of the sources, to the newest: an agent of the third goes to a hub that is nowhere, and has a
+ * unit of its own.
+ */
 export const versions = [ownVersion, "0.2.0", "0.3.0"] as const;
 /** In agent/commands-cli.ts, and what it is in the third. */
 const toItsHub = ["    hub: values.hub,\n", '    hub: "mqtts://192.0.2.1:1",\n'] as const;
+/** In agent/install/unit.ts: what the third says of itself besides. */
+const itsUnit = ["Description=Petrel agent\n", "Description=Petrel agent of nowhere\n"] as const;
 /** Those that there are packages of. */
 const packaged = versions.slice(0, 2);
 
@@ -68,7 +73,10 @@ function sourcesAs(version: string, folder: string): string {
   const cache = join(project, "dist/cache");
   if (existsSync(cache)) cpSync(cache, join(folder, "dist/cache"), { recursive: true });
   change(join(folder, "shared/version.ts"), `"${ownVersion}"`, `"${version}"`);
-  if (version === versions[2]) change(join(folder, "agent/commands-cli.ts"), ...toItsHub);
+  if (version === versions[2]) {
+    change(join(folder, "agent/commands-cli.ts"), ...toItsHub);
+    change(join(folder, "agent/install/unit.ts"), ...itsUnit);
+  }
   return folder;
 }
 

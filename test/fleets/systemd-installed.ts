@@ -114,6 +114,11 @@ export async function installedSteps({ report, releases, address, boot }: Walk):
     async () => {
       const action = await Action.untilTold(hub, web);
       const file = lay(web, releases.program(third, "petrel-agent"), "/root/third");
+      const { [agentUnit]: itsUnit } = JSON.parse(await web.sh(`${file} upgrade --units`)) as Record<
+        string,
+        string
+      >;
+      expect(itsUnit).not.toBe(await web.sh(`cat /etc/systemd/system/${agentUnit}`));
       const why = await takenBack(web, "petrel-agent", third, file);
       expect(why).toMatch(/no link/);
       await online(hub, "web-1");

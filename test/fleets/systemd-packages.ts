@@ -2,7 +2,17 @@
 import { basename } from "node:path";
 import { expect } from "vitest";
 import type { DebianHost } from "./debian-process.ts";
-import { Action, inForce, isActive, isEnabled, isWell, lay, mainPid, online } from "./installed-host.ts";
+import {
+  Action,
+  inForce,
+  isActive,
+  isEnabled,
+  isWell,
+  json,
+  lay,
+  mainPid,
+  online,
+} from "./installed-host.ts";
 import { type Releases, target, versions } from "./releases-process.ts";
 import { files, madeSince, type Walk } from "./systemd-installed.ts";
 import { Watched } from "./watched-host.ts";
@@ -171,11 +181,49 @@ export async function debSteps(walk: Walk): Promise<void> {
     expect([code, stderr]).toEqual([4, expect.stringContaining("INSTALL_PACKAGE")]);
     return undefined;
   });
+  await walk.report.step(
+    "deb-1: installed as a file once the package is removed, and purged after",
+    async () => {
+      await host.sh(deb.remove("petrel-agent"));
+      await host.sh("/root/files/petrel-agent install");
+      await host.sh("dpkg -P petrel-agent");
+      expect(await json(host, "petrel-agent", "version")).toMatchObject({ version: second });
+      await host.sh(`systemctl cat ${units[1]} && ls -d /var/lib/petrel-agent`);
+      return undefined;
+    },
+  );
   await host.end();
 }
 
 export async function rpmSteps(walk: Walk): Promise<void> {
   const { host } = await packageSteps(walk, rpm);
+  const [, unit] = units;
+  const again = () => host.sh(`${rpm.install(`/root/files/${rpm.file("petrel-agent", second)}`)} 2>&1`);
+  await walk.report.step(
+    "rpm-1: an agent that was stopped on purpose comes back enabled, and stopped",
+    async () => {
+      await host.sh(`systemctl stop ${unit} && ${rpm.remove("petrel-agent")}`);
+      expect(await again()).toContain("enabled, and stopped, as it was");
+      expect([await isEnabled(host, unit), await isActive(host, unit)]).toEqual([true, false]);
+      await host.sh(`systemctl start ${unit}`);
+      await online(host, rpm.host);
+      return undefined;
+    },
+  );
+  await walk.report.step(
+    "rpm-1: nothing starts before a changed configuration is put back, as it says",
+    async () => {
+      await host.sh(`echo '# ours' >> /etc/petrel/agent.yaml && ${rpm.remove("petrel-agent")}`);
+      const said = await again();
+      expect([await isEnabled(host, unit), await isActive(host, unit)]).toEqual([false, false]);
+      const [, line = "false"] = /^ {2}(mv .*)$/m.exec(said) ?? [];
+      await host.sh(line);
+      expect(await host.sh("cat /etc/petrel/agent.yaml")).toContain("# ours\n");
+      expect(await isEnabled(host, unit)).toBe(true);
+      await online(host, rpm.host);
+      return line;
+    },
+  );
   await host.end();
 }
 
