@@ -257,8 +257,10 @@ export async function underAttack(fleet: HostileFleet, [, side, codes, attack]: 
   } finally {
     fleet.broker.meddle(null);
   }
-  const log = side === "hub" ? fleet.hub.daemon().log() : fleet.member("web-1").daemon.log();
-  expect(log).toMatch(new RegExp(`a message was refused.* code=(${codes.join("|")}) `));
+  const line = new RegExp(`a message was refused.* code=(${codes.join("|")}) `);
+  const daemon = side === "hub" ? fleet.hub.daemon() : fleet.member("web-1").daemon;
+  // The count comes over HTTP, the line through a pipe: neither waits for the other.
+  await waitUntil(`the ${side}'s log to tell of it`, async () => line.test(daemon.log()));
   await fleet.expectUnharmed();
   return `${codes.join(" or ")} at the ${side}: ${before[side]} → ${await total(fleet, side, codes)}, logged, nothing done`;
 }
