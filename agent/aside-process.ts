@@ -3,7 +3,7 @@
  * the unit's cgroup, lets its front end in its place, and becomes the agent of the next front (decision 0029).
  */
 import { execFile } from "node:child_process";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isSea } from "node:sea";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,9 +12,11 @@ import { agentBehind, asideFile, asideName, frontFile, frontVariable } from "../
 import type { Logger } from "../shared/log.ts";
 import { loadKoffi } from "../shared/runtime/addon-process.ts";
 import { writeWholeNow } from "../shared/whole-file-fs.ts";
+import { statOf } from "./actions/proc-fs.ts";
 import { openScopes, type Scope, unifiedGroup } from "./actions/scopes-process.ts";
 import { runtimeFolder } from "./agent-folder-fs.ts";
 import { agentProduct } from "./install/product.ts";
+import { changedSettings, type ProcessSettings, umaskOf } from "./unit-settings.ts";
 
 /** ms for systemd to say what it is at. */
 const answerMs = 10_000;
@@ -49,7 +51,7 @@ export function asideOf(env: NodeJS.ProcessEnv, log: Logger): Aside | null {
   const folder = runtimeFolder(env);
   if (folder === null || !isFront(front)) return null;
   if (fakeSystemctl(env) !== undefined) return { front, folder, scope: null };
-  const scope = openScopes(log)?.open(asideName) ?? null;
+  const scope = openScopes(log, { sweeps: false })?.open(asideName) ?? null;
   return scope === null ? null : { front, folder, scope };
 }
 
@@ -118,7 +120,7 @@ export async function stepAside(
   try {
     rmSync(found, { force: true });
     process.title = asideName;
-    writeWholeNow(aside, `${process.pid}\n`, 0o600);
+    writeWholeNow(aside, `${process.pid} ${statOf(process.pid)?.startTicks ?? ""}\n`, 0o600);
     process.kill(front, "SIGUSR1");
     const until = performance.now() + frontWithinMs;
     let unawaited = 0;
@@ -163,7 +165,7 @@ function become(front: number, moves: boolean, log: Logger): NextProgram | null 
   };
 }
 
-/** The unit may have been changed. What it may have at most cannot grow again, and is told of. */
+/** The unit may have been changed. Limits and umask follow; what it may have at most cannot grow again, and is told of. */
 function takeLimits(front: number, log: Logger): void {
   try {
     const libc = loadKoffi().load(null);
@@ -175,12 +177,27 @@ function takeLimits(front: number, log: Logger): void {
   } catch (error) {
     log.warn("limits of the unit that have changed count from the next start on", { error });
   }
-  const rights = (pid: number | "self") =>
-    /^CapBnd:.*$/m.exec(textOf(`/proc/${pid}/status`) ?? "")?.[0] ?? "";
-  if (rights(front) !== rights("self"))
-    log.warn(
-      "the unit's CapabilityBoundingSet= has changed: it counts from a start without running actions on",
-    );
+  const next = settingsOf(front);
+  const umask = umaskOf(next.status);
+  if (umask !== null) process.umask(umask);
+  const settings = changedSettings(settingsOf("self"), next);
+  if (settings.length > 0)
+    log.warn("settings of the unit have changed that count from a start without running actions on", {
+      settings,
+    });
+}
+
+const settingsOf = (pid: number | "self"): ProcessSettings => ({
+  status: textOf(`/proc/${pid}/status`) ?? "",
+  mounts: linkOf(`/proc/${pid}/ns/mnt`),
+});
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return "";
+  }
 }
 
 const isFront = (pid: number) =>

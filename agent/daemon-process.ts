@@ -54,10 +54,15 @@ async function canBecome({ program }: Successor, log: Logger): Promise<boolean> 
   }
 }
 
+/** Where this process can wait for the next agent's front, if that is what this end of it is for. */
+async function asideInRestart(log: Logger): Promise<Aside | null> {
+  return (await isRestart(process.env, log)) ? asideOf(process.env, log) : null;
+}
+
 /**
  * Takes the agent down, and replaces the program of this process by its successor; the process, its children and its sockets to them
  * stay. Resolves to an exit code when this process has to end instead: an end was asked for meanwhile, or something has
- * failed, and then its unit starts the next agent.
+ * failed, and then its unit starts the next agent. A restart that is asked for meanwhile has the same in another way.
  */
 async function makeRoom(
   agent: RunningAgent,
@@ -66,11 +71,12 @@ async function makeRoom(
   log: Logger,
 ): Promise<number> {
   log.info("agent makes room for the next one");
-  let asked: Ended | null = null;
-  void watch.ended.then((end) => {
-    asked = end;
+  let asked: { readonly end: Ended; readonly aside: Promise<Aside | null> } | null = null;
+  void watch.ended.then(async (end) => {
     log.info("agent stops", { why: end.why });
-    agent.withdrawHandOver();
+    const aside = asideInRestart(log);
+    asked = { end, aside };
+    if ((await aside) === null) agent.withdrawHandOver();
   });
   agent.handOver();
   const isClean = await agent.stop();
@@ -80,9 +86,11 @@ async function makeRoom(
     await new Promise<void>((resolve) => setImmediate(resolve));
     if (asked === null) process.execve?.(successor.program, successor.args, process.env);
   }
+  const instead = asked as { readonly end: Ended; readonly aside: Promise<Aside | null> } | null;
+  const aside = await instead?.aside;
+  if (aside != null) return becomeNext(agent, aside, isClean, watch, log);
   await agent.endHanded();
-  const end = asked as Ended | null;
-  return isClean && end !== null ? end.code : 1;
+  return isClean && instead !== null ? instead.end.code : 1;
 }
 
 /**
@@ -91,7 +99,17 @@ async function makeRoom(
  */
 async function restart(agent: RunningAgent, aside: Aside, watch: EndWatch, log: Logger): Promise<number> {
   agent.handOver();
-  const isClean = await agent.stop();
+  return becomeNext(agent, aside, await agent.stop(), watch, log);
+}
+
+/** As `restart`, of an agent that has stopped. */
+async function becomeNext(
+  agent: RunningAgent,
+  aside: Aside,
+  isClean: boolean,
+  watch: EndWatch,
+  log: Logger,
+): Promise<number> {
   if (!agent.hasHandedOver()) {
     // What was let go of before something else did not stop.
     await agent.endHanded();
@@ -120,6 +138,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   const log = daemonLogger(options.log);
   let agent: RunningAgent | null = null;
   let isAskedEarly = false;
+  let isTakenBack = false;
   const reload = () => {
     if (agent === null) isAskedEarly = true;
     else void agent.reloadPolicy();
@@ -133,7 +152,11 @@ export async function runAgent(options: AgentOptions): Promise<number> {
       product: agentProduct,
       version,
       health: () => agentHealth(options.data),
-      end: () => void process.kill(process.pid, "SIGTERM"),
+      // Its successor is the version in force again.
+      end: () => {
+        isTakenBack = true;
+        renewal.resolve(null);
+      },
       now: () => systemClock.now(),
       env: process.env,
       log,
@@ -152,16 +175,17 @@ export async function runAgent(options: AgentOptions): Promise<number> {
       if (end === null) {
         renewal = Promise.withResolvers();
         const successor = successorOf(process.env);
-        if (!(await canBecome(successor, log))) continue;
+        const canRenew = await canBecome(successor, log);
+        if (!canRenew && !isTakenBack) continue;
         cancel();
+        // Its unit starts what is in force.
+        if (!canRenew) return (await started.stop()) ? 0 : 1;
         return await makeRoom(started, successor, watch, log);
       }
       cancel();
       log.info("agent stops", { why: end.why });
-      if (started.hasRunning() && (await isRestart(process.env, log))) {
-        const aside = asideOf(process.env, log);
-        if (aside !== null) return await restart(started, aside, watch, log);
-      }
+      const aside = started.hasRunning() ? await asideInRestart(log) : null;
+      if (aside !== null) return await restart(started, aside, watch, log);
       return (await started.stop()) ? end.code : 1;
     }
   } finally {

@@ -31,6 +31,8 @@ export interface ScopesOptions {
   readonly log: Pick<Logger, "warn">;
   /** Asks for the unit whose cgroup is gone; not waited for. */
   readonly revive: () => void;
+  /** What earlier lives have left is removed first. False beside others of this life: one of a starting action is empty, too. */
+  readonly sweeps?: boolean;
 }
 
 const mountedAt = "/sys/fs/cgroup";
@@ -44,9 +46,12 @@ const lookAtMost = 16;
  * `null`, told once, where there are none: the agent is no unit of a systemd with cgroup v2. Then actions run in the agent's own
  * cgroup.
  */
-export function openScopes(log: Pick<Logger, "info" | "warn">): Scopes | null {
+export function openScopes(
+  log: Pick<Logger, "info" | "warn">,
+  how: Pick<ScopesOptions, "sweeps"> = {},
+): Scopes | null {
   const parent = parentGroup();
-  if (typeof parent === "string") return scopesBelow(parent, { log, revive: reviveUnit });
+  if (typeof parent === "string") return scopesBelow(parent, { log, revive: reviveUnit, ...how });
   log.info("actions have no cgroups of their own", { why: parent.why });
   return null;
 }
@@ -73,7 +78,7 @@ export function unifiedGroup(text: string): string | null {
  * In this folder, which has to be one of a cgroup v2 that is the agent's to divide. What earlier lives have left there is
  * removed where nothing runs in it.
  */
-export function scopesBelow(parent: string, { log, revive }: ScopesOptions): Scopes {
+export function scopesBelow(parent: string, { log, revive, sweeps = true }: ScopesOptions): Scopes {
   const left = new Set<string>();
   const remove = (folder: string) => {
     try {
@@ -97,7 +102,7 @@ export function scopesBelow(parent: string, { log, revive }: ScopesOptions): Sco
     if (!isRefused) log.warn("a cgroup takes no action", { parent, error });
     isRefused = true;
   };
-  for (const name of foldersIn(parent)) remove(join(parent, name));
+  if (sweeps) for (const name of foldersIn(parent)) remove(join(parent, name));
   return {
     open: (execution) => {
       const folder = join(parent, execution);

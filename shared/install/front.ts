@@ -25,28 +25,31 @@ const lookEvery = 5;
  */
 export const frontScript = [
   `printf ${frontName} >/proc/self/comm`,
-  `a= e= s= l=${lookEvery} r=$(echo "$RUNTIME_DIRECTORY" | cut -d: -f1)`,
+  `a= e= s= t= l=${lookEvery} r=$(echo "$RUNTIME_DIRECTORY" | cut -d: -f1)`,
   // Until it listens a signal would end it, and leave its actions to nobody. SIGHUP, bit 1 of proc(5)'s SigCgt, is what it comes to
   // listen to last; Node itself listens to SIGTERM, and ends by it.
   'listens() { grep -q "^SigCgt:.*[13579bdf]$" /proc/$1/status 2>/dev/null; }',
   `heeds() { n=0; while lives $a && ! listens $a && [ $n -lt ${listensWithin} ]; do sleep 1; n=$((n+1)); done; }`,
-  'tell() { if [ $1 = TERM ]; then e=1 l=1; fi; [ -z "$a" ] || { heeds; kill -s $1 $a; }; }',
+  'tell() { if [ $1 = TERM ]; then e=1 l=1; fi; [ -z "$a" ] || { heeds; ! lives $a || kill -s $1 $a; }; }',
   'trap "tell TERM" TERM INT',
   'trap "tell HUP" HUP',
   'trap "tell USR2" USR2',
   'leave() { [ -z "$s" ] || kill $s; exit 0; }',
   "trap leave USR1",
-  // Neither a process that has ended and waits for its parent, nor none.
-  'lives() { grep -q "^State:[[:space:]]*[^ZX[:space:]]" /proc/$1/status 2>/dev/null; }',
+  // Field 22 of proc(5)'s stat, the 20th after the name: when a process began, which the next one of its number has later.
+  'born() { sed "s/.*) //" /proc/$1/stat 2>/dev/null | cut -d" " -f20; }',
+  // Neither a process that has ended and waits for its parent, nor none, nor another one of the number of what is no child of ours.
+  'lives() { [ -z "$t" ] || [ "$(born $1)" = "$t" ] || return 1; grep -q "^State:[[:space:]]*[^ZX[:space:]]" /proc/$1/status 2>/dev/null; }',
   // Anybody may take a number that has become free, and the name: not its user.
   'user() { grep "^Uid:" /proc/$1/status 2>/dev/null; }',
   `isAside() { lives $1 && [ "$(cat /proc/$1/comm 2>/dev/null)" = ${asideName} ] && [ "$(user $1)" = "$(user $$)" ]; }`,
   // Whoever left word there and is gone must not be looked for again.
-  `p=; [ -z "$r" ] || { p=$(cat "$r/${asideFile}" 2>/dev/null); rm -f "$r/${asideFile}"; }`,
+  `p=; [ -z "$r" ] || { read -r p t <"$r/${asideFile}"; rm -f "$r/${asideFile}"; } 2>/dev/null`,
   'if [ -n "$p" ] && isAside $p; then ' +
     `echo $$ >"$r/${frontFile}.new" && mv "$r/${frontFile}.new" "$r/${frontFile}"; ` +
     `n=0; while isAside $p && [ $n -lt ${becomesWithin} ]; do sleep 1; n=$((n+1)); done; ` +
-    `if isAside $p; then kill -s KILL $p; elif lives $p; then a=$p; fi; fi`,
+    `if isAside $p; then kill -s KILL $p; elif lives $p; then a=$p t=$(born $p); fi; fi`,
+  '[ -n "$a" ] || t=',
   // Whom to ask for a renewal; and what is no child of ours cannot be waited for.
   'if [ -n "$a" ]; then printf petrel:$a >/proc/self/comm; [ -z "$e" ] || tell TERM; ' +
     `while lives $a; do sleep $l & s=$!; wait $s; kill $s 2>/dev/null; done; [ -n "$e" ]; exit; fi`,

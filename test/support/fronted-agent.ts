@@ -18,7 +18,8 @@ export interface FrontedAgent {
   log(): string;
   /** The agent's process. */
   pid(): Promise<number>;
-  start(env?: Record<string, string>): void;
+  /** `before`: words of a command that starts the front, with other settings. */
+  start(env?: Record<string, string>, before?: readonly string[]): void;
   /** What systemd is at from now on. */
   job(what: string): Promise<void>;
   /** The first half of a restart, or a stop: SIGTERM to the front; its exit code. */
@@ -52,10 +53,18 @@ export async function frontedAgent(hub: Pick<TestHub, "mqtt">, id: string): Prom
     });
     if (failed) console.error(log().split("\n").slice(-60).join("\n"));
   });
-  const start = (env: Record<string, string> = {}) => {
+  const start = (env: Record<string, string> = {}, before: readonly string[] = []) => {
     const out = openSync(logFile, "a");
     const words = ["run", "--data", data, "--hub", hub.mqtt, "--id", id, "--dev"];
-    front = spawn("/bin/sh", ["-c", frontScript, commandPath("petrel-agent"), ...words], {
+    const [program = "", ...args] = [
+      ...before,
+      "/bin/sh",
+      "-c",
+      frontScript,
+      commandPath("petrel-agent"),
+      ...words,
+    ];
+    front = spawn(program, args, {
       detached: true,
       stdio: ["ignore", out, out],
       env: {

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { followHanded, runGated, type ScriptChannel } from "../../../agent/actions/gated-process.ts";
-import { HandedOver, type HandedProcess } from "../../../agent/actions/handed-over.ts";
+import { HandedOver, type HandedProcess, type TalkSoFar } from "../../../agent/actions/handed-over.ts";
 import { loadKernelSpawn } from "../../../agent/actions/kernel-spawn-process.ts";
 
 const execution = "01K0000000000000000CHANNEL";
@@ -21,21 +21,34 @@ const program = {
   gate: "opened\n",
 };
 
+function talkOf({ channel }: HandedProcess): TalkSoFar {
+  if (channel === undefined) throw new Error("its channel was not handed over");
+  return channel.talk;
+}
+
+const said = (report: TalkSoFar["report"]) => (report?.op === "result" ? (report.result as string[]) : []);
+
 test("through a dozen hand-overs", async () => {
   const lines: string[] = [];
   let open = 0;
-  const channel: ScriptChannel = {
-    async onLine(line, reply) {
-      lines.push(line);
-      const n = Number(line.split(" ")[1]);
-      if (Number.isNaN(n) || n % 3 !== 0) return;
-      open++;
-      await sleep(25);
-      open--;
-      reply(`answer ${n}`);
-    },
-    onOversize: () => {},
-    soFar: () => ({ owner: "p.C", report: null }),
+  // One for each life: what it is not told of, it does not know.
+  const talkAfter = (before: TalkSoFar): ScriptChannel => {
+    let { report } = before;
+    return {
+      async onLine(line, reply) {
+        // Each line is also a report.
+        report = { op: "result", result: [...said(report), line], status: null };
+        lines.push(line);
+        const n = Number(line.split(" ")[1]);
+        if (Number.isNaN(n) || n % 3 !== 0) return;
+        open++;
+        await sleep(25);
+        open--;
+        reply(`answer ${n}`);
+      },
+      onOversize: () => {},
+      soFar: () => ({ owner: before.owner, report }),
+    };
   };
   const living = () => {
     const handOver = new AbortController();
@@ -50,12 +63,17 @@ test("through a dozen hand-overs", async () => {
   let handed: HandedProcess | null = null;
   let times = 0;
   for (;;) {
+    const channel = talkAfter(handed === null ? { owner: "p.C", report: null } : talkOf(handed));
     try {
       const context = living();
       const { exit, output } =
         handed === null
           ? await runGated({ ...program, channel }, settings, context)
           : await followHanded(handed, execution, settings, context, channel);
+      expect(channel.soFar()).toEqual({
+        owner: "p.C",
+        report: { op: "result", result: lines, status: null },
+      });
       const numbers = Array.from({ length: asked }, (_, at) => at + 1);
       expect(lines).toEqual(["opened", ...numbers.map((n) => `line ${n}`)]);
       const answers = numbers.filter((n) => n % 3 === 0).map((n) => `got answer ${n}\n`);

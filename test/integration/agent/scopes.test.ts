@@ -111,6 +111,9 @@ test("what holds the cgroup for actions outlives the end of every `sleep`", asyn
 test("cgroups that earlier lives have left are removed where nothing runs in them", async () => {
   const parent = await tempFolder("scopes");
   for (const name of ["empty", "used/below"]) await mkdir(join(parent, name), { recursive: true });
+  // An action of this life that is just starting has one without a process.
+  scopesBelow(parent, { ...alone, sweeps: false });
+  expect(readdirSync(parent)).toEqual(["empty", "used"]);
   scopesBelow(parent, alone);
   expect(readdirSync(parent)).toEqual(["used"]);
 });

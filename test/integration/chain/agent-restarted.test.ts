@@ -1,12 +1,15 @@
 /** A restart of the agent's unit: the front ends, and running actions run on under the next agent. */
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { askStatus } from "../../../agent/status/ask-http.ts";
 import type { JsonObject } from "../../../shared/json.ts";
 import type { Execution } from "../../../shared/model/execution.ts";
-import { sharedByFile } from "../../support/at-end.ts";
+import { atEnd, sharedByFile } from "../../support/at-end.ts";
 import { withBinaries } from "../../support/command-path.ts";
 import { agentReady, createHub } from "../../support/fleet.ts";
 import { userOf } from "../../support/fleet-user.ts";
@@ -298,4 +301,52 @@ onSources("a next agent that cannot start ends what was handed over to it", asyn
   agent.start();
   await next(before);
   expect(await settled(shell)).toMatchObject({ status: "abandoned" });
+});
+
+onSources("a restart that comes while an upgrade hands over ends no action", async () => {
+  const { agent, folder, start, run, settled, status, next, there, text } = await bench("web-10");
+  const asked = Promise.withResolvers<ServerResponse>();
+  const server = createServer((_, answer) => asked.resolve(answer));
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  atEnd(() => void server.close());
+  atEnd(() => server.closeAllConnections());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  // Cannot be handed over, and holds the upgrade up.
+  const asking = await start("core.http", { url, timeout: 600 });
+  const go = join(folder, "go");
+  const lasting = await start("core.local", {
+    cmd: `echo $$ > ${folder}/pid; until [ -e ${go} ]; do sleep 0.05; done; exit 3`,
+    timeout: 600,
+  });
+  await run([asking, lasting]);
+  await there(join(folder, "pid"));
+  const before = (await status()).started_at;
+  process.kill(await agent.pid(), "SIGUSR2");
+  await waitUntil("it to make room", () => agent.log().includes("makes room"));
+  const ending = agent.end("restart");
+  await waitUntil("it to hear of the restart", () => agent.log().includes("agent stops"));
+  (await asked.promise).end("answer");
+  expect(await ending).toBe(0);
+  expect(isAlive(Number(await text("pid")))).toBe(true);
+  agent.start();
+  await next(before);
+  expect(await settled(asking)).toMatchObject({ status: "succeeded" });
+  await writeFile(go, "");
+  expect(await settled(lasting)).toMatchObject({ status: "failed", result: { return_code: 3 } });
+});
+
+onSources("of the next unit the umask counts at once, and what cannot is in the log", async () => {
+  const { agent, folder, start, run, settled, status, next, text } = await bench("web-11");
+  const go = join(folder, "go");
+  const shell = await start("core.local", { cmd: `until [ -e ${go} ]; do sleep 0.05; done`, timeout: 600 });
+  await run([shell]);
+  const before = (await status()).started_at;
+  expect(await agent.end("restart")).toBe(0);
+  agent.start({}, ["setpriv", "--no-new-privs", "sh", "-c", 'umask 027; exec "$@"', "sh"]);
+  await next(before);
+  expect(agent.log()).toMatch(/settings of the unit have changed.*NoNewPrivileges=/);
+  await settled(await start("core.local", { cmd: `umask > ${folder}/umask` }));
+  expect(await text("umask")).toBe("0027");
+  await writeFile(go, "");
+  expect(await settled(shell)).toMatchObject({ status: "succeeded" });
 });

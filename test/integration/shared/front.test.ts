@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { statOf } from "../../../agent/actions/proc-fs.ts";
 import { agentUnit } from "../../../agent/install/unit.ts";
 import { agentBehind, asideFile, asideName, frontFile, frontScript } from "../../../shared/install/front.ts";
 import { atEnd } from "../../support/at-end.ts";
@@ -111,8 +112,11 @@ process.on("SIGHUP", () => {});`;
     });
     atEnd(() => void agent.kill("SIGKILL"));
     await once(agent.stdout, "data");
-    writeFileSync(join(runtime, asideFile), `${agent.pid}\n`);
-    return { runtime, agent };
+    const word = (startTicks: number) =>
+      writeFileSync(join(runtime, asideFile), `${agent.pid} ${startTicks}\n`);
+    const began = statOf(agent.pid ?? 0)?.startTicks ?? 0;
+    word(began);
+    return { runtime, agent, word, began };
   }
 
   test("the next one takes it for its own, passes a stop on, and starts nothing", async () => {
@@ -131,6 +135,16 @@ process.on("SIGHUP", () => {});`;
     expect(await waitUntil("its name", agent)).toBe(former.pid);
     former.kill("SIGKILL");
     expect(await ended).toEqual([1, null]);
+  });
+
+  test("word of an earlier process with its number is not believed, and not kept", async () => {
+    const { runtime, agent: former, word, began } = await agentAside();
+    word(began - 1);
+    const { says, ended } = await fronted('console.log("its own")', { runtime });
+    await says("its own");
+    expect(await ended).toEqual([0, null]);
+    expect(former.exitCode).toBe(null);
+    expect(existsSync(join(runtime, asideFile))).toBe(false);
   });
 
   test("word of one that is there no more is not believed", async () => {
