@@ -1,16 +1,20 @@
 /** A restart of the agent's unit: the front ends, and running actions run on under the next agent. */
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
+import { agentProduct } from "../../../agent/install/product.ts";
 import { askStatus } from "../../../agent/status/ask-http.ts";
+import { layoutOf, programOf } from "../../../shared/install/layout.ts";
+import { pendingText } from "../../../shared/install/pending.ts";
 import type { JsonObject } from "../../../shared/json.ts";
 import type { Execution } from "../../../shared/model/execution.ts";
+import { version } from "../../../shared/version.ts";
 import { atEnd, sharedByFile } from "../../support/at-end.ts";
-import { withBinaries } from "../../support/command-path.ts";
+import { commandPath, withBinaries } from "../../support/command-path.ts";
 import { agentReady, createHub } from "../../support/fleet.ts";
 import { userOf } from "../../support/fleet-user.ts";
 import { frontedAgent } from "../../support/fronted-agent.ts";
@@ -349,4 +353,39 @@ onSources("of the next unit the umask counts at once, and what cannot is in the 
   expect(await text("umask")).toBe("0027");
   await writeFile(go, "");
   expect(await settled(shell)).toMatchObject({ status: "succeeded" });
+});
+
+onSources("a version on trial that takes itself back becomes the one before, with what runs", async () => {
+  const { agent, folder, start, run, settled, status, there, text } = await bench("web-12");
+  const layout = layoutOf(agentProduct, await tempFolder("trial"));
+  const former = "0.0.1";
+  for (const each of [former, version]) {
+    const program = programOf(layout, agentProduct, each);
+    await mkdir(dirname(program), { recursive: true });
+    await writeFile(
+      program,
+      `#!/bin/sh\nunset PETREL_PROGRAM\necho ${each} >> ${folder}/started\nexec ${commandPath("petrel-agent")} "$@"\n`,
+      { mode: 0o755 },
+    );
+  }
+  await symlink(`versions/${version}`, layout.current);
+  const trial = { from: former, to: version, sha256: "a".repeat(64), at: "2026-11-29T00:00:00Z" };
+  const was = { linked: false, sensors: [], formatFrom: 1, formatTo: 1, back: "unwell" };
+  await writeFile(layout.pending, pendingText({ ...trial, ...was }));
+  const go = join(folder, "go");
+  const lasting = await start("core.local", {
+    cmd: `echo $$ > ${folder}/pid; until [ -e ${go} ]; do sleep 0.05; done; exit 3`,
+    timeout: 600,
+  });
+  await run([lasting]);
+  await there(join(folder, "pid"));
+  expect(await agent.end("restart")).toBe(0);
+  // No restart is under way when it takes itself back.
+  await agent.job("start");
+  agent.start({ PETREL_PROGRAM: programOf(layout, agentProduct, version) });
+  await there(join(folder, "started"));
+  await waitUntil("the one before to answer", async () => (await status()).link_up);
+  expect(await text("started")).toBe(former);
+  await writeFile(go, "");
+  expect(await settled(lasting)).toMatchObject({ status: "failed", result: { return_code: 3 } });
 });
