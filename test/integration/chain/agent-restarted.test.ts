@@ -348,7 +348,9 @@ onSources("of the next unit the umask counts at once, and what cannot is in the 
   expect(await agent.end("restart")).toBe(0);
   agent.start({}, ["setpriv", "--no-new-privs", "sh", "-c", 'umask 027; exec "$@"', "sh"]);
   await next(before);
-  expect(agent.log()).toMatch(/settings of the unit have changed.*NoNewPrivileges=/);
+  await waitUntil("the agent to tell", () =>
+    /settings of the unit have changed.*NoNewPrivileges=/.test(agent.log()),
+  );
   await settled(await start("core.local", { cmd: `umask > ${folder}/umask` }));
   expect(await text("umask")).toBe("0027");
   await writeFile(go, "");

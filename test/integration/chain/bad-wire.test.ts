@@ -99,9 +99,7 @@ describe("on its own topics", () => {
       await agent.say(kind, bytes);
       await dealtWith(agent);
     });
-    expect(hub.daemon().log()).toMatch(
-      new RegExp(`a message was refused agent=${agent.id} kind=${kind} code=${code} `),
-    );
+    await logged(`a message was refused agent=${agent.id} kind=${kind} code=${code} `);
     agent.client.end(true);
   });
 

@@ -4,11 +4,13 @@ import { describe, expect, test } from "vitest";
 import { fleetPack } from "../../../bench/fleet-pack.ts";
 import { startSimulatedAgent } from "../../../bench/simulated-agent.ts";
 import { silentLogger } from "../../../shared/log.ts";
+import type { AgentRecord } from "../../../shared/model/agent.ts";
 import type { Execution } from "../../../shared/model/execution.ts";
 import { atEnd, sharedByFile } from "../../support/at-end.ts";
 import { createHub } from "../../support/fleet.ts";
 import { userOf } from "../../support/fleet-user.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
+import { waitUntil } from "../../support/wait-until.ts";
 
 const count = 50;
 const agents = Array.from({ length: count }, (_, n) => `load-${String(n).padStart(3, "0")}`);
@@ -28,6 +30,11 @@ async function fleet() {
     atEnd(() => agent.stop());
   };
   await Promise.all(agents.map(start));
+  // Labels come with the inventory, which no start waits for.
+  await waitUntil("all agents with their labels", async () => {
+    const all = await hub.all<AgentRecord>("/v1/agents?limit=100");
+    return all.filter(({ labels, online }) => online && labels.fleet === "load").length === count;
+  });
   return { hub, user: userOf(hub) };
 }
 

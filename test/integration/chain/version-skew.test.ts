@@ -234,7 +234,9 @@ describe("this agent works", () => {
           execution === request.execution && status !== "accepted" && status !== "running",
       ),
     );
-    expect(agent.daemon().log()).toContain("this agent does not know the kind");
+    await waitUntil("the agent to log it", () =>
+      agent.daemon().log().includes("this agent does not know the kind"),
+    );
 
     // A value: the request is refused by its number, and what comes in its place is taken.
     say("down", {
