@@ -16,7 +16,7 @@ import {
   settleInstance,
   takeInOutcome,
 } from "./history-record.ts";
-import { indexes } from "./index-rows.ts";
+import { indexes, isOpen } from "./index-rows.ts";
 import { keys, part, time, within } from "./keys.ts";
 import { listPage, pageLimit, pageOfFamily } from "./page-store.ts";
 import type { ExecutionStore } from "./port/executions.ts";
@@ -49,6 +49,11 @@ export function createHistoryStore({ database, writer, rules }: HistoryParts): H
   const loadEnforcements = load<Enforcement>((id) => `n/${id}`);
   const loadLetters = load<DeadLetter>((place) => `l/${place.slice(place.indexOf("/") + 1)}`);
   const all = { keep: () => true, placeOfTime: time };
+  /** In the spelling of keys; of all agents when none is given. */
+  const openIds = async (agent?: string) => {
+    const prefix = agent === undefined ? indexes.allOpenExecutions() : indexes.openExecutions(agent);
+    return (await level.keys(within(prefix)).all()).map((key) => key.slice(key.lastIndexOf("/") + 1));
+  };
   const familyOf = (instance: string) => writer.read<Family>(keys.family(instance));
 
   return {
@@ -120,13 +125,17 @@ export function createHistoryStore({ database, writer, rules }: HistoryParts): H
       const listing = { ...selectExecutions(filter), load: loadExecutions, placeOfTime: encodeTime };
       const { ids, trigger_instance: instance } = filter;
       if (ids !== undefined) return pageOfFamily([...new Set(ids)].map(part), listing, page);
-      if (instance === undefined) return listPage(level, listing, page);
-      return pageOfFamily((await familyOf(instance))?.executions.map(part) ?? [], listing, page);
+      if (instance !== undefined) {
+        return pageOfFamily((await familyOf(instance))?.executions.map(part) ?? [], listing, page);
+      }
+      const { status, parent, agent } = filter;
+      if (status === undefined || !isOpen(status) || parent !== undefined)
+        return listPage(level, listing, page);
+      return pageOfFamily(await openIds(agent), listing, page);
     },
 
     async openExecutions(agent) {
-      const prefix = indexes.openExecutions(agent);
-      const ids = (await level.keys(within(prefix)).all()).map((key) => key.slice(prefix.length));
+      const ids = await openIds(agent);
       const open: Execution[] = [];
       for (let start = 0; start < ids.length; start += chunk) {
         for (const execution of await loadExecutions(ids.slice(start, start + chunk))) {

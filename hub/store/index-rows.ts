@@ -1,11 +1,20 @@
 /** Which rows of secondary indexes a record has: the one place that knows, so that none is left behind. */
-import type { Execution } from "../../shared/model/execution.ts";
+import type { Execution, Status } from "../../shared/model/execution.ts";
 import { changedPaths, isFileChange } from "../../shared/model/file-change.ts";
 import type { Enforcement } from "../../shared/model/rule.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
 import { isFinal } from "../executions/life.ts";
 import type { Draft } from "./draft.ts";
 import { part } from "./keys.ts";
+
+/**
+ * Where nearly all history ends up. An index of that would have a row for each record and leave nothing out: who asks for
+ * it is answered by the records themselves.
+ */
+const usual: ReadonlySet<string> = new Set(["processed", "succeeded"]);
+export const isUsual = (status: string) => usual.has(status);
+/** Of an execution; also of what is no status. */
+export const isOpen = (status: string) => !isFinal(status as Status);
 
 /** Prefixes of index rows, for those who write and those who list. */
 export const indexes = {
@@ -23,6 +32,8 @@ export const indexes = {
   executionsByStatus: (status: string) => `es/${part(status)}/`,
   executionsByParent: (parent: string) => `ef/${part(parent)}/`,
   openExecutions: (agent: string) => `eo/${part(agent)}/`,
+  /** Of all agents, by agent. */
+  allOpenExecutions: () => "eo/",
 } as const;
 
 /** Of a change of a file that nobody has acknowledged: an acknowledgement takes `unacknowledged` away. */
@@ -37,21 +48,16 @@ export function fileChangeRows(instance: TriggerInstance, place: string): string
 }
 
 export function instanceRows(instance: TriggerInstance, place: string): string[] {
-  const rows = [
-    indexes.instancesByTrigger(instance.trigger) + place,
-    indexes.instancesByStatus(instance.status) + place,
-    ...fileChangeRows(instance, place),
-  ];
+  const rows = [indexes.instancesByTrigger(instance.trigger) + place, ...fileChangeRows(instance, place)];
+  if (!isUsual(instance.status)) rows.push(indexes.instancesByStatus(instance.status) + place);
   if (instance.origin.agent !== null) rows.push(indexes.instancesByAgent(instance.origin.agent) + place);
   return rows;
 }
 
 export function enforcementRows(enforcement: Enforcement): string[] {
   const id = part(enforcement.id);
-  const rows = [
-    indexes.enforcementsByRule(enforcement.rule) + id,
-    indexes.enforcementsByStatus(enforcement.status) + id,
-  ];
+  const rows = [indexes.enforcementsByRule(enforcement.rule) + id];
+  if (!isUsual(enforcement.status)) rows.push(indexes.enforcementsByStatus(enforcement.status) + id);
   const { throttle } = enforcement;
   if (throttle !== undefined) rows.push(indexes.enforcementsByDigest(throttle.digest) + id);
   return rows;
@@ -62,11 +68,12 @@ export function executionRows(execution: Execution): string[] {
   const rows = [
     indexes.executionsByAction(execution.action) + id,
     indexes.executionsByAgent(execution.agent) + id,
-    indexes.executionsByStatus(execution.status) + id,
   ];
+  // One that is open has its row there, whatever its status: statuses of moments would be two more rows each.
   if (execution.rule !== null) rows.push(indexes.executionsByRule(execution.rule) + id);
   if (execution.parent !== undefined) rows.push(indexes.executionsByParent(execution.parent) + id);
-  if (!isFinal(execution.status)) rows.push(indexes.openExecutions(execution.agent) + id);
+  if (isOpen(execution.status)) rows.push(indexes.openExecutions(execution.agent) + id);
+  else if (!isUsual(execution.status)) rows.push(indexes.executionsByStatus(execution.status) + id);
   return rows;
 }
 

@@ -4,14 +4,14 @@
  * | key                          | value                                                                     |
  * | ---------------------------- | ------------------------------------------------------------------------- |
  * | `i/<place>`                  | trigger instance; its *place* is its turn of intake                       |
- * | `it ig is/<value>/<place>`   | instances by trigger type, agent, status                                  |
+ * | `it ig is/<value>/<place>`   | instances by trigger type, agent, status (not `processed`)                |
  * | `ip/<agent>/<path>/<place>`  | changes of files by path                                                  |
  * | `iu/<place>`                 | changes of files that nobody has acknowledged; `y/<instance>` those of others |
  * | `w/<id>`                     | windows in which changes of files are expected                            |
  * | `u/<id>` `ua/<id>/<agent>`   | verifications of watched files, and the last that each agent said of them |
  * | `f/<instance>`               | family: place, enforcements, executions of an instance                    |
- * | `n/<id>`                     | enforcement; `nr ns nd/<value>/<id>` by rule, status, digest              |
- * | `e/<id>`                     | execution; `ea eg er es/<value>/<id>` by action, agent, rule, status      |
+ * | `n/<id>`                     | enforcement; `nr ns nd/<value>/<id>` by rule, status (not `succeeded`), digest |
+ * | `e/<id>`                     | execution; `ea eg er es/<value>/<id>` by action, agent, rule, status (of the end, not `succeeded`) |
  * | `eo/<agent>/<id>`            | executions that have not ended                                            |
  * | `ef/<parent>/<id>`           | executions that a fan-out has started                                     |
  * | `b/<id>`                     | ids of the records that name this one (re-run, re-emit)                   |

@@ -3,7 +3,7 @@ import type { Json, JsonObject } from "../../shared/json.ts";
 import { fileChangedTrigger } from "../../shared/model/file-change.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
 import type { Migration } from "../../shared/storage/migrate-store.ts";
-import { fileChangeRows } from "./index-rows.ts";
+import { fileChangeRows, isOpen, isUsual } from "./index-rows.ts";
 
 /** Changes of files get rows by path, and those of changes that nobody has acknowledged. */
 const indexFileChanges: Migration = {
@@ -38,4 +38,22 @@ const beginChain: Migration = { from: 3, change: null };
 /** Secrets are sealed from here on: a version that cannot open them would send masks in their place. */
 const sealSecrets: Migration = { from: 4, change: null };
 
-export const migrations: readonly Migration[] = [indexFileChanges, layerPacks, beginChain, sealSecrets];
+/** Statuses that nearly all records have, or only for a moment, are no longer indexed. */
+const dropUsualRows: Migration = {
+  from: 5,
+  change: (key) => {
+    const [index = "", status = ""] = key.split("/", 2);
+    const isDropped =
+      index === "is" || index === "ns"
+        ? isUsual(status)
+        : index === "es" && (isUsual(status) || isOpen(status));
+    return isDropped ? [{ type: "del", key }] : [];
+  },
+};
+export const migrations: readonly Migration[] = [
+  indexFileChanges,
+  layerPacks,
+  beginChain,
+  sealSecrets,
+  dropUsualRows,
+];

@@ -2,7 +2,7 @@
 import type { Execution } from "../../shared/model/execution.ts";
 import type { Enforcement } from "../../shared/model/rule.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
-import { indexes } from "./index-rows.ts";
+import { indexes, isUsual } from "./index-rows.ts";
 import type { ExecutionFilter } from "./port/executions.ts";
 import type { EnforcementFilter, InstanceFilter } from "./port/history.ts";
 
@@ -12,9 +12,6 @@ export interface Selection<T> {
   readonly isPrimary: boolean;
   readonly keep: (record: T) => boolean;
 }
-
-/** Where nearly all history ends up: an index that leaves almost everything in is the last to choose. */
-const usual = new Set(["processed", "succeeded"]);
 
 type Choice = readonly [value: string | undefined, index: (value: string) => string];
 
@@ -26,43 +23,40 @@ function choose<T>(primary: string, choices: readonly Choice[], keep: (record: T
   return { prefix: primary, isPrimary: true, keep };
 }
 
-function byStatus(
-  status: string | undefined,
-  index: (value: string) => string,
-): { rare: Choice; wide: Choice } {
-  const isWide = status !== undefined && usual.has(status);
-  return { rare: [isWide ? undefined : status, index], wide: [isWide ? status : undefined, index] };
-}
+/** Where nearly everything is, nothing is looked up (see `isUsual`). */
+const unusual = (status: string | undefined) =>
+  status === undefined || isUsual(status) ? undefined : status;
 
 const fits = (wanted: string | undefined, value: string | null | undefined) =>
   wanted === undefined || wanted === value;
 
 export function selectInstances({ trigger, status, agent }: InstanceFilter): Selection<TriggerInstance> {
-  const { rare, wide } = byStatus(status, indexes.instancesByStatus);
   return choose(
     "i/",
-    [rare, [agent, indexes.instancesByAgent], [trigger, indexes.instancesByTrigger], wide],
+    [
+      [unusual(status), indexes.instancesByStatus],
+      [agent, indexes.instancesByAgent],
+      [trigger, indexes.instancesByTrigger],
+    ],
     (instance) =>
       fits(trigger, instance.trigger) && fits(status, instance.status) && fits(agent, instance.origin.agent),
   );
 }
 
 /**
- * `ids` and the family of a `trigger_instance` need no index; of one user are often nearly all or few, and
- * an index of them would cost every execution a row.
+ * `ids`, the family of a `trigger_instance` and, by its status, what is open need no index here; of one user are often
+ * nearly all or few, and an index of them would cost every execution a row.
  */
 export function selectExecutions(filter: ExecutionFilter): Selection<Execution> {
   const { action, status, agent, rule, user, trace_tag: tag, parent } = filter;
-  const { rare, wide } = byStatus(status, indexes.executionsByStatus);
   return choose(
     "e/",
     [
       [parent, indexes.executionsByParent],
-      rare,
+      [unusual(status), indexes.executionsByStatus],
       [rule, indexes.executionsByRule],
       [agent, indexes.executionsByAgent],
       [action, indexes.executionsByAction],
-      wide,
     ],
     (execution) =>
       fits(action, execution.action) &&
@@ -79,10 +73,13 @@ export function selectExecutions(filter: ExecutionFilter): Selection<Execution> 
 /** `trigger_instance` is answered by the instance's family, not by an index. */
 export function selectEnforcements(filter: EnforcementFilter): Selection<Enforcement> {
   const { rule, status, trigger_instance: instance, digest } = filter;
-  const { rare, wide } = byStatus(status, indexes.enforcementsByStatus);
   return choose(
     "n/",
-    [[digest, indexes.enforcementsByDigest], rare, [rule, indexes.enforcementsByRule], wide],
+    [
+      [digest, indexes.enforcementsByDigest],
+      [unusual(status), indexes.enforcementsByStatus],
+      [rule, indexes.enforcementsByRule],
+    ],
     (enforcement) =>
       fits(digest, enforcement.throttle?.digest) &&
       fits(rule, enforcement.rule) &&

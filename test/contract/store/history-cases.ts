@@ -148,6 +148,7 @@ export function historyCases(open: OpenStore): void {
         expect(await executions({ agent: "db-1", status: "scheduled" })).toEqual(
           where(runs, (n) => n % 5 === 0),
         );
+        expect(await executions({ status: "scheduled" })).toEqual(where(runs, () => true));
         expect(await executions({ rule: "mypack.on_change", action: "core.noop" })).toHaveLength(runs.length);
         const others = [
           { rule: "mypack.other" },
@@ -185,7 +186,10 @@ export function historyCases(open: OpenStore): void {
           (page) => store.executions({}, page),
           (page) => store.executions({ agent: "db-1" }, page),
           (page) => store.executions({ trigger_instance: id(7) }, page),
+          (page) => store.executions({ status: "scheduled" }, page),
+          (page) => store.executions({ status: "scheduled", agent: "db-1" }, page),
           (page) => store.enforcements({}, page),
+          (page) => store.enforcements({ status: "succeeded" }, page),
           (page) => store.enforcements({ rule: "mypack.on_change" }, page),
         ];
       const wholes = await Promise.all(lists.map((list) => list({ limit: 1000, ascending: true })));

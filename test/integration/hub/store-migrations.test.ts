@@ -119,3 +119,27 @@ test.each([
   onTestFinished(() => store.close());
   expect(await store.pack("mypack")).toEqual({ ...aPackRecord(), assigned_to: after });
 });
+
+test("rows of statuses that are no longer indexed are gone, and others are left", async () => {
+  const folder = join(await tempFolder("migration"), "store");
+  const first = await openLevelStore({ ...parts, folder });
+  await fill(first);
+  await first.close();
+  const level = new ClassicLevel<string, string>(folder);
+  const dropped = [
+    ...["is/processed/1", "ns/succeeded/1", "es/succeeded/1"],
+    ...["es/requested/1", "es/scheduled/1", "es/running/1", "es/canceling/1"],
+  ];
+  const kept = ["es/abandoned/1", "es/failed/1", "is/processing_failed/1", "ns/failed/1"];
+  for (const key of [...dropped, ...kept]) await level.put(key, "");
+  await level.put("~format", "5");
+  await level.close();
+  const store = await openLevelStore({ ...parts, folder });
+  expect((await store.instances({ status: "pending" }, { limit: 1_000 })).items).toHaveLength(702);
+  await store.close();
+  await level.open();
+  const rows = async (prefix: string) => level.keys({ gte: `${prefix}/`, lt: `${prefix}0` }).all();
+  const left = [...(await rows("es")), ...(await rows("is")), ...(await rows("ns"))];
+  await level.close();
+  expect(left.filter((key) => !key.startsWith("is/pending/"))).toEqual(kept);
+});
