@@ -203,13 +203,14 @@ async function startOnStore(options: AgentOptions & Membership, log: DaemonLog):
       monotonic: () => clock.monotonic(),
     });
     await users.announce(log);
+    const ways = waysToStart(log);
     const runners = builtInRunners({
       env,
       workFolder,
       userOf: (request) => users.of(request),
       termGraceMs,
       outputCapBytes: 1024 * 1024,
-      ...waysToStart(log),
+      ...ways,
       node: ownCommand(new URL("actions/runners/node-action-main.ts", import.meta.url)),
       pythonFolder,
       virtualenvs,
@@ -264,6 +265,7 @@ async function startOnStore(options: AgentOptions & Membership, log: DaemonLog):
       rows,
       newId,
       runners,
+      kernelSpawn: ways.kernelSpawn,
       limits: options.queue,
       hostRefuses: (request) => policy.refuses(request),
       refusing: () => (watch.condition.diskFull ? watch.condition.degraded : null),

@@ -112,17 +112,16 @@ export async function runGated(
   }
 }
 
-/** As `runGated`, of a program that the agent before this one has handed over. */
+/** As `runGated`, of a program that the agent before this one has handed over; `child` as `adoptHanded` has taken it. */
 export async function followHanded(
   handed: HandedProcess,
+  child: StartedProcess,
   execution: string,
   settings: GatedSettings,
   context: GatedContext,
   channel: ScriptChannel | null = null,
 ): Promise<GatedRun> {
-  const { group, fds, stdout, stderr, channel: before } = handed;
-  if (settings.kernelSpawn === null) throw new Error("no process can be taken up without koffi");
-  const child = settings.kernelSpawn.adopt(group.pgid, fds);
+  const { group, stdout, stderr, channel: before } = handed;
   const capture = captureOutput(child, settings, context.onOutput, { stdout, stderr });
   const replies = child.stdio[3] as Writable | null;
   const reported = channel === null ? null : listen(child, replies, channel, before);
@@ -338,6 +337,6 @@ function listen(
 }
 
 /** Descriptors are a process's scarcest thing: none stays open for a child that somebody left behind. */
-function closePipes(child: StartedProcess): void {
+export function closePipes(child: StartedProcess): void {
   for (const pipe of child.stdio) pipe?.destroy();
 }

@@ -13,7 +13,10 @@ import type { ProcessStart, StartedProcess } from "./started-process.ts";
 export interface KernelSpawn {
   /** Throws the system's error when the program cannot be started. */
   (start: ProcessStart): StartedProcess;
-  /** Takes up a child of the program that this one has taken the place of; see `StartedProcess.handOver`. */
+  /**
+   * Takes up a child of the program that this one has taken the place of; see `StartedProcess.handOver`. When it throws,
+   * none of `fds` is open any more, and the child's end is waited for all the same.
+   */
   adopt(pid: number, fds: readonly (number | null)[]): StartedProcess;
 }
 
@@ -115,13 +118,21 @@ function bind(): KernelSpawn {
       throw failed(koffi.errno(), "socketpair", "");
     return [fds.readInt32LE(0), fds.readInt32LE(4)];
   };
-  /** The same descriptor under a number that no child's has. */
+  /** The same descriptor under a number that no child's has, and closed in children. */
+  const moved = (fd: number): number => {
+    const copy = control(fd, flag.copyFromOn, firstOwn);
+    if (copy < 0) throw failed(koffi.errno(), "fcntl", "");
+    closeSync(fd);
+    return copy;
+  };
   const above = (fd: number): number => {
     if (fd >= firstOwn) return fd;
-    const copy = control(fd, flag.copyFromOn, firstOwn);
-    closeSync(fd);
-    if (copy < 0) throw failed(koffi.errno(), "fcntl", "");
-    return copy;
+    try {
+      return moved(fd);
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
   };
 
   /** With our ends of its sockets. */
@@ -191,17 +202,25 @@ function bind(): KernelSpawn {
     }
   };
   const adopt = (pid: number, fds: readonly (number | null)[]): StartedProcess => {
-    const own = fds.map((fd) => {
-      if (fd === null) return null;
-      // As ours are: closed in children.
-      const copy = control(fd, flag.copyFromOn, firstOwn);
-      closeSync(fd);
-      if (copy < 0) throw failed(koffi.errno(), "fcntl", "");
-      return copy;
-    });
-    return followed(pid, own);
+    const own: (number | null)[] = [];
+    try {
+      for (const fd of fds) own.push(fd === null ? null : moved(fd));
+      return followed(pid, own);
+    } catch (error) {
+      for (const fd of [...own, ...fds.slice(own.length)]) closeIfOpen(fd);
+      reaper.follow(pid);
+      throw error;
+    }
   };
   return Object.assign(start, { adopt });
+}
+
+function closeIfOpen(fd: number | null): void {
+  try {
+    if (fd !== null) closeSync(fd);
+  } catch {
+    // The reason why the others are closed.
+  }
 }
 
 const socketOf = (fd: number) => new Socket({ fd, readable: true, writable: true });

@@ -15,7 +15,6 @@ import type { Datastore } from "../sensors/datastore.ts";
 import { expiredOutcome, type HostRefuses, isExpired, refusedOutcome } from "./admit.ts";
 import type { Component } from "./component.ts";
 import { EarlyOutput } from "./early-output.ts";
-import { endSurvivors } from "./family-process.ts";
 import { signalGroup } from "./group-process.ts";
 import { type HandedExecution, HandedOver } from "./handed-over.ts";
 import type { JournalStore } from "./journal-store.ts";
@@ -24,6 +23,7 @@ import type { OnOutput } from "./output-capture.ts";
 import { type ResultBlobs, resultRecord } from "./result.ts";
 import { Run, unlessStopped } from "./run.ts";
 import type { PackSource, RunContext, Runner } from "./runners/runner.ts";
+import { type Adopting, takeUp } from "./take-up-process.ts";
 import { isVain, passes, StartUnwritten } from "./trouble.ts";
 
 export interface WorkerOptions {
@@ -45,6 +45,8 @@ export interface WorkerOptions {
   /** How long a stopping agent lets running actions go on. */
   readonly drainMs: number;
   readonly passPoint: (point: ActionPoint) => void;
+  /** What takes up processes of the agent before; left out or `null`: they are ended. */
+  readonly kernelSpawn?: Adopting;
   readonly log: Logger;
 }
 
@@ -307,24 +309,24 @@ export class Worker implements Component {
   }
 
   async #takeUp(run: Run, handed: HandedExecution): Promise<RunOutcome | null> {
-    const request = await this.#options.journal.request(run.execution);
-    const runner = this.#options.runners.get(request.runner);
-    run.runner = runner ?? null;
+    const { journal, runners, kernelSpawn = null } = this.#options;
     try {
-      if (runner?.takeUp === undefined) throw new Error(`runner '${request.runner}' cannot take it up`);
-      const started: RunContext["started"] = async (group, canBeHandedOver = false) => {
-        run.group = group;
-        run.canBeHandedOver = canBeHandedOver;
-        run.isPaused = handed.paused;
-        run.startClock(request.timeout, handed.remaining_ms);
-        if (handed.paused) run.pauseClock();
-      };
-      return await runner.takeUp(request, this.#context(run, request, started), handed.process);
+      return await takeUp(handed, kernelSpawn, async () => {
+        const request = await journal.request(run.execution);
+        const runner = runners.get(request.runner);
+        run.runner = runner ?? null;
+        const context = this.#context(run, request, async (group, canBeHandedOver = false) => {
+          run.group = group;
+          run.canBeHandedOver = canBeHandedOver;
+          run.isPaused = handed.paused;
+          run.startClock(request.timeout, handed.remaining_ms);
+          if (handed.paused) run.pauseClock();
+        });
+        return { request, runner, context };
+      });
     } catch (error) {
       if (error instanceof HandedOver) return this.#letGo(run, error);
-      await endSurvivors(handed.process.group, run.execution, { graceMs: 0 });
-      const reason = `it could not be taken up by the next agent: ${errorReport(error).message}`;
-      return { status: "abandoned", result: { error: reason }, reason };
+      throw error;
     } finally {
       run.stopClock();
       run.group = null;

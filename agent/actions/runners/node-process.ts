@@ -19,7 +19,7 @@ export function nodeScriptRunner(settings: NodeSettings): Runner {
   return {
     name: "node-script",
     mayPause: true,
-    takeUp: (request, context, handed) => followScript(settings, request, context, handed),
+    takeUp: (...taken) => followScript(settings, ...taken),
     run: (request, context) => runScript(() => language, settings, request, context),
   };
 }

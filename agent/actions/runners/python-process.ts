@@ -18,7 +18,7 @@ export function pythonScriptRunner(settings: PythonSettings): Runner {
   return {
     name: "python-script",
     mayPause: true,
-    takeUp: (request, context, handed) => followScript(settings, request, context, handed),
+    takeUp: (...taken) => followScript(settings, ...taken),
     async run(request, context) {
       try {
         return await runScript((folder) => pythonFor(folder, settings), settings, request, context);

@@ -9,6 +9,7 @@ import type { HandedProcess } from "../handed-over.ts";
 import type { ProcessGroup } from "../journal.ts";
 import type { RunOutcome } from "../outcome.ts";
 import type { OnOutput } from "../output-capture.ts";
+import type { StartedProcess } from "../started-process.ts";
 
 /** One call of an action on its datastore; `owner` is `pack.ActionClass`, the prefix of local names. */
 export type DatastoreCall = (owner: string, call: DatastoreMessage) => Promise<Json>;
@@ -62,6 +63,11 @@ export interface Runner {
    */
   readonly outcome?: (request: ActionRequestEntry) => RunOutcome;
   run(request: ActionRequestEntry, context: RunContext): Promise<RunOutcome>;
-  /** Goes on with what `run` of the agent before this one has rejected with `HandedOver`. */
-  takeUp?(request: ActionRequestEntry, context: RunContext, handed: HandedProcess): Promise<RunOutcome>;
+  /** Goes on with what `run` of the agent before this one has rejected with `HandedOver`; `child` is that process here. */
+  takeUp?(
+    request: ActionRequestEntry,
+    context: RunContext,
+    handed: HandedProcess,
+    child: StartedProcess,
+  ): Promise<RunOutcome>;
 }

@@ -7,6 +7,7 @@ import { actionEnvironment } from "../environment.ts";
 import { followHanded, type GatedProgram, runGated, type ScriptChannel } from "../gated-process.ts";
 import type { HandedProcess, TalkSoFar } from "../handed-over.ts";
 import { type RunOutcome, type ScriptReport, scriptOutcome } from "../outcome.ts";
+import type { StartedProcess } from "../started-process.ts";
 import { entryPointPath } from "./entry-point-fs.ts";
 import type { RunContext, RunnerSettings } from "./runner.ts";
 import { parseScriptMessage, type ScriptStart } from "./script-protocol.ts";
@@ -63,9 +64,10 @@ export async function followScript(
   request: ActionRequestEntry,
   context: RunContext,
   handed: HandedProcess,
+  child: StartedProcess,
 ): Promise<RunOutcome> {
   const talk = new ScriptTalk(request, context, handed.channel?.talk);
-  const { exit, output } = await followHanded(handed, request.execution, settings, context, talk);
+  const { exit, output } = await followHanded(handed, child, request.execution, settings, context, talk);
   return scriptOutcome(exit, output, talk.report);
 }
 

@@ -50,8 +50,8 @@ export function shellScriptRunner(settings: RunnerSettings): Runner {
 
 const taking =
   (settings: RunnerSettings): NonNullable<Runner["takeUp"]> =>
-  async ({ execution }, context, handed) => {
-    const { exit, output } = await followHanded(handed, execution, settings, context);
+  async ({ execution }, context, handed, child) => {
+    const { exit, output } = await followHanded(handed, child, execution, settings, context);
     return shellOutcome(exit, output);
   };
 

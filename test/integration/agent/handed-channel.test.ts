@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { followHanded, runGated, type ScriptChannel } from "../../../agent/actions/gated-process.ts";
 import { HandedOver, type HandedProcess, type TalkSoFar } from "../../../agent/actions/handed-over.ts";
 import { loadKernelSpawn } from "../../../agent/actions/kernel-spawn-process.ts";
+import { adoptHanded } from "../../../agent/actions/take-up-process.ts";
 
 const execution = "01K0000000000000000CHANNEL";
 const settings = { termGraceMs: 500, outputCapBytes: 1024, kernelSpawn: loadKernelSpawn() };
@@ -69,7 +70,14 @@ test("through a dozen hand-overs", async () => {
       const { exit, output } =
         handed === null
           ? await runGated({ ...program, channel }, settings, context)
-          : await followHanded(handed, execution, settings, context, channel);
+          : await followHanded(
+              handed,
+              adoptHanded(handed, settings.kernelSpawn),
+              execution,
+              settings,
+              context,
+              channel,
+            );
       expect(channel.soFar()).toEqual({
         owner: "p.C",
         report: { op: "result", result: lines, status: null },

@@ -8,6 +8,7 @@ import { followHanded, runGated } from "../../../agent/actions/gated-process.ts"
 import { HandedOver } from "../../../agent/actions/handed-over.ts";
 import { loadKernelSpawn } from "../../../agent/actions/kernel-spawn-process.ts";
 import { openScopes, scopesBelow, unifiedGroup } from "../../../agent/actions/scopes-process.ts";
+import { adoptHanded } from "../../../agent/actions/take-up-process.ts";
 import { actionsUnitText } from "../../../agent/install/unit.ts";
 import { atEnd } from "../../support/at-end.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
@@ -143,6 +144,7 @@ test("a program that closed its output before it was handed over is taken up all
   expect(handed).toBeInstanceOf(HandedOver);
   const { exit, output } = await followHanded(
     (handed as HandedOver).process,
+    adoptHanded((handed as HandedOver).process, kernelSpawn),
     execution,
     { ...settings, kernelSpawn },
     { ...context, handOver: new AbortController().signal },
