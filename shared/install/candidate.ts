@@ -19,6 +19,8 @@ export interface Wanted {
   readonly allowFormatChange: boolean;
   /** The format that the database of this host really has; `null`: there is none, absent: it was not looked at. */
   readonly stored?: number | null;
+  /** The command that upgrades this installation; see `commandFor`. */
+  readonly upgrade: (...options: readonly string[]) => string;
   /** How one gets back over a format; see `stepsBack`. */
   readonly steps: string;
 }
@@ -90,14 +92,14 @@ export function checkFit(found: SelfDescription, wanted: Wanted, where: string):
       `${found.version} is older than the installed ${installed.version}`,
       {
         where,
-        hint: `if that is meant: ${wanted.program} upgrade FILE --allow-downgrade`,
+        hint: `if that is meant: ${wanted.upgrade("--allow-downgrade")}`,
       },
     );
   if (found.store_format > installed.store_format && !wanted.allowFormatChange)
     throw new PetrelError(
       "UPGRADE_FORMAT",
       `it brings the database from format ${installed.store_format} to ${found.store_format}, which ${installed.version} cannot read: there would be no way back`,
-      { where, hint: `make a backup, then: ${wanted.program} upgrade FILE --allow-format-change` },
+      { where, hint: `make a backup, then: ${wanted.upgrade("--allow-format-change")}` },
     );
 }
 

@@ -15,7 +15,7 @@ import { currentVersion, keep, refuseUnsafe, withCopy } from "./releases-fs.ts";
 import { inTurn } from "./turn-process.ts";
 import type { UpgradeHost } from "./upgrade-host.ts";
 import { carryOut } from "./upgrade-process.ts";
-import { stepsBack } from "./way-back.ts";
+import { commandFor, stepsBack } from "./way-back.ts";
 
 export interface InstallOptions {
   /** Absolute path of the program to install. */
@@ -52,9 +52,9 @@ export async function install(host: UpgradeHost, options: InstallOptions): Promi
   const { layout, product } = host;
   const { binary, dryRun } = options;
   await refusePackaged(host, [
-    `upgrade it with a newer package, or with \`${product.program} upgrade FILE\`;`,
-    `to install it as a file remove the package first: \`apt-get remove ${product.package}\` or \`rpm -e ${product.package}\`, which leave ${product.state};`,
-    `keep a copy of ${product.config}: rpm renames it, and \`apt-get purge\`, also a later one, takes it`,
+    `upgrade it with a newer package, or with \`${commandFor(host, "upgrade", "FILE")}\`;`,
+    `to install it as a file remove the package first: \`apt-get remove ${product.package}\` or \`rpm -e ${product.package}\`, which leave ${layout.state};`,
+    `keep a copy of ${layout.config}: rpm renames it, and \`apt-get purge\`, also a later one, takes it`,
   ]);
   if (dryRun) return wouldInstall(host, options);
   await makeFolderAs(layout.base, 0o755);
@@ -83,8 +83,9 @@ async function fitting(host: UpgradeHost, program: string, where: string) {
   const isNewer = before !== null && compareVersions(version, before) > 0;
   const asked = isNewer ? await describe(programOf(layout, product, before)) : { store_format };
   const installed = before === null ? null : { version: before, store_format: asked.store_format };
-  const rights = { allowDowngrade: false, allowFormatChange: false, steps: stepsBack(product, where) };
-  checkFit(found, { program: product.program, installed, ...rights }, where);
+  const rights = { allowDowngrade: false, allowFormatChange: false, steps: stepsBack(host, where) };
+  const upgrade = (...options: readonly string[]) => commandFor(host, "upgrade", "FILE", ...options);
+  checkFit(found, { program: product.program, upgrade, installed, ...rights }, where);
   return { version, before, isNewer };
 }
 
@@ -187,7 +188,7 @@ async function uninstallInTurn(
 /** `null` when it went well; otherwise UPGRADE_ROLLED_BACK, or UPGRADE_UNWELL where nothing could go back. */
 export function failureOf(
   { from, to, result, why }: UpgradeOutcome,
-  { layout, product }: Pick<UpgradeHost, "layout" | "product">,
+  host: Pick<UpgradeHost, "layout" | "product">,
 ): PetrelError | null {
   if (result === "upgraded") return null;
   if (result === "rolled-back")
@@ -195,7 +196,7 @@ export function failureOf(
       hint: `version ${from} is in force again; look into the log of the unit for what ${to} said`,
     });
   return new PetrelError("UPGRADE_UNWELL", `version ${to} is not well: ${why}`, {
-    hint: `it stays, since ${from} cannot read its database; look into the log of the unit, and upgrade to a version that mends it, or go back to ${from} with the backup of before: ${stepsBack(product, programOf(layout, product, from))}`,
+    hint: `it stays, since ${from} cannot read its database; look into the log of the unit, and upgrade to a version that mends it, or go back to ${from} with the backup of before: ${stepsBack(host, programOf(host.layout, host.product, from))}`,
   });
 }
 

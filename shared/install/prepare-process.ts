@@ -14,7 +14,7 @@ import { type Health, standOf } from "./trial.ts";
 import { inTurn } from "./turn-process.ts";
 import { lookEveryMs, notInstalled, type UpgradeHost } from "./upgrade-host.ts";
 import { goBack, say } from "./upgrade-process.ts";
-import { stepsBack } from "./way-back.ts";
+import { commandFor, stepsBack } from "./way-back.ts";
 
 export interface UpgradeFile {
   readonly file: string;
@@ -58,9 +58,12 @@ async function prepareInTurn(host: UpgradeHost, given: UpgradeFile): Promise<Pre
     await checkCopy(copy, given.sha256, given.file);
     const installed = await describe(programOf(layout, product, from));
     const found = await describe(copy.path, given.file);
-    const steps = stepsBack(product, given.file);
+    const advice = {
+      steps: stepsBack(host, given.file),
+      upgrade: (...options: readonly string[]) => commandFor(host, "upgrade", "FILE", ...options),
+    };
     const stored = await storedBefore(host, given, goesBack(found, installed));
-    checkFit(found, { program: product.program, installed, ...given, ...stored, steps }, given.file);
+    checkFit(found, { program: product.program, installed, ...given, ...stored, ...advice }, given.file);
     const to = found.version;
     refuseOther(pending, { to, sha256 }, host);
     const health = to === from ? null : await healthBefore(host);
@@ -89,16 +92,17 @@ async function prepareInTurn(host: UpgradeHost, given: UpgradeFile): Promise<Pre
  * write what the older one cannot read.
  */
 async function storedBefore(
-  { layout, product, service, health }: UpgradeHost,
+  host: UpgradeHost,
   { file, store, allowDowngrade, allowFormatChange }: UpgradeFile,
   isBack: boolean,
 ): Promise<{ readonly stored?: number | null }> {
+  const { layout, product, service, health } = host;
   if (!isBack || store === undefined || !allowDowngrade || !allowFormatChange) return {};
   const isStopped = service === null || (await service.isStopped(product.unit));
   if (!isStopped || (await health()) !== null)
     throw new PetrelError("UPGRADE_UNFIT", `${product.unit} runs, and its database has a later format`, {
       where: file,
-      hint: stepsBack(product, file),
+      hint: stepsBack(host, file),
     });
   return { stored: await storedFormat(await store(), join(layout.base, "format")) };
 }

@@ -4,6 +4,7 @@ import type { PassPoint } from "../kill-points.ts";
 import type { Layout, Product } from "./layout.ts";
 import type { Service } from "./service-process.ts";
 import type { Health, TrialLimits } from "./trial.ts";
+import { commandFor } from "./way-back.ts";
 
 /** The host that is upgraded. */
 export interface UpgradeHost {
@@ -40,9 +41,10 @@ export const upgradePoints = [
 export const lookEveryMs = 500;
 
 /** For a host on which there is nothing to upgrade. */
-export function notInstalled({ layout, product }: UpgradeHost): PetrelError {
+export function notInstalled(host: UpgradeHost): PetrelError {
+  const { layout, product } = host;
   return new PetrelError("NOT_INSTALLED", `no ${product.program} is installed here`, {
     where: layout.current,
-    hint: `${product.program} install`,
+    hint: commandFor(host, "install"),
   });
 }

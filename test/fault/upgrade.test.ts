@@ -232,7 +232,9 @@ describe("the way back over a format", () => {
     const file = await programFile(host.root, "1.1.0", { linked: false, storeFormat: 2 });
     const kept = await host.upgrade(file, { args: ["--within", "1", "--allow-format-change"] });
     expect(codeOf(kept)).toBe("UPGRADE_UNWELL");
-    const words = /petrel-agent upgrade (\S+) (--allow-downgrade) (--allow-format-change)/.exec(kept.stderr);
+    const words = /petrel-agent upgrade (\S+) (--allow-downgrade) (--allow-format-change) --root \S+/.exec(
+      kept.stderr,
+    );
     const [, old = "", ...allowed] = words ?? [];
     expect(old).toBe(join(host.base, "versions/1.0.0/petrel-agent"));
     // What the new version has made of the database.
@@ -242,10 +244,10 @@ describe("the way back over a format", () => {
     const plain = await host.upgrade(old);
     expect(codeOf(plain)).toBe("UPGRADE_UNFIT");
     const steps = [
-      /systemctl stop petrel-agent/,
+      /stop petrel-agent\.service below/,
       /store and secrets\.key/,
       words?.[0] ?? "?",
-      /systemctl start/,
+      /start petrel-agent\.service below/,
     ];
     for (const step of steps) expect(plain.stderr).toMatch(step);
     // It runs, and would write while it is looked at.

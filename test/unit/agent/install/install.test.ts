@@ -125,7 +125,13 @@ describe("a program that is to be installed", () => {
   );
 
   const found = { program: "petrel-agent", version: "1.1.0", store_format: 2 };
-  const none = { allowDowngrade: false, allowFormatChange: false, program: "petrel-agent", steps: "" };
+  const none = {
+    allowDowngrade: false,
+    allowFormatChange: false,
+    program: "petrel-agent",
+    upgrade: () => "",
+    steps: "",
+  };
   const back = {
     ...none,
     installed: { version: "1.2.0", store_format: 3 },
