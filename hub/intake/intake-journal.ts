@@ -1,16 +1,17 @@
 /** An agent's part of the intake records: what was being taken in, and where an entry goes that must not be again. */
 import { timestamp } from "../../shared/clock.ts";
-import type { Json } from "../../shared/json.ts";
 import type { IntakeJournal, IntakeRecord } from "../../shared/link/poison.ts";
+import type { Logger } from "../../shared/log.ts";
 import type { UpEntry } from "../../shared/wire/messages.ts";
 import { isFinal, step } from "../executions/life.ts";
 import { setAsideReason } from "../executions/set-aside-report.ts";
-import { letterEntry } from "../secrets/sealed-letter.ts";
+import { type KeptEntry, letterEntry } from "../secrets/sealed-letter.ts";
 import type { Sealer } from "../secrets/sealer.ts";
 import type { DeadLetter } from "../store/port/history.ts";
 import type { Effect } from "../store/port/intake.ts";
 import type { Claim } from "../store/port/ledgers.ts";
 import type { Store } from "../store/store.ts";
+import { logLost } from "./lost-result.ts";
 
 export interface IntakeJournalOptions {
   readonly agent: string;
@@ -23,6 +24,7 @@ export interface IntakeJournalOptions {
   readonly sealer: Sealer;
   readonly now: () => number;
   readonly newId: () => string;
+  readonly log: Pick<Logger, "error">;
 }
 
 export function createIntakeJournal({
@@ -33,6 +35,7 @@ export function createIntakeJournal({
   sealer,
   now,
   newId,
+  log,
 }: IntakeJournalOptions): IntakeJournal<UpEntry> {
   /** Nobody will tell again how that execution ended: it has failed, with the reason. */
   const settled = async (entry: UpEntry, { code, reason }: DeadLetter): Promise<readonly Effect[]> => {
@@ -46,14 +49,15 @@ export function createIntakeJournal({
     read: async () => records.read(agent),
     write: (record) => records.write(agent, record),
     async deadLetter(epoch, mark, { last, entry }, reason) {
-      const letter = {
+      const letter: DeadLetter = {
         id: newId(),
         agent,
         received_at: timestamp(now()),
         code: "WIRE_PACKET",
         reason,
-        entry: JSON.parse(JSON.stringify(letterEntry(entry, sealer))) as Json,
+        ...(JSON.parse(JSON.stringify(letterEntry(entry, sealer))) as KeptEntry),
       };
+      logLost(letter, log);
       const result = await store.takeIn({
         claim: claim(),
         epoch,

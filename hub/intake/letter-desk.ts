@@ -1,8 +1,9 @@
 /** Dead letters tried again or dropped. */
 import { PetrelError } from "../../shared/errors.ts";
 import { isObject, type Json } from "../../shared/json.ts";
+import type { Execution } from "../../shared/model/execution.ts";
 import type { UpEntry } from "../../shared/wire/messages.ts";
-import { openedLetterEntry } from "../secrets/sealed-letter.ts";
+import { openedLetterEntry, withLeftOut } from "../secrets/sealed-letter.ts";
 import type { DeadLetter } from "../store/port/history.ts";
 import type { Effect } from "../store/port/intake.ts";
 import type { Store } from "../store/store.ts";
@@ -53,6 +54,12 @@ export class LetterDesk {
     });
   }
 
+  /** With what its letter has lost. */
+  async #told(execution: Execution, { left_out = [] }: DeadLetter): Promise<Execution> {
+    if (left_out.length === 0) return execution;
+    return withLeftOut(await this.#options.store.execution(execution.id), execution, left_out);
+  }
+
   async #carryOut(effect: Effect, letter: DeadLetter): Promise<string> {
     const { store } = this.#options;
     const changed = () => new PetrelError("STORE_WRITE", "a record changed under this request; try again");
@@ -71,7 +78,8 @@ export class LetterDesk {
           ? `trigger instance ${effect.instance.id}`
           : "known already";
       case "execution":
-        if (!(await store.updateExecution(effect.execution, effect.expectRev))) throw changed();
+        if (!(await store.updateExecution(await this.#told(effect.execution, letter), effect.expectRev)))
+          throw changed();
         return `execution ${effect.execution.id}`;
       case "agent":
         if (!(await store.putAgent(effect.agent, effect.expectRev))) throw changed();
@@ -80,7 +88,7 @@ export class LetterDesk {
         // What an agent says of it now counts, not what it once said.
         return "nothing: the upgrade it tells of is long over";
       case "recovered":
-        await store.createExecutions([effect.execution], []);
+        await store.createExecutions([await this.#told(effect.execution, letter)], []);
         return `execution ${effect.execution.id}`;
       case "job":
         await store.schedule(effect.job);

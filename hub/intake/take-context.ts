@@ -3,7 +3,9 @@ import { PetrelError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import { lastSeq } from "../files/baseline-anchors.ts";
+import type { DeadLetter } from "../store/port/history.ts";
 import type { Store } from "../store/store.ts";
+import { logLost } from "./lost-result.ts";
 import type { TakeContext } from "./take-entries.ts";
 
 export interface TakeContextOptions {
@@ -30,6 +32,7 @@ export function takeContexts(options: TakeContextOptions) {
     if (record === null) return null;
     const execution = (id: string) => store.execution(id);
     const count = (what: string) => log.debug("entry of no effect", { agent, what });
+    const lost = (letter: DeadLetter) => logLost(letter, log);
     // Seldom asked for: when an agent tells how its baseline stands.
     const latest = async () => {
       const { items } = await store.fileChanges({ agent }, { limit: mostChanges });
@@ -45,6 +48,7 @@ export function takeContexts(options: TakeContextOptions) {
       expect,
       judge,
       sealer,
+      lost,
       count,
       idleReport,
       lastSeq: latest,

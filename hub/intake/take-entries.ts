@@ -42,6 +42,8 @@ export interface TakeContext {
   readonly lastSeq: () => Promise<number>;
   /** Only for a database that was restored from a backup. */
   readonly recovery?: Recovery;
+  /** Told of a letter that could not be kept whole. */
+  readonly lost: (letter: DeadLetter) => void;
   /** Counts what is normal and needs no record: repeats, late news. */
   readonly count: (what: string) => void;
   /** Told of each report about an execution that changes nothing. */
@@ -284,7 +286,8 @@ function deadLetter(
     received_at: timestamp(context.nowMs),
     code,
     reason,
-    entry: letterEntry(entry, context.sealer),
+    ...letterEntry(entry, context.sealer),
   };
+  if (letter.left_out !== undefined) context.lost(letter);
   return { type: "dead-letter", letter };
 }

@@ -222,10 +222,14 @@ function withSealed(
   try {
     return { ...sealed, [name]: sealer.seal(placeOf(id, name), text) };
   } catch (error) {
-    const code = isPetrelError(error) ? error.code : "INTERNAL";
-    const message = error instanceof Error ? error.message : String(error);
-    return { ...sealed, left_out: [...(sealed?.left_out ?? []), { ...part, code, message }] };
+    return { ...sealed, left_out: [...(sealed?.left_out ?? []), leftOut(part, error)] };
   }
+}
+
+/** What is said of a part that could not be encrypted. */
+export function leftOut(part: Pick<LeftOut, "field" | "what">, error: unknown): LeftOut {
+  const code = isPetrelError(error) ? error.code : "INTERNAL";
+  return { ...part, code, message: error instanceof Error ? error.message : String(error) };
 }
 
 /** The parameters of one execution for another record. */

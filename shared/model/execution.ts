@@ -87,7 +87,7 @@ export interface SealedFields {
 /** Something of a result that is not there, and why. */
 export interface LeftOut {
   readonly field: "result" | "late_result";
-  /** `whole`: it came encrypted in a blob, and the key to that could not be kept. */
+  /** `whole`: the key to its blob could not be kept, or all of it, which waited in a dead letter. */
   readonly what: "secrets" | "whole";
   /** Of the error. */
   readonly code: string;

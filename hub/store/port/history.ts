@@ -1,5 +1,6 @@
 /** What has come in and what was decided: trigger instances, enforcements, dead letters, gaps. */
 import type { Json } from "../../../shared/json.ts";
+import type { LeftOut } from "../../../shared/model/execution.ts";
 import type { Enforcement } from "../../../shared/model/rule.ts";
 import type { TriggerInstance, TriggerInstanceStatus } from "../../../shared/model/trigger.ts";
 import type { Page, PageOf } from "./page.ts";
@@ -28,6 +29,8 @@ export interface DeadLetter {
   readonly code: string;
   readonly reason: string;
   readonly entry: Json;
+  /** Of the result that it told, when that is secret and could not be encrypted. */
+  readonly left_out?: readonly LeftOut[];
 }
 
 /** Something missing or odd in an agent's ledger, kept for the operator. */

@@ -5,14 +5,14 @@ import type { TakeContext } from "../../../../hub/intake/take-entries.ts";
 import type { DeadLetter } from "../../../../hub/store/port/history.ts";
 import type { Json } from "../../../../shared/json.ts";
 import type { TriggerInstance } from "../../../../shared/model/trigger.ts";
-import { anAgent, anInstance } from "../../../support/records.ts";
+import { anAgent, anExecution, anInstance } from "../../../support/records.ts";
 import { idOf, startApi } from "../../../support/start-api.ts";
 
 const at = "2026-01-31T12:00:00.000Z";
 const trigger = { kind: "trigger", id: idOf(1), at, trigger: "mypack.seen", payload: { n: 1 }, sensor: null };
 
 /** A desk on a real store with one letter in it. */
-async function deskWith(entry: Json) {
+async function deskWith(entry: Json, changes: Partial<DeadLetter> = {}) {
   const { store } = await startApi();
   const claim = await store.claimAgent("hub-1", "web-1", 60_000, Date.now());
   if (claim === null) throw new Error("the agent is claimed by another hub");
@@ -23,6 +23,7 @@ async function deskWith(entry: Json) {
     code: "WIRE_PACKET",
     reason: "r",
     entry,
+    ...changes,
   };
   await store.takeIn({
     claim,
@@ -35,7 +36,7 @@ async function deskWith(entry: Json) {
     agent: anAgent({ id: "web-1" }),
     nowMs: Date.parse(at),
     newId: () => idOf(50),
-    execution: async () => null,
+    execution: (id: string) => store.execution(id),
     count: () => {},
     expect: (instance: TriggerInstance) => instance,
     judge: async (instance) => ({
@@ -76,3 +77,33 @@ test.for<[what: string, entry: Json]>([
   await desk.drop(idOf(9));
   expect(await letters()).toEqual([]);
 });
+
+const lost = { what: "whole", code: "KEY_FILE", message: "datastore.key is missing" } as const;
+
+test.each([
+  ["how it ended", "running", "result"],
+  ["what came late", "abandoned", "late_result"],
+] as const)(
+  "a letter that lost its secret result tells %s, and that the result is gone",
+  async (_, status, field) => {
+    const update = {
+      kind: "execution-update",
+      id: idOf(1),
+      at,
+      execution: idOf(3),
+      status: "succeeded",
+      secret: true,
+    };
+    const { store, desk, letters } = await deskWith(update, { left_out: [{ field: "result", ...lost }] });
+    await store.createExecutions(
+      [anExecution({ id: idOf(3), agent: "web-1", status, sealed: { output: {} } })],
+      [],
+    );
+    expect(await desk.retry(idOf(9))).toMatchObject({ done: [`execution ${idOf(3)}`] });
+    expect(await store.execution(idOf(3))).toMatchObject({
+      status: status === "running" ? "succeeded" : status,
+      sealed: { left_out: [{ field, ...lost }] },
+    });
+    expect(await letters()).toEqual([]);
+  },
+);

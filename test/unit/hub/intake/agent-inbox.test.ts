@@ -63,6 +63,7 @@ function inbox(answers: readonly (TakeInResult | Error)[]) {
       expect: (instance: TriggerInstance) => instance,
       judge: async (instance) => ({ instance, enforcements: [], executions: [], dispatches: [] }),
       count: () => {},
+      lost: () => {},
       idleReport: () => {},
       lastSeq: async () => 0,
     }),

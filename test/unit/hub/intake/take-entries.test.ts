@@ -28,6 +28,7 @@ function context(known: readonly Execution[] = [execution], counted: string[] = 
       dispatches: [],
     }),
     count: (what) => counted.push(what),
+    lost: () => {},
     idleReport: () => {},
     lastSeq: async () => 0,
   };

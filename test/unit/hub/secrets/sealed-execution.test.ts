@@ -13,8 +13,10 @@ import {
 } from "../../../../hub/secrets/sealed-execution.ts";
 import { letterEntry, openedLetterEntry } from "../../../../hub/secrets/sealed-letter.ts";
 import { openedRule, sealedRule, shownRule } from "../../../../hub/secrets/sealed-rule.ts";
+import type { Sealer } from "../../../../hub/secrets/sealer.ts";
 import { united } from "../../../../hub/secrets/united.ts";
 import { openBlob } from "../../../../shared/blobs/sealed-blob.ts";
+import { PetrelError } from "../../../../shared/errors.ts";
 import type { Json, JsonObject } from "../../../../shared/json.ts";
 import type { ParameterSchemas } from "../../../../shared/model/pack.ts";
 import { systemRandom } from "../../../../shared/system-process.ts";
@@ -117,6 +119,13 @@ describe("a new execution with secrets", () => {
   });
 });
 
+const keyless: Sealer = {
+  ...sealer,
+  seal: () => {
+    throw new PetrelError("KEY_FILE", "datastore.key is missing");
+  },
+};
+
 describe("a result with secrets", () => {
   const before = make().execution;
   const result = { stdout: { session: secret, seen: 1 }, stderr: "" };
@@ -150,9 +159,20 @@ describe("a result with secrets", () => {
     };
     const kept = letterEntry(update, sealer);
     expect(JSON.stringify(kept)).not.toContain(secret);
-    expect(openedLetterEntry(kept, sealer)).toEqual(update);
+    expect(kept).not.toHaveProperty("left_out");
+    expect(openedLetterEntry(kept.entry, sealer)).toEqual(update);
     const { secret: _, ...plain } = update;
-    expect(letterEntry(plain, sealer)).toBe(plain);
+    expect(letterEntry(plain, sealer).entry).toBe(plain);
+
+    // Without a key it is lost, which the letter says; of what had none nothing is.
+    const lost = letterEntry(update, keyless);
+    expect(JSON.stringify(lost)).not.toContain(secret);
+    expect(lost).toMatchObject({
+      entry: { id: "u1", status: "succeeded" },
+      left_out: [{ field: "result", what: "whole", code: "KEY_FILE", message: "datastore.key is missing" }],
+    });
+    const { result: _r, ...start } = { ...update, status: "running" };
+    expect(letterEntry(start, keyless)).toEqual({ entry: start });
   });
 });
 
