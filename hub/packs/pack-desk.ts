@@ -88,7 +88,8 @@ export class PackDesk {
       const record = sealedPack(prepared.record, sealer);
       await keepContents(contents);
       const before = packs.get(record.ref);
-      if (!(await store.putPack(record, before?.rev ?? null, prepared.rules, prepared.removeRules))) continue;
+      const brought = await this.#goingOn(prepared.rules, new Set(rules.map(({ rule }) => rule.ref)));
+      if (!(await store.putPack(record, before?.rev ?? null, brought, prepared.removeRules))) continue;
       for (const warning of prepared.warnings)
         log.warn("pack registered with a warning", { problem: formatProblem(warning) });
       log.info("pack registered", { pack: record.ref, version: record.version, digest: record.digest });
@@ -98,6 +99,17 @@ export class PackDesk {
       return { record: switched ?? record, warnings: prepared.warnings };
     }
     throw busy("the pack");
+  }
+
+  /** One that comes back goes on with the numbers of the one that went: each number is one version. */
+  #goingOn(brought: readonly RuleRecord[], there: ReadonlySet<string>): Promise<readonly RuleRecord[]> {
+    return Promise.all(
+      brought.map(async (record) => {
+        const { ref } = record.rule;
+        const [last] = there.has(ref) ? [] : await this.#options.store.ruleHistory(ref);
+        return last === undefined ? record : { ...record, rev: last.rev + 1 };
+      }),
+    );
   }
 
   /**

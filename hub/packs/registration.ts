@@ -1,4 +1,5 @@
 /** From a pack's files to the records that register it, or the list of everything that is wrong. */
+import { isDeepStrictEqual } from "node:util";
 import { timestamp } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import type { JsonObject } from "../../shared/json.ts";
@@ -16,6 +17,7 @@ export interface Registration {
   readonly record: PackRecord;
   /** The packed contents that `record.digest` names. */
   readonly contents: Uint8Array;
+  /** Those that the pack brings anew, with `rev` 1, or otherwise than they are. */
   readonly rules: readonly RuleRecord[];
   /** Rules that an earlier version brought and this one does not. */
   readonly removeRules: readonly string[];
@@ -78,15 +80,14 @@ export function prepareRegistration(input: RegistrationInput): Registration {
     rev: (before?.rev ?? 0) + 1,
   };
   const existing = new Map(input.rules.map((rule) => [rule.rule.ref, rule]));
-  const rules = pack.rules.map(
-    (rule): RuleRecord => ({
-      rule:
-        input.keepsSwitches === true ? { ...rule, enabled: switchOf(existing.get(rule.ref), rule) } : rule,
-      source: "pack",
-      updated_at: at,
-      rev: (existing.get(rule.ref)?.rev ?? 0) + 1,
-    }),
-  );
+  const rules = pack.rules.flatMap((brought): readonly RuleRecord[] => {
+    const there = existing.get(brought.ref);
+    const rule = input.keepsSwitches === true ? { ...brought, enabled: switchOf(there, brought) } : brought;
+    // The history has versions that differ: one that comes as it was is none.
+    const isSame = there !== undefined && isDeepStrictEqual(there.rule, rule);
+    if (isSame) return there.source === "pack" ? [] : [{ ...there, source: "pack" }];
+    return [{ rule, source: "pack", updated_at: at, rev: (there?.rev ?? 0) + 1 }];
+  });
   const kept = new Set(pack.rules.map((rule) => rule.ref));
   const removeRules = input.rules
     .filter(({ rule, source }) => source === "pack" && rule.pack === ref && !kept.has(rule.ref))

@@ -13,6 +13,7 @@ import { silentLogger } from "../../../../shared/log.ts";
 import { systemClock, systemJitter, systemRandom, systemTimers } from "../../../../shared/system-process.ts";
 import { failingStore } from "../../../support/failing-store.ts";
 import { anAgent } from "../../../support/records.ts";
+import { tempFolder } from "../../../support/temp-folder.ts";
 import { testSealer } from "../../../support/test-sealer.ts";
 import { waitUntil } from "../../../support/wait-until.ts";
 
@@ -277,4 +278,65 @@ it.each([
   const overrides = new OverrideDesk({ store, packs });
   await expect(overrides.set(name, text)).rejects.toMatchObject({ code });
   expect(await overrides.list()).toEqual([]);
+});
+
+/** A pack with one action and rules on it, by their names and descriptions. */
+const packWithRules = (rules: Readonly<Record<string, string>>) => [
+  ...packFiles("ruled"),
+  {
+    path: "actions/act.yaml",
+    mode: 0o644,
+    content: Buffer.from("name: act\nrunner_type: noop\nenabled: true\n"),
+  },
+  ...Object.entries(rules).map(([name, description]) => ({
+    path: `rules/${name}.yaml`,
+    mode: 0o644,
+    content: Buffer.from(
+      `name: ${name}\ndescription: ${description}\nenabled: true\ntrigger: {type: core.st2.generic}\naction: {ref: ruled.act}\n`,
+    ),
+  })),
+];
+
+it("a rule that a pack brings again as it was stays the version that it is; what changes has its version in the history", async () => {
+  const folder = await tempFolder("store");
+  const first = await failingStore(folder);
+  const { packs: once } = await start(first.store);
+  await once.register(packWithRules({ a: "one", b: "same" }));
+  await first.store.close();
+  // As a hub that starts again finds them.
+  const { store } = await failingStore(folder);
+  const { packs } = await start(store);
+  const revs = async () => (await store.ruleSet()).rules.map(({ rule, rev }) => [rule.name, rev]);
+  const history = async () =>
+    (await store.ruleHistory("ruled.a")).map(({ rev, rule }) => [rev, rule?.description ?? null]);
+  const before = await store.ruleSet();
+  await packs.register(packWithRules({ a: "one", b: "same" }));
+  await packs.register(packWithRules({ a: "two", b: "same" }));
+  expect(await revs()).toEqual([
+    ["a", 2],
+    ["b", 1],
+  ]);
+  expect((await store.ruleSet()).rules[1]).toEqual(before.rules[1]);
+  expect(await history()).toEqual([
+    [2, "two"],
+    [1, "one"],
+  ]);
+  // Made by hand to the same text it is the pack's again, and no other version.
+  const { version, rules } = await store.ruleSet();
+  await store.changeRules(
+    rules.slice(1).map((record) => ({ ...record, source: "api" })),
+    [],
+    version,
+  );
+  await packs.register(packWithRules({ a: "two", b: "same" }));
+  expect((await store.ruleSet()).rules[1]).toEqual(before.rules[1]);
+  // One that comes back goes on with the numbers of the one that went: each is one version.
+  await packs.register(packWithRules({ b: "same" }));
+  await packs.register(packWithRules({ a: "three", b: "same" }));
+  expect(await history()).toEqual([
+    [3, "three"],
+    [2, null],
+    [2, "two"],
+    [1, "one"],
+  ]);
 });
