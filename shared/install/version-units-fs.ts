@@ -2,7 +2,7 @@
  * Units of each version, beside its program: `versions/V/units`. Whichever version comes into force has its own units put
  * where `install` has put some; the guard does the same in sh. A package's units are the package manager's.
  */
-import { chmod, lstat, mkdir, readFile, rename, rm } from "node:fs/promises";
+import { chmod, lstat, mkdir, readFile, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { namesIn, syncFolder } from "../folder-fs.ts";
 import { writeWhole } from "../whole-file-fs.ts";
@@ -12,18 +12,22 @@ import type { Layout } from "./layout.ts";
 const folderOf = (layout: Layout, version: string) => join(layout.versions, version, "units");
 const hostFolder = (layout: Layout) => dirname(layout.unit);
 
-/** Resolves once they are on disk, all of them in the place of those that were kept before. */
+/**
+ * Resolves once they are on disk, and no others. Each takes the place of the one before it: whoever is killed on the way
+ * leaves units, of before or of now.
+ */
 export async function keepUnits(layout: Layout, version: string, units: Units): Promise<void> {
   const folder = folderOf(layout, version);
-  const fresh = `${folder}.new`;
-  await rm(fresh, { recursive: true, force: true });
-  await mkdir(fresh, { recursive: true, mode: 0o755 });
-  await chmod(fresh, 0o755);
-  for (const [name, text] of Object.entries(units))
-    await writeWhole(join(fresh, name), text, 0o644, { isForAll: true });
-  await rm(folder, { recursive: true, force: true });
-  await rename(fresh, folder);
+  // An older version wrote a folder beside it, and may have been killed.
+  await rm(`${folder}.new`, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true, mode: 0o755 });
+  await chmod(folder, 0o755);
   await syncFolder(dirname(folder));
+  for (const [name, text] of Object.entries(units))
+    await writeWhole(join(folder, name), text, 0o644, { isForAll: true });
+  const gone = (await namesIn(folder)).filter((name) => !Object.hasOwn(units, name));
+  for (const name of gone) await rm(join(folder, name), { recursive: true, force: true });
+  if (gone.length > 0) await syncFolder(folder);
 }
 
 /** What the host has now of these is that of the version in force, with what somebody has changed in it since. */
