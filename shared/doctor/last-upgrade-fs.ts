@@ -11,9 +11,10 @@ export async function lastUpgrade(product: Product, root = "/"): Promise<LastUpg
   try {
     const disk = await onDisk(layout, product);
     const outcome = await lastOutcome(layout);
-    return { where, outcome, stand: standOf(disk).kind, current: disk.current, unreadable: null };
+    const pending = disk.pending === null ? null : { ...disk.pending, where: layout.pending };
+    return { where, outcome, stand: standOf(disk).kind, pending, current: disk.current, unreadable: null };
   } catch (error) {
     const unreadable = error instanceof Error ? error.message : String(error);
-    return { where, outcome: null, stand: "settled", current: null, unreadable };
+    return { where, outcome: null, stand: "settled", pending: null, current: null, unreadable };
   }
 }

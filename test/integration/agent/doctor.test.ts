@@ -24,7 +24,7 @@ import { unitFacts } from "../../../shared/doctor/unit-fs.ts";
 import { backdatedMs, certificatePem } from "../../../shared/identity/certificates.ts";
 import { publicText } from "../../../shared/identity/ed25519.ts";
 import { layoutOf } from "../../../shared/install/layout.ts";
-import { outcomeText } from "../../../shared/install/pending.ts";
+import { outcomeText, pendingText } from "../../../shared/install/pending.ts";
 import { silentLogger } from "../../../shared/log.ts";
 
 import { tarEntries } from "../../../shared/packs/tar-entries.ts";
@@ -92,6 +92,22 @@ test("an upgrade that was taken back is told, with the reason and the way out", 
       what: "the upgrade to 1.1.0 was taken back at 2026-03-01T00:00:00Z: it does not answer",
       where: layout.outcome,
       fix: expect.stringContaining("petrel-agent upgrade FILE"),
+    },
+  ]);
+  // The next one is cut off on its way back: a start alone would mend nothing.
+  const pending = { from: "1.0.0", to: "1.2.0", sha256: "a".repeat(64), at: "2026-03-02T00:00:00Z" };
+  const before = { linked: true, sensors: [], formatFrom: 1, formatTo: 1 };
+  await writeFile(layout.pending, pendingText({ ...pending, ...before, back: "it has no link" }));
+  expect(await looked()).toMatchObject([
+    {
+      level: "warning",
+      what: "the upgrade to 1.2.0 is on its way back to 1.0.0, and was cut off: it has no link",
+      where: layout.pending,
+      fix: [
+        "systemctl restart petrel-agent.service ends it",
+        'journalctl -u petrel-agent.service --since "2026-03-02 00:00:00 UTC" has what 1.2.0 said',
+        "mend that, or take another version: petrel-agent upgrade FILE",
+      ].join("; "),
     },
   ]);
 });

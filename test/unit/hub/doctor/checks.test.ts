@@ -68,6 +68,7 @@ const upgrade: LastUpgrade = {
   where: "/last",
   outcome,
   stand: "settled",
+  pending: null,
   current: "1.1.0",
   unreadable: null,
 };
@@ -219,7 +220,22 @@ const cases: readonly (readonly [string, Partial<HubFacts>])[] = [
     { lastUpgrade: { ...upgrade, current: "1.0.0", outcome: { ...outcome, result: "rolled-back" } } },
   ],
   ["fault last-upgrade /last", { lastUpgrade: { ...upgrade, outcome: { ...outcome, result: "kept" } } }],
-  ["warning last-upgrade /last", { lastUpgrade: { ...upgrade, stand: "back" } }],
+  [
+    "warning last-upgrade /pending",
+    {
+      lastUpgrade: {
+        ...upgrade,
+        stand: "back",
+        pending: {
+          from: "1",
+          to: "2",
+          at: "2026-01-01T00:00:00Z",
+          back: "it has no link",
+          where: "/pending",
+        },
+      },
+    },
+  ],
   ["warning last-upgrade /last", { lastUpgrade: { ...upgrade, unreadable: "EACCES: permission denied" } }],
   ["note last-upgrade /last", { lastUpgrade: { ...upgrade, stand: "trial" } }],
   ["warning unit /u", { unit: { ...unit, isEnabled: false } }],
