@@ -3,7 +3,7 @@
  * the unit's cgroup, lets its front end in its place, and becomes the agent of the next front (decision 0029).
  */
 import { execFile } from "node:child_process";
-import { readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isSea } from "node:sea";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,7 +11,7 @@ import { promisify } from "node:util";
 import { agentBehind, asideFile, asideName, frontFile, frontVariable } from "../shared/install/front.ts";
 import type { Logger } from "../shared/log.ts";
 import { loadKoffi } from "../shared/runtime/addon-process.ts";
-import { writeWholeNow } from "../shared/whole-file-fs.ts";
+import { textNow, writeWholeNow } from "../shared/whole-file-fs.ts";
 import { statOf } from "./actions/proc-fs.ts";
 import { openScopes, type Scope, unifiedGroup } from "./actions/scopes-process.ts";
 import { runtimeFolder } from "./agent-folder-fs.ts";
@@ -126,7 +126,7 @@ export async function stepAside(
     let unawaited = 0;
     let nextAsk = performance.now() + askEveryMs;
     while (!isEnded && unawaited < 2 && performance.now() < until) {
-      const next = Number(textOf(found) ?? Number.NaN);
+      const next = Number(textNow(found) ?? Number.NaN);
       if (Number.isInteger(next) && next !== front && isFront(next)) return become(next, scope !== null, log);
       await sleep(lookEveryMs);
       if (performance.now() < nextAsk) continue;
@@ -146,7 +146,7 @@ export async function stepAside(
 
 /** As if this front had started this process: its cgroup, its limits, its variables. */
 function become(front: number, moves: boolean, log: Logger): NextProgram | null {
-  const group = unifiedGroup(textOf(`/proc/${front}/cgroup`) ?? "");
+  const group = unifiedGroup(textNow(`/proc/${front}/cgroup`) ?? "");
   if (moves) writeFileSync(`/sys/fs/cgroup${group}/cgroup.procs`, String(process.pid));
   takeLimits(front, log);
   const [, , , program, ...args] = wordsOf(`/proc/${front}/cmdline`);
@@ -188,7 +188,7 @@ function takeLimits(front: number, log: Logger): void {
 }
 
 const settingsOf = (pid: number | "self"): ProcessSettings => ({
-  status: textOf(`/proc/${pid}/status`) ?? "",
+  status: textNow(`/proc/${pid}/status`) ?? "",
   mounts: linkOf(`/proc/${pid}/ns/mnt`),
 });
 
@@ -201,16 +201,8 @@ function linkOf(path: string): string {
 }
 
 const isFront = (pid: number) =>
-  Number.isInteger(pid) && pid > 1 && agentBehind(textOf(`/proc/${pid}/comm`) ?? "") !== undefined;
+  Number.isInteger(pid) && pid > 1 && agentBehind(textNow(`/proc/${pid}/comm`) ?? "") !== undefined;
 
-const ownGroup = () => unifiedGroup(textOf("/proc/self/cgroup") ?? "") ?? "";
+const ownGroup = () => unifiedGroup(textNow("/proc/self/cgroup") ?? "") ?? "";
 
-const wordsOf = (path: string) => (textOf(path) ?? "").split("\0").slice(0, -1);
-
-function textOf(path: string): string | null {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return null;
-  }
-}
+const wordsOf = (path: string) => (textNow(path) ?? "").split("\0").slice(0, -1);

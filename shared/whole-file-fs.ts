@@ -1,6 +1,15 @@
 /** Files that are there whole or not at all, whenever the power goes. */
 import { createHash } from "node:crypto";
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { syncFolder } from "./folder-fs.ts";
@@ -79,6 +88,20 @@ export async function textIfThere(path: string): Promise<string | null> {
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : undefined;
     if (code === "ENOENT" || code === "ENOTDIR") return null;
+    throw error;
+  }
+}
+
+/**
+ * `null` for what is not there, has gone, or is others' alone: below /proc, where all of that happens while one reads.
+ * Synchronous: those files are answered from memory, without a disk. Throws the system's error for any other reason.
+ */
+export function textNow(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    if (["ENOENT", "ENOTDIR", "ESRCH", "EACCES", "EPERM"].includes(code)) return null;
     throw error;
   }
 }

@@ -1,5 +1,6 @@
 /** Reads /proc: who a process is, whether a group still lives, which boot this is (proc(5)). */
 import { readdirSync, readFileSync } from "node:fs";
+import { textNow } from "../../shared/whole-file-fs.ts";
 
 /** One process as `/proc/<pid>/stat` shows it. */
 export interface ProcessStat {
@@ -25,7 +26,7 @@ export function parseStat(text: string): ProcessStat | null {
 
 /** `null` when there is no such process. Synchronous: procfs answers from memory, without a disk. */
 export function statOf(pid: number): ProcessStat | null {
-  const text = readProc(`/proc/${pid}/stat`);
+  const text = textNow(`/proc/${pid}/stat`);
   return text === null ? null : parseStat(text);
 }
 
@@ -49,7 +50,7 @@ export function membersOf(group: number): readonly ProcessStat[] {
 
 /** Whether the environment a process was started with holds `name=value`; false when it may not be read. */
 export function startedWith(pid: number, name: string, value: string): boolean {
-  return (readProc(`/proc/${pid}/environ`) ?? "").split("\0").includes(`${name}=${value}`);
+  return (textNow(`/proc/${pid}/environ`) ?? "").split("\0").includes(`${name}=${value}`);
 }
 
 /**
@@ -74,14 +75,3 @@ export function bootId(): string {
 
 /** It cannot change while this process lives. */
 let thisBoot: string | null = null;
-
-/** Processes come and go while one reads: what has gone, or belongs to others, is `null`. */
-function readProc(path: string): string | null {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === "ENOENT" || code === "ESRCH" || code === "EACCES" || code === "EPERM") return null;
-    throw error;
-  }
-}

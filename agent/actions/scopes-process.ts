@@ -4,10 +4,11 @@
  * (`Delegate=`), so that the agent may make groups there without asking it.
  */
 import { execFile } from "node:child_process";
-import { closeSync, constants, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
+import { closeSync, constants, mkdirSync, openSync, readdirSync, rmdirSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "../../shared/log.ts";
+import { textNow } from "../../shared/whole-file-fs.ts";
 
 /** One action's own cgroup. */
 export interface Scope {
@@ -58,7 +59,7 @@ export function openScopes(
 
 /** Next to the agent's own, which says where systemd has put both. */
 function parentGroup(): string | { readonly why: string } {
-  const own = unifiedGroup(textOf("/proc/self/cgroup"));
+  const own = unifiedGroup(textNow("/proc/self/cgroup") ?? "");
   if (own === null) return { why: "this host has no cgroup v2" };
   if (!own.endsWith(`/${agentGroup}`)) return { why: `the agent does not run as ${agentGroup}` };
   return join(mountedAt, own.slice(0, -agentGroup.length), actionsGroup);
@@ -148,13 +149,5 @@ function foldersIn(parent: string): readonly string[] {
     return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
   } catch {
     return [];
-  }
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return "";
   }
 }

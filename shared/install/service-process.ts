@@ -1,10 +1,11 @@
 /** The host's systemd, by systemctl(1). */
 import { execFile } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { constants } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { PetrelError } from "../errors.ts";
+import { textNow } from "../whole-file-fs.ts";
 import { agentBehind } from "./front.ts";
 import type { TrialLimits } from "./trial.ts";
 
@@ -95,7 +96,7 @@ export function systemctl(program = "systemctl"): Service {
         const found = Number(await ask("show", "--property", "MainPID", "--value", unit));
         pid = Number.isInteger(found) && found > 1 ? found : null;
         if (pid === null) return true;
-        const agent = agentBehind(nameOf(pid));
+        const agent = agentBehind(textNow(`/proc/${pid}/comm`) ?? "");
         // A front that has no agent yet.
         if (agent === null) return false;
         pid = agent ?? pid;
@@ -135,32 +136,17 @@ async function within(ms: number, holds: () => Promise<boolean>): Promise<boolea
  * anew (proc(5), /proc/PID/stat, starttime and startstack). `null` when it has gone.
  */
 function lifeOf(pid: number): string | null {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" ? null : `${fields[19]} ${fields[25]}`;
-  } catch {
-    return null;
-  }
-}
-
-/** proc(5), comm; empty when it has gone. */
-function nameOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/comm`, "utf8");
-  } catch {
-    return "";
-  }
+  const text = textNow(`/proc/${pid}/stat`);
+  if (text === null) return null;
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return fields[0] === "Z" ? null : `${fields[19]} ${fields[25]}`;
 }
 
 /** Whether the process has a handler for it (proc(5), SigCgt); false when it has gone. */
 function listensTo(signal: NodeJS.Signals, pid: number): boolean {
-  try {
-    const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? "0";
-    return ((BigInt(`0x${caught}`) >> BigInt(constants.signals[signal] - 1)) & 1n) === 1n;
-  } catch {
-    return false;
-  }
+  const status = textNow(`/proc/${pid}/status`) ?? "";
+  const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0";
+  return ((BigInt(`0x${caught}`) >> BigInt(constants.signals[signal] - 1)) & 1n) === 1n;
 }
 
 /** What a new version has until it is as the old one was, and how long it then has to stay so. */

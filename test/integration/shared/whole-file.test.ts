@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
+import { textNow } from "../../../shared/whole-file-fs.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
 const program = fileURLToPath(new URL("../../fixtures/programs/write-whole-main.ts", import.meta.url));
@@ -23,4 +24,13 @@ test.each([
   expect(stdout).toBe(`${end}\n`);
   expect(await readFile(path, "utf8")).toBe(content);
   expect(await readdir(folder)).toEqual(["file"]);
+});
+
+test("what has gone while one reads below /proc is nothing; that it cannot be told is an error", async () => {
+  const folder = await tempFolder("whole");
+  await writeFile(join(folder, "file"), "text");
+  // No process has a number like that (pid_max is 2^22 at most).
+  const gone = [join(folder, "none"), join(folder, "file/below"), "/proc/4194305/stat"];
+  expect([join(folder, "file"), ...gone].map(textNow)).toEqual(["text", null, null, null]);
+  expect(() => textNow(folder)).toThrow("EISDIR");
 });
