@@ -17,6 +17,8 @@ export interface UpgradeFacts {
   readonly unable: PetrelError | null;
   /** Keys that may have signed a manifest; `null` in dev mode: nothing is signed there. */
   readonly keys: readonly KeyObject[] | null;
+  /** Of the hub when the request was made, and no more. */
+  readonly formerKeys: readonly KeyObject[];
   /** On the disk of the agent's data; `null`: it does not say. */
   readonly freeBytes: number | null;
   /** Of this agent's database. */
@@ -49,12 +51,19 @@ export function judgeUpgrade(entry: UpgradeEntry, facts: UpgradeFacts): UpgradeV
       "add it on the hub: petrel agent release add FILE",
     );
   // In dev mode nothing is signed, as with everything else that the hub says.
-  if (facts.keys !== null && !isManifestSigned(manifest, facts.keys))
+  if (facts.keys !== null && !isManifestSigned(manifest, facts.keys)) {
+    if (isManifestSigned(manifest, facts.formerKeys))
+      return fail(
+        "UPGRADE_UNSIGNED",
+        "the hub's key that has signed the manifest was dropped since",
+        "begin another rollout: its key of today signs that",
+      );
     return fail(
       "UPGRADE_UNSIGNED",
       "no key that the fleet's root key certifies has signed the manifest",
       "a hub never sends one like this: look at who speaks for it",
     );
+  }
   const { version, min_agent: least } = manifest;
   if (!isVersion(version)) return fail("UPGRADE_UNFIT", `'${version}' is no version`, "add the binary again");
   if (version === facts.version) return { kind: "there" };

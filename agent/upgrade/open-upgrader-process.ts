@@ -58,6 +58,7 @@ export function openUpgrader(options: OpenUpgraderOptions): Upgrader {
       policy: policy.refusesUpgrade(),
       unable: await host.unable(),
       keys: identity === null ? null : identity.keysFor(entry.hub_keys),
+      formerKeys: identity?.link.olderKeys(entry.hub_keys) ?? [],
       freeBytes: await freeBytes(data),
       storeFormat: agentStoreFormat,
     }),

@@ -163,29 +163,40 @@ export class Upgrader {
   }
 
   async #fetch(current: CurrentUpgrade, manifest: SignedManifest): Promise<void> {
-    const { upgrades, parts, facts, host } = this.#options;
+    const { upgrades, host } = this.#options;
     const { entry } = current;
-    const isWanted = async () => (await upgrades.wanted())?.id === entry.id;
-    let path: string;
+    let fetched: string | UpgradeReportEntry | null;
     try {
-      for (const part of manifest.parts) {
-        if (!(await isWanted())) return;
-        // What holds may have changed since it was taken up: the host's policy, the time.
-        const verdict = judgeUpgrade(entry, { ...(await facts(entry)), freeBytes: null });
-        if (verdict.kind === "refuse" || verdict.kind === "fail") throw verdict.error;
-        await parts.fetch(part);
-      }
-      path = await parts.assemble(manifest);
+      fetched = await this.#fetched(entry, manifest);
     } catch (error) {
       if (isPassing(error)) throw error;
       await this.#failed(current, error);
       return;
     }
-    if (!(await isWanted())) return;
+    if (fetched === null) return;
+    if (typeof fetched !== "string") {
+      await this.#end(current, fetched);
+      return;
+    }
     const mark = await host.lastMark();
     const installing: CurrentUpgrade = { ...current, stage: "installing", mark };
     await upgrades.save(installing, [this.#report(entry, "installing")]);
-    await this.#start(installing, manifest, path);
+    await this.#start(installing, manifest, fetched);
+  }
+
+  /** The file's path; or how it has ended before that; `null`: it is not the newest request any more. */
+  async #fetched(entry: UpgradeEntry, manifest: SignedManifest): Promise<string | UpgradeReportEntry | null> {
+    const { upgrades, parts } = this.#options;
+    const isWanted = async () => (await upgrades.wanted())?.id === entry.id;
+    for (const part of manifest.parts) {
+      if (!(await isWanted())) return null;
+      const ending = await this.#ending(entry);
+      if (ending !== null) return ending;
+      await parts.fetch(part);
+    }
+    const path = await parts.assemble(manifest);
+    if (!(await isWanted())) return null;
+    return (await this.#ending(entry)) ?? path;
   }
 
   async #start(current: CurrentUpgrade, manifest: SignedManifest, path: string): Promise<void> {
@@ -226,7 +237,7 @@ export class Upgrader {
 
   /** Nobody carries it out, and time has passed: what held at its first start may not hold any more. */
   async #startAgain(current: CurrentUpgrade, manifest: SignedManifest): Promise<boolean> {
-    const { upgrades, facts, parts } = this.#options;
+    const { upgrades, parts } = this.#options;
     const { entry } = current;
     const end = async (state: State, code: string, reason: string) => {
       await this.#end(current, this.#report(entry, state, code, reason));
@@ -239,25 +250,44 @@ export class Upgrader {
       return wanted?.upgrade === entry.upgrade && wanted.releases.length === 0
         ? end("failed", "withdrawn", "the hub has taken its request back")
         : end("failed", "superseded", `another upgrade was asked for: ${wanted?.upgrade ?? "none"}`);
-    let path: string;
+    let path = "";
+    let ending: UpgradeReportEntry | null;
     try {
-      const verdict = judgeUpgrade(entry, { ...(await facts(entry)), freeBytes: null });
-      if (verdict.kind === "there") return end("healthy", "already", "this version runs already");
-      if (verdict.kind !== "take") throw verdict.error;
-      path = await parts.assemble(manifest);
+      ending = await this.#ending(entry);
+      if (ending === null) path = await parts.assemble(manifest);
     } catch (error) {
       if (isPassing(error)) throw error;
       await this.#failed(current, error);
+      return true;
+    }
+    if (ending !== null) {
+      await this.#end(current, ending);
       return true;
     }
     await this.#start(current, manifest, path);
     return (await upgrades.current())?.stage === "ended";
   }
 
+  /** `null`: it would be taken up now, too. Policy, time and the hub's keys may have changed since it was. */
+  async #ending(entry: UpgradeEntry): Promise<UpgradeReportEntry | null> {
+    const verdict = judgeUpgrade(entry, { ...(await this.#options.facts(entry)), freeBytes: null });
+    switch (verdict.kind) {
+      case "take":
+        return null;
+      case "there":
+        return this.#report(entry, "healthy", "already", "this version runs already");
+      default:
+        return this.#failure(entry, verdict.error);
+    }
+  }
+
   async #failed(current: CurrentUpgrade, error: unknown): Promise<void> {
+    await this.#end(current, this.#failure(current.entry, error));
+  }
+
+  #failure(entry: UpgradeEntry, error: unknown): UpgradeReportEntry {
     const { code, message } = errorReport(error);
-    const state = code === "HOST_REFUSED" ? "refused" : "failed";
-    await this.#end(current, this.#report(current.entry, state, code, message));
+    return this.#report(entry, code === "HOST_REFUSED" ? "refused" : "failed", code, message);
   }
 
   async #end(current: CurrentUpgrade, report: UpgradeReportEntry): Promise<void> {

@@ -37,10 +37,14 @@ async function sourcesOf(version: string): Promise<string> {
   return folder;
 }
 
-/** A file that is an agent of that version; `exits`: it ends at once instead of running. */
+/** A file that is an agent of that version; `exits`: it ends at once instead of running; `noise`: bytes that do not compress. */
 export async function agentBinary(
   version: string,
-  { exits, storeFormat = agentStoreFormat }: { exits?: number; storeFormat?: number } = {},
+  {
+    exits,
+    storeFormat = agentStoreFormat,
+    noise = 1_500_000,
+  }: { exits?: number; storeFormat?: number; noise?: number } = {},
 ): Promise<string> {
   const sources = version === thisVersion ? project : await sourcesOf(version);
   const file = join(await tempFolder("binary"), `petrel-agent-${version}`);
@@ -57,7 +61,7 @@ PETREL_SYSTEMCTL=\${PETREL_PROGRAM%/opt/petrel/*}/systemctl
 export PETREL_PROGRAM PETREL_SYSTEMCTL
 exec '${sources}/bin/petrel-agent' "$@"
 # Never read: many ranges of bytes that do not compress.
-# ${randomBytes(1_500_000).toString("base64")}
+# ${randomBytes(noise).toString("base64")}
 `,
     { mode: 0o755 },
   );
@@ -74,12 +78,16 @@ export interface InstalledAgent {
   /** As for a host that is switched off. */
   off(): Promise<void>;
   on(): Promise<void>;
+  /** From its next start, these settings besides. */
+  configure(env: Readonly<Record<string, string>>): Promise<void>;
   log(): Promise<string>;
 }
 
 export interface InstallOptions {
   readonly labels?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Further words of `petrel-agent enroll`. */
+  readonly enroll?: readonly string[];
 }
 
 /** Enrolled and running, as `binary`. */
@@ -87,7 +95,7 @@ export async function installedAgent(
   hub: TestHub,
   id: string,
   binary: string,
-  { labels = [], env = {} }: InstallOptions = {},
+  { labels = [], env = {}, enroll = [] }: InstallOptions = {},
 ): Promise<InstalledAgent> {
   const root = await tempFolder("host");
   const home = join(root, "home");
@@ -98,15 +106,22 @@ export async function installedAgent(
   await cp(binary, join(layout.versions, thisVersion, "petrel-agent"));
   await symlink(`versions/${thisVersion}`, layout.current);
   await writeFile(layout.guard, guardText(agentProduct), { mode: 0o755 });
-  const enrolled = await runPetrel(["enroll", "--hub", hub.mqtt, "--id", id, "--data", layout.state], {
+  const words = ["enroll", "--hub", hub.mqtt, "--id", id, "--data", layout.state, ...enroll];
+  const enrolled = await runPetrel(words, {
     command: "petrel-agent",
     env: { PETREL_ENROLL_TOKEN: await newToken(hub) },
   });
   if (enrolled.code !== 0) throw new Error(enrolled.stderr);
   const flags = labels.map((label) => `--label ${label}`).join(" ");
-  const settings = Object.entries({ HOME: home, ...env })
-    .map(([name, value]) => `${name}='${value}'`)
-    .join(" ");
+  const settings = join(root, "settings");
+  const configure = (more: Readonly<Record<string, string>>) =>
+    writeFile(
+      settings,
+      Object.entries({ HOME: home, ...env, ...more })
+        .map(([name, value]) => `export ${name}='${value}'\n`)
+        .join(""),
+    );
+  await configure({});
   const loop = `while :; do "${layout.guard}"; "${layout.current}/petrel-agent" run --data ${layout.state} ${flags}; sleep 0.05; done`;
   const systemctl = join(root, "systemctl");
   await writeFile(
@@ -119,7 +134,7 @@ stop() {
 case $1 in
   restart | start)
     stop
-    ${settings} setsid sh -c '${loop}' >> '${root}/log' 2>&1 < /dev/null &
+    (. '${settings}'; exec setsid sh -c '${loop}') >> '${root}/log' 2>&1 < /dev/null &
     echo $! > '${root}/supervisor'
     ;;
   # The agent's process, which becomes the next version; 0 while there is none.
@@ -150,6 +165,7 @@ esac
     },
     off: async () => void (await run(systemctl, ["stop"])),
     on: async () => void (await run(systemctl, ["start"])),
+    configure,
     log: () => readFile(`${root}/log`, "utf8"),
   };
 }

@@ -41,6 +41,7 @@ const facts = (over: Partial<UpgradeFacts> = {}): UpgradeFacts => ({
   policy: null,
   unable: null,
   keys: [hub.publicKey],
+  formerKeys: [],
   freeBytes: 1e12,
   storeFormat: 2,
   ...over,
@@ -103,5 +104,16 @@ describe("a request to upgrade", () => {
     ["finds no room", {}, { freeBytes: 1_000_000 }, "fail UPGRADE_ROOM"],
   ])("%s", (_, e, f, verdict) => {
     expect(said(entry(e), facts(f))).toBe(verdict);
+  });
+
+  it("is told apart from a forged one when the key that signed it was dropped since", () => {
+    const why = (former: UpgradeFacts["formerKeys"]) =>
+      judgeUpgrade(entry(), facts({ keys: [stranger.publicKey], formerKeys: former }));
+    expect(why([hub.publicKey])).toMatchObject({
+      kind: "fail",
+      error: { code: "UPGRADE_UNSIGNED", message: expect.stringContaining("dropped since") },
+    });
+    const forged = { kind: "fail", error: { message: expect.stringContaining("no key that the fleet's") } };
+    for (const former of [[], [stranger.publicKey]]) expect(why(former)).toMatchObject(forged);
   });
 });

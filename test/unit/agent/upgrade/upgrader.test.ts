@@ -98,6 +98,7 @@ function host() {
           policy: world.policy,
           unable: null,
           keys: null,
+          formerKeys: [],
           freeBytes: null,
           storeFormat: 1,
         }),
@@ -282,6 +283,39 @@ describe("an upgrade", () => {
     agent.changed();
     await rest();
     expect(world.said).toEqual(said);
+    await agent.close();
+  });
+
+  it.each<[string, (world: ReturnType<typeof host>) => void, readonly string[]]>([
+    [
+      "is refused by a policy that came with the last of it",
+      (world) => {
+        world.policy = new PetrelError("HOST_REFUSED", "no");
+      },
+      ["r1 sending", "r1 refused HOST_REFUSED"],
+    ],
+    [
+      "is too late with the last of it",
+      ({ time }) => time.advance(2_000_000),
+      ["r1 sending", "r1 failed UPGRADE_EXPIRED"],
+    ],
+    [
+      "comes to nothing when somebody installs that version meanwhile",
+      (world) => {
+        world.version = "2.0.0";
+      },
+      ["r1 sending", "r1 healthy already"],
+    ],
+  ])("%s", async (_, meanwhile, said) => {
+    const world = host();
+    world.disk.wanted = request(1);
+    world.beforePart = (n) => {
+      if (n === 1) meanwhile(world);
+    };
+    const agent = world.agent();
+    agent.changed();
+    await rest();
+    expect([world.said, world.starts]).toEqual([said, 0]);
     await agent.close();
   });
 
