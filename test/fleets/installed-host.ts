@@ -77,14 +77,17 @@ export class Action {
   /** Of its shell, as its host counts. */
   readonly pid: number;
 
-  /** Says its process id, then a word a second until it is told to end; its code is 7 then. Resolves once it runs. */
-  static untilTold(hub: DebianHost, host: DebianHost): Promise<Action> {
-    const line = "echo pid $$; while [ ! -e /tmp/go-$$ ]; do echo tick; sleep 1; done; echo told; exit 7";
-    return Action.start(hub, host, line);
+  /** What its line ends with. */
+  readonly #code: number;
+
+  /** Says its process id, then a word a second until it is told to end, with that code. Resolves once it runs. */
+  static untilTold(hub: DebianHost, host: DebianHost, code = 7): Promise<Action> {
+    const line = `echo pid $$; while [ ! -e /tmp/go-$$ ]; do echo tick; sleep 1; done; echo told; exit ${code}`;
+    return Action.start(hub, host, line, code);
   }
 
-  /** `line`: of sh. Resolves once it runs. */
-  static async start(hub: DebianHost, host: DebianHost, line: string): Promise<Action> {
+  /** `line`: of sh, which ends with `code`. Resolves once it runs. */
+  static async start(hub: DebianHost, host: DebianHost, line: string, code = 0): Promise<Action> {
     const note = `/tmp/pid-${randomUUID()}`;
     // Not the usual minute: who was away for long comes back late.
     const words = [
@@ -100,14 +103,15 @@ export class Action {
     const pid = await waitUntil("the action to run", async () =>
       Number((await host.ask(`cat ${note}`)).stdout),
     );
-    return new Action(hub, host, id, pid);
+    return new Action(hub, host, id, pid, code);
   }
 
-  private constructor(hub: DebianHost, host: DebianHost, id: string, pid: number) {
+  private constructor(hub: DebianHost, host: DebianHost, id: string, pid: number, code: number) {
     this.#hub = hub;
     this.#host = host;
     this.id = id;
     this.pid = pid;
+    this.#code = code;
   }
 
   async isRunning(): Promise<boolean> {
@@ -125,7 +129,8 @@ export class Action {
     expect(await this.isRunning(), "the action's process is there").toBe(true);
     await this.#host.sh(`touch /tmp/go-${this.pid}`);
     const { status, result } = await this.ended();
-    expect([status, result?.return_code]).toEqual(["failed", 7]);
+    const wanted = this.#code === 0 ? "succeeded" : "failed";
+    expect([status, result?.return_code]).toEqual([wanted, this.#code]);
     expect(result?.stdout).toMatch(new RegExp(`^pid ${this.pid}\\n(tick\\n)+told\\n?$`));
   }
 

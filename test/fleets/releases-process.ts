@@ -21,13 +21,18 @@ const parts =
   "agent bench bin docs hub packs scripts shared LICENSE README.md package.json package-lock.json".split(" ");
 export const target = process.arch === "arm64" ? "linux-arm64" : "linux-x64";
 
+/** On hosts where this file is, agents of the third version go to a hub that is nowhere. */
+export const nowhere = "/srv/nowhere";
 /**
- * From the first, which is that of the sources, to the newest: an agent of the third goes to a hub that is nowhere, and has a
- * unit of its own.
+ * From the first, which is that of the sources, to the newest: an agent of the third starts and never links on some hosts, and
+ * has a unit of its own.
  */
 export const versions = [ownVersion, "0.2.0", "0.3.0"] as const;
 /** In agent/commands-cli.ts, and what it is in the third. */
-const toItsHub = ["    hub: values.hub,\n", '    hub: "mqtts://192.0.2.1:1",\n'] as const;
+const toItsHub = [
+  "    hub: values.hub,\n",
+  `    hub: process.getBuiltinModule("node:fs").existsSync("${nowhere}") ? "mqtts://192.0.2.1:1" : values.hub,\n`,
+] as const;
 /** In agent/install/unit.ts: what the third says of itself besides. */
 const itsUnit = ["Description=Petrel agent\n", "Description=Petrel agent of nowhere\n"] as const;
 /** Those that there are packages of. */

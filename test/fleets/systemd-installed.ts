@@ -17,7 +17,7 @@ import {
   online,
   type UpgradeEnd,
 } from "./installed-host.ts";
-import { badVersion, type Releases, versions } from "./releases-process.ts";
+import { badVersion, nowhere, type Releases, versions } from "./releases-process.ts";
 import type { Report } from "./report.ts";
 
 export interface Walk {
@@ -114,6 +114,7 @@ export async function installedSteps({ report, releases, address, boot }: Walk):
     async () => {
       const action = await Action.untilTold(hub, web);
       const file = lay(web, releases.program(third, "petrel-agent"), "/root/third");
+      await web.sh(`touch ${nowhere}`);
       const { [agentUnit]: itsUnit } = JSON.parse(await web.sh(`${file} upgrade --units`)) as Record<
         string,
         string

@@ -1,5 +1,5 @@
 /**
- * `npm run fleet:systemd [-- installed|deb|rpm|tar] [-- --dist FOLDER]`: both binaries and packages on Debian hosts with a real
+ * `npm run fleet:systemd [-- installed|rollout|deb|rpm|tar] [-- --dist FOLDER]`: both binaries and packages on Debian hosts with a real
  * systemd: installed, upgraded, taken back, restarted, removed, while actions run and files change. Needs root, `ip`,
  * debootstrap and cgroup v2. The base system is kept in PETREL_FLEET_FOLDER (/var/tmp/petrel-fleet); binaries and packages
  * are built anew, which takes ten minutes, unless --dist names a folder where they are kept.
@@ -14,13 +14,15 @@ import { Releases } from "./releases-process.ts";
 import { Report } from "./report.ts";
 import { installedSteps } from "./systemd-installed.ts";
 import { debSteps, rpmSteps, tarSteps } from "./systemd-packages.ts";
+import { rolloutSteps } from "./systemd-rollout.ts";
 
-const places = ["hub", "web-1", "deb-1", "rpm-1", "tar-1"] as const;
+const places = ["hub", "web-1", "web-2", "web-3", "deb-1", "rpm-1", "tar-1"] as const;
 export type PlaceName = (typeof places)[number];
 
 const { values, positionals } = parseArgs({ options: { dist: { type: "string" } }, allowPositionals: true });
 const parts = {
   installed: installedSteps,
+  rollout: rolloutSteps,
   tar: tarSteps,
   deb: debSteps,
   rpm: rpmSteps,
@@ -60,7 +62,8 @@ async function walk(): Promise<void> {
           },
         });
     } finally {
-      for (const host of booted) await host.end();
+      // The last first: parts have hosts of the same name, one after the other.
+      for (const host of booted.toReversed()) await host.end();
     }
     report.end();
   });
