@@ -2,6 +2,7 @@
 import type { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
 import { Aedes, type AuthenticateError, type Client } from "aedes";
+import "../../shared/mqtt/packets-mqtt.ts";
 import type { Clock } from "../../shared/clock.ts";
 import { isLoopback, type ListenAddress } from "../../shared/config/listen.ts";
 import { PetrelError } from "../../shared/errors.ts";

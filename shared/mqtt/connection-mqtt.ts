@@ -10,6 +10,7 @@ import type { BrokerAddress } from "./broker-url.ts";
 import { holdForCompany } from "./company-mqtt.ts";
 import { connectionTrouble } from "./connection-trouble.ts";
 import { defaultFrameLimits, FrameScanner, opening } from "./frames.ts";
+import "./packets-mqtt.ts";
 
 export interface Retained {
   readonly topic: string;
