@@ -80,6 +80,7 @@ export class PackDesk {
         assignTo,
         mayStay: isBuiltIn && config === undefined,
         keepsSwitches: isBuiltIn,
+        isOwn: isBuiltIn,
         overrides,
         nowMs: now(),
         findBefore,

@@ -38,6 +38,8 @@ export interface RegistrationInput {
   readonly mayStay?: boolean | undefined;
   /** Rules that are there stay switched on or off as they are: the pack comes again at each start of the hub. */
   readonly keepsSwitches?: boolean;
+  /** It came with the program, as it was tested. */
+  readonly isOwn?: boolean;
   /** What operators switch on and off, whatever the files say. */
   readonly overrides?: OverrideBook;
   readonly nowMs: number;
@@ -50,7 +52,7 @@ export interface RegistrationInput {
  * A rule keeps being switched on or off by its file: registering is what the file says now.
  */
 export function prepareRegistration(input: RegistrationInput): Registration {
-  const parsed = parsePack(input.files, { folder: input.folder });
+  const parsed = parsePack(input.files, { folder: input.folder, isOwn: input.isOwn });
   if (parsed.pack === null) throw invalidPack(parsed.problems);
   const book = input.overrides ?? {};
   const { pack, published } = overridden(parsed.pack, [], book);

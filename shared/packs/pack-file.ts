@@ -22,6 +22,8 @@ export interface Metadata {
   /** `file:line (path)`. */
   at(path: Path): string;
   report: Report;
+  /** It came with the program, whose tests have looked at each field: `checkFields` need not. */
+  readonly isOwn?: boolean;
 }
 
 /** The only document of a file; `null`, with the reason reported, when it cannot be read. */

@@ -32,6 +32,11 @@ export interface PackOptions {
   readonly folder?: string | undefined;
   /** Actions of other packs that are known, by ref: so that what rules give to them can be checked. */
   readonly actions?: ReadonlyMap<string, ActionDefinition> | undefined;
+  /**
+   * It came with the program, and a test has checked it: its fields are taken as they are. Their schemas, which nothing
+   * else may need, are the tenth part of a hub's start.
+   */
+  readonly isOwn?: boolean | undefined;
 }
 
 export interface ParsedPack {
@@ -119,7 +124,8 @@ function arrange(files: readonly PackFile[], options: PackOptions, report: Repor
     shownAs,
     open: (pack, file, to = report) => {
       const document = readMetadata(file, shownAs(file.path), to);
-      return document === null ? null : { pack, value: document.value, at: document.at, report: to };
+      if (document === null) return null;
+      return { pack, value: document.value, at: document.at, report: to, isOwn: options.isOwn === true };
     },
     report,
   };
