@@ -57,23 +57,22 @@ const keywords = {
 };
 
 const oneType = { enum: parameterTypes };
+/** Compiled once for both, which takes a while: they differ in their type alone. */
+const untyped = { type: "object", additionalProperties: false, properties: { ...keywords, type: {} } };
 const inner = {
-  type: "object",
-  additionalProperties: false,
+  $ref: "#/$defs/untyped",
   // Inside an object or array a list of types is allowed, as in a plain JSON schema.
-  properties: { ...keywords, type: { type: ["string", "array"], items: oneType, minItems: 1 } },
+  properties: { type: { type: ["string", "array"], items: oneType, minItems: 1 } },
 };
 const outer = {
-  type: "object",
-  additionalProperties: false,
+  $ref: "#/$defs/untyped",
   properties: {
-    ...keywords,
     type: { type: "string", enum: parameterTypes, fix: "write one type, such as string" },
   },
 };
 
 const checkParameters: FieldCheck = compileFields({
-  $defs: { schema: inner },
+  $defs: { schema: inner, untyped },
   type: "object",
   propertyNames: { pattern: "^(?!__proto__$)\\w+$" },
   additionalProperties: outer,
