@@ -5,8 +5,7 @@ import type { CliIo } from "../shared/cli/cli-io.ts";
 import { flagsOf } from "../shared/cli/config-flags.ts";
 import { CommandEnded, collect, createProgram, withExample } from "../shared/cli/program-cli.ts";
 import { type AgentConfig, agentSettings } from "../shared/config/agent-config.ts";
-import { resolveConfig } from "../shared/config/config.ts";
-import { readConfigFile } from "../shared/config/read-config-fs.ts";
+import type { ConfigLayers } from "../shared/config/config.ts";
 import { formatError } from "../shared/errors.ts";
 import { unpackBelow } from "../shared/runtime/unpacked-fs.ts";
 import { version } from "../shared/version.ts";
@@ -50,23 +49,28 @@ async function endHanded(io: CliIo): Promise<void> {
   }
 }
 
+/** What reads YAML and checks it is loaded by the commands that need it: it is half of what there is to load. */
+async function settingsOf(io: CliIo, config: string | undefined, flags: ConfigLayers["flags"]) {
+  const named = config === undefined ? undefined : resolve(io.cwd, config);
+  const { readConfigFile } = await import("../shared/config/read-config-fs.ts");
+  const { resolveConfig } = await import("../shared/config/config.ts");
+  const file = await readConfigFile(named, systemConfig);
+  return resolveConfig<AgentConfig>(agentSettings, { file, env: io.env, flags }).values;
+}
+
 async function start(io: CliIo, options: RunOptions): Promise<void> {
-  const named = options.config === undefined ? undefined : resolve(io.cwd, options.config);
-  const { values } = resolveConfig<AgentConfig>(agentSettings, {
-    file: await readConfigFile(named, systemConfig),
-    env: io.env,
-    flags: flagsOf(
-      { ...options, label: options.label?.join(",") },
-      {
-        data: "data",
-        hub: "hub",
-        id: "id",
-        labels: "label",
-        "log.level": "logLevel",
-        "log.format": "logFormat",
-      },
-    ),
-  });
+  const flags = flagsOf(
+    { ...options, label: options.label?.join(",") },
+    {
+      data: "data",
+      hub: "hub",
+      id: "id",
+      labels: "label",
+      "log.level": "logLevel",
+      "log.format": "logFormat",
+    },
+  );
+  const values = await settingsOf(io, options.config, flags);
   const agent = {
     data: agentFolder(values.data, io.cwd),
     dev: options.dev === true,
@@ -103,12 +107,7 @@ interface StatusOptions {
 }
 
 async function socketFor(io: CliIo, options: StatusOptions): Promise<string> {
-  const named = options.config === undefined ? undefined : resolve(io.cwd, options.config);
-  const { values } = resolveConfig<AgentConfig>(agentSettings, {
-    file: await readConfigFile(named, systemConfig),
-    env: io.env,
-    flags: flagsOf({ data: options.data }, { data: "data" }),
-  });
+  const values = await settingsOf(io, options.config, flagsOf({ data: options.data }, { data: "data" }));
   return socketOf(agentFolder(values.data, io.cwd));
 }
 
