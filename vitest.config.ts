@@ -1,4 +1,40 @@
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+
+/** What takes half a minute and more, longest first: begun last, as a small file is, it would run alone in the end. */
+const longest = [
+  "fault/upgrade.test.ts",
+  "fault/hostile-broker.test.ts",
+  "fault/chaos.test.ts",
+  "fault/agent-actions.test.ts",
+  "fault/upgrade-units.test.ts",
+  "fault/identity-hub-restored.test.ts",
+  "fault/timers-killed.test.ts",
+  "fault/fleet-upgrade.test.ts",
+  "integration/chain/enrolment.test.ts",
+  "integration/chain/agent-restarted.test.ts",
+  "contract/sqlite-store.test.ts",
+  "integration/chain/bad-start.test.ts",
+  "integration/broker-traps.test.ts",
+  "contract/python-actions.test.ts",
+  "integration/chain/npm-start.test.ts",
+  "integration/agent/watch/observers.test.ts",
+  "integration/packs/virtualenv.test.ts",
+  "integration/chain/throttle.test.ts",
+  "unit/fuzz/decoders.test.ts",
+  "unit/shared/expressions/hostile.test.ts",
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification) => {
+      const found = longest.findIndex((name) => moduleId.endsWith(`/test/${name}`));
+      return found === -1 ? longest.length : found;
+    };
+    const group = ({ project }: TestSpecification) => project.config.sequence.groupOrder;
+    return (await super.sort(files)).sort((a, b) => group(a) - group(b) || rank(a) - rank(b));
+  }
+}
 
 /** Tests use real ports, folders and processes; forks keep their signals and exit codes apart. */
 export default defineConfig({
@@ -7,6 +43,7 @@ export default defineConfig({
     // Far more than any of them takes: a machine that has much else to do makes a test slow, not wrong.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,
@@ -39,7 +76,7 @@ export default defineConfig({
           include: ["test/fault/**/*.test.ts"],
           isolate: false,
           // These wait more than they compute: for back-off, for processes to end. The rest has run before them.
-          maxWorkers: 4,
+          maxWorkers: 6,
           sequence: { groupOrder: 2 },
           testTimeout: 300_000,
           // What a file shares is made in a hook.

@@ -1,5 +1,6 @@
 /** `npm test`: format and lint, types, then every test; the last line is the count. Runs on the caller's Node 20. */
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -13,31 +14,41 @@ const env = {
   NODE_COMPILE_CACHE: join(root, "node_modules", ".cache", "petrel"),
   PATH: `${dirname(node)}:${join(root, "node_modules", ".bin")}:${process.env.PATH}`,
 };
-const run = (title, command, args) => {
-  console.log(`\n== ${title}`);
-  return spawnSync(command, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"], env }).status ?? 1;
+/** `says` is given what it prints; without, it prints by itself. */
+const run = async (command, args, says) => {
+  const stdio = says === undefined ? "inherit" : "pipe";
+  const child = spawn(command, args, { cwd: root, stdio: ["ignore", stdio, stdio], env });
+  for (const stream of [child.stdout, child.stderr]) stream?.on("data", says);
+  try {
+    return (await once(child, "close"))[0] ?? 1;
+  } catch (error) {
+    console.error(error.message);
+    return 1;
+  }
+};
+/** Beside the tests, which wait a third of their time. What it says is shown after theirs, where it is seen. */
+const beside = async (title, ...command) => {
+  const said = [];
+  const status = await run(node, command, (bytes) => said.push(bytes));
+  return { title, status, text: Buffer.concat(said).toString("utf8") };
 };
 const script = (name) => join(root, "node_modules", name);
 
 const only = process.argv.slice(2);
-let failed = 0;
-if (only.length === 0) {
-  failed += run("format and lint", node, [
-    join(root, "scripts", "biome.mjs"),
-    "check",
-    "--error-on-warnings",
-    ".",
-  ])
-    ? 1
-    : 0;
-  failed += run("types", node, [script("typescript/bin/tsc"), "-p", "tsconfig.json"]) ? 1 : 0;
-}
+const checks =
+  only.length > 0
+    ? []
+    : [
+        beside("format and lint", join(root, "scripts", "biome.mjs"), "check", "--error-on-warnings", "."),
+        beside("types", script("typescript/bin/tsc"), "-p", "tsconfig.json"),
+      ];
 
 const folder = mkdtempSync(join(tmpdir(), "petrel-report-"));
 const report = join(folder, "report.json");
 let counts = { passed: 0, failed: 1, skipped: 0 };
 try {
-  const status = run("tests", node, [
+  console.log("\n== tests");
+  const status = await run(node, [
     script("vitest/vitest.mjs"),
     "run",
     "--reporter=default",
@@ -60,6 +71,9 @@ try {
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
-counts.failed += failed;
+for (const { title, status, text } of await Promise.all(checks)) {
+  console.log(`\n== ${title}\n${text}`);
+  if (status !== 0) counts.failed += 1;
+}
 console.log(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
 process.exit(counts.failed === 0 && counts.passed > 0 ? 0 : 1);
