@@ -58,6 +58,8 @@ export const frontScript = [
   // A signal ends the wait; the status is the agent's once it has ended.
   // The wait may have ended by a signal just before the agent did; a status that was taken cannot be had again (127).
   "while :; do wait $a; c=$?; lives $a || break; done",
+  // Whoever is told to stop once more has ended already: nothing may end this wait but that.
+  'trap "" TERM INT HUP USR1 USR2',
   "wait $a 2>/dev/null; d=$?; [ $d = 127 ] || c=$d; exit $c",
 ].join("\n");
 
