@@ -276,18 +276,16 @@ export class Upgrader {
         return null;
       case "there":
         return this.#report(entry, "healthy", "already", "this version runs already");
-      default:
-        return this.#failure(entry, verdict.error);
+      case "refuse":
+        return this.#report(entry, "refused", verdict.error.code, verdict.error.message);
+      case "fail":
+        return this.#report(entry, "failed", verdict.error.code, verdict.error.message);
     }
   }
 
   async #failed(current: CurrentUpgrade, error: unknown): Promise<void> {
-    await this.#end(current, this.#failure(current.entry, error));
-  }
-
-  #failure(entry: UpgradeEntry, error: unknown): UpgradeReportEntry {
     const { code, message } = errorReport(error);
-    return this.#report(entry, code === "HOST_REFUSED" ? "refused" : "failed", code, message);
+    await this.#end(current, this.#report(current.entry, "failed", code, message));
   }
 
   async #end(current: CurrentUpgrade, report: UpgradeReportEntry): Promise<void> {

@@ -57,7 +57,9 @@ export const frontScript = [
   'printf petrel:$a >/proc/self/comm; [ -z "$e" ] || tell TERM',
   // A signal ends the wait; the status is the agent's once it has ended.
   // The wait may have ended by a signal just before the agent did; a status that was taken cannot be had again (127).
-  "while :; do wait $a; c=$?; lives $a || break; done",
+  // Not by what cannot be read: from here on signals do nothing.
+  'ended() { [ ! -e /proc/$1 ] || grep -q "^State:[[:space:]]*[ZX]" /proc/$1/status 2>/dev/null; }',
+  "while :; do wait $a; c=$?; ! ended $a || break; done",
   // Whoever is told to stop once more has ended already: nothing may end this wait but that.
   'trap "" TERM INT HUP USR1 USR2',
   "wait $a 2>/dev/null; d=$?; [ $d = 127 ] || c=$d; exit $c",

@@ -306,6 +306,13 @@ describe("an upgrade", () => {
       },
       ["r1 sending", "r1 healthy already"],
     ],
+    [
+      "a later version that was installed by hand meanwhile is left alone, and no failure",
+      (world) => {
+        world.version = "2.1.0";
+      },
+      ["r1 sending", "r1 refused UPGRADE_OLDER"],
+    ],
   ])("%s", async (_, meanwhile, said) => {
     const world = host();
     world.disk.wanted = request(1);
