@@ -18,7 +18,7 @@ import {
 } from "./history-record.ts";
 import { indexes, isOpen } from "./index-rows.ts";
 import { keys, part, time, within } from "./keys.ts";
-import { listPage, pageLimit, pageOfFamily } from "./page-store.ts";
+import { listPage, pageLimit, pageOfFamily, pageOfMany } from "./page-store.ts";
 import type { ExecutionStore } from "./port/executions.ts";
 import type { DeadLetter, GapRecord, HistoryStore, StoreCounts } from "./port/history.ts";
 import type { IntakeStore } from "./port/intake.ts";
@@ -49,10 +49,16 @@ export function createHistoryStore({ database, writer, rules }: HistoryParts): H
   const loadEnforcements = load<Enforcement>((id) => `n/${id}`);
   const loadLetters = load<DeadLetter>((place) => `l/${place.slice(place.indexOf("/") + 1)}`);
   const all = { keep: () => true, placeOfTime: time };
-  /** In the spelling of keys; of all agents when none is given. */
-  const openIds = async (agent?: string) => {
-    const prefix = agent === undefined ? indexes.allOpenExecutions() : indexes.openExecutions(agent);
-    return (await level.keys(within(prefix)).all()).map((key) => key.slice(key.lastIndexOf("/") + 1));
+  /** In the spelling of keys, by agent. */
+  const allOpen = async function* () {
+    const rows = level.iterator({ ...within(indexes.allOpenExecutions()), values: false });
+    try {
+      for (let some = await rows.nextv(chunk); some.length > 0; some = await rows.nextv(chunk)) {
+        yield some.map(([key]) => key.slice(key.lastIndexOf("/") + 1));
+      }
+    } finally {
+      await rows.close();
+    }
   };
   const familyOf = (instance: string) => writer.read<Family>(keys.family(instance));
 
@@ -129,13 +135,14 @@ export function createHistoryStore({ database, writer, rules }: HistoryParts): H
         return pageOfFamily((await familyOf(instance))?.executions.map(part) ?? [], listing, page);
       }
       const { status, parent, agent } = filter;
-      if (status === undefined || !isOpen(status) || parent !== undefined)
-        return listPage(level, listing, page);
-      return pageOfFamily(await openIds(agent), listing, page);
+      const isScattered =
+        status !== undefined && isOpen(status) && agent === undefined && parent === undefined;
+      return isScattered ? pageOfMany(allOpen(), listing, page) : listPage(level, listing, page);
     },
 
     async openExecutions(agent) {
-      const ids = await openIds(agent);
+      const prefix = indexes.openExecutions(agent);
+      const ids = (await level.keys(within(prefix)).all()).map((key) => key.slice(prefix.length));
       const open: Execution[] = [];
       for (let start = 0; start < ids.length; start += chunk) {
         for (const execution of await loadExecutions(ids.slice(start, start + chunk))) {

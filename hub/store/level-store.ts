@@ -83,6 +83,11 @@ export async function openLevelStore(options: LevelStoreOptions): Promise<LevelS
     folder,
     format: storeFormat,
     migrations,
+    onMigration: ({ isDone, ...step }) =>
+      logger.info(
+        isDone ? "the database has its new format" : "the database is brought to a new format",
+        step,
+      ),
     newId,
     // Requests, their rows and the open state of executions come and go within seconds.
     writeBufferBytes: 16 * 1024 * 1024,

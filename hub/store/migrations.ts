@@ -8,6 +8,7 @@ import { fileChangeRows, isOpen, isUsual } from "./index-rows.ts";
 /** Changes of files get rows by path, and those of changes that nobody has acknowledged. */
 const indexFileChanges: Migration = {
   from: 1,
+  prefixes: ["i/"],
   change: (key, value) => {
     // Looked for in the text first: nearly all records of an old database are others.
     if (!key.startsWith("i/") || !value.includes(`"${fileChangedTrigger}"`)) return [];
@@ -19,6 +20,7 @@ const indexFileChanges: Migration = {
 /** A pack was assigned to one selector, `null` meaning nobody, and had one configuration for all agents. */
 const layerPacks: Migration = {
   from: 2,
+  prefixes: ["k/"],
   change: (key, value) => {
     if (!key.startsWith("k/")) return [];
     const { assigned_to: before = null, ...record } = JSON.parse(value) as JsonObject;
@@ -41,6 +43,7 @@ const sealSecrets: Migration = { from: 4, change: null };
 /** Statuses that nearly all records have, or only for a moment, are no longer indexed. */
 const dropUsualRows: Migration = {
   from: 5,
+  prefixes: ["es/", "is/", "ns/"],
   change: (key) => {
     const [index = "", status = ""] = key.split("/", 2);
     const isDropped =

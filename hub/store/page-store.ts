@@ -60,19 +60,53 @@ function range<T>({ prefix, placeOfTime }: Listing<T>, page: Page) {
   return at >= first ? { gt: at, lt: last } : { gte: first, lt: last };
 }
 
+type Known<T> = Pick<Listing<T>, "load" | "keep" | "placeOfTime">;
+
+/** Whether a place may be on this page or behind it, and which of two comes first. */
+function orderOf<T>({ placeOfTime }: Known<T>, { since, until, cursor, ascending = false }: Page) {
+  const first = since === undefined ? "" : placeOfTime(Date.parse(since));
+  const end = until === undefined ? null : placeOfTime(Date.parse(until));
+  const isAhead = (place: string) =>
+    place >= first &&
+    (end === null || place < end) &&
+    (cursor === undefined || (ascending ? place > cursor : place < cursor));
+  return { isAhead, compare: (a: string, b: string) => (a < b === ascending ? -1 : 1) };
+}
+
+/**
+ * A page of records whose places are all known and in no order, and may be many: all places are looked through, but no
+ * more records are loaded than `listPage` does in one call.
+ */
+export async function pageOfMany<T>(
+  places: AsyncIterable<readonly string[]>,
+  listing: Known<T>,
+  page: Page,
+): Promise<PageOf<T>> {
+  const { isAhead, compare } = orderOf(listing, page);
+  let next: string[] = [];
+  let isCut = false;
+  const cut = () => {
+    isCut ||= next.length > maxExamined;
+    next = next.sort(compare).slice(0, maxExamined);
+  };
+  for await (const some of places) {
+    for (const place of some) if (isAhead(place)) next.push(place);
+    if (next.length > 2 * maxExamined) cut();
+  }
+  cut();
+  const found = await pageOfFamily(next, listing, page);
+  const last = next.at(-1);
+  return found.cursor !== undefined || !isCut || last === undefined ? found : { ...found, cursor: last };
+}
+
 /** A page of records whose places are all known and few: an instance's family, those that somebody names. */
 export async function pageOfFamily<T>(
   places: readonly string[],
-  listing: Pick<Listing<T>, "load" | "keep" | "placeOfTime">,
+  listing: Known<T>,
   page: Page,
 ): Promise<PageOf<T>> {
-  const { cursor, ascending = false } = page;
-  const since = page.since === undefined ? "" : listing.placeOfTime(Date.parse(page.since));
-  const until = page.until === undefined ? null : listing.placeOfTime(Date.parse(page.until));
-  const sorted = places
-    .filter((place) => place >= since && (until === null || place < until))
-    .filter((place) => cursor === undefined || (ascending ? place > cursor : place < cursor))
-    .sort((a, b) => (a < b === ascending ? -1 : 1));
+  const { isAhead, compare } = orderOf(listing, page);
+  const sorted = places.filter(isAhead).sort(compare);
   const limit = pageLimit(page.limit);
   const items: T[] = [];
   let last = "";

@@ -2,7 +2,7 @@
 import type { Execution } from "../../shared/model/execution.ts";
 import type { Enforcement } from "../../shared/model/rule.ts";
 import type { TriggerInstance } from "../../shared/model/trigger.ts";
-import { indexes, isUsual } from "./index-rows.ts";
+import { indexes, isOpen, isUsual } from "./index-rows.ts";
 import type { ExecutionFilter } from "./port/executions.ts";
 import type { EnforcementFilter, InstanceFilter } from "./port/history.ts";
 
@@ -44,16 +44,18 @@ export function selectInstances({ trigger, status, agent }: InstanceFilter): Sel
 }
 
 /**
- * `ids`, the family of a `trigger_instance` and, by its status, what is open need no index here; of one user are often
- * nearly all or few, and an index of them would cost every execution a row.
+ * `ids`, the family of a `trigger_instance` and what is open on all agents need no index here; of one user are often nearly
+ * all or few, and an index of them would cost every execution a row.
  */
 export function selectExecutions(filter: ExecutionFilter): Selection<Execution> {
   const { action, status, agent, rule, user, trace_tag: tag, parent } = filter;
+  const isOpenStatus = status !== undefined && isOpen(status);
   return choose(
     "e/",
     [
       [parent, indexes.executionsByParent],
-      [unusual(status), indexes.executionsByStatus],
+      [isOpenStatus ? agent : undefined, indexes.openExecutions],
+      [isOpenStatus ? undefined : unusual(status), indexes.executionsByStatus],
       [rule, indexes.executionsByRule],
       [agent, indexes.executionsByAgent],
       [action, indexes.executionsByAction],

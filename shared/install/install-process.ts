@@ -196,7 +196,7 @@ export function failureOf(
       hint: `version ${from} is in force again; look into the log of the unit for what ${to} said`,
     });
   return new PetrelError("UPGRADE_UNWELL", `version ${to} is not well: ${why}`, {
-    hint: `it stays, since ${from} cannot read its database; look into the log of the unit, and upgrade to a version that mends it, or go back to ${from} with the backup of before: ${stepsBack(host, programOf(host.layout, host.product, from))}`,
+    hint: `it stays, since ${from} cannot read its database; look into the log of the unit: while it brings a large database to its new format it does not answer yet, and is to be waited for; otherwise upgrade to a version that mends it, or go back to ${from} with the backup of before: ${stepsBack(host, programOf(host.layout, host.product, from))}`,
   });
 }
 

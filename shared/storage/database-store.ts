@@ -6,7 +6,7 @@ import { PetrelError } from "../errors.ts";
 import { makeFolder, syncFolder } from "../folder-fs.ts";
 import { Committer } from "./committer-store.ts";
 import { createMending, type Mending, type MendingParts } from "./mending.ts";
-import { formatKey, type Migration, migrate } from "./migrate-store.ts";
+import { formatKey, type Migration, migrate, type OnMigration } from "./migrate-store.ts";
 
 export interface Database {
   readonly level: ClassicLevel<string, string>;
@@ -24,6 +24,7 @@ export interface DatabaseOptions {
   readonly format: number;
   /** How databases of older formats become those of the newest; without them these are refused. */
   readonly migrations?: readonly Migration[];
+  readonly onMigration?: OnMigration;
   readonly newId: () => string;
   /**
    * Bytes gathered in memory before LevelDB sorts them into a table; default 4 MiB. What is deleted or replaced before
@@ -42,7 +43,7 @@ export const incarnationKey = "~incarnation";
  * (written by a newer version, or by one too old): then nothing was touched.
  */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
-  const { folder, format, newId, writeBufferBytes = 4 * 1024 * 1024, migrations = [] } = options;
+  const { folder, writeBufferBytes = 4 * 1024 * 1024 } = options;
   await makeUsable(folder);
   const level = new ClassicLevel<string, string>(folder, {
     keyEncoding: "utf8",
@@ -56,7 +57,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     // Each opening of a LevelDB makes a new MANIFEST and renames CURRENT onto its name, which LevelDB leaves to the
     // system. Lost, that name leads to the old MANIFEST, or to that of a new database, which was never synced.
     await syncFolder(folder);
-    const incarnation = await identify(level, folder, format, newId, migrations);
+    const incarnation = await identify(level, options);
     let mending: Mending | null = null;
     const committer = new Committer({ db: level, onFailure: (error) => mending?.start(error) });
     if (options.mending !== undefined)
@@ -88,10 +89,7 @@ async function makeUsable(folder: string): Promise<void> {
 
 async function identify(
   level: ClassicLevel<string, string>,
-  folder: string,
-  format: number,
-  newId: () => string,
-  migrations: readonly Migration[],
+  { folder, format, newId, migrations = [], onMigration }: DatabaseOptions,
 ): Promise<string> {
   const [found, known] = await level.getMany([formatKey, incarnationKey]);
   if (found !== undefined && !(Number(found) <= format)) {
@@ -100,7 +98,7 @@ async function identify(
       hint: "run the newer version again, or give another folder",
     });
   }
-  if (found !== undefined) await migrate(level, Number(found), format, migrations);
+  if (found !== undefined) await migrate(level, Number(found), format, migrations, onMigration);
   if (found !== undefined && known !== undefined) return known;
   const incarnation = known ?? newId();
   await level.batch(

@@ -12,7 +12,19 @@ export interface Migration {
    * must not open the database any more.
    */
   readonly change: ((key: string, value: string) => readonly StoreOp[]) | null;
+  /**
+   * Beginnings of the keys that it looks at, each ending in `/`; left out: all. A large database is long in being read, and
+   * nothing else runs meanwhile.
+   */
+  readonly prefixes?: readonly string[];
 }
+
+/** Told as a step begins, and as it has ended: it may take minutes. */
+export type OnMigration = (step: {
+  readonly from: number;
+  readonly to: number;
+  readonly isDone: boolean;
+}) => void;
 
 export const formatKey = "~format";
 const progressKey = "~migrating";
@@ -36,6 +48,7 @@ export async function migrate(
   found: number,
   to: number,
   migrations: readonly Migration[],
+  told: OnMigration = () => {},
 ): Promise<void> {
   const text = await level.get(progressKey);
   let progress = text === undefined ? null : (JSON.parse(text) as Progress);
@@ -51,26 +64,41 @@ export async function migrate(
     steps.push(step);
   }
   for (const step of steps) {
+    const said = { from: step.from, to: step.from + 1 };
+    told({ ...said, isDone: false });
     await carryOut(level, step, progress ?? (await begin(level, step.from)));
+    told({ ...said, isDone: true });
     progress = null;
   }
 }
 
 async function carryOut(
   level: ClassicLevel<string, string>,
-  { from, change }: Migration,
+  { from, change, prefixes }: Migration,
   { after }: Progress,
 ): Promise<void> {
-  for (let last: string | undefined = after; last !== undefined && change !== null; ) {
-    const rows: [string, string][] = await level
-      .iterator({ gt: last, lt: endOfRecords, limit: batchRecords })
-      .all();
-    last = rows.at(-1)?.[0];
-    if (last === undefined) continue;
-    const ops = rows.flatMap(([key, value]) => change(key, value));
-    await level.batch([...ops, put({ from, after: last })], { sync: true });
+  for (const { gt, lt } of change === null ? [] : rangesOf(prefixes, after)) {
+    for (let last: string | undefined = gt; last !== undefined && change !== null; ) {
+      const rows: [string, string][] = await level.iterator({ gt: last, lt, limit: batchRecords }).all();
+      last = rows.at(-1)?.[0];
+      if (last === undefined) continue;
+      const ops = rows.flatMap(([key, value]) => change(key, value));
+      // Where nothing changes nothing is noted: to look once more at what stays as it is does no harm.
+      if (ops.length > 0) await level.batch([...ops, put({ from, after: last })], { sync: true });
+    }
   }
   await level.del(progressKey, { sync: true });
+}
+
+/** In the order of keys, without what has been looked at. */
+export function rangesOf(
+  prefixes: readonly string[] | undefined,
+  after: string,
+): { gt: string; lt: string }[] {
+  const whole = prefixes?.toSorted().map((prefix) => ({ gt: prefix, lt: `${prefix.slice(0, -1)}0` }));
+  return (whole ?? [{ gt: "", lt: endOfRecords }])
+    .filter(({ lt }) => after < lt)
+    .map(({ gt, lt }) => ({ gt: after > gt ? after : gt, lt }));
 }
 
 async function begin(level: ClassicLevel<string, string>, from: number): Promise<Progress> {

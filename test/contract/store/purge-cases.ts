@@ -68,6 +68,44 @@ async function expectWhole(store: Store): Promise<void> {
 
 export function purgeCases(open: OpenStore): void {
   describe("a purge", () => {
+    it("leaves no row in any index of what has gone, whatever statuses it had", async () => {
+      const world = await open();
+      const claim = await claimed(world.store);
+      const failed = { ...instance(4), status: "processing_failed" as const };
+      await world.store.takeIn(
+        take(claim, 0, [...outcomes([1, 2, 3]), { type: "instance", instance: failed }]),
+      );
+      const ends: readonly Execution["status"][] = ["succeeded", "failed", "timeout"];
+      for (const [index, run] of (await executions(world.store)).entries()) {
+        const running = { ...run, status: "running" as const, rev: run.rev + 1 };
+        expect(await world.store.updateExecution(running, run.rev)).toBe(true);
+        await finish(world.store, running, { status: ends[index] ?? "abandoned" });
+      }
+      expect(await world.store.purge(policy())).toMatchObject({ instances: 4, executions: 3 });
+      await world.tamper(async (raw) => {
+        const left: string[] = [];
+        for (const index of [
+          "e",
+          "ea",
+          "ef",
+          "eg",
+          "eo",
+          "er",
+          "es",
+          "i",
+          "ig",
+          "is",
+          "it",
+          "n",
+          "nr",
+          "ns",
+        ]) {
+          left.push(...(await raw.rows(`${index}/`)).map(([key]) => key));
+        }
+        expect(left).toEqual([]);
+      });
+    });
+
     it("deletes whole families that have ended, and leaves open and young ones", async () => {
       const world = await open();
       const claim = await claimed(world.store);

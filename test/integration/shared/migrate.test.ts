@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { resolve } from "node:path";
 import { expect, test } from "vitest";
 import { openDatabase } from "../../../shared/storage/database-store.ts";
-import type { Migration } from "../../../shared/storage/migrate-store.ts";
+import { type Migration, rangesOf } from "../../../shared/storage/migrate-store.ts";
 import { newId } from "../../support/link-end.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
@@ -63,4 +63,53 @@ test("killed at any record, it goes on where it stood; no older version opens wh
   const { level, close } = await openDatabase({ folder, format: 2, newId });
   expect(await level.getMany(numbers)).toEqual(numbers.map(() => "v+"));
   await close();
+});
+
+test("a step that names where it looks reads nothing else, and is told as it begins and ends", async () => {
+  const { folder } = await oldDatabase();
+  const looked: string[] = [];
+  const told: object[] = [];
+  const step: Migration = {
+    from: 1,
+    prefixes: ["n/", "a/"],
+    change: (key) => {
+      looked.push(key);
+      return key === "n/00700" ? [{ type: "del", key }] : [];
+    },
+  };
+  const onMigration = (said: object) => void told.push(said);
+  const { level, close } = await openDatabase({ folder, format: 2, newId, migrations: [step], onMigration });
+  expect(looked).toEqual(numbers);
+  expect(told).toEqual([
+    { from: 1, to: 2, isDone: false },
+    { from: 1, to: 2, isDone: true },
+  ]);
+  expect(await level.getMany(["n/00700", "n/00701", "other", "~migrating"])).toEqual([
+    ...[undefined, "v", "v", undefined],
+  ]);
+  await close();
+});
+
+test.each([
+  [undefined, "", [["", "~"]]],
+  [undefined, "k/b", [["k/b", "~"]]],
+  [
+    ["k/", "es/"],
+    "",
+    [
+      ["es/", "es0"],
+      ["k/", "k0"],
+    ],
+  ],
+  [
+    ["k/", "es/"],
+    "es/failed/7",
+    [
+      ["es/failed/7", "es0"],
+      ["k/", "k0"],
+    ],
+  ],
+  [["k/", "es/"], "k/b", [["k/b", "k0"]]],
+])("of %j behind %j is left %j", (prefixes, after, left) => {
+  expect(rangesOf(prefixes, after).map(({ gt, lt }) => [gt, lt])).toEqual(left);
 });

@@ -1,6 +1,7 @@
 /** What the library for MQTT's packets does with the first of them, in a process that has written none. */
 import { execFile } from "node:child_process";
-import { resolve } from "node:path";
+import { createRequire } from "node:module";
+import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
@@ -24,6 +25,14 @@ test.each(["shared/mqtt/connection-mqtt.ts", "hub/broker/broker-mqtt.ts"])(
   "%s lets it keep no buffers, of which it would make 65,536",
   async (module) => {
     expect(await kept(module)).toBe(0);
+  },
+);
+
+test.each(["mqtt", "aedes", "aedes-packet"])(
+  "%s writes its packets with the copy that it is said to",
+  (library) => {
+    const own = createRequire(join(root, "package.json"));
+    expect(createRequire(own.resolve(library)).resolve("mqtt-packet")).toBe(own.resolve("mqtt-packet"));
   },
 );
 
