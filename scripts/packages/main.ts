@@ -25,10 +25,18 @@ import { actionsUnit, actionsUnitText, agentUnit } from "../../agent/install/uni
 import { exampleHubConfig } from "../../hub/install/example-config.ts";
 import { hubProduct, hubUser } from "../../hub/install/product.ts";
 import { hubUnit } from "../../hub/install/unit.ts";
-import { guardText } from "../../shared/install/guard.ts";
 import { layoutOf } from "../../shared/install/layout.ts";
 import { version as ownVersion } from "../../shared/version.ts";
-import { architectures, debControl, debScripts, type PackageFacts, rpmSpec, type Target } from "./texts.ts";
+import {
+  architectures,
+  type Brought,
+  debControl,
+  debScripts,
+  ownFiles,
+  type PackageFacts,
+  rpmSpec,
+  type Target,
+} from "./texts.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const { values } = parseArgs({
@@ -50,10 +58,8 @@ const epoch = Number(
 );
 const env = { ...process.env, SOURCE_DATE_EPOCH: String(epoch), LC_ALL: "C", TZ: "UTC" };
 
-interface Package {
+interface Package extends Brought {
   readonly facts: PackageFacts;
-  readonly config: string;
-  readonly units: Readonly<Record<string, string>>;
 }
 
 const agentLayout = layoutOf(agentProduct);
@@ -147,13 +153,13 @@ function settle(folder: string): void {
 }
 
 /** The files of one package, as they will lie on the host. */
-function tree({ facts, config, units }: Package, binaries: string, folder: string): void {
+function tree(each: Package, binaries: string, folder: string): void {
+  const { facts } = each;
   const { product } = facts;
-  const { base, shipped } = layoutOf(product, folder);
+  const { shipped } = layoutOf(product, folder);
   copyProgram(join(binaries, product.program), join(shipped, product.program));
-  write(join(base, "guard"), guardText(product), 0o755);
-  write(join(folder, product.config), config, product.configMode);
-  for (const [name, text] of Object.entries(units)) write(join(folder, "usr/lib/systemd/system", name), text);
+  for (const [path, { text, mode }] of Object.entries(ownFiles(facts, each)))
+    write(join(folder, path), text, mode);
   mkdirSync(join(folder, "usr/bin"), { recursive: true });
   symlinkSync(
     `../../opt/petrel/${product.name}/current/${product.program}`,
@@ -187,7 +193,6 @@ function deb(each: Package, binaries: string, target: Target): void {
   tree(each, binaries, folder);
   const kib = Math.ceil(statSync(join(binaries, facts.product.program)).size / 1024);
   write(join(folder, "DEBIAN/control"), debControl(facts, target, kib));
-  write(join(folder, "DEBIAN/conffiles"), `${facts.product.config}\n`);
   for (const [name, text] of Object.entries(debScripts(facts, Object.keys(units))))
     write(join(folder, "DEBIAN", name), text, 0o755);
   settle(folder);
@@ -208,7 +213,6 @@ function rpm(each: Package, binaries: string, target: Target): void {
   tree(each, binaries, folder);
   const files = [
     `/opt/petrel/${product.name}`,
-    product.config,
     `/usr/bin/${product.program}`,
     ...Object.keys(units).map((name) => `/usr/lib/systemd/system/${name}`),
   ];

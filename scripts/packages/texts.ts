@@ -1,4 +1,6 @@
 /** What packages hold besides the program: control data and maintainer scripts, as text. Pure. */
+import { basename, dirname } from "node:path";
+import { guardText } from "../../shared/install/guard.ts";
 import { layoutOf, type Product } from "../../shared/install/layout.ts";
 
 export interface PackageFacts {
@@ -20,6 +22,32 @@ export const architectures = {
   "linux-arm64": { deb: "arm64", rpm: "aarch64" },
 } as const;
 export type Target = keyof typeof architectures;
+
+/** What a package brings besides the program: text and mode, by path. */
+export interface Brought {
+  readonly config: string;
+  /** By name of the unit. */
+  readonly units: Readonly<Record<string, string>>;
+}
+
+/**
+ * Files that the package manager puts there, and takes away when the package is removed; besides the program. Guard and
+ * configuration are not among them where they are used: an installation by file uses them at the same places, and would lose
+ * them with the package.
+ */
+export function ownFiles(
+  { product }: PackageFacts,
+  { config, units }: Brought,
+): Readonly<Record<string, { readonly text: string; readonly mode: number }>> {
+  const { shipped } = layoutOf(product);
+  return {
+    [`${shipped}/guard`]: { text: guardText(product), mode: 0o755 },
+    [`${shipped}/${basename(product.config)}`]: { text: config, mode: 0o644 },
+    ...Object.fromEntries(
+      Object.entries(units).map(([name, text]) => [`/usr/lib/systemd/system/${name}`, { text, mode: 0o644 }]),
+    ),
+  };
+}
 
 /** deb-version(7) and rpm sort `~` before everything, as semver sorts what follows a dash. */
 export const packageVersion = (version: string) => version.replace("-", "~");
@@ -74,8 +102,11 @@ shipped=$base/package/${program}
 own=$base/versions/${version}
 id -u ${user.name} > /dev/null 2>&1 || useradd --system --user-group --no-create-home --home-dir ${user.home} --shell /usr/sbin/nologin ${user.name}
 install -d -m ${product.stateMode.toString(8)}${owned} ${product.state}
-${owner === null ? "" : `[ ! -f ${product.config} ] || { chgrp ${owner} ${product.config}; chmod 0640 ${product.config}; }\n`}now=$(readlink $base/current 2> /dev/null | sed -n 's|^versions/||p')
+${configScript(facts)}${owner === null ? "" : `[ ! -f ${product.config} ] || { chgrp ${owner} ${product.config}; chmod 0640 ${product.config}; }\n`}now=$(readlink $base/current 2> /dev/null | sed -n 's|^versions/||p')
 install -d -m 755 $base $base/versions $own
+# Copies: what is used is not the package manager's to take away.
+install -m 755 $base/package/guard $base/guard.new
+mv -f $base/guard.new $base/guard
 # The same file under a second name. The package manager puts a new file in the place of its own, and this one stays.
 if ! cmp -s $shipped $own/${program}; then
   rm -f $own/.new
@@ -85,12 +116,14 @@ fi
 [ ! -d /run/systemd/system ] || systemctl daemon-reload
 if [ -z "$now" ] || [ ! -x "$base/current/${program}" ]; then
   ln -sfn versions/${version} $base/current.new && mv -fT $base/current.new $base/current
-${againScript(facts)}elif [ "$now" != "${version}" ]; then
-  ${allowed}
-  "$base/current/${program}" upgrade $shipped "$@" || {
-    echo "${facts.name} ${version} did not take its place: in force is $(readlink $base/current | sed 's|^versions/||'). What to do is said above; then:" >&2
-    echo "  ${program} upgrade $shipped" >&2
-  }
+${againScript(facts)}else
+  if [ "$now" != "${version}" ]; then
+    ${allowed}
+    "$base/current/${program}" upgrade $shipped "$@" || {
+      echo "${facts.name} ${version} did not take its place: in force is $(readlink $base/current | sed 's|^versions/||'). What to do is said above; then:" >&2
+      echo "  ${program} upgrade $shipped" >&2
+    }
+  fi
 fi
 for unit in ${units.join(" ")}; do
   [ ! -e ${ownUnits}/$unit ] && [ ! -L ${ownUnits}/$unit ] ||
@@ -100,19 +133,32 @@ done
 }
 
 /**
- * The unit as it was when the package was removed; the mark of that stays until it is. Started is what nobody had stopped,
- * and never with the default configuration in the place of what rpm has saved.
+ * Written where there is none, and then it belongs to who edits it. An .rpm of before had it as a file of its own: what rpm
+ * has put aside of that is put back.
+ */
+function configScript({ product: { name, config, configMode } }: PackageFacts): string {
+  const folder = dirname(config);
+  return `if [ ! -e ${config} ] && [ ! -L ${config} ]; then
+  [ -d ${folder} ] || install -d -m 755 ${folder}
+  if [ -f ${config}.rpmsave ]; then
+    mv -f ${config}.rpmsave ${config}
+    echo "${config} is again what rpm had put aside as ${config}.rpmsave"
+  else
+    install -m ${configMode.toString(8)} /opt/petrel/${name}/package/${basename(config)} ${config}.new
+    mv -f ${config}.new ${config}
+  fi
+fi
+`;
+}
+
+/**
+ * The unit as it was when the package was removed; the mark of that stays until it is. Started is what nobody had stopped.
  */
 function againScript({ product, name, version, next }: PackageFacts): string {
-  const { removed, config } = layoutOf(product);
+  const { removed } = layoutOf(product);
   const { unit } = product;
   const installed = `${name} ${version} is installed`;
-  return `  if [ -f ${removed} ] && [ -f ${config}.rpmsave ]; then
-    words=$(cat ${removed})
-    rm -f ${removed}
-    echo "${installed}, and not enabled as it was before it was removed: what you had changed is in ${config}.rpmsave. Put it back:"
-    echo "  mv -f ${config}.rpmsave ${config} && systemctl enable $words ${unit}"
-  elif [ -f ${removed} ] && systemctl enable ${unit} > /dev/null 2>&1; then
+  return `  if [ -f ${removed} ] && systemctl enable ${unit} > /dev/null 2>&1; then
     words=$(cat ${removed})
     rm -f ${removed}
     if [ "$words" != --now ]; then
@@ -186,8 +232,7 @@ export function debScripts(facts: PackageFacts, units: readonly string[]): Reado
 
 /** `files`: absolute paths below the build root. */
 export function rpmSpec(facts: PackageFacts, units: readonly string[], files: readonly string[]): string {
-  const { name, version, summary, product } = facts;
-  const listed = files.map((path) => (path === product.config ? `%config(noreplace) ${path}` : path));
+  const { name, version, summary } = facts;
   return `Name: ${name}
 Version: ${packageVersion(version)}
 Release: 1
@@ -209,6 +254,6 @@ ${stopScript(facts, units)}}
 [ "$1" -gt 0 ] || {
 ${tidyScript(facts)}}
 %files
-${listed.join("\n")}
+${files.join("\n")}
 `;
 }

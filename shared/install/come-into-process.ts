@@ -52,15 +52,15 @@ export async function failureOf(work: () => Promise<void>): Promise<string | nul
 }
 
 /**
- * The guard of the version that upgrades, where `install` has put one: it is the older of the two, and the one to go back to. It
- * stays whichever way that ends. A package's is the package manager's.
+ * The guard of the version that upgrades, where `install` has put one or a unit that asks for it: it is the older of the
+ * two, and the one to go back to. It stays whichever way that ends. A package's comes with the package.
  */
 export async function renewGuard({ layout, product }: UpgradeHost): Promise<void> {
-  const [found, packaged] = await Promise.all([
-    lstat(layout.guard).catch(() => null),
-    lstat(layout.packaged).catch(() => null),
-  ]);
-  if (found?.isFile() !== true || packaged !== null) return;
+  const [found, unit, packaged] = await Promise.all(
+    [layout.guard, layout.unit, layout.packaged].map((path) => lstat(path).catch(() => null)),
+  );
+  // One that is gone: a package of before, removed from over an installation, took it along.
+  if ((found ?? unit)?.isFile() !== true || packaged !== null) return;
   const text = guardText(product);
   if ((await textIfThere(layout.guard)) === text) return;
   await writeWhole(layout.guard, text, 0o755, { isForAll: true });

@@ -53,8 +53,7 @@ export async function install(host: UpgradeHost, options: InstallOptions): Promi
   const { binary, dryRun } = options;
   await refusePackaged(host, [
     `upgrade it with a newer package, or with \`${commandFor(host, "upgrade", "FILE")}\`;`,
-    `to install it as a file remove the package first: \`apt-get remove ${product.package}\` or \`rpm -e ${product.package}\`, which leave ${layout.state};`,
-    `keep a copy of ${layout.config}: rpm renames it, and \`apt-get purge\`, also a later one, takes it`,
+    `to install it as a file remove the package first: \`apt-get remove ${product.package}\` or \`rpm -e ${product.package}\`, which leave ${layout.state} and ${layout.config}`,
   ]);
   if (dryRun) return wouldInstall(host, options);
   await makeFolderAs(layout.base, 0o755);
@@ -63,12 +62,20 @@ export async function install(host: UpgradeHost, options: InstallOptions): Promi
   const { before, changes } = done;
   if (changes.some(({ path, step }) => step !== "keep" && dirname(path) === dirname(layout.unit)))
     await reloaded(host, before !== null && !isNewer);
-  if (!isNewer) return { ...done, upgrade: null };
+  const upgrade = isNewer ? await upgraded(host, { binary, sha256 }) : null;
+  return { ...done, upgrade };
+}
+
+/** `null`: somebody else was faster. */
+async function upgraded(
+  host: UpgradeHost,
+  { binary, sha256 }: { readonly binary: string; readonly sha256: string },
+): Promise<UpgradeOutcome | null> {
   const file = { file: binary, sha256, allowDowngrade: false, allowFormatChange: false };
   const upgrade = (await prepare(host, file)) === null ? null : await carryOut(host);
   const failure = upgrade === null ? null : failureOf(upgrade, host);
   if (failure !== null) throw failure;
-  return { ...done, upgrade };
+  return upgrade;
 }
 
 /**

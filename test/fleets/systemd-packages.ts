@@ -157,6 +157,9 @@ async function packageSteps(
   return { host, before };
 }
 
+/** Words of sh: guard and configuration of an installation by file, as it was edited, are there. */
+const ofInstall = "test -x /opt/petrel/agent/guard && grep -qx '# ours' /etc/petrel/agent.yaml";
+
 export async function debSteps(walk: Walk): Promise<void> {
   const { host, before } = await packageSteps(walk, deb);
   await walk.report.step(
@@ -182,13 +185,19 @@ export async function debSteps(walk: Walk): Promise<void> {
     return undefined;
   });
   await walk.report.step(
-    "deb-1: installed as a file once the package is removed, and purged after",
+    "deb-1: installed as a file once the package is removed, and purged after, also from over it",
     async () => {
       await host.sh(deb.remove("petrel-agent"));
-      await host.sh("/root/files/petrel-agent install");
+      await host.sh("/root/files/petrel-agent install && echo '# ours' >> /etc/petrel/agent.yaml");
+      const stays = async () => {
+        expect(await json(host, "petrel-agent", "version")).toMatchObject({ version: second });
+        await host.sh(`systemctl cat ${units[1]} && ls -d /var/lib/petrel-agent && ${ofInstall}`);
+      };
       await host.sh("dpkg -P petrel-agent");
-      expect(await json(host, "petrel-agent", "version")).toMatchObject({ version: second });
-      await host.sh(`systemctl cat ${units[1]} && ls -d /var/lib/petrel-agent`);
+      await stays();
+      await host.sh(deb.install(`/root/files/${deb.file("petrel-agent", second)}`));
+      await host.sh("dpkg -P petrel-agent");
+      await stays();
       return undefined;
     },
   );
@@ -211,17 +220,28 @@ export async function rpmSteps(walk: Walk): Promise<void> {
     },
   );
   await walk.report.step(
-    "rpm-1: nothing starts before a changed configuration is put back, as it says",
+    "rpm-1: a changed configuration stays, and the agent comes back with it",
     async () => {
       await host.sh(`echo '# ours' >> /etc/petrel/agent.yaml && ${rpm.remove("petrel-agent")}`);
-      const said = await again();
-      expect([await isEnabled(host, unit), await isActive(host, unit)]).toEqual([false, false]);
-      const [, line = "false"] = /^ {2}(mv .*)$/m.exec(said) ?? [];
-      await host.sh(line);
-      expect(await host.sh("cat /etc/petrel/agent.yaml")).toContain("# ours\n");
-      expect(await isEnabled(host, unit)).toBe(true);
+      expect(await again()).toContain("enabled as it was");
+      await host.sh(ofInstall);
+      expect([await isEnabled(host, unit), await isActive(host, unit)]).toEqual([true, true]);
       await online(host, rpm.host);
-      return line;
+      return undefined;
+    },
+  );
+  await walk.report.step(
+    "rpm-1: a package that was laid over an installation by file is removed, and that runs on",
+    async () => {
+      await host.sh(rpm.remove("petrel-agent"));
+      await host.sh(`${lay(host, walk.releases.program(second, "petrel-agent"))} install`);
+      const pid = await mainPid(host, unit);
+      await again();
+      await host.sh(rpm.remove("petrel-agent"));
+      await host.sh(ofInstall);
+      expect(await mainPid(host, unit)).toBe(pid);
+      await online(host, rpm.host);
+      return undefined;
     },
   );
   await host.end();

@@ -168,7 +168,7 @@ test("what a package has put there is the package's to upgrade and remove; a ser
       {
         code: "INSTALL_PACKAGE",
         fix: expect.stringMatching(
-          /petrel-agent upgrade FILE.*keep a copy of \S+\/etc\/petrel\/agent\.yaml:.*purge/,
+          /petrel-agent upgrade FILE.*which leave \S+\/var\/lib\/petrel-agent and \S+\/etc\/petrel\/agent\.yaml$/,
         ),
       },
     ]);

@@ -7,7 +7,7 @@ import { chmod, mkdir, readFile, readlink, rm, stat, writeFile } from "node:fs/p
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { agentProduct } from "../../../agent/install/product.ts";
-import { debScripts, rpmSpec } from "../../../scripts/packages/texts.ts";
+import { debScripts, ownFiles, rpmSpec } from "../../../scripts/packages/texts.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
 const factsOf = (root: string, version: string) => ({
@@ -36,7 +36,10 @@ async function host() {
     await rm(join(base, "package/petrel-agent"), { force: true });
     await writeFile(join(base, "package/petrel-agent"), `${program}# ${version}\n`);
     await chmod(join(base, "package/petrel-agent"), 0o755);
-    const { postinst = "" } = debScripts(factsOf(root, version), []);
+    const facts = factsOf(root, version);
+    for (const [path, { text }] of Object.entries(ownFiles(facts, { config: "# by default\n", units: {} })))
+      await writeFile(join(root, path), text);
+    const { postinst = "" } = debScripts(facts, []);
     const run = spawnSync("sh", ["-c", below(postinst), "postinst", "configure", before], {
       encoding: "utf8",
     });
@@ -54,7 +57,7 @@ async function host() {
 
 describe("a package", () => {
   test("is in force at first, and once more changes nothing", async () => {
-    const { base, configure, current, calls } = await host();
+    const { root, base, configure, current, calls } = await host();
     expect(await configure("1.0.0", "")).toMatchObject({
       code: 0,
       said: expect.stringContaining("Next: enrol"),
@@ -62,7 +65,11 @@ describe("a package", () => {
     expect(await current()).toBe("versions/1.0.0");
     expect(await configure("1.0.0", "1.0.0")).toEqual({ code: 0, said: "" });
     expect(await calls()).toBe("");
-    expect((await stat(join(base, "versions"))).mode & 0o777).toBe(0o755);
+    const modes = [join(base, "versions"), join(base, "guard"), join(root, "agent.yaml")].map(async (path) =>
+      ((await stat(path)).mode & 0o777).toString(8),
+    );
+    expect(await Promise.all(modes)).toEqual(["755", "755", "600"]);
+    expect(await readFile(join(root, "agent.yaml"), "utf8")).toBe("# by default\n");
   });
 
   test("leaves the version in force there when its own file is replaced, and has that one decide", async () => {
@@ -93,5 +100,6 @@ describe("a package", () => {
     const all = [...Object.values(debScripts(facts, [])), rpmSpec(facts, [], [])].join("");
     expect(all).not.toContain("--allow-format-change");
     expect(agentProduct.configMode).toBe(0o600);
+    expect(all).toContain("install -m 600 /opt/petrel/agent/package/agent.yaml ");
   });
 });
