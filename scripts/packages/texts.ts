@@ -117,6 +117,8 @@ fi
 if [ -z "$now" ] || [ ! -x "$base/current/${program}" ]; then
   ln -sfn versions/${version} $base/current.new && mv -fT $base/current.new $base/current
 ${againScript(facts)}else
+  # Of before that was put there which is in force.
+  rm -f ${layoutOf(product).removed} || :
   if [ "$now" != "${version}" ]; then
     ${allowed}
     "$base/current/${program}" upgrade $shipped "$@" || {

@@ -63,6 +63,8 @@ export async function install(host: UpgradeHost, options: InstallOptions): Promi
   if (changes.some(({ path, step }) => step !== "keep" && dirname(path) === dirname(layout.unit)))
     await reloaded(host, before !== null && !isNewer);
   const upgrade = isNewer ? await upgraded(host, { binary, sha256 }) : null;
+  // Of a package that was here before: one that comes later goes by what it finds now.
+  await rm(layout.removed, { force: true });
   return { ...done, upgrade };
 }
 
@@ -179,8 +181,8 @@ async function uninstallInTurn(
   { units, purge }: UninstallOptions,
 ): Promise<Uninstalled> {
   const unitFiles = units.map((name) => join(dirname(layout.unit), name));
-  const ours = [...unitFiles, layout.command, layout.base];
-  const theirs = [layout.config, layout.state, layout.removed];
+  const ours = [...unitFiles, layout.command, layout.base, layout.removed];
+  const theirs = [layout.config, layout.state];
   const there = await existing([...ours, ...theirs]);
   // Also where its unit file has gone before: it may run on without one.
   for (const unit of [product.unit, ...units.filter((name) => name !== product.unit)])

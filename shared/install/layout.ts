@@ -37,8 +37,8 @@ export interface Layout {
   readonly config: string;
   readonly state: string;
   /**
-   * There while a package is removed whose unit was enabled: `--now` in it, or nothing where the unit was stopped. In a
-   * folder of root's: that of the state may be another user's.
+   * There while a package is removed whose unit was enabled, and nothing else is installed: `--now` in it, or nothing where
+   * the unit was stopped. In a folder of root's: that of the state may be another user's.
    */
   readonly removed: string;
   /** Plain sh that unit starts before the program; see `guardText`. */

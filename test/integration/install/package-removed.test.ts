@@ -71,6 +71,7 @@ test("a package is removed where nothing can be noted of it", async () => {
   expect((await install()).calls).toEqual([]);
 });
 
+const mark = "etc/petrel/.petrel-agent.enabled";
 const guard = "opt/petrel/agent/guard";
 const config = "etc/petrel/agent.yaml";
 
@@ -171,6 +172,36 @@ test("a package says when its unit is hidden", async () => {
   const folder = join(root, "etc/systemd/system");
   expect(said).toContain(`${folder}/petrel-agent.service hides the unit of petrel-agent 1.0.0`);
   expect(said).toContain(`${folder}/petrel-actions.service hides the unit of petrel-agent 1.0.0`);
+});
+
+test("what was noted when a package was removed counts until something else is installed there, or uninstalled", async () => {
+  const { is, put, has, install, remove, petrelAgent, programFile } = await packageHost();
+  const program = await programFile("1.0.0");
+  await install();
+  await is(true, "active");
+  await remove();
+  await petrelAgent("install", "--binary", program, "--dry-run");
+  expect(await has(mark)).toBe(true);
+  await petrelAgent("install", "--binary", program);
+  expect(await has(mark)).toBe(false);
+
+  // Of an `install` that did not know of it.
+  await put(mark, "--now\n");
+  expect((await install()).calls).toEqual([]);
+  expect(await has(mark)).toBe(false);
+});
+
+test("`uninstall` leaves nothing of what was noted when a package was removed, with and without --purge", async () => {
+  const { root, is, has, install, remove, petrelAgent } = await packageHost();
+  for (const words of [[], ["--purge"]]) {
+    await install();
+    await is(true, "active");
+    await remove();
+    expect(await has(mark)).toBe(true);
+    const { removed, kept } = JSON.parse(await petrelAgent("uninstall", "--json", ...words));
+    expect([removed.includes(join(root, mark)), kept.includes(join(root, mark))]).toEqual([true, false]);
+    expect([words, await has(mark)]).toEqual([words, false]);
+  }
 });
 
 test("an upgrade brings back a guard that was lost where `install` had put one", async () => {
