@@ -135,9 +135,18 @@ function bind(): KernelSpawn {
     }
   };
 
-  /** With our ends of its sockets. */
+  /** With our ends of its sockets. When it throws, none of them is open any more, and its end is waited for all the same. */
   const followed = (pid: number, own: readonly (number | null)[]): StartedProcess => {
-    const sockets = own.map((fd) => (fd === null ? null : socketOf(fd)));
+    const sockets: (Socket | null)[] = [];
+    try {
+      for (const fd of own) sockets.push(fd === null ? null : socketOf(fd));
+    } catch (error) {
+      // A number that a socket has is the socket's to close: libuv aborts the process over one that is closed beneath it.
+      for (const socket of sockets) socket?.destroy();
+      closeAll(own.slice(sockets.length));
+      reaper.follow(pid);
+      throw error;
+    }
     const { ended, hasEnded, forget } = reaper.follow(pid);
     const handOver = () => {
       forget();
@@ -205,25 +214,34 @@ function bind(): KernelSpawn {
     const own: (number | null)[] = [];
     try {
       for (const fd of fds) own.push(fd === null ? null : moved(fd));
-      return followed(pid, own);
     } catch (error) {
-      for (const fd of [...own, ...fds.slice(own.length)]) closeIfOpen(fd);
+      closeAll([...own, ...fds.slice(own.length)]);
       reaper.follow(pid);
       throw error;
     }
+    return followed(pid, own);
   };
   return Object.assign(start, { adopt });
 }
 
-function closeIfOpen(fd: number | null): void {
-  try {
-    if (fd !== null) closeSync(fd);
-  } catch {
-    // The reason why the others are closed.
+/** One that is not open keeps none of the others open. */
+export function closeAll(fds: readonly (number | null)[]): void {
+  for (const fd of fds) {
+    try {
+      if (fd !== null) closeSync(fd);
+    } catch {
+      // It is closed, as it is to be.
+    }
   }
 }
 
-const socketOf = (fd: number) => new Socket({ fd, readable: true, writable: true });
+/**
+ * It reads from the start, and a child that ends with something unread resets it: to whoever does not listen yet, or never
+ * does, that is no error to end the agent with. The child's end says all there is to say.
+ */
+function socketOf(fd: number): Socket {
+  return new Socket({ fd, readable: true, writable: true }).on("error", () => {});
+}
 
 /** A function that only newer versions of glibc have (2.34). */
 function orNull(bindIt: () => Call): Call | null {

@@ -1,11 +1,10 @@
 /** Goes on with an execution that the agent before this one has handed over; one that cannot be gone on with is ended. */
-import { closeSync } from "node:fs";
 import { errorReport } from "../../shared/errors.ts";
 import type { ActionRequestEntry } from "../../shared/wire/messages.ts";
 import { endSurvivors } from "./family-process.ts";
 import { closePipes } from "./gated-process.ts";
 import { type HandedExecution, HandedOver, type HandedProcess } from "./handed-over.ts";
-import type { KernelSpawn } from "./kernel-spawn-process.ts";
+import { closeAll, type KernelSpawn } from "./kernel-spawn-process.ts";
 import type { RunOutcome } from "./outcome.ts";
 import type { RunContext, Runner } from "./runners/runner.ts";
 import type { StartedProcess } from "./started-process.ts";
@@ -45,6 +44,6 @@ export async function takeUp(
 export function adoptHanded({ group, fds }: HandedProcess, adopting: Adopting): StartedProcess {
   if (adopting !== null) return adopting.adopt(group.pgid, fds);
   // Nor can it be reaped: Node waits for nobody but children it has started.
-  for (const fd of fds) if (fd !== null) closeSync(fd);
+  closeAll(fds);
   throw new Error("no process can be taken up without koffi");
 }
