@@ -34,10 +34,12 @@ test("at no moment is one of them not there, or empty", async () => {
   atEnd(() => worker.terminate());
   const looks = () => Atomics.load(seen, 1) + Atomics.load(seen, 2);
   await waitUntil("the first look", () => looks() > 0);
-  for (let n = 0; n < 100; n++) await keepUnits(layout, "1.0.0", units(`text ${n}`));
+  let last = 0;
+  // However slow the looker is on a busy machine: it is to have had its looks.
+  while (last < 100 || looks() < 1_000) await keepUnits(layout, "1.0.0", units(`text ${++last}`));
   Atomics.store(seen, 0, 1);
-  expect([looks() > 100, Atomics.load(seen, 2)]).toEqual([true, 0]);
-  expect(await readFile(join(folder, "petrel-actions.service"), "utf8")).toBe("text 99");
+  expect(Atomics.load(seen, 2)).toBe(0);
+  expect(await readFile(join(folder, "petrel-actions.service"), "utf8")).toBe(`text ${last}`);
 });
 
 test("none stays that the version does not have any more, nor what a kill has left", async () => {
