@@ -56,20 +56,36 @@ const attempts = 10;
 
 export class PackDesk {
   readonly #options: PackDeskOptions;
+  /** Packs are stored one after the other: each changes the rule set that the others would have been decided from. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: PackDeskOptions) {
     this.#options = options;
   }
 
   /** Contents first, then the record with its rules in one batch, then the agents; a crash in between is made up for. */
-  async register(
+  async register(files: readonly PackFile[], options: RegisterOptions = {}): Promise<Registered> {
+    const { telling, log } = this.#options;
+    const stored = this.#turn.then(() => this.#store(files, options));
+    this.#turn = stored.catch(() => {});
+    const { record, warnings } = await stored;
+    for (const warning of warnings)
+      log.warn("pack registered with a warning", { problem: formatProblem(warning) });
+    log.info("pack registered", { pack: record.ref, version: record.version, digest: record.digest });
+    // Overrides may have become others in between, and whoever changed them has not met this pack.
+    const switched = await this.#override(record.ref);
+    await telling.tellAll();
+    return { record: switched ?? record, warnings };
+  }
+
+  async #store(
     files: readonly PackFile[],
-    { folder, config, assignTo = this.#options.assignTo, isBuiltIn = false }: RegisterOptions = {},
+    { folder, config, assignTo = this.#options.assignTo, isBuiltIn = false }: RegisterOptions,
   ): Promise<Registered> {
-    const { store, telling, sealer, now, keepContents, log } = this.#options;
+    const { store, sealer, now, keepContents } = this.#options;
     for (let attempt = 0; attempt < attempts; attempt++) {
       const packs = new Map((await store.packs()).map((record) => [record.ref, record]));
-      const { rules } = await store.ruleSet();
+      const { rules, version } = await store.ruleSet();
       const overrides = await overrideBook(store);
       const findBefore = (ref: string) => this.#opened(packs.get(ref) ?? null, isBuiltIn);
       const prepared = prepareRegistration({
@@ -89,15 +105,10 @@ export class PackDesk {
       const record = sealedPack(prepared.record, sealer);
       await keepContents(contents);
       const before = packs.get(record.ref);
-      const brought = await this.#goingOn(prepared.rules, new Set(rules.map(({ rule }) => rule.ref)));
-      if (!(await store.putPack(record, before?.rev ?? null, brought, prepared.removeRules))) continue;
-      for (const warning of prepared.warnings)
-        log.warn("pack registered with a warning", { problem: formatProblem(warning) });
-      log.info("pack registered", { pack: record.ref, version: record.version, digest: record.digest });
-      // Overrides may have become others in between, and whoever changed them has not met this pack.
-      const switched = await this.#override(record.ref);
-      await telling.tellAll();
-      return { record: switched ?? record, warnings: prepared.warnings };
+      const put = await this.#goingOn(prepared.rules, new Set(rules.map(({ rule }) => rule.ref)));
+      const changed = { put, remove: prepared.removeRules, version };
+      if (await store.putPack(record, before?.rev ?? null, changed))
+        return { record, warnings: prepared.warnings };
     }
     throw busy("the pack");
   }
@@ -141,8 +152,9 @@ export class PackDesk {
       if (isDeepStrictEqual([pack, published], [before.pack, before.published ?? []])) return null;
       const { published: _, ...rest } = before;
       const record = { ...rest, pack, ...(published.length > 0 && { published }), rev: before.rev + 1 };
-      const rules = turned((await store.ruleSet()).rules, turnedRules(before.pack, pack), timestamp(now()));
-      if (await store.putPack(record, before.rev, rules, [])) return record;
+      const { rules, version } = await store.ruleSet();
+      const put = turned(rules, turnedRules(before.pack, pack), timestamp(now()));
+      if (await store.putPack(record, before.rev, { put, remove: [], version })) return record;
     }
     throw busy(`pack ${ref}`);
   }
@@ -172,7 +184,7 @@ export class PackDesk {
       const before = openedPack(await this.#known(ref), sealer);
       const changed = change(before);
       const record = sealedPack({ ...changed, registered_at: timestamp(now()), rev: before.rev + 1 }, sealer);
-      if (!(await store.putPack(record, before.rev, [], []))) continue;
+      if (!(await store.putPack(record, before.rev))) continue;
       await telling.tellAll();
       return record;
     }

@@ -40,6 +40,9 @@ interface PackChange {
   readonly pack: PackRecord | null;
 }
 
+/** Of a change to a pack alone. */
+const noRules: RuleChange = { put: [], remove: [] };
+
 const maxKeys = 1000;
 /** Of one rule, in one record. */
 const versionsKept = 20;
@@ -153,9 +156,11 @@ export async function createContentStore({
       return packs.get(ref) ?? null;
     },
 
-    putPack: (pack, expectRev, put, remove) =>
+    putPack: (pack, expectRev, decided) =>
       submit([keys.pack(pack.ref)], (draft) => {
         if ((draft.get<PackRecord>(keys.pack(pack.ref))?.rev ?? null) !== expectRev) return false;
+        if (decided !== undefined && versionOf(draft) !== decided.version) return false;
+        const { put, remove } = decided ?? noRules;
         writePack(draft, { ref: pack.ref, pack });
         writeRules(draft, { put, remove: without(remove, put) }, { ref: pack.ref, pack });
         return true;

@@ -115,12 +115,15 @@ test("rules and packs are those of the last change, and a race for a version has
   ]);
   expect(raced.filter((version) => version !== null)).toEqual([1]);
   expect(await b.ruleSet()).toEqual(await a.ruleSet());
-  expect(await a.putPack(packRecord(), null, [ruleRecord("c")], [])).toBe(true);
-  expect(await b.putPack(packRecord(), null, [], [])).toBe(false);
+  expect(await a.putPack(packRecord(), null, { put: [ruleRecord("c")], remove: [], version: 1 })).toBe(true);
+  expect(await b.putPack(packRecord(), null)).toBe(false);
   expect(await b.pack("mypack")).toEqual(packRecord());
   expect(await b.changeRules([ruleRecord("d")], [], 2)).toBe(3);
+  expect(await a.putPack(packRecord({ rev: 2 }), 1, { put: [], remove: ["mypack.c"], version: 2 })).toBe(
+    false,
+  );
   // This one has not asked for the rules since.
-  expect(await a.putPack(packRecord({ rev: 2 }), 1, [], [])).toBe(true);
+  expect(await a.putPack(packRecord({ rev: 2 }), 1)).toBe(true);
   expect(await a.ruleSet()).toEqual(await b.ruleSet());
   expect((await a.ruleSet()).rules.map(({ rule }) => rule.name)).toContain("d");
   // The rules that it removes were added by others.

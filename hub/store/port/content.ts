@@ -9,6 +9,13 @@ export interface RuleSet {
   readonly rules: readonly RuleRecord[];
 }
 
+/** Rules that come and go with a pack, as was decided from the rule set at `version`. */
+export interface PackRules {
+  readonly put: readonly RuleRecord[];
+  readonly remove: readonly string[];
+  readonly version: number;
+}
+
 /** What people have registered: it changes as a whole, by version or revision. */
 export interface ContentStore {
   ruleSet(): Promise<RuleSet>;
@@ -22,12 +29,10 @@ export interface ContentStore {
   ruleHistory(ref: string): Promise<readonly RuleVersion[]>;
   packs(): Promise<readonly PackRecord[]>;
   pack(ref: string): Promise<PackRecord | null>;
-  /** A pack and its rules change together: a rule never refers to an action of another version. */
-  putPack(
-    pack: PackRecord,
-    expectRev: number | null,
-    rules: readonly RuleRecord[],
-    removeRules: readonly string[],
-  ): Promise<Written>;
+  /**
+   * A pack and its rules change together: a rule never refers to an action of another version. Nor do they change when
+   * the rule set is not what `rules` was decided from; left out, all rules stay, whatever they are.
+   */
+  putPack(pack: PackRecord, expectRev: number | null, rules?: PackRules): Promise<Written>;
   removePack(ref: string, expectRev: number): Promise<Written>;
 }

@@ -1,6 +1,8 @@
 /** Rules, packs, agents, keys, settings, jobs, slots; and being told of changes. */
 import { describe, expect, it } from "vitest";
 import type { Change } from "../../../hub/store/port/changes.ts";
+import type { PackRules } from "../../../hub/store/port/content.ts";
+import type { RuleRecord } from "../../../shared/model/rule.ts";
 import { anAgent, noon } from "../../support/records.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 import {
@@ -16,6 +18,16 @@ import {
   ruleRecord,
   take,
 } from "./world.ts";
+
+const rulesFrom = (
+  version: number,
+  put: readonly RuleRecord[],
+  remove: readonly string[] = [],
+): PackRules => ({
+  put,
+  remove,
+  version,
+});
 
 export function contentCases(open: OpenStore): void {
   describe("rules and packs", () => {
@@ -43,7 +55,7 @@ export function contentCases(open: OpenStore): void {
         return { ...record, rev: n, rule: { ...record.rule, description } };
       };
       expect(await store.changeRules([version(1, "one"), ruleRecord("b")], [], 0)).toBe(1);
-      expect(await store.putPack(packRecord(), null, [version(2, "one")], [])).toBe(true);
+      expect(await store.putPack(packRecord(), null, rulesFrom(1, [version(2, "one")]))).toBe(true);
       expect(await store.changeRules([version(3, "two")], [], 1)).toBeNull();
       expect(await store.changeRules([version(3, "two")], [], 2)).toBe(3);
       expect(await store.changeRules([], ["mypack.a"], 3)).toBe(4);
@@ -76,12 +88,14 @@ export function contentCases(open: OpenStore): void {
     it("changes a pack together with its rules", async () => {
       const world = await open();
       const first = packRecord();
-      expect(await world.store.putPack(first, 1, [ruleRecord("a")], [])).toBe(false);
+      expect(await world.store.putPack(first, 1, rulesFrom(0, [ruleRecord("a")]))).toBe(false);
       expect(await world.store.ruleSet()).toMatchObject({ version: 0 });
-      expect(await world.store.putPack(first, null, [ruleRecord("a"), ruleRecord("b")], [])).toBe(true);
-      expect(await world.store.putPack(first, null, [], [])).toBe(false);
+      expect(await world.store.putPack(first, null, rulesFrom(0, [ruleRecord("a"), ruleRecord("b")]))).toBe(
+        true,
+      );
+      expect(await world.store.putPack(first, null)).toBe(false);
       const second = packRecord({ digest: "sha256:pack-2", version: "2.0.0", rev: 2 });
-      expect(await world.store.putPack(second, 1, [ruleRecord("c")], ["mypack.a"])).toBe(true);
+      expect(await world.store.putPack(second, 1, rulesFrom(1, [ruleRecord("c")], ["mypack.a"]))).toBe(true);
       for await (const store of nowAndReopened(world)) {
         expect(await store.pack("mypack")).toEqual(second);
         expect(await store.packs()).toEqual([second]);
@@ -90,10 +104,31 @@ export function contentCases(open: OpenStore): void {
       }
     });
 
+    it("changes neither a pack nor its rules when these were decided from another rule set", async () => {
+      const world = await open();
+      const { store } = world;
+      await store.putPack(packRecord(), null, rulesFrom(0, [ruleRecord("a")]));
+      const [removed, isPut] = await Promise.all([
+        store.changeRules([], ["mypack.a"], 1),
+        store.putPack(packRecord({ rev: 2 }), 1, rulesFrom(1, [])),
+      ]);
+      expect([removed, isPut]).toEqual([2, false]);
+      for await (const reopened of nowAndReopened(world)) {
+        expect(await reopened.pack("mypack")).toEqual(packRecord());
+        expect(await reopened.ruleSet()).toMatchObject({ version: 2, rules: [] });
+      }
+      const again = await world.reopen();
+      expect(await again.putPack(packRecord({ rev: 2 }), 1, rulesFrom(2, [ruleRecord("a")]))).toBe(true);
+      // What changes no rule holds beside any.
+      await again.changeRules([ruleRecord("b")], [], 3);
+      expect(await again.putPack(packRecord({ rev: 3 }), 2)).toBe(true);
+      expect((await again.ruleSet()).rules.map(({ rule }) => rule.name)).toEqual(["a", "b"]);
+    });
+
     it("removes a pack with the rules that came with it, not with those made by hand", async () => {
       const world = await open();
       const own = ruleRecord("mine", { source: "api" });
-      await world.store.putPack(packRecord(), null, [ruleRecord("a"), own], []);
+      await world.store.putPack(packRecord(), null, rulesFrom(0, [ruleRecord("a"), own]));
       expect(await world.store.removePack("mypack", 2)).toBe(false);
       expect(await world.store.removePack("mypack", 1)).toBe(true);
       expect(await world.store.removePack("mypack", 1)).toBe(false);
@@ -105,7 +140,7 @@ export function contentCases(open: OpenStore): void {
 
     it("removes a pack with a rule of it that comes at the same moment", async () => {
       const { store } = await open();
-      await store.putPack(packRecord(), null, [ruleRecord("a")], []);
+      await store.putPack(packRecord(), null, rulesFrom(0, [ruleRecord("a")]));
       const { version } = await store.ruleSet();
       const [isRemoved, put] = await Promise.all([
         store.removePack("mypack", 1),
@@ -256,7 +291,7 @@ export function contentCases(open: OpenStore): void {
       expect(types.filter((type) => type === "execution")).toHaveLength(2);
       expect(await reads).toEqual(outcome(1).instance);
       seen.length = 0;
-      await store.putPack(packRecord(), null, [ruleRecord("a")], []);
+      await store.putPack(packRecord(), null, rulesFrom(0, [ruleRecord("a")]));
       await store.putAgent(anAgent(), null);
       await store.appendDown([assignment(1, "web-2")]);
       const [run] = outcome(1).executions;

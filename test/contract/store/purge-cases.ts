@@ -392,11 +392,11 @@ export function purgeCases(open: OpenStore): void {
       await claimed(world.store);
       const run = execution(1, { pack_digest: "sha256:pack-1" });
       const parameters = { digest: "sha256:parameters", size: 1 };
-      await world.store.putPack(packRecord(), null, [], []);
+      await world.store.putPack(packRecord(), null);
       await world.store.createExecutions([run], [request(run, { parameters_blob: parameters })]);
       await finish(world.store, run, { result_blob: { digest: "sha256:result", size: 2 } });
       world.clock.at = noon + 10;
-      await world.store.putPack(packRecord({ digest: "sha256:pack-2", rev: 2 }), 1, [], []);
+      await world.store.putPack(packRecord({ digest: "sha256:pack-2", rev: 2 }), 1);
       const [epoch] = await world.store.downEpochs("web-1");
       await world.store.receiptDown("web-1", epoch?.id ?? "", 1);
       // Old enough for the pack version, not for the execution that was run with it.
@@ -422,7 +422,7 @@ export function purgeCases(open: OpenStore): void {
       const world = await open();
       const { store } = world;
       await claimed(store);
-      await store.putPack(packRecord(), null, [], []);
+      await store.putPack(packRecord(), null);
       const run = execution(1, { pack_digest: "sha256:pack-1" });
       await store.createExecutions([run], []);
       world.clock.at = noon + 10;

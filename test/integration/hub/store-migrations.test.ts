@@ -108,7 +108,7 @@ test.each([
 ])("a pack that was assigned to %s still is, and has no layers", async (_, before, after) => {
   const folder = join(await tempFolder("migration"), "store");
   const first = await openLevelStore({ ...parts, folder });
-  await first.putPack(aPackRecord(), null, [], []);
+  await first.putPack(aPackRecord(), null);
   await first.close();
   const level = new ClassicLevel<string, string>(folder);
   const { layers: _layers, ...record } = aPackRecord();

@@ -15,7 +15,7 @@ async function hub(made: readonly Execution[], more: readonly Execution[] = []) 
       return made;
     },
   });
-  await started.store.putPack(aPackRecord(), null, [], []);
+  await started.store.putPack(aPackRecord(), null);
   await started.store.createExecutions(more, []);
   const asked: string[] = [];
   started.api.server.on("request", ({ method, url }) => void asked.push(`${method} ${url}`));

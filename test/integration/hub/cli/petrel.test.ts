@@ -220,7 +220,7 @@ describe("run", () => {
         return executions;
       },
     });
-    await started.store.putPack(aPackRecord(), null, [], []);
+    await started.store.putPack(aPackRecord(), null);
     await started.listen();
     return started;
   };

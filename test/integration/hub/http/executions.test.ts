@@ -99,7 +99,7 @@ test("output shows nothing that the action's output_schema calls secret, while i
     output_schema: { token: { type: "string", secret: true } },
   });
   const pack = aPackRecord();
-  await store.putPack({ ...pack, pack: { ...pack.pack, actions: [action] } }, null, [], []);
+  await store.putPack({ ...pack, pack: { ...pack.pack, actions: [action] } }, null);
   const running = anExecution({ id: idOf(1), action: action.ref, status: "running" });
   const ended = anExecution({
     id: idOf(2),

@@ -38,7 +38,7 @@ async function start() {
     ...base.pack.config_schema,
     level: { type: "string", enum: ["low", "high"] },
   };
-  await store.putPack(aPackRecord({ pack: { ...base.pack, config_schema }, assigned_to: [] }), null, [], []);
+  await store.putPack(aPackRecord({ pack: { ...base.pack, config_schema }, assigned_to: [] }), null);
   const send = async (
     method: "GET" | "PUT" | "PATCH" | "DELETE",
     path: string,

@@ -47,7 +47,7 @@ describe("records from the store", () => {
     const { api, store, key } = await startApi();
     const get = async (url: string) => (await api.inject({ url, headers: bearer(key) })).json();
     expect(await get("/v1/actions")).toEqual({ items: [] });
-    await store.putPack(aPackRecord(), null, [], []);
+    await store.putPack(aPackRecord(), null);
     expect((await get("/v1/actions")).items.map((action: { ref: string }) => action.ref)).toEqual([
       "mypack.login",
     ]);
@@ -71,8 +71,8 @@ describe("records from the store", () => {
     const record = aPackRecord();
     const withAliases = (ref: string, ...names: readonly string[]) =>
       aPackRecord({ ref, pack: { ...record.pack, aliases: names.map((name) => alias(ref, name)) } });
-    await store.putPack(withAliases("mypack", "b", "a"), null, [], []);
-    await store.putPack(withAliases("other", "c"), null, [], []);
+    await store.putPack(withAliases("mypack", "b", "a"), null);
+    await store.putPack(withAliases("other", "c"), null);
     const refs = async (query: string) =>
       (await get(`/v1/action-aliases${query}`)).items.map(({ ref }: { ref: string }) => ref);
     expect(await refs("")).toEqual(["mypack.a", "mypack.b", "other.c"]);
@@ -95,7 +95,7 @@ describe("records from the store", () => {
       run: async () => [execution],
       cancelExecution: async () => execution,
     });
-    await store.putPack(aPackRecord(), null, [], []);
+    await store.putPack(aPackRecord(), null);
     await store.createExecutions([execution], []);
     const shown = { token: mask, count: 1, sudo_password: mask };
     const ask = async (method: "GET" | "POST" | "DELETE", url: string, payload?: object) =>
@@ -323,7 +323,7 @@ describe("what people ask the hub to do", () => {
         return aPackRecord({ config: changed });
       },
     });
-    await store.putPack(aPackRecord(), null, [], []);
+    await store.putPack(aPackRecord(), null);
     const url = "/v1/packs/mypack/config";
     const shown = (await api.inject({ url, headers: bearer(key) })).json();
     expect(shown).toMatchObject({

@@ -59,7 +59,7 @@ describe("the stream", () => {
   test("tells each change once it is stored, in order, without secrets", async () => {
     const { listen, store, key } = await startApi();
     const { events } = await openStream(await listen(), key);
-    await store.putPack(aPackRecord(), null, [], []);
+    await store.putPack(aPackRecord(), null);
     await store.putAgent(anAgent(), null);
     await takeInstances(store, [{ id: idOf(1) }]);
     const execution = anExecution({ id: idOf(2), action: "mypack.login", parameters: { token: "hunter2" } });

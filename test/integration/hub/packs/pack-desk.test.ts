@@ -4,12 +4,13 @@ import { expect, it, onTestFinished } from "vitest";
 import { openAgentRegistry } from "../../../../hub/agents/agent-registry.ts";
 import { configFor } from "../../../../hub/packs/layers.ts";
 import { OverrideDesk } from "../../../../hub/packs/override-desk.ts";
-import { PackDesk } from "../../../../hub/packs/pack-desk.ts";
+import { PackDesk, type PackDeskOptions } from "../../../../hub/packs/pack-desk.ts";
 import { Telling, type TellingOptions } from "../../../../hub/packs/telling.ts";
 import { openedPack } from "../../../../hub/secrets/sealed-pack.ts";
 import type { Store } from "../../../../hub/store/store.ts";
 import { ulidSource } from "../../../../shared/ids.ts";
 import { silentLogger } from "../../../../shared/log.ts";
+import type { RuleRecord } from "../../../../shared/model/rule.ts";
 import { systemClock, systemJitter, systemRandom, systemTimers } from "../../../../shared/system-process.ts";
 import { failingStore } from "../../../support/failing-store.ts";
 import { anAgent } from "../../../support/records.ts";
@@ -29,7 +30,11 @@ const packFiles = (ref: string, version = "1.0.0") => [
 
 const noKeys: TellingOptions["configs"] = { of: configFor, uses: () => false };
 
-async function start(store: Store, configs: TellingOptions["configs"] = noKeys) {
+async function start(
+  store: Store,
+  configs: TellingOptions["configs"] = noKeys,
+  keepContents: PackDeskOptions["keepContents"] = async () => {},
+) {
   const sealer = testSealer();
   const common = {
     store,
@@ -46,7 +51,7 @@ async function start(store: Store, configs: TellingOptions["configs"] = noKeys) 
     configs,
     newId: ulidSource(systemClock, systemRandom),
   });
-  const packs = new PackDesk({ ...common, telling, keepContents: async () => {}, assignTo: [{}] });
+  const packs = new PackDesk({ ...common, telling, keepContents, assignTo: [{}] });
   onTestFinished(async () => {
     await telling.close();
     await registry.close();
@@ -297,6 +302,12 @@ const packWithRules = (rules: Readonly<Record<string, string>>) => [
   })),
 ];
 
+const described = (record: RuleRecord, description: string): RuleRecord => ({
+  ...record,
+  rule: { ...record.rule, description },
+  rev: record.rev + 1,
+});
+
 it("a rule that a pack brings again as it was stays the version that it is; what changes has its version in the history", async () => {
   const folder = await tempFolder("store");
   const first = await failingStore(folder);
@@ -339,4 +350,64 @@ it("a rule that a pack brings again as it was stays the version that it is; what
     [2, "two"],
     [1, "one"],
   ]);
+});
+
+it.each([
+  ["deleted", () => null, ["one", null, "one"], [1, 1, 2]],
+  ["edited", (record: RuleRecord) => described(record, "by hand"), ["one", "by hand", "one"], [1, 2, 3]],
+] as const)(
+  "a rule that is %s while its pack is registered is the pack's again",
+  async (_, change, texts, revs) => {
+    const { store } = await failingStore();
+    let meanwhile = async () => {};
+    const { packs } = await start(store, noKeys, () => meanwhile());
+    await packs.register(packWithRules({ a: "one" }));
+    meanwhile = async () => {
+      meanwhile = async () => {};
+      const { version, rules } = await store.ruleSet();
+      const changed = rules.flatMap((record) => change(record) ?? []);
+      await store.changeRules(changed, changed.length === 0 ? ["ruled.a"] : [], version);
+    };
+    await packs.register(packWithRules({ a: "one" }));
+    expect((await store.ruleSet()).rules.map(({ rule, rev }) => [rule.description, rev])).toEqual([
+      ["one", revs[2]],
+    ]);
+    const history = (await store.ruleHistory("ruled.a")).toReversed();
+    expect(history.map(({ rule }) => rule?.description ?? null)).toEqual(texts);
+    expect(history.map(({ rev }) => rev)).toEqual(revs);
+  },
+);
+
+it("a rule that is edited while overrides switch it stays as it was edited, and is switched", async () => {
+  const { store } = await failingStore();
+  let meanwhile = async () => {};
+  const { packs } = await start({
+    ...store,
+    putPack: async (...args) => {
+      await meanwhile();
+      return store.putPack(...args);
+    },
+  });
+  await packs.register(packWithRules({ a: "one" }));
+  meanwhile = async () => {
+    meanwhile = async () => {};
+    const { version, rules } = await store.ruleSet();
+    await store.changeRules(
+      rules.map((record) => described(record, "by hand")),
+      [],
+      version,
+    );
+  };
+  await new OverrideDesk({ store, packs }).set("ruled", "rules: {defaults: {enabled: false}}");
+  expect((await store.ruleSet()).rules.map(({ rule, rev }) => [rule.description, rule.enabled, rev])).toEqual(
+    [["by hand", false, 3]],
+  );
+});
+
+it("many packs can be registered at once", async () => {
+  const { store } = await failingStore();
+  const { packs } = await start(store);
+  const names = Array.from({ length: 40 }, (_, n) => `p${n + 10}`);
+  await Promise.all(names.map((name) => packs.register(packFiles(name))));
+  expect((await store.packs()).map(({ ref }) => ref)).toEqual(names);
 });

@@ -25,7 +25,7 @@ async function start(
     actions: [anAction({ ref: "mypack.act", pack: "mypack" })],
     trigger_types: [aTriggerType()],
   };
-  await store.putPack({ ...pack, pack: { ...pack.pack, ...known } }, null, [], []);
+  await store.putPack({ ...pack, pack: { ...pack.pack, ...known } }, null);
   await store.putAgent(anAgent(), null);
   const registry = await openAgentRegistry(common);
   const keys = await openTestKeys(common);
