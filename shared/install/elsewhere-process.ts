@@ -6,7 +6,8 @@ import { upgradeUnit } from "./guard.ts";
 import { programOf } from "./layout.ts";
 import type { UpgradeOutcome } from "./pending.ts";
 import type { Prepared } from "./prepare-process.ts";
-import { lastOutcome } from "./releases-fs.ts";
+import { lastOutcome, onDisk } from "./releases-fs.ts";
+import { standOf } from "./trial.ts";
 import type { UpgradeHost } from "./upgrade-host.ts";
 
 /**
@@ -31,9 +32,14 @@ export async function carryOutElsewhere(
   // It ends with 1 when it has gone back, which the outcome says better.
   const outcome = await lastOutcome(layout);
   if (outcome !== null && outcome.to === to && outcome.at !== before?.at) return outcome;
+  // Not switched, or back already, on a full disk say: no next start does anything about it.
+  const isBefore = standOf(await onDisk(layout, product)).kind === "before";
+  const next = isBefore
+    ? `version ${from} is in force, and the upgrade is to be made again`
+    : `the next start of ${product.unit} goes on with it`;
   throw new PetrelError("SERVICE_FAILED", `the upgrade was not carried out to its end${saidBy(failed)}`, {
     where: unit,
-    hint: `see \`journalctl -u ${unit}\`; the next start of ${product.unit} goes on with it`,
+    hint: `see \`journalctl -u ${unit}\`; ${next}`,
     cause: failed,
   });
 }

@@ -1,9 +1,9 @@
 /** The first half of an upgrade: verifies the file, puts it among the versions, and writes the record of the trial. */
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { timestamp } from "../clock.ts";
 import { PetrelError } from "../errors.ts";
 import { storedFormat } from "../storage/stored-format-store.ts";
+import { answerOf } from "./answer-process.ts";
 import { checkFit, goesBack } from "./candidate.ts";
 import { checkCopy, describe } from "./candidate-process.ts";
 import { mendTo, stageUnits } from "./come-into-process.ts";
@@ -12,7 +12,7 @@ import type { Pending } from "./pending.ts";
 import { currentVersion, keep, onDisk, refuseUnsafe, withCopy, writePending } from "./releases-fs.ts";
 import { type Health, standOf } from "./trial.ts";
 import { inTurn } from "./turn-process.ts";
-import { lookEveryMs, notInstalled, type UpgradeHost } from "./upgrade-host.ts";
+import { notInstalled, type UpgradeHost } from "./upgrade-host.ts";
 import { goBack, say } from "./upgrade-process.ts";
 import { commandFor, stepsBack } from "./way-back.ts";
 
@@ -32,8 +32,6 @@ export interface Prepared {
   readonly sha256: string;
 }
 
-/** ms that a program which has just started takes until it answers. */
-const answersWithinMs = 15_000;
 /** ms in which somebody who has prepared an upgrade has its turn to carry it out. */
 const carriedOutWithinMs = 60_000;
 
@@ -155,22 +153,12 @@ function refuseOther(
 }
 
 /** `null` when it does not run. UPGRADE_UNSEEN when it does, and does not say how it is. */
-async function healthBefore({
-  product,
-  service,
-  health,
-  layout,
-  limits,
-}: UpgradeHost): Promise<Health | null> {
-  const until = performance.now() + Math.min(answersWithinMs, limits.withinMs);
-  for (;;) {
-    const found = await health();
-    if (found !== null || service === null || !(await service.isActive(product.unit))) return found;
-    if (performance.now() > until)
-      throw new PetrelError("UPGRADE_UNSEEN", `${product.unit} runs, and does not say how it is`, {
-        where: layout.config,
-        hint: `see whether its data folder is the one that is named there; or stop it, upgrade, and start it: then nothing is judged`,
-      });
-    await sleep(lookEveryMs);
-  }
+async function healthBefore(host: UpgradeHost): Promise<Health | null> {
+  const { product, service, layout } = host;
+  const found = await answerOf(host);
+  if (found !== null || service === null || !(await service.isActive(product.unit))) return found;
+  throw new PetrelError("UPGRADE_UNSEEN", `${product.unit} runs, and does not say how it is`, {
+    where: layout.config,
+    hint: `see whether its data folder is the one that is named there; or stop it, upgrade, and start it: then nothing is judged`,
+  });
 }

@@ -16,6 +16,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { timestamp } from "../clock.ts";
+import { answerOf } from "./answer-process.ts";
 import { comeInto, failureOf, mendTo, putBackUnits, renewGuard, renewUnits } from "./come-into-process.ts";
 import { guardReason } from "./guard.ts";
 import { isWayBackOpen, type Pending, type UpgradeOutcome } from "./pending.ts";
@@ -98,10 +99,13 @@ async function finishInTurn(host: UpgradeHost, start: () => Promise<void>): Prom
       await renewGuard(host);
       await comeInto(host, pending.to);
     });
-    // A full disk, or one that is read-only. Nothing of it runs: whatever does is of the old version, and goes on.
+    // A full disk, or one that is read-only. What runs is of the old version, and goes on; unless somebody has started the new
+    // one meanwhile: from here on nobody can.
     if (failed !== null) {
+      const end: End = { result: "rolled-back", why: failed };
       await leadBack(host, pending, failed);
-      return say(host, pending, { result: "rolled-back", why: failed });
+      const isStarted = (await answerOf(host))?.version === pending.to;
+      return isStarted ? conclude(host, pending, end) : say(host, pending, end);
     }
     pass("switched");
   } else {
@@ -131,13 +135,17 @@ export async function goBack(host: UpgradeHost, pending: Pending, why: string): 
   return conclude(host, pending, { result: "rolled-back", why });
 }
 
-/** To go back is decided once: whoever is killed meanwhile leaves a mark, and the next start ends it. */
+/**
+ * To go back is decided once: whoever is killed meanwhile leaves a mark, and the next start ends it. A full disk takes no mark, and
+ * may be why one goes back; it takes the switch, and after that the record means nothing, as before there was one.
+ */
 async function leadBack(host: UpgradeHost, pending: Pending, why: string): Promise<void> {
   const { layout, told, pass } = host;
   told(`going back to ${pending.from}: ${why}`);
-  await markBack(layout, pending, why);
+  const failed = await failureOf(() => markBack(layout, pending, why));
+  if (failed !== null) told(`that it goes back could not be written down: ${failed}`);
   pass("marked");
-  await switchTo(layout, pending.from);
+  if ((await currentVersion(layout)) !== pending.from) await switchTo(layout, pending.from);
   await putBackUnits(host, pending.from);
   pass("back");
 }
@@ -172,7 +180,14 @@ async function startOld(
 /** Writes down how it ended, and ends the record. To be called by who has the turn. */
 export async function say(host: UpgradeHost, { from, to }: Pending, end: End): Promise<UpgradeOutcome> {
   const outcome = { from, to, ...end, at: timestamp(host.now()) };
-  await endPending(host.layout, outcome);
+  try {
+    await endPending(host.layout, outcome);
+  } catch (error) {
+    // Switched back it has ended, whatever the record says. A version on trial that goes on needs somebody who ends that.
+    if (end.result !== "rolled-back") throw error;
+    host.told(`how it ended could not be written down: ${error instanceof Error ? error.message : error}`);
+    return outcome;
+  }
   host.pass("ended");
   // After a way back, too: else each version that was not well would stay. What has to end yet may be run of `to`.
   await dropOldVersions(host.layout, host.product, [from, to]);

@@ -12,6 +12,7 @@ import { silentLogger } from "../../shared/log.ts";
 import { commandPath } from "../support/command-path.ts";
 import { type InstalledProgram, installedProgram, programFile } from "../support/installed-program.ts";
 import { runPetrel } from "../support/run-petrel.ts";
+import { waitUntil } from "../support/wait-until.ts";
 
 /** A running 1.0.0 whose unit has this text. */
 async function withUnit(text: string) {
@@ -89,6 +90,26 @@ describe("an upgrade ends", () => {
       expect(calls.split("\n").filter((line) => /^(?:re)?start/.test(line))).toEqual([]);
     },
   );
+
+  test("where a unit cannot be put, and somebody has started the new version before that", async () => {
+    const { host, layout, unit } = await withUnit("old");
+    const file = await programFile(host.root, "1.1.0", { unit: "new" });
+    await host.upgrade(file, { killAt: "pending" });
+    // Whoever reads it waits until somebody writes: after the switch, and before the unit is put.
+    const kept = join(layout.versions, "1.1.0/units", agentProduct.unit);
+    await rm(kept);
+    await promisify(execFile)("mkfifo", [kept]);
+    await block(layout.unit);
+    const running = host.upgrade("-", { args: ["--carry-out"] });
+    await waitUntil("the switch", async () => (await host.current()) === "1.1.0");
+    await host.boot();
+    await waitUntil("the new version to run", async () => (await host.answers()) === "1.1.0");
+    await writeFile(kept, "new");
+    const run = await running;
+    expect([run.code, run.stderr]).toEqual([1, expect.stringContaining("UPGRADE_ROLLED_BACK")]);
+    expect([await host.current(), await host.read("pending"), await unit()]).toEqual(["1.0.0", null, "old"]);
+    await waitUntil("the old version to run", async () => (await host.answers()) === "1.0.0");
+  });
 
   test("where the unit of the old version cannot be put back, and says so", async () => {
     const { host, layout } = await withUnit("old");

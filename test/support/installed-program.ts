@@ -130,9 +130,12 @@ export interface Run {
   readonly stderr: string;
 }
 
-/** Version 1.0.0, put there by hand and running. */
-export async function installedProgram(traits: ProgramTraits = {}): Promise<InstalledProgram> {
-  const root = await tempFolder("installed");
+/** Version 1.0.0, put there by hand and running. `given`: an empty folder to be its root. */
+export async function installedProgram(
+  traits: ProgramTraits = {},
+  given?: string,
+): Promise<InstalledProgram> {
+  const root = given ?? (await tempFolder("installed"));
   const layout = layoutOf(agentProduct, root);
   await mkdir(join(layout.versions, "1.0.0"), { recursive: true, mode: 0o755 });
   await mkdir(layout.state, { recursive: true });
