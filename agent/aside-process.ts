@@ -16,7 +16,13 @@ import { statOf } from "./actions/proc-fs.ts";
 import { openScopes, type Scope, unifiedGroup } from "./actions/scopes-process.ts";
 import { runtimeFolder } from "./agent-folder-fs.ts";
 import { agentProduct } from "./install/product.ts";
-import { changedSettings, type ProcessSettings, umaskOf } from "./unit-settings.ts";
+import {
+  changedSettings,
+  type Namespaces,
+  namespaceNames,
+  type ProcessSettings,
+  umaskOf,
+} from "./unit-settings.ts";
 
 /** ms for systemd to say what it is at. */
 const answerMs = 10_000;
@@ -180,7 +186,7 @@ function takeLimits(front: number, log: Logger): void {
   const next = settingsOf(front);
   const umask = umaskOf(next.status);
   if (umask !== null) process.umask(umask);
-  const settings = changedSettings(settingsOf("self"), next);
+  const settings = changedSettings(settingsOf("self"), next, namespacesOf(1));
   if (settings.length > 0)
     log.warn("settings of the unit have changed that count from a start without running actions on", {
       settings,
@@ -189,8 +195,14 @@ function takeLimits(front: number, log: Logger): void {
 
 const settingsOf = (pid: number | "self"): ProcessSettings => ({
   status: textNow(`/proc/${pid}/status`) ?? "",
-  mounts: linkOf(`/proc/${pid}/ns/mnt`),
+  stat: textNow(`/proc/${pid}/stat`) ?? "",
+  oomScore: textNow(`/proc/${pid}/oom_score_adj`) ?? "",
+  namespaces: namespacesOf(pid),
 });
+
+function namespacesOf(pid: number | "self"): Namespaces {
+  return Object.fromEntries(namespaceNames.map((name) => [name, linkOf(`/proc/${pid}/ns/${name}`)]));
+}
 
 function linkOf(path: string): string {
   try {

@@ -33,11 +33,11 @@ const fleet = sharedByFile(async () => {
   return hub;
 });
 
-/** An agent of its own for each test. */
-async function bench(id: string) {
+/** An agent of its own for each test. `before`: as of `FrontedAgent.start`. */
+async function bench(id: string, before: readonly string[] = []) {
   const hub = fleet();
   const agent = await frontedAgent(hub, id);
-  agent.start();
+  agent.start({}, before);
   await agentReady(hub, id, ["core", "waiting"]);
   const folder = await tempFolder("restarted");
   const start = async (action: string, parameters: JsonObject) => {
@@ -340,17 +340,21 @@ onSources("a restart that comes while an upgrade hands over ends no action", asy
 });
 
 onSources("of the next unit the umask counts at once, and what cannot is in the log", async () => {
-  const { agent, folder, start, run, settled, status, next, text } = await bench("web-11");
+  // A file system of its own, which each start of a unit has anew, is no setting that has changed.
+  const own = process.getuid?.() === 0 ? ["unshare", "--mount"] : [];
+  const { agent, folder, start, run, settled, status, next, text } = await bench("web-11", own);
   const go = join(folder, "go");
   const shell = await start("core.local", { cmd: `until [ -e ${go} ]; do sleep 0.05; done`, timeout: 600 });
   await run([shell]);
   const before = (await status()).started_at;
   expect(await agent.end("restart")).toBe(0);
-  agent.start({}, ["setpriv", "--no-new-privs", "sh", "-c", 'umask 027; exec "$@"', "sh"]);
+  const words = 'umask 027; echo 100 > /proc/self/oom_score_adj; exec "$@"';
+  agent.start({}, [...own, "nice", "-n", "1", "setpriv", "--no-new-privs", "sh", "-c", words, "sh"]);
   await next(before);
   await waitUntil("the agent to tell", () =>
-    /settings of the unit have changed.*NoNewPrivileges=/.test(agent.log()),
+    /settings of the unit have changed.*NoNewPrivileges=.*OOMScoreAdjust=.*Nice=/.test(agent.log()),
   );
+  expect(agent.log()).not.toContain("PrivateTmp=");
   await settled(await start("core.local", { cmd: `umask > ${folder}/umask` }));
   expect(await text("umask")).toBe("0027");
   await writeFile(go, "");
