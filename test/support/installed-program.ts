@@ -73,11 +73,14 @@ if (command === "version") {
   return file;
 }
 
-/** Starts what it is told by `restart`; `Restart=always`, and the guard before each start. */
+/**
+ * Starts what it is told by `restart`; `Restart=always`, and the guard before each start. As systemctl(1) it comes back once the
+ * first guard has ended: it would put units back that somebody has changed meanwhile.
+ */
 async function supervisorFile(root: string): Promise<string> {
   const layout = layoutOf(agentProduct, root);
   const file = join(root, "systemctl");
-  const loop = `while :; do "${layout.guard}"; "${layout.current}/petrel-agent" run; sleep 0.05; done`;
+  const loop = `while :; do "${layout.guard}"; : > "${root}/guarded"; "${layout.current}/petrel-agent" run; sleep 0.05; done`;
   await writeFile(
     file,
     `#!/bin/sh
@@ -89,8 +92,10 @@ stop() {
 case $1 in
   restart | enable | start)
     stop
+    rm -f '${root}/guarded'
     STATE='${layout.state}' setsid sh -c '${loop}' > '${root}/log' 2>&1 < /dev/null &
     echo $! > '${root}/supervisor'
+    until [ -e '${root}/guarded' ] || [ ! -e '${root}/supervisor' ]; do sleep 0.01; done
     ;;
   disable | stop) stop ;;
   is-active) [ -f '${root}/supervisor' ] && exit 0; echo inactive; exit 3 ;;
