@@ -97,7 +97,17 @@ export function configureScript(
   const owned = owner === null ? "" : ` -o ${owner} -g ${owner}`;
   const allowed =
     downgrade === null ? "set --" : `if ${downgrade}; then set -- --allow-downgrade; else set --; fi`;
-  return `base=${base(facts)}
+  return `# Whole, or as it was: a disk may be full, and what rpm runs goes on after what has failed.
+place() {
+  if install -m $1 $2 $3.new && { sync $3.new 2> /dev/null || :; }; then
+    mv -f $3.new $3
+  else
+    rm -f $3.new
+    echo "$3 could not be written" >&2
+    return 1
+  fi
+}
+base=${base(facts)}
 shipped=$base/package/${program}
 own=$base/versions/${version}
 id -u ${user.name} > /dev/null 2>&1 || useradd --system --user-group --no-create-home --home-dir ${user.home} --shell /usr/sbin/nologin ${user.name}
@@ -105,8 +115,7 @@ install -d -m ${product.stateMode.toString(8)}${owned} ${product.state}
 ${configScript(facts)}${owner === null ? "" : `[ ! -f ${product.config} ] || { chgrp ${owner} ${product.config}; chmod 0640 ${product.config}; }\n`}now=$(readlink $base/current 2> /dev/null | sed -n 's|^versions/||p')
 install -d -m 755 $base $base/versions $own
 # Copies: what is used is not the package manager's to take away.
-install -m 755 $base/package/guard $base/guard.new
-mv -f $base/guard.new $base/guard
+place 755 $base/package/guard $base/guard
 # The same file under a second name. The package manager puts a new file in the place of its own, and this one stays.
 if ! cmp -s $shipped $own/${program}; then
   rm -f $own/.new
@@ -116,6 +125,8 @@ fi
 [ ! -d /run/systemd/system ] || systemctl daemon-reload
 if [ -z "$now" ] || [ ! -x "$base/current/${program}" ]; then
   ln -sfn versions/${version} $base/current.new && mv -fT $base/current.new $base/current
+${againScript(facts)}elif [ "$now" = "${version}" ] && [ -f ${layoutOf(product).removed} ] && ! { ${isByFile(facts)}; }; then
+  # Cut off before it was as before, or it could not be.
 ${againScript(facts)}else
   # Of before that was put there which is in force.
   rm -f ${layoutOf(product).removed} || :
@@ -146,8 +157,7 @@ function configScript({ product: { name, config, configMode } }: PackageFacts): 
     mv -f ${config}.rpmsave ${config}
     echo "${config} is again what rpm had put aside as ${config}.rpmsave"
   else
-    install -m ${configMode.toString(8)} /opt/petrel/${name}/package/${basename(config)} ${config}.new
-    mv -f ${config}.new ${config}
+    place ${configMode.toString(8)} /opt/petrel/${name}/package/${basename(config)} ${config}
   fi
 fi
 `;

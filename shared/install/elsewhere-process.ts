@@ -35,7 +35,7 @@ export async function carryOutElsewhere(
   // Not switched, or back already, on a full disk say: no next start does anything about it.
   const isBefore = standOf(await onDisk(layout, product)).kind === "before";
   const next = isBefore
-    ? `version ${from} is in force, and the upgrade is to be made again`
+    ? `version ${from} is in force: nothing was switched, or it was taken back and the disk took no word of it; why is said there`
     : `the next start of ${product.unit} goes on with it`;
   throw new PetrelError("SERVICE_FAILED", `the upgrade was not carried out to its end${saidBy(failed)}`, {
     where: unit,

@@ -118,6 +118,8 @@ export function followOwnTrial({
   return () => stop.abort();
 }
 
+const unmarked = "it was taken back, and the disk took no word of why";
+
 /** Resolves when its trial is over, when it was told `end` or `unended`, or when `signal` says so. Never rejects. */
 export async function leaveWhenTakenBack(options: LeaveOptions): Promise<void> {
   const { product, layout, version, graceMs, pause, signal } = options;
@@ -133,14 +135,16 @@ export async function leaveWhenTakenBack(options: LeaveOptions): Promise<void> {
     if (state === null) continue;
     if (state.pending?.to !== version) return;
     const stand = standOf(state);
-    if (stand.kind !== "back") {
+    // Without a mark it was taken back on a disk that takes none.
+    const why = stand.kind === "back" ? stand.why : unmarked;
+    if (stand.kind !== "back") wasOnTrial = true;
+    if (stand.kind !== "back" && stand.kind !== "before") {
       since = null;
-      wasOnTrial = true;
     } else if (since === null) {
       since = performance.now();
     } else if (performance.now() - since >= graceMs) {
       // The guard has looked at each start, and goes back itself where it can: to end again and again would be all.
-      return wasOnTrial ? options.end(stand.why) : options.unended(stand.why);
+      return wasOnTrial ? options.end(why) : options.unended(why);
     }
   }
 }

@@ -1,5 +1,5 @@
 /** What is left, and what comes back, when a package is removed: see package-host.ts. */
-import { mkdir, rm, symlink } from "node:fs/promises";
+import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { type Kind, packageHost } from "../../support/package-host.ts";
@@ -61,6 +61,46 @@ test("where nothing can be enabled a package says so, and where no systemd runs 
   const notStarted = await install();
   expect(notStarted.said).toMatch(/did not start.*journalctl -u petrel-agent\.service/);
 });
+
+test.each(["deb", "rpm"] as const)(
+  "%s: a package that could not be enabled as it was is, once it is configured again",
+  async (kind) => {
+    const { root, is, put, install, remove } = await packageHost(kind);
+    await install();
+    await is(true, "active");
+    await remove();
+    await put("no-enable", "");
+    expect((await install()).said).toMatch(/could not be enabled/);
+    await rm(join(root, "no-enable"));
+    expect(await install()).toEqual({
+      said: expect.stringContaining("enabled as it was"),
+      calls: [enable, expect.stringMatching(/^start /)],
+    });
+    expect((await install()).calls).toEqual([]);
+  },
+);
+
+test.each(["deb", "rpm"] as const)(
+  "%s: on a full disk the guard and the configuration stay as they are, or are not there",
+  async (kind) => {
+    const { root, put, run, read, install } = await packageHost(kind);
+    await install();
+    await put("opt/petrel/agent/guard", "# of before\n");
+    await rm(join(root, "etc/petrel/agent.yaml"));
+    // Leaves what a disk without room leaves.
+    await writeFile(
+      join(root, "install"),
+      '#!/bin/sh\ncase "$*" in *.new) for last; do :; done; : > "$last"; exit 1;; esac\nexec /usr/bin/install "$@"\n',
+      { mode: 0o755 },
+    );
+    const { code, said } = kind === "deb" ? run("postinst", "configure", "") : run("postinst", "1");
+    expect(said).toMatch(/could not be written/);
+    expect(code).toBe(kind === "deb" ? 1 : 0);
+    expect(await read("opt/petrel/agent/guard")).toBe("# of before\n");
+    for (const path of ["etc/petrel/agent.yaml", "etc/petrel/agent.yaml.new", "opt/petrel/agent/guard.new"])
+      expect([path, await read(path)]).toEqual([path, null]);
+  },
+);
 
 test("a package is removed where nothing can be noted of it", async () => {
   const { root, is, install, remove } = await packageHost();

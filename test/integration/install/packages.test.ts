@@ -100,6 +100,6 @@ describe("a package", () => {
     const all = [...Object.values(debScripts(facts, [])), rpmSpec(facts, [], [])].join("");
     expect(all).not.toContain("--allow-format-change");
     expect(agentProduct.configMode).toBe(0o600);
-    expect(all).toContain("install -m 600 /opt/petrel/agent/package/agent.yaml ");
+    expect(all).toContain("place 600 /opt/petrel/agent/package/agent.yaml ");
   });
 });

@@ -141,6 +141,26 @@ describe("a hub on trial", () => {
     expect(await follows(back)).toEqual(["stays: unwell"]);
   });
 
+  test("ends when it is taken back on a disk that takes no mark", async () => {
+    const layout = await onTrial();
+    const said: string[] = [];
+    await leaveWhenTakenBack({
+      product: hubProduct,
+      layout,
+      version: "1.1.0",
+      graceMs: 0,
+      signal: new AbortController().signal,
+      end: (why) => void said.push(why),
+      unended: () => void said.push("stays"),
+      unseen: () => void said.push("cannot see"),
+      pause: async () => {
+        await rm(layout.current);
+        await symlink("versions/1.0.0", layout.current);
+      },
+    });
+    expect(said).toEqual([expect.stringContaining("the disk took no word of why")]);
+  });
+
   test("is left alone once its trial is over", async () => {
     expect(await follows(trial, null)).toEqual([]);
     expect(await follows(back, null)).toEqual([]);

@@ -411,3 +411,18 @@ it("many packs can be registered at once", async () => {
   await Promise.all(names.map((name) => packs.register(packFiles(name))));
   expect((await store.packs()).map(({ ref }) => ref)).toEqual(names);
 });
+
+it("a pack is registered although somebody writes rules each time that its contents are kept", async () => {
+  const { store } = await failingStore();
+  let times = 0;
+  const { packs } = await start(store, noKeys, async () => {
+    times++;
+    const { version, rules } = await store.ruleSet();
+    const others = rules.map((record) => described(record, `for the ${times}th time`));
+    expect(await store.changeRules(others, [], version)).not.toBeNull();
+  });
+  await packs.register(packWithRules({ a: "one" }));
+  await packs.register(packFiles("p10"));
+  expect((await store.packs()).map(({ ref }) => ref)).toEqual(["p10", "ruled"]);
+  expect(times).toBe(2);
+});
