@@ -194,9 +194,55 @@ export async function markBack(layout: Layout, pending: Pending, why: string): P
 /** How it ended is on disk before the record of the trial goes. */
 export async function endPending(layout: Layout, outcome: UpgradeOutcome): Promise<void> {
   await writeRecord(layout.outcome, outcomeText(outcome));
-  await rm(layout.pending, { force: true });
-  await rm(layout.starts, { force: true });
+  await forgetPending(layout);
+}
+
+async function forgetPending(layout: Layout): Promise<void> {
+  const spare = spareOf(layout);
+  for (const path of [layout.pending, layout.starts, spare.outcome, spare.current])
+    await rm(path, { force: true });
   await syncFolder(layout.base);
+}
+
+const spareOf = ({ base, outcome }: Layout) => ({
+  outcome: `${outcome}.spare`,
+  current: join(base, "current.back"),
+});
+
+/**
+ * Before a switch, and what a way back from it takes where the disk takes nothing more by then: a link to the version of
+ * before, and how it ended. To rename wants no room.
+ */
+export async function reserveWayBack(layout: Layout, outcome: UpgradeOutcome): Promise<void> {
+  const spare = spareOf(layout);
+  await rm(spare.current, { force: true });
+  await symlink(`versions/${outcome.from}`, spare.current);
+  await writeRecord(spare.outcome, outcomeText(outcome));
+}
+
+/** As `switchTo`; where no new link can be made, by the one that was reserved. */
+export async function switchBack(layout: Layout, version: string): Promise<void> {
+  const spare = spareOf(layout);
+  try {
+    await switchTo(layout, version);
+  } catch (error) {
+    const reserved = await readlink(spare.current).catch(() => null);
+    if (reserved !== `versions/${version}`) throw error;
+    await rename(spare.current, layout.current);
+    await syncFolder(layout.base);
+  }
+}
+
+/** As `endPending`, where that cannot be written: by what was reserved. Does nothing when that is another upgrade's. */
+export async function endPendingBySpare(
+  layout: Layout,
+  { from, to }: Pick<UpgradeOutcome, "from" | "to">,
+): Promise<void> {
+  const spare = spareOf(layout);
+  const reserved = parseOutcome(await textIfThere(spare.outcome));
+  if (reserved === null || reserved.from !== from || reserved.to !== to) return;
+  await rename(spare.outcome, layout.outcome);
+  await forgetPending(layout);
 }
 
 export async function lastOutcome(layout: Layout): Promise<UpgradeOutcome | null> {

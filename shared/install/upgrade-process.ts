@@ -20,7 +20,16 @@ import { answerOf } from "./answer-process.ts";
 import { comeInto, failureOf, mendTo, putBackUnits, renewGuard, renewUnits } from "./come-into-process.ts";
 import { guardReason } from "./guard.ts";
 import { isWayBackOpen, type Pending, type UpgradeOutcome } from "./pending.ts";
-import { currentVersion, dropOldVersions, endPending, markBack, onDisk, switchTo } from "./releases-fs.ts";
+import {
+  currentVersion,
+  dropOldVersions,
+  endPending,
+  endPendingBySpare,
+  markBack,
+  onDisk,
+  reserveWayBack,
+  switchBack,
+} from "./releases-fs.ts";
 import { goodReason, standOf, Trial } from "./trial.ts";
 import { inTurn, isTaken } from "./turn-process.ts";
 import { lookEveryMs, notInstalled, type UpgradeHost } from "./upgrade-host.ts";
@@ -96,8 +105,16 @@ async function finishInTurn(host: UpgradeHost, start: () => Promise<void>): Prom
   if (stand.kind !== "trial") {
     told(`switching from ${pending.from} to ${pending.to}`);
     const failed = await failureOf(async () => {
+      const { from, to } = pending;
+      await reserveWayBack(layout, {
+        from,
+        to,
+        result: "rolled-back",
+        why: untold,
+        at: timestamp(host.now()),
+      });
       await renewGuard(host);
-      await comeInto(host, pending.to);
+      await comeInto(host, to);
     });
     // A full disk, or one that is read-only. What runs is of the old version, and goes on; unless somebody has started the new
     // one meanwhile: from here on nobody can.
@@ -145,7 +162,7 @@ async function leadBack(host: UpgradeHost, pending: Pending, why: string): Promi
   const failed = await failureOf(() => markBack(layout, pending, why));
   if (failed !== null) told(`that it goes back could not be written down: ${failed}`);
   pass("marked");
-  if ((await currentVersion(layout)) !== pending.from) await switchTo(layout, pending.from);
+  if ((await currentVersion(layout)) !== pending.from) await switchBack(layout, pending.from);
   await putBackUnits(host, pending.from);
   pass("back");
 }
@@ -177,6 +194,8 @@ async function startOld(
   return service?.renew(product.unit, proof);
 }
 
+const untold = "the disk took no word of why; the log of whoever carried it out has it";
+
 /** Writes down how it ended, and ends the record. To be called by who has the turn. */
 export async function say(host: UpgradeHost, { from, to }: Pending, end: End): Promise<UpgradeOutcome> {
   const outcome = { from, to, ...end, at: timestamp(host.now()) };
@@ -186,6 +205,8 @@ export async function say(host: UpgradeHost, { from, to }: Pending, end: End): P
     // Switched back it has ended, whatever the record says. A version on trial that goes on needs somebody who ends that.
     if (end.result !== "rolled-back") throw error;
     host.told(`how it ended could not be written down: ${error instanceof Error ? error.message : error}`);
+    const failed = await failureOf(() => endPendingBySpare(host.layout, outcome));
+    if (failed !== null) host.told(`nor that it has ended: ${failed}`);
     return outcome;
   }
   host.pass("ended");

@@ -7,6 +7,14 @@ import { expect, type TestContext, test } from "vitest";
 import { agentHealth } from "../../agent/install/health-http.ts";
 import { agentProduct } from "../../agent/install/product.ts";
 import { layoutOf } from "../../shared/install/layout.ts";
+import {
+  currentVersion,
+  endPendingBySpare,
+  lastOutcome,
+  reserveWayBack,
+  switchBack,
+  switchTo,
+} from "../../shared/install/releases-fs.ts";
 import { systemctl } from "../../shared/install/service-process.ts";
 import { carryOut } from "../../shared/install/upgrade-process.ts";
 import { atEnd } from "../support/at-end.ts";
@@ -64,13 +72,46 @@ test("that the new version has filled: it is taken back, and the old one runs", 
   const { host, filler } = await onSmallDisk(context);
   const file = await programFile(host.root, "1.1.0");
   await rename(file, `${file}.whole`);
-  const atStart = `[ "$1" != run ] || { dd if=/dev/zero of='${filler}' bs=4096 2> /dev/null; exit 1; }`;
+  const atStart = `[ "$1" != run ] || { [ -e '${filler}' ] || dd if=/dev/zero of='${filler}' bs=512 2> /dev/null; exit 1; }`;
   await writeFile(file, `#!/bin/sh\n${atStart}\nexec '${file}.whole' "$@"\n`);
   await chmod(file, 0o755);
   const run = await host.upgrade(file, { args: ["--within", "2"] });
   expect([run.code, run.stderr]).toEqual([1, expect.stringContaining("UPGRADE_ROLLED_BACK")]);
+  expect(run.stderr).toContain("that it goes back could not be written down");
   expect(await host.current()).toBe("1.0.0");
   await expect.poll(() => host.answers()).toBe("1.0.0");
+  // Whoever has asked for it hears how it ended, and does not begin again.
+  expect(await host.read("last-upgrade")).toMatch(/^from=1\.0\.0\nto=1\.1\.0\nresult=rolled-back\n/);
+  expect(await host.read("pending")).toBeNull();
+});
+
+test("that has no inode left takes no link, and the one that was reserved is there", async (context) => {
+  const root = await tempFolder("inodes");
+  mount(context, ["-t", "tmpfs", "-o", "size=1m,nr_inodes=40,mode=755", "tmpfs"], root);
+  const layout = layoutOf(agentProduct, root);
+  for (const version of ["1.0.0", "1.1.0"]) await mkdir(join(layout.versions, version), { recursive: true });
+  await switchTo(layout, "1.0.0");
+  await reserveWayBack(layout, {
+    from: "1.0.0",
+    to: "1.1.0",
+    result: "rolled-back",
+    why: "unwell",
+    at: "now",
+  });
+  await switchTo(layout, "1.1.0");
+  let files = 0;
+  await expect(async () => {
+    for (;;) await writeFile(join(root, `file-${files++}`), "");
+  }).rejects.toThrow("ENOSPC");
+  await expect(switchTo(layout, "1.0.0")).rejects.toThrow("ENOSPC");
+  await expect(switchBack(layout, "0.9.0")).rejects.toThrow("ENOSPC");
+  expect(await currentVersion(layout)).toBe("1.1.0");
+  await switchBack(layout, "1.0.0");
+  expect(await currentVersion(layout)).toBe("1.0.0");
+  await endPendingBySpare(layout, { from: "0.9.0", to: "1.0.0" });
+  expect(await lastOutcome(layout)).toBeNull();
+  await endPendingBySpare(layout, { from: "1.0.0", to: "1.1.0" });
+  expect(await lastOutcome(layout)).toMatchObject({ to: "1.1.0", result: "rolled-back", why: "unwell" });
 });
 
 test("that has become read-only: nothing is switched, and that is what is said", async (context) => {
