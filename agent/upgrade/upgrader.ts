@@ -250,21 +250,19 @@ export class Upgrader {
       return wanted?.upgrade === entry.upgrade && wanted.releases.length === 0
         ? end("failed", "withdrawn", "the hub has taken its request back")
         : end("failed", "superseded", `another upgrade was asked for: ${wanted?.upgrade ?? "none"}`);
-    let path = "";
-    let ending: UpgradeReportEntry | null;
+    let ready: string | UpgradeReportEntry;
     try {
-      ending = await this.#ending(entry);
-      if (ending === null) path = await parts.assemble(manifest);
+      ready = (await this.#ending(entry)) ?? (await parts.assemble(manifest));
     } catch (error) {
       if (isPassing(error)) throw error;
       await this.#failed(current, error);
       return true;
     }
-    if (ending !== null) {
-      await this.#end(current, ending);
+    if (typeof ready !== "string") {
+      await this.#end(current, ready);
       return true;
     }
-    await this.#start(current, manifest, path);
+    await this.#start(current, manifest, ready);
     return (await upgrades.current())?.stage === "ended";
   }
 

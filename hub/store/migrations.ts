@@ -11,7 +11,7 @@ const indexFileChanges: Migration = {
   prefixes: ["i/"],
   change: (key, value) => {
     // Looked for in the text first: nearly all records of an old database are others.
-    if (!key.startsWith("i/") || !value.includes(`"${fileChangedTrigger}"`)) return [];
+    if (!value.includes(`"${fileChangedTrigger}"`)) return [];
     const rows = fileChangeRows(JSON.parse(value) as TriggerInstance, key.slice("i/".length));
     return rows.map((row) => ({ type: "put", key: row, value: "" }) as const);
   },
@@ -22,7 +22,6 @@ const layerPacks: Migration = {
   from: 2,
   prefixes: ["k/"],
   change: (key, value) => {
-    if (!key.startsWith("k/")) return [];
     const { assigned_to: before = null, ...record } = JSON.parse(value) as JsonObject;
     const assigned_to: Json = before === null ? [] : Array.isArray(before) ? before : [before];
     return [{ type: "put", key, value: JSON.stringify({ layers: [], ...record, assigned_to }) }];
@@ -45,14 +44,11 @@ const dropUsualRows: Migration = {
   from: 5,
   prefixes: ["es/", "is/", "ns/"],
   change: (key) => {
-    const [index = "", status = ""] = key.split("/", 2);
-    const isDropped =
-      index === "is" || index === "ns"
-        ? isUsual(status)
-        : index === "es" && (isUsual(status) || isOpen(status));
-    return isDropped ? [{ type: "del", key }] : [];
+    const [index, status = ""] = key.split("/", 2);
+    return isUsual(status) || (index === "es" && isOpen(status)) ? [{ type: "del", key }] : [];
   },
 };
+
 export const migrations: readonly Migration[] = [
   indexFileChanges,
   layerPacks,

@@ -242,6 +242,7 @@ export async function endPendingBySpare(
   const reserved = parseOutcome(await textIfThere(spare.outcome));
   if (reserved === null || reserved.from !== from || reserved.to !== to) return;
   await rename(spare.outcome, layout.outcome);
+  await syncFolder(layout.base);
   await forgetPending(layout);
 }
 

@@ -154,7 +154,8 @@ export async function goBack(host: UpgradeHost, pending: Pending, why: string): 
 
 /**
  * To go back is decided once: whoever is killed meanwhile leaves a mark, and the next start ends it. A full disk takes no mark, and
- * may be why one goes back; it takes the switch, and after that the record means nothing, as before there was one.
+ * may be why one goes back; it takes the switch, for which a link is reserved, and after that the record means nothing, as
+ * before there was one.
  */
 async function leadBack(host: UpgradeHost, pending: Pending, why: string): Promise<void> {
   const { layout, told, pass } = host;

@@ -34,7 +34,7 @@ export interface PackOptions {
   readonly actions?: ReadonlyMap<string, ActionDefinition> | undefined;
   /**
    * It came with the program, and a test has checked it: its fields are taken as they are. Their schemas, which nothing
-   * else may need, are the tenth part of a hub's start.
+   * else may need, would be compiled at each start.
    */
   readonly isOwn?: boolean | undefined;
 }

@@ -166,7 +166,8 @@ export class Committer {
   }
 
   /**
-   * Small values op by op: an array is copied, and each op of it read field by field. Large ones in an array: of a chained batch LevelDB's own copy stays until V8's next collection, which knows nothing of its size.
+   * Small values op by op: an array is copied, and each op of it read field by field. Large ones in an array: of a chained
+   * batch LevelDB's own copy stays until V8's next collection, which knows nothing of its size.
    */
   #write(items: readonly Item[]): Promise<void> {
     const bytes = items.reduce((sum, { commit }) => sum + commit.bytes, 0);

@@ -78,11 +78,12 @@ async function carryOut(
   { after }: Progress,
 ): Promise<void> {
   for (const { gt, lt } of change === null ? [] : rangesOf(prefixes, after)) {
-    for (let last: string | undefined = gt; last !== undefined && change !== null; ) {
+    for (let last = gt; ; ) {
       const rows: [string, string][] = await level.iterator({ gt: last, lt, limit: batchRecords }).all();
-      last = rows.at(-1)?.[0];
-      if (last === undefined) continue;
-      const ops = rows.flatMap(([key, value]) => change(key, value));
+      const end = rows.at(-1)?.[0];
+      if (end === undefined) break;
+      last = end;
+      const ops = rows.flatMap(([key, value]) => change?.(key, value) ?? []);
       // Where nothing changes nothing is noted: to look once more at what stays as it is does no harm.
       if (ops.length > 0) await level.batch([...ops, put({ from, after: last })], { sync: true });
     }

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { PetrelError } from "../../../shared/errors.ts";
 import { makeFolder } from "../../../shared/folder-fs.ts";
-import type { Migration } from "../../../shared/storage/migrate-store.ts";
+import { type Migration, rangesOf } from "../../../shared/storage/migrate-store.ts";
 
 export interface SqliteFileOptions {
   /** Created when missing, in a folder for its owner only. */
@@ -146,9 +146,7 @@ function migrateFile(
   },
 ): void {
   const { file, found, format, migrations } = given;
-  const next = db.prepare(
-    "SELECT key, value FROM records WHERE key > ? AND key < '~' ORDER BY key LIMIT 500",
-  );
+  const next = db.prepare("SELECT key, value FROM records WHERE key > ? AND key < ? ORDER BY key LIMIT 500");
   const put = db.prepare("INSERT OR REPLACE INTO records VALUES (?, ?)");
   const remove = db.prepare("DELETE FROM records WHERE key = ?");
   for (let from = found; from < format; from++) {
@@ -159,13 +157,15 @@ function migrateFile(
         hint: "run a version in between first",
       });
     }
-    const { change } = step;
+    const { change, prefixes } = step;
     if (change === null) continue;
-    for (let rows = next.all(""); rows.length > 0; rows = next.all(String(rows.at(-1)?.key))) {
-      for (const { key, value } of rows) {
-        for (const op of change(String(key), String(value))) {
-          if (op.type === "put") put.run(op.key, op.value);
-          else remove.run(op.key);
+    for (const { gt, lt } of rangesOf(prefixes, "")) {
+      for (let rows = next.all(gt, lt); rows.length > 0; rows = next.all(String(rows.at(-1)?.key), lt)) {
+        for (const { key, value } of rows) {
+          for (const op of change(String(key), String(value))) {
+            if (op.type === "put") put.run(op.key, op.value);
+            else remove.run(op.key);
+          }
         }
       }
     }
