@@ -1,6 +1,6 @@
 /** The selection is changed while files change: what stays selected loses nothing, what is new or gone is no news. */
 import { createHash } from "node:crypto";
-import { appendFile, cp, mkdir, rm, writeFile } from "node:fs/promises";
+import { appendFile, cp, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
@@ -87,7 +87,10 @@ function churn(folder: string, name: string): () => Promise<number> {
   const over = (async () => {
     for (let n = 0; ; n++) {
       if (isOver) return n;
-      await writeFile(join(folder, `${name}-${n}`), String(n));
+      // In one step: a look between a file's making and its first byte would have two changes to tell.
+      const made = join(folder, "..", `${name}.made`);
+      await writeFile(made, String(n));
+      await rename(made, join(folder, `${name}-${n}`));
       await sleep(10);
     }
   })();
