@@ -4,6 +4,8 @@ import type { NumberedEntry } from "./ports.ts";
 
 const maxEntries = 2_048;
 const maxBytes = 1024 * 1024;
+/** How much stays when there is too much: what is left moves to the front, which is not worth it for each append. */
+const keptShare = 7 / 8;
 
 /** Holds a row of numbers without a hole, each entry taking one. */
 export class OutboxTail {
@@ -14,22 +16,25 @@ export class OutboxTail {
 
   /** `total`: bytes of the epoch's entries up to the last of these. */
   push(entries: readonly NumberedEntry<UpEntry>[], total: number): void {
-    let before = total - entries.reduce((sum, { size }) => sum + size, 0);
+    let before = total;
+    for (const { size } of entries) before -= size;
     for (const entry of entries) {
       before += entry.size;
       this.#totals.push(before);
       this.#entries.push(entry);
       this.#bytes += entry.size;
     }
+    if (this.#entries.length > maxEntries || this.#bytes > maxBytes) this.#dropOldest();
+  }
+
+  #dropOldest(): void {
     let drop = 0;
-    while (this.#entries.length - drop > maxEntries || this.#bytes > maxBytes) {
+    while (this.#entries.length - drop > maxEntries * keptShare || this.#bytes > maxBytes * keptShare) {
       this.#bytes -= this.#entries[drop]?.size ?? 0;
       drop++;
     }
-    if (drop > 0) {
-      this.#entries.splice(0, drop);
-      this.#totals.splice(0, drop);
-    }
+    this.#entries.splice(0, drop);
+    this.#totals.splice(0, drop);
   }
 
   has(n: number): boolean {
