@@ -23,7 +23,16 @@ const pad = (n: number, width: number) => n.toString().padStart(width, "0");
 
 /** Text order is the order of opening, and within it of numbers. */
 export function outboxKeys(prefix: string) {
-  const rows = (ordinal: number) => `${prefix}!n!${pad(ordinal, 12)}!`;
+  // Of the epoch that was last asked for, which most rows are of.
+  let near = -1;
+  let nearRows = "";
+  const rows = (ordinal: number) => {
+    if (ordinal !== near) {
+      near = ordinal;
+      nearRows = `${prefix}!n!${pad(ordinal, 12)}!`;
+    }
+    return nearRows;
+  };
   return {
     epochs: { gt: `${prefix}!e!`, lt: `${prefix}!e"` },
     allRows: { gt: `${prefix}!n!`, lt: `${prefix}!n"` },

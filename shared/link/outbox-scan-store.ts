@@ -113,7 +113,29 @@ export interface RipeRow {
 const scanRows = 2_000;
 const slackBytes = 1024 * 1024;
 
-/** The oldest receipted rows that exceed the age or the budget of what is kept. Starts at each epoch's head. */
+/** Everything in the epoch at this place up to this number is older than what is kept. */
+function oldUpTo(epochs: readonly EpochState[], index: number, limits: OutboxLimits, now: number): number {
+  const epoch = epochs[index];
+  if (epoch === undefined) return 0;
+  return epochs.length - index > limits.maxEpochs && epoch.receipted >= epoch.last
+    ? epoch.last
+    : receiptedBefore(epoch.receipts, now, limits.keepMs);
+}
+
+/** Bytes that are kept beyond the budget. */
+function excessOf(epochs: readonly EpochState[], limits: OutboxLimits): number {
+  return outboxFigures(epochs).keptBytes - limits.keepBytes;
+}
+
+/** Whether a scan for ripe rows is worth it. Reads nothing. */
+export function hasRipeRows(epochs: readonly EpochState[], limits: OutboxLimits, now: number): boolean {
+  return (
+    excessOf(epochs, limits) > slackBytes ||
+    epochs.some(({ first }, i) => oldUpTo(epochs, i, limits, now) >= first)
+  );
+}
+
+/** The oldest receipted rows that exceed the age or the budget of what is kept (`hasRipeRows`). Starts at each epoch's head. */
 export async function ripeRows(
   db: Db,
   keys: OutboxKeys,
@@ -121,15 +143,10 @@ export async function ripeRows(
   limits: OutboxLimits,
   now: number,
 ): Promise<readonly RipeRow[]> {
-  const oldUpTo = (epoch: EpochState, index: number) =>
-    epochs.length - index > limits.maxEpochs && epoch.receipted >= epoch.last
-      ? epoch.last
-      : receiptedBefore(epoch.receipts, now, limits.keepMs);
-  let excess = outboxFigures(epochs).keptBytes - limits.keepBytes;
-  if (excess <= slackBytes && !epochs.some((epoch, i) => oldUpTo(epoch, i) >= epoch.first)) return [];
+  let excess = excessOf(epochs, limits);
   const ripe: RipeRow[] = [];
   for (const [i, epoch] of epochs.entries()) {
-    const old = oldUpTo(epoch, i);
+    const old = oldUpTo(epochs, i, limits, now);
     let before = epoch.totalBefore;
     for await (const [key, value] of db.iterator(keys.rowsFrom(epoch.ordinal, epoch.first))) {
       const { n, total } = readRow(key, value);

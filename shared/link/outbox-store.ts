@@ -25,7 +25,7 @@ import {
   refuseWhenHeld,
 } from "./outbox-epochs.ts";
 import { type OutboxKeys, outboxKeys, readRow, rowEntry, rowValue, voidAt } from "./outbox-rows.ts";
-import { loadEpochs, type RipeRow, readEntries, ripeRows, totalAt } from "./outbox-scan-store.ts";
+import { hasRipeRows, loadEpochs, type RipeRow, readEntries, ripeRows, totalAt } from "./outbox-scan-store.ts";
 import { OutboxTail } from "./outbox-tail.ts";
 import type { NumberedEntry, Outbox } from "./ports.ts";
 import { logReceipt } from "./receipt-log.ts";
@@ -139,24 +139,27 @@ export class OutboxStore implements Outbox<UpEntry> {
     const oldest = this.#epochs.find(({ receipted, given }) => receipted < given);
     if (oldest === this.#current()) this.passBacklog();
     const epoch = inBulk ? this.#bulkEpoch() : this.#current();
-    const numbered = entries.map((entry, i) => numberedEntry(entry, epoch.given + 1 + i));
-    const bytes = numbered.reduce((sum, { size }) => sum + size, 0);
+    const numbered: NumberedEntry<UpEntry>[] = [];
+    let bytes = 0;
+    for (const entry of entries) {
+      const next = numberedEntry(entry, epoch.given + 1 + numbered.length);
+      numbered.push(next);
+      bytes += next.size;
+    }
     refuseWhenFull(this.figures(), this.#limits, entries, bytes);
     refuseWhenHeld(this.#held, entries);
 
     let total = epoch.totalGiven;
-    const ops = numbered.map(({ n, size, text = "" }): StoreOp => {
+    const ops: StoreOp[] = [];
+    for (const { n, size, text = "" } of numbered) {
       total += size;
-      return { type: "put", key: this.#keys.row(epoch.ordinal, n), value: rowValue(total, text) };
-    });
+      ops.push({ type: "put", key: this.#keys.row(epoch.ordinal, n), value: rowValue(total, text) });
+    }
     epoch.given += entries.length;
     epoch.totalGiven = total;
     const deleted = this.#ride(ops);
-    await committer.commit({
-      ops: [...ops, ...extraOps],
-      bytes: bytes + rowOverhead * (ops.length + extraOps.length),
-      source: prefix,
-    });
+    for (const op of extraOps) ops.push(op);
+    await committer.commit({ ops, bytes: bytes + rowOverhead * ops.length, source: prefix });
 
     epoch.last = numbered.at(-1)?.n ?? epoch.last;
     epoch.totalLast = total;
@@ -193,7 +196,8 @@ export class OutboxStore implements Outbox<UpEntry> {
     epoch.totalReceipted = Math.max(epoch.totalReceipted, total);
     if (epoch !== this.#current() && epoch.receipted === epoch.given)
       for (const listener of this.#drained) listener();
-    await this.#trim();
+    // Most receipts leave nothing to delete.
+    if (this.#mayTrim()) await this.#trim();
   }
 
   /** The original stays under a key of its own, and a gap entry tells the hub; all in one batch with sync. */
@@ -282,9 +286,9 @@ export class OutboxStore implements Outbox<UpEntry> {
       ops.push({ type: "put", key: this.#keys.epoch(epoch.ordinal), value });
     }
     for (const ordinal of this.#emptied) ops.push({ type: "del", key: this.#keys.epoch(ordinal) });
-    this.#emptied = [];
+    if (this.#emptied.length > 0) this.#emptied = [];
     const ripe = this.#ripe;
-    this.#ripe = [];
+    if (ripe.length > 0) this.#ripe = [];
     for (const { epoch, n } of ripe) ops.push({ type: "del", key: this.#keys.row(epoch.ordinal, n) });
     return ripe;
   }
@@ -309,9 +313,14 @@ export class OutboxStore implements Outbox<UpEntry> {
     this.#background(this.#trim());
   }
 
+  #mayTrim(): boolean {
+    const { now } = this.#options;
+    return !this.#trimming && this.#ripe.length === 0 && hasRipeRows(this.#epochs, this.#limits, now());
+  }
+
   /** Finds rows to delete; they go with the next append, since deleting is never urgent. */
   async #trim(): Promise<void> {
-    if (this.#trimming || this.#ripe.length > 0) return;
+    if (!this.#mayTrim()) return;
     this.#trimming = true;
     const epochs = this.#epochs;
     try {
