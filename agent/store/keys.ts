@@ -39,7 +39,9 @@ export const agentKeys = {
 
 /** `!` is in no id, ref or pack name, so that no two kinds of keys can meet. */
 export function agentKey(prefix: string, ...parts: readonly string[]): string {
-  return [prefix, ...parts].join("!");
+  let key = prefix;
+  for (const part of parts) key += `!${part}`;
+  return key;
 }
 
 /** The newest request to upgrade. */

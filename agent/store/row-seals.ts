@@ -19,7 +19,7 @@ export interface RowSeals {
 
 export function rowSeals(cipher: PlaceCipher, random: RandomBytes): RowSeals {
   return {
-    keep(place, value, isSecret, also = {}) {
+    keep(place, value, isSecret, also) {
       const text = JSON.stringify(value);
       if (!isSecret) return text;
       const sealed = cipher.seal(place, text, random(placeNonceBytes));
@@ -57,8 +57,9 @@ const placeOf = (entry: string) => `update/${entry}`;
 
 /** News with a result that may hold secrets, as the outbox is to keep them. */
 export function keptUpdate(update: ExecutionUpdateEntry, rows: RowSeals): KeptUpdate {
+  if (update.secret !== true || (update.result === undefined && update.result_key === undefined))
+    return update;
   const { result, result_key, ...rest } = update;
-  if (update.secret !== true || (result === undefined && result_key === undefined)) return update;
   const secrets = {
     ...(result !== undefined && { result }),
     ...(result_key !== undefined && { result_key }),
@@ -96,6 +97,8 @@ export function openedOutbox(
       return { ...rest, reason: `${code}: the agent cannot open its result: ${message}`.slice(0, 2_000) };
     }
   };
+  const hasSealed = ({ entry }: NumberedEntry<UpEntry>) =>
+    entry.kind === "execution-update" && isSealed(entry);
   const opened = (numbered: NumberedEntry<UpEntry>): NumberedEntry<UpEntry> => {
     const { entry, n, last } = numbered;
     if (entry.kind !== "execution-update" || !isSealed(entry)) return numbered;
@@ -106,7 +109,10 @@ export function openedOutbox(
   return {
     epochs: () => outbox.epochs(),
     passBacklog: () => outbox.passBacklog?.(),
-    read: async (...range) => (await outbox.read(...range)).map(opened),
+    async read(epoch, from, maxEntries, maxBytes) {
+      const found = await outbox.read(epoch, from, maxEntries, maxBytes);
+      return found.some(hasSealed) ? found.map(opened) : found;
+    },
     receipted: (epoch, upTo) => outbox.receipted(epoch, upTo),
     park: (epoch, n, reason) => outbox.park(epoch, n, reason),
     onAppend: (listener) => outbox.onAppend(listener),

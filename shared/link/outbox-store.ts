@@ -25,7 +25,14 @@ import {
   refuseWhenHeld,
 } from "./outbox-epochs.ts";
 import { type OutboxKeys, outboxKeys, readRow, rowEntry, rowValue, voidAt } from "./outbox-rows.ts";
-import { hasRipeRows, loadEpochs, type RipeRow, readEntries, ripeRows, totalAt } from "./outbox-scan-store.ts";
+import {
+  hasRipeRows,
+  loadEpochs,
+  type RipeRow,
+  readEntries,
+  ripeRows,
+  totalAt,
+} from "./outbox-scan-store.ts";
 import { OutboxTail } from "./outbox-tail.ts";
 import type { NumberedEntry, Outbox } from "./ports.ts";
 import { logReceipt } from "./receipt-log.ts";
