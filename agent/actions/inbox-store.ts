@@ -5,7 +5,6 @@ import type { MarksStore } from "../../shared/link/marks-store.ts";
 import type { AppendEntry } from "../../shared/link/outbox-store.ts";
 import type { Inbox, NumberedEntry, TakeOutcome } from "../../shared/link/ports.ts";
 import type { Logger } from "../../shared/log.ts";
-import type { StoreOp } from "../../shared/storage/committer-store.ts";
 import { readNow } from "../../shared/storage/read-now-store.ts";
 import type { Credit, DownEntry, UpgradeEntry } from "../../shared/wire/messages.ts";
 import type { ActionPoint } from "../kill-points.ts";
@@ -40,6 +39,8 @@ export interface InboxOptions {
   readonly passPoint: (point: ActionPoint) => void;
   readonly log: Logger;
 }
+
+const none: ReadonlyMap<string, string> = new Map();
 
 export class ActionInbox implements Inbox<DownEntry> {
   readonly #options: InboxOptions;
@@ -93,10 +94,12 @@ export class ActionInbox implements Inbox<DownEntry> {
       this.#mark?.epoch === epoch ? this.#mark.upTo : ((await marks.read([epoch])).get(epoch) ?? 0);
     if (current !== mark) return { taken: false, upTo: current };
     const upTo = entries.at(-1)?.last ?? mark;
-    const named = namedIn(entries);
-    const earlier = await journal.earlierIds(named.executions);
+    const { executions, packs, hasRequest, hasUpgrade } = namedIn(entries);
+    // Most requests are of executions that nobody here has heard of.
+    const old = executions.filter((execution) => journal.mayKnow(execution));
+    const earlier = old.length === 0 ? none : await journal.earlierIds(old);
     const known = renamed(entries, earlier);
-    const { executions, packs } = earlier.size === 0 ? named : namedIn(known);
+    const here = earlier.size === 0 ? old : namedIn(known).executions;
     const plan = planIntake(known, {
       journal,
       rows: this.#options.rows,
@@ -109,17 +112,16 @@ export class ActionInbox implements Inbox<DownEntry> {
           : null,
       hubNow: hubNow(),
       at: timestamp(now()),
-      askedAs: new Map([...earlier].map(([asked, id]) => [id, asked])),
-      states: await journal.states(executions),
-      assignments: await this.#newestAssignments(packs),
-      upgrade: entries.some(({ entry }) => entry.kind === "upgrade") ? await this.#newestUpgrade() : "",
+      askedAs: earlier.size === 0 ? none : new Map([...earlier].map(([asked, id]) => [id, asked])),
+      states: here.length === 0 ? new Map() : await journal.states(here),
+      assignments: packs.length === 0 ? none : await this.#newestAssignments(packs),
+      upgrade: hasUpgrade ? await this.#newestUpgrade() : "",
     });
-    const ops: StoreOp[] = [...plan.ops, marks.put(epoch, upTo)];
-    const hasRequest = entries.some(({ entry }) => entry.kind === "action-request");
+    plan.ops.push(marks.put(epoch, upTo));
     if (hasRequest) passPoint("before-journal");
     if (plan.settled.length > 0) passPoint("before-result");
     this.#mark = null;
-    await append(plan.updates, ops);
+    await append(plan.updates, plan.ops);
     this.#mark = { epoch, upTo };
     for (const note of plan.notes) note();
     if (hasRequest) passPoint("after-accepted");

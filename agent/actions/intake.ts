@@ -38,7 +38,7 @@ export interface IntakeContext extends AdmitContext {
   readonly journal: JournalRows;
   /** When it is now, RFC 3339, by the agent's clock. */
   readonly at: string;
-  /** Of each execution that the entries name. */
+  /** Of each execution that the entries name and that the journal may know. */
   readonly states: Map<string, JournalState>;
   /** Names that a restored hub has for executions, by the names they have here (see `renamed`). */
   readonly askedAs: ReadonlyMap<string, string>;
@@ -67,15 +67,19 @@ export interface IntakePlan {
   readonly unusable: { readonly id: string; readonly kind: string; readonly reason: string }[];
 }
 
-/** The executions and packs that a run of entries is about. */
+/** What a run of entries is about; a name that is in several of them may be there as often. */
 export function namedIn(entries: readonly NumberedEntry<DownEntry>[]) {
-  const executions = new Set<string>();
-  const packs = new Set<string>();
+  const executions: string[] = [];
+  const packs: string[] = [];
+  let hasRequest = false;
+  let hasUpgrade = false;
   for (const { entry } of entries) {
-    if ("execution" in entry) executions.add(entry.execution);
-    if (entry.kind === "assignment") packs.add(entry.pack);
+    if ("execution" in entry) executions.push(entry.execution);
+    if (entry.kind === "assignment") packs.push(entry.pack);
+    hasRequest ||= entry.kind === "action-request";
+    hasUpgrade ||= entry.kind === "upgrade";
   }
-  return { executions: [...executions], packs: [...packs] };
+  return { executions, packs, hasRequest, hasUpgrade };
 }
 
 /** The entries with the names that executions have here. */

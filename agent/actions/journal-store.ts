@@ -2,7 +2,6 @@
 import type { ClassicLevel } from "classic-level";
 import { timestamp } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
-import { purposeOf } from "../../shared/ids.ts";
 import type { AppendEntry } from "../../shared/link/outbox-store.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { Committer, StoreOp } from "../../shared/storage/committer-store.ts";
@@ -22,6 +21,8 @@ import {
   type ResultRecord,
   type StartedRecord,
 } from "./journal.ts";
+import { executionOf, parse, placeOf, purposeKey, settledKey } from "./journal-rows.ts";
+import { KnownExecutions } from "./known-executions.ts";
 import { knownUnopened, readableResult } from "./unreadable-result.ts";
 
 /** Entries for the hub and further operations in one synced batch, all or none. */
@@ -58,6 +59,10 @@ export class JournalStore {
   #open = new Map<string, OpenExecution>();
   /** Requests accepted a moment ago: most run at once, and need not be read back. */
   readonly #fresh = new Map<string, ActionRequestEntry>();
+  /** Everything that is on disk, or may be: most requests are new, and need not be looked for. */
+  readonly #known = new KnownExecutions();
+  /** Before that `#known` does not tell. */
+  #isLoaded = false;
   /** Of settled rows, for the caps. */
   #settledCount = 0;
   #settledBytes = 0;
@@ -86,14 +91,17 @@ export class JournalStore {
         started: parse<StartedRecord>(started[at]),
         cancel: parse<CancelRecord>(cancels[at]),
       });
+    for (const execution of ids) this.#known.add(execution);
     this.#fresh.clear();
     this.#settledCount = 0;
     this.#settledBytes = 0;
-    for await (const size of level.values(agentRange(agentKeys.settled))) {
+    for await (const [key, size] of level.iterator(agentRange(agentKeys.settled))) {
       this.#settledCount++;
       this.#settledBytes += Number(size);
+      this.#known.add(executionOf(key));
     }
     this.#open = open;
+    this.#isLoaded = true;
   }
 
   async #completed(execution: string, row: OldOpenRow): Promise<OpenRow> {
@@ -128,6 +136,11 @@ export class JournalStore {
   /** The wish to cancel an open execution. */
   cancelOf(execution: string): CancelRecord | null {
     return this.#open.get(execution)?.cancel ?? null;
+  }
+
+  /** False: there is nothing of this execution on disk, under no id. Then it need not be asked for, and its state is `unknown`. */
+  mayKnow(execution: string): boolean {
+    return !this.#isLoaded || this.#known.mayHave(execution);
   }
 
   async states(executions: readonly string[]): Promise<Map<string, JournalState>> {
@@ -170,6 +183,7 @@ export class JournalStore {
 
   /** To be written with the first record of an execution. */
   purposeOp(execution: string): StoreOp {
+    this.#known.add(execution);
     return { type: "put", key: purposeKey(execution), value: execution };
   }
 
@@ -223,6 +237,7 @@ export class JournalStore {
     const cancel: CancelRecord = { at: this.#at(), reason };
     const key = agentKey(agentKeys.cancel, execution);
     const ops: StoreOp[] = [{ type: "put", key, value: JSON.stringify(cancel) }];
+    if (isEarly) this.#known.add(execution);
     if (isEarly)
       ops.push({ type: "put", key: settledKey(cancel.at, execution), value: String(reason.length) });
     return { ops, cancel };
@@ -271,16 +286,15 @@ export class JournalStore {
     const value = this.#options.rows.keep(place, result, isSecret, knownUnopened(result));
     const size = Buffer.byteLength(value);
     // What is in memory is on disk. A wish to cancel that is being written now stays until the result goes.
-    const gone = [
-      ...(open === undefined ? [] : [agentKeys.accepted, agentKeys.open]),
-      ...((open?.started ?? null) === null ? [] : [agentKeys.started]),
-      ...((open?.cancel ?? early) === null ? [] : [agentKeys.cancel]),
-    ];
+    const gone: string[] = [];
+    if (open !== undefined) gone.push(agentKeys.accepted, agentKeys.open);
+    if ((open?.started ?? null) !== null) gone.push(agentKeys.started);
+    if ((open?.cancel ?? early) !== null) gone.push(agentKeys.cancel);
     const ops: StoreOp[] = [
       { type: "put", key: agentKey(agentKeys.result, execution), value },
       { type: "put", key: settledKey(result.ended_at, execution), value: String(size) },
-      ...gone.map((prefix): StoreOp => ({ type: "del", key: agentKey(prefix, execution) })),
     ];
+    for (const prefix of gone) ops.push({ type: "del", key: agentKey(prefix, execution) });
     if (early !== null) ops.push({ type: "del", key: settledKey(early.at, execution) });
     return { entry: this.#update(execution, result), ops, size };
   }
@@ -377,19 +391,4 @@ export class JournalStore {
 
 function phaseOf({ started, cancel }: OpenExecution): JournalState {
   return started === null ? { phase: "accepted", cancel } : { phase: "started", started, cancel };
-}
-
-const placeOf = (kind: string, execution: string) => `${kind}/${execution}`;
-
-function purposeKey(execution: string): string {
-  return agentKey(agentKeys.purpose, purposeOf(execution));
-}
-
-function settledKey(at: string, execution: string): string {
-  return agentKey(agentKeys.settled, sortableTime(Date.parse(at)), execution);
-}
-
-/** Rows are our own writing: what is there is well formed. */
-function parse<T>(text: string | undefined): T | null {
-  return text === undefined ? null : (JSON.parse(text) as T);
 }

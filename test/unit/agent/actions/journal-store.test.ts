@@ -191,6 +191,45 @@ describe("the journal", () => {
     expect(await kept.phase("EARLY")).toBe("settled");
   });
 
+  it("does not deny what it has on disk, under none of its ids, also after a restart; what is new it does", async () => {
+    const kept = await journal();
+    const other = (id: string) => `01ABCDEFGH${id.slice(10)}`;
+    const [early, refused] = ["01KDW9T8000EARLY0000000000", "01KDW9T8000REFVSED00000000"];
+    const waiting = await kept.accept();
+    const running = await kept.accept();
+    await kept.journal.started(running.execution, null);
+    const settled = await kept.settled();
+    const { ops: cancels, cancel } = kept.journal.cancelOps(early, "enough", true);
+    await kept.store.outbox.append([], cancels);
+    kept.journal.noteCanceled(early, cancel);
+    const { ops, size } = kept.journal.settleOps(refused, kept.result());
+    await kept.store.outbox.append([], [...ops, kept.journal.purposeOp(refused)]);
+    kept.journal.noteSettled(refused, size);
+    for (let life = 0; life < 2; life++) {
+      for (const id of [waiting.execution, running.execution, settled, early, refused]) {
+        expect(kept.journal.mayKnow(id)).toBe(true);
+        expect(kept.journal.mayKnow(other(id))).toBe(true);
+      }
+      expect(kept.journal.mayKnow("01KDW9T8000NEW000000000000")).toBe(false);
+      await kept.reopen();
+    }
+  });
+
+  it("denies nothing before it has read what is there, and nothing of a batch that failed", async () => {
+    const kept = await journal();
+    const { level, committer } = kept.store.database;
+    const { rows } = kept.store;
+    const append = () => Promise.reject(new Error("no disk"));
+    const unread = new JournalStore({ level, committer, append, rows, newId: () => "ID", now: () => 0 });
+    expect(unread.mayKnow("01KDW9T8000NEW000000000000")).toBe(true);
+    await unread.load();
+    expect(unread.mayKnow("01KDW9T8000NEW000000000000")).toBe(false);
+    const request = actionRequest();
+    unread.acceptOps(request);
+    await unread.load();
+    expect(unread.mayKnow(request.execution)).toBe(true);
+  });
+
   it("tells of a secret result that cannot be opened how it ended and why the rest is missing, and of others all", async () => {
     const kept = await journal();
     const secret = async () => {
