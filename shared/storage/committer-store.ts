@@ -34,6 +34,14 @@ const maxBytes = 4 * 1024 * 1024;
 const chainedBytes = 1024 * 1024;
 const smallBytes = 4 * 1024;
 
+/** What goes into one batch. */
+interface Round {
+  readonly items: Item[];
+  /** Of its commits, together. */
+  bytes: number;
+  ops: number;
+}
+
 interface Item {
   readonly commit: Commit;
   readonly resolve: () => void;
@@ -148,10 +156,11 @@ export class Committer {
   async #run(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
     while (this.#queued > 0) {
-      const items = this.#take();
+      const round = this.#take();
+      const { items } = round;
       const startedAt = performance.now();
       try {
-        await this.#write(items);
+        await this.#write(round);
       } catch (cause) {
         this.#fail(items, cause);
         break;
@@ -169,10 +178,8 @@ export class Committer {
    * Small values op by op: an array is copied, and each op of it read field by field. Large ones in an array: of a chained
    * batch LevelDB's own copy stays until V8's next collection, which knows nothing of its size.
    */
-  #write(items: readonly Item[]): Promise<void> {
-    const bytes = items.reduce((sum, { commit }) => sum + commit.bytes, 0);
-    const count = items.reduce((sum, { commit }) => sum + commit.ops.length, 0);
-    if (bytes > chainedBytes || bytes > count * smallBytes) {
+  #write({ items, bytes, ops }: Round): Promise<void> {
+    if (bytes > chainedBytes || bytes > ops * smallBytes) {
       return this.#db.batch(
         items.flatMap(({ commit }) => commit.ops),
         { sync: true },
@@ -189,26 +196,29 @@ export class Committer {
   }
 
   /** One commit of each source in turn until the batch is full; at least one. */
-  #take(): Item[] {
-    const items: Item[] = [];
-    let bytes = 0;
+  #take(): Round {
+    const round: Round = { items: [], bytes: 0, ops: 0 };
     while (this.#queues.size > 0) {
-      for (const [source, queue] of [...this.#queues]) {
+      // Whoever has more goes to the end of the map, behind all that have their turn now.
+      let turns = this.#queues.size;
+      for (const [source, queue] of this.#queues) {
+        if (turns-- === 0) break;
         const [next] = queue;
         if (next === undefined) continue;
-        if (items.length > 0 && (items.length >= maxItems || bytes + next.commit.bytes > maxBytes)) {
-          return items;
-        }
-        items.push(next);
-        bytes += next.commit.bytes;
+        const { bytes, ops } = next.commit;
+        const count = round.items.length;
+        if (count > 0 && (count >= maxItems || round.bytes + bytes > maxBytes)) return round;
+        round.items.push(next);
+        round.bytes += bytes;
+        round.ops += ops.length;
         queue.shift();
         this.#queued--;
-        // To the end of the map: the next batch begins with whoever came least.
+        // The next batch begins with whoever came least.
         this.#queues.delete(source);
         if (queue.length > 0) this.#queues.set(source, queue);
       }
     }
-    return items;
+    return round;
   }
 
   #fail(items: readonly Item[], cause: unknown): void {
