@@ -58,7 +58,9 @@ interface Item {
 export class Committer {
   readonly #db: ClassicLevel<string, string>;
   readonly #onFailure: (error: PetrelError) => void;
-  /** Per source, oldest first. A source leaves the map when it has nothing queued. */
+  /** What waits, while it is a single commit. Most batches are of one, and it need not take turns with any. */
+  #lone: Item | null = null;
+  /** All that waits otherwise: per source, oldest first. A source leaves the map when it has nothing queued. */
   readonly #queues = new Map<string, Item[]>();
   readonly #rereads = new Set<() => Promise<void>>();
   #queued = 0;
@@ -90,11 +92,7 @@ export class Committer {
     if (this.#failure !== null) return Promise.reject(this.#failure);
     if (this.#closed) return Promise.reject(new PetrelError("STORE_WRITE", "the database is closing"));
     return new Promise((resolve, reject) => {
-      const queue = this.#queues.get(commit.source);
-      const item = { commit, resolve, reject };
-      if (queue === undefined) this.#queues.set(commit.source, [item]);
-      else queue.push(item);
-      this.#queued++;
+      this.#enqueue({ commit, resolve, reject });
       this.#running ??= this.#run();
     });
   }
@@ -153,6 +151,19 @@ export class Committer {
     this.#failure = null;
   }
 
+  #enqueue(item: Item): void {
+    const lone = this.#lone;
+    if (this.#queued++ === 0) {
+      this.#lone = item;
+      return;
+    }
+    this.#lone = null;
+    if (lone !== null) this.#queues.set(lone.commit.source, [lone]);
+    const queue = this.#queues.get(item.commit.source);
+    if (queue === undefined) this.#queues.set(item.commit.source, [item]);
+    else queue.push(item);
+  }
+
   async #run(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
     while (this.#queued > 0) {
@@ -197,26 +208,28 @@ export class Committer {
 
   /** One commit of each source in turn until the batch is full; at least one. */
   #take(): Round {
+    const lone = this.#lone;
+    if (lone !== null) {
+      this.#lone = null;
+      this.#queued = 0;
+      return { items: [lone], bytes: lone.commit.bytes, ops: lone.commit.ops.length };
+    }
     const round: Round = { items: [], bytes: 0, ops: 0 };
-    while (this.#queues.size > 0) {
-      // Whoever has more goes to the end of the map, behind all that have their turn now.
-      let turns = this.#queues.size;
-      for (const [source, queue] of this.#queues) {
-        if (turns-- === 0) break;
-        const [next] = queue;
-        if (next === undefined) continue;
-        const { bytes, ops } = next.commit;
-        const count = round.items.length;
-        if (count > 0 && (count >= maxItems || round.bytes + bytes > maxBytes)) return round;
-        round.items.push(next);
-        round.bytes += bytes;
-        round.ops += ops.length;
-        queue.shift();
-        this.#queued--;
-        // The next batch begins with whoever came least.
-        this.#queues.delete(source);
-        if (queue.length > 0) this.#queues.set(source, queue);
-      }
+    // Whoever has more comes again at the end of the map, so that this ends when all is taken.
+    for (const [source, queue] of this.#queues) {
+      const [next] = queue;
+      if (next === undefined) continue;
+      const { bytes, ops } = next.commit;
+      const count = round.items.length;
+      if (count > 0 && (count >= maxItems || round.bytes + bytes > maxBytes)) break;
+      round.items.push(next);
+      round.bytes += bytes;
+      round.ops += ops.length;
+      queue.shift();
+      this.#queued--;
+      // The next batch begins with whoever came least.
+      this.#queues.delete(source);
+      if (queue.length > 0) this.#queues.set(source, queue);
     }
     return round;
   }
@@ -229,7 +242,8 @@ export class Committer {
     });
     this.#failure = failure;
     // Behind the failed batch, in the order they would have been written: they may rest on what it held.
-    const behind = [...this.#queues.values()].flat();
+    const behind = this.#lone === null ? [...this.#queues.values()].flat() : [this.#lone];
+    this.#lone = null;
     this.#queues.clear();
     this.#queued = 0;
     for (const { reject } of [...items, ...behind]) reject(failure);

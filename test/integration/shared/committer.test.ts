@@ -58,6 +58,20 @@ describe("batches", () => {
     expect(committer.figures()).toMatchObject({ batches: 2, commits: 4, queued: 0, failed: false });
   });
 
+  test("commits that come one by one go one by one, from whatever source", async () => {
+    const db = await openDb();
+    const batches = watched(db);
+    const committer = new Committer({ db });
+    for (const n of [1, 2, 3, 4])
+      await committer.commit({ ops: [put(`k${n}`)], bytes: 1, source: `s${n % 2}` });
+    const all = [5, 6, 7, 8].map((n) =>
+      committer.commit({ ops: [put(`k${n}`)], bytes: 1, source: `s${n % 2}` }),
+    );
+    await Promise.all(all);
+    expect(batches).toEqual([["k1"], ["k2"], ["k3"], ["k4"], ["k5", "k6", "k7", "k8"]]);
+    expect(committer.figures()).toMatchObject({ batches: 5, commits: 8, queued: 0 });
+  });
+
   test("callers are told in the order they were written", async () => {
     const committer = new Committer({ db: await openDb() });
     const told: number[] = [];
@@ -169,6 +183,29 @@ describe("a batch that fails", () => {
       code: "STORE_WRITE",
     });
     expect(failures).toHaveLength(1);
+    expect(committer.figures()).toMatchObject({ failed: true, queued: 0 });
+  });
+
+  test.each([1, 2, 3])("rejects what came while it was being written, if only %i", async (count) => {
+    const db = await openDb();
+    const committer = new Committer({ db });
+    const behind: Promise<unknown>[] = [];
+    const real = db.batch.bind(db) as () => ReturnType<typeof db.batch>;
+    db.batch = (() => {
+      const batch = real();
+      const write = batch.write.bind(batch);
+      const closeFirst = async (options: object) => {
+        for (let i = 0; i < count; i++)
+          behind.push(committer.commit({ ops: [put(`behind${i}`)], bytes: 1, source: `s${i % 2}` }));
+        await db.close();
+        return write(options);
+      };
+      return Object.assign(batch, { write: closeFirst });
+    }) as never;
+    const first = committer.commit({ ops: [put("first")], bytes: 1, source: "s" });
+    await expect(first).rejects.toMatchObject({ code: "STORE_WRITE" });
+    const codes = await Promise.all(behind.map((each) => each.catch(({ code }: PetrelError) => code)));
+    expect(codes).toEqual(Array.from({ length: count }, () => "STORE_WRITE"));
     expect(committer.figures()).toMatchObject({ failed: true, queued: 0 });
   });
 
