@@ -56,25 +56,75 @@ function isOver(key: string, value: unknown): boolean {
   return key.startsWith("e/") && isFinal((value as Execution).status);
 }
 
-class Scratch {
-  readonly records = new Map<string, Stored | null>();
-  readonly rows = new Map<string, boolean>();
-  readonly changes: Change[] = [];
-  readonly items: ChainItem[] = [];
-  readonly applies: (() => void)[] = [];
-  refused = false;
+/** One record's text, read without leaving the calling thread; throws NotLoaded while that cannot be. */
+export type ReadNow = (key: string) => string | undefined;
+
+/** A record on its way through a batch. */
+class Slot {
+  readonly key: string;
+  /** As committed; `null`: there is none. `undefined`: nobody has looked. */
+  before: Stored | null | undefined;
+  /** As the batch would leave it. `undefined`: it leaves it alone. */
+  after: Stored | null | undefined = undefined;
+
+  constructor(key: string, before: Stored | null | undefined) {
+    this.key = key;
+    this.before = before;
+  }
 }
 
-/** One batch in the making. Plans run one after the other; each sees what those before it wrote. */
+/** How far a batch had come. */
+interface Mark {
+  readonly written: number;
+  readonly rows: number;
+  readonly changes: number;
+  readonly items: number;
+  readonly applies: number;
+  readonly bytes: number;
+}
+
+/** More than this many records go to another thread after all: their sum may be worth a disk's time. */
+const mostAtOnce = 256;
+
+/**
+ * One batch in the making. Plans run one after the other; each sees what those before it wrote. They write straight into
+ * the batch, which keeps what it takes to undo one that throws or refuses: nearly all go through.
+ */
 export class Batch {
   readonly #cache: GenerationCache;
-  readonly #loaded = new Map<string, Stored | null>();
-  readonly #whole = new Scratch();
+  readonly #readNow: ReadNow | null;
+  readonly #slots = new Map<string, Slot>();
+  /** Those that the batch writes, each once. */
+  readonly #written: Slot[] = [];
+  readonly #rows: StoreOp[] = [];
+  readonly #changes: Change[] = [];
+  readonly #items: ChainItem[] = [];
+  readonly #applies: (() => void)[] = [];
   readonly #grown = new Set<string>();
+  /** Of the running plan: which records it wrote over, and what the batch had made of them before. */
+  readonly #undo: { readonly slot: Slot; readonly after: Stored | null | undefined }[] = [];
+  #refused = false;
   #bytes = 0;
+  readonly #draft: Draft = {
+    get: <T>(key: string): T | null => (this.#seen(key)?.value ?? null) as T | null,
+    need: (wanted) => this.#need(wanted),
+    put: (key, value, text = JSON.stringify(value)) => this.#write(key, { value, text }),
+    remove: (key) => this.#write(key, null),
+    row: (key) => this.#row({ type: "put", key, value: "" }),
+    dropRow: (key) => this.#row({ type: "del", key }),
+    change: (change) => void this.#changes.push(change),
+    audit: (item) => void this.#items.push(item),
+    whenCommitted: (apply) => void this.#applies.push(apply),
+    refuse: <T>(result: T): T => {
+      this.#refused = true;
+      return result;
+    },
+  };
 
-  constructor(cache: GenerationCache) {
+  /** Without `readNow` a plan sees what has been supplied, and throws NotLoaded at the rest. */
+  constructor(cache: GenerationCache, readNow: ReadNow | null = null) {
     this.#cache = cache;
+    this.#readNow = readNow;
   }
 
   /** Rough size of what it writes. */
@@ -83,125 +133,167 @@ export class Batch {
   }
 
   get isEmpty(): boolean {
-    return this.#whole.records.size + this.#whole.rows.size + this.#whole.items.length === 0;
+    return this.#written.length + this.#rows.length + this.#items.length === 0;
   }
 
   get changes(): readonly Change[] {
-    return this.#whole.changes;
+    return this.#changes;
   }
 
   /** What plans have the chain say. */
   get items(): readonly ChainItem[] {
-    return this.#whole.items;
+    return this.#items;
   }
 
   /** What it makes of records, as far as its plans go yet. */
-  *written(): Iterable<Written> {
-    for (const [key, after] of this.#whole.records) {
-      yield { key, before: this.#loaded.get(key)?.value, after };
-    }
+  written(): Written[] {
+    return this.#written.map(({ key, before, after = null }) => ({ key, before: before?.value, after }));
   }
 
   /** Which of `keys` must be read from disk before a plan can see them. */
   missing(keys: Iterable<string>): string[] {
     const missing = new Set<string>();
-    for (const key of keys) {
-      if (this.#whole.records.has(key) || this.#loaded.has(key)) continue;
-      const cached = this.#cache.get(key);
-      // Held by the batch from here on: the cache may drop it before the plan runs.
-      if (cached !== undefined) this.#loaded.set(key, cached);
-      else missing.add(key);
-    }
+    for (const key of keys) if (this.#known(key) === undefined) missing.add(key);
     return [...missing];
   }
 
   supply(key: string, text: string | undefined): void {
-    this.#loaded.set(key, text === undefined ? null : { value: JSON.parse(text), text });
+    const before = stored(text);
+    const slot = this.#slots.get(key);
+    if (slot === undefined) this.#slots.set(key, new Slot(key, before));
+    else slot.before = before;
   }
 
   /** Runs one plan; when it throws or refuses, the batch is as it was. */
   run<T>(plan: (draft: Draft) => T): T {
-    const scratch = new Scratch();
-    const result = plan(this.#draft(scratch));
-    if (!scratch.refused) this.#merge(scratch);
+    const start: Mark = {
+      written: this.#written.length,
+      rows: this.#rows.length,
+      changes: this.#changes.length,
+      items: this.#items.length,
+      applies: this.#applies.length,
+      bytes: this.#bytes,
+    };
+    this.#undo.length = 0;
+    this.#refused = false;
+    let result: T;
+    try {
+      result = plan(this.#draft);
+    } catch (error) {
+      this.#goBack(start);
+      throw error;
+    }
+    if (this.#refused) this.#goBack(start);
+    else this.#tellOnce(start.changes);
     return result;
   }
 
+  #goBack(start: Mark): void {
+    for (const { slot, after } of this.#undo.reverse()) slot.after = after;
+    this.#written.length = start.written;
+    this.#rows.length = start.rows;
+    this.#changes.length = start.changes;
+    this.#items.length = start.items;
+    this.#applies.length = start.applies;
+    this.#bytes = start.bytes;
+  }
+
+  /** In the order in which they have to be done: one row may be written and dropped again. */
   operations(): StoreOp[] {
     const operations: StoreOp[] = [];
-    for (const [key, stored] of this.#whole.records) {
-      operations.push(stored === null ? { type: "del", key } : { type: "put", key, value: stored.text });
+    for (const { key, after } of this.#written) {
+      operations.push(after ? { type: "put", key, value: after.text } : { type: "del", key });
     }
-    for (const [key, present] of this.#whole.rows) {
-      operations.push(present ? { type: "put", key, value: "" } : { type: "del", key });
-    }
+    for (const row of this.#rows) operations.push(row);
     return operations;
   }
 
   /** The batch is on disk: makes it the committed state that later batches and readers see. */
   committed(): void {
-    for (const [key, stored] of this.#loaded) {
-      if (stored !== null && isReadAgain(key)) this.#cache.set(key, stored);
+    for (const { key, before, after } of this.#slots.values()) {
+      if (!isReadAgain(key)) continue;
+      const now = after === undefined ? before : after;
+      if (now === null || (after !== undefined && now !== undefined && isOver(key, now.value))) {
+        if (after !== undefined) this.#cache.delete(key);
+      } else if (now !== undefined) this.#cache.set(key, now);
     }
-    for (const [key, stored] of this.#whole.records) {
-      if (stored === null || !isReadAgain(key) || isOver(key, stored.value)) this.#cache.delete(key);
-      else this.#cache.set(key, stored);
-    }
-    for (const apply of this.#whole.applies) apply();
+    for (const apply of this.#applies) apply();
   }
 
-  #merge(scratch: Scratch): void {
-    for (const [key, stored] of scratch.records) {
-      this.#whole.records.set(key, stored);
-      this.#bytes += key.length + (stored?.text.length ?? 0);
-    }
-    for (const [key, present] of scratch.rows) {
-      this.#whole.rows.set(key, present);
-      this.#bytes += key.length;
-    }
-    for (const change of scratch.changes) {
-      // That a ledger grew is worth saying once a batch.
+  /** That a ledger grew is worth saying once a batch. */
+  #tellOnce(from: number): void {
+    const changes = this.#changes;
+    let kept = from;
+    for (let i = from; i < changes.length; i++) {
+      const change = changes[i] as Change;
       if (change.type === "down") {
         if (this.#grown.has(change.agent)) continue;
         this.#grown.add(change.agent);
       }
-      this.#whole.changes.push(change);
+      changes[kept++] = change;
     }
-    this.#whole.items.push(...scratch.items);
-    this.#whole.applies.push(...scratch.applies);
+    changes.length = kept;
   }
 
-  #draft(scratch: Scratch): Draft {
-    const find = (key: string): Stored | null | undefined => {
-      const own = scratch.records.get(key);
-      if (own !== undefined) return own;
-      const earlier = this.#whole.records.get(key);
-      return earlier !== undefined ? earlier : this.#loaded.get(key);
-    };
-    const write = (key: string, value: unknown, text: string) => {
-      scratch.records.set(key, { value, text });
-    };
-    return {
-      get: <T>(key: string): T | null => {
-        const stored = find(key);
-        if (stored === undefined) throw new NotLoaded([key]);
-        return stored === null ? null : (stored.value as T);
-      },
-      need: (wanted) => {
-        const missing = wanted.filter((key) => find(key) === undefined);
-        if (missing.length > 0) throw new NotLoaded(missing);
-      },
-      put: (key, value, text) => write(key, value, text ?? JSON.stringify(value)),
-      remove: (key) => void scratch.records.set(key, null),
-      row: (key) => void scratch.rows.set(key, true),
-      dropRow: (key) => void scratch.rows.set(key, false),
-      change: (change) => void scratch.changes.push(change),
-      audit: (item) => void scratch.items.push(item),
-      whenCommitted: (apply) => void scratch.applies.push(apply),
-      refuse: <T>(result: T): T => {
-        scratch.refused = true;
-        return result;
-      },
-    };
+  /** As the batch would leave it; throws NotLoaded. */
+  #seen(key: string): Stored | null {
+    const slot = this.#known(key) ?? this.#fetched(key);
+    if (slot === undefined) throw new NotLoaded([key]);
+    return slot.after !== undefined ? slot.after : (slot.before ?? null);
   }
+
+  /** A record that can be read without a disk. What the cache has is held from here on: it may drop it any time. */
+  #known(key: string): Slot | undefined {
+    const slot = this.#slots.get(key);
+    if (slot !== undefined && (slot.after !== undefined || slot.before !== undefined)) return slot;
+    const cached = isReadAgain(key) ? this.#cache.get(key) : undefined;
+    return cached === undefined ? undefined : this.#hold(slot, key, cached);
+  }
+
+  #fetched(key: string): Slot | undefined {
+    if (this.#readNow === null) return undefined;
+    return this.#hold(this.#slots.get(key), key, stored(this.#readNow(key)));
+  }
+
+  #hold(slot: Slot | undefined, key: string, before: Stored | null): Slot {
+    if (slot !== undefined) {
+      slot.before = before;
+      return slot;
+    }
+    const made = new Slot(key, before);
+    this.#slots.set(key, made);
+    return made;
+  }
+
+  #need(wanted: readonly string[]): void {
+    const missing = wanted.filter((key) => this.#known(key) === undefined);
+    if (missing.length === 0) return;
+    if (this.#readNow === null || missing.length > mostAtOnce) throw new NotLoaded(missing);
+    for (const key of missing) this.#fetched(key);
+  }
+
+  #write(key: string, after: Stored | null): void {
+    let slot = this.#slots.get(key);
+    if (slot === undefined) {
+      slot = new Slot(key, undefined);
+      this.#slots.set(key, slot);
+    }
+    const earlier = slot.after;
+    this.#undo.push({ slot, after: earlier });
+    if (earlier === undefined) {
+      this.#written.push(slot);
+      this.#bytes += key.length;
+    }
+    this.#bytes += (after?.text.length ?? 0) - (earlier?.text.length ?? 0);
+    slot.after = after;
+  }
+
+  #row(row: StoreOp): void {
+    this.#rows.push(row);
+    this.#bytes += row.key.length;
+  }
+}
+
+function stored(text: string | undefined): Stored | null {
+  return text === undefined ? null : { value: JSON.parse(text), text };
 }

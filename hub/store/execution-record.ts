@@ -4,13 +4,13 @@ import { isFinal } from "../executions/life.ts";
 import { resultBlobs } from "../executions/result-blobs.ts";
 import { settleEnd } from "./after-end.ts";
 import type { Draft } from "./draft.ts";
-import { executionRows, moveRows } from "./index-rows.ts";
+import { moveExecutionRows } from "./index-rows.ts";
 import { keys } from "./keys.ts";
 
 /** `before` is the record it replaces, `null` for a new one. */
 export function putExecution(draft: Draft, before: Execution | null, execution: Execution): void {
   draft.put(keys.execution(execution.id), execution);
-  moveRows(draft, before === null ? [] : executionRows(before), executionRows(execution));
+  moveExecutionRows(draft, before, execution);
   const known = before === null ? [] : resultBlobs(before).map(({ digest }) => digest);
   for (const blob of resultBlobs(execution)) {
     if (!known.includes(blob.digest)) keepBlob(draft, execution.id, blob);

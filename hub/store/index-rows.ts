@@ -69,13 +69,30 @@ export function executionRows(execution: Execution): string[] {
     indexes.executionsByAction(execution.action) + id,
     indexes.executionsByAgent(execution.agent) + id,
   ];
-  // One that is open has its row there, whatever its status: statuses of moments would be two more rows each.
   if (execution.rule !== null) rows.push(indexes.executionsByRule(execution.rule) + id);
   if (execution.parent !== undefined) rows.push(indexes.executionsByParent(execution.parent) + id);
-  if (isOpen(execution.status)) rows.push(indexes.openExecutions(execution.agent) + id);
-  else if (!isUsual(execution.status)) rows.push(indexes.executionsByStatus(execution.status) + id);
-  return rows;
+  return [...rows, ...statusRows(execution, id)];
 }
+
+/** One that is open has its row there, whatever its status: statuses of moments would be two more rows each. */
+function statusRows({ agent, status }: Execution, id: string): string[] {
+  if (isOpen(status)) return [indexes.openExecutions(agent) + id];
+  return isUsual(status) ? [] : [indexes.executionsByStatus(status) + id];
+}
+
+/** Moves an execution's rows; `null`: it is new. An execution goes on by its status, hardly ever by anything else. */
+export function moveExecutionRows(draft: Draft, before: Execution | null, after: Execution): void {
+  if (before === null) {
+    for (const row of executionRows(after)) draft.row(row);
+  } else if (hasSameRows(before, after)) {
+    const id = part(after.id);
+    if (before.status !== after.status) moveRows(draft, statusRows(before, id), statusRows(after, id));
+  } else moveRows(draft, executionRows(before), executionRows(after));
+}
+
+/** But for those of their status. */
+const hasSameRows = (a: Execution, b: Execution) =>
+  a.action === b.action && a.agent === b.agent && a.rule === b.rule && a.parent === b.parent;
 
 /** Moves a record's rows from what they were to what they are. */
 export function moveRows(draft: Draft, before: readonly string[], after: readonly string[]): void {

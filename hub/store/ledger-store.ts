@@ -34,6 +34,9 @@ export interface LedgerParts {
   readonly now: () => number;
 }
 
+/** So many may have more to read than a batch should wait for in the thread that everything else needs. */
+const manyEffects = 32;
+
 type Ledgers = LedgerStore & Pick<IntakeStore, "marks" | "takeIn"> & Pick<AgentStore, "putAgent">;
 
 export function createLedgerStore({ database, writer, rules, now }: LedgerParts): Ledgers {
@@ -90,7 +93,8 @@ export function createLedgerStore({ database, writer, rules, now }: LedgerParts)
       writer.submit({
         source: take.claim.agent,
         weight: Math.max(1, take.effects.length),
-        reads: takeInReads(take),
+        // Few records are read as the plan asks for them.
+        ...(take.effects.length > manyEffects && { reads: takeInReads(take) }),
         plan: (draft) => takeIn(draft, rules, take, now()),
       }),
 
@@ -147,7 +151,6 @@ export function createLedgerStore({ database, writer, rules, now }: LedgerParts)
     async receiptDown(agent, epoch, upTo) {
       const waits = await writer.submit({
         source: agent,
-        reads: [keys.head(agent), keys.down(agent, epoch, upTo)],
         plan: (draft) => receipt(draft, agent, epoch, upTo),
       });
       if (waits) await refillAll(agent);

@@ -90,7 +90,9 @@ export async function openLevelStore(options: LevelStoreOptions): Promise<LevelS
       ),
     newId,
     // Requests, their rows and the open state of executions come and go within seconds.
-    writeBufferBytes: 16 * 1024 * 1024,
+    writeBufferBytes: 32 * 1024 * 1024,
+    // LevelDB writes each block of a table by itself, and history is mostly read in rows of many.
+    blockBytes: 16 * 1024,
     mending: { timers, jitter: systemJitter, log: logger, mended: () => mended() },
   });
   try {

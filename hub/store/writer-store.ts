@@ -21,7 +21,7 @@ export interface Write<T> {
   readonly source: string;
   /** Entries it counts for in the batch's limit of 500. */
   readonly weight?: number;
-  /** Keys the plan will surely ask for; it may ask for others. */
+  /** Keys the plan will surely ask for, where they may be many: they are read at once. It may ask for others. */
   readonly reads?: readonly string[];
   /** Runs without waiting for anything, and again from the start when a record had to be fetched. */
   readonly plan: (draft: Draft) => T;
@@ -154,12 +154,26 @@ export class Writer {
     this.#running = null;
   }
 
+  /** While the database is opened again, the other way waits or says why not. */
+  readonly #readNow = (key: string): string | undefined => {
+    const { level } = this.#database;
+    if (level.status !== "open") throw new NotLoaded([key]);
+    try {
+      return level.getSync(key);
+    } catch (error) {
+      throw storeError(error);
+    }
+  };
+
   /** Never rejects: each request is answered on its own. */
   async #write(turn: readonly Waiting[]): Promise<void> {
-    const batch = new Batch(this.#cache);
+    const batch = new Batch(this.#cache, this.#readNow);
     const planned: Waiting[] = [];
     try {
-      await this.#load(batch, new Set(turn.flatMap(({ reads }) => reads)));
+      await this.#load(
+        batch,
+        turn.flatMap(({ reads }) => reads),
+      );
       for (const [index, waiting] of turn.entries()) {
         if (batch.bytes > maxBytes) {
           this.#carried = turn.slice(index);

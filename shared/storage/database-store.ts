@@ -31,6 +31,8 @@ export interface DatabaseOptions {
    * then is never sorted. Twice as much memory at most; the log is on disk all the same.
    */
   readonly writeBufferBytes?: number;
+  /** What is read, checked and unpacked for one record, and written with one call; default 4 KiB. */
+  readonly blockBytes?: number;
   /** With it, a database that could not be written is opened again by itself; without it, by `committer.resume`. */
   readonly mending?: MendingParts;
 }
@@ -43,12 +45,13 @@ export const incarnationKey = "~incarnation";
  * (written by a newer version, or by one too old): then nothing was touched.
  */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
-  const { folder, writeBufferBytes = 4 * 1024 * 1024 } = options;
+  const { folder, writeBufferBytes = 4 * 1024 * 1024, blockBytes = 4 * 1024 } = options;
   await makeUsable(folder);
   const level = new ClassicLevel<string, string>(folder, {
     keyEncoding: "utf8",
     valueEncoding: "utf8",
     writeBufferSize: writeBufferBytes,
+    blockSize: blockBytes,
   });
   await level.open().catch((cause) => {
     throw openingError(folder, cause);

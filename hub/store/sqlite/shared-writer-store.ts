@@ -165,7 +165,7 @@ export class SharedWriter implements RecordWriter {
     const { rows, begin, stamp } = this.#parts;
     const news = this.#log.read();
     begin();
-    const batch = new Batch(new GenerationCache(0));
+    const batch = new Batch(new GenerationCache(0), (key) => rows.get(key));
     const answers: (() => void)[] = [];
     let carried: Waiting[] = [];
     for (const [index, waiting] of turn.entries()) {
