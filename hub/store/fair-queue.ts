@@ -7,10 +7,56 @@ export interface Queued {
   readonly weight: number;
 }
 
-interface Lane<T> {
-  items: T[];
-  next: number;
+/** Empty places of a lane before the next item. */
+const mostGone = 1_024;
+
+/** One source's items from `next` up to `end`; places before are empty. */
+class Lane<T> {
+  items: (T | undefined)[] = [];
+  next = 0;
+  end = 0;
+  /** Behind it in its line. */
+  following: Lane<T> | null = null;
+
+  get first(): T | undefined {
+    return this.items[this.next];
+  }
+
+  push(item: T): void {
+    this.items[this.end++] = item;
+  }
+
+  shift(): void {
+    this.items[this.next++] = undefined;
+    const isEmpty = this.next === this.end;
+    if (!isEmpty && this.next <= mostGone) return;
+    if (this.end > mostGone) this.items = this.items.slice(this.next, this.end);
+    this.end -= this.next;
+    this.next = 0;
+  }
 }
+
+/** Lanes in the order of their turns. */
+class Line<T> {
+  first: Lane<T> | null = null;
+  #last: Lane<T> | null = null;
+
+  add(lane: Lane<T>): void {
+    lane.following = null;
+    if (this.#last === null) this.first = lane;
+    else this.#last.following = lane;
+    this.#last = lane;
+  }
+
+  /** Takes the first one out. */
+  shift(): void {
+    this.first = this.first?.following ?? null;
+    if (this.first === null) this.#last = null;
+  }
+}
+
+/** Empty lanes that stay for the next item of their source. */
+const mostIdle = 20_000;
 
 /**
  * What somebody waits for weighs little: a trigger that was just seen, how an action ended. A backlog that drains comes
@@ -23,10 +69,15 @@ const mostLight = 16;
  * that half while they want it. So fresh news pass however many agents send what they had gathered, and these go on.
  */
 export class FairQueue<T extends Queued> {
-  readonly #lanes = new Map<string, Lane<T>>();
-  /** Names of lanes, by the weight of their first item, in the order of their turns. */
-  readonly #light = new Set<string>();
-  readonly #heavy = new Set<string>();
+  /**
+   * A lane stays when it is empty: a Map whose entries come and go with each item is made anew every few items, and V8
+   * keeps all that its dead tables hold alive until the next full collection.
+   */
+  #lanes = new Map<string, Lane<T>>();
+  #idle = 0;
+  /** By the weight of a lane's first item. */
+  readonly #light = new Line<T>();
+  readonly #heavy = new Line<T>();
   #size = 0;
 
   get size(): number {
@@ -34,14 +85,18 @@ export class FairQueue<T extends Queued> {
   }
 
   push(item: T): void {
-    const lane = this.#lanes.get(item.source);
-    this.#size++;
-    if (lane !== undefined) {
-      lane.items.push(item);
-      return;
+    let lane = this.#lanes.get(item.source);
+    if (lane === undefined) {
+      lane = new Lane<T>();
+      this.#lanes.set(item.source, lane);
+      this.#idle++;
     }
-    this.#lanes.set(item.source, { items: [item], next: 0 });
-    this.#line(item).add(item.source);
+    const isFirst = lane.first === undefined;
+    lane.push(item);
+    this.#size++;
+    if (!isFirst) return;
+    this.#idle--;
+    this.#line(item).add(lane);
   }
 
   /** One item of each source in turn until `maxWeight` is reached; at least one if there is one. */
@@ -50,35 +105,36 @@ export class FairQueue<T extends Queued> {
     const light = this.#takeFrom(this.#light, maxWeight / 2, taken);
     const both = light + this.#takeFrom(this.#heavy, maxWeight - light, taken);
     this.#takeFrom(this.#light, maxWeight - both, taken);
+    if (this.#idle > mostIdle) this.#forgetIdle();
     return taken;
   }
 
-  #line(item: T): Set<string> {
+  #line(item: T): Line<T> {
     return item.weight <= mostLight ? this.#light : this.#heavy;
   }
 
   /** The weight of what it took. */
-  #takeFrom(line: Set<string>, maxWeight: number, taken: T[]): number {
+  #takeFrom(line: Line<T>, maxWeight: number, taken: T[]): number {
     let weight = 0;
     while (weight < maxWeight) {
-      const [source] = line;
-      const lane = source === undefined ? undefined : this.#lanes.get(source);
-      const item = lane?.items[lane.next];
-      if (source === undefined || lane === undefined || item === undefined) break;
-      line.delete(source);
-      lane.next++;
+      const lane = line.first;
+      const item = lane?.first;
+      if (lane === null || item === undefined) break;
+      line.shift();
+      lane.shift();
       this.#size--;
-      if (lane.next > 1024) {
-        lane.items = lane.items.slice(lane.next);
-        lane.next = 0;
-      }
       // Whoever was served goes to the end of the line, also across calls.
-      const after = lane.items[lane.next];
-      if (after === undefined) this.#lanes.delete(source);
-      else this.#line(after).add(source);
+      const after = lane.first;
+      if (after === undefined) this.#idle++;
+      else this.#line(after).add(lane);
       taken.push(item);
       weight += item.weight;
     }
     return weight;
+  }
+
+  #forgetIdle(): void {
+    this.#lanes = new Map([...this.#lanes].filter(([, { first }]) => first !== undefined));
+    this.#idle = 0;
   }
 }

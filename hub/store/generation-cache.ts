@@ -6,11 +6,19 @@ export interface Stored {
   readonly text: string;
 }
 
+/**
+ * Emptied when its record is forgotten. A Map whose entries come and go is made anew now and then, and V8 keeps what its
+ * dead tables name until the next full collection: that is this then, and not the record.
+ */
+interface Place {
+  stored: Stored | null;
+}
+
 /** Keeps between one and two times `maxBytes` of text; a record that is used moves to the young generation. */
 export class GenerationCache {
   readonly #maxBytes: number;
-  #young = new Map<string, Stored>();
-  #old = new Map<string, Stored>();
+  #young = new Map<string, Place>();
+  #old = new Map<string, Place>();
   #youngBytes = 0;
 
   constructor(maxBytes: number) {
@@ -19,16 +27,21 @@ export class GenerationCache {
 
   get(key: string): Stored | undefined {
     const young = this.#young.get(key);
-    if (young !== undefined) return young;
-    const old = this.#old.get(key);
-    if (old !== undefined) this.set(key, old);
-    return old;
+    if (young !== undefined) return young.stored ?? undefined;
+    const old = this.#old.size > 0 ? this.#old.get(key)?.stored : undefined;
+    if (old) this.set(key, old);
+    return old ?? undefined;
   }
 
   set(key: string, stored: Stored): void {
-    const before = this.#young.get(key);
-    this.#youngBytes += key.length + stored.text.length - (before ? key.length + before.text.length : 0);
-    this.#young.set(key, stored);
+    const place = this.#young.get(key);
+    if (place === undefined) {
+      this.#young.set(key, { stored });
+      this.#youngBytes += key.length + stored.text.length;
+    } else {
+      this.#youngBytes += stored.text.length - (place.stored?.text.length ?? 0);
+      place.stored = stored;
+    }
     if (this.#youngBytes > this.#maxBytes) {
       this.#old = this.#young;
       this.#young = new Map();
@@ -37,10 +50,14 @@ export class GenerationCache {
   }
 
   delete(key: string): void {
-    const before = this.#young.get(key);
-    if (before !== undefined) this.#youngBytes -= key.length + before.text.length;
-    this.#young.delete(key);
-    this.#old.delete(key);
+    const young = this.#young.get(key);
+    if (young !== undefined) this.#youngBytes -= key.length + (young.stored?.text.length ?? 0);
+    for (const places of [this.#young, this.#old]) {
+      const place = places.get(key);
+      if (place === undefined) continue;
+      place.stored = null;
+      places.delete(key);
+    }
   }
 
   clear(): void {
