@@ -12,6 +12,7 @@ import { type Ended, type EndWatch, watchForEnd } from "../shared/signals-proces
 import { giveBackMemory, giveBackNativeMemory, giveBackProgram } from "../shared/spare-memory-process.ts";
 import { systemClock, systemTimers } from "../shared/system-process.ts";
 import { version } from "../shared/version.ts";
+import { keepObjectsYoung } from "../shared/young-objects-process.ts";
 import type { AgentOptions, RunningAgent } from "./agent-options.ts";
 import { type Aside, asideOf, isRestart, stepAside } from "./aside-process.ts";
 import { agentHealth } from "./install/health-http.ts";
@@ -135,6 +136,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   // Before everything else: until then a SIGUSR2 would end the process.
   let renewal = Promise.withResolvers<null>();
   process.on("SIGUSR2", () => renewal.resolve(null));
+  keepObjectsYoung();
   const log = daemonLogger(options.log);
   let agent: RunningAgent | null = null;
   let isAskedEarly = false;

@@ -1,6 +1,7 @@
 /** Load process: N simulated agents and the triggers that drive them. */
 import { join } from "node:path";
 import { createLogger } from "../shared/log.ts";
+import { keepObjectsYoung } from "../shared/young-objects-process.ts";
 import { answerQuestions } from "./child-process.ts";
 import { type BenchEnrolment, enrolAgent } from "./enrol-agent.ts";
 import { triggerOf } from "./fleet-pack.ts";
@@ -32,6 +33,7 @@ const log = createLogger({
   write: (line) => process.stderr.write(`${line}\n`),
   now: () => Date.now(),
 });
+keepObjectsYoung();
 const agents: SimulatedAgent[] = [];
 let ended: (seq: number) => void = () => {};
 /** Numbers go on over all runs, so that each chain can be told from every other. */

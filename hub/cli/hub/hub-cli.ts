@@ -1,4 +1,5 @@
 /** `petrel hub` starts the hub; `petrel hub status` asks how it is. */
+
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { CommandEnded, withExample } from "../../../shared/cli/program-cli.ts";
@@ -6,6 +7,7 @@ import type { HubConfig } from "../../../shared/config/hub-config.ts";
 import { type ListenAddress, parseListen } from "../../../shared/config/listen.ts";
 import { PetrelError } from "../../../shared/errors.ts";
 import { unpackBelow } from "../../../shared/runtime/unpacked-fs.ts";
+import { keepObjectsYoung } from "../../../shared/young-objects-process.ts";
 import type { HubStatus } from "../../operations.ts";
 import type { CliContext, NounCommands } from "../context-cli.ts";
 import { hubFolder } from "../hub-address-fs.ts";
@@ -62,6 +64,7 @@ async function start({ io }: CliContext, options: StartOptions, self: Command): 
     log: values.log,
   };
   unpackBelow(hub.data, 0o700);
+  keepObjectsYoung();
   const { runHub } = await import("../../main.ts");
   throw new CommandEnded(await runHub(hub));
 }
