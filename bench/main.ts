@@ -2,6 +2,7 @@
 import { actions, actionsUsage } from "./actions.ts";
 import { chain, chainUsage } from "./chain.ts";
 import { connections, connectionsUsage } from "./connections.ts";
+import { floor, floorUsage } from "./floor.ts";
 import { footprint, footprintUsage } from "./footprint.ts";
 import { overload, overloadUsage } from "./overload.ts";
 import { rules, rulesUsage } from "./rules.ts";
@@ -12,6 +13,8 @@ import { watch, watchUsage } from "./watch/watch.ts";
 const [name, ...args] = process.argv.slice(2);
 if (name === "chain") {
   process.exitCode = await chain(args);
+} else if (name === "floor") {
+  process.exitCode = await floor(args);
 } else if (name === "overload") {
   process.exitCode = await overload(args);
 } else if (name === "connections") {
@@ -30,7 +33,7 @@ if (name === "chain") {
   process.exitCode = await watch(args);
 } else {
   console.error(
-    `usage: npm run bench -- chain ${chainUsage}\n       npm run bench -- overload ${overloadUsage}\n       npm run bench -- connections ${connectionsUsage}\n       npm run bench -- actions ${actionsUsage}\n       npm run bench -- starts ${startsUsage}\n       npm run bench -- footprint ${footprintUsage}\n       npm run bench -- rules ${rulesUsage}\n       npm run bench -- touched ${touchedUsage}\n       npm run bench -- watch ${watchUsage}`,
+    `usage: npm run bench -- chain ${chainUsage}\n       npm run bench -- floor ${floorUsage}\n       npm run bench -- overload ${overloadUsage}\n       npm run bench -- connections ${connectionsUsage}\n       npm run bench -- actions ${actionsUsage}\n       npm run bench -- starts ${startsUsage}\n       npm run bench -- footprint ${footprintUsage}\n       npm run bench -- rules ${rulesUsage}\n       npm run bench -- touched ${touchedUsage}\n       npm run bench -- watch ${watchUsage}`,
   );
   process.exitCode = 2;
 }
