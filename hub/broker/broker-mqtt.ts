@@ -266,6 +266,7 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
       peer: null,
       filters: new Set(),
       unsentBytes: 0,
+      directBytes: 0,
       asks: 0,
     };
     sessions.connected(connection);

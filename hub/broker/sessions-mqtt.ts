@@ -2,6 +2,7 @@
 import type { Socket } from "node:net";
 import type { Client } from "aedes";
 import { holdForCompany } from "../../shared/mqtt/company-mqtt.ts";
+import { publishFrame } from "../../shared/mqtt/publish-frame.ts";
 import { maxBrokerBytes } from "../../shared/wire/messages.ts";
 import { originOf } from "../access/origin.ts";
 import { type ConnackCode, filterMatches, type Peer } from "./authorize.ts";
@@ -19,7 +20,10 @@ export interface Connection {
   peer: Peer | null;
   /** Filters of an observer; agents are sent to without regard to their subscriptions. */
   readonly filters: Set<string>;
+  /** Given to aedes. */
   unsentBytes: number;
+  /** Given straight to the socket, and perhaps still there. */
+  directBytes: number;
   /** Asks for an identity so far. */
   asks: number;
 }
@@ -146,10 +150,23 @@ export class Sessions {
 
   /** Always the one QoS: aedes drops the earlier of two messages to a client when their QoS differ. */
   #write(connection: Connection, topic: string, bytes: Uint8Array): boolean {
-    if (bytes.length > maxBrokerBytes || connection.unsentBytes >= this.#events.unsentBytes) return false;
+    const { client, socket } = connection;
+    connection.directBytes = Math.min(connection.directBytes, socket.writableLength);
+    const unsentBytes = connection.unsentBytes + connection.directBytes;
+    if (bytes.length > maxBrokerBytes || unsentBytes >= this.#events.unsentBytes) return false;
+    // Straight to the socket as long as that takes it at once, behind what aedes was given. aedes is for one that does not:
+    // it waits, and ends the connection when that takes too long.
+    if (connection.unsentBytes === 0 && socket.writable) {
+      const frame = publishFrame(topic, bytes);
+      if (socket.writableLength + frame.length < socket.writableHighWaterMark) {
+        holdForCompany(socket);
+        socket.write(frame);
+        connection.directBytes += bytes.length;
+        return true;
+      }
+    }
     connection.unsentBytes += bytes.length;
     const payload = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-    const { client, socket } = connection;
     client.publish({ cmd: "publish", topic, payload, qos: 0, retain: false, dup: false }, () => {
       connection.unsentBytes -= bytes.length;
     });
