@@ -1,7 +1,7 @@
 /** The embedded broker: aedes with every hook set and none of its unsafe defaults. */
 import type { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
-import { Aedes, type AuthenticateError, type Client } from "aedes";
+import { Aedes, type AuthenticateError, type Client, type PublishPacket } from "aedes";
 import "../../shared/mqtt/packets-mqtt.ts";
 import type { Clock } from "../../shared/clock.ts";
 import { isLoopback, type ListenAddress } from "../../shared/config/listen.ts";
@@ -55,6 +55,10 @@ export interface EmbeddedBroker extends HubTransport {
   /** Shows this certificate to whoever connects from now on. */
   readonly show: (tls: TlsSettings) => void;
 }
+
+/** Its types know only the way in of two parameters. */
+type Done = (error?: Error) => void;
+type Distribute = (packet: PublishPacket, client: Client | Done | null, done?: Done) => void;
 
 /**
  * Starts listening. Rejects with HUB_INSECURE_LISTEN for an address off loopback, HUB_PORT_IN_USE.
@@ -219,6 +223,14 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
     authorizeForward: (_client, packet) => ("clientId" in packet ? null : packet),
     published: (_packet, _client, done) => done(null),
   });
+
+  // Nobody but the hub takes what a client publishes, and the hub has taken it in `authorizePublish`: aedes would look for
+  // subscribers, forward to none of them, and that for each message. Retained presence is for it to keep.
+  const distribute = aedes.publish.bind(aedes) as Distribute;
+  (aedes as { publish: Distribute }).publish = (packet, client, done) => {
+    if (client instanceof Function || client === null || packet.retain) distribute(packet, client, done);
+    else done?.();
+  };
 
   aedes.on("clientReady", (client) => {
     const connection = sessions.of(client);
