@@ -36,6 +36,7 @@ export function intakeParts<E extends Entry>(
   epoch: string,
   entries: readonly NumberedEntry<E>[],
 ): readonly IntakePart<E>[] {
+  if (suspect === null) return [{ entries, crashes: 0, dead: false }];
   const parts: { entries: NumberedEntry<E>[]; crashes: number; dead: boolean }[] = [];
   for (const entry of entries) {
     const suspected =

@@ -39,8 +39,14 @@ export interface ReceiverOptions<E extends Entry> {
   readonly journal?: IntakeJournal<E>;
 }
 
+interface PacketJob<E extends Entry> {
+  readonly type: "packet";
+  readonly packet: ReceivedPacket<E>;
+  /** Of its entries. */
+  readonly bytes: number;
+}
 type Job<E extends Entry> =
-  | { readonly type: "packet"; readonly packet: ReceivedPacket<E> }
+  | PacketJob<E>
   | { readonly type: "refusal"; readonly refusal: Refusal }
   | { readonly type: "other"; readonly run: () => Promise<void> };
 
@@ -58,6 +64,8 @@ const maxMarks = 4_096;
 /** Jobs that wait. Entries are bounded by the credit; probes, refusals and hellos carry none. */
 const maxJobs = 1_024;
 
+const nothing: Credit = { entries: 0, bytes: 0 };
+
 /** Never rejects: what cannot be taken now is dropped without a receipt, and sent again by the peer. */
 export class LedgerReceiver<E extends Entry = Entry> {
   readonly #options: ReceiverOptions<E>;
@@ -68,9 +76,10 @@ export class LedgerReceiver<E extends Entry = Entry> {
   /** Epoch to the mark at which a resend was asked for: a row of packets behind a hole asks once. */
   readonly #asked = new Map<string, number>();
   #queue: Job<E>[] = [];
-  #queued = { entries: 0, bytes: 0 };
+  #queuedEntries = 0;
+  #queuedBytes = 0;
   /** The most that was ever granted: what the peer may have on its way. */
-  #granted: Credit = { entries: 0, bytes: 0 };
+  #granted: Credit = nothing;
   #lastEpoch: string | null = null;
   /** Packets went beyond the own window: what was dropped is asked for when the queue is empty. */
   #isCut = false;
@@ -91,15 +100,15 @@ export class LedgerReceiver<E extends Entry = Entry> {
 
   /** False when it came in vain: beyond the credit, for want of room, behind a hole, or with what is here already. */
   packet(packet: ReceivedPacket<E>): boolean {
-    const { entries, bytes } = this.#queued;
+    const entries = this.#queuedEntries + packet.entries.length;
     const more = sizeOf(packet.entries);
-    const { window, beyond = { entries: 0, bytes: 0 } } = this.#options;
+    const { window, beyond = nothing } = this.#options;
     const over =
-      entries + packet.entries.length > Math.min(window.entries, this.#granted.entries) + beyond.entries ||
-      bytes + more > Math.min(window.bytes, this.#granted.bytes) + beyond.bytes;
+      entries > Math.min(window.entries, this.#granted.entries) + beyond.entries ||
+      this.#queuedBytes + more > Math.min(window.bytes, this.#granted.bytes) + beyond.bytes;
     // Beyond the credit: it will be asked for again when there is room. One packet is always admitted.
     if (this.#closed || this.#queue.length >= maxJobs) return false;
-    const cut = over && entries > 0;
+    const cut = over && this.#queuedEntries > 0;
     if (cut || (more > 0 && this.#options.inbox.room?.enter(more) === false)) {
       this.#isCut ||= cut;
       // The peer may name any epoch it likes; of the one it gets nowhere with it asks by itself.
@@ -110,9 +119,10 @@ export class LedgerReceiver<E extends Entry = Entry> {
     const repeated =
       packet.entries.length === 0 && last?.type === "packet" && last.packet.epoch === packet.epoch;
     if (repeated && last.packet.entries.length === 0) this.#queue.pop();
-    this.#queued = { entries: entries + packet.entries.length, bytes: bytes + more };
+    this.#queuedEntries = entries;
+    this.#queuedBytes += more;
     const isNext = this.#isNext(packet);
-    this.#push({ type: "packet", packet });
+    this.#push({ type: "packet", packet, bytes: more });
     return isNext;
   }
 
@@ -209,7 +219,7 @@ export class LedgerReceiver<E extends Entry = Entry> {
   async #run(): Promise<void> {
     for (let job = this.#queue.shift(); job !== undefined; job = this.#queue.shift()) {
       try {
-        if (job.type === "packet") await this.#take(this.#merged(job.packet));
+        if (job.type === "packet") await this.#take(job.packet.epoch, this.#merged(job));
         else if (job.type === "refusal") await this.#refuse(job.refusal);
         else await job.run();
       } catch (error) {
@@ -223,37 +233,41 @@ export class LedgerReceiver<E extends Entry = Entry> {
   }
 
   /** This packet, and those right behind it of the same epoch. */
-  #merged(first: ReceivedPacket<E>): readonly ReceivedPacket<E>[] {
-    const packets = [first];
-    let entries = first.entries.length;
-    let bytes = sizeOf(first.entries);
+  #merged(first: PacketJob<E>): readonly PacketJob<E>[] {
+    const jobs = [first];
+    let entries = first.packet.entries.length;
+    let bytes = first.bytes;
     for (let next = this.#queue[0]; next?.type === "packet"; next = this.#queue[0]) {
       entries += next.packet.entries.length;
-      bytes += sizeOf(next.packet.entries);
-      if (next.packet.epoch !== first.epoch || entries > mergedEntries || bytes > mergedBytes) break;
-      packets.push(next.packet);
+      bytes += next.bytes;
+      if (next.packet.epoch !== first.packet.epoch || entries > mergedEntries || bytes > mergedBytes) break;
+      jobs.push(next);
       this.#queue.shift();
     }
-    return packets;
+    return jobs;
   }
 
-  async #take(packets: readonly ReceivedPacket<E>[]): Promise<void> {
-    const epoch = packets[0]?.epoch ?? "";
-    const before = await this.#mark(epoch);
+  async #take(epoch: string, jobs: readonly PacketJob<E>[]): Promise<void> {
+    // Not waited for where it is known, here and below: each time that is would cost all that comes in.
+    const before = this.#marks.get(epoch) ?? (await this.#readMark(epoch));
+    const packets = jobs.map(({ packet }) => packet);
     let mark = before;
     let plan = planTake(mark, packets);
     this.#count(mark, packets);
     // A second time when the mark had moved under us; after that the peer sends again.
     for (let attempt = 0; attempt < 2 && plan.entries.length > 0; attempt++) {
+      const end = plan.entries.at(-1)?.last;
       mark = await this.#takeIn(epoch, mark, plan.entries);
       this.#marks.set(epoch, mark);
-      plan = planTake(mark, packets);
+      plan = mark === end ? { entries: [], hole: plan.hole } : planTake(mark, packets);
     }
-    for (const { entries } of packets) this.#release(entries.length, sizeOf(entries));
-    if (this.#queued.entries === 0) this.#queuedUpTo.clear();
-    if (this.#isCut && this.#queued.entries === 0) {
-      this.#isCut = false;
-      this.grant();
+    for (const { packet, bytes } of jobs) this.#release(packet.entries.length, bytes);
+    if (this.#queuedEntries === 0) {
+      this.#queuedUpTo.clear();
+      if (this.#isCut) {
+        this.#isCut = false;
+        this.grant();
+      }
     }
     this.#lastEpoch = epoch;
     const missing = plan.hole || plan.entries.length > 0;
@@ -292,7 +306,8 @@ export class LedgerReceiver<E extends Entry = Entry> {
 
   #count(mark: number, packets: readonly ReceivedPacket<E>[]): void {
     for (const { entries } of packets) {
-      const again = entries.filter(({ last }) => last <= mark).length;
+      let again = 0;
+      for (const { last } of entries) if (last <= mark) again++;
       this.#counters.packetsReceived++;
       this.#counters.entriesReceived += entries.length - again;
       this.#counters.entriesReceivedAgain += again;
@@ -303,28 +318,26 @@ export class LedgerReceiver<E extends Entry = Entry> {
   async #takeIn(epoch: string, mark: number, entries: readonly NumberedEntry<E>[]): Promise<number> {
     const { inbox, journal } = this.#options;
     if (journal === undefined) return (await inbox.take(epoch, mark, entries)).upTo;
+    const suspect = this.#suspect === undefined ? await this.#suspected(journal) : this.#suspect;
     let upTo = mark;
-    for (const { entries: part, crashes, dead } of intakeParts(
-      await this.#suspected(journal),
-      epoch,
-      entries,
-    )) {
+    for (const { entries: part, crashes, dead } of intakeParts(suspect, epoch, entries)) {
       const [first] = part;
       const last = part.at(-1);
       if (first === undefined || last === undefined) continue;
       await journal.write({ epoch, from: first.n, to: last.last, crashes });
-      const taking = dead
-        ? journal.deadLetter(epoch, upTo, first, `in intake during ${crashes} crashes`)
-        : inbox.take(epoch, upTo, part);
-      const outcome = await taking.catch(async (error) => {
+      try {
+        const outcome = await (dead
+          ? journal.deadLetter(epoch, upTo, first, `in intake during ${crashes} crashes`)
+          : inbox.take(epoch, upTo, part));
+        upTo = outcome.upTo;
+        if (!outcome.taken) break;
+      } catch (error) {
         // Refused, not killed by: a disk that stays full over some restarts is no fault of these entries.
         await journal.write({ epoch, from: first.n, to: first.n - 1, crashes: 0 }).catch(() => {
           // The same disk; what matters is why the take was refused.
         });
         throw error;
-      });
-      upTo = outcome.upTo;
-      if (!outcome.taken) break;
+      }
     }
     return upTo;
   }
@@ -349,8 +362,10 @@ export class LedgerReceiver<E extends Entry = Entry> {
   }
 
   async #mark(epoch: string): Promise<number> {
-    const known = this.#marks.get(epoch);
-    if (known !== undefined) return known;
+    return this.#marks.get(epoch) ?? this.#readMark(epoch);
+  }
+
+  async #readMark(epoch: string): Promise<number> {
     const mark = (await this.#options.inbox.marks([epoch])).get(epoch) ?? 0;
     if (this.#marks.size >= maxMarks) this.#marks.clear();
     this.#marks.set(epoch, mark);
@@ -366,28 +381,31 @@ export class LedgerReceiver<E extends Entry = Entry> {
 
   #grant(): Credit {
     const { entries, bytes } = this.#options.inbox.credit();
-    this.#granted = {
-      entries: Math.max(entries, this.#granted.entries),
-      bytes: Math.max(bytes, this.#granted.bytes),
-    };
+    if (entries > this.#granted.entries || bytes > this.#granted.bytes)
+      this.#granted = {
+        entries: Math.max(entries, this.#granted.entries),
+        bytes: Math.max(bytes, this.#granted.bytes),
+      };
     return { entries, bytes };
   }
 
   /** Never more than is held: what is being taken when all is dropped is given back once. */
   #release(entries: number, bytes: number): void {
-    const held = this.#queued;
-    const back = Math.min(bytes, held.bytes);
-    this.#queued = { entries: Math.max(0, held.entries - entries), bytes: held.bytes - back };
+    const back = Math.min(bytes, this.#queuedBytes);
+    this.#queuedEntries = Math.max(0, this.#queuedEntries - entries);
+    this.#queuedBytes -= back;
     if (back > 0) this.#options.inbox.room?.leave(back);
   }
 
   #dropPackets(): void {
     this.#queuedUpTo.clear();
     this.#queue = this.#queue.filter(({ type }) => type === "other");
-    this.#release(this.#queued.entries, this.#queued.bytes);
+    this.#release(this.#queuedEntries, this.#queuedBytes);
   }
 }
 
 function sizeOf(entries: readonly NumberedEntry[]): number {
-  return entries.reduce((sum, { size }) => sum + size, 0);
+  let sum = 0;
+  for (const { size } of entries) sum += size;
+  return sum;
 }

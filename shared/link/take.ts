@@ -16,6 +16,9 @@ export interface TakePlan<E extends Entry = Entry> {
 
 /** Plans one take of packets of one epoch, in whatever order they came. A void that overlaps the mark keeps its end. */
 export function planTake<E extends Entry>(mark: number, packets: readonly ReceivedPacket<E>[]): TakePlan<E> {
+  const [only] = packets;
+  // As nearly all come.
+  if (packets.length === 1 && only?.entries[0]?.n === mark + 1) return { entries: only.entries, hole: false };
   const entries: NumberedEntry<E>[] = [];
   let upTo = mark;
   for (const packet of packets.toSorted((a, b) => a.first - b.first)) {
