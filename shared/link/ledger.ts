@@ -151,12 +151,16 @@ export class SenderLedger {
     const control = this.#control();
     if (control !== undefined) return this.#nextControl(control);
     if (this.#paused()) return null;
+    const current = this.#current();
+    const isCurrentDue = current?.isWaiting === true && !this.#gathers(current);
+    const isOldDue = this.#isAnyWaiting(current);
+    if (!isCurrentDue && !isOldDue) return null;
     const { window } = this.#options;
     const room = this.#room(window, this.#flying());
     if (room === null) return null;
-    const current = this.#current();
+    // With no backlog, as it mostly is, there is nothing to choose.
+    if (!isOldDue && current !== undefined) return fetchOf(current, room, room, window);
     const waiting = this.#waiting().filter((epoch) => epoch !== current || !this.#gathers(epoch));
-    if (waiting.length === 0) return null;
     const old = waiting[0] === current ? null : this.#drainRoom(now);
     const epoch = this.#choose(waiting, old !== null);
     if (epoch === null) return null;
@@ -239,9 +243,9 @@ export class SenderLedger {
    * may have come meanwhile: nothing else would ask for the entry then.
    */
   drainAt(): number | null {
-    if (!this.#open || this.#paused()) return null;
+    if (this.#pacedUntil === null || !this.#open || this.#paused()) return null;
     const current = this.#current();
-    return this.#waiting().some((epoch) => epoch !== current) ? this.#pacedUntil : null;
+    return this.#isAnyWaiting(current) ? this.#pacedUntil : null;
   }
 
   /** What to ask for when no receipt came in time; empty before that. Each call waits longer than the last. */
@@ -280,6 +284,17 @@ export class SenderLedger {
   /** Oldest first. */
   #waiting(): SentEpoch[] {
     return [...this.#epochs.values()].filter(({ isWaiting }) => isWaiting);
+  }
+
+  /** Whether one waits that is not this one. */
+  #isAnyWaiting(but?: SentEpoch): boolean {
+    for (const epoch of this.#epochs.values()) if (epoch !== but && epoch.isWaiting) return true;
+    return false;
+  }
+
+  #isAnyFlying(): boolean {
+    for (const epoch of this.#epochs.values()) if (epoch.isFlying) return true;
+    return false;
   }
 
   /** No longer than until the first probe: who waits so long for receipts does not count on them. */
@@ -338,8 +353,7 @@ export class SenderLedger {
 
   /** Waits for a receipt while something is in flight, and for credit while paused with a backlog. */
   #arm(now: number): void {
-    const waits =
-      this.#open && (this.#flying().entries > 0 || (this.#paused() && this.#waiting().length > 0));
+    const waits = this.#open && (this.#isAnyFlying() || (this.#paused() && this.#isAnyWaiting()));
     if (!waits) this.#probeAt = null;
     else this.#probeAt ??= now + this.#delay();
   }

@@ -6,7 +6,7 @@ import type { Timers } from "../timers.ts";
 import type { Credit, Entry, Receipt } from "../wire/messages.ts";
 import { controlCapability } from "./control.ts";
 import { type LinkCounters, linkCounters } from "./counters.ts";
-import { SenderLedger, type Window } from "./ledger.ts";
+import { type Fetch, SenderLedger, type Window } from "./ledger.ts";
 import type { NumberedEntry, Outbox, OutboxEpoch } from "./ports.ts";
 
 /** How long entries that can wait do so (ms). */
@@ -115,8 +115,17 @@ export class LedgerSender<E extends Entry = Entry> {
   wake(): void {
     if (this.#session === null) return;
     this.#ledger.grown(this.#options.outbox.epochs(), this.#session.unlisted);
-    if (this.#pumping) this.#again = true;
-    else void this.#pump();
+    if (this.#pumping) {
+      this.#again = true;
+      return;
+    }
+    const first = this.#next();
+    if (first !== null) void this.#pump(first);
+    else this.#settled();
+  }
+
+  #next(): Fetch | null {
+    return this.#session === null ? null : this.#ledger.next(this.#options.clock.monotonic());
   }
 
   /** One timer for all that waits; whatever is sent before takes these entries along. */
@@ -138,17 +147,25 @@ export class LedgerSender<E extends Entry = Entry> {
     }
     if (outcome.park !== undefined) void this.#park(outcome.park);
     if (outcome.hello) this.#options.needsHello();
-    else if (this.#ledger.drained && this.#session.unlisted.size > 0) this.#options.needsHello();
+    else if (this.#session.unlisted.size > 0 && this.#ledger.drained) this.#options.needsHello();
     else this.wake();
   }
 
-  /** Never rejects. */
-  async #pump(): Promise<void> {
+  /** Nothing more may go now. */
+  #settled(): void {
+    this.#failures = 0;
+    this.#arm();
+  }
+
+  /** Sends until the ledger lets nothing go any more. Never rejects. */
+  async #pump(first: Fetch): Promise<void> {
     this.#pumping = true;
     try {
+      let fetch: Fetch | null = first;
       do {
         this.#again = false;
-        while (await this.#sendNext());
+        while (fetch !== null && (await this.#send(fetch))) fetch = this.#next();
+        if (this.#again) fetch = this.#next();
       } while (this.#again);
       this.#failures = 0;
     } catch (error) {
@@ -160,12 +177,11 @@ export class LedgerSender<E extends Entry = Entry> {
     }
   }
 
-  /** Sends one packet if there is one and the ledger lets it go. */
-  async #sendNext(): Promise<boolean> {
+  /** Sends one packet, if the ledger lets one go still; whether to ask for the next. */
+  async #send(fetch: Fetch): Promise<boolean> {
     const { outbox, clock, sendPacket } = this.#options;
     const session = this.#session;
-    const fetch = this.#ledger.next(clock.monotonic());
-    if (fetch === null || session === null) return false;
+    if (session === null) return false;
     const read = await outbox.read(fetch.epoch, fetch.from, fetch.maxEntries, fetch.maxBytes);
     if (this.#session !== session) return true;
     if (read[0] !== undefined && read[0].n > fetch.from) {
@@ -186,7 +202,8 @@ export class LedgerSender<E extends Entry = Entry> {
 
   #count(epoch: string, entries: readonly NumberedEntry[], last: number): void {
     const highest = this.#highest.get(epoch) ?? 0;
-    const fresh = entries.filter(({ n }) => n > highest).length;
+    let fresh = 0;
+    for (const { n } of entries) if (n > highest) fresh++;
     this.#counters.packetsSent++;
     this.#counters.entriesSent += fresh;
     this.#counters.entriesSentAgain += entries.length - fresh;
@@ -198,9 +215,11 @@ export class LedgerSender<E extends Entry = Entry> {
     entries: readonly NumberedEntry<E>[],
     capabilities: ReadonlySet<string>,
   ): readonly NumberedEntry[] {
+    const isKnown = ({ entry: { kind } }: NumberedEntry<E>) => kind === "void" || capabilities.has(kind);
+    if (entries.every(isKnown)) return entries;
     return entries.map((numbered) => {
       const { n, last, entry } = numbered;
-      if (entry.kind === "void" || capabilities.has(entry.kind)) return numbered;
+      if (isKnown(numbered)) return numbered;
       const { id, at, kind } = entry;
       const reason = `the peer does not know entries of kind ${kind}`;
       const stand = { id, at, kind: "void", from: n, to: last, reason } as const;
