@@ -101,6 +101,8 @@ export const entryKinds: Record<PacketKind, readonly string[]> = {
 /** `auth` is the last member, so that the signed bytes can be cut off without parsing. */
 const AUTH = /,"auth":(null|"[A-Za-z0-9_.-]{1,512}")\}$/;
 const AUTH_ROOM = 560;
+/** As it is where nothing is signed, and in an envelope. */
+const noAuth = Buffer.from(',"auth":null}');
 /** The header as our encoder writes it, for a packet whose JSON does not parse. */
 const HEADER = /^\{"v":\d+,"epoch":"([A-Za-z0-9][A-Za-z0-9._:-]{0,63})","first":(\d{1,15}),/;
 
@@ -117,7 +119,9 @@ function explain(errors: readonly ErrorObject[] | null | undefined): string {
 interface Opened {
   readonly message: unknown;
   /** What was in the envelope, or the message as it came. */
-  readonly text: Uint8Array;
+  readonly text: Buffer;
+  /** Bytes of its `auth`, and of what is around it. */
+  readonly tailLength: number;
 }
 
 function rejectAs<T>(verdict: Exclude<Verdict, "authentic">): Decoded<T> {
@@ -126,27 +130,46 @@ function rejectAs<T>(verdict: Exclude<Verdict, "authentic">): Decoded<T> {
   return reject("WIRE_SESSION", "of a connection that is no more");
 }
 
+interface Tail {
+  readonly auth: Auth;
+  /** Bytes of it and of what is around it, to the end. */
+  readonly length: number;
+}
+
+function tailOf(bytes: Buffer): Tail | null {
+  const from = bytes.length - noAuth.length;
+  if (from >= 0 && bytes.compare(noAuth, 0, noAuth.length, from) === 0)
+    return { auth: null, length: noAuth.length };
+  const tail = AUTH.exec(bytes.toString("latin1", Math.max(0, bytes.length - AUTH_ROOM)));
+  return tail?.[1] === undefined ? null : { auth: tail[1].slice(1, -1), length: tail[0].length };
+}
+
+const asBuffer = (bytes: Uint8Array): Buffer =>
+  bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
 /** The parsed text, once size, authenticity and encoding are right. */
 function open(kind: TopicKind, bytes: Uint8Array, authenticator: Authenticator): Decoded<Opened> {
   const isEnclosed = isEnvelope(bytes);
-  const text = isEnclosed ? (authenticator.disclose?.(kind, bytes) ?? "forged") : bytes;
-  if (typeof text === "string") return rejectAs(text);
-  const refused = () => (kind === "up" || kind === "down" ? readHeader(text, bytes.length) : undefined);
-  const buffer = Buffer.from(text.buffer, text.byteOffset, text.byteLength);
-  const tail = AUTH.exec(buffer.toString("latin1", Math.max(0, buffer.length - AUTH_ROOM)));
+  const disclosed = isEnclosed ? (authenticator.disclose?.(kind, bytes) ?? "forged") : bytes;
+  if (typeof disclosed === "string") return rejectAs(disclosed);
+  const text = asBuffer(disclosed);
+  const tail = tailOf(text);
   if (tail === null) return reject("WIRE_PACKET", "the last field is not auth");
-  const auth: Auth = tail[1] === undefined || tail[1] === "null" ? null : tail[1].slice(1, -1);
   // First of all: what a refusal makes the sender set aside has to have come from it.
-  const unsigned = buffer.subarray(0, buffer.length - tail[0].length);
-  const verdict = authenticator.verify(kind, unsigned, auth, isEnclosed);
+  const unsigned = text.subarray(0, text.length - tail.length);
+  const verdict = authenticator.verify(kind, unsigned, tail.auth, isEnclosed);
   if (verdict !== "authentic") return rejectAs(verdict);
   if (bytes.length > maxBytes[kind])
-    return reject("WIRE_TOO_LARGE", `${bytes.length} bytes; at most ${maxBytes[kind]}`, refused());
-  if (!isUtf8(buffer)) return reject("WIRE_PACKET", "not UTF-8", refused());
+    return reject(
+      "WIRE_TOO_LARGE",
+      `${bytes.length} bytes; at most ${maxBytes[kind]}`,
+      refusedOf(kind, text, bytes.length),
+    );
+  if (!isUtf8(text)) return reject("WIRE_PACKET", "not UTF-8", refusedOf(kind, text, bytes.length));
   try {
-    const message: unknown = JSON.parse(buffer.toString("utf8"));
+    const message: unknown = JSON.parse(text.toString("utf8"));
     if (!isObject(message) || typeof message.v !== "number" || message.v <= wireVersion)
-      return { ok: true, message: { message, text } };
+      return { ok: true, message: { message, text, tailLength: tail.length } };
     // Not to be halved: the entries are not at fault.
     return reject(
       "WIRE_VERSION",
@@ -154,13 +177,17 @@ function open(kind: TopicKind, bytes: Uint8Array, authenticator: Authenticator):
     );
   } catch {
     // The parser's message quotes the text, which may be anything.
-    return reject("WIRE_PACKET", "not JSON", refused());
+    return reject("WIRE_PACKET", "not JSON", refusedOf(kind, text, bytes.length));
   }
 }
 
+function refusedOf(kind: TopicKind, text: Buffer, size: number): Rejection["refused"] {
+  return kind === "up" || kind === "down" ? readHeader(text, size) : undefined;
+}
+
 /** `size`: bytes on the wire. */
-function readHeader(text: Uint8Array, size: number): Rejection["refused"] {
-  const found = HEADER.exec(Buffer.from(text.subarray(0, 160)).toString("latin1"));
+function readHeader(text: Buffer, size: number): Rejection["refused"] {
+  const found = HEADER.exec(text.toString("latin1", 0, 160));
   if (found?.[1] === undefined) return undefined;
   return { epoch: found[1], first: Number(found[2]), size };
 }
@@ -189,73 +216,74 @@ export function decodePacket<K extends PacketKind>(
 ): Decoded<NumberedPacket<EntryOf<K>>> {
   const opened = open(kind, bytes, authenticator);
   if (!opened.ok) return opened;
-  const { message, text } = opened.message;
+  const { message, text, tailLength } = opened.message;
   if (!validPacket(message)) {
     return reject("WIRE_PACKET", explain(validPacket.errors), readHeader(text, bytes.length));
   }
-  const { epoch, first, entries, more = 0 } = message as Packet;
+  const packet = message as Packet;
+  const { epoch, first, entries, more = 0 } = packet;
   const numbered: NumberedEntry<EntryOf<K>>[] = [];
   let n = first;
-  const sizes = sizesIn(text, entries.length);
-  for (const [i, entry] of entries.entries()) {
-    const checked = checkEntry(kind, entry, n, sizes?.(i) ?? null);
-    if ("code" in checked) {
+  const total = bytesOfEntries(text, tailLength, packet);
+  const share = total === null ? 0 : Math.floor(total / entries.length);
+  for (const entry of entries as readonly EntryOf<K>[]) {
+    const isLast = numbered.length === entries.length - 1;
+    const known = total === null ? null : isLast ? total - share * numbered.length : share;
+    const checked = checkEntry(kind, entry, n, known);
+    if (typeof checked !== "number")
       return reject(checked.code, `entry ${n}: ${checked.message}`, { epoch, first, size: bytes.length });
-    }
-    numbered.push({ n, last: checked.last, entry: entry as EntryOf<K>, size: checked.size });
-    n = checked.last + 1;
+    const last = entry.kind === "void" ? entry.to : n;
+    numbered.push({ n, last, entry, size: checked });
+    n = last + 1;
   }
   return { ok: true, message: { epoch, first, entries: numbered, more, size: bytes.length } };
 }
 
 const ENTRIES = ',"entries":[';
-/** From the end of the entries: `more`, which is a number, and `auth`. */
-const END = /\](,"more":\d{1,16})?,"auth":[^\]]*$/;
+const START = '{"v":1,"epoch":"","first":'.length + ENTRIES.length;
 
 /**
- * The sizes of the entries in a packet as our encoder writes it and in which none can be too large: their sum to the
- * byte, shared out evenly, since writing each again only to measure it would cost more than reading them did. `null`
- * for any other packet.
+ * Of all entries together, in a packet as our encoder writes it and in which none can be too large. They are shared out
+ * evenly, since writing each again only to measure it would cost more than reading them did. `null` for any other packet.
  */
-function sizesIn(bytes: Uint8Array, count: number): ((i: number) => number) | null {
-  if (bytes.length > maxEntryBytes || count === 0) return null;
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const start = buffer.subarray(0, 160).indexOf(ENTRIES);
-  const tail = buffer.toString("latin1", Math.max(0, buffer.length - AUTH_ROOM - 32));
-  const end = tail.search(END);
-  if (start < 0 || end < 0) return null;
-  const sum = buffer.length - (tail.length - end) - (start + ENTRIES.length) - (count - 1);
-  if (sum < count) return null;
-  const share = Math.floor(sum / count);
-  return (i) => (i < count - 1 ? share : sum - share * (count - 1));
+function bytesOfEntries(
+  text: Buffer,
+  tailLength: number,
+  { epoch, first, entries, more }: Packet,
+): number | null {
+  if (text.length > maxEntryBytes || entries.length === 0) return null;
+  const start = START + epoch.length + String(first).length;
+  const end = text.length - tailLength - (more === undefined ? 0 : `,"more":${more}`.length) - 1;
+  if (text[end] !== 0x5d || text.toString("latin1", start - ENTRIES.length, start) !== ENTRIES) return null;
+  const sum = end - start - (entries.length - 1);
+  return sum < entries.length ? null : sum;
 }
 
-type CheckedEntry =
-  | { readonly last: number; readonly size: number }
-  | { readonly code: Rejection["code"]; readonly message: string };
-
-/** `share`: its size, near enough, when it cannot be too large. */
-function checkEntry(kind: PacketKind, entry: unknown, n: number, share: number | null = null): CheckedEntry {
-  const wrong = (message: string): CheckedEntry => ({ code: "WIRE_PACKET", message });
+/** Its size, or what is wrong with it. `known`: its size, near enough, when it cannot be too large. */
+function checkEntry(
+  kind: PacketKind,
+  entry: unknown,
+  n: number,
+  known: number | null = null,
+): number | Pick<Rejection, "code" | "message"> {
   const name = isObject(entry) && typeof entry.kind === "string" ? entry.kind : "";
   const valid = validEntry[kind].get(name) ?? validBase;
-  if (!valid(entry)) return wrong(explain(valid.errors));
+  if (!valid(entry)) return { code: "WIRE_PACKET", message: explain(valid.errors) };
   const problem = jsonProblem(entry);
-  if (problem !== null) return wrong(problem);
-  const size = share ?? Buffer.byteLength(JSON.stringify(entry));
-  if (size > maxEntryBytes) {
+  if (problem !== null) return { code: "WIRE_PACKET", message: problem };
+  const size = known ?? Buffer.byteLength(JSON.stringify(entry));
+  if (size > maxEntryBytes)
     return { code: "LINK_ENTRY_TOO_LARGE", message: `${size} bytes; at most ${maxEntryBytes}` };
-  }
-  if (name !== "void") return { last: n, size };
+  if (name !== "void") return size;
   const { from, to } = entry as { from: number; to: number };
-  if (from !== n || to < from) return wrong(`a void of ${from} to ${to} in the place of ${n}`);
-  return { last: to, size };
+  if (from === n && to >= from) return size;
+  return { code: "WIRE_PACKET", message: `a void of ${from} to ${to} in the place of ${n}` };
 }
 
 /** What a packet would refuse about an entry that came another way (as an answer, say); `null` when all is well. */
 export function entryProblem(kind: PacketKind, entry: unknown): string | null {
   const checked = checkEntry(kind, entry, 1);
-  return "code" in checked ? checked.message : null;
+  return typeof checked === "number" ? null : checked.message;
 }
 
 /** The message as its bytes, signed. Never checked: what we send is typed. */
@@ -285,12 +313,13 @@ export function encodePacket(
 }
 
 function seal(kind: TopicKind, text: string, authenticator: Authenticator): Uint8Array {
-  const open = text.slice(0, -1);
-  const length = Buffer.byteLength(open);
-  const sealed = Buffer.allocUnsafe(length + AUTH_ROOM);
-  sealed.write(open);
-  const auth = authenticator.sign(kind, sealed.subarray(0, length));
-  const end = sealed.write(`,"auth":${auth === null ? "null" : `"${auth}"`}}`, length, "latin1");
-  const message = sealed.subarray(0, length + end);
+  // Without the brace at its end.
+  const length = Buffer.byteLength(text) - 1;
+  const plain = Buffer.allocUnsafe(length + noAuth.length);
+  plain.write(text);
+  noAuth.copy(plain, length);
+  const unsigned = plain.subarray(0, length);
+  const auth = authenticator.sign(kind, unsigned);
+  const message = auth === null ? plain : Buffer.concat([unsigned, Buffer.from(`,"auth":"${auth}"}`)]);
   return authenticator.enclose?.(kind, message) ?? message;
 }

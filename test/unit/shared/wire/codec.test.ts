@@ -177,6 +177,8 @@ const numbered = (entries: readonly Entry[], first = 1): readonly NumberedEntry[
 };
 const packet = (entries: readonly Entry[]) =>
   encodePacket("up", { epoch: "e1", first: 1, entries: numbered(entries) }, devAuthenticator);
+const sizes = (entries: readonly { readonly size: number }[]) =>
+  entries.reduce((total, { size }) => total + size, 0);
 const bytesOf = (value: unknown) => Buffer.from(JSON.stringify(value));
 const code = (decoded: ReturnType<typeof decodePacket>) => (decoded.ok ? "taken" : decoded.rejection.code);
 
@@ -196,10 +198,21 @@ describe("what was encoded is decoded to the same", () => {
       // Sizes are shared out evenly; their sum is what credit is counted in.
       const unsized = sent.entries.map((entry) => ({ ...entry, size: expect.any(Number) }));
       expect(decoded).toEqual({ ok: true, message: { ...sent, entries: unsized, size: bytes.length } });
-      const sum = (all: readonly { readonly size: number }[]) =>
-        all.reduce((total, { size }) => total + size, 0);
-      expect(decoded.ok && sum(decoded.message.entries)).toBe(sum(sent.entries));
+      expect(decoded.ok && sizes(decoded.message.entries)).toBe(sizes(sent.entries));
     }
+  });
+  test.each([
+    ["with a member that we do not know", '"v":1,"epoch":"e1","first":1,"else":[1],"entries":[ENTRIES]'],
+    ["with spaces", '"v":1, "epoch":"e1", "first":1, "entries":[ENTRIES]'],
+    ["with its number in other digits", '"v":1,"epoch":"e1","first":1.0,"entries":[ENTRIES]'],
+    ["with a space behind the entries", '"v":1,"epoch":"e1","first":1,"entries":[ENTRIES] '],
+    ["with more before the entries", '"v":1,"epoch":"e1","more":3,"first":1,"entries":[ENTRIES]'],
+  ])("a packet %s, whose entries are counted in full", (_what, members) => {
+    const entries = numbered(upEntries.slice(0, 3));
+    const texts = entries.map(({ entry }) => JSON.stringify(entry)).join();
+    const bytes = Buffer.from(`{${members.replace("ENTRIES", texts)},"auth":null}`);
+    const decoded = decodePacket("up", bytes, devAuthenticator);
+    expect(decoded.ok && sizes(decoded.message.entries)).toBe(sizes(entries));
   });
   test("every kind of entry is in these tables", () => {
     expect(new Set(upEntries.map(({ kind }) => kind))).toEqual(new Set(entryKinds.up));
