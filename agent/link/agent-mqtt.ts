@@ -14,7 +14,7 @@ import { type TlsClient, tlsStream } from "../../shared/mqtt/tls-mqtt.ts";
 import { isAgentId } from "../../shared/ref.ts";
 import type { Timers } from "../../shared/timers.ts";
 import type { Presence, TopicKind } from "../../shared/wire/messages.ts";
-import { agentTopic, parseTopic, subscribedKinds } from "../../shared/wire/topics.ts";
+import { agentTopic, subscribedKinds, topicKinds, topicsOf } from "../../shared/wire/topics.ts";
 
 export interface AgentConnectionOptions {
   /** `mqtt://HOST:PORT`, or `mqtts://HOST:PORT` of an enrolled agent. */
@@ -80,9 +80,11 @@ export function connectAgent(options: AgentConnectionOptions): AgentConnection {
   const address = parseBrokerUrl(options.url, { enrolled: identity !== null });
   const announce = (state: Presence["state"]) =>
     connection.publish(agentTopic(prefix, id, "presence"), presence(state), { retain: true });
+  const topicOf = topicsOf(prefix, id);
+  const kinds = new Map(topicKinds.map((kind) => [topicOf(kind), kind]));
   let qos: 0 | 1 = 1;
   const transport: LinkTransport = {
-    send: (kind, bytes) => void connection.publish(agentTopic(prefix, id, kind), bytes, { qos }),
+    send: (kind, bytes) => void connection.publish(topicOf(kind), bytes, { qos }),
     endsAtPeer(isSo) {
       qos = isSo ? 0 : 1;
     },
@@ -110,10 +112,9 @@ export function connectAgent(options: AgentConnectionOptions): AgentConnection {
     },
     onClose: options.onDisconnect,
     onMessage: (topic, bytes) => {
-      const parsed = parseTopic(prefix, topic);
       // A broker that is not ours may send anything.
-      if (parsed?.agent !== id || isEcho("agent", parsed.kind, bytes)) return;
-      const { kind } = parsed;
+      const kind = kinds.get(topic);
+      if (kind === undefined || isEcho("agent", kind, bytes)) return;
       if (connection.open) options.onMessage(kind, bytes);
       else if (early.length < maxEarly) early.push({ kind, bytes });
     },

@@ -9,7 +9,7 @@ import { PetrelError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { Timers } from "../../shared/timers.ts";
 import type { TopicKind } from "../../shared/wire/messages.ts";
-import { agentTopic, enrolTopic } from "../../shared/wire/topics.ts";
+import { enrolTopic, topicsOf } from "../../shared/wire/topics.ts";
 import { Door } from "../access/door.ts";
 import { peerOf } from "../access/door-tcp.ts";
 import { hostOf, originOf } from "../access/origin.ts";
@@ -306,17 +306,20 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
   return {
     address,
     show,
-    transport: (agent) => ({
-      send(kind, bytes) {
-        const topic = agentTopic(prefix, agent, kind);
-        if (!sessions.send(agent, topic, bytes)) {
-          counts.dropped += 1;
-          return;
-        }
-        counts.sent += 1;
-        sessions.show(topic, bytes);
-      },
-    }),
+    transport: (agent) => {
+      const topicOf = topicsOf(prefix, agent);
+      return {
+        send(kind, bytes) {
+          const topic = topicOf(kind);
+          if (!sessions.send(agent, topic, bytes)) {
+            counts.dropped += 1;
+            return;
+          }
+          counts.sent += 1;
+          sessions.show(topic, bytes);
+        },
+      };
+    },
     connected: (agent) => sessions.get(agent)?.peer?.role === "agent",
     disconnect: (agent) => sessions.close(agent),
     stats: () => ({ ...counts, agents: sessions.agents, refused: refusals.counts }),

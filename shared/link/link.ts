@@ -109,6 +109,7 @@ export class Link<S extends Side = Side> {
   readonly #options: LinkOptions<S>;
   readonly #sends: PacketKind;
   readonly #takes: PacketKind;
+  readonly #receipts: "up-receipt" | "down-receipt";
   readonly #sender: LedgerSender<SentBy[S]>;
   readonly #receiver: LedgerReceiver<SentBy[Peer<S>]>;
   readonly #asker: Asker;
@@ -128,6 +129,7 @@ export class Link<S extends Side = Side> {
     this.#counters = counters;
     this.#sends = side === "agent" ? "up" : "down";
     this.#takes = side === "agent" ? "down" : "up";
+    this.#receipts = `${this.#takes}-receipt`;
     this.#sender = new LedgerSender({
       outbox,
       window: side === "agent" ? upWindow : downWindow,
@@ -154,7 +156,7 @@ export class Link<S extends Side = Side> {
       ...(side === "agent" && { beyond: controlWindow }),
       log,
       counters,
-      sendReceipt: (receipt) => this.#send(`${this.#takes}-receipt`, { v: 1, ...receipt }),
+      sendReceipt: (receipt) => this.#send(this.#receipts, { v: 1, ...receipt }),
       // A sensor and its agent wait for the hub's receipt; nobody waits for the agent's.
       ...(side === "agent" && { patience: { ms: receiptPatienceMs, timers } }),
       ...(options.journal !== undefined && { journal: options.journal }),

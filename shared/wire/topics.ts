@@ -27,6 +27,12 @@ export function agentTopic(prefix: string, agent: string, kind: TopicKind): stri
   return `${prefix}/v1/agent/${agent}/${kind}`;
 }
 
+/** As `agentTopic`, of one agent, each made once. */
+export function topicsOf(prefix: string, agent: string): (kind: TopicKind) => string {
+  const topics = new Map(topicKinds.map((kind) => [kind, agentTopic(prefix, agent, kind)]));
+  return (kind) => topics.get(kind) ?? agentTopic(prefix, agent, kind);
+}
+
 /** A filter: `+` for any agent or any kind, `#` for all below an agent. */
 export function agentFilter(prefix: string, agent: string, kind: TopicKind | "+" | "#"): string {
   return `${prefix}/v1/agent/${agent}/${kind}`;
@@ -36,9 +42,10 @@ export function agentFilter(prefix: string, agent: string, kind: TopicKind | "+"
 export function parseTopic(prefix: string, topic: string): AgentTopic | null {
   const head = `${prefix}/v1/agent/`;
   if (!topic.startsWith(head)) return null;
-  const parts = topic.slice(head.length).split("/");
-  const [agent, kind] = parts;
-  if (parts.length !== 2 || agent === undefined || kind === undefined) return null;
+  const slash = topic.indexOf("/", head.length);
+  if (slash < 0) return null;
+  const agent = topic.slice(head.length, slash);
+  const kind = topic.slice(slash + 1);
   if (!isAgentId(agent) || !Object.hasOwn(publishers, kind)) return null;
   return { agent, kind: kind as TopicKind };
 }
