@@ -35,6 +35,8 @@ export interface AgentRates {
 }
 
 const mostChains = 100;
+/** Changes that wait to be counted. They are those of a few chains, or of one batch of a hub at work. */
+const mostUncounted = 64;
 const ends: ReadonlySet<Status> = new Set(["succeeded", "failed", "timeout", "abandoned", "canceled"]);
 
 /** Times are monotonic, in ms. */
@@ -51,10 +53,30 @@ export class Tally {
   #throttled = 0;
   #throttledShared = 0;
   #digests = 0;
+  /** Not counted yet. */
+  #noted: { readonly changes: readonly Change[]; readonly atMs: number }[] = [];
+  #uncounted = 0;
   readonly #idle = new Map<IdleKind, number>(idleKinds.map((kind) => [kind, 0]));
 
-  /** To be told every change of the store. */
+  /**
+   * To be told every change of the store. They are counted when somebody asks, or many have come: those who wait for what
+   * was written, and are told after this, need not wait for that.
+   */
   note(changes: readonly Change[], nowMs: number): void {
+    this.#noted.push({ changes, atMs: nowMs });
+    this.#uncounted += changes.length;
+    if (this.#uncounted >= mostUncounted) this.#catchUp();
+  }
+
+  #catchUp(): void {
+    if (this.#uncounted === 0) return;
+    const noted = this.#noted;
+    this.#noted = [];
+    this.#uncounted = 0;
+    for (const { changes, atMs } of noted) this.#count(changes, atMs);
+  }
+
+  #count(changes: readonly Change[], nowMs: number): void {
     for (const change of changes) {
       if (change.type === "instance") {
         const { status, origin } = change.instance;
@@ -79,6 +101,7 @@ export class Tally {
   }
 
   rates(agent: string, nowMs: number): AgentRates {
+    this.#catchUp();
     const tally = this.#agents.get(agent);
     return {
       triggers_per_s: tally?.triggers.at(nowMs) ?? 0,
@@ -88,6 +111,7 @@ export class Tally {
   }
 
   totals(nowMs: number) {
+    this.#catchUp();
     return {
       triggers: this.#triggerCount,
       executions: this.#executionCount,
@@ -104,6 +128,7 @@ export class Tally {
 
   /** Those that changed last, newest first. */
   chains(limit: number): readonly Chain[] {
+    this.#catchUp();
     return [...this.#chains.values()].slice(-limit).reverse();
   }
 
@@ -128,8 +153,9 @@ export class Tally {
     }
     this.#chains.delete(id);
     this.#chains.set(id, chainOf(execution));
+    if (this.#chains.size <= mostChains) return;
     const [oldest] = this.#chains.keys();
-    if (this.#chains.size > mostChains && oldest !== undefined) this.#chains.delete(oldest);
+    if (oldest !== undefined) this.#chains.delete(oldest);
   }
 
   #of(agent: string): AgentTally {
