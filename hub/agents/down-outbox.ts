@@ -39,11 +39,17 @@ export async function openDownOutbox(options: DownOutboxOptions): Promise<DownOu
   const { store, agent, openEntry, timers, jitter, clock, newId, log } = options;
   let epochs: readonly OutboxEpoch[] = await store.downEpochs(agent);
   const listeners = new Set<() => void>();
+  let isReading = false;
   const reading = new Rounds({
     timers,
     jitter,
     work: async () => {
-      epochs = await store.downEpochs(agent);
+      isReading = true;
+      try {
+        epochs = await store.downEpochs(agent);
+      } finally {
+        isReading = false;
+      }
       for (const listener of listeners) listener();
     },
     failed: (error, retryMs) =>
@@ -141,7 +147,11 @@ export async function openDownOutbox(options: DownOutboxOptions): Promise<DownOu
     read,
     async receipted(epoch, upTo) {
       await store.receiptDown(agent, epoch, upTo);
-      await reading.ask();
+      // What has moved up into the room is told of as any dispatch is; so there is nothing to read for a receipt, unless
+      // what is being read now is older, or an epoch has come to its end.
+      const shrunk = isReading ? null : receiptedTo(epochs, epoch, upTo);
+      if (shrunk === null) await reading.ask();
+      else epochs = shrunk;
     },
     async park(epoch, n, reason) {
       await setAside(epoch, n, "WIRE_PACKET", `the agent cannot decode it: ${reason}`);
@@ -157,6 +167,19 @@ export async function openDownOutbox(options: DownOutboxOptions): Promise<DownOu
       void reading.stop();
     },
   };
+}
+
+/** `null` when the store may have more to say about it than where the epoch begins now. */
+function receiptedTo(
+  epochs: readonly OutboxEpoch[],
+  id: string,
+  upTo: number,
+): readonly OutboxEpoch[] | null {
+  const epoch = epochs.find((each) => each.id === id);
+  const first = upTo + 1;
+  if (epoch === undefined || first < epoch.first || first > epoch.last + 1) return null;
+  if (first > epoch.last && epoch !== epochs.at(-1)) return null;
+  return epochs.map((each) => (each === epoch ? { ...epoch, first } : each));
 }
 
 /** Nobody wants it any more. */
