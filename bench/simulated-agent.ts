@@ -154,6 +154,7 @@ export async function startSimulatedAgent(options: SimulatedAgentOptions): Promi
         if (kind === "up") upBytes += bytes.length;
         connection.transport.send(kind, bytes);
       },
+      hasCompany: () => connection.transport.hasCompany?.() === true,
       endsAtPeer: (isSo) => connection.transport.endsAtPeer?.(isSo),
     },
     authenticator,

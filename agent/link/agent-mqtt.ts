@@ -85,6 +85,7 @@ export function connectAgent(options: AgentConnectionOptions): AgentConnection {
   let qos: 0 | 1 = 1;
   const transport: LinkTransport = {
     send: (kind, bytes) => void connection.publish(topicOf(kind), bytes, { qos }),
+    hasCompany: () => connection.hasCompany,
     endsAtPeer(isSo) {
       qos = isSo ? 0 : 1;
     },

@@ -142,9 +142,10 @@ export class Link<S extends Side = Side> {
       log,
       counters,
       sendPacket: (epoch, first, entries, more) => {
-        this.#receiver.flush();
         const bytes = encodePacket(this.#sends, { epoch, first, entries, more }, options.authenticator);
         options.transport.send(this.#sends, bytes);
+        // Behind the packet: of what arrives together, the peer begins with what takes it longer, and writes all at once.
+        this.#receiver.flush();
         return bytes.length;
       },
       needsHello: () => this.#greeting.again(),
@@ -158,7 +159,14 @@ export class Link<S extends Side = Side> {
       counters,
       sendReceipt: (receipt) => this.#send(this.#receipts, { v: 1, ...receipt }),
       // A sensor and its agent wait for the hub's receipt; nobody waits for the agent's.
-      ...(side === "agent" && { patience: { ms: receiptPatienceMs, timers } }),
+      ...(side === "agent" && {
+        patience: {
+          ms: receiptPatienceMs,
+          timers,
+          // An action that ends at once has its result on its way before the request itself is receipted.
+          hasCompany: () => options.transport.hasCompany?.() === true,
+        },
+      }),
       ...(options.journal !== undefined && { journal: options.journal }),
     });
     this.#greeting = new Greeting({

@@ -31,9 +31,13 @@ export interface ReceiverOptions<E extends Entry> {
   readonly sendReceipt: (receipt: Omit<Receipt, "v" | "auth">) => void;
   /**
    * Of a side whose peer waits for no receipt: one that says nothing but how far it has come may wait so long (ms) for
-   * others, or for a packet that goes the same way.
+   * others, or for a packet that goes the same way, unless one has just gone (`hasCompany`).
    */
-  readonly patience?: { readonly ms: number; readonly timers: Timers };
+  readonly patience?: {
+    readonly ms: number;
+    readonly timers: Timers;
+    readonly hasCompany?: () => boolean;
+  };
   readonly log: Logger;
   readonly counters?: LinkCounters;
   readonly journal?: IntakeJournal<E>;
@@ -283,7 +287,7 @@ export class LedgerReceiver<E extends Entry = Entry> {
   #receiptSoon(epoch: string, upTo: number, more: number): void {
     const { patience } = this.#options;
     const entries = (this.#due?.epoch === epoch ? this.#due.entries : 0) + more;
-    if (patience === undefined || entries >= mostUnreceipted) {
+    if (patience === undefined || entries >= mostUnreceipted || patience.hasCompany?.() === true) {
       this.#receipt(epoch, upTo);
       return;
     }
@@ -292,7 +296,7 @@ export class LedgerReceiver<E extends Entry = Entry> {
     this.#stopWaiting ??= patience.timers.after(patience.ms, () => this.flush());
   }
 
-  /** Sends the receipt that waits for company, if there is one: something else is about to go. */
+  /** Sends the receipt that waits for company, if there is one: something else has just gone. */
   flush(): void {
     if (this.#due !== null) this.#receipt(this.#due.epoch, this.#due.upTo);
   }

@@ -4,6 +4,11 @@ import type { Writable } from "node:stream";
 /** Those that hold back what is written to them, each with the way to put off its release. */
 const held = new WeakMap<Writable, NodeJS.Immediate>();
 
+/** Whether what is written to it now leaves with something else. */
+export function isHeldForCompany(socket: Writable): boolean {
+  return held.has(socket);
+}
+
 /**
  * To be called when something is written, or is about to be in this turn. A receipt, an acknowledgement and a request for
  * one agent mostly come from one batch: sent together they cost one system call here, and one wake-up there.

@@ -7,7 +7,7 @@ import { formatListen } from "../config/listen.ts";
 import type { Logger } from "../log.ts";
 import type { Timers } from "../timers.ts";
 import type { BrokerAddress } from "./broker-url.ts";
-import { holdForCompany } from "./company-mqtt.ts";
+import { holdForCompany, isHeldForCompany } from "./company-mqtt.ts";
 import { connectionTrouble } from "./connection-trouble.ts";
 import { defaultFrameLimits, FrameScanner, opening } from "./frames.ts";
 import "./packets-mqtt.ts";
@@ -121,6 +121,12 @@ export class BrokerConnection {
     const { localAddress, localPort } = stream instanceof Socket ? stream : {};
     if (localAddress === undefined || localPort === undefined) return null;
     return formatListen({ host: localAddress, port: localPort });
+  }
+
+  /** Something that was published is about to leave: what is published now goes with it. */
+  get hasCompany(): boolean {
+    const stream = this.#client?.stream;
+    return stream instanceof Socket && isHeldForCompany(stream);
   }
 
   get stats(): ConnectionStats {

@@ -59,6 +59,20 @@ describe("an agent's connection", () => {
     expect(events).toEqual(["connect"]);
   });
 
+  test("knows whether what it sends goes with something else", async () => {
+    const { port, heard } = await testBroker();
+    const { agent } = testAgent({ url: url(port) });
+    const { transport } = agent;
+    await waitUntil("it is connected", () => agent.connected() && heard.length > 0);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(transport.hasCompany?.()).toBe(false);
+    transport.send("up", Buffer.from("result"));
+    expect(transport.hasCompany?.()).toBe(true);
+    transport.send("down-receipt", Buffer.from("receipt"));
+    await waitUntil("the hub hears both", () => heard.length === 3);
+    expect(transport.hasCompany?.()).toBe(false);
+  });
+
   test.skipIf(!hasIpv6)("over IPv6, with addresses as they stand in URLs", async () => {
     const from: (string | null)[] = [];
     const { broker, port } = await testBroker({

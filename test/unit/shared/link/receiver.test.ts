@@ -43,7 +43,7 @@ function receiver(
     deadly?: number;
     journal?: boolean;
     room?: SharedRoom;
-    patience?: { ms: number; timers: Timers };
+    patience?: { ms: number; timers: Timers; hasCompany?: () => boolean };
     beyond?: Credit;
   } = {},
 ) {
@@ -277,6 +277,21 @@ describe("receipts that may wait", () => {
     part.packet(probe(19));
     await idle();
     expect(receipts.map(({ upTo }) => upTo)).toEqual([2, 18, 18]);
+  });
+  test("go at once behind what has just gone, and with those that waited", async () => {
+    const time = manualTime();
+    let hasCompany = false;
+    const patience = { ms: 20, timers: time.timers, hasCompany: () => hasCompany };
+    const { part, receipts, idle } = receiver(emptyDisk(), { patience });
+    part.packet(packet(1, 2));
+    await idle();
+    expect(receipts).toEqual([]);
+    hasCompany = true;
+    part.packet(packet(3, 2));
+    await idle();
+    expect(receipts).toMatchObject([{ epoch: "e", upTo: 4 }]);
+    time.advance(100);
+    expect(receipts).toHaveLength(1);
   });
   test("of another epoch go before", async () => {
     const { part, receipts, idle } = patient();

@@ -3,7 +3,7 @@
 import { Writable } from "node:stream";
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { holdForCompany } from "../../../../shared/mqtt/company-mqtt.ts";
+import { holdForCompany, isHeldForCompany } from "../../../../shared/mqtt/company-mqtt.ts";
 
 function socket() {
   const writes: string[] = [];
@@ -39,6 +39,16 @@ describe("what is written within one turn", () => {
       await turn();
     }
     expect(writes).toEqual(["one", "two"]);
+  });
+  test("can be joined until it has left", async () => {
+    const { stream } = socket();
+    expect(isHeldForCompany(stream)).toBe(false);
+    holdForCompany(stream);
+    stream.write("packet");
+    await Promise.resolve();
+    expect(isHeldForCompany(stream)).toBe(true);
+    await turn();
+    expect(isHeldForCompany(stream)).toBe(false);
   });
   test("nothing is held for one that is gone", async () => {
     const { stream } = socket();
