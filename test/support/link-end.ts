@@ -145,7 +145,10 @@ export async function openLinkEnd(options: LinkEndOptions): Promise<LinkEnd> {
     side,
     outbox: (options.wrapOutbox?.(outbox) ?? outbox) as Outbox<UpEntry>,
     inbox,
-    transport: { send: (kind, bytes) => alive && network.transport.send(kind, bytes) },
+    transport: {
+      send: (kind, bytes) => alive && network.transport.send(kind, bytes),
+      hasCompany: () => network.transport.hasCompany?.() === true,
+    },
     authenticator: options.authenticator ?? devAuthenticator,
     incarnation: database.incarnation,
     version: "0",
