@@ -11,10 +11,7 @@ const slotBytes = 512;
 export interface IntakeRecords {
   /** What the last life of the hub left; `null` once this one has begun to take in. */
   read(agent: string): IntakeRecord | null;
-  /**
-   * Resolves once it has reached the kernel; the disk whenever that likes: it has to outlive this process, not the power.
-   * Those of one turn of the event loop are written together.
-   */
+  /** Resolves once it has reached the kernel; the disk whenever that likes: it has to outlive this process, not the power. */
   write(agent: string, record: IntakeRecord): Promise<void>;
   close(): void;
 }
@@ -37,44 +34,19 @@ export function openIntakeRecords(folder: string): IntakeRecords {
     }
     next++;
   }
-  /** What is to be written, by slot; and who waits for it. */
-  let waiting = new Map<number, string>();
-  let flushing: Promise<void> | null = null;
-  const flush = () => {
-    flushing = null;
-    const texts = waiting;
-    waiting = new Map();
-    for (const { first, last } of runsOf([...texts.keys()])) {
-      const bytes = Buffer.alloc((last - first + 1) * slotBytes, 0x20);
-      for (let at = first; at <= last; at++)
-        bytes.write(texts.get(at) ?? "", (at - first) * slotBytes, slotBytes);
-      writeAllNow(handle, bytes, first * slotBytes);
-    }
-  };
-
   return {
     read: (agent) => found.get(agent) ?? null,
-    write(agent, record) {
+    // At once, and no later with others: to wait for the turn's end would cost an entry more than the call does.
+    async write(agent, record) {
       const at = slots.get(agent) ?? next++;
       slots.set(agent, at);
       found.delete(agent);
-      waiting.set(at, JSON.stringify({ agent, ...record }));
-      flushing ??= new Promise<void>((resolve) => setImmediate(resolve)).then(flush);
-      return flushing;
+      slot.fill(0x20);
+      slot.write(JSON.stringify({ agent, ...record }));
+      writeAllNow(handle, slot, at * slotBytes);
     },
     close: () => closeSync(handle),
   };
-}
-
-/** Slots that lie side by side: one system call for each run. */
-function runsOf(slots: number[]): { readonly first: number; readonly last: number }[] {
-  const runs: { first: number; last: number }[] = [];
-  for (const at of slots.sort((a, b) => a - b)) {
-    const run = runs.at(-1);
-    if (run !== undefined && run.last === at - 1) run.last = at;
-    else runs.push({ first: at, last: at });
-  }
-  return runs;
 }
 
 function parseSlot(text: string): { agent: string; record: IntakeRecord } | null {
