@@ -3,8 +3,8 @@ import type { Logger } from "../log.ts";
 import type { Timers } from "../timers.ts";
 import type { Credit, Entry, Hello, Receipt } from "../wire/messages.ts";
 import { type LinkCounters, linkCounters } from "./counters.ts";
-import type { IntakeJournal, IntakeRecord } from "./poison.ts";
-import { intakeParts, suspectAtStart } from "./poison.ts";
+import { NotedTakes } from "./noted-takes.ts";
+import type { IntakeJournal } from "./poison.ts";
 import type { Inbox, NumberedEntry } from "./ports.ts";
 import { planTake } from "./take.ts";
 
@@ -94,12 +94,13 @@ export class LedgerReceiver<E extends Entry = Entry> {
   #due: { readonly epoch: string; readonly upTo: number; readonly entries: number } | null = null;
   #stopWaiting: (() => void) | null = null;
   #running: Promise<void> | null = null;
-  #suspect: IntakeRecord | null | undefined;
+  readonly #takes: NotedTakes<E>;
   #closed = false;
 
   constructor(options: ReceiverOptions<E>) {
     this.#options = options;
     this.#counters = options.counters ?? linkCounters();
+    this.#takes = new NotedTakes(options.inbox, options.journal, (epoch) => this.#mark(epoch));
   }
 
   /** False when it came in vain: beyond the credit, for want of room, behind a hole, or with what is here already. */
@@ -261,7 +262,7 @@ export class LedgerReceiver<E extends Entry = Entry> {
     // A second time when the mark had moved under us; after that the peer sends again.
     for (let attempt = 0; attempt < 2 && plan.entries.length > 0; attempt++) {
       const end = plan.entries.at(-1)?.last;
-      mark = await this.#takeIn(epoch, mark, plan.entries);
+      mark = await this.#takes.take(epoch, mark, plan.entries);
       this.#marks.set(epoch, mark);
       plan = mark === end ? { entries: [], hole: plan.hole } : planTake(mark, packets);
     }
@@ -316,42 +317,6 @@ export class LedgerReceiver<E extends Entry = Entry> {
       this.#counters.entriesReceived += entries.length - again;
       this.#counters.entriesReceivedAgain += again;
     }
-  }
-
-  /** The new mark. */
-  async #takeIn(epoch: string, mark: number, entries: readonly NumberedEntry<E>[]): Promise<number> {
-    const { inbox, journal } = this.#options;
-    if (journal === undefined) return (await inbox.take(epoch, mark, entries)).upTo;
-    const suspect = this.#suspect === undefined ? await this.#suspected(journal) : this.#suspect;
-    let upTo = mark;
-    for (const { entries: part, crashes, dead } of intakeParts(suspect, epoch, entries)) {
-      const [first] = part;
-      const last = part.at(-1);
-      if (first === undefined || last === undefined) continue;
-      await journal.write({ epoch, from: first.n, to: last.last, crashes });
-      try {
-        const outcome = await (dead
-          ? journal.deadLetter(epoch, upTo, first, `in intake during ${crashes} crashes`)
-          : inbox.take(epoch, upTo, part));
-        upTo = outcome.upTo;
-        if (!outcome.taken) break;
-      } catch (error) {
-        // Refused, not killed by: a disk that stays full over some restarts is no fault of these entries.
-        await journal.write({ epoch, from: first.n, to: first.n - 1, crashes: 0 }).catch(() => {
-          // The same disk; what matters is why the take was refused.
-        });
-        throw error;
-      }
-    }
-    return upTo;
-  }
-
-  async #suspected(journal: IntakeJournal<E>): Promise<IntakeRecord | null> {
-    if (this.#suspect === undefined) {
-      const record = await journal.read();
-      this.#suspect = record === null ? null : suspectAtStart(record, await this.#mark(record.epoch));
-    }
-    return this.#suspect;
   }
 
   async #refuse({ epoch, first, size, code, message }: Refusal): Promise<void> {
