@@ -6,18 +6,25 @@ import { cancelEntry, hastyTimers, openLinkEnd, triggerEntry } from "../support/
 import { tempFolder } from "../support/temp-folder.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
-/** All but the receipts that wait for company. */
-const impatient: Timers = {
-  after: (delayMs, callback) => (delayMs === 20 ? () => {} : hastyTimers.after(delayMs, callback)),
-};
+/** Once quiet, nothing is sent because its time has come: no probe, and no receipt that has waited long enough. */
+function quietTimers(): Timers & { isQuiet: boolean } {
+  const timers = {
+    isQuiet: false,
+    after: (delayMs: number, callback: () => void) =>
+      timers.isQuiet ? () => {} : hastyTimers.after(delayMs, callback),
+  };
+  return timers;
+}
 
 test("the receipt of a request goes behind the result that its take has led to", async () => {
+  const timers = quietTimers();
   const network = await embeddedNetwork();
   onTestFinished(() => network.close());
   const heard: string[] = [];
   const hub = await openLinkEnd({
     side: "hub",
     folder: await tempFolder("hub"),
+    timers,
     network: {
       transport: network.hub.transport,
       open: (events) =>
@@ -35,7 +42,7 @@ test("the receipt of a request goes behind the result that its take has led to",
     side: "agent",
     folder: await tempFolder("agent"),
     network: network.agent,
-    timers: impatient,
+    timers,
   });
   onTestFinished(() => agent.close());
   const take = agent.inbox.take.bind(agent.inbox);
@@ -46,6 +53,7 @@ test("the receipt of a request goes behind the result that its take has led to",
     return outcome;
   };
   await waitUntil("both run", () => hub.link.running && agent.link.running);
+  timers.isQuiet = true;
   await hub.append([cancelEntry()]);
   await waitUntil("the hub has the receipt", () => hub.counters.receiptsReceived === 1);
   expect(heard).toEqual(["up", "down-receipt"]);
