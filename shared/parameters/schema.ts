@@ -52,13 +52,21 @@ export function withDefaults(schema: Schema, value: unknown): unknown {
   if (!isSchema(schema.properties)) return value;
   if (Array.isArray(value)) return value.map((item) => withDefaults(schema, item));
   if (!isDict(value)) return value;
-  const filled = new Map<string, unknown>(dictEntries(value).map(([key, item]) => [String(key), item]));
-  for (const [name, property] of Object.entries(schema.properties)) {
+  // Most values are whole, and stay what they are.
+  let filled = value instanceof Dict ? membersOf(value) : null;
+  for (const name of Object.keys(schema.properties)) {
+    const property = schema.properties[name];
     if (!isSchema(property)) continue;
-    if ((dictGet(value, name) ?? null) === null && "default" in property) filled.set(name, property.default);
-    const nested = inner(property);
-    const current = filled.get(name) ?? null;
-    if (nested !== null && current !== null) filled.set(name, withDefaults(nested.schema, current));
+    const given = dictGet(value, name);
+    const isAbsent = (given ?? null) === null && "default" in property;
+    const current = isAbsent ? property.default : filled === null ? given : filled.get(name);
+    const nested = (current ?? null) === null ? null : inner(property);
+    const whole = nested === null ? current : withDefaults(nested.schema, current);
+    if (whole !== given) filled = (filled ?? membersOf(value)).set(name, whole);
   }
-  return Object.fromEntries(filled);
+  return filled === null ? value : Object.fromEntries(filled);
+}
+
+function membersOf(value: Parameters<typeof dictEntries>[0]): Map<string, unknown> {
+  return new Map(dictEntries(value).map(([key, item]) => [String(key), item]));
 }

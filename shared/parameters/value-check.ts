@@ -25,7 +25,6 @@ export interface ValueProblem {
 }
 
 type Schema = Record<string, unknown>;
-type Path = readonly (string | number)[];
 
 /** Deeper values, and longer chains of references, are refused. */
 const MAX_DEPTH = 64;
@@ -45,7 +44,9 @@ export function checkValue(
   value: unknown,
   options: ValueCheckOptions,
 ): readonly ValueProblem[] {
-  return new ValueChecker(schema, options).check(schema, value, { path: [], depth: 0, isSecret: false });
+  const checker = new ValueChecker(schema, options);
+  checker.check(schema, value, 0, false);
+  return checker.problems;
 }
 
 const types: Readonly<Record<string, (value: unknown) => boolean>> = {
@@ -66,51 +67,69 @@ function schemaOf(value: unknown): Schema | null {
   return isDict(value) && !(value instanceof Dict) ? value : null;
 }
 
-/** Where a value stands, and whether all that is in it is secret. */
-interface Place {
-  readonly path: Path;
-  readonly depth: number;
-  readonly isSecret: boolean;
-}
+const noProblems: readonly ValueProblem[] = [];
 
-/** One value against one schema, with the way to tell what is wrong with it. */
-interface Look<T = unknown> {
-  readonly schema: Schema;
-  readonly value: T;
-  readonly at: Place;
-  /** The value as a message may show it. */
-  readonly shown: () => string;
-  readonly problem: (keyword: string, message: string) => ValueProblem;
-}
-
+/** Nearly all values fit, and each trigger and execution is checked: where nothing is wrong, nothing is made. */
 class ValueChecker {
   readonly #root: unknown;
   readonly #regex: RegexOracle;
-  readonly #fits: (schema: Schema, value: unknown) => boolean;
+  readonly #fits: ValueCheckOptions["fits"];
+  /** Where the value in hand stands. */
+  readonly #path: (string | number)[] = [];
+  #problems: ValueProblem[] | null = null;
 
-  constructor(root: unknown, { regex, fits = () => false }: ValueCheckOptions) {
+  constructor(root: unknown, { regex, fits }: ValueCheckOptions) {
     this.#root = root;
     this.#regex = regex;
     this.#fits = fits;
   }
 
-  check(given: unknown, value: unknown, place: Place): ValueProblem[] {
+  get problems(): readonly ValueProblem[] {
+    return this.#problems ?? noProblems;
+  }
+
+  /** `depth`: of schemas inside schemas. `inSecret`: all that is in the value is secret. */
+  check(given: unknown, value: unknown, depth: number, inSecret: boolean): void {
     const schema = schemaOf(given);
-    if (schema === null || this.#fits(schema, value)) return [];
-    const at = { ...place, isSecret: place.isSecret || schema.secret === true };
-    const problem = (keyword: string, message: string): ValueProblem => ({ path: at.path, keyword, message });
-    if (at.depth > MAX_DEPTH) return [problem("depth", "the value is nested too deeply")];
-    if (typeof schema.$ref === "string") return this.check(this.#resolve(schema.$ref), value, deeper(at));
-    const shown = () => (at.isSecret || this.#holdsSecret(schema) ? hidden : shownValue(value));
-    const look = { schema, value, at, shown, problem };
-    return [
-      ...this.#type(look),
-      ...this.#choices(look),
-      ...(isNumber(value) ? numberProblems(look) : []),
-      ...(typeof value === "string" ? this.#text({ ...look, value }) : []),
-      ...(Array.isArray(value) ? this.#list({ ...look, value }) : []),
-      ...(isDict(value) ? this.#object({ ...look, value }) : []),
-    ];
+    if (schema === null || this.#fits?.(schema, value) === true) return;
+    const isSecret = inSecret || schema.secret === true;
+    if (depth > MAX_DEPTH) this.#refuse("depth", "the value is nested too deeply");
+    else if (typeof schema.$ref === "string") {
+      this.check(this.#resolve(schema.$ref), value, depth + 1, isSecret);
+    } else {
+      this.#type(schema, value, isSecret);
+      if (hasChoices(schema)) this.#choices(schema, value, depth, isSecret);
+      if (isNumber(value)) this.#number(schema, value, isSecret);
+      else if (typeof value === "string") this.#text(schema, value, isSecret);
+      else if (Array.isArray(value)) this.#list(schema, value, depth, isSecret);
+      else if (isDict(value)) this.#object(schema, value, depth, isSecret);
+    }
+  }
+
+  #member(step: string | number, given: unknown, value: unknown, depth: number, isSecret: boolean): void {
+    this.#path.push(step);
+    this.check(given, value, depth + 1, isSecret);
+    this.#path.pop();
+  }
+
+  /** Whether it fits; what is wrong with it is not told. */
+  #holds(option: unknown, value: unknown, depth: number, isSecret: boolean): boolean {
+    const before = this.#problems;
+    this.#problems = null;
+    this.check(option, value, depth + 1, isSecret);
+    const holds = this.#problems === null;
+    this.#problems = before;
+    return holds;
+  }
+
+  #refuse(keyword: string, message: string): void {
+    this.#problems ??= [];
+    this.#problems.push({ path: [...this.#path], keyword, message });
+  }
+
+  /** The value as a message may show it. */
+  #shown(schema: Schema, value: unknown, isSecret: boolean): string {
+    return isSecret || this.#holdsSecret(schema) ? hidden : shownValue(value);
   }
 
   /** Only asked once something is wrong. */
@@ -139,147 +158,175 @@ class ValueChecker {
       }, this.#root);
   }
 
-  #type({ schema, value, shown, problem }: Look): ValueProblem[] {
-    if (schema.type === undefined) return [];
-    const names = (Array.isArray(schema.type) ? schema.type : [schema.type]).map(String);
-    const fits = names.some((name) => !Object.hasOwn(types, name) || types[name]?.(value));
-    if (fits) return [];
-    return [problem("type", `${shown()} is not of type ${names.map((name) => repr(name)).join(", ")}`)];
+  #type(schema: Schema, value: unknown, isSecret: boolean): void {
+    const { type } = schema;
+    if (type === undefined || (typeof type === "string" && isOfType(type, value))) return;
+    const names = (Array.isArray(type) ? type : [type]).map(String);
+    if (names.some((name) => isOfType(name, value))) return;
+    const listed = names.map((name) => repr(name)).join(", ");
+    this.#refuse("type", `${this.#shown(schema, value, isSecret)} is not of type ${listed}`);
   }
 
-  #choices({ schema, value, at, shown, problem }: Look): ValueProblem[] {
-    const problems: ValueProblem[] = [];
-    const add = (keyword: string, message: string) => problems.push(problem(keyword, message));
-    const holds = (option: unknown) => this.check(option, value, deeper(at)).length === 0;
-    if (Array.isArray(schema.enum) && !schema.enum.some((option) => sameChoice(option, value))) {
-      add("enum", `${shown()} is not one of ${repr(schema.enum)}`);
+  #choices(schema: Schema, value: unknown, depth: number, isSecret: boolean): void {
+    const { enum: choices, allOf, anyOf, oneOf, not } = schema;
+    const shown = () => this.#shown(schema, value, isSecret);
+    const holds = (option: unknown) => this.#holds(option, value, depth, isSecret);
+    if (Array.isArray(choices) && !choices.some((option) => sameChoice(option, value))) {
+      this.#refuse("enum", `${shown()} is not one of ${repr(choices)}`);
     }
-    if (Array.isArray(schema.allOf)) {
-      problems.push(...schema.allOf.flatMap((option) => this.check(option, value, deeper(at))));
+    if (Array.isArray(allOf)) for (const option of allOf) this.check(option, value, depth + 1, isSecret);
+    if (Array.isArray(anyOf) && !anyOf.some(holds)) {
+      this.#refuse("anyOf", `${shown()} is not valid under any of the given schemas`);
     }
-    if (Array.isArray(schema.anyOf) && !schema.anyOf.some(holds)) {
-      add("anyOf", `${shown()} is not valid under any of the given schemas`);
+    if (Array.isArray(oneOf)) {
+      const count = oneOf.filter(holds).length;
+      if (count === 0) this.#refuse("oneOf", `${shown()} is not valid under any of the given schemas`);
+      if (count > 1) this.#refuse("oneOf", `${shown()} is valid under more than one of the given schemas`);
     }
-    if (Array.isArray(schema.oneOf)) {
-      const count = schema.oneOf.filter(holds).length;
-      if (count === 0) add("oneOf", `${shown()} is not valid under any of the given schemas`);
-      if (count > 1) add("oneOf", `${shown()} is valid under more than one of the given schemas`);
-    }
-    if (schemaOf(schema.not) !== null && holds(schema.not)) add("not", `${shown()} is not allowed`);
-    return problems;
+    if (schemaOf(not) !== null && holds(not)) this.#refuse("not", `${shown()} is not allowed`);
   }
 
-  #text({ schema, value, shown, problem }: Look<string>): ValueProblem[] {
+  #number(schema: Schema, value: unknown, isSecret: boolean): void {
+    const { minimum, maximum, multipleOf } = schema;
+    if (isNumber(minimum)) {
+      const isExclusive = schema.exclusiveMinimum === true;
+      if (ordered(value, isExclusive ? "<=" : "<", minimum)) {
+        const bound = `less than ${orEqual(isExclusive)}the minimum of ${repr(minimum)}`;
+        this.#refuse("minimum", `${this.#shown(schema, value, isSecret)} is ${bound}`);
+      }
+    }
+    if (isNumber(maximum)) {
+      const isExclusive = schema.exclusiveMaximum === true;
+      if (ordered(value, isExclusive ? ">=" : ">", maximum)) {
+        const bound = `greater than ${orEqual(isExclusive)}the maximum of ${repr(maximum)}`;
+        this.#refuse("maximum", `${this.#shown(schema, value, isSecret)} is ${bound}`);
+      }
+    }
+    if (isNumber(multipleOf) && floatOf(multipleOf) !== 0 && !isMultiple(value, multipleOf)) {
+      const shown = this.#shown(schema, value, isSecret);
+      this.#refuse("multipleOf", `${shown} is not a multiple of ${repr(multipleOf)}`);
+    }
+  }
+
+  #text(schema: Schema, value: string, isSecret: boolean): void {
     const { minLength, maxLength, pattern } = schema;
-    const problems: ValueProblem[] = [];
-    const size = textLength(value);
-    if (typeof minLength === "number" && size < minLength)
-      problems.push(problem("minLength", `${shown()} is too short`));
-    if (typeof maxLength === "number" && size > maxLength)
-      problems.push(problem("maxLength", `${shown()} is too long`));
+    if (typeof minLength === "number" && textLength(value) < minLength)
+      this.#refuse("minLength", `${this.#shown(schema, value, isSecret)} is too short`);
+    if (typeof maxLength === "number" && textLength(value) > maxLength)
+      this.#refuse("maxLength", `${this.#shown(schema, value, isSecret)} is too long`);
     if (typeof pattern === "string" && !compilePattern(pattern).test(value, false, this.#regex)) {
-      problems.push(problem("pattern", `${shown()} does not match ${repr(pattern)}`));
+      const shown = this.#shown(schema, value, isSecret);
+      this.#refuse("pattern", `${shown} does not match ${repr(pattern)}`);
     }
-    return problems;
   }
 
-  #list({ schema, value, at, shown, problem }: Look<readonly unknown[]>): ValueProblem[] {
+  #list(schema: Schema, value: readonly unknown[], depth: number, isSecret: boolean): void {
     const { items, additionalItems, minItems, maxItems, uniqueItems } = schema;
-    const problems: ValueProblem[] = [];
-    const add = (keyword: string, message: string) => problems.push(problem(keyword, message));
-    if (typeof minItems === "number" && value.length < minItems) add("minItems", `${shown()} is too short`);
-    if (typeof maxItems === "number" && value.length > maxItems) add("maxItems", `${shown()} is too long`);
+    if (typeof minItems === "number" && value.length < minItems)
+      this.#refuse("minItems", `${this.#shown(schema, value, isSecret)} is too short`);
+    if (typeof maxItems === "number" && value.length > maxItems)
+      this.#refuse("maxItems", `${this.#shown(schema, value, isSecret)} is too long`);
     if (
       uniqueItems === true &&
       value.some((item, i) => value.slice(0, i).some((other) => sameChoice(item, other)))
     ) {
-      add("uniqueItems", `${shown()} has non-unique elements`);
+      this.#refuse("uniqueItems", `${this.#shown(schema, value, isSecret)} has non-unique elements`);
     }
-    if (Array.isArray(items)) {
-      if (additionalItems === false && value.length > items.length) {
-        add("additionalItems", "additional items are not allowed");
-      }
-      value.forEach((item, i) => {
-        const own = i < items.length ? items[i] : additionalItems;
-        problems.push(...this.check(own, item, deeper(at, i)));
-      });
-    } else {
-      problems.push(...value.flatMap((item, i) => this.check(items, item, deeper(at, i))));
+    if (!Array.isArray(items)) {
+      if (schemaOf(items) === null) return;
+      for (const [i, item] of value.entries()) this.#member(i, items, item, depth, isSecret);
+      return;
     }
-    return problems;
+    if (additionalItems === false && value.length > items.length) {
+      this.#refuse("additionalItems", "additional items are not allowed");
+    }
+    for (const [i, item] of value.entries()) {
+      this.#member(i, i < items.length ? items[i] : additionalItems, item, depth, isSecret);
+    }
   }
 
-  #object({ schema, value, at, shown, problem }: Look<Dict | Record<string, unknown>>): ValueProblem[] {
-    const problems: ValueProblem[] = [];
-    const add = (keyword: string, message: string) => problems.push(problem(keyword, message));
-    const properties = schemaOf(schema.properties) ?? {};
-    for (const [name, property] of Object.entries(properties)) {
-      if (dictHas(value, name))
-        problems.push(...this.check(property, dictGet(value, name), deeper(at, name)));
+  #object(schema: Schema, value: Members, depth: number, isSecret: boolean): void {
+    const properties = schemaOf(schema.properties) ?? noSchemas;
+    for (const name of Object.keys(properties)) {
+      const property = properties[name];
+      if (dictHas(value, name)) this.#member(name, property, dictGet(value, name), depth, isSecret);
       // Unlike in draft 4 proper, a property says itself that it is required.
-      else if (schemaOf(property)?.required) add("required", `${repr(name)} is a required property`);
+      else if (schemaOf(property)?.required) this.#refuse("required", `${repr(name)} is a required property`);
     }
-    const patterns = Object.entries(schemaOf(schema.patternProperties) ?? {});
-    const extra: string[] = [];
-    for (const [key, item] of dictEntries(value)) {
-      const name = String(key);
-      const matching = patterns.filter(([pattern]) => compilePattern(pattern).test(name, false, this.#regex));
-      for (const [, own] of matching) problems.push(...this.check(own, item, deeper(at, name)));
-      if (matching.length > 0 || Object.hasOwn(properties, name)) continue;
-      if (schema.additionalProperties === false) extra.push(name);
-      else problems.push(...this.check(schema.additionalProperties, item, deeper(at, name)));
-    }
-    if (extra.length > 0) {
-      const names = extra.map((name) => repr(name)).join(", ");
-      add(
-        "additionalProperties",
-        `Additional properties are not allowed (${names} ${extra.length > 1 ? "were" : "was"} unexpected)`,
+    this.#others(schema, properties, value, depth, isSecret);
+    const { minProperties, maxProperties } = schema;
+    if (typeof minProperties === "number" && dictSize(value) < minProperties) {
+      this.#refuse(
+        "minProperties",
+        `${this.#shown(schema, value, isSecret)} does not have enough properties`,
       );
     }
-    if (typeof schema.minProperties === "number" && dictSize(value) < schema.minProperties)
-      add("minProperties", `${shown()} does not have enough properties`);
-    if (typeof schema.maxProperties === "number" && dictSize(value) > schema.maxProperties)
-      add("maxProperties", `${shown()} has too many properties`);
-    for (const [name, needs] of Object.entries(schemaOf(schema.dependencies) ?? {})) {
+    if (typeof maxProperties === "number" && dictSize(value) > maxProperties) {
+      this.#refuse("maxProperties", `${this.#shown(schema, value, isSecret)} has too many properties`);
+    }
+    const dependencies = schemaOf(schema.dependencies);
+    if (dependencies !== null) this.#dependencies(dependencies, value, depth, isSecret);
+  }
+
+  /** Members by the patterns of their names, and those that are not declared. */
+  #others(schema: Schema, properties: Schema, value: Members, depth: number, isSecret: boolean): void {
+    const { additionalProperties: others } = schema;
+    const isClosed = others === false;
+    const patterns = schemaOf(schema.patternProperties);
+    if (patterns === null && isClosed) {
+      this.#refuseExtra(namesOf(value).filter((name) => !Object.hasOwn(properties, name)));
+    } else if (patterns !== null || schemaOf(others) !== null) {
+      const extra: string[] = [];
+      for (const [key, item] of dictEntries(value)) {
+        const name = String(key);
+        const matching = Object.entries(patterns ?? noSchemas).filter(([pattern]) =>
+          compilePattern(pattern).test(name, false, this.#regex),
+        );
+        for (const [, own] of matching) this.#member(name, own, item, depth, isSecret);
+        if (matching.length > 0 || Object.hasOwn(properties, name)) continue;
+        if (isClosed) extra.push(name);
+        else this.#member(name, others, item, depth, isSecret);
+      }
+      this.#refuseExtra(extra);
+    }
+  }
+
+  #refuseExtra(extra: readonly string[]): void {
+    if (extra.length === 0) return;
+    const names = `${extra.map((name) => repr(name)).join(", ")} ${extra.length > 1 ? "were" : "was"}`;
+    this.#refuse("additionalProperties", `Additional properties are not allowed (${names} unexpected)`);
+  }
+
+  #dependencies(dependencies: Schema, value: Members, depth: number, isSecret: boolean): void {
+    for (const [name, needs] of Object.entries(dependencies)) {
       if (!dictHas(value, name)) continue;
       const names = typeof needs === "string" ? [needs] : Array.isArray(needs) ? needs.map(String) : null;
-      if (names === null) problems.push(...this.check(needs, value, deeper(at)));
+      if (names === null) this.check(needs, value, depth + 1, isSecret);
       for (const needed of names ?? []) {
-        if (!dictHas(value, needed)) add("dependencies", `${repr(needed)} is a dependency of ${repr(name)}`);
+        if (dictHas(value, needed)) continue;
+        this.#refuse("dependencies", `${repr(needed)} is a dependency of ${repr(name)}`);
       }
     }
-    return problems;
   }
 }
 
-/** One level down: into the member `step`, or into a schema inside the schema. */
-function deeper(at: Place, step?: string | number): Place {
-  return { ...at, depth: at.depth + 1, path: step === undefined ? at.path : [...at.path, step] };
+const noSchemas: Schema = {};
+type Members = Dict | Record<string, unknown>;
+
+function namesOf(value: Members): string[] {
+  return value instanceof Dict ? value.entries().map(([key]) => String(key)) : Object.keys(value);
 }
 
-function numberProblems({ schema, value, shown, problem }: Look): ValueProblem[] {
-  const problems: ValueProblem[] = [];
-  const { minimum, maximum, multipleOf } = schema;
-  const orEqual = (isExclusive: boolean) => (isExclusive ? "or equal to " : "");
-  if (isNumber(minimum)) {
-    const isExclusive = schema.exclusiveMinimum === true;
-    if (ordered(value, isExclusive ? "<=" : "<", minimum)) {
-      const message = `${shown()} is less than ${orEqual(isExclusive)}the minimum of ${repr(minimum)}`;
-      problems.push(problem("minimum", message));
-    }
-  }
-  if (isNumber(maximum)) {
-    const isExclusive = schema.exclusiveMaximum === true;
-    if (ordered(value, isExclusive ? ">=" : ">", maximum)) {
-      const message = `${shown()} is greater than ${orEqual(isExclusive)}the maximum of ${repr(maximum)}`;
-      problems.push(problem("maximum", message));
-    }
-  }
-  if (isNumber(multipleOf) && floatOf(multipleOf) !== 0 && !isMultiple(value, multipleOf)) {
-    problems.push(problem("multipleOf", `${shown()} is not a multiple of ${repr(multipleOf)}`));
-  }
-  return problems;
+function hasChoices({ enum: choices, allOf, anyOf, oneOf, not }: Schema): boolean {
+  return (choices ?? allOf ?? anyOf ?? oneOf ?? not ?? null) !== null;
 }
+
+/** A type that nobody knows takes anything. */
+function isOfType(name: string, value: unknown): boolean {
+  return !Object.hasOwn(types, name) || types[name]?.(value) === true;
+}
+
+const orEqual = (isExclusive: boolean) => (isExclusive ? "or equal to " : "");
 
 function isMultiple(value: unknown, of: unknown): boolean {
   if (isFloat(of)) return Number.isInteger(floatOf(arithmetic(value, "/", of)));
