@@ -18,7 +18,10 @@ export function refuseOversized(parameters: JsonObject, runnerParameters: JsonOb
 }
 
 function refuse(what: string, value: JsonObject, most: number): void {
-  const size = Buffer.byteLength(JSON.stringify(value));
+  const text = JSON.stringify(value);
+  // UTF-8 takes at most three bytes for each UTF-16 unit: most need no encoding to know.
+  if (text.length * 3 <= most) return;
+  const size = Buffer.byteLength(text);
   if (size <= most) return;
   throw new PetrelError(
     "PARAMETER_INVALID",
