@@ -11,31 +11,42 @@ export interface Clock {
 /** A source of random bytes; production passes `node:crypto`'s. */
 export type RandomBytes = (length: number) => Uint8Array;
 
-/** Under load the same few instants are spelt, and read, many times over. */
-const mostKnown = 64;
-
-function remembered<K, V>(known: Map<K, V>, key: K, value: V): V {
-  if (known.size >= mostKnown) known.clear();
-  known.set(key, value);
-  return value;
-}
-
-const texts = new Map<number, string>();
-const times = new Map<string, number>();
+/**
+ * Under load the same few instants are spelt, and read, many times over. Each has one place by its last digits, and the
+ * one that comes later takes it: what is kept never grows, and keeping it makes nothing.
+ */
+const places = 128;
+const spelt: { readonly ms: Float64Array; readonly texts: string[] } = {
+  ms: new Float64Array(places).fill(Number.NaN),
+  texts: new Array<string>(places).fill(""),
+};
+const read: { readonly texts: string[]; readonly ms: Float64Array } = {
+  texts: new Array<string>(places).fill(""),
+  ms: new Float64Array(places),
+};
 
 /** RFC 3339 in UTC with milliseconds, the only spelling of an instant on the wire and on disk. */
 export function timestamp(ms: number): string {
-  const known = texts.get(ms);
-  if (known !== undefined) return known;
-  return remembered(texts, ms, new Date(ms).toISOString());
+  const place = ms & (places - 1);
+  if (spelt.ms[place] === ms) return spelt.texts[place] ?? "";
+  const text = new Date(ms).toISOString();
+  spelt.ms[place] = ms;
+  spelt.texts[place] = text;
+  return text;
 }
 
 /** Milliseconds since the epoch of an RFC 3339 text, or `null` when it is none. */
 export function parseTimestamp(text: string): number | null {
-  const known = times.get(text);
-  if (known !== undefined) return known;
+  const { length } = text;
+  // The digits before the `Z`.
+  const place = (text.charCodeAt(length - 2) + 10 * text.charCodeAt(length - 3)) & (places - 1);
+  if (length > 0 && read.texts[place] === text) return read.ms[place] ?? null;
   const ms = Date.parse(text);
   if (Number.isNaN(ms)) return null;
   // Longer ones are nobody's that spells them twice.
-  return text.length <= 32 ? remembered(times, text, ms) : ms;
+  if (length <= 32) {
+    read.texts[place] = text;
+    read.ms[place] = ms;
+  }
+  return ms;
 }

@@ -10,27 +10,46 @@ export function isUlid(text: string): boolean {
   return ID.test(text);
 }
 
+/** Many ids are of the same instant: the last one is kept. */
+let lastMs = -1;
+let lastTime = "";
+
 /** The first ten characters of every ULID made in this millisecond. */
 export function encodeTime(ms: number): string {
+  if (ms === lastMs) return lastTime;
   let text = "";
   for (let rest = Math.floor(ms), i = 0; i < 10; i++) {
     text = ALPHABET.charAt(rest % 32) + text;
     rest = Math.floor(rest / 32);
   }
+  lastMs = ms;
+  lastTime = text;
   return text;
 }
 
-/** The first ten bytes, five bits a letter. */
+const letters = Uint8Array.from(ALPHABET, (letter) => letter.charCodeAt(0));
+const letter = (bits: number): number => letters[bits & 31] ?? 0;
+
+/** Five bytes, five bits a letter: in one text, since one that grows letter by letter leaves seven others behind. */
+function encodeFive(a: number, b: number, c: number, d: number, e: number): string {
+  const high = (a << 12) | (b << 4) | (c >> 4);
+  const low = (c << 16) | (d << 8) | e;
+  return String.fromCharCode(
+    letter(high >> 15),
+    letter(high >> 10),
+    letter(high >> 5),
+    letter(high),
+    letter(low >> 15),
+    letter(low >> 10),
+    letter(low >> 5),
+    letter(low),
+  );
+}
+
+/** The first ten bytes. */
 function encodeBytes(bytes: Uint8Array): string {
-  let text = "";
-  let bits = 0;
-  let count = 0;
-  for (let i = 0; i < 10; i++) {
-    bits = (bits << 8) | (bytes[i] ?? 0);
-    for (count += 8; count >= 5; count -= 5) text += ALPHABET.charAt((bits >> (count - 5)) & 31);
-    bits &= 31;
-  }
-  return text;
+  const at = (i: number): number => bytes[i] ?? 0;
+  return encodeFive(at(0), at(1), at(2), at(3), at(4)) + encodeFive(at(5), at(6), at(7), at(8), at(9));
 }
 
 /** Milliseconds since the epoch in the first ten characters of a ULID. */
@@ -82,5 +101,12 @@ export function purposeOf(execution: string): string {
  * Time is that of the hub's first intake, so ids sort by time and a replay computes the same id.
  */
 export function derivedId(timeMs: number, ...parts: readonly (string | number)[]): string {
-  return encodeTime(timeMs) + encodeBytes(hash("sha256", JSON.stringify(parts), "buffer"));
+  // As a text of its bytes: a buffer takes three times as long to make.
+  const digest = hash("sha256", JSON.stringify(parts), "binary");
+  const at = (i: number): number => digest.charCodeAt(i);
+  return (
+    encodeTime(timeMs) +
+    encodeFive(at(0), at(1), at(2), at(3), at(4)) +
+    encodeFive(at(5), at(6), at(7), at(8), at(9))
+  );
 }
