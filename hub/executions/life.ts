@@ -104,8 +104,11 @@ export interface LifeEvent {
   readonly reason?: string | undefined;
 }
 
+/** A record that nobody else has yet: whoever asked for the step may fill it in further. */
+type Fresh = { -readonly [Field in keyof Execution]: Execution[Field] };
+
 export type Step =
-  | { readonly moved: true; readonly execution: Execution }
+  | { readonly moved: true; readonly execution: Fresh }
   /** The event does not fit; a duplicate or a late message. The caller counts it. */
   | { readonly moved: false; readonly reason: string };
 
@@ -130,21 +133,12 @@ export function step(execution: Execution, event: LifeEvent): Step {
   const status = nextStatus(execution.status, event.type);
   if (status === null) return { moved: false, reason: `${event.type} while ${execution.status}` };
   const at = timestamp(event.at);
-  const entry: LogEntry = {
-    status,
-    timestamp: at,
-    ...(event.reason !== undefined && { reason: event.reason }),
-  };
-  return {
-    moved: true,
-    execution: {
-      ...execution,
-      status,
-      log: [...execution.log, entry],
-      rev: execution.rev + 1,
-      ...(event.reason !== undefined && { reason: event.reason }),
-      ...(status === "running" && execution.start_timestamp === null && { start_timestamp: at }),
-      ...(isFinal(status) && { end_timestamp: at }),
-    },
-  };
+  const { reason } = event;
+  const entry: LogEntry =
+    reason === undefined ? { status, timestamp: at } : { status, timestamp: at, reason };
+  const next: Fresh = { ...execution, status, log: [...execution.log, entry], rev: execution.rev + 1 };
+  if (reason !== undefined) next.reason = reason;
+  if (status === "running" && execution.start_timestamp === null) next.start_timestamp = at;
+  if (isFinal(status)) next.end_timestamp = at;
+  return { moved: true, execution: next };
 }

@@ -41,25 +41,30 @@ export function applyUpdate(
   const reason = reasonOf(execution, update);
   const moved = step(execution, { type: event, at: nowMs, reason });
   if (!moved.moved) return lateResult(execution, update, moved.reason);
-  const inHubTime = (text: string | undefined) => {
-    const ms = text === undefined ? null : parseTimestamp(text);
-    // An agent's clock may have been set since its hello: what it says cannot have been before the execution was made,
-    // nor in the future.
-    const [least, most] = [parseTimestamp(execution.created_at) ?? 0, nowMs];
-    return ms === null ? null : timestamp(Math.min(most, Math.max(least, ms - skewMs)));
-  };
-  const started = inHubTime(update.started_at);
-  const ended = inHubTime(update.ended_at);
-  return {
-    changed: true,
-    execution: {
-      ...moved.execution,
-      ...(update.result !== undefined && { result: update.result }),
-      ...(update.result_blob !== undefined && { result_blob: update.result_blob }),
-      ...(started !== null && { start_timestamp: started }),
-      ...(ended !== null && isFinal(moved.execution.status) && { end_timestamp: ended }),
-    },
-  };
+  const { execution: next } = moved;
+  const { result, result_blob, started_at, ended_at } = update;
+  if (result !== undefined) next.result = result;
+  if (result_blob !== undefined) next.result_blob = result_blob;
+  const started = inHubTime(started_at, execution, nowMs, skewMs);
+  if (started !== null) next.start_timestamp = started;
+  const ended = isFinal(next.status) ? inHubTime(ended_at, execution, nowMs, skewMs) : null;
+  if (ended !== null) next.end_timestamp = ended;
+  return { changed: true, execution: next };
+}
+
+/**
+ * An agent's clock may have been set since its hello: what it says cannot have been before the execution was made, nor
+ * in the future.
+ */
+function inHubTime(
+  text: string | undefined,
+  { created_at }: Execution,
+  nowMs: number,
+  skewMs: number,
+): string | null {
+  const ms = text === undefined ? null : parseTimestamp(text);
+  if (ms === null) return null;
+  return timestamp(Math.min(nowMs, Math.max(parseTimestamp(created_at) ?? 0, ms - skewMs)));
 }
 
 /** What is said of agents that give no reason: older ones leave it to status and result. */

@@ -62,12 +62,13 @@ export async function takeEntries(
   context: TakeContext,
 ): Promise<readonly Effect[]> {
   const effects: Effect[] = [];
-  const executions = new Map<string, { start: Execution; now: Execution }>();
+  // Made when it is needed: most packets tell of triggers alone.
+  let executions: Map<string, Changed> | null = null;
   let agent = context.agent;
   for (const { entry } of entries) {
     switch (entry.kind) {
       case "trigger":
-        effects.push(await takeTrigger(entry, agent, context));
+        effects.push({ type: "outcome", outcome: await judged(entry, agent, context) });
         if (entry.trigger === anchorTrigger) {
           const taken = await takeAnchor(entry, agent, context);
           effects.push(...taken.effects);
@@ -75,9 +76,14 @@ export async function takeEntries(
         }
         break;
       case "execution-update": {
-        const start =
-          executions.get(entry.execution)?.start ?? (await startFrom(entry.execution, effects, context));
-        const known = start === null ? null : (executions.get(start.id) ?? { start, now: start });
+        executions ??= new Map<string, Changed>();
+        let known = executions.get(entry.execution) ?? null;
+        if (known === null) {
+          const start =
+            (await context.execution(entry.execution)) ??
+            (await remadeHere(entry.execution, effects, context));
+          if (start !== null) known = executions.get(start.id) ?? { start, now: start };
+        }
         if (known === null || known.now.agent !== agent.id) {
           const effect = await unknownExecution(entry, effects, context);
           if (effect !== null) effects.push(effect);
@@ -85,9 +91,8 @@ export async function takeEntries(
         }
         const applied = applyUpdate(known.now, entry, context.nowMs, agent.skew_ms ?? 0);
         if (applied.changed) {
-          const { now: before, start } = known;
-          const now = withSealedResult(before, applied.execution, context.sealer, entry.result_key);
-          executions.set(start.id, { start, now });
+          if (known.now === known.start) executions.set(known.start.id, known);
+          known.now = withSealedResult(known.now, applied.execution, context.sealer, entry.result_key);
         } else {
           context.count(applied.reason);
           if (applied.kind !== null) context.idleReport(applied.kind);
@@ -127,9 +132,11 @@ export async function takeEntries(
         );
     }
   }
-  for (const { start, now } of executions.values()) {
+  for (const { start, now } of executions?.values() ?? []) {
     // One record per execution: revisions in between were never visible to anybody.
-    effects.push({ type: "execution", execution: { ...now, rev: start.rev + 1 }, expectRev: start.rev });
+    const rev = start.rev + 1;
+    const execution = now.rev === rev ? now : { ...now, rev };
+    effects.push({ type: "execution", execution, expectRev: start.rev });
     for (const job of fetchJobs(start, now, context.nowMs)) effects.push({ type: "job", job });
   }
   if (agent !== context.agent) {
@@ -137,6 +144,12 @@ export async function takeEntries(
     effects.push({ type: "agent", agent: { ...agent, rev: expectRev + 1 }, expectRev });
   }
   return effects;
+}
+
+/** An execution as it was, and as the entries so far have left it. */
+interface Changed {
+  readonly start: Execution;
+  now: Execution;
 }
 
 /** Executions that this take is about to write. */
@@ -147,13 +160,13 @@ function madeBy(effects: readonly Effect[]): readonly Execution[] {
   });
 }
 
-async function startFrom(
+/** On a restored hub: the execution that stands for one that the backup does not have. */
+async function remadeHere(
   id: string,
   effects: readonly Effect[],
-  { execution, agent, recovery }: TakeContext,
+  { agent, recovery }: TakeContext,
 ): Promise<Execution | null> {
-  const known = await execution(id);
-  if (known !== null || recovery === undefined) return known;
+  if (recovery === undefined) return null;
   return remade(id, agent.id, madeBy(effects)) ?? remade(id, agent.id, await recovery.open());
 }
 
@@ -188,7 +201,7 @@ async function unknownExecution(
   return null;
 }
 
-async function takeTrigger(entry: TriggerEntry, agent: AgentRecord, context: TakeContext): Promise<Effect> {
+function judged(entry: TriggerEntry, agent: AgentRecord, context: TakeContext): Promise<Outcome> {
   const occurredMs = parseTimestamp(entry.at);
   const hubMs = entry.hub_at === undefined ? null : parseTimestamp(entry.hub_at);
   // Its clock may have been set since its hello, or between then and now.
@@ -196,7 +209,6 @@ async function takeTrigger(entry: TriggerEntry, agent: AgentRecord, context: Tak
   const instance: TriggerInstance = {
     id: entry.id,
     trigger: entry.trigger,
-    ...(entry.parameters !== undefined && { parameters: entry.parameters }),
     payload: entry.payload,
     origin: { agent: agent.id, host: agent.host, labels: agent.labels },
     occurrence_time: entry.at,
@@ -209,7 +221,14 @@ async function takeTrigger(entry: TriggerEntry, agent: AgentRecord, context: Tak
     re_emit_of: null,
     rule_set_version: null,
   };
-  return { type: "outcome", outcome: await context.judge(context.expect(instance, skewMs), skewMs) };
+  return context.judge(context.expect(withParameters(instance, entry.parameters), skewMs), skewMs);
+}
+
+/** Few triggers say which one of their type they are. */
+function withParameters(instance: TriggerInstance, parameters: TriggerEntry["parameters"]): TriggerInstance {
+  if (parameters === undefined) return instance;
+  const { id, trigger, ...rest } = instance;
+  return { id, trigger, parameters, ...rest };
 }
 
 async function takeAnchor(
@@ -222,7 +241,10 @@ async function takeAnchor(
   const lastTold = anchor.told === undefined ? 0 : await context.lastSeq();
   const payload = setBack(agent.baseline ?? null, anchor, lastTold, timestamp(context.nowMs));
   const finding = { ...entry, id: context.newId(), trigger: tamperedTrigger };
-  const effects = payload === null ? [] : [await takeTrigger({ ...finding, payload }, agent, context)];
+  const effects: Effect[] =
+    payload === null
+      ? []
+      : [{ type: "outcome", outcome: await judged({ ...finding, payload }, agent, context) }];
   return { effects, agent: { ...agent, baseline: anchor } };
 }
 
