@@ -23,6 +23,15 @@ interface SharedBlob {
   readonly key: string;
 }
 
+/** Whether it can stay as it is, as nearly all can. */
+export function fitsEntry({ entry }: Dispatch): boolean {
+  if (entry.kind !== "action-request") return true;
+  const all =
+    JSON.stringify(entry.parameters) + JSON.stringify(entry.runner_parameters) + (entry.sealed ?? "");
+  // UTF-8 takes at most three bytes for each UTF-16 unit: most requests need no encoding to know.
+  return all.length * 3 <= maxInlineBytes || Buffer.byteLength(all) <= maxInlineBytes;
+}
+
 /**
  * Of a request with secrets the whole blob is encrypted. Requests with the same parameters, one after the other, share one.
  * Rejects with PARAMETER_INVALID for parameters that no blob can hold: cut, they would be something else.
@@ -39,17 +48,9 @@ export function createShrinker({ put, sealer, random }: ShrinkerOptions) {
     let last = null as SharedBlob | null;
     for (const dispatch of dispatches) {
       const { entry } = dispatch;
-      if (entry.kind !== "action-request") {
-        shrunk.push(dispatch);
-        continue;
-      }
-      const text = JSON.stringify(entry.parameters);
-      const all = text + JSON.stringify(entry.runner_parameters) + (entry.sealed ?? "");
-      // UTF-8 takes at most three bytes for each UTF-16 unit: most requests need no encoding to know.
-      const isSmall = all.length * 3 <= maxInlineBytes || Buffer.byteLength(all) <= maxInlineBytes;
-      if (isSmall) shrunk.push(dispatch);
+      if (entry.kind !== "action-request" || fitsEntry(dispatch)) shrunk.push(dispatch);
       else if (entry.sealed === undefined)
-        shrunk.push(withParametersBlob(dispatch, await whole(Buffer.from(text))));
+        shrunk.push(withParametersBlob(dispatch, await whole(Buffer.from(JSON.stringify(entry.parameters)))));
       else {
         const { parameters, keep } = blobParameters(entry, entry.sealed, sealer);
         const content = JSON.stringify(parameters);

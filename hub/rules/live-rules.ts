@@ -14,7 +14,7 @@ import { resolveParameters } from "../../shared/parameters/resolve.ts";
 import { Rounds } from "../../shared/rounds.ts";
 import { type CompiledRuleSet, compileRule } from "../../shared/rules/compiled-rule-set.ts";
 import { matchTrigger, type TriggerView, triggerScope } from "../../shared/rules/match.ts";
-import { type AskRegex, withRegexAnswers } from "../../shared/rules/regex-answers.ts";
+import { type AskRegex, answered, withRegexAnswers } from "../../shared/rules/regex-answers.ts";
 import { renderTarget, ruleActionInput } from "../../shared/rules/rule-action.ts";
 import { type ThrottleView, throttleKey } from "../../shared/rules/throttle-key.ts";
 import type { Timers } from "../../shared/timers.ts";
@@ -23,6 +23,7 @@ import type { KeyBook } from "../datastore/key-book.ts";
 import { templateKeys } from "../datastore/template-keys.ts";
 import { type Placement, place } from "../executions/place.ts";
 import type { ResolvedParameters, RunnableAction } from "../executions/request.ts";
+import { fitsEntry } from "../executions/shrink.ts";
 import type { AgentConfigs } from "../packs/agent-config.ts";
 import { buildCatalogue, type Catalogue } from "../packs/catalogue.ts";
 import { isDynamic } from "../packs/dynamic-config.ts";
@@ -165,7 +166,7 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
       ruleActionInput({
         rule: openedRule(rule, sealer),
         action: action.definition,
-        trigger: viewOf(instance),
+        trigger: instance,
         keys: ruleKeys,
         config: configOf(action.definition.pack),
         actionContext: {
@@ -194,28 +195,27 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
     }
     const checked =
       problems.length === 0 ? instance : { ...instance, validation: problems.slice(0, problemsKept) };
-    const view = viewOf(checked);
-    const matched = matchTrigger(set, view, { now: now(), keys: ruleKeys, regex });
+    const matched = matchTrigger(set, checked, { now: now(), keys: ruleKeys, regex });
     if (!matched.done) throw new RegexNeeded(matched.needs);
-    const verdicts = matched.hits.map(({ rule: { rule }, error }) => verdictOf(rule, error, view, regex));
+    const verdicts = matched.hits.map(({ rule: { rule }, error }) => verdictOf(rule, error, checked, regex));
     return enforce(checked, verdicts, enforceWith(set, skewMs, regex));
   };
 
-  const enforceWith = (set: CompiledRuleSet, skewMs: number, regex: RegexOracle): EnforceWith => {
-    const { actions } = catalogue;
-    return {
-      ruleSetVersion: set.version,
-      agents: registry,
-      action: (ref) => actions.get(ref) ?? null,
-      // A target that was rendered is no part of it.
-      ruleDigest: (ref) => definitionDigest(set.byRef.get(ref)?.rule),
-      resolve: (action, rule, cause, throttle) => resolve(action, rule, cause, throttle, regex),
-      sealer,
-      nowMs: now(),
-      skewMs,
-      loopDepth,
-    };
-  };
+  // Asked at once, while `rules` and `catalogue` are those that the instance was judged by.
+  const action = (ref: string) => catalogue.actions.get(ref) ?? null;
+  // A target that was rendered is no part of it.
+  const ruleDigest = (ref: string) => definitionDigest(rules.byRef.get(ref)?.rule);
+  const enforceWith = (set: CompiledRuleSet, skewMs: number, regex: RegexOracle): EnforceWith => ({
+    ruleSetVersion: set.version,
+    agents: registry,
+    action,
+    ruleDigest,
+    resolve: (runnable, rule, cause, throttle) => resolve(runnable, rule, cause, throttle, regex),
+    sealer,
+    nowMs: now(),
+    skewMs,
+    loopDepth,
+  });
 
   const testAction = (ref: string): TestAction | undefined => {
     const action = catalogue.actions.get(ref);
@@ -262,11 +262,14 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
   };
 
   const judge = async (given: TriggerInstance, skewMs: number): Promise<Outcome> => {
-    await breathe();
+    // Nearly always there is nothing to wait for, and each wait that is left out is one turn less.
+    const pause = breathe();
+    if (pause !== undefined) await pause;
     const instance = causeOf(given) === null ? given : await traced(given);
     let outcome: Outcome;
     try {
-      outcome = await withRegexAnswers(slowRegex, (regex) => judgeNow(instance, skewMs, regex));
+      const judging = answered(slowRegex, (regex) => judgeNow(instance, skewMs, regex));
+      outcome = judging instanceof Promise ? await judging : judging;
     } catch (error) {
       if (isClosed) throw closed();
       // A fault of ours in one instance must not keep back all that its agent sends after it.
@@ -279,7 +282,8 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
     }
     // What was asked of a worker that is being closed has not been answered: the next start judges again.
     if (isClosed) throw closed();
-    return { ...outcome, dispatches: await shrink(outcome.dispatches) };
+    const { dispatches } = outcome;
+    return dispatches.every(fitsEntry) ? outcome : { ...outcome, dispatches: await shrink(dispatches) };
   };
 
   const judgeStored = async (): Promise<void> => {
@@ -302,7 +306,7 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
           withRegexAnswers(slowRegex, (regex) =>
             enforceDigest(
               instance,
-              verdictOf(rule, null, viewOf(instance), regex),
+              verdictOf(rule, null, instance, regex),
               enforceWith(rules, 0, regex),
               occasion,
             ),
@@ -321,18 +325,17 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
       const known = rules.byRef.get(rule.ref);
       const whole = openedRule(rule, sealer);
       const ready = testRuleOf(known?.rule === whole ? known : compileRule(whole));
-      const view = viewOf(instance);
       const surroundings = {
         actions: { get: testAction },
         keys: ruleKeys,
         now: parseTimestamp(instance.received_at) ?? now(),
       };
-      const trigger = prepareTrigger(view, surroundings);
+      const trigger = prepareTrigger(instance, surroundings);
       const { outcome } = await withRegexAnswers(slowRegex, (regex) =>
         judgePair(ready, trigger, surroundings, regex),
       );
       if (!outcome.matched) return { outcome, placement: null };
-      const verdict = await withRegexAnswers(slowRegex, (regex) => verdictOf(rule, null, view, regex));
+      const verdict = await withRegexAnswers(slowRegex, (regex) => verdictOf(rule, null, instance, regex));
       if (!verdict.matched) return { outcome, placement: { found: false, reason: verdict.error } };
       return { outcome, placement: place(verdict.rule.action.target, instance.origin, registry) };
     },
@@ -365,14 +368,6 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
 }
 
 const closed = () => new PetrelError("LINK_CLOSED", "the hub is stopping");
-
-const viewOf = ({ trigger, parameters, payload, origin, late }: TriggerInstance): TriggerView => ({
-  trigger,
-  ...(parameters !== undefined && { parameters }),
-  payload,
-  origin,
-  late,
-});
 
 function triggerlessScope(keys: TemplateKeys) {
   const { st2kv } = triggerScope({ trigger: "", payload: null, origin: null, late: false }, keys);

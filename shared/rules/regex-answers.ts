@@ -1,5 +1,6 @@
 /** Repeats an evaluation until the slow engine has answered all its questions. */
 import {
+  noSlowRegex,
   type RegexAnswer,
   RegexNeeded,
   type RegexOracle,
@@ -22,6 +23,8 @@ function isNeeds(value: unknown): value is { readonly done: false; readonly need
   );
 }
 
+type Answered<T> = Exclude<T, { readonly done: false }>;
+
 /**
  * The result of `evaluate`, which may throw `RegexNeeded` or return `{done: false, needs}`: then the question is asked
  * and it is evaluated again. An evaluation without questions costs one synchronous call.
@@ -29,23 +32,47 @@ function isNeeds(value: unknown): value is { readonly done: false; readonly need
 export async function withRegexAnswers<T>(
   ask: AskRegex,
   evaluate: (regex: RegexOracle) => T,
-): Promise<Exclude<T, { readonly done: false }>> {
+): Promise<Answered<T>> {
+  return answered(ask, evaluate);
+}
+
+/** As `withRegexAnswers`, but at once where nothing has to be asked: throws what `evaluate` throws. */
+export function answered<T>(
+  ask: AskRegex,
+  evaluate: (regex: RegexOracle) => T,
+): Answered<T> | Promise<Answered<T>> {
+  const first = attempt(evaluate, noSlowRegex);
+  return first instanceof Question ? afterAnswers(ask, evaluate, first.request) : first;
+}
+
+async function afterAnswers<T>(
+  ask: AskRegex,
+  evaluate: (regex: RegexOracle) => T,
+  first: RegexRequest,
+): Promise<Answered<T>> {
   const answers = new Map<string, RegexAnswer>();
   const oracle: RegexOracle = (request) => answers.get(keyOf(request)) ?? "unknown";
-  for (;;) {
-    const needed = attempt(() => evaluate(oracle));
-    if (!needed.asks) return needed.result as Exclude<T, { readonly done: false }>;
-    const { request } = needed;
+  for (let request = first; ; ) {
     answers.set(keyOf(request), answers.size >= MAX_QUESTIONS ? { timeout: true } : await ask(request));
+    const result = attempt(evaluate, oracle);
+    if (!(result instanceof Question)) return result;
+    request = result.request;
   }
 }
 
-function attempt<T>(evaluate: () => T): { asks: false; result: T } | { asks: true; request: RegexRequest } {
+class Question {
+  readonly request: RegexRequest;
+  constructor(request: RegexRequest) {
+    this.request = request;
+  }
+}
+
+function attempt<T>(evaluate: (regex: RegexOracle) => T, regex: RegexOracle): Answered<T> | Question {
   try {
-    const result = evaluate();
-    return isNeeds(result) ? { asks: true, request: result.needs } : { asks: false, result };
+    const result = evaluate(regex);
+    return isNeeds(result) ? new Question(result.needs) : (result as Answered<T>);
   } catch (error) {
-    if (error instanceof RegexNeeded) return { asks: true, request: error.request };
+    if (error instanceof RegexNeeded) return new Question(error.request);
     throw error;
   }
 }
