@@ -52,12 +52,19 @@ export interface NewExecution {
 /** Seconds an action may take when neither the request nor its runner says. */
 const defaultTimeout = 60;
 
+/** Definitions do not change; each is looked through once. */
+const positions = new WeakMap<ActionDefinition, readonly string[]>();
+
 /** Names of an action's parameters by their `position` (st2 docs, Actions: positional arguments). */
 export function positionalNames(definition: ActionDefinition): readonly string[] {
-  return Object.entries(definition.parameters)
+  const known = positions.get(definition);
+  if (known !== undefined) return known;
+  const names = Object.entries(definition.parameters)
     .filter(([, schema]) => typeof schema.position === "number")
     .sort(([, a], [, b]) => (a.position ?? 0) - (b.position ?? 0))
     .map(([name]) => name);
+  positions.set(definition, names);
+  return names;
 }
 
 /** Seconds. */

@@ -68,23 +68,18 @@ export function enforce(
   verdicts: readonly Verdict[],
   given: EnforceWith,
 ): Outcome {
-  const enforcements: Enforcement[] = [];
-  const executions: Execution[] = [];
-  const dispatches: Dispatch[] = [];
   const throttles: ThrottleAsk[] = [];
-  for (const verdict of verdicts) {
-    const made = attempt(instance, verdict, given);
-    enforcements.push(made.enforcement);
-    executions.push(...made.executions);
-    dispatches.push(...made.dispatches);
-    const ask = throttleAsk(instance, verdict, made.enforcement, given.nowMs);
+  const made = verdicts.map((verdict) => {
+    const one = attempt(instance, verdict, given);
+    const ask = throttleAsk(instance, verdict, one.enforcement, given.nowMs);
     if (ask !== null) throttles.push(ask);
-  }
+    return one;
+  });
   return {
     instance: { ...instance, status: "processed", rule_set_version: given.ruleSetVersion },
-    enforcements,
-    executions,
-    dispatches,
+    enforcements: made.map(({ enforcement }) => enforcement),
+    executions: joined(made.map(({ executions }) => executions)),
+    dispatches: joined(made.map(({ dispatches }) => dispatches)),
     ...(throttles.length > 0 && { throttles }),
   };
 }
@@ -125,6 +120,12 @@ export function enforceDigest(
 ): DigestOutcome {
   const { enforcement, executions, dispatches } = attempt(instance, verdict, given, digest);
   return { enforcement: { ...enforcement, digest: digest.record }, executions, dispatches };
+}
+
+/** Most triggers are for one rule, whose list does as it is. */
+function joined<T>(lists: readonly (readonly T[])[]): readonly T[] {
+  const [only] = lists;
+  return only !== undefined && lists.length === 1 ? only : lists.flat();
 }
 
 export interface DigestOccasion {

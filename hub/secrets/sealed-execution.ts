@@ -136,14 +136,17 @@ export function outputOf(
 
 const masked = (value: Json): Json => (value === null ? null : mask);
 
+const noSecrets = {};
+
 /** What the request of an execution says to the agent about secrets; absent when there are none. */
 export function secretParts({ parameters, output }: SealedFields): {
   readonly secret?: readonly SecretPart[];
 } {
+  if (parameters === undefined && output === undefined) return noSecrets;
   const secret: SecretPart[] = [];
   if (parameters !== undefined) secret.push("parameters");
   if (output !== undefined) secret.push("result");
-  return secret.length === 0 ? {} : { secret };
+  return { secret };
 }
 
 /**

@@ -2,6 +2,7 @@
 import { type ErrorCode, isPetrelError, PetrelError } from "../errors.ts";
 import { noSlowRegex } from "../expressions/regex/answer.ts";
 import type { Scope } from "../expressions/run.ts";
+import type { ParameterSchemas } from "../model/pack.ts";
 import type { ResolveInput } from "./resolve.ts";
 import { compiledValue, located, TemplateNode } from "./template-node.ts";
 
@@ -12,7 +13,7 @@ export class ParameterGraph {
   readonly #nodes = new Map<string, unknown>();
   #hasTemplates = false;
   /** Names whose templates wait for others, outermost first. */
-  #open: string[] | null = null;
+  #open: readonly string[] = [];
   #scope: Record<string, unknown> | null = null;
 
   constructor(input: ResolveInput) {
@@ -32,12 +33,14 @@ export class ParameterGraph {
 
   /** Where a name is absent, null or immutable its default counts; the action's before the runner's. */
   processDefaults(): void {
-    const { action, runner } = this.#input;
-    for (const table of [action, runner]) {
-      for (const name of Object.keys(table)) {
-        const { immutable, default: standard = null } = table[name] ?? {};
-        if (immutable === true || (this.get(name) ?? null) === null) this.process(name, standard);
-      }
+    this.#processTable(this.#input.action);
+    this.#processTable(this.#input.runner);
+  }
+
+  #processTable(table: ParameterSchemas): void {
+    for (const name of Object.keys(table)) {
+      const { immutable, default: standard = null } = table[name] ?? {};
+      if (immutable === true || (this.get(name) ?? null) === null) this.process(name, standard);
     }
   }
 
@@ -59,15 +62,15 @@ export class ParameterGraph {
   #visit(name: string): void {
     const node = this.#nodes.get(name);
     if (!(node instanceof TemplateNode)) return;
-    this.#open ??= [];
     const at = this.#open.indexOf(name);
     if (at >= 0) throw cycle(this.#open.slice(at));
-    this.#open.push(name);
+    const before = this.#open;
+    this.#open = [...before, name];
     for (const needed of node.names) this.#visit(needed);
     const value = this.#rendered(name, node);
     this.#nodes.set(name, value);
     if (this.#scope !== null) this.#scope[name] = value;
-    this.#open.pop();
+    this.#open = before;
   }
 
   #rendered(name: string, node: TemplateNode): unknown {

@@ -26,8 +26,8 @@ export interface RuleActionInput {
 
 /** Input for `resolveParameters`, with every name that StackStorm gives to a rule's templates, and `origin`, `late`, `throttle`. */
 export function ruleActionInput(input: RuleActionInput): ResolveInput {
-  const { rule, action, trigger, keys, config } = input;
-  const { system: _system, ...scope } = triggerScope(trigger, keys);
+  const { rule, action, trigger, keys, config, throttle } = input;
+  const { trigger: payload, origin, late, st2kv } = triggerScope(trigger, keys);
   return {
     action: action.parameters,
     runner: Object.hasOwn(runnerParameters, action.runner_type)
@@ -35,8 +35,11 @@ export function ruleActionInput(input: RuleActionInput): ResolveInput {
       : {},
     supplied: rule.action.parameters,
     context: {
-      ...scope,
-      ...(input.throttle !== undefined && { throttle: input.throttle }),
+      trigger: payload,
+      origin,
+      late,
+      st2kv,
+      ...(throttle !== undefined && { throttle }),
       action_context: { pack: action.pack, rule: rule.ref, ...input.actionContext },
       config_context: config,
     },

@@ -34,7 +34,11 @@ export function toInt(value: unknown, base = 10): number | bigint {
 
 const PREFIXES: Readonly<Record<number, string>> = { 2: "0b", 8: "0o", 16: "0x" };
 
+/** As many digits as a number holds exactly, whatever they are. */
+const PLAIN_INT = /^[0-9]{1,15}$/;
+
 function parseInt10(text: string, base: number): number | bigint {
+  if (base === 10 && PLAIN_INT.test(text)) return Number(text);
   const match = /^([+-]?)(.*)$/s.exec(asciiDigits(strip(text)));
   let digits = (match?.[2] ?? "").toLowerCase();
   const prefix = PREFIXES[base];
