@@ -190,6 +190,30 @@ describe("dependencies", () => {
     expect(refusal(action, { a: "{{ a }}" })).toBe("PARAMETER_DEPENDENCY");
     expect(() => resolveValues(input(action, { a: "{{ b }}", b: "{{ a }}" }))).toThrow("variables: a, b");
   });
+  test("a circle is told without those that only lead to it", () => {
+    const supplied = { a: "{{ b }}", b: "{{ d }}", d: "{{ b }}" };
+    expect(() => resolveValues(input({ ...action, d: {} }, supplied))).toThrow("variables: b, d");
+  });
+  test("a parameter hides what has its name in the surroundings", () => {
+    const schemas: ParameterSchemas = { a: { type: "string" }, config_context: { type: "string" } };
+    const supplied = {
+      a: "{{ config_context }} of {{ action_context.user }}",
+      config_context: "{{ 'mine' }}",
+    };
+    expect(live(schemas, supplied)).toEqual({ a: "mine of stanley", config_context: "mine" });
+  });
+  test("a template that was met before sees the values of now", () => {
+    const supplied = { a: "{{ late }}", b: { now: ["{{ late }}"], c: "{{ c }}" }, c: 5 };
+    const schemas: ParameterSchemas = {
+      a: { type: "boolean" },
+      b: { type: "object" },
+      c: { type: "integer" },
+    };
+    for (const late of [true, false]) {
+      const more = { context: { ...context, late } };
+      expect(live(schemas, supplied, more)).toEqual({ a: late, b: { now: [late], c: 5 }, c: 5 });
+    }
+  });
   test("an undefined name is refused, unless a default is given", () => {
     expect(refusal(action, { a: "{{ nope }}" })).toBe("EXPRESSION_UNDEFINED");
     expect(refusal(action, { a: "{{ trigger.nope }}" })).toBe("EXPRESSION_UNDEFINED");
