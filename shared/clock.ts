@@ -29,10 +29,31 @@ const read: { readonly texts: string[]; readonly ms: Float64Array } = {
 export function timestamp(ms: number): string {
   const place = ms & (places - 1);
   if (spelt.ms[place] === ms) return spelt.texts[place] ?? "";
-  const text = new Date(ms).toISOString();
+  const text = spell(ms);
   spelt.ms[place] = ms;
   spelt.texts[place] = text;
   return text;
+}
+
+/** Up to the second: the instants of a busy process are of few, and to spell a date takes longer than all the rest. */
+const seconds = {
+  at: new Float64Array(places).fill(Number.NaN),
+  texts: new Array<string>(places).fill(""),
+};
+/** No date goes further. */
+const latest = 8_640_000_000_000_000;
+const fractions = Array.from({ length: 1_000 }, (_, ms) => `.${String(ms).padStart(3, "0")}Z`);
+
+function spell(ms: number): string {
+  // Before the epoch, and when it is no instant, the engine knows what to do.
+  if (!(ms >= 0 && ms <= latest)) return new Date(ms).toISOString();
+  const second = Math.floor(ms / 1_000);
+  const place = second & (places - 1);
+  if (seconds.at[place] !== second) {
+    seconds.texts[place] = new Date(second * 1_000).toISOString().slice(0, -".000Z".length);
+    seconds.at[place] = second;
+  }
+  return `${seconds.texts[place]}${fractions[Math.floor(ms) - second * 1_000]}`;
 }
 
 /** Milliseconds since the epoch of an RFC 3339 text, or `null` when it is none. */

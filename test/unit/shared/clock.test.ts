@@ -23,6 +23,25 @@ test("an instant is spelt and read as the engine does it, also after others with
   );
 });
 
+test("any instant is spelt as the engine does it", () => {
+  const most = 8_640_000_000_000_000;
+  const any = fc.oneof(
+    fc.integer({ min: -most, max: most }),
+    fc.double({ min: -most, max: most, noNaN: true }),
+    fc.integer({ min: 0, max: 300_000 }),
+    fc.integer({ min: 0, max: 40_000 }).map((more) => 1_700_000_000_000 + more * 499),
+  );
+  fc.assert(
+    fc.property(fc.array(any, { maxLength: 40 }), (all) => {
+      for (const ms of all) expect(timestamp(ms)).toBe(new Date(ms).toISOString());
+    }),
+    { numRuns: 500 },
+  );
+  for (const ms of [-0.5, 0.5, 999.9, most]) expect(timestamp(ms)).toBe(new Date(ms).toISOString());
+  expect(() => timestamp(most + 1)).toThrow(RangeError);
+  expect(() => timestamp(Number.POSITIVE_INFINITY)).toThrow(RangeError);
+});
+
 test("what is no instant is none, and a fraction of a millisecond is not taken for the whole", () => {
   for (const text of ["", "Z", "yesterday", "2026-13-01T00:00:00.000Z", "x".repeat(100)]) {
     expect(parseTimestamp(text), text).toBeNull();
