@@ -58,6 +58,8 @@ function spell(ms: number): string {
 
 /** Milliseconds since the epoch of an RFC 3339 text, or `null` when it is none. */
 export function parseTimestamp(text: string): number | null {
+  // A record of an older version may lack what types promise.
+  if (typeof text !== "string") return null;
   const { length } = text;
   // The digits before the `Z`.
   const place = (text.charCodeAt(length - 2) + 10 * text.charCodeAt(length - 3)) & (places - 1);

@@ -39,17 +39,15 @@ export async function openDownOutbox(options: DownOutboxOptions): Promise<DownOu
   const { store, agent, openEntry, timers, jitter, clock, newId, log } = options;
   let epochs: readonly OutboxEpoch[] = await store.downEpochs(agent);
   const listeners = new Set<() => void>();
-  let isReading = false;
+  /** A read has begun and has not succeeded yet: the store may know more than what is kept here. */
+  let isBehind = false;
   const reading = new Rounds({
     timers,
     jitter,
     work: async () => {
-      isReading = true;
-      try {
-        epochs = await store.downEpochs(agent);
-      } finally {
-        isReading = false;
-      }
+      isBehind = true;
+      epochs = await store.downEpochs(agent);
+      isBehind = false;
       for (const listener of listeners) listener();
     },
     failed: (error, retryMs) =>
@@ -148,8 +146,8 @@ export async function openDownOutbox(options: DownOutboxOptions): Promise<DownOu
     async receipted(epoch, upTo) {
       await store.receiptDown(agent, epoch, upTo);
       // What has moved up into the room is told of as any dispatch is; so there is nothing to read for a receipt, unless
-      // what is being read now is older, or an epoch has come to its end.
-      const shrunk = isReading ? null : receiptedTo(epochs, epoch, upTo);
+      // what is being read now is older, or could not be read, or an epoch has come to its end.
+      const shrunk = isBehind ? null : receiptedTo(epochs, epoch, upTo);
       if (shrunk === null) await reading.ask();
       else epochs = shrunk;
     },

@@ -157,8 +157,9 @@ export class Sessions {
     // Straight to the socket as long as that takes it at once, behind what aedes was given. aedes is for one that does not:
     // it waits, and ends the connection when that takes too long.
     if (connection.unsentBytes === 0 && socket.writable) {
-      const frame = publishFrame(topic, bytes);
-      if (socket.writableLength + frame.length < socket.writableHighWaterMark) {
+      const room = socket.writableHighWaterMark - socket.writableLength;
+      const frame = bytes.length < room ? publishFrame(topic, bytes) : null;
+      if (frame !== null && frame.length < room) {
         holdForCompany(socket);
         socket.write(frame);
         connection.directBytes += bytes.length;

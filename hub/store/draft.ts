@@ -252,7 +252,15 @@ export class Batch {
 
   #fetched(key: string): Slot | undefined {
     if (this.#readNow === null) return undefined;
-    return this.#hold(this.#slots.get(key), key, stored(this.#readNow(key)));
+    const text = this.#readNow(key);
+    try {
+      return this.#hold(this.#slots.get(key), key, stored(text));
+    } catch (cause) {
+      throw new PetrelError("STORE_WRITE", "the database cannot be read; nothing was written", {
+        where: key,
+        cause,
+      });
+    }
   }
 
   #hold(slot: Slot | undefined, key: string, before: Stored | null): Slot {

@@ -9,6 +9,7 @@ export interface Queued {
 
 /** Empty places of a lane before the next item. */
 const mostGone = 1_024;
+const fewItems = 16;
 
 /** One source's items from `next` up to `end`; places before are empty. */
 class Lane<T> {
@@ -30,7 +31,8 @@ class Lane<T> {
     this.items[this.next++] = undefined;
     const isEmpty = this.next === this.end;
     if (!isEmpty && this.next <= mostGone) return;
-    if (this.end > mostGone) this.items = this.items.slice(this.next, this.end);
+    // An empty lane keeps room for a few.
+    if (this.end > (isEmpty ? fewItems : mostGone)) this.items = this.items.slice(this.next, this.end);
     this.end -= this.next;
     this.next = 0;
   }

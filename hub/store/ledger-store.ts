@@ -34,9 +34,6 @@ export interface LedgerParts {
   readonly now: () => number;
 }
 
-/** So many may have more to read than a batch should wait for in the thread that everything else needs. */
-const manyEffects = 32;
-
 type Ledgers = LedgerStore & Pick<IntakeStore, "marks" | "takeIn"> & Pick<AgentStore, "putAgent">;
 
 export function createLedgerStore({ database, writer, rules, now }: LedgerParts): Ledgers {
@@ -93,8 +90,7 @@ export function createLedgerStore({ database, writer, rules, now }: LedgerParts)
       writer.submit({
         source: take.claim.agent,
         weight: Math.max(1, take.effects.length),
-        // Few records are read as the plan asks for them.
-        ...(take.effects.length > manyEffects && { reads: takeInReads(take) }),
+        reads: () => takeInReads(take),
         plan: (draft) => takeIn(draft, rules, take, now()),
       }),
 
@@ -151,6 +147,7 @@ export function createLedgerStore({ database, writer, rules, now }: LedgerParts)
     async receiptDown(agent, epoch, upTo) {
       const waits = await writer.submit({
         source: agent,
+        reads: () => [keys.head(agent), keys.down(agent, epoch, upTo)],
         plan: (draft) => receipt(draft, agent, epoch, upTo),
       });
       if (waits) await refillAll(agent);

@@ -15,14 +15,17 @@ import { FairQueue } from "./fair-queue.ts";
 import { GenerationCache } from "./generation-cache.ts";
 import type { Change } from "./port/changes.ts";
 
+/** A list is read before the plan runs. A function is asked in a turn of many: few records are read on the way. */
+export type Reads = readonly string[] | (() => readonly string[]);
+
 /** A request to change records. */
 export interface Write<T> {
   /** Requests of one source keep their order; sources take turns. */
   readonly source: string;
   /** Entries it counts for in the batch's limit of 500. */
   readonly weight?: number;
-  /** Keys the plan will surely ask for, where they may be many: they are read at once. It may ask for others. */
-  readonly reads?: readonly string[];
+  /** Keys the plan will surely ask for; it may ask for others. */
+  readonly reads?: Reads;
   /** Runs without waiting for anything, and again from the start when a record had to be fetched. */
   readonly plan: (draft: Draft) => T;
 }
@@ -30,7 +33,7 @@ export interface Write<T> {
 interface Waiting {
   readonly source: string;
   readonly weight: number;
-  readonly reads: readonly string[];
+  readonly reads: Reads;
   /** Runs the plan and keeps its result for `settle`. */
   readonly attempt: (batch: Batch) => void;
   readonly settle: () => void;
@@ -47,6 +50,8 @@ export interface WriterParts {
 /** One batch at most (see `Committer`): more would hold up the next for long. */
 const maxWeight = 500;
 const maxBytes = 4 * 1024 * 1024;
+/** A turn of more may have more to read than should be waited for in the thread that everything else needs. */
+const manyWeight = 64;
 /** Rounds between two turns of the event loop: nothing else would run while a plan asks on and on. */
 const roundsPerTurn = 16;
 /** Text of records kept for reading again; twice this at most. */
@@ -170,10 +175,7 @@ export class Writer {
     const batch = new Batch(this.#cache, this.#readNow);
     const planned: Waiting[] = [];
     try {
-      await this.#load(
-        batch,
-        turn.flatMap(({ reads }) => reads),
-      );
+      await this.#load(batch, readsOf(turn));
       for (const [index, waiting] of turn.entries()) {
         if (batch.bytes > maxBytes) {
           this.#carried = turn.slice(index);
@@ -243,6 +245,15 @@ export class Writer {
       }
     }
   }
+}
+
+/** What is to be read before the plans of a turn run. */
+function readsOf(turn: readonly Waiting[]): readonly string[] {
+  const isOfMany = turn.reduce((sum, { weight }) => sum + weight, 0) > manyWeight;
+  return turn.flatMap(({ reads }) => {
+    if (typeof reads !== "function") return reads;
+    return isOfMany ? reads() : [];
+  });
 }
 
 function storeError(error: unknown): unknown {

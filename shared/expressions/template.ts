@@ -3,7 +3,7 @@ import { PetrelError } from "../errors.ts";
 import type { Statement } from "./ast.ts";
 import type { Evaluate } from "./compile-expression.ts";
 import { type Execute, StatementCompiler } from "./compile-statements.ts";
-import { freeNames } from "./names.ts";
+import { freeNames, namesOf } from "./names.ts";
 import { parseTemplate } from "./parse-template.ts";
 import { defined } from "./python/values.ts";
 import { noSlowRegex, type RegexOracle } from "./regex/answer.ts";
@@ -20,6 +20,8 @@ export interface Template {
   readonly isExpression: boolean;
   /** Names it takes from the scope; the built-in functions are not among them. */
   readonly names: ReadonlySet<string>;
+  /** Every name it looks up, also one that it may have set itself by then, and those of built-in functions. */
+  readonly reads: ReadonlySet<string>;
   /** The text, in Python's spelling. */
   render(scope: Scope, regex?: RegexOracle): string;
   /** The value of a template that is exactly one expression, otherwise the text. Never an Undefined. */
@@ -50,6 +52,7 @@ class CompiledTemplate implements Template {
   readonly source: string;
   readonly isExpression: boolean;
   readonly names: ReadonlySet<string>;
+  readonly reads: ReadonlySet<string>;
   readonly #body: Execute;
   readonly #value: Evaluate | null;
 
@@ -57,6 +60,7 @@ class CompiledTemplate implements Template {
     this.source = source;
     const statements = guarded("EXPRESSION_SYNTAX", () => parseTemplate(source));
     this.names = guarded("EXPRESSION_SYNTAX", () => outsideNames(statements));
+    this.reads = guarded("EXPRESSION_SYNTAX", () => namesOf(statements));
     this.#body = guarded("EXPRESSION_SYNTAX", () => compiler.body(statements));
     const [only] = statements;
     this.#value =

@@ -75,7 +75,7 @@ export interface Inbox<E extends Entry = Entry> {
 export interface LinkTransport {
   /** Sends on this agent's topic of that kind. Never throws; what does not arrive is sent again by the ledger. */
   send(kind: TopicKind, bytes: Uint8Array): void;
-  /** Whether something was sent just now, so that what is sent in this moment goes with it and costs next to nothing. */
+  /** Whether something was sent just now, so that what is sent in this moment leaves with it. */
   hasCompany?(): boolean;
   /**
    * Of an agent: whether the connection ends at the hub itself, as the hub has just said, or is not known to. A broker

@@ -155,8 +155,9 @@ export class BrokerConnection {
     if (stream instanceof Socket) holdForCompany(stream);
     // The library would add nothing but its own steps: nobody acknowledges it, and the socket takes it at once.
     if (qos === 0 && !retain && this.#unacknowledged === 0 && stream.writable) {
-      const frame = publishFrame(topic, bytes);
-      if (stream.writableLength + frame.length < stream.writableHighWaterMark) {
+      const room = stream.writableHighWaterMark - stream.writableLength;
+      const frame = bytes.length < room ? publishFrame(topic, bytes) : null;
+      if (frame !== null && frame.length < room) {
         stream.write(frame);
         return true;
       }

@@ -15,9 +15,17 @@ export class ParameterGraph {
   /** Names whose templates wait for others, outermost first. */
   #open: readonly string[] = [];
   #scope: Record<string, unknown> | null = null;
+  readonly #unsealed: Set<string>;
 
-  constructor(input: ResolveInput) {
+  /** `unsealed`: those of the graph that values put into this one come from. */
+  constructor(input: ResolveInput, unsealed: Iterable<string> = []) {
     this.#input = input;
+    this.#unsealed = new Set(unsealed);
+  }
+
+  /** Names whose values come from secrets of the datastore. */
+  get unsealed(): ReadonlySet<string> {
+    return this.#unsealed;
   }
 
   put(name: string, value: unknown): void {
@@ -67,6 +75,7 @@ export class ParameterGraph {
     const before = this.#open;
     this.#open = [...before, name];
     for (const needed of node.names) this.#visit(needed);
+    if (node.unseals || this.#readsUnsealed(node)) this.#unsealed.add(name);
     const value = this.#rendered(name, node);
     this.#nodes.set(name, value);
     if (this.#scope !== null) this.#scope[name] = value;
@@ -81,17 +90,22 @@ export class ParameterGraph {
       const error = located(name, cause);
       // Of a secret that cannot be read there is nothing to tell but why.
       if (isPetrelError(error) && unreadable.has(error.code)) throw error;
-      const isSecret = node.unseals || [name, ...node.names].some((each) => this.#isSecret(each));
+      const isSecret = this.#unsealed.has(name) || [name, ...node.reads].some((each) => this.#isSecret(each));
       throw isSecret ? withoutQuotes(name, error) : error;
     }
   }
 
-  /** Most templates name nothing but what the context has. */
-  #scopeOf({ names }: TemplateNode): Scope {
+  #readsUnsealed({ reads }: TemplateNode): boolean {
+    if (this.#unsealed.size > 0) for (const name of reads) if (this.#unsealed.has(name)) return true;
+    return false;
+  }
+
+  /** Most templates read nothing but what the context has. */
+  #scopeOf({ reads }: TemplateNode): Scope {
     const { context } = this.#input;
     if (this.#scope !== null) return this.#scope;
     let needsMore = false;
-    for (const name of names) if (this.#nodes.has(name)) needsMore = true;
+    for (const name of reads) if (this.#nodes.has(name)) needsMore = true;
     if (!needsMore) return context;
     const scope: Record<string, unknown> = Object.assign(Object.create(null), context);
     for (const [name, value] of this.#nodes) if (!(value instanceof TemplateNode)) scope[name] = value;

@@ -52,7 +52,7 @@ export function resolveValues(input: ResolveInput): ResolvedValues {
   complete(input, live, (isRunners, name, value) => {
     (isRunners ? runnerParameters : parameters).set(name, value);
   });
-  return { live, runnerParameters, parameters };
+  return { live: live.values, runnerParameters, parameters };
 }
 
 /**
@@ -86,8 +86,13 @@ function setOwn(target: Record<string, unknown>, name: string, value: unknown): 
   else Object.defineProperty(target, name, { value, writable: true, enumerable: true, configurable: true });
 }
 
+interface Live {
+  readonly values: ReadonlyMap<string, unknown>;
+  readonly unsealed: ReadonlySet<string>;
+}
+
 /** What was supplied, and defaults that are templates; valid. */
-function liveValues(input: ResolveInput): ReadonlyMap<string, unknown> {
+function liveValues(input: ResolveInput): Live {
   const { action, runner, supplied } = input;
   const rendered = new ParameterGraph(input);
   for (const name of Object.keys(supplied)) {
@@ -108,17 +113,17 @@ function liveValues(input: ResolveInput): ReadonlyMap<string, unknown> {
     }
   }
   validate(live, action, runner);
-  return live;
+  return { values: live, unsealed: rendered.unsealed };
 }
 
 /** Tells each declared parameter, cast, with the defaults of those that are absent. */
 function complete(
   input: ResolveInput,
-  live: ReadonlyMap<string, unknown>,
+  { values: live, unsealed }: Live,
   tell: (isRunners: boolean, name: string, value: unknown) => void,
 ): void {
   const { action, runner } = input;
-  const all = new ParameterGraph(input);
+  const all = new ParameterGraph(input, unsealed);
   for (const [name, value] of live) all.put(name, value);
   all.processDefaults();
   all.resolve();

@@ -12,13 +12,17 @@ type Render = (scope: Scope, regex: RegexOracle) => unknown;
 /** A value that is still to be rendered. */
 export class TemplateNode {
   readonly render: Render;
+  /** What has to be rendered before it. */
   readonly names: ReadonlySet<string>;
+  /** Whatever it may look up: what it sets on one way only it reads on the other, and names may hide built-in ones. */
+  readonly reads: ReadonlySet<string>;
   /** It opens a secret of the datastore. */
   readonly unseals: boolean;
 
-  constructor(render: Render, names: ReadonlySet<string>, unseals: boolean) {
+  constructor(render: Render, names: ReadonlySet<string>, reads: ReadonlySet<string>, unseals: boolean) {
     this.render = render;
     this.names = names;
+    this.reads = reads;
     this.unseals = unseals;
   }
 }
@@ -64,16 +68,21 @@ function compiledText(text: string): TemplateNode | null {
 
 function compile(value: unknown): TemplateNode | null {
   const names = new Set<string>();
+  const reads = new Set<string>();
   const sources: string[] = [];
-  const render = compileLeaf(value, true, { names, sources });
+  const render = compileLeaf(value, true, { names, reads, sources });
   const unseals = sources.some((source) => source.includes("decrypt_kv"));
-  return render === null ? null : new TemplateNode(render, names, unseals);
+  // The filter looks the datastore up by itself.
+  if (unseals) reads.add("st2kv");
+  return render === null ? null : new TemplateNode(render, names, reads, unseals);
 }
 
 /** What was met on the way through a value. */
 interface SeenTemplates {
   /** That its templates need. */
   readonly names: Set<string>;
+  /** That they may look up. */
+  readonly reads: Set<string>;
   readonly sources: string[];
 }
 
@@ -86,6 +95,7 @@ function compileLeaf(value: unknown, top: boolean, seen: SeenTemplates): Render 
     if (!isTemplate(value)) return null;
     const template = compileTemplate(value);
     for (const name of template.names) seen.names.add(name);
+    for (const name of template.reads) seen.reads.add(name);
     seen.sources.push(value);
     return top
       ? (scope, regex) => template.render(scope, regex)

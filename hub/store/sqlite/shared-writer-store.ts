@@ -14,7 +14,7 @@ import { FairQueue } from "../fair-queue.ts";
 import { GenerationCache } from "../generation-cache.ts";
 import type { Change } from "../port/changes.ts";
 import type { RecordWriter } from "../records.ts";
-import type { Write } from "../writer-store.ts";
+import type { Reads, Write } from "../writer-store.ts";
 import { ChangeLog } from "./change-log-store.ts";
 import { type Patience, transact, whenFree } from "./sqlite-file-store.ts";
 import type { SqliteRows } from "./sqlite-rows-store.ts";
@@ -22,7 +22,7 @@ import type { SqliteRows } from "./sqlite-rows-store.ts";
 interface Waiting {
   readonly source: string;
   readonly weight: number;
-  readonly reads: readonly string[];
+  readonly reads: Reads;
   readonly attempt: (batch: Batch) => void;
   readonly settle: () => void;
   readonly fail: (error: unknown) => void;
@@ -165,7 +165,15 @@ export class SharedWriter implements RecordWriter {
     const { rows, begin, stamp } = this.#parts;
     const news = this.#log.read();
     begin();
-    const batch = new Batch(new GenerationCache(0), (key) => rows.get(key));
+    const failed: unknown[] = [];
+    const batch = new Batch(new GenerationCache(0), (key) => {
+      try {
+        return rows.get(key);
+      } catch (error) {
+        failed.push(error);
+        throw error;
+      }
+    });
     const answers: (() => void)[] = [];
     let carried: Waiting[] = [];
     for (const [index, waiting] of turn.entries()) {
@@ -174,6 +182,8 @@ export class SharedWriter implements RecordWriter {
         break;
       }
       answers.push(this.#attempt(batch, waiting));
+      // No plan's own mistake: SQLite may have taken the transaction back, and what is written now would stand by itself.
+      if (failed.length > 0) throw failed[0];
     }
     if (batch.isEmpty) return { batch, news, answers, carried };
     batch.run((draft) => stamp(draft, batch));
@@ -187,7 +197,7 @@ export class SharedWriter implements RecordWriter {
 
   /** Runs one plan, fetching what it turns out to need. A plan that throws fails its own request only. */
   #attempt(batch: Batch, { source, reads, attempt, settle, fail }: Waiting): () => void {
-    let wanted = reads;
+    let wanted = typeof reads === "function" ? [] : reads;
     for (let round = 1; round <= mostRounds; round++) {
       for (const key of batch.missing(wanted)) batch.supply(key, this.#parts.rows.get(key));
       try {

@@ -43,6 +43,17 @@ describe("the single writer", () => {
     expect(await writer.submit(increment("e/n", "a", []))).toBe(42);
   });
 
+  it("says of a record that cannot be read that nothing was written, and writes what others asked for", async () => {
+    const { database, writer } = await openWriter();
+    await database.level.put("e/damaged", "{nope");
+    const [damaged, good] = await Promise.allSettled([
+      writer.submit({ source: "a", plan: (draft) => draft.get("e/damaged") }),
+      writer.submit(increment("e/n")),
+    ]);
+    expect(damaged).toMatchObject({ reason: { code: "STORE_WRITE", where: "e/damaged" } });
+    expect(good).toMatchObject({ value: 1 });
+  });
+
   it("fails only the request whose plan fails, with nothing of it written", async () => {
     const { writer } = await openWriter();
     const [good, bad, after] = await Promise.allSettled([

@@ -224,6 +224,41 @@ describe("dependencies", () => {
   });
 });
 
+describe("a template sees parameters under names that", () => {
+  const text = { type: "string" } as const;
+  test.each<[string, Record<string, string>, string]>([
+    [
+      "it sets itself on another way",
+      {
+        host: "db1",
+        it: "{% if trigger.absent is defined %}{% set host = trigger.absent %}{% endif %}ssh {{ host }}",
+      },
+      "ssh db1",
+    ],
+    [
+      "it sets in another branch",
+      {
+        host: "db1",
+        it: "{% if trigger.absent is defined %}{% set host = 1 %}{% else %}{{ host }}{% endif %}",
+      },
+      "db1",
+    ],
+    ["functions have", { range: "5", it: "{{ range }}" }, "5"],
+    [
+      "the context has",
+      { st2kv: "mine", it: "{% if trigger.absent is defined %}{% set st2kv = 1 %}{% endif %}{{ st2kv }}" },
+      "mine",
+    ],
+  ])("%s", (_, supplied, rendered) => {
+    const action = Object.fromEntries(Object.keys(supplied).map((name) => [name, text]));
+    expect(live(action, supplied)).toMatchObject({ it: rendered });
+    const { it: standard = "", ...others } = supplied;
+    expect(live({ ...action, it: { type: "string", default: standard } }, others)).toMatchObject({
+      it: rendered,
+    });
+  });
+});
+
 describe("validation", () => {
   test.each<[string, ParameterSchemas, Record<string, unknown>, string]>([
     ["unknown", { a: { type: "string" } }, { b: 1 }, "PARAMETER_UNKNOWN"],
@@ -332,6 +367,39 @@ describe("validation", () => {
     ]) {
       const refuse = () => resolveValues(input(action, supplied));
       expect(refuse).toThrow(/^(?!.*hunter2).*parameter '(length|password)'/s);
+    }
+  });
+  test("nor one that it reads only because it did not set it itself, or in the place of a function", () => {
+    const action: ParameterSchemas = {
+      password: { type: "string", secret: true, default: "hunter2" },
+      range: { type: "string", secret: true },
+      q: { type: "string" },
+      port: { type: "string" },
+    };
+    const either =
+      "{% if trigger.absent is defined %}{% set password = 1 %}{% endif %}{{ trigger[password] }}";
+    for (const supplied of [
+      { q: "{{ r }}", r: "r", port: either },
+      { port: either, password: "hunter2" },
+      { range: "hunter2", port: "{{ trigger[range] }}" },
+    ]) {
+      expect(() => resolveValues(input({ ...action, r: {} }, supplied))).toThrow(
+        /^(?!.*hunter2).*parameter 'port': its template cannot be rendered/s,
+      );
+    }
+  });
+  test("nor a secret of the datastore that came by way of another parameter", () => {
+    const datastore = datastoreContext({ system: () => "SEALED", unseal: () => "hunter2" });
+    const action: ParameterSchemas = { x: { type: "string" }, y: { type: "string" }, z: { type: "string" } };
+    const more = { context: { ...context, st2kv: datastore } };
+    const x = "{{ st2kv.system.token | decrypt_kv }}";
+    for (const supplied of [
+      { x, y: "{{ trigger[x] }}" },
+      { x, y: "{{ x }}", z: "{{ trigger[y] }}" },
+    ]) {
+      expect(() => resolveValues(input(action, supplied, more))).toThrow(
+        /^(?!.*hunter2).*parameter '[yz]': its template cannot be rendered/s,
+      );
     }
   });
   test("several errors are told together, and no value of a cast is shown", () => {
