@@ -231,10 +231,12 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
           budget: budget.of(agent),
           context: async (nowMs) => requireContext(agent, await contextOf(agent, nowMs)),
           taken: (effects, idle) => {
-            // Its labels may be others now.
-            if (effects.some(({ type }) => type === "agent")) void telling.tell(agent);
-            if (effects.some(({ type }) => type === "job")) jobs.kick();
-            tally.gaps(effects.filter(({ type }) => type === "gap").length);
+            for (const { type } of effects) {
+              // Its labels may be others now.
+              if (type === "agent") void telling.tell(agent);
+              else if (type === "job") jobs.kick();
+              else if (type === "gap") tally.gaps(1);
+            }
             tally.idleReports(idle);
           },
         }),

@@ -43,13 +43,21 @@ import { createHash } from "node:crypto";
 
 const PLAIN = /^[A-Za-z0-9._:@+=-]{1,200}$/;
 const LONGEST = 200;
+/** Met last, by their last letters: a record's id comes to some ten keys. */
+const plain = new Array<string>(256).fill("");
 
 /**
  * A text as one part of a key: different texts stay different and none can reach into the next part.
  * A text that would make the key long is replaced by its hash; the record holds the text itself.
  */
 export function part(text: string): string {
-  if (PLAIN.test(text)) return text;
+  const { length } = text;
+  const place = (text.charCodeAt(length - 1) + 31 * text.charCodeAt(length - 2)) & (plain.length - 1);
+  if (plain[place] === text && length > 0) return text;
+  if (PLAIN.test(text)) {
+    plain[place] = text;
+    return text;
+  }
   const escaped = text.isWellFormed() ? `%${encodeURIComponent(text)}` : null;
   if (escaped !== null && escaped.length <= LONGEST) return escaped;
   // No escaped text begins like this. JSON spells out a lone surrogate, which UTF-8 cannot tell from another.

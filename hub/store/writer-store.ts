@@ -228,6 +228,7 @@ export class Writer {
         ops: batch.operations(),
         bytes: batch.bytes,
         source: "store",
+        isGathered: true,
       });
     }
     batch.committed();

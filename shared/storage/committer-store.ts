@@ -14,6 +14,8 @@ export interface Commit {
   readonly bytes: number;
   /** Commits of one source are written in their order; sources take turns. */
   readonly source: string;
+  /** Whoever writes it has gathered by now what there is to write: it does not wait for others of this turn. */
+  readonly isGathered?: boolean;
 }
 
 export interface CommitterFigures {
@@ -93,7 +95,7 @@ export class Committer {
     if (this.#closed) return Promise.reject(new PetrelError("STORE_WRITE", "the database is closing"));
     return new Promise((resolve, reject) => {
       this.#enqueue({ commit, resolve, reject });
-      this.#running ??= this.#run();
+      this.#running ??= this.#run(commit.isGathered === true);
     });
   }
 
@@ -164,8 +166,8 @@ export class Committer {
     else queue.push(item);
   }
 
-  async #run(): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve));
+  async #run(isGathered: boolean): Promise<void> {
+    if (!isGathered) await new Promise((resolve) => setImmediate(resolve));
     while (this.#queued > 0) {
       const round = this.#take();
       const { items } = round;

@@ -47,6 +47,19 @@ function watched(db: ClassicLevel<string, string>) {
 }
 
 describe("batches", () => {
+  test("what was gathered goes at once, and what comes meanwhile in the next one", async () => {
+    const db = await openDb();
+    const batches = watched(db);
+    const committer = new Committer({ db });
+    const first = committer.commit({ ops: [put("a")], bytes: 1, source: "s", isGathered: true });
+    expect(batches).toEqual([["a"]]);
+    const others = ["b", "c"].map((key) =>
+      committer.commit({ ops: [put(key)], bytes: 1, source: "s", isGathered: true }),
+    );
+    await Promise.all([first, ...others]);
+    expect(batches).toEqual([["a"], ["b", "c"]]);
+  });
+
   test("what is queued goes in one batch, and what comes meanwhile in the next", async () => {
     const db = await openDb();
     const batches = watched(db);

@@ -197,20 +197,20 @@ it("an agent that goes and comes at once is online", async () => {
 });
 
 it("an agent that goes while its hello is being answered is not online", async () => {
-  let letGo = () => {};
+  const heard = Promise.withResolvers<void>();
+  const answering = Promise.withResolvers<void>();
   const { links, online, greet } = await startLinks(undefined, {
     greeted: async (...args) => {
-      await new Promise<void>((resolve) => {
-        letGo = resolve;
-      });
+      heard.resolve();
+      await answering.promise;
       return greet.arrived(...args);
     },
   });
   links.connected("web-1", null);
   void links.receive("web-1", "hello", hello());
-  await settle();
+  await heard.promise;
   links.disconnected("web-1");
-  letGo();
+  answering.resolve();
   await waitUntil("it to be known", async () => (await online()) !== null);
   await settle();
   expect(await online()).toBe(false);
