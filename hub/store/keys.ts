@@ -51,6 +51,8 @@ const plain = new Array<string>(256).fill("");
  * A text that would make the key long is replaced by its hash; the record holds the text itself.
  */
 export function part(text: string): string {
+  // A record of an older version may lack what types promise: it is spelt, as in any text.
+  if (typeof text !== "string") return part(`${text}`);
   const { length } = text;
   const place = (text.charCodeAt(length - 1) + 31 * text.charCodeAt(length - 2)) & (plain.length - 1);
   if (plain[place] === text && length > 0) return text;

@@ -253,7 +253,12 @@ function readsOf(turn: readonly Waiting[]): readonly string[] {
   const isOfMany = turn.reduce((sum, { weight }) => sum + weight, 0) > manyWeight;
   return turn.flatMap(({ reads }) => {
     if (typeof reads !== "function") return reads;
-    return isOfMany ? reads() : [];
+    try {
+      return isOfMany ? reads() : [];
+    } catch {
+      // Its plan will meet the same, and fail by itself.
+      return [];
+    }
   });
 }
 

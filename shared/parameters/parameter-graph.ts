@@ -15,17 +15,17 @@ export class ParameterGraph {
   /** Names whose templates wait for others, outermost first. */
   #open: readonly string[] = [];
   #scope: Record<string, unknown> | null = null;
-  readonly #unsealed: Set<string>;
+  readonly #secret: Set<string>;
 
-  /** `unsealed`: those of the graph that values put into this one come from. */
-  constructor(input: ResolveInput, unsealed: Iterable<string> = []) {
+  /** `secret`: those of the graph that values put into this one come from. */
+  constructor(input: ResolveInput, secret: Iterable<string> = []) {
     this.#input = input;
-    this.#unsealed = new Set(unsealed);
+    this.#secret = new Set(secret);
   }
 
-  /** Names whose values come from secrets of the datastore. */
-  get unsealed(): ReadonlySet<string> {
-    return this.#unsealed;
+  /** Names whose templates open secrets of the datastore, or read what is secret, by whatever way. */
+  get secret(): ReadonlySet<string> {
+    return this.#secret;
   }
 
   put(name: string, value: unknown): void {
@@ -75,7 +75,7 @@ export class ParameterGraph {
     const before = this.#open;
     this.#open = [...before, name];
     for (const needed of node.names) this.#visit(needed);
-    if (node.unseals || this.#readsUnsealed(node)) this.#unsealed.add(name);
+    if (node.unseals || this.#isSecret(name) || this.#readsSecret(node)) this.#secret.add(name);
     const value = this.#rendered(name, node);
     this.#nodes.set(name, value);
     if (this.#scope !== null) this.#scope[name] = value;
@@ -90,13 +90,12 @@ export class ParameterGraph {
       const error = located(name, cause);
       // Of a secret that cannot be read there is nothing to tell but why.
       if (isPetrelError(error) && unreadable.has(error.code)) throw error;
-      const isSecret = this.#unsealed.has(name) || [name, ...node.reads].some((each) => this.#isSecret(each));
-      throw isSecret ? withoutQuotes(name, error) : error;
+      throw this.#secret.has(name) ? withoutQuotes(name, error) : error;
     }
   }
 
-  #readsUnsealed({ reads }: TemplateNode): boolean {
-    if (this.#unsealed.size > 0) for (const name of reads) if (this.#unsealed.has(name)) return true;
+  #readsSecret({ reads }: TemplateNode): boolean {
+    for (const name of reads) if (this.#secret.has(name) || this.#isSecret(name)) return true;
     return false;
   }
 

@@ -88,7 +88,7 @@ function setOwn(target: Record<string, unknown>, name: string, value: unknown): 
 
 interface Live {
   readonly values: ReadonlyMap<string, unknown>;
-  readonly unsealed: ReadonlySet<string>;
+  readonly secret: ReadonlySet<string>;
 }
 
 /** What was supplied, and defaults that are templates; valid. */
@@ -113,17 +113,17 @@ function liveValues(input: ResolveInput): Live {
     }
   }
   validate(live, action, runner);
-  return { values: live, unsealed: rendered.unsealed };
+  return { values: live, secret: rendered.secret };
 }
 
 /** Tells each declared parameter, cast, with the defaults of those that are absent. */
 function complete(
   input: ResolveInput,
-  { values: live, unsealed }: Live,
+  { values: live, secret }: Live,
   tell: (isRunners: boolean, name: string, value: unknown) => void,
 ): void {
   const { action, runner } = input;
-  const all = new ParameterGraph(input, unsealed);
+  const all = new ParameterGraph(input, secret);
   for (const [name, value] of live) all.put(name, value);
   all.processDefaults();
   all.resolve();

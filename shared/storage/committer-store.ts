@@ -189,9 +189,10 @@ export class Committer {
 
   /**
    * Small values op by op: an array is copied, and each op of it read field by field. Large ones in an array: of a chained
-   * batch LevelDB's own copy stays until V8's next collection, which knows nothing of its size.
+   * batch LevelDB's own copy stays until V8's next collection, which knows nothing of its size. Never throws at once: `#run`
+   * may have begun in the very turn in which it is noted as running.
    */
-  #write({ items, bytes, ops }: Round): Promise<void> {
+  async #write({ items, bytes, ops }: Round): Promise<void> {
     if (bytes > chainedBytes || bytes > ops * smallBytes) {
       return this.#db.batch(
         items.flatMap(({ commit }) => commit.ops),

@@ -47,6 +47,18 @@ function watched(db: ClassicLevel<string, string>) {
 }
 
 describe("batches", () => {
+  test("one that was gathered and is refused at once keeps none from being written after a resume", async () => {
+    const db = await openDb();
+    const committer = new Committer({ db });
+    const commit = (key: string) =>
+      committer.commit({ ops: [put(key)], bytes: 1, source: "s", isGathered: true });
+    await db.close();
+    await expect(commit("a")).rejects.toMatchObject({ code: "STORE_WRITE" });
+    await committer.resume();
+    await commit("b");
+    expect(await db.get("b")).toBe("");
+  });
+
   test("what was gathered goes at once, and what comes meanwhile in the next one", async () => {
     const db = await openDb();
     const batches = watched(db);

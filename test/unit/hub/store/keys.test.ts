@@ -9,6 +9,14 @@ describe("a part of a key", () => {
     }
   });
 
+  it("spells what an old record lacks", () => {
+    expect([undefined, null, 5].map((none) => part(none as unknown as string))).toEqual([
+      "undefined",
+      "null",
+      "5",
+    ]);
+  });
+
   it("cannot be chosen to look like the hash of a long text", () => {
     for (let n = 0; n < 2_000; n++) {
       const long = `${n}${"x".repeat(300)}`;

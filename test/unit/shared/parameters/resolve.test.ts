@@ -388,14 +388,21 @@ describe("validation", () => {
       );
     }
   });
-  test("nor a secret of the datastore that came by way of another parameter", () => {
+  test("nor a secret that came by way of another parameter", () => {
     const datastore = datastoreContext({ system: () => "SEALED", unseal: () => "hunter2" });
-    const action: ParameterSchemas = { x: { type: "string" }, y: { type: "string" }, z: { type: "string" } };
+    const text = { type: "string" } as const;
+    const action: ParameterSchemas = {
+      x: text,
+      y: text,
+      z: text,
+      password: { type: "string", secret: true },
+    };
     const more = { context: { ...context, st2kv: datastore } };
     const x = "{{ st2kv.system.token | decrypt_kv }}";
     for (const supplied of [
       { x, y: "{{ trigger[x] }}" },
       { x, y: "{{ x }}", z: "{{ trigger[y] }}" },
+      { password: "hunter2", y: "{{ password }}", z: "{{ trigger[y] }}" },
     ]) {
       expect(() => resolveValues(input(action, supplied, more))).toThrow(
         /^(?!.*hunter2).*parameter '[yz]': its template cannot be rendered/s,
