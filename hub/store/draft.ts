@@ -51,6 +51,15 @@ export function restless(source: string, asked: readonly string[]): PetrelError 
   );
 }
 
+/** What a plan, or all of its batch, fails with when a record cannot be read. `where`: its key. */
+export function unreadable(cause: unknown, where?: string): PetrelError {
+  const place = where === undefined ? {} : { where };
+  return new PetrelError("STORE_WRITE", "the database cannot be read; nothing was written", {
+    ...place,
+    cause,
+  });
+}
+
 /** An execution that has ended is history. */
 function isOver(key: string, value: unknown): boolean {
   return key.startsWith("e/") && isFinal((value as Execution).status);
@@ -63,13 +72,12 @@ export type ReadNow = (key: string) => string | undefined;
 class Slot {
   readonly key: string;
   /** As committed; `null`: there is none. `undefined`: nobody has looked. */
-  before: Stored | null | undefined;
+  before: Stored | null | undefined = undefined;
   /** As the batch would leave it. `undefined`: it leaves it alone. */
   after: Stored | null | undefined = undefined;
 
-  constructor(key: string, before: Stored | null | undefined) {
+  constructor(key: string) {
     this.key = key;
-    this.before = before;
   }
 }
 
@@ -83,7 +91,7 @@ interface Mark {
   readonly bytes: number;
 }
 
-/** More than this many records go to another thread after all: their sum may be worth a disk's time. */
+/** Beyond this a plan has its records read for it, as `readNow` does it: in another thread. */
 const mostAtOnce = 256;
 
 /**
@@ -158,10 +166,7 @@ export class Batch {
   }
 
   supply(key: string, text: string | undefined): void {
-    const before = stored(text);
-    const slot = this.#slots.get(key);
-    if (slot === undefined) this.#slots.set(key, new Slot(key, before));
-    else slot.before = before;
+    this.#hold(key, stored(text));
   }
 
   /** Runs one plan; when it throws or refuses, the batch is as it was. */
@@ -212,10 +217,10 @@ export class Batch {
   committed(): void {
     for (const { key, before, after } of this.#slots.values()) {
       if (!isReadAgain(key)) continue;
-      const now = after === undefined ? before : after;
-      if (now === null || (after !== undefined && now !== undefined && isOver(key, now.value))) {
-        if (after !== undefined) this.#cache.delete(key);
-      } else if (now !== undefined) this.#cache.set(key, now);
+      if (after === undefined) {
+        if (before) this.#cache.set(key, before);
+      } else if (after === null || isOver(key, after.value)) this.#cache.delete(key);
+      else this.#cache.set(key, after);
     }
     for (const apply of this.#applies) apply();
   }
@@ -247,30 +252,32 @@ export class Batch {
     const slot = this.#slots.get(key);
     if (slot !== undefined && (slot.after !== undefined || slot.before !== undefined)) return slot;
     const cached = isReadAgain(key) ? this.#cache.get(key) : undefined;
-    return cached === undefined ? undefined : this.#hold(slot, key, cached);
+    return cached === undefined ? undefined : this.#hold(key, cached);
   }
 
   #fetched(key: string): Slot | undefined {
     if (this.#readNow === null) return undefined;
     const text = this.#readNow(key);
     try {
-      return this.#hold(this.#slots.get(key), key, stored(text));
+      return this.#hold(key, stored(text));
     } catch (cause) {
-      throw new PetrelError("STORE_WRITE", "the database cannot be read; nothing was written", {
-        where: key,
-        cause,
-      });
+      throw unreadable(cause, key);
     }
   }
 
-  #hold(slot: Slot | undefined, key: string, before: Stored | null): Slot {
-    if (slot !== undefined) {
-      slot.before = before;
-      return slot;
+  #hold(key: string, before: Stored | null): Slot {
+    const slot = this.#slot(key);
+    slot.before = before;
+    return slot;
+  }
+
+  #slot(key: string): Slot {
+    let slot = this.#slots.get(key);
+    if (slot === undefined) {
+      slot = new Slot(key);
+      this.#slots.set(key, slot);
     }
-    const made = new Slot(key, before);
-    this.#slots.set(key, made);
-    return made;
+    return slot;
   }
 
   #need(wanted: readonly string[]): void {
@@ -281,11 +288,7 @@ export class Batch {
   }
 
   #write(key: string, after: Stored | null): void {
-    let slot = this.#slots.get(key);
-    if (slot === undefined) {
-      slot = new Slot(key, undefined);
-      this.#slots.set(key, slot);
-    }
+    const slot = this.#slot(key);
     const earlier = slot.after;
     this.#undo.push({ slot, after: earlier });
     if (earlier === undefined) {

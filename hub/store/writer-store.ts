@@ -10,7 +10,7 @@ import { PetrelError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { Database } from "../../shared/storage/database-store.ts";
 import { readNow } from "../../shared/storage/read-now-store.ts";
-import { Batch, type Draft, mostRounds, NotLoaded, restless } from "./draft.ts";
+import { Batch, type Draft, mostRounds, NotLoaded, restless, unreadable } from "./draft.ts";
 import { FairQueue } from "./fair-queue.ts";
 import { GenerationCache } from "./generation-cache.ts";
 import type { Change } from "./port/changes.ts";
@@ -264,5 +264,5 @@ function readsOf(turn: readonly Waiting[]): readonly string[] {
 
 function storeError(error: unknown): unknown {
   if (error instanceof PetrelError) return error;
-  return new PetrelError("STORE_WRITE", "the database cannot be read; nothing was written", { cause: error });
+  return unreadable(error);
 }
