@@ -168,11 +168,8 @@ function takeRequest(request: ActionRequestEntry, context: IntakeContext, plan: 
       const result = { ...resultRecord(admission.outcome, at), started_at: at };
       const { entry, ops, size } = journal.settleOps(execution, result);
       plan.ops.push(...ops, journal.purposeOp(execution));
-      plan.updates.push(
-        journal.announcement(execution, { status: "accepted", action, trigger_instance }),
-        journal.announcement(execution, { status: "running", started_at: at }),
-        entry,
-      );
+      // That it was accepted, that it started and how it ended in one.
+      plan.updates.push({ ...entry, action, trigger_instance });
       plan.notes.push(() => journal.noteSettled(execution, size));
       plan.settled.push({ execution, status: result.status, reason: result.reason });
       states.set(execution, { phase: "settled", result });

@@ -267,13 +267,12 @@ export class JournalStore {
 
   /**
    * Resolves once result and update are on disk, in one batch. Does nothing for an execution that is not open:
-   * the first last word counts. With `startedAt` the start is announced in the same batch.
+   * the first last word counts. A start that was not announced is with the result's `started_at`.
    */
-  async settle(execution: string, result: ResultRecord, startedAt: string | null = null): Promise<void> {
+  async settle(execution: string, result: ResultRecord): Promise<void> {
     if (!this.#open.has(execution)) return;
     const { entry, ops, size } = this.settleOps(execution, result);
-    const running = { status: "running", started_at: startedAt ?? "" } as const;
-    await this.#options.append(startedAt === null ? [entry] : [this.#update(execution, running), entry], ops);
+    await this.#options.append([entry], ops);
     this.noteSettled(execution, size);
   }
 

@@ -344,7 +344,7 @@ export class Worker implements Component {
 
   /**
    * Resolves once the outcome is on disk; while the disk refuses it is tried again. With `startedAt` its start is
-   * written with it.
+   * told with it.
    */
   settle(execution: string, outcome: RunOutcome, startedAt: string | null = null): Promise<void> {
     const settled = this.#settle(execution, outcome, startedAt).finally(() => this.#settling.delete(settled));
@@ -363,7 +363,7 @@ export class Worker implements Component {
         const isSecret = journal.hasSecretResult(execution);
         const random = isSecret ? systemRandom : null;
         const result = await resultRecord(last, this.#options.blobs, { startedAt: known, endedAt, random });
-        await journal.settle(execution, result, startedAt);
+        await journal.settle(execution, result);
         break;
       } catch (error) {
         log.error("a result could not be stored and is tried again", { execution, attempt, error });

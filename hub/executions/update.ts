@@ -39,7 +39,7 @@ export function applyUpdate(
   if (update.status === "accepted") return { changed: false, reason: "accepted", kind: null };
   const event = events[update.status];
   const reason = reasonOf(execution, update);
-  const moved = step(execution, { type: event, at: nowMs, reason });
+  const moved = step(startedFirst(execution, update, nowMs), { type: event, at: nowMs, reason });
   if (!moved.moved) return lateResult(execution, update, moved.reason);
   const { execution: next } = moved;
   const { result, result_blob, started_at, ended_at } = update;
@@ -50,6 +50,17 @@ export function applyUpdate(
   const ended = isFinal(next.status) ? inHubTime(ended_at, execution, nowMs, skewMs) : null;
   if (ended !== null) next.end_timestamp = ended;
   return { changed: true, execution: next };
+}
+
+/** What ended as it was taken up is reported once: its start is said with its end, and both are one revision. */
+function startedFirst(
+  execution: Execution,
+  { status, started_at }: ExecutionUpdateEntry,
+  nowMs: number,
+): Execution {
+  if (execution.status !== "scheduled" || started_at === undefined || status === "running") return execution;
+  const started = step(execution, { type: "start", at: nowMs });
+  return started.moved ? { ...started.execution, rev: execution.rev } : execution;
 }
 
 /**

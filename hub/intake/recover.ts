@@ -27,8 +27,8 @@ export function mayBeLost(id: string, restoredAtMs: number): boolean {
 }
 
 /**
- * The record of an execution of which an agent says that it has accepted it; `null` when it says too little. Its
- * parameters were in the lost record alone.
+ * The record of an execution of which an agent says that it has accepted it, by itself or with how it ended; `null` when
+ * it says too little. Its parameters were in the lost record alone.
  */
 export function recoveredExecution(
   entry: ExecutionUpdateEntry,
@@ -36,7 +36,7 @@ export function recoveredExecution(
   nowMs: number,
 ): Execution | null {
   const { execution: id, action, trigger_instance = null } = entry;
-  if (entry.status !== "accepted" || action === undefined) return null;
+  if (action === undefined) return null;
   return {
     id,
     action,

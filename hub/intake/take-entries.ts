@@ -87,7 +87,8 @@ export async function takeEntries(
         if (known === null || known.now.agent !== agent.id) {
           const effect = await unknownExecution(entry, effects, context);
           if (effect !== null) effects.push(effect);
-          break;
+          if (effect?.type !== "recovered" || entry.status === "accepted") break;
+          known = { start: effect.execution, now: effect.execution };
         }
         const applied = applyUpdate(known.now, entry, context.nowMs, agent.skew_ms ?? 0);
         if (applied.changed) {

@@ -39,7 +39,10 @@ export interface TriggerEntry extends EntryBase {
   readonly hub_at?: string;
 }
 
-/** What became of an action request. `accepted` is said once its journal record is on disk. */
+/**
+ * What became of an action request. `accepted` is said once its journal record is on disk, and `running` once its start
+ * is; what is on disk with its end is said with it: one entry with `started_at`.
+ */
 export interface ExecutionUpdateEntry extends EntryBase {
   readonly kind: "execution-update";
   readonly execution: string;
@@ -55,7 +58,10 @@ export interface ExecutionUpdateEntry extends EntryBase {
   readonly reason?: string;
   readonly started_at?: string;
   readonly ended_at?: string;
-  /** With `accepted`: what was asked for, so that a hub that has lost its record of it can tell. */
+  /**
+   * With `accepted`, and with the end of what ended as it was accepted: what was asked for, so that a hub that has lost
+   * its record of it can tell.
+   */
   readonly action?: string;
   readonly trigger_instance?: string | null;
 }

@@ -126,10 +126,10 @@ export const agentCases: Readonly<Record<string, PowerCase>> = {
   "a result, and its entry for the hub": agentCase(
     async ({ accept, journal }) => {
       await accept("X1");
-      await journal.settle("X1", result, result.ended_at);
+      await journal.settle("X1", result);
     },
     async (agent) => [...(await phasesOf(agent, "X1")), ...(await agent.kinds())],
-    ["settled", "execution-update", "execution-update"],
+    ["settled", "execution-update"],
   ),
   "requests that the hub is told have come": agentCase(
     (agent, folder) => takeRequests(agent, folder, () => new Promise(() => {}), ["X1", "X2"]),

@@ -123,6 +123,26 @@ describe("an agent's report", () => {
     expect(applied).toMatchObject({ changed: true, execution: { reason } });
   });
 
+  test.each<[Execution["status"], Partial<ExecutionUpdateEntry>, readonly string[]]>([
+    [
+      "scheduled",
+      { status: "succeeded", started_at: new Date(noon).toISOString() },
+      ["running", "succeeded"],
+    ],
+    ["scheduled", { status: "failed", started_at: new Date(noon).toISOString() }, ["running", "failed"]],
+    ["scheduled", { status: "running", started_at: new Date(noon).toISOString() }, ["running"]],
+    // It was refused, or expired before its turn.
+    ["scheduled", { status: "timeout" }, ["timeout"]],
+    ["running", { status: "succeeded", started_at: new Date(noon).toISOString() }, ["succeeded"]],
+    ["canceling", { status: "canceled", started_at: new Date(noon).toISOString() }, ["canceled"]],
+  ])("to one that is %s, %j, says its start if nothing has said it before", (status, entry, said) => {
+    const before = anExecution({ status, log: [] });
+    const applied = applyUpdate(before, update(entry), noon, 0);
+    if (!applied.changed) throw new Error("it did not apply");
+    expect(applied.execution.log.map((line) => line.status)).toEqual(said);
+    expect(applied.execution.rev).toBe(before.rev + 1);
+  });
+
   test("of acceptance alone is counted and changes nothing", () => {
     expect(applyUpdate(anExecution(), update({ status: "accepted" }), noon, 0)).toEqual({
       changed: false,

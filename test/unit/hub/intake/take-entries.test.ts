@@ -101,6 +101,24 @@ describe("in a database that was restored from a backup", () => {
     ]);
   });
 
+  test("also when all that is heard of it is how it ended as it was taken up", async () => {
+    const ended = accepted({ status: "succeeded", result: 7, started_at: at, ended_at: at });
+    const effects = await takeEntries(numbered(ended), { ...context([]), recovery: recovery() });
+    expect(effects).toMatchObject([
+      { type: "recovered", execution: { id: lost, action: "core.local", status: "scheduled", rev: 1 } },
+      { type: "execution", expectRev: 1, execution: { status: "succeeded", result: 7, rev: 2 } },
+    ]);
+    const [, { execution }] = effects as [unknown, { execution: Execution }];
+    expect(execution.log.map(({ status }) => status)).toEqual(["scheduled", "running", "succeeded"]);
+  });
+
+  test("not how one ended of which only that is known", async () => {
+    const counted: string[] = [];
+    const ended = update({ execution: lost, status: "succeeded", result: 7, started_at: at });
+    expect(await takeEntries(numbered(ended), { ...context([], counted), recovery: recovery() })).toEqual([]);
+    expect(counted).toHaveLength(1);
+  });
+
   const families: readonly (readonly [string, readonly Execution[] | null])[] = [
     ["has not come back yet", null],
     ["has made it again, and that has ended", [anExecution({ id: remadeId, status: "succeeded" })]],
