@@ -106,12 +106,14 @@ export function openedOutbox(
     const text = JSON.stringify(whole);
     return { n, last, entry: whole, size: Buffer.byteLength(text), text };
   };
+  const allOpened = (found: readonly NumberedEntry<UpEntry>[]) =>
+    found.some(hasSealed) ? found.map(opened) : found;
   return {
     epochs: () => outbox.epochs(),
     passBacklog: () => outbox.passBacklog?.(),
-    async read(epoch, from, maxEntries, maxBytes) {
-      const found = await outbox.read(epoch, from, maxEntries, maxBytes);
-      return found.some(hasSealed) ? found.map(opened) : found;
+    read(epoch, from, maxEntries, maxBytes) {
+      const found = outbox.read(epoch, from, maxEntries, maxBytes);
+      return found instanceof Promise ? found.then(allOpened) : allOpened(found);
     },
     receipted: (epoch, upTo) => outbox.receipted(epoch, upTo),
     park: (epoch, n, reason) => outbox.park(epoch, n, reason),

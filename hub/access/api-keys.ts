@@ -85,12 +85,15 @@ export class ApiKeys {
       failed: (error, retryMs) =>
         log.error("the keys of the API could not be read again yet", { error, retry_in_ms: retryMs }),
     });
-    this.#stopListening = store.subscribeChanges((changes) => {
-      for (const change of changes) {
-        if (change.type === "reopened") void this.#reading.ask();
-        else if (change.type === "api-key") this.#put(change.id, change.key);
-      }
-    });
+    this.#stopListening = store.subscribeChanges(
+      (changes) => {
+        for (const change of changes) {
+          if (change.type === "reopened") void this.#reading.ask();
+          else if (change.type === "api-key") this.#put(change.id, change.key);
+        }
+      },
+      ["api-key"],
+    );
   }
 
   static async open(options: ApiKeysOptions): Promise<ApiKeys> {

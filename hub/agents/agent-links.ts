@@ -18,13 +18,16 @@ export class AgentLinks {
 
   constructor(options: AgentLinksOptions) {
     this.#options = options;
-    this.#stopListening = options.store.subscribeChanges((changes) => {
-      for (const change of changes) {
-        if (change.type === "agent") this.#sessions.get(change.agent.id)?.noted(change.agent);
-        else if (change.type === "down") this.#sessions.get(change.agent)?.refresh();
-        else if (change.type === "reopened") for (const session of this.#sessions.values()) session.goOn();
-      }
-    });
+    this.#stopListening = options.store.subscribeChanges(
+      (changes) => {
+        for (const change of changes) {
+          if (change.type === "agent") this.#sessions.get(change.agent.id)?.noted(change.agent);
+          else if (change.type === "down") this.#sessions.get(change.agent)?.refresh();
+          else if (change.type === "reopened") for (const session of this.#sessions.values()) session.goOn();
+        }
+      },
+      ["agent", "down"],
+    );
   }
 
   /** Agents with a connection now. */

@@ -49,12 +49,15 @@ export async function openAgentRegistry(options: AgentRegistryOptions): Promise<
     failed: (error, retryMs) =>
       log.error("the agents' records could not be read again yet", { error, retry_in_ms: retryMs }),
   });
-  const stopListening = store.subscribeChanges((changes) => {
-    for (const change of changes) {
-      if (change.type === "agent") remember(change.agent);
-      else if (change.type === "reopened") void reading.ask();
-    }
-  });
+  const stopListening = store.subscribeChanges(
+    (changes) => {
+      for (const change of changes) {
+        if (change.type === "agent") remember(change.agent);
+        else if (change.type === "reopened") void reading.ask();
+      }
+    },
+    ["agent"],
+  );
   await readAll();
 
   return {

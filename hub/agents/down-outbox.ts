@@ -14,7 +14,10 @@ import type { Store } from "../store/store.ts";
 const lookAgainMs = 5_000;
 
 export interface DownOutbox extends Outbox<DownEntry> {
-  /** Reads the ledger's epochs anew and wakes the sender; tried again when it fails. Never rejects. */
+  /**
+   * Reads the ledger's epochs anew and wakes the sender, at once when they are in memory; tried again when it fails. Never
+   * rejects.
+   */
   refresh(): Promise<void>;
   /** Reads no more. */
   close(): void;
@@ -133,11 +136,14 @@ export async function openDownOutbox(options: DownOutboxOptions): Promise<DownOu
     }
     return entries;
   };
-  const read: DownOutbox["read"] = async (epoch, from, maxEntries, maxBytes) => {
+  const read: DownOutbox["read"] = (epoch, from, maxEntries, maxBytes) => {
     if (options.isPaused()) return [];
-    const stored = await store.readDown(agent, epoch, from, maxEntries, maxBytes);
-    const entries = stored.some(({ entry }) => "sealed" in entry) ? await opened(epoch, stored) : stored;
-    return entries ?? read(epoch, from, maxEntries, maxBytes);
+    const again = async (stored: readonly NumberedEntry<StoredEntry>[]) =>
+      (await opened(epoch, stored)) ?? read(epoch, from, maxEntries, maxBytes);
+    const ready = (stored: readonly NumberedEntry<StoredEntry>[]) =>
+      stored.some(({ entry }) => "sealed" in entry) ? again(stored) : stored;
+    const stored = store.readDown(agent, epoch, from, maxEntries, maxBytes);
+    return stored instanceof Promise ? stored.then(ready) : ready(stored);
   };
 
   return {
@@ -159,7 +165,13 @@ export async function openDownOutbox(options: DownOutboxOptions): Promise<DownOu
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    refresh: () => reading.ask(),
+    refresh() {
+      const now = isBehind ? null : store.downEpochsNow(agent);
+      if (now === null) return reading.ask();
+      epochs = now;
+      for (const listener of listeners) listener();
+      return Promise.resolve();
+    },
     close: () => {
       cancelLook?.();
       void reading.stop();

@@ -96,7 +96,7 @@ export function startDueEnds(options: DueEndsOptions): { stop(): Promise<void> }
       plan(change.agent.id, (parseTimestamp(change.agent.last_seen) ?? now()) + patience.awayMs);
     }
   };
-  const stopListening = store.subscribeChanges((changes) => changes.forEach(heard));
+  const stopListening = store.subscribeChanges((changes) => changes.forEach(heard), ["execution", "agent"]);
   all();
 
   return {

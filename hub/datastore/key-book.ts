@@ -97,15 +97,18 @@ export async function openKeyBook(options: KeyBookOptions): Promise<KeyBook> {
       log.error("the datastore's keys could not be read again yet", { error, retry_in_ms: retryMs }),
   });
   // Also of what another process sets.
-  const stopListening = store.subscribeChanges((changes) => {
-    for (const change of changes) {
-      if (change.type === "reopened") void reading.ask();
-      if (change.type !== "key" || !isScope(change.scope)) continue;
-      const key = change.value === null ? null : parseKept(change.value);
-      written?.push([change.scope, change.name, key]);
-      shelves[change.scope].put(change.name, key);
-    }
-  });
+  const stopListening = store.subscribeChanges(
+    (changes) => {
+      for (const change of changes) {
+        if (change.type === "reopened") void reading.ask();
+        if (change.type !== "key" || !isScope(change.scope)) continue;
+        const key = change.value === null ? null : parseKept(change.value);
+        written?.push([change.scope, change.name, key]);
+        shelves[change.scope].put(change.name, key);
+      }
+    },
+    ["key"],
+  );
 
   const find = (scope: KeyScope, name: string): KeptKey | null => {
     const key = shelves[scope].get(name);

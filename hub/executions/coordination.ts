@@ -46,12 +46,15 @@ export function startCoordination(options: CoordinationOptions): Coordination {
   const admission = new Admission(options);
   const control = new ControlDesk(options);
   const fanOuts = new FanOuts({ ...options, cancel: (id, user) => control.cancel(id, user) });
-  const stopListening = store.subscribeChanges((changes) => {
-    for (const change of changes) {
-      if (change.type !== "execution" || change.execution.policies === undefined) continue;
-      if (isFinal(change.execution.status) && retryOf(change.execution) !== null) return kick();
-    }
-  });
+  const stopListening = store.subscribeChanges(
+    (changes) => {
+      for (const change of changes) {
+        if (change.type !== "execution" || change.execution.policies === undefined) continue;
+        if (isFinal(change.execution.status) && retryOf(change.execution) !== null) return kick();
+      }
+    },
+    ["execution"],
+  );
   return {
     work: {
       [startHeldJob]: async ({ execution }) => {

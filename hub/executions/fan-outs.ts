@@ -66,16 +66,19 @@ export class FanOuts {
       failed: (error, retryMs) =>
         options.log.error("fan-outs cannot go on yet", { error, retry_in_ms: retryMs }),
     });
-    this.#stopListening = options.store.subscribeChanges((changes) => {
-      let news = false;
-      for (const change of changes) {
-        if (change.type === "reopened") {
-          this.#all = true;
-          news = true;
-        } else if (change.type === "execution") news = this.#heard(change.execution) || news;
-      }
-      if (news) void this.#rounds.ask();
-    });
+    this.#stopListening = options.store.subscribeChanges(
+      (changes) => {
+        let news = false;
+        for (const change of changes) {
+          if (change.type === "reopened") {
+            this.#all = true;
+            news = true;
+          } else if (change.type === "execution") news = this.#heard(change.execution) || news;
+        }
+        if (news) void this.#rounds.ask();
+      },
+      ["execution"],
+    );
     void this.#rounds.ask();
   }
 

@@ -52,12 +52,15 @@ export async function openWindowBook({ store, timers, jitter, log }: WindowBookO
     failed: (error, retryMs) =>
       log.error("the windows for changes could not be read again yet", { error, retry_in_ms: retryMs }),
   });
-  const stopListening = store.subscribeChanges((changes) => {
-    for (const change of changes) {
-      if (change.type === "reopened") void reading.ask();
-      else if (change.type === "window") note(change.id, change.window);
-    }
-  });
+  const stopListening = store.subscribeChanges(
+    (changes) => {
+      for (const change of changes) {
+        if (change.type === "reopened") void reading.ask();
+        else if (change.type === "window") note(change.id, change.window);
+      }
+    },
+    ["window"],
+  );
   await readAll();
   return {
     windows: () => {

@@ -56,13 +56,16 @@ export async function openIdentities(options: IdentitiesOptions): Promise<Identi
     failed: (error, retryMs) =>
       log.error("the agents' identities could not be read again yet", { error, retry_in_ms: retryMs }),
   });
-  const stopListening = store.subscribeChanges((changes) => {
-    for (const change of changes) {
-      if (change.type === "identity") remember(change.identity);
-      else if (change.type === "identity-gone") known.delete(change.agent);
-      else if (change.type === "reopened") void reading.ask();
-    }
-  });
+  const stopListening = store.subscribeChanges(
+    (changes) => {
+      for (const change of changes) {
+        if (change.type === "identity") remember(change.identity);
+        else if (change.type === "identity-gone") known.delete(change.agent);
+        else if (change.type === "reopened") void reading.ask();
+      }
+    },
+    ["identity", "identity-gone"],
+  );
   await readAll();
   const active = (agent: string) => {
     const one = known.get(agent);

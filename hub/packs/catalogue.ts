@@ -168,9 +168,9 @@ export interface CatalogueSource {
 
 export function catalogueSource(store: Pick<Store, "packs" | "subscribeChanges">): CatalogueSource {
   let cached: Promise<Catalogue> | null = null;
-  const close = store.subscribeChanges((changes) => {
-    if (changes.some(({ type }) => type === "pack" || type === "reopened")) cached = null;
-  });
+  const close = store.subscribeChanges(() => {
+    cached = null;
+  }, ["pack"]);
   return {
     current: () => {
       if (cached !== null) return cached;

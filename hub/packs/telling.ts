@@ -49,11 +49,16 @@ export class Telling {
 
   constructor(options: TellingOptions) {
     this.#options = options;
-    this.#stopListening = options.store.subscribeChanges((changes) => {
-      if (changes.some(({ type }) => type === "rules" || type === "reopened")) void this.#rulesChanged();
-      if (changes.some((change) => change.type === "key" && options.configs.uses(change.scope, change.name)))
-        void this.#tellOnline();
-    });
+    this.#stopListening = options.store.subscribeChanges(
+      (changes) => {
+        if (changes.some(({ type }) => type === "rules" || type === "reopened")) void this.#rulesChanged();
+        if (
+          changes.some((change) => change.type === "key" && options.configs.uses(change.scope, change.name))
+        )
+          void this.#tellOnline();
+      },
+      ["rules", "key"],
+    );
   }
 
   /** To be called after packs changed. Resolves as `tell` does, for all. */

@@ -49,16 +49,19 @@ export class Admission {
       failed: (error, retryMs) =>
         log.error("executions that wait for a slot could not be let go yet", { error, retry_in_ms: retryMs }),
     });
-    this.#stopListening = store.subscribeChanges((changes) => {
-      let news = false;
-      for (const change of changes) {
-        if (change.type === "gate") this.#gates.add(change.gate);
-        else if (change.type === "pack" || change.type === "reopened") this.#all = true;
-        else continue;
-        news = true;
-      }
-      if (news) void this.#rounds.ask();
-    });
+    this.#stopListening = store.subscribeChanges(
+      (changes) => {
+        let news = false;
+        for (const change of changes) {
+          if (change.type === "gate") this.#gates.add(change.gate);
+          else if (change.type === "pack" || change.type === "reopened") this.#all = true;
+          else continue;
+          news = true;
+        }
+        if (news) void this.#rounds.ask();
+      },
+      ["gate", "pack"],
+    );
     void this.#rounds.ask();
   }
 

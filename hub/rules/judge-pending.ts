@@ -49,15 +49,18 @@ export function startPendingJudge(options: PendingJudgeOptions): { stop(): Promi
     failed: (error, retryMs) =>
       log.error("what the hub has to tell could not be judged yet", { error, retry_in_ms: retryMs }),
   });
-  const stopListening = store.subscribeChanges((changes) => {
-    if (
-      changes.some((change) =>
-        change.type === "instance" ? change.instance.status === "pending" : change.type === "reopened",
-      )
-    ) {
-      void rounds.ask();
-    }
-  });
+  const stopListening = store.subscribeChanges(
+    (changes) => {
+      if (
+        changes.some((change) =>
+          change.type === "instance" ? change.instance.status === "pending" : change.type === "reopened",
+        )
+      ) {
+        void rounds.ask();
+      }
+    },
+    ["instance"],
+  );
   return {
     stop() {
       stopListening();

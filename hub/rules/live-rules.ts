@@ -150,10 +150,7 @@ export async function openLiveRules(options: LiveRulesOptions): Promise<LiveRule
         retry_in_ms: retryMs,
       }),
   });
-  const stopListening = store.subscribeChanges((changes) => {
-    if (changes.some(({ type }) => type === "rules" || type === "pack" || type === "reopened"))
-      void reading.ask();
-  });
+  const stopListening = store.subscribeChanges(() => void reading.ask(), ["rules", "pack"]);
 
   const resolve = (
     action: RunnableAction,

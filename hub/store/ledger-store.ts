@@ -1,5 +1,5 @@
 /** Ownership, marks and down ledgers of the agents, and what their entries bring. */
-import type { NumberedEntry } from "../../shared/link/ports.ts";
+import type { NumberedEntry, OutboxEpoch } from "../../shared/link/ports.ts";
 import {
   type DownHead,
   type DownRow,
@@ -47,6 +47,33 @@ export function createLedgerStore({ database, writer, rules, now }: LedgerParts)
         plan: (draft) => refill(draft, rules, agent),
       });
     while (await again());
+  };
+
+  const readRows = (agent: string, head: DownHead | null, { epoch: id, from, ...most }: DownPage) => {
+    const epoch = head?.epochs.find((each) => each.id === id);
+    const page = new RowPage(most.maxEntries, most.maxBytes);
+    if (epoch === undefined) return page.found;
+    let n = Math.max(epoch.first, Math.floor(from));
+    // What was dispatched just now is still in memory.
+    for (; n <= epoch.last; n++) {
+      const row = writer.peek<DownRow>(keys.down(agent, id, n));
+      if (row === undefined) return readStored(agent, { id, from: n, last: epoch.last }, page);
+      if (!page.add(row, n)) break;
+    }
+    return page.found;
+  };
+
+  const readStored = async (
+    agent: string,
+    { id, from, last }: { readonly id: string; readonly from: number; readonly last: number },
+    page: RowPage,
+  ) => {
+    const range = { gte: keys.down(agent, id, from), lte: keys.down(agent, id, last) };
+    for await (const [key, text] of database.level.iterator(range)) {
+      // The first ones may have been receipted, by another process even, since the head was read.
+      if (!page.add(JSON.parse(text) as DownRow, downNumber(key))) break;
+    }
+    return page.found;
   };
 
   return {
@@ -105,43 +132,18 @@ export function createLedgerStore({ database, writer, rules, now }: LedgerParts)
       });
     },
 
-    async downEpochs(agent) {
-      const head = await writer.read<DownHead>(keys.head(agent));
-      return (head?.epochs ?? []).map(({ id, first, last, isControl }) => ({
-        id,
-        first,
-        last,
-        ...(isControl && { isControl }),
-      }));
+    downEpochs: async (agent) => epochsOf(await writer.read<DownHead>(keys.head(agent))),
+
+    downEpochsNow(agent) {
+      const head = writer.peek<DownHead>(keys.head(agent));
+      return head === undefined ? null : epochsOf(head);
     },
 
-    async readDown(agent, epochId, from, maxEntries, maxBytes) {
-      const head = await writer.read<DownHead>(keys.head(agent));
-      const epoch = head?.epochs.find(({ id }) => id === epochId);
-      const found: NumberedEntry<StoredEntry>[] = [];
-      if (epoch === undefined) return found;
-      let n = Math.max(epoch.first, Math.floor(from));
-      let bytes = 0;
-      const add = ({ entry, size }: DownRow, at: number) => {
-        if (found.length > 0 && (bytes + size > maxBytes || found.length >= maxEntries)) return false;
-        found.push({ n: at, last: at, entry, size });
-        bytes += size;
-        n = at + 1;
-        return true;
-      };
-      // What was dispatched just now is still in memory.
-      while (n <= epoch.last) {
-        const row = writer.peek<DownRow>(keys.down(agent, epochId, n));
-        if (row === undefined) break;
-        if (!add(row, n)) return found;
-      }
-      if (n > epoch.last) return found;
-      const range = { gte: keys.down(agent, epochId, n), lte: keys.down(agent, epochId, epoch.last) };
-      for await (const [key, text] of database.level.iterator(range)) {
-        // The first ones may have been receipted, by another process even, since the head was read.
-        if (!add(JSON.parse(text) as DownRow, downNumber(key))) break;
-      }
-      return found;
+    readDown(agent, epoch, from, maxEntries, maxBytes) {
+      const head = writer.peek<DownHead>(keys.head(agent));
+      const page = { epoch, from, maxEntries, maxBytes };
+      if (head !== undefined) return readRows(agent, head, page);
+      return writer.read<DownHead>(keys.head(agent)).then((read) => readRows(agent, read, page));
     },
 
     async receiptDown(agent, epoch, upTo) {
@@ -185,3 +187,40 @@ export function createLedgerStore({ database, writer, rules, now }: LedgerParts)
       }),
   };
 }
+
+interface DownPage {
+  readonly epoch: string;
+  readonly from: number;
+  readonly maxEntries: number;
+  readonly maxBytes: number;
+}
+
+/** Entries of one read. */
+class RowPage {
+  readonly found: NumberedEntry<StoredEntry>[] = [];
+  readonly #maxEntries: number;
+  readonly #maxBytes: number;
+  #bytes = 0;
+
+  constructor(maxEntries: number, maxBytes: number) {
+    this.#maxEntries = maxEntries;
+    this.#maxBytes = maxBytes;
+  }
+
+  /** False when it is full; one entry fits in any case. */
+  add({ entry, size }: DownRow, n: number): boolean {
+    const { length } = this.found;
+    if (length > 0 && (this.#bytes + size > this.#maxBytes || length >= this.#maxEntries)) return false;
+    this.found.push({ n, last: n, entry, size });
+    this.#bytes += size;
+    return true;
+  }
+}
+
+const epochsOf = (head: DownHead | null): OutboxEpoch[] =>
+  (head?.epochs ?? []).map(({ id, first, last, isControl }) => ({
+    id,
+    first,
+    last,
+    ...(isControl && { isControl }),
+  }));

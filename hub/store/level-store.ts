@@ -171,7 +171,7 @@ async function buildStore(database: Database, options: LevelStoreOptions, newId:
     ...createJobsStore({ database, writer }),
     ...createAuditStore({ level: database.level, writer }),
     ...createRetentionStore({ database, writer, logger, disk }),
-    subscribeChanges: (listener) => writer.subscribe(listener),
+    subscribeChanges: (listener, about) => writer.subscribe(listener, about),
   };
   return { store, writer, chain };
 }

@@ -10,10 +10,11 @@ import { PetrelError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { Database } from "../../shared/storage/database-store.ts";
 import { readNow } from "../../shared/storage/read-now-store.ts";
+import { ChangeListeners } from "./change-listeners.ts";
 import { Batch, type Draft, mostRounds, NotLoaded, restless, unreadable } from "./draft.ts";
 import { FairQueue } from "./fair-queue.ts";
 import { GenerationCache } from "./generation-cache.ts";
-import type { Change } from "./port/changes.ts";
+import type { Change, ChangeListener } from "./port/changes.ts";
 
 /** A list is read before the plan runs. A function is asked in a turn of many: few records are read on the way. */
 export type Reads = readonly string[] | (() => readonly string[]);
@@ -59,19 +60,18 @@ const cacheBytes = 6 * 1024 * 1024;
 
 export class Writer {
   readonly #database: WriterParts["database"];
-  readonly #logger: Logger;
   readonly #stamp: (draft: Draft, batch: Batch) => void;
   readonly #cache = new GenerationCache(cacheBytes);
   readonly #queue = new FairQueue<Waiting>();
   /** Taken from the queue for a batch that was full before their turn. */
   #carried: Waiting[] = [];
-  readonly #listeners = new Set<(changes: readonly Change[]) => void>();
+  readonly #listeners: ChangeListeners;
   #running: Promise<void> | null = null;
   #closed = false;
 
   constructor(parts: WriterParts) {
     this.#database = parts.database;
-    this.#logger = parts.logger;
+    this.#listeners = new ChangeListeners(parts.logger);
     this.#stamp = parts.stamp ?? (() => {});
   }
 
@@ -125,9 +125,8 @@ export class Writer {
   }
 
   /** Called in order, with what each batch changed, before those who asked for it are answered. */
-  subscribe(listener: (changes: readonly Change[]) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+  subscribe(listener: ChangeListener, about: readonly Change["type"][] | null = null): () => void {
+    return this.#listeners.subscribe(listener, about);
   }
 
   /** Requests that wait for a later batch. */
@@ -236,15 +235,7 @@ export class Writer {
 
   /** Tells those who subscribed. */
   announce(changes: readonly Change[]): void {
-    if (changes.length === 0) return;
-    for (const listener of this.#listeners) {
-      try {
-        listener(changes);
-      } catch (error) {
-        // The batch is on disk: one listener's mistake must not make those who wrote it believe otherwise.
-        this.#logger.error("a listener of the store failed", { error });
-      }
-    }
+    this.#listeners.tell(changes);
   }
 }
 

@@ -64,11 +64,10 @@ export class Timekeeper {
       work: () => this.#round(),
       failed: (error, retryMs) => log.error("timers could not be fired yet", { error, retry_in_ms: retryMs }),
     });
-    this.#stopListening = store.subscribeChanges((changes) => {
-      if (!changes.some(({ type }) => type === "rules" || type === "pack" || type === "reopened")) return;
+    this.#stopListening = store.subscribeChanges(() => {
       this.#isStale = true;
       void this.#rounds.ask();
-    });
+    }, ["rules", "pack"]);
   }
 
   /** Fires what is due, from now on; resolves when that has been tried with what is due already. */

@@ -71,7 +71,10 @@ export class Rollouts {
       failed: (error, retryMs) =>
         log.error("rollouts could not be brought on yet", { error, retry_in_ms: retryMs }),
     });
-    this.#stopListening = store.subscribeChanges((changes) => this.#heard(changes));
+    this.#stopListening = store.subscribeChanges(
+      (changes) => this.#heard(changes),
+      ["upgrade-report", "sensor", "agent", "rollout"],
+    );
   }
 
   /** At the start: goes on with what an earlier life has left. */

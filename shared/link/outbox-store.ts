@@ -177,12 +177,12 @@ export class OutboxStore implements Outbox<UpEntry> {
     return numbered;
   }
 
-  async read(
+  read(
     epochId: string,
     from: number,
     maxEntries: number,
     maxBytes: number,
-  ): Promise<readonly NumberedEntry<UpEntry>[]> {
+  ): readonly NumberedEntry<UpEntry>[] | Promise<readonly NumberedEntry<UpEntry>[]> {
     const epoch = this.#find(epochId);
     if (epoch === undefined || from > epoch.last) return [];
     if (epoch === this.#current() && this.#tail.has(from)) return this.#tail.read(from, maxEntries, maxBytes);

@@ -23,13 +23,16 @@ export interface Outbox<E extends Entry = Entry> {
   epochs(): readonly OutboxEpoch[];
   /** Before a hello: lets fresh entries pass what has gathered, by a new epoch. */
   passBacklog?(): void;
-  /** Entries of `epoch` from number `from` on, in order, at most these many; at least one if there is one. */
+  /**
+   * Entries of `epoch` from number `from` on, in order, at most these many; at least one if there is one. At once when they
+   * are in memory: then they leave before anybody is told that they were stored.
+   */
   read(
     epoch: string,
     from: number,
     maxEntries: number,
     maxBytes: number,
-  ): Promise<readonly NumberedEntry<E>[]>;
+  ): readonly NumberedEntry<E>[] | Promise<readonly NumberedEntry<E>[]>;
   /** The peer has everything up to `upTo`. Entries may be kept a while for a peer restored from a backup. */
   receipted(epoch: string, upTo: number): Promise<void>;
   /** Sets aside an entry that the peer cannot decode, so that nothing behind it waits; a void entry takes its number. */

@@ -86,7 +86,8 @@ export class LedgerSender<E extends Entry = Entry> {
         epochs: ahead,
       });
     }
-    this.wake();
+    // Behind all else that this session begins with.
+    queueMicrotask(() => this.wake());
   }
 
   /** Nothing is sent before the next `begin`. */
@@ -164,7 +165,12 @@ export class LedgerSender<E extends Entry = Entry> {
       let fetch: Fetch | null = first;
       do {
         this.#again = false;
-        while (fetch !== null && (await this.#send(fetch))) fetch = this.#next();
+        while (fetch !== null) {
+          const sent = this.#send(fetch);
+          // Not waited for where it need not be: what was stored just now leaves in the same turn.
+          if (!(typeof sent === "boolean" ? sent : await sent)) break;
+          fetch = this.#next();
+        }
         if (this.#again) fetch = this.#next();
       } while (this.#again);
       this.#failures = 0;
@@ -178,12 +184,17 @@ export class LedgerSender<E extends Entry = Entry> {
   }
 
   /** Sends one packet, if the ledger lets one go still; whether to ask for the next. */
-  async #send(fetch: Fetch): Promise<boolean> {
-    const { outbox, clock, sendPacket } = this.#options;
+  #send(fetch: Fetch): boolean | Promise<boolean> {
     const session = this.#session;
     if (session === null) return false;
-    const read = await outbox.read(fetch.epoch, fetch.from, fetch.maxEntries, fetch.maxBytes);
-    if (this.#session !== session) return true;
+    const read = this.#options.outbox.read(fetch.epoch, fetch.from, fetch.maxEntries, fetch.maxBytes);
+    if (!(read instanceof Promise)) return this.#sendRead(fetch, session, read);
+    return read.then((late) => (this.#session === session ? this.#sendRead(fetch, session, late) : true));
+  }
+
+  /** As `#send`, of what was read for it. */
+  #sendRead(fetch: Fetch, session: SendingSession, read: readonly NumberedEntry<E>[]): boolean {
+    const { clock, sendPacket } = this.#options;
     if (read[0] !== undefined && read[0].n > fetch.from) {
       // Deleted under this session: only a hello can say so.
       this.#options.needsHello();

@@ -38,8 +38,13 @@ export type Change =
    */
   | { readonly type: "reopened" };
 
+export type ChangeListener = (changes: readonly Change[]) => void;
+
 /** Whom to ask for changes. */
 export interface ChangeSource {
-  /** Called in order after each batch is on disk, soon after it when another process wrote that batch. */
-  subscribeChanges(listener: (changes: readonly Change[]) => void): () => void;
+  /**
+   * Called in order after each batch is on disk, soon after it when another process wrote that batch. With `about` only for
+   * batches with a change of one of these kinds, and for `reopened`; each is told whole.
+   */
+  subscribeChanges(listener: ChangeListener, about?: readonly Change["type"][]): () => void;
 }

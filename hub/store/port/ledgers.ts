@@ -47,13 +47,16 @@ export interface LedgerStore {
    */
   appendDown(dispatches: readonly Dispatch[]): Promise<void>;
   downEpochs(agent: string): Promise<readonly OutboxEpoch[]>;
+  /** The same at once; `null` when they are not in memory. */
+  downEpochsNow(agent: string): readonly OutboxEpoch[] | null;
+  /** At once when all of it is in memory, as what was dispatched just now is. */
   readDown(
     agent: string,
     epoch: string,
     from: number,
     maxEntries: number,
     maxBytes: number,
-  ): Promise<readonly NumberedEntry<StoredEntry>[]>;
+  ): readonly NumberedEntry<StoredEntry>[] | Promise<readonly NumberedEntry<StoredEntry>[]>;
   /**
    * Deletes what the agent has. Unlike an agent's outbox nothing is kept after the receipt: an agent restored from a
    * backup has lost its journal too, and would run again what it ran before.

@@ -9,10 +9,11 @@ import type { DatabaseSync } from "node:sqlite";
 import { PetrelError } from "../../../shared/errors.ts";
 import type { Logger } from "../../../shared/log.ts";
 import type { Timers } from "../../../shared/timers.ts";
+import { ChangeListeners } from "../change-listeners.ts";
 import { Batch, type Draft, mostRounds, NotLoaded, restless } from "../draft.ts";
 import { FairQueue } from "../fair-queue.ts";
 import { GenerationCache } from "../generation-cache.ts";
-import type { Change } from "../port/changes.ts";
+import type { Change, ChangeListener } from "../port/changes.ts";
 import type { RecordWriter } from "../records.ts";
 import type { Reads, Write } from "../writer-store.ts";
 import { ChangeLog } from "./change-log-store.ts";
@@ -55,7 +56,7 @@ export class SharedWriter implements RecordWriter {
   readonly #queue = new FairQueue<Waiting>();
   /** Taken from the queue for a batch that was full before their turn. */
   #carried: Waiting[] = [];
-  readonly #listeners = new Set<(changes: readonly Change[]) => void>();
+  readonly #listeners: ChangeListeners;
   #running: Promise<void> | null = null;
   #batchesAlone = courtesyBatches;
   #hasFailed = false;
@@ -64,6 +65,7 @@ export class SharedWriter implements RecordWriter {
 
   constructor(parts: SharedWriterParts) {
     this.#parts = parts;
+    this.#listeners = new ChangeListeners(parts.logger);
     this.#log = new ChangeLog(parts.db);
     this.#follow();
   }
@@ -110,9 +112,8 @@ export class SharedWriter implements RecordWriter {
   }
 
   /** Called in the order of batches: with those of this process before it goes on, with those of others soon. */
-  subscribe(listener: (changes: readonly Change[]) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+  subscribe(listener: ChangeListener, about: readonly Change["type"][] | null = null): () => void {
+    return this.#listeners.subscribe(listener, about);
   }
 
   /** Finishes what was handed in, then takes no more. */
@@ -148,10 +149,10 @@ export class SharedWriter implements RecordWriter {
       this.#batchesAlone = news.changes.length > 0 ? 0 : this.#batchesAlone + 1;
       batch.committed();
       // What another process wrote came first.
-      this.#announce(news.changes);
-      if (this.#hasFailed) this.#announce([{ type: "reopened" }]);
+      this.#listeners.tell(news.changes);
+      if (this.#hasFailed) this.#listeners.tell([{ type: "reopened" }]);
       this.#hasFailed = false;
-      this.#announce(batch.changes);
+      this.#listeners.tell(batch.changes);
       for (const answer of answers) answer();
     } catch (error) {
       this.#hasFailed = true;
@@ -223,7 +224,7 @@ export class SharedWriter implements RecordWriter {
         if (this.#log.hasNews()) {
           const news = this.#log.read();
           this.#log.heard(news);
-          this.#announce(news.changes);
+          this.#listeners.tell(news.changes);
         }
       } catch (error) {
         // They are still to be heard: the next look tells them.
@@ -231,18 +232,6 @@ export class SharedWriter implements RecordWriter {
       }
       if (!this.#isClosed) this.#follow();
     });
-  }
-
-  #announce(changes: readonly Change[]): void {
-    if (changes.length === 0) return;
-    for (const listener of this.#listeners) {
-      try {
-        listener(changes);
-      } catch (error) {
-        // The batch is on disk: one listener's mistake must not make those who wrote it believe otherwise.
-        this.#parts.logger.error("a listener of the store failed", { error });
-      }
-    }
   }
 }
 

@@ -123,7 +123,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
       ...createJobsStore({ database, writer }),
       ...createAuditStore({ level: rows, writer }),
       ...createRetentionStore({ database, writer, logger }),
-      subscribeChanges: (listener) => writer.subscribe(listener),
+      subscribeChanges: (listener, about) => writer.subscribe(listener, about),
       incarnation,
       close: async () => {
         await writer.close();

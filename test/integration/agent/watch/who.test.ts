@@ -91,10 +91,12 @@ describe.runIf(isRoot)("who changed a file", () => {
       [
         "echo 1 > a; touch b; (echo 2 > c); cp /usr/bin/touch own; ./own d",
         "printf '#!/bin/sh\\necho 3 > e\\n:\\n' > script; chmod +x script; ./script",
-        "sh -c 'exec touch f'; python3 -c 'open(\"g\", \"w\")' --token s3cret",
+        "sh -c 'exec touch f'; python3 -c 'open(\"g\", \"w\")'",
+        // Only who is there still can be asked for its arguments.
+        'python3 -c \'open("h", "w"); import time; time.sleep(1)\' --token s3cret',
         ":",
       ].join("\n"),
-      [..."abcdefg"],
+      [..."abcdefgh"],
     );
     expect(warnings).toEqual([]);
     const program = (name: string) => String(actors.get(name)?.exe).replace(/^.*\//, "");
@@ -105,7 +107,7 @@ describe.runIf(isRoot)("who changed a file", () => {
     expect(program("e")).toMatch(/^(dash|bash|busybox)$/);
     expect(program("f"), JSON.stringify(actors.get("f"))).toBe("touch");
     expect(program("g")).toMatch(/^python3/);
-    expect(actors.get("g")?.cmdline).toMatch(/--token \*{8}$/);
+    expect(actors.get("h")?.cmdline).toMatch(/--token \*{8}$/);
     expect(actors.get("a")).toMatchObject({ pid, uid: 0, user: "root" });
     // bash, then the process of this test.
     expect((actors.get("b")?.parents as JsonObject[] | undefined)?.slice(0, 2)).toMatchObject([

@@ -11,7 +11,8 @@ import { waitUntil } from "../../../support/wait-until.ts";
 
 const agent = "web-1";
 
-async function opened() {
+/** `inMemory`: what was just written can be seen without a read. */
+async function opened({ inMemory = true } = {}) {
   // Small, so that requests wait for room.
   const { store } = await failingStore(undefined, { downCap: { entries: 8, bytes: 1024 * 1024 } });
   await claimed(store);
@@ -19,6 +20,7 @@ async function opened() {
   const outbox = await openDownOutbox({
     store: {
       ...store,
+      downEpochsNow: (of) => (inMemory ? store.downEpochsNow(of) : null),
       async downEpochs(of) {
         seen.reads++;
         const found = await store.downEpochs(of);
@@ -60,8 +62,18 @@ test("a receipt moves the ledger's beginning, and nothing is read for it", async
   expect(seen.reads).toBe(before);
 });
 
-test("a read that failed is made good by the next receipt", async () => {
+test("what is dispatched is known, and can be read, when its writer hears of it, without a read", async () => {
   const { store, outbox, seen } = await opened();
+  const before = seen.reads;
+  await store.appendDown([asked(1)]);
+  const [{ id } = { id: "" }] = outbox.epochs();
+  expect(outbox.epochs()).toEqual([{ id, first: 1, last: 1 }]);
+  expect(outbox.read(id, 1, 10, 1e6)).toMatchObject([{ n: 1, last: 1 }]);
+  expect(seen.reads).toBe(before);
+});
+
+test("a read that failed is made good by the next receipt", async () => {
+  const { store, outbox, seen } = await opened({ inMemory: false });
   await store.appendDown([1, 2].map((n) => asked(n)));
   await outbox.refresh();
   const [{ id } = { id: "" }] = outbox.epochs();
@@ -75,7 +87,7 @@ test("a read that failed is made good by the next receipt", async () => {
 });
 
 test("what was read before a receipt does not come after it", async () => {
-  const { store, outbox, seen } = await opened();
+  const { store, outbox, seen } = await opened({ inMemory: false });
   await store.appendDown([1, 2, 3].map((n) => asked(n)));
   await outbox.refresh();
   const [{ id } = { id: "" }] = outbox.epochs();
@@ -101,23 +113,26 @@ test("an epoch that has come to its end is gone, unless it is the one that goes 
   expect(await store.downEpochs(agent)).toEqual([current]);
 });
 
-test("whatever is dispatched and receipted at the same time, it knows in the end what the store does", async () => {
-  const { store, outbox } = await opened();
-  let n = 0;
-  for (let round = 0; round < 60; round++) {
-    const work: Promise<unknown>[] = [];
-    // More than there is room for, now and then; and control entries, which have epochs of their own.
-    for (let i = round % 2 === 0 ? round % 7 : 0; i > 0; i--) work.push(store.appendDown([asked(++n)]));
-    if (round % 10 === 0) work.push(store.appendDown([cancel(execution(++n))]));
-    for (const { id, first, last } of outbox.epochs()) {
-      const upTo = first + ((round * 7) % (last - first + 2)) - 1;
-      work.push(outbox.receipted(id, upTo));
-      // One that came late, or twice.
-      if (round % 3 === 0) work.push(outbox.receipted(id, upTo), outbox.receipted(id, first - 1));
+test.each([true, false])(
+  "whatever is dispatched and receipted at the same time, it knows in the end what the store does (in memory: %s)",
+  async (inMemory) => {
+    const { store, outbox } = await opened({ inMemory });
+    let n = 0;
+    for (let round = 0; round < 60; round++) {
+      const work: Promise<unknown>[] = [];
+      // More than there is room for, now and then; and control entries, which have epochs of their own.
+      for (let i = round % 2 === 0 ? round % 7 : 0; i > 0; i--) work.push(store.appendDown([asked(++n)]));
+      if (round % 10 === 0) work.push(store.appendDown([cancel(execution(++n))]));
+      for (const { id, first, last } of outbox.epochs()) {
+        const upTo = first + ((round * 7) % (last - first + 2)) - 1;
+        work.push(outbox.receipted(id, upTo));
+        // One that came late, or twice.
+        if (round % 3 === 0) work.push(outbox.receipted(id, upTo), outbox.receipted(id, first - 1));
+      }
+      await Promise.all(work);
+      const stands = JSON.stringify(await store.downEpochs(agent));
+      // A round that a dispatch has asked for may be under way; one that is asked for here would hide what went wrong.
+      await waitUntil("it knows", () => JSON.stringify(outbox.epochs()) === stands);
     }
-    await Promise.all(work);
-    const stands = JSON.stringify(await store.downEpochs(agent));
-    // A round that a dispatch has asked for may be under way; one that is asked for here would hide what went wrong.
-    await waitUntil("it knows", () => JSON.stringify(outbox.epochs()) === stands);
-  }
-});
+  },
+);

@@ -265,3 +265,47 @@ it("a backlog goes on though its timer fires a little early, and its pace lets i
   await setImmediate();
   expect(waiting.size).toBe(1);
 });
+
+it("what is in memory leaves in the turn in which it was stored", async () => {
+  const { clock, timers } = manualTime();
+  let last = 0;
+  let tell: () => void = () => {};
+  const outbox: Outbox<VoidEntry> = {
+    epochs: () => [{ id: "E1", first: 1, last }],
+    read: (_epoch, from) => Array.from({ length: last - from + 1 }, (_, i) => numbered(from + i)),
+    receipted: async () => {},
+    park: async () => {},
+    onAppend: (listener) => {
+      tell = listener;
+      return () => {};
+    },
+  };
+  const sendPacket = vi.fn(() => 1);
+  const sender = new LedgerSender({
+    outbox,
+    window: upWindow,
+    sendPacket,
+    needsHello: () => {},
+    onProgress: () => {},
+    clock,
+    timers,
+    jitter: () => 0.5,
+    newId: () => "id",
+    log: silentLogger,
+  });
+  last = 1;
+  sender.begin({
+    listed: [{ id: "E1", first: 1, last }],
+    unlisted: new Set<string>(),
+    marks: new Map([["E1", 0]]),
+    credit: { entries: 100, bytes: 100_000 },
+    capabilities: new Set<string>(),
+  });
+  // What else begins with the session comes first.
+  expect(sendPacket).not.toHaveBeenCalled();
+  await setImmediate();
+  expect(sendPacket).toHaveBeenCalledTimes(1);
+  last = 2;
+  tell();
+  expect(sendPacket).toHaveBeenLastCalledWith("E1", 2, expect.anything(), 0);
+});
