@@ -106,8 +106,7 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Runnin
       ),
     );
     teardown.add("store", () => store.close());
-    const highWater = await store.setting("clock_high_water");
-    const clock = createHubClock(systemClock, typeof highWater === "number" ? highWater : 0);
+    const clock = createHubClock(systemClock, await store.clockHighWater());
     const now = () => clock.now();
     const newId = ulidSource(clock, systemRandom);
     const refusals = new Refusals({ logger: log, clock: systemClock });

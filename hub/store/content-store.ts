@@ -12,6 +12,7 @@ import type { AgentStore } from "./port/agents.ts";
 import type { ContentStore, RuleSet } from "./port/content.ts";
 import type { KeyStore, SettingStore } from "./port/datastore.ts";
 import type { RecordWriter, Rows } from "./records.ts";
+import { readTally } from "./tally-record.ts";
 
 /** A pack version whose contents are kept; `replaced_at` (milliseconds) once another one is registered. */
 export interface PackVersion {
@@ -222,6 +223,8 @@ export async function createContentStore({
     },
 
     setting: (name) => writer.read<Json>(keys.setting(name)),
+
+    clockHighWater: async () => (await readTally(writer)).clock,
 
     putSetting: (name, value) =>
       writer.submit({ source: "", plan: (draft) => draft.put(keys.setting(name), value) }),

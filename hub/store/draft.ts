@@ -17,6 +17,8 @@ export interface Draft {
   need(keys: readonly string[]): void;
   /** `text` saves writing the JSON twice when the caller has it. */
   put(key: string, value: unknown, text?: string): void;
+  /** As `put`; its JSON is not made before the batch is written. For what one plan after the other writes over. */
+  putLate(key: string, value: unknown): void;
   remove(key: string): void;
   /** Adds or removes rows of secondary indexes: keys without a value. */
   row(key: string): void;
@@ -68,6 +70,25 @@ function isOver(key: string, value: unknown): boolean {
 /** One record's text, read without leaving the calling thread; throws NotLoaded while that cannot be. */
 export type ReadNow = (key: string) => string | undefined;
 
+/** Its text is made when it is first asked for. */
+class Late implements Stored {
+  readonly value: unknown;
+  #text: string | undefined = undefined;
+
+  constructor(value: unknown) {
+    this.value = value;
+  }
+
+  get text(): string {
+    this.#text ??= JSON.stringify(this.value);
+    return this.#text;
+  }
+}
+
+/** To ask a late text for its length would be to make it; what is put so is small. */
+const sizeOf = (after: Stored | null | undefined) =>
+  !after || after instanceof Late ? 0 : after.text.length;
+
 /** A record on its way through a batch. */
 class Slot {
   readonly key: string;
@@ -117,6 +138,7 @@ export class Batch {
     get: <T>(key: string): T | null => (this.#seen(key)?.value ?? null) as T | null,
     need: (wanted) => this.#need(wanted),
     put: (key, value, text = JSON.stringify(value)) => this.#write(key, { value, text }),
+    putLate: (key, value) => this.#write(key, new Late(value)),
     remove: (key) => this.#write(key, null),
     row: (key) => this.#row({ type: "put", key, value: "" }),
     dropRow: (key) => this.#row({ type: "del", key }),
@@ -295,7 +317,7 @@ export class Batch {
       this.#written.push(slot);
       this.#bytes += key.length;
     }
-    this.#bytes += (after?.text.length ?? 0) - (earlier?.text.length ?? 0);
+    this.#bytes += sizeOf(after) - sizeOf(earlier);
     slot.after = after;
   }
 

@@ -1,5 +1,4 @@
 /** Writing history: instances, what they led to, and the family that ties them together. */
-import { parseTimestamp } from "../../shared/clock.ts";
 import { PetrelError } from "../../shared/errors.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import type { Enforcement } from "../../shared/model/rule.ts";
@@ -10,13 +9,14 @@ import type { Draft } from "./draft.ts";
 import { addName, putExecution } from "./execution-record.ts";
 import { heldBack } from "./held-requests.ts";
 import { enforcementRows, instanceRows, moveRows } from "./index-rows.ts";
-import { keys, placeOf, placeTime, placeTurn } from "./keys.ts";
+import { keys } from "./keys.ts";
 import type { Occurrence, Teller } from "./occurrence.ts";
-import type { DeadLetter, GapRecord, StoreCounts } from "./port/history.ts";
+import type { DeadLetter, GapRecord } from "./port/history.ts";
 import type { Outcome } from "./port/intake.ts";
 import type { Dispatch } from "./port/ledgers.ts";
 import type { DigestOutcome, ThrottleWindow } from "./port/throttles.ts";
 import { send } from "./send-request.ts";
+import { addCounts, countIn } from "./tally-record.ts";
 import { throttled, throttleReads } from "./throttle-windows.ts";
 
 /** What belongs to one instance, and goes with it. */
@@ -30,40 +30,17 @@ export interface Family {
 }
 
 export interface HistoryRules extends LedgerRules {
-  /** Told of each hub time (milliseconds) that a record carries. */
-  readonly saw: (ms: number) => void;
   readonly teller: Teller;
 }
 
 const noFamily: Family = { place: null, pending: false, enforcements: [], executions: [] };
 const judged: ReadonlySet<TriggerInstanceStatus> = new Set(["processed", "processing_failed"]);
-export const noCounts: StoreCounts = { instances: 0, pending: 0, dead_letters: 0 };
 
 export const familyOf = (draft: Draft, instance: string) =>
   draft.get<Family>(keys.family(instance)) ?? noFamily;
-export const countsOf = (draft: Draft) => draft.get<StoreCounts>(keys.counts()) ?? noCounts;
-
-export function addCounts(draft: Draft, change: Partial<StoreCounts>): void {
-  const counts = countsOf(draft);
-  draft.put(keys.counts(), {
-    instances: counts.instances + (change.instances ?? 0),
-    pending: counts.pending + (change.pending ?? 0),
-    dead_letters: counts.dead_letters + (change.dead_letters ?? 0),
-  } satisfies StoreCounts);
-}
 
 /** Keys that taking in this instance will look at. */
-export const instanceReads = (id: string) => [keys.family(id), keys.counts(), keys.lastPlace()];
-
-/** The next place in the order of intake: hub time, never before the one given out last, so none comes behind a cursor. */
-function nextPlace(draft: Draft, rules: HistoryRules, receivedAt: string): string {
-  const last = draft.get<string>(keys.lastPlace()) ?? placeOf(0, 0);
-  const ms = parseTimestamp(receivedAt) ?? 0;
-  const place = ms > placeTime(last) ? placeOf(ms, 0) : placeOf(placeTime(last), placeTurn(last) + 1);
-  draft.put(keys.lastPlace(), place);
-  rules.saw(ms);
-  return place;
-}
+export const instanceReads = (id: string) => [keys.family(id), keys.tally()];
 
 export function outcomeReads(outcome: Outcome): string[] {
   return [
@@ -104,13 +81,12 @@ export function takeInOutcome(draft: Draft, rules: HistoryRules, outcome: Outcom
   const { instance } = outcome;
   const known = familyOf(draft, instance.id);
   if (known.place !== null) return false;
-  const place = nextPlace(draft, rules, instance.received_at);
   const pending = !judged.has(instance.status);
+  const place = countIn(draft, instance.received_at, pending);
   draft.put(keys.instance(place), instance);
   moveRows(draft, [], instanceRows(instance, place));
   draft.change({ type: "instance", instance });
   if (instance.re_emit_of !== null) addName(draft, instance.re_emit_of, instance.id);
-  addCounts(draft, { instances: 1, pending: pending ? 1 : 0 });
   writeJudgement(draft, rules, outcome, { ...known, place, pending });
   return true;
 }

@@ -8,7 +8,6 @@ import {
   createByHand,
   type Family,
   type HistoryRules,
-  noCounts,
   outcomeReads,
   putDigest,
   removeLetter,
@@ -20,11 +19,12 @@ import { indexes, isOpen } from "./index-rows.ts";
 import { keys, part, time, within } from "./keys.ts";
 import { listPage, pageLimit, pageOfFamily, pageOfMany } from "./page-store.ts";
 import type { ExecutionStore } from "./port/executions.ts";
-import type { DeadLetter, GapRecord, HistoryStore, StoreCounts } from "./port/history.ts";
+import type { DeadLetter, GapRecord, HistoryStore } from "./port/history.ts";
 import type { IntakeStore } from "./port/intake.ts";
 import type { ThrottleStore } from "./port/throttles.ts";
 import type { RecordWriter, Rows } from "./records.ts";
 import { selectEnforcements, selectExecutions, selectInstances } from "./selection.ts";
+import { readTally } from "./tally-record.ts";
 import { closeWindow } from "./throttle-windows.ts";
 
 export interface HistoryParts {
@@ -178,7 +178,7 @@ export function createHistoryStore({ database, writer, rules }: HistoryParts): H
     dropDeadLetter: (id) =>
       writer.submit({
         source: "",
-        reads: [keys.letter(id), keys.counts()],
+        reads: [keys.letter(id), keys.tally()],
         plan: (draft) => {
           const letter = draft.get<DeadLetter>(keys.letter(id));
           if (letter === null) return false;
@@ -190,6 +190,6 @@ export function createHistoryStore({ database, writer, rules }: HistoryParts): H
     gaps: (page) =>
       listPage(level, { ...all, prefix: "g/", isPrimary: true, load: async () => [] as GapRecord[] }, page),
 
-    counts: async () => (await writer.read<StoreCounts>(keys.counts())) ?? noCounts,
+    counts: async () => (await readTally(writer)).counts,
   };
 }

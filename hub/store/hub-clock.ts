@@ -2,7 +2,7 @@
 import type { Clock } from "../../shared/clock.ts";
 
 /**
- * A clock that starts at `highWaterMs` (the store's setting `clock_high_water`) or later. While the host's clock is
+ * A clock that starts at `highWaterMs` (the store's `clockHighWater`) or later. While the host's clock is
  * behind it, time goes on by the monotonic clock; when the host's clock has caught up, it is followed again.
  */
 export function createHubClock(clock: Clock, highWaterMs: number): Clock {

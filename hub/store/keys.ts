@@ -36,7 +36,8 @@
  * | `ug/r/<id>` `ug/a/<id>/<agent>` | rollout of a version, and where each of its agents stands              |
  * | `ug/p/<agent>`               | the last that an agent has said of an upgrade                             |
  * | `ai/<agent>` `at/<id>`       | identity of an agent; token to enrol with                                 |
- * | `x/<name>` `xs/<name>`       | the store's own counters; settings of the hub                             |
+ * | `x/tally`                    | counts, the last place of an instance, how late it is: written by every batch |
+ * | `x/rules` `xs/<name>`        | version of the rules; settings of the hub                                 |
  * | `ac/<seq>`                   | row of the audit's chain; `as/<root>/<seq>` by the story it belongs to    |
  */
 import { createHash } from "node:crypto";
@@ -105,8 +106,7 @@ export const keys = {
   rule: (ref: string) => `r/${part(ref)}`,
   ruleHistory: (ref: string) => `rh/${part(ref)}`,
   ruleVersion: () => "x/rules",
-  counts: () => "x/counts",
-  lastPlace: () => "x/place",
+  tally: () => "x/tally",
   pack: (ref: string) => `k/${part(ref)}`,
   packVersion: (digest: string) => `kd/${part(digest)}`,
   // The name is the last part and stays as it is, so that a prefix of names is a prefix of keys.

@@ -158,7 +158,7 @@ export function createLedgerStore({ database, writer, rules, now }: LedgerParts)
     async parkDown(agent, epoch, n, letter) {
       await writer.submit({
         source: agent,
-        reads: [keys.head(agent), keys.down(agent, epoch, n), keys.counts(), keys.letter(letter.id)],
+        reads: [keys.head(agent), keys.down(agent, epoch, n), keys.tally(), keys.letter(letter.id)],
         plan: (draft) => {
           const parked = park(draft, agent, epoch, n, letter.reason);
           if (parked === null) return;

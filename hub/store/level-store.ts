@@ -21,12 +21,12 @@ import type { HistoryRules } from "./history-record.ts";
 import { createHistoryStore } from "./history-store.ts";
 import { createIdentityStore } from "./identity-store.ts";
 import { createJobsStore, freeLeases } from "./jobs-store.ts";
-import { keys } from "./keys.ts";
 import { createLedgerStore } from "./ledger-store.ts";
 import { migrations } from "./migrations.ts";
 import { silentTeller, type Teller } from "./occurrence.ts";
 import { createRetentionStore } from "./retention-store.ts";
 import type { Store } from "./store.ts";
+import { moveClock, openTally } from "./tally-record.ts";
 import { createUpgradeStore } from "./upgrade-store.ts";
 import { createVerificationStore } from "./verification-store.ts";
 import { Writer } from "./writer-store.ts";
@@ -67,8 +67,6 @@ export interface StoreFigures {
   readonly batchSeconds: HistogramFigures;
   readonly failed: boolean;
 }
-
-const highWater = keys.setting("clock_high_water");
 
 /**
  * Opens or creates the hub's database. FOLDER_UNUSABLE, STORE_LOCKED (another process has it), STORE_CORRUPT,
@@ -124,27 +122,20 @@ export async function openLevelStore(options: LevelStoreOptions): Promise<LevelS
 
 async function buildStore(database: Database, options: LevelStoreOptions, newId: () => string) {
   const { clock, logger, downCap = { entries: 10_000, bytes: 64 * 1024 * 1024 } } = options;
-  let latestMs = 0;
-  const saw = (ms: number) => {
-    latestMs = Math.max(latestMs, ms);
-  };
   const chain: ChainState = { head: await readChainHead(database.level) };
   const stamp = (draft: Draft, batch: Batch) => {
-    saw(clock.now());
-    appendToChain(draft, batch, chain, latestMs);
-    draft.put(highWater, latestMs);
+    appendToChain(draft, batch, chain, moveClock(draft, clock.now()));
   };
   const writer = new Writer({ database, logger, stamp });
-  saw((await writer.read<number>(highWater)) ?? 0);
   const rules: HistoryRules = {
     run: newId(),
     newEpochId: newId,
     now: () => clock.now(),
-    saw,
     teller: options.teller ?? silentTeller,
     maxEntries: downCap.entries,
     maxBytes: downCap.bytes,
   };
+  await openTally(writer);
   await openChain({ level: database.level, writer, state: chain }, database.incarnation);
   await freeLeases({ database, writer });
   const now = () => clock.now();

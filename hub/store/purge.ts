@@ -7,9 +7,10 @@ import { isFinal } from "../executions/life.ts";
 import { resultBlobs } from "../executions/result-blobs.ts";
 import type { Draft } from "./draft.ts";
 import { dropName } from "./execution-record.ts";
-import { addCounts, type Family, familyOf } from "./history-record.ts";
+import { type Family, familyOf } from "./history-record.ts";
 import { enforcementRows, executionRows, instanceRows, moveRows } from "./index-rows.ts";
 import { keys } from "./keys.ts";
+import { addCounts } from "./tally-record.ts";
 
 export interface Purged {
   readonly instances: number;

@@ -8,14 +8,15 @@ import { purgeApiRequests } from "./access-store.ts";
 import { createChainPurge } from "./chain-purge-store.ts";
 import type { PackVersion } from "./content-store.ts";
 import type { Draft } from "./draft.ts";
-import { type Family, noCounts, removeLetter } from "./history-record.ts";
+import { type Family, removeLetter } from "./history-record.ts";
 import { createHistorySize, type DiskRanges } from "./history-size-store.ts";
 import { keys, placeTime, time, within } from "./keys.ts";
-import type { DeadLetter, StoreCounts } from "./port/history.ts";
+import type { DeadLetter } from "./port/history.ts";
 import type { RetentionStore } from "./port/retention.ts";
 import { nothingPurged, type Purged, purgeAlone, purgeFamily } from "./purge.ts";
 import type { RecordWriter, Rows } from "./records.ts";
 import type { MarkRecord } from "./take-in.ts";
+import { readTally } from "./tally-record.ts";
 import { releaseBlobs } from "./upgrade-store.ts";
 import { oldVerificationKeys } from "./verification-store.ts";
 
@@ -70,7 +71,7 @@ export function createRetentionStore({
   };
 
   const purgeFamilies = async (before: number, maxInstances: number, batch: number) => {
-    const counts = (await writer.read<StoreCounts>(keys.counts())) ?? noCounts;
+    const { counts } = await readTally(writer);
     let total = nothingPurged;
     let left = batch;
     for (let examined = 0; left > 0 && examined < batch * examinedPerDeletion + chunk; ) {
@@ -162,12 +163,12 @@ export function createRetentionStore({
   };
 
   const purgeLetters = async (before: number, batch: number, most: number): Promise<void> => {
-    const { dead_letters } = (await writer.read<StoreCounts>(keys.counts())) ?? noCounts;
-    const rows = await oldest("lr/", before, batch, dead_letters - most);
+    const { counts } = await readTally(writer);
+    const rows = await oldest("lr/", before, batch, counts.dead_letters - most);
     if (rows.length === 0) return;
     const letters = rows.map((row) => `l/${row.slice(`lr/${time(0)}/`.length)}`);
     await submit((draft) => {
-      draft.need([...letters, keys.counts()]);
+      draft.need([...letters, keys.tally()]);
       for (const key of letters) {
         const letter = draft.get<DeadLetter>(key);
         if (letter !== null) removeLetter(draft, letter);

@@ -111,7 +111,7 @@ function effectReads(effect: Effect): string[] {
     case "agent":
       return [keys.agent(effect.agent.id)];
     case "dead-letter":
-      return [keys.letter(effect.letter.id), keys.counts()];
+      return [keys.letter(effect.letter.id), keys.tally()];
     case "job":
       return [keys.job(effect.job.id)];
     case "sensor":

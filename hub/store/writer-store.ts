@@ -44,7 +44,7 @@ interface Waiting {
 export interface WriterParts {
   readonly database: Pick<Database, "level" | "committer">;
   readonly logger: Logger;
-  /** The last plan of each batch that changes anything. It must not need records that are not loaded. */
+  /** The last plan of each batch that changes anything. No record is fetched for it: it sees what can be read at once. */
   readonly stamp?: (draft: Draft, batch: Batch) => void;
 }
 

@@ -167,7 +167,7 @@ test("the store's time goes on with the process whose clock is ahead, and never 
   const behind = await open();
   await ahead.setKey("s", "k", "1");
   await behind.setKey("s", "k", "2");
-  expect(await behind.setting("clock_high_water")).toBe(noon + 60_000);
+  expect(await behind.clockHighWater()).toBe(noon + 60_000);
 });
 
 test("every hub hears every change once, all in the same order", async () => {

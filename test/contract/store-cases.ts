@@ -12,6 +12,7 @@ import { intakeCases } from "./store/intake-cases.ts";
 import { ledgerCases } from "./store/ledger-cases.ts";
 import { newsCases } from "./store/news-cases.ts";
 import { purgeCases } from "./store/purge-cases.ts";
+import { tallyCases } from "./store/tally-cases.ts";
 import { throttleCases } from "./store/throttle-cases.ts";
 import { upgradeCases } from "./store/upgrade-cases.ts";
 import { verificationCases } from "./store/verification-cases.ts";
@@ -25,6 +26,7 @@ export function storeCases(name: string, open: OpenStore): void {
     historyCases(open);
     executionCases(open);
     gatesCases(open);
+    tallyCases(open);
     throttleCases(open);
     fileCases(open);
     contentCases(open);

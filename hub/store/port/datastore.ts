@@ -25,12 +25,11 @@ export interface KeyStore {
   ): Promise<Written>;
 }
 
-/**
- * Small records of the hub itself. `clock_high_water` (milliseconds) is kept by the store: no record in it is later, and
- * every batch moves it on.
- */
+/** Small records of the hub itself. */
 export interface SettingStore {
   /** `null` when there is none. */
   setting(name: string): Promise<Json>;
   putSetting(name: string, value: Json): Promise<void>;
+  /** Milliseconds, kept by the store: no record in it is later, and every batch moves it on. Zero at the beginning. */
+  clockHighWater(): Promise<number>;
 }

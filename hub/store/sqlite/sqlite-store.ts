@@ -19,12 +19,12 @@ import type { HistoryRules } from "../history-record.ts";
 import { createHistoryStore } from "../history-store.ts";
 import { createIdentityStore } from "../identity-store.ts";
 import { createJobsStore } from "../jobs-store.ts";
-import { keys } from "../keys.ts";
 import { createLedgerStore } from "../ledger-store.ts";
 import { migrations } from "../migrations.ts";
 import { silentTeller, type Teller } from "../occurrence.ts";
 import { createRetentionStore } from "../retention-store.ts";
 import type { Store } from "../store.ts";
+import { moveClock, openTally } from "../tally-record.ts";
 import { createUpgradeStore } from "../upgrade-store.ts";
 import { createVerificationStore } from "../verification-store.ts";
 import { SharedWriter } from "./shared-writer-store.ts";
@@ -51,8 +51,6 @@ export interface SqliteStore extends Store {
   readonly incarnation: string;
 }
 
-const highWater = keys.setting("clock_high_water");
-
 /** Opens or creates the file. FOLDER_UNUSABLE, STORE_CORRUPT, STORE_FORMAT, STORE_WRITE (held by another for long). */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
   const { file, clock, random, logger, timers = systemTimers, connect } = options;
@@ -71,10 +69,6 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     const rows = new SqliteRows(db, patience);
     // As of the batch that is being made: other processes move both on.
     let run = "";
-    let latestMs = 0;
-    const saw = (ms: number) => {
-      latestMs = Math.max(latestMs, ms);
-    };
     const chain: ChainState = { head: null };
     const writer = new SharedWriter({
       db,
@@ -84,14 +78,11 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
       logger,
       begin: () => {
         run = rows.get(runKey) ?? "";
-        saw(Number(rows.get(highWater) ?? 0));
         const last = rows.last("ac/");
         chain.head = last === undefined ? null : headOfRow(numbered(last));
       },
       stamp: (draft, batch) => {
-        saw(clock.now());
-        appendToChain(draft, batch, chain, latestMs);
-        draft.put(highWater, latestMs);
+        appendToChain(draft, batch, chain, moveClock(draft, clock.now()));
       },
     });
     const now = () => clock.now();
@@ -102,12 +93,12 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
       },
       newEpochId: newId,
       now,
-      saw,
       teller: options.teller ?? silentTeller,
       maxEntries: downCap.entries,
       maxBytes: downCap.bytes,
     };
     const database = { level: rows };
+    await openTally(writer);
     await openChain({ level: rows, writer, state: chain }, incarnation);
     const { reload: _, ...content } = await createContentStore({ database, writer, rules, now });
     return {

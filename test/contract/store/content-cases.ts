@@ -203,14 +203,14 @@ export function contentCases(open: OpenStore): void {
       const claim = await claimed(world.store);
       for await (const store of nowAndReopened(world)) {
         expect(await store.setting("api_key")).toEqual({ hash: "abc" });
-        expect(await store.setting("clock_high_water")).toBe(noon + 5_000);
+        expect(await store.clockHighWater()).toBe(noon + 5_000);
       }
       const store = await world.reopen();
       const renewed = await claimed(store);
       expect(renewed.fence).toBe(claim.fence + 1);
-      expect(await store.setting("clock_high_water")).toBe(noon + 5_000);
+      expect(await store.clockHighWater()).toBe(noon + 5_000);
       await store.takeIn(take(renewed, 0, [{ type: "instance", instance: instance(7_000) }]));
-      expect(await store.setting("clock_high_water")).toBe(noon + 7_000);
+      expect(await store.clockHighWater()).toBe(noon + 7_000);
     });
   });
 

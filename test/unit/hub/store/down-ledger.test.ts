@@ -31,6 +31,7 @@ function memoryDraft() {
     get: <T>(key: string) => (records.get(key) ?? null) as T | null,
     need: () => {},
     put: (key, value) => void records.set(key, value),
+    putLate: (key, value) => void records.set(key, value),
     remove: (key) => void records.delete(key),
     row: () => {},
     dropRow: () => {},
@@ -65,7 +66,7 @@ test("a request is forgotten when its execution has ended, even though the ledge
 test("an execution that ends while its request waits takes it out of the queue", () => {
   const { draft, waiting } = fullLedger(["delayed", "delayed"]);
   const ended = anExecution({ id: "x1", status: "timeout", rev: 2 });
-  const history = { ...rules, saw: () => {}, teller: silentTeller };
+  const history = { ...rules, teller: silentTeller };
   expect(replaceExecution(draft, history, ended, 1)).toBe(true);
   expect(waiting()).toEqual([keys.waiting("web-1", 2)]);
 });

@@ -7,7 +7,7 @@ import type { Change } from "../../../../hub/store/port/changes.ts";
 import type { StoreOp } from "../../../../shared/storage/committer-store.ts";
 
 type Step =
-  | { readonly does: "put"; readonly key: string; readonly value: number }
+  | { readonly does: "put" | "putLate"; readonly key: string; readonly value: number }
   | { readonly does: "remove" | "row" | "dropRow"; readonly key: string }
   | { readonly does: "tell"; readonly change: Change }
   | { readonly does: "apply"; readonly name: number };
@@ -25,7 +25,7 @@ const change = fc.constantFrom<Change>(
   { type: "rules", version: 2 },
 );
 const step = fc.oneof(
-  fc.record({ does: fc.constant("put" as const), key, value: fc.nat(9) }),
+  fc.record({ does: fc.constantFrom("put" as const, "putLate" as const), key, value: fc.nat(9) }),
   fc.record({ does: fc.constant("remove" as const), key }),
   fc.record({ does: fc.constantFrom("row" as const, "dropRow" as const), key: row }),
   fc.record({ does: fc.constant("tell" as const), change }),
@@ -40,7 +40,7 @@ const batchOf = () => new Batch(new GenerationCache(1_000));
 
 function carryOut(draft: Draft, { steps, ends }: Plan, applied: number[]): string {
   for (const each of steps) {
-    if (each.does === "put") draft.put(each.key, { n: each.value });
+    if (each.does === "put" || each.does === "putLate") draft[each.does](each.key, { n: each.value });
     else if (each.does === "tell") draft.change(each.change);
     else if (each.does === "apply") draft.whenCommitted(() => void applied.push(each.name));
     else draft[each.does](each.key);
@@ -96,4 +96,27 @@ test("a plan sees what those before it wrote, and itself, and nothing of those t
   ).toEqual({ n: 4 });
   expect(batch.run((draft) => draft.get("r/a"))).toEqual({ n: 3 });
   expect(batch.operations()).toEqual([{ type: "put", key: "r/a", value: '{"n":3}' }]);
+});
+
+test("of a record that plans put one over the other, JSON is made once: of the last, as the batch is written", () => {
+  const cache = new GenerationCache(1_000);
+  const batch = new Batch(cache);
+  const spelt: number[] = [];
+  const counted = (n: number) => ({
+    n,
+    toJSON: () => {
+      spelt.push(n);
+      return { n };
+    },
+  });
+  for (const n of [1, 2, 3]) batch.run((draft) => draft.putLate("x/a", counted(n)));
+  expect(batch.run((draft) => draft.get("x/a"))).toMatchObject({ n: 3 });
+  batch.run((draft) => {
+    draft.putLate("x/a", counted(4));
+    draft.refuse("no");
+  });
+  expect([batch.isEmpty, spelt]).toEqual([false, []]);
+  expect(batch.operations()).toEqual([{ type: "put", key: "x/a", value: '{"n":3}' }]);
+  batch.committed();
+  expect([cache.get("x/a")?.text, spelt]).toEqual(['{"n":3}', [3]]);
 });
