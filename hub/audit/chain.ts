@@ -2,10 +2,11 @@
  * The audit's chain: rows in the order of the hub's batches, each with the hash of the row before it, so that no row and
  * no record that a row speaks of can be changed without leaving a row that does not fit.
  *
- * A row's hash is the SHA-256 (FIPS 180-4) of its text as stored: `sha256sum` says the same.
+ * A row's hash is the SHA-256 (FIPS 180-4) of its text as stored (`row-text.ts`): `sha256sum` says the same.
  */
 import { hash } from "node:crypto";
-import { isObject, type Json } from "../../shared/json.ts";
+import type { Json } from "../../shared/json.ts";
+import { parseRow, rowText } from "./row-text.ts";
 
 export type RecordKind = "instance" | "enforcement" | "execution" | "rule";
 
@@ -102,7 +103,6 @@ export type RecordItem = InstanceItem | EnforcementItem | ExecutionItem | RuleIt
 export type ChainItem = RecordItem | RemovedItem | SentItem | OpenedItem | DroppedItem;
 
 export interface ChainRow {
-  readonly v: 1;
   /** 1, 2, 3 … without holes. */
   readonly seq: number;
   /** RFC 3339, hub time. */
@@ -134,15 +134,9 @@ export function nextRow(
   at: string,
   items: readonly ChainItem[],
 ): { readonly text: string; readonly head: ChainHead } {
-  const row: ChainRow = {
-    v: 1,
-    seq: (head?.seq ?? 0) + 1,
-    at,
-    prev: head?.hash ?? beforeFirst,
-    items,
-  };
-  const text = JSON.stringify(row);
-  return { text, head: { seq: row.seq, hash: sha256(text), at } };
+  const seq = (head?.seq ?? 0) + 1;
+  const text = rowText({ seq, at, prev: head?.hash ?? beforeFirst, items });
+  return { text, head: { seq, hash: sha256(text), at } };
 }
 
 /** What holds an item together with others of the same story: their rows are found by it. `null`: found by none. */
@@ -242,28 +236,4 @@ export function checkRows(expected: Expected, given: readonly Numbered[]): Check
     prev = sha256(text);
   }
   return { rows, problems, next: { seq: wanted, prev } };
-}
-
-/** `null` for what is no row. Of a row that was tampered with only the form is sure. */
-export function parseRow(text: string): ChainRow | null {
-  try {
-    const row = JSON.parse(text) as ChainRow | null;
-    const isRow =
-      row !== null &&
-      typeof row === "object" &&
-      Number.isSafeInteger(row.seq) &&
-      typeof row.prev === "string" &&
-      typeof row.at === "string" &&
-      Array.isArray(row.items) &&
-      row.items.every(isItem);
-    return isRow ? row : null;
-  } catch {
-    return null;
-  }
-}
-
-/** What keys are made of must be text; the rest is only shown. */
-function isItem(item: unknown): boolean {
-  if (!isObject(item) || typeof item.what !== "string") return false;
-  return ["id", "place", "root", "instance"].every((name) => (item[name] ?? "") === String(item[name] ?? ""));
 }

@@ -10,6 +10,7 @@ import {
   type Expected,
   type RecordKind,
 } from "../audit/chain.ts";
+import { parseRow } from "../audit/row-text.ts";
 import { createTraceStore } from "./audit-trace-store.ts";
 import { auditedPrefixes, kindOfKey, rootOfRecord } from "./chain-items.ts";
 import { ChainReader, type Claimed, claimsOf, type ItemState, someRows } from "./chain-reader-store.ts";
@@ -81,7 +82,7 @@ export function createAuditStore({
         start = { seq: dropped.seq + 1, prev: dropped.hash };
       } else if (next.seq === 1 && first !== undefined) {
         cut.push(problem("rows-cut", first.seq, "row", "1", `rows 1 to ${last} are missing`));
-        start = { seq: first.seq, prev: prevOf(first.text) };
+        start = { seq: first.seq, prev: parseRow(first.text)?.prev ?? "" };
       }
     }
     const checked = checkRows(start, given);
@@ -202,14 +203,6 @@ const addedText = (kind: RecordKind, id: string, older = 0) =>
 
 const endMissing = (seq: number, until: number) =>
   problem("row-missing", seq, "row", String(seq), `rows ${seq} to ${until} are missing`);
-
-const prevOf = (text: string): string => {
-  try {
-    return String((JSON.parse(text) as { prev?: unknown } | null)?.prev);
-  } catch {
-    return "";
-  }
-};
 
 const said: Readonly<Record<Exclude<ItemState, "kept" | "replaced">, string>> = {
   edited: "is not what the hub wrote",

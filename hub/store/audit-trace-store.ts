@@ -7,11 +7,11 @@ import {
   type ChainItem,
   digestOfJson,
   type ExecutionItem,
-  parseRow,
   rootOf,
   ruleRoot,
   sha256,
 } from "../audit/chain.ts";
+import { parseRow } from "../audit/row-text.ts";
 import { keyOfItem } from "./chain-items.ts";
 import { ChainReader, type Claimed } from "./chain-reader-store.ts";
 import { downNumber, keys, within } from "./keys.ts";

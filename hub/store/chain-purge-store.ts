@@ -3,13 +3,8 @@
  * end, unchanged, and the last row that goes leaves its number and hash there: what is kept can be verified as before.
  */
 import type { Logger } from "../../shared/log.ts";
-import {
-  type ChainItem,
-  type ChainRow,
-  parseRow,
-  type RecordItem,
-  type RemovedItem,
-} from "../audit/chain.ts";
+import type { ChainItem, ChainRow, RecordItem, RemovedItem } from "../audit/chain.ts";
+import { parseRow } from "../audit/row-text.ts";
 import { itemsAtOnce, rootsOf } from "./chain-items.ts";
 import { ChainReader, type Claimed, claimsOf } from "./chain-reader-store.ts";
 import { headOfRow, readChainHead } from "./chain-stamp.ts";

@@ -4,10 +4,10 @@ import {
   type ChainRow,
   chainRoot,
   type DroppedItem,
-  parseRow,
   rootOf,
   sha256,
 } from "../audit/chain.ts";
+import { parseRow } from "../audit/row-text.ts";
 import { keyOfItem, numbered } from "./chain-items.ts";
 import { ChainStories } from "./chain-story-store.ts";
 import { downNumber, keys, within } from "./keys.ts";

@@ -9,10 +9,10 @@ import {
   type ChainItem,
   type Numbered,
   nextRow,
-  parseRow,
   type RecordItem,
   sha256,
 } from "../audit/chain.ts";
+import { parseRow } from "../audit/row-text.ts";
 import {
   auditedPrefixes,
   itemOf,

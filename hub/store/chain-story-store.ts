@@ -1,5 +1,5 @@
 /** Which row of the audit's chain is the last that speaks of a record: stories are read once, not once for each record. */
-import { parseRow } from "../audit/chain.ts";
+import { parseRow } from "../audit/row-text.ts";
 import { keyOfItem } from "./chain-items.ts";
 import { downNumber, keys, within } from "./keys.ts";
 import type { Rows } from "./records.ts";

@@ -38,7 +38,7 @@
  * | `ai/<agent>` `at/<id>`       | identity of an agent; token to enrol with                                 |
  * | `x/tally`                    | counts, the last place of an instance, how late it is: written by every batch |
  * | `x/rules` `xs/<name>`        | version of the rules; settings of the hub                                 |
- * | `ac/<seq>`                   | row of the audit's chain; `as/<root>/<seq>` by the story it belongs to    |
+ * | `ac/<seq>`                   | row of the audit's chain, an array (an object up to format 6); `as/<root>/<seq>` by the story it belongs to |
  */
 import { createHash } from "node:crypto";
 

@@ -1,6 +1,7 @@
 /** The audit of a store, verified to its end. */
 import type { AuditPage, NotedHead } from "../../hub/audit/audit.ts";
-import type { AuditProblem } from "../../hub/audit/chain.ts";
+import { type AuditProblem, beforeFirst, type ChainRow, sha256 } from "../../hub/audit/chain.ts";
+import { parseRow } from "../../hub/audit/row-text.ts";
 import type { Store } from "../../hub/store/store.ts";
 
 export interface Verified {
@@ -29,3 +30,18 @@ export async function verifyAll(store: Pick<Store, "verifyAudit">, noted?: Noted
 /** `fault kind id` of each problem. */
 export const faultsOf = ({ problems }: Verified) =>
   problems.map(({ fault, kind, id }) => `${fault} ${kind} ${id}`);
+
+/** A row as hubs wrote it up to format 6 of the store. */
+export const formOne = ({ seq, at, prev, items }: ChainRow) => JSON.stringify({ v: 1, seq, at, prev, items });
+
+/** A chain as it would be, had such a hub written it; `given` are all of its rows. */
+export function chainOfFormOne(given: readonly (readonly [key: string, text: string])[]): [string, string][] {
+  let prev = beforeFirst;
+  return given.map(([key, text]) => {
+    const row = parseRow(text);
+    if (row === null) throw new Error(`${key} is no row`);
+    const old = formOne({ ...row, prev });
+    prev = sha256(old);
+    return [key, old];
+  });
+}

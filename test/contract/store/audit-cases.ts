@@ -1,9 +1,10 @@
 /** The audit's chain: whatever the store writes of history it can prove, and what others change it finds. */
 import { describe, expect, it } from "vitest";
+import { parseRow } from "../../../hub/audit/row-text.ts";
 import type { Store } from "../../../hub/store/store.ts";
 import { timestamp } from "../../../shared/clock.ts";
 import type { Execution } from "../../../shared/model/execution.ts";
-import { faultsOf, verifyAll } from "../../support/audit.ts";
+import { chainOfFormOne, faultsOf, verifyAll } from "../../support/audit.ts";
 import { noon } from "../../support/records.ts";
 import {
   cancel,
@@ -59,6 +60,11 @@ const drop = async (raw: RawRows, prefix: string, text: string) => {
   await raw.put((await only(raw, prefix, text))[0], null);
 };
 
+/** The chain as an older hub has written it. */
+const inOldForm = async (raw: RawRows) => {
+  for (const [key, text] of chainOfFormOne(await raw.rows("ac/"))) await raw.put(key, text);
+};
+
 const tamperings: readonly [
   what: string,
   change: (raw: RawRows) => Promise<void>,
@@ -108,15 +114,26 @@ const tamperings: readonly [
     },
     [`edited instance ${id(1)}`, `deleted instance ${id(2)}`],
   ],
-  [
-    "a row of the chain",
-    (raw) => edit(raw, "ac/000000000003", '"at":"2026', '"at":"2025'),
-    ["row-edited row 4"],
-  ],
+  ["a row of the chain", (raw) => edit(raw, "ac/000000000003", ',"2026-', ',"2025-'), ["row-edited row 4"]],
   ["a row that is gone", (raw) => raw.put("ac/000000000003", null), ["row-missing row 3"]],
   [
     "a row that is nonsense",
     (raw) => raw.put("ac/000000000003", "[]"),
+    ["row-edited row 3", "row-edited row 4"],
+  ],
+  [
+    "a row that speaks of something that is no record",
+    (raw) => edit(raw, "ac/000000000003", '["n",', '["z",'),
+    ["row-edited row 3", "row-edited row 4"],
+  ],
+  [
+    "a row of the old form that does",
+    async (raw) => {
+      const [[, text] = ["", ""]] = await raw.rows("ac/000000000003");
+      const row = parseRow(text);
+      const items = row?.items.map((item) => ({ ...item, what: "other" }));
+      await raw.put("ac/000000000003", JSON.stringify({ v: 1, ...row, items }));
+    },
     ["row-edited row 3", "row-edited row 4"],
   ],
   [
@@ -171,6 +188,54 @@ export function auditCases(open: OpenStore): void {
       // Records of which a row spoke that is not as it was have none that speaks of them.
       const ofRows = found.some((fault) => fault.includes(" row "));
       expect(ofRows ? faults.filter((fault) => !fault.startsWith("added ")) : faults).toEqual(found);
+    });
+
+    it.for(tamperings.filter(([, , found]) => !found.some((fault) => fault.includes(" row "))))(
+      "finds %s, of which rows of the old form speak",
+      async ([, change, found]) => {
+        const world = await open();
+        await fill(world.store);
+        const store = await world.tamper(async (raw) => {
+          await inOldForm(raw);
+          await change(raw);
+        });
+        expect(faultsOf(await verifyAll(store))).toEqual(found);
+      },
+    );
+
+    it("goes on behind rows of the old form: what they say holds, is told, is replaced, and is carried on", async () => {
+      const world = await open();
+      await fill(world.store);
+      let store = await world.tamper(inOldForm);
+      const noted = await store.auditHead();
+      await end(store, run(3));
+      expect(faultsOf(await verifyAll(store, noted))).toEqual([]);
+      const trace = await store.traceAudit(run(3).id);
+      expect(trace?.verified).toBe(true);
+      expect(trace?.steps.map(({ item, state }) => `${item.what} ${state}`)).toEqual([
+        "instance kept",
+        "enforcement kept",
+        "execution replaced",
+        "sent sent",
+        "execution kept",
+      ]);
+      store = await world.tamper(async (raw) => {
+        const forms = (await raw.rows("ac/")).map(([, text]) => text[0]);
+        // The old ones, that it was opened again, and the end of the execution.
+        expect(forms.join("")).toBe("{{{{{{{{[[");
+        await drop(raw, "n/", id(3));
+      });
+      world.clock.at = noon + 10 * 86_400_000;
+      await store.purge({ before: timestamp(world.clock.at), maxInstances: 1_000_000, batch: 100 });
+      const head = await store.auditHead();
+      expect(head).toMatchObject({ began: timestamp(noon) });
+      expect(head.first).toBeGreaterThan(noted.seq);
+      expect(faultsOf(await verifyAll(store))).toEqual([`deleted enforcement ${fired(3)}`]);
+      store = await world.tamper((raw) => edit(raw, "r/", '"name":"other"', '"name":"others"'));
+      expect(faultsOf(await verifyAll(store)).sort()).toEqual([
+        `deleted enforcement ${fired(3)}`,
+        "edited rule mypack.other",
+      ]);
     });
 
     it("proves by a head that was noted that nothing before it has changed, also that nothing is missing at the end", async () => {

@@ -1,8 +1,10 @@
 /** The audit as an operator meets it: the steps behind a run, a head that was noted, and what was changed behind the hub's back. */
-import { join } from "node:path";
+import { cpSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { ClassicLevel } from "classic-level";
 import { expect, onTestFinished, test } from "vitest";
 import type { AuditHead, AuditTrace } from "../../../hub/audit/audit.ts";
+import { sha256 } from "../../../hub/audit/chain.ts";
 import { parseHead } from "../../../hub/audit/note-head.ts";
 import { openLevelStore } from "../../../hub/store/level-store.ts";
 import { silentLogger } from "../../../shared/log.ts";
@@ -100,4 +102,40 @@ test("from a trigger to its result every step is told and holds; an edited recor
   const incarnations = opened.map(({ item }) => (item.what === "opened" ? item.incarnation : ""));
   expect(incarnations.at(-1)).toBe(restored.incarnation);
   expect(new Set(incarnations).size).toBe(2);
+});
+
+test("a backup of a chain in both forms is restored as it was, with what was noted of either", async () => {
+  const hub = await createHub();
+  cpSync(resolve(import.meta.dirname, "../../fixtures/stores/hub-format-6"), join(hub.data, "store"), {
+    recursive: true,
+  });
+  await hub.start();
+  const user = userOf(hub);
+  const old = await user.json<AuditTrace>("audit", "trace", "chain:");
+  const [{ seq: last } = { seq: 0 }] = old.steps.slice(-1);
+  const noted = (await user.says("audit", "head")).trim();
+  expect(await user.json<Verification>("audit", "verify", "--expect", noted)).toMatchObject({ ok: true });
+  const backup = join(await tempFolder("backup"), "backup");
+  await user.says("backup", backup);
+  await hub.stop();
+
+  const data = join(await tempFolder("restored"), "data");
+  expect(await runPetrel(["restore", backup, "--data", data])).toMatchObject({ code: 0 });
+  const folder = join(data, "store");
+  const level = new ClassicLevel<string, string>(folder);
+  const texts = await level.values({ gte: "ac/", lt: "ac0" }).all();
+  await level.close();
+  expect(texts.slice(0, last - 1).every((text) => text.startsWith('{"v":1,'))).toBe(true);
+  expect(texts.slice(last - 1).every((text) => text.startsWith("[2,"))).toBe(true);
+  const [text = ""] = texts.slice(last - 2);
+  const ofOld = { seq: last - 1, hash: sha256(text) };
+  const restored = await openLevelStore({
+    folder,
+    clock: systemClock,
+    random: systemRandom,
+    logger: silentLogger,
+  });
+  onTestFinished(() => restored.close());
+  for (const head of [ofOld, parseHead(noted) ?? undefined])
+    expect(await verifyAll(restored, head)).toMatchObject({ problems: [] });
 });

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { parseRow } from "../../../hub/audit/chain.ts";
+import { parseRow } from "../../../hub/audit/row-text.ts";
 import { createAuditStore } from "../../../hub/store/audit-store.ts";
 import { createChainPurge } from "../../../hub/store/chain-purge-store.ts";
 import { appendToChain, type ChainState, openChain } from "../../../hub/store/chain-stamp.ts";

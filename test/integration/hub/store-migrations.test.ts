@@ -1,6 +1,7 @@
 /** Databases that an older hub wrote, on both engines: opened, they are as if this one had written them. */
-import { randomBytes } from "node:crypto";
-import { join } from "node:path";
+import { createHash, randomBytes } from "node:crypto";
+import { cpSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { ClassicLevel } from "classic-level";
 import { expect, onTestFinished, test } from "vitest";
@@ -142,4 +143,49 @@ test("rows of statuses that are no longer indexed are gone, and others are left"
   const left = [...(await rows("es")), ...(await rows("is")), ...(await rows("ns"))];
   await level.close();
   expect(left.filter((key) => !key.startsWith("is/pending/"))).toEqual(kept);
+});
+
+test("a chain of the audit that was begun in the old form goes on in the new one, and each row names the one before it", async () => {
+  const folder = join(await tempFolder("migration"), "store");
+  cpSync(resolve(import.meta.dirname, "../../fixtures/stores/hub-format-6"), folder, { recursive: true });
+  const rows = async () => {
+    const level = new ClassicLevel<string, string>(folder);
+    const all = await level.iterator({ gte: "ac/", lt: "ac0" }).all();
+    await level.close();
+    return all.map(([, text]) => text);
+  };
+  const before = await rows();
+  const last = before.at(-1) ?? "";
+  const noted = { seq: before.length, hash: createHash("sha256").update(last).digest("hex") };
+  const at = Date.parse(JSON.parse(last).at) + 60_000;
+  const store = await openLevelStore({ ...parts, clock: { ...parts.clock, now: () => at }, folder });
+  expect(await store.auditHead()).toMatchObject({
+    seq: noted.seq + 1,
+    began: JSON.parse(before[0] ?? "").at,
+  });
+  await store.takeIn(
+    take(await claimed(store), 0, [{ type: "instance", instance: instance(1, { trigger: "a.b" }) }]),
+  );
+  expect(await verifyAll(store, noted)).toMatchObject({ problems: [], unchained: 0 });
+  const { items } = await store.executions({}, { limit: 10 });
+  expect(items).toHaveLength(2);
+  for (const { id: run } of items) {
+    const trace = await store.traceAudit(run);
+    expect(trace).toMatchObject({ verified: true });
+    expect(trace?.steps.at(-1)?.item).toMatchObject({ digest: expect.stringMatching(/^[0-9a-f]{64}$/) });
+  }
+  const head = await store.auditHead();
+  await store.close();
+  const after = await rows();
+  expect(after.slice(0, before.length)).toEqual(before);
+  const added = after.slice(before.length).map((text) => JSON.parse(text));
+  const base64url = Buffer.from(noted.hash, "hex").toString("base64url");
+  expect(added[0]).toEqual([2, noted.seq + 1, timestamp(at), base64url, [["o", store.incarnation]]]);
+  expect(added[1]).toMatchObject([2, noted.seq + 2, timestamp(at), expect.any(String), [expect.any(Array)]]);
+  expect(added[1][4][0].slice(0, 2)).toEqual(["i", id(1)]);
+  expect(
+    createHash("sha256")
+      .update(after.at(-1) ?? "")
+      .digest("hex"),
+  ).toBe(head.hash);
 });

@@ -13,6 +13,7 @@ import { silentLogger } from "../../../shared/log.ts";
 import { openDatabase } from "../../../shared/storage/database-store.ts";
 import { storedFormat } from "../../../shared/storage/stored-format-store.ts";
 import { systemClock, systemJitter, systemRandom, systemTimers } from "../../../shared/system-process.ts";
+import { faultsOf, verifyAll } from "../../support/audit.ts";
 import { newId } from "../../support/link-end.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 import { testSealer } from "../../support/test-sealer.ts";
@@ -53,6 +54,7 @@ describe.each(formats(storeFormat))("a hub's database of format %d", (format) =>
     expect(await store.counts()).toEqual({ instances: 0, pending: 0, dead_letters: 0 });
     const claim = await store.claimAgent(String(await store.setting("hub")), "hub", 60_000, Date.now());
     expect(claim?.agent).toBe("hub");
+    expect(faultsOf(await verifyAll(store))).toEqual([]);
   });
 });
 

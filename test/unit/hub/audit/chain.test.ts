@@ -9,9 +9,9 @@ import {
   checkRows,
   type Numbered,
   nextRow,
-  parseRow,
 } from "../../../../hub/audit/chain.ts";
 import { headText, parseHead } from "../../../../hub/audit/note-head.ts";
+import { parseRow } from "../../../../hub/audit/row-text.ts";
 
 const at = "2026-11-22T12:00:00.000Z";
 const start = { seq: 1, prev: beforeFirst };
