@@ -45,7 +45,6 @@ export const instanceReads = (id: string) => [keys.family(id), keys.tally()];
 export function outcomeReads(outcome: Outcome): string[] {
   return [
     ...instanceReads(outcome.instance.id),
-    ...outcome.executions.map(({ id }) => keys.execution(id)),
     ...outcome.dispatches.map(({ agent }) => keys.head(agent)),
     ...throttleReads(outcome),
   ];
@@ -113,7 +112,9 @@ export function settleInstance(draft: Draft, rules: HistoryRules, outcome: Outco
 function writeJudgement(draft: Draft, rules: HistoryRules, given: Outcome, family: Family): void {
   const outcome = given.throttles === undefined ? given : throttled(draft, given);
   for (const enforcement of outcome.enforcements) putEnforcement(draft, enforcement);
-  const made = putExecutions(draft, rules, outcome.executions, outcome.dispatches);
+  // What an instance led to is in its family: nothing has to be looked for beyond that.
+  const isKnown = ({ id }: Execution) => family.executions.includes(id);
+  const made = putExecutions(draft, rules, outcome, isKnown);
   draft.put(keys.family(outcome.instance.id), {
     place: family.place,
     pending: family.pending,
@@ -130,12 +131,12 @@ function writeJudgement(draft: Draft, rules: HistoryRules, given: Outcome, famil
 
 /** The digest of a closed window joins the family of the newest instance it tells of; false when there is none. */
 export function putDigest(draft: Draft, rules: HistoryRules, window: string, digest: DigestOutcome): boolean {
-  const { enforcement, executions, dispatches } = digest;
+  const { enforcement, executions } = digest;
   const closed = draft.get<ThrottleWindow>(keys.throttleWindow(window));
   if (closed === null || !closed.isClosed) return false;
   draft.remove(keys.throttleWindow(window));
   putEnforcement(draft, enforcement);
-  const made = putExecutions(draft, rules, executions, dispatches);
+  const made = putExecutions(draft, rules, digest, isStored(draft, executions));
   const family = familyOf(draft, enforcement.trigger_instance);
   draft.put(keys.family(enforcement.trigger_instance), {
     ...family,
@@ -161,7 +162,8 @@ export function createByHand(
   executions: readonly Execution[],
   dispatches: readonly Dispatch[],
 ): void {
-  for (const { id, trigger_instance } of putExecutions(draft, rules, executions, dispatches)) {
+  const made = putExecutions(draft, rules, { executions, dispatches }, isStored(draft, executions));
+  for (const { id, trigger_instance } of made) {
     if (trigger_instance === null) continue;
     const family = familyOf(draft, trigger_instance);
     draft.put(keys.family(trigger_instance), {
@@ -171,19 +173,22 @@ export function createByHand(
   }
 }
 
+/** Of executions that no family tells of. */
+function isStored(draft: Draft, executions: readonly Execution[]): (execution: Execution) => boolean {
+  draft.need(executions.map(({ id }) => keys.execution(id)));
+  return ({ id }) => draft.get(keys.execution(id)) !== null;
+}
+
 /** Writes executions that do not exist yet, with their dispatches, and answers which these were. */
 function putExecutions(
   draft: Draft,
   rules: HistoryRules,
-  executions: readonly Execution[],
-  dispatches: readonly Dispatch[],
+  { executions, dispatches }: Pick<Outcome, "executions" | "dispatches">,
+  isKnown: (execution: Execution) => boolean,
 ): Execution[] {
-  draft.need(executions.map(({ id }) => keys.execution(id)));
   const given = new Map(executions.map((execution) => [execution.id, execution]));
   const fresh = new Map<string, Execution>();
-  for (const execution of executions) {
-    if (draft.get(keys.execution(execution.id)) === null) fresh.set(execution.id, execution);
-  }
+  for (const execution of executions) if (!isKnown(execution)) fresh.set(execution.id, execution);
   for (const each of dispatches) {
     const id = "execution" in each.entry ? each.entry.execution : null;
     if (id !== null && given.has(id) && !fresh.has(id)) continue;
