@@ -163,9 +163,13 @@ function takeRequest(request: ActionRequestEntry, context: IntakeContext, plan: 
       return;
     }
     case "settle": {
-      const { action, trigger_instance } = request;
+      const { action, trigger_instance, secret = [] } = request;
       const { at } = context;
-      const result = { ...resultRecord(admission.outcome, at), started_at: at };
+      const result: ResultRecord = {
+        ...resultRecord(admission.outcome, at),
+        started_at: at,
+        ...(secret.includes("result") && { secret: true }),
+      };
       const { entry, ops, size } = journal.settleOps(execution, result);
       plan.ops.push(...ops, journal.purposeOp(execution));
       // That it was accepted, that it started and how it ended in one.

@@ -279,7 +279,7 @@ export class JournalStore {
   /** For those who settle in a larger batch; then `noteSettled`. */
   settleOps(execution: string, last: ResultRecord, early: CancelRecord | null = null) {
     const open = this.#open.get(execution);
-    const isSecret = open?.secretResult === true;
+    const isSecret = open?.secretResult === true || last.secret === true;
     const result: ResultRecord = isSecret ? { ...last, secret: true } : last;
     const place = placeOf(agentKeys.result, execution);
     const value = this.#options.rows.keep(place, result, isSecret, knownUnopened(result));

@@ -18,6 +18,7 @@ export class AgentLinks {
 
   constructor(options: AgentLinksOptions) {
     this.#options = options;
+    // Entries leave at once: whoever is asked whether an agent is paused has been told before (the registry).
     this.#stopListening = options.store.subscribeChanges(
       (changes) => {
         for (const change of changes) {

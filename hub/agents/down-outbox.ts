@@ -37,7 +37,7 @@ export interface DownOutboxOptions {
   readonly log: Logger;
 }
 
-/** The sender asks for epochs at once, the store answers later: what it last said is kept here. */
+/** The sender asks for epochs at once, the store may answer later: what it last said is kept here. */
 export async function openDownOutbox(options: DownOutboxOptions): Promise<DownOutbox> {
   const { store, agent, openEntry, timers, jitter, clock, newId, log } = options;
   let epochs: readonly OutboxEpoch[] = await store.downEpochs(agent);
@@ -169,7 +169,12 @@ export async function openDownOutbox(options: DownOutboxOptions): Promise<DownOu
       const now = isBehind ? null : store.downEpochsNow(agent);
       if (now === null) return reading.ask();
       epochs = now;
-      for (const listener of listeners) listener();
+      try {
+        for (const listener of listeners) listener();
+      } catch {
+        // A round meets the same, says so, and tries it again.
+        return reading.ask();
+      }
       return Promise.resolve();
     },
     close: () => {

@@ -3,7 +3,7 @@ import { parseTimestamp } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import type { Timers } from "../../shared/timers.ts";
-import type { Change } from "../store/port/changes.ts";
+import type { ChangeOf } from "../store/port/changes.ts";
 import type { Store } from "../store/store.ts";
 import type { AgentRegistry } from "./agent-registry.ts";
 import { endsAt, giveUp, type Patience } from "./lost-agents.ts";
@@ -87,7 +87,7 @@ export function startDueEnds(options: DueEndsOptions): { stop(): Promise<void> }
   const all = () => {
     for (const { id } of registry.all()) plan(id, now());
   };
-  const heard = (change: Change): void => {
+  const heard = (change: ChangeOf<"execution" | "agent" | "reopened">): void => {
     if (change.type === "reopened") all();
     else if (change.type === "execution") {
       const at = endOf(change.execution);

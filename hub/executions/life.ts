@@ -20,8 +20,8 @@ export type EventType =
   | "answer";
 
 /**
- * From status, by event, to status. An agent says `start` before it says how it ended, but an execution may end
- * without having started: expired on arrival, refused, or lost. `start` while running is a repeat of an
+ * From status, by event, to status. An agent says that it started before it says how it ended, or both at once; but an
+ * execution may end without having started: expired on arrival, refused, or lost. `start` while running is a repeat of an
  * idempotent action after its agent died. Once canceled, nothing moves it any more.
  */
 const life = {

@@ -1,20 +1,24 @@
 /** Those who are told of each batch; most of them keep something in memory that hardly any batch is about. */
 import type { Logger } from "../../shared/log.ts";
-import type { Change, ChangeListener } from "./port/changes.ts";
+import type { Change, ChangeListener, SubscribeChanges } from "./port/changes.ts";
+
+/** `null`: about all. */
+type About = readonly Change["type"][] | null;
 
 export class ChangeListeners {
   readonly #logger: Pick<Logger, "error">;
-  readonly #listeners = new Map<ChangeListener, readonly Change["type"][] | null>();
+  readonly #listeners = new Map<ChangeListener, About>();
 
   constructor(logger: Pick<Logger, "error">) {
     this.#logger = logger;
   }
 
-  /** See `ChangeSource.subscribeChanges`. */
-  subscribe(listener: ChangeListener, about: readonly Change["type"][] | null): () => void {
-    this.#listeners.set(listener, about);
-    return () => this.#listeners.delete(listener);
-  }
+  readonly subscribe: SubscribeChanges = (listener: ChangeListener<never>, about: About = null) => {
+    // It is told of what it names and of nothing else (see `tell`), as its type says.
+    const whole = listener as ChangeListener;
+    this.#listeners.set(whole, about);
+    return () => this.#listeners.delete(whole);
+  };
 
   /** In the order in which they subscribed. */
   tell(changes: readonly Change[]): void {
@@ -25,7 +29,7 @@ export class ChangeListeners {
     for (const [listener, about] of this.#listeners) {
       if (about !== null && !isAny && !about.some((type) => types.has(type))) continue;
       try {
-        listener(changes);
+        listener(about === null ? changes : changes.filter(({ type }) => isAbout(type, about)));
       } catch (error) {
         // The batch is on disk: one listener's mistake must not make those who wrote it believe otherwise.
         this.#logger.error("a listener of the store failed", { error });
@@ -33,3 +37,6 @@ export class ChangeListeners {
     }
   }
 }
+
+const isAbout = (type: Change["type"], about: readonly Change["type"][]) =>
+  type === "reopened" || about.includes(type);

@@ -162,7 +162,7 @@ async function buildStore(database: Database, options: LevelStoreOptions, newId:
     ...createJobsStore({ database, writer }),
     ...createAuditStore({ level: database.level, writer }),
     ...createRetentionStore({ database, writer, logger, disk }),
-    subscribeChanges: (listener, about) => writer.subscribe(listener, about),
+    subscribeChanges: writer.subscribe,
   };
   return { store, writer, chain };
 }

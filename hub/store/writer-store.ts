@@ -14,7 +14,7 @@ import { ChangeListeners } from "./change-listeners.ts";
 import { Batch, type Draft, mostRounds, NotLoaded, restless, unreadable } from "./draft.ts";
 import { FairQueue } from "./fair-queue.ts";
 import { GenerationCache } from "./generation-cache.ts";
-import type { Change, ChangeListener } from "./port/changes.ts";
+import type { Change, SubscribeChanges } from "./port/changes.ts";
 
 /** A list is read before the plan runs. A function is asked in a turn of many: few records are read on the way. */
 export type Reads = readonly string[] | (() => readonly string[]);
@@ -125,8 +125,8 @@ export class Writer {
   }
 
   /** Called in order, with what each batch changed, before those who asked for it are answered. */
-  subscribe(listener: ChangeListener, about: readonly Change["type"][] | null = null): () => void {
-    return this.#listeners.subscribe(listener, about);
+  get subscribe(): SubscribeChanges {
+    return this.#listeners.subscribe;
   }
 
   /** Requests that wait for a later batch. */

@@ -7,7 +7,7 @@ import type { AgentRollout, RolloutAgent, UpgradeReport } from "../../shared/mod
 import { Rounds } from "../../shared/rounds.ts";
 import type { Timers } from "../../shared/timers.ts";
 import type { AgentRegistry } from "../agents/agent-registry.ts";
-import type { Change } from "../store/port/changes.ts";
+import type { ChangeOf } from "../store/port/changes.ts";
 import type { Store } from "../store/store.ts";
 import { type AgentFacts, isInFlight, isOpen, type RolloutStep, step } from "./rollout.ts";
 import { type Sender, wordsTo } from "./rollout-words.ts";
@@ -41,6 +41,9 @@ const everyMs = 2_000;
 /** Changes of a whole fleet come together. */
 const gatherMs = 100;
 
+const newsKinds = ["upgrade-report", "sensor", "agent", "rollout"] as const;
+type News = ChangeOf<(typeof newsKinds)[number] | "reopened">;
+
 export class Rollouts {
   readonly #options: RolloutsOptions;
   readonly #rounds: Rounds;
@@ -71,10 +74,7 @@ export class Rollouts {
       failed: (error, retryMs) =>
         log.error("rollouts could not be brought on yet", { error, retry_in_ms: retryMs }),
     });
-    this.#stopListening = store.subscribeChanges(
-      (changes) => this.#heard(changes),
-      ["upgrade-report", "sensor", "agent", "rollout"],
-    );
+    this.#stopListening = store.subscribeChanges((changes) => this.#heard(changes), newsKinds);
   }
 
   /** At the start: goes on with what an earlier life has left. */
@@ -122,7 +122,7 @@ export class Rollouts {
     return changed === null ? null : ((await this.#options.store.rollout(id)) ?? changed);
   }
 
-  #heard(changes: readonly Change[]): void {
+  #heard(changes: readonly News[]): void {
     let matters = false;
     for (const change of changes) {
       switch (change.type) {

@@ -38,13 +38,26 @@ export type Change =
    */
   | { readonly type: "reopened" };
 
-export type ChangeListener = (changes: readonly Change[]) => void;
+/** A change of one of these kinds. */
+export type ChangeOf<Type extends Change["type"]> = Extract<Change, { readonly type: Type }>;
+
+export type ChangeListener<Type extends Change["type"] = Change["type"]> = (
+  changes: readonly ChangeOf<Type>[],
+) => void;
 
 /** Whom to ask for changes. */
 export interface ChangeSource {
   /**
-   * Called in order after each batch is on disk, soon after it when another process wrote that batch. With `about` only for
-   * batches with a change of one of these kinds, and for `reopened`; each is told whole.
+   * Called in order after each batch is on disk, soon after it when another process wrote that batch. With `about` only
+   * with changes of these kinds, and with `reopened`, if there are any.
    */
-  subscribeChanges(listener: ChangeListener, about?: readonly Change["type"][]): () => void;
+  subscribeChanges: SubscribeChanges;
+}
+
+export interface SubscribeChanges {
+  (listener: ChangeListener): () => void;
+  <Type extends Change["type"]>(
+    listener: ChangeListener<Type | "reopened">,
+    about: readonly Type[],
+  ): () => void;
 }

@@ -13,7 +13,7 @@ import { ChangeListeners } from "../change-listeners.ts";
 import { Batch, type Draft, mostRounds, NotLoaded, restless } from "../draft.ts";
 import { FairQueue } from "../fair-queue.ts";
 import { GenerationCache } from "../generation-cache.ts";
-import type { Change, ChangeListener } from "../port/changes.ts";
+import type { SubscribeChanges } from "../port/changes.ts";
 import type { RecordWriter } from "../records.ts";
 import type { Reads, Write } from "../writer-store.ts";
 import { ChangeLog } from "./change-log-store.ts";
@@ -112,8 +112,8 @@ export class SharedWriter implements RecordWriter {
   }
 
   /** Called in the order of batches: with those of this process before it goes on, with those of others soon. */
-  subscribe(listener: ChangeListener, about: readonly Change["type"][] | null = null): () => void {
-    return this.#listeners.subscribe(listener, about);
+  get subscribe(): SubscribeChanges {
+    return this.#listeners.subscribe;
   }
 
   /** Finishes what was handed in, then takes no more. */

@@ -114,7 +114,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
       ...createJobsStore({ database, writer }),
       ...createAuditStore({ level: rows, writer }),
       ...createRetentionStore({ database, writer, logger }),
-      subscribeChanges: (listener, about) => writer.subscribe(listener, about),
+      subscribeChanges: writer.subscribe,
       incarnation,
       close: async () => {
         await writer.close();

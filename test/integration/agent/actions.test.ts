@@ -142,6 +142,25 @@ describe("a request", () => {
     expect(rows).toEqual([]);
   });
 
+  it("that does nothing, and whose result is a secret, keeps and reports it as one", async () => {
+    const { actions, take, of, store } = await agent();
+    await actions.start();
+    const request = actionRequest({ runner: "noop", secret: ["result"] });
+    await take(request);
+    expect(of(request.execution)).toMatchObject([{ status: "succeeded", secret: true }]);
+    expect(JSON.stringify(of(request.execution))).not.toContain("return_code");
+    const { gt, lt } = agentRange("journal-result");
+    const [row] = await store.database.level.values({ gt, lt }).all();
+    expect(row).toContain("sealed");
+    const [epoch] = store.toSend.epochs();
+    const sent = await store.toSend.read(epoch?.id ?? "", 1, 10, 1e6);
+    expect(sent.at(-1)?.entry).toMatchObject({
+      action: request.action,
+      result: { return_code: 0 },
+      secret: true,
+    });
+  });
+
   it("that does nothing is answered when it comes again, and a cancel before it counts", async () => {
     const { actions, take, final, of } = await agent();
     await actions.start();

@@ -93,7 +93,8 @@ describe.runIf(isRoot)("who changed a file", () => {
         "printf '#!/bin/sh\\necho 3 > e\\n:\\n' > script; chmod +x script; ./script",
         "sh -c 'exec touch f'; python3 -c 'open(\"g\", \"w\")'",
         // Only who is there still can be asked for its arguments.
-        'python3 -c \'open("h", "w"); import time; time.sleep(1)\' --token s3cret',
+        'python3 -c \'open("h", "w"); import time; time.sleep(600)\' --token s3cret &',
+        "until [ -e h ]; do sleep 0.01; done",
         ":",
       ].join("\n"),
       [..."abcdefgh"],
@@ -107,6 +108,7 @@ describe.runIf(isRoot)("who changed a file", () => {
     expect(program("e")).toMatch(/^(dash|bash|busybox)$/);
     expect(program("f"), JSON.stringify(actors.get("f"))).toBe("touch");
     expect(program("g")).toMatch(/^python3/);
+    process.kill(Number(actors.get("h")?.pid), "SIGKILL");
     expect(actors.get("h")?.cmdline).toMatch(/--token \*{8}$/);
     expect(actors.get("a")).toMatchObject({ pid, uid: 0, user: "root" });
     // bash, then the process of this test.

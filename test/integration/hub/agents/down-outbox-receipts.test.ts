@@ -86,6 +86,23 @@ test("a read that failed is made good by the next receipt", async () => {
   expect(outbox.epochs()).toEqual([{ id, first: 3, last: 3 }]);
 });
 
+test("what was read before a dispatch does not come after it", async () => {
+  const { store, outbox, seen } = await opened();
+  await store.appendDown([asked(1)]);
+  const [{ id } = { id: "" }] = outbox.epochs();
+  // Of a park: a read that takes its time, and then answers what was.
+  const { promise, resolve } = Promise.withResolvers<void>();
+  seen.slowed = promise;
+  const reads = seen.reads;
+  const parked = outbox.park(id, 1, "no such kind");
+  await waitUntil("it is read", () => seen.reads > reads);
+  await store.appendDown([asked(2)]);
+  resolve();
+  await parked;
+  await outbox.refresh();
+  expect(outbox.epochs()).toEqual([{ id, first: 1, last: 2 }]);
+});
+
 test("what was read before a receipt does not come after it", async () => {
   const { store, outbox, seen } = await opened({ inMemory: false });
   await store.appendDown([1, 2, 3].map((n) => asked(n)));

@@ -2,7 +2,7 @@
 import { expect, it } from "vitest";
 import { childId, rolloutExecution } from "../../../../hub/executions/fan-out.ts";
 import { FanOuts } from "../../../../hub/executions/fan-outs.ts";
-import type { Change } from "../../../../hub/store/port/changes.ts";
+import type { ChangeListener } from "../../../../hub/store/port/changes.ts";
 import { silentLogger } from "../../../../shared/log.ts";
 import type { Execution } from "../../../../shared/model/execution.ts";
 import { manualTime } from "../../../support/manual-time.ts";
@@ -17,7 +17,7 @@ it("a child that ends while it is read is not taken for one that runs", async ()
     [parent.id, parent],
     [id, child],
   ]);
-  let tell: (changes: readonly Change[]) => void = () => {};
+  let tell: ChangeListener<"execution" | "reopened"> = () => {};
   let reads = 0;
   const time = manualTime(noon);
   const fanOuts = new FanOuts({
@@ -38,7 +38,7 @@ it("a child that ends while it is read is not taken for one that runs", async ()
         records.set(execution.id, execution);
         return true;
       },
-      subscribeChanges: (listener) => {
+      subscribeChanges: (listener: ChangeListener<"execution" | "reopened">) => {
         tell = listener;
         return () => {};
       },

@@ -309,3 +309,46 @@ it("what is in memory leaves in the turn in which it was stored", async () => {
   tell();
   expect(sendPacket).toHaveBeenLastCalledWith("E1", 2, expect.anything(), 0);
 });
+
+it("a session may end while a packet is sent, and the next one sends it again", async () => {
+  const { clock, timers } = manualTime();
+  const outbox: Outbox<VoidEntry> = {
+    epochs: () => [{ id: "E1", first: 1, last: 2 }],
+    read: (_epoch, from) => [numbered(from)],
+    receipted: async () => {},
+    park: async () => {},
+    onAppend: () => () => {},
+  };
+  const sent: number[] = [];
+  let isCut = true;
+  const sender: LedgerSender<VoidEntry> = new LedgerSender({
+    outbox,
+    window: upWindow,
+    sendPacket: (_epoch, first) => {
+      sent.push(first);
+      if (isCut) sender.end();
+      return 1;
+    },
+    needsHello: () => {},
+    onProgress: () => {},
+    clock,
+    timers,
+    jitter: () => 0.5,
+    newId: () => "id",
+    log: silentLogger,
+  });
+  const session = {
+    listed: [{ id: "E1", first: 1, last: 2 }],
+    unlisted: new Set<string>(),
+    marks: new Map([["E1", 0]]),
+    credit: { entries: 100, bytes: 100_000 },
+    capabilities: new Set<string>(),
+  };
+  sender.begin(session);
+  await setImmediate();
+  expect(sent).toEqual([1]);
+  isCut = false;
+  sender.begin(session);
+  await setImmediate();
+  expect(sent).toEqual([1, 1, 2]);
+});
