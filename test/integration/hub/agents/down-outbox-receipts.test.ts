@@ -99,7 +99,6 @@ test("what was read before a dispatch does not come after it", async () => {
   await store.appendDown([asked(2)]);
   resolve();
   await parked;
-  await outbox.refresh();
   expect(outbox.epochs()).toEqual([{ id, first: 1, last: 2 }]);
 });
 
