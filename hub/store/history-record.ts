@@ -86,7 +86,9 @@ export function takeInOutcome(draft: Draft, rules: HistoryRules, outcome: Outcom
   moveRows(draft, [], instanceRows(instance, place));
   draft.change({ type: "instance", instance });
   if (instance.re_emit_of !== null) addName(draft, instance.re_emit_of, instance.id);
-  writeJudgement(draft, rules, outcome, { ...known, place, pending });
+  // Ids of its executions follow from its time of receipt: what it has led to, if anything, is in its family.
+  const isKnown = ({ id }: Execution) => known.executions.includes(id);
+  writeJudgement(draft, rules, outcome, { ...known, place, pending }, isKnown);
   return true;
 }
 
@@ -105,15 +107,19 @@ export function settleInstance(draft: Draft, rules: HistoryRules, outcome: Outco
   );
   draft.change({ type: "instance", instance });
   if (!pending) addCounts(draft, { pending: -1 });
-  writeJudgement(draft, rules, outcome, { ...family, pending });
+  writeJudgement(draft, rules, outcome, { ...family, pending }, isStored(draft, outcome.executions));
   return true;
 }
 
-function writeJudgement(draft: Draft, rules: HistoryRules, given: Outcome, family: Family): void {
+function writeJudgement(
+  draft: Draft,
+  rules: HistoryRules,
+  given: Outcome,
+  family: Family,
+  isKnown: IsKnown,
+): void {
   const outcome = given.throttles === undefined ? given : throttled(draft, given);
   for (const enforcement of outcome.enforcements) putEnforcement(draft, enforcement);
-  // What an instance led to is in its family: nothing has to be looked for beyond that.
-  const isKnown = ({ id }: Execution) => family.executions.includes(id);
   const made = putExecutions(draft, rules, outcome, isKnown);
   draft.put(keys.family(outcome.instance.id), {
     place: family.place,
@@ -173,8 +179,10 @@ export function createByHand(
   }
 }
 
-/** Of executions that no family tells of. */
-function isStored(draft: Draft, executions: readonly Execution[]): (execution: Execution) => boolean {
+type IsKnown = (execution: Execution) => boolean;
+
+/** Of executions that may be there without a family that tells of them. */
+function isStored(draft: Draft, executions: readonly Execution[]): IsKnown {
   draft.need(executions.map(({ id }) => keys.execution(id)));
   return ({ id }) => draft.get(keys.execution(id)) !== null;
 }
@@ -184,7 +192,7 @@ function putExecutions(
   draft: Draft,
   rules: HistoryRules,
   { executions, dispatches }: Pick<Outcome, "executions" | "dispatches">,
-  isKnown: (execution: Execution) => boolean,
+  isKnown: IsKnown,
 ): Execution[] {
   const given = new Map(executions.map((execution) => [execution.id, execution]));
   const fresh = new Map<string, Execution>();

@@ -67,6 +67,8 @@ export class Writer {
   #carried: Waiting[] = [];
   readonly #listeners: ChangeListeners;
   #running: Promise<void> | null = null;
+  /** How often everything in memory was forgotten. */
+  #forgotten = 0;
   #closed = false;
 
   constructor(parts: WriterParts) {
@@ -136,6 +138,7 @@ export class Writer {
 
   /** What is in memory may differ from the disk (a failed batch may be there after all): read everything again. */
   forget(): void {
+    this.#forgotten++;
     this.#cache.clear();
   }
 
@@ -172,6 +175,7 @@ export class Writer {
   /** Never rejects: each request is answered on its own. */
   async #write(turn: readonly Waiting[]): Promise<void> {
     const batch = new Batch(this.#cache, this.#readNow);
+    const since = this.#forgotten;
     const planned: Waiting[] = [];
     try {
       await this.#load(batch, readsOf(turn));
@@ -182,6 +186,7 @@ export class Writer {
         }
         if (await this.#attempt(batch, waiting)) planned.push(waiting);
       }
+      if (this.#forgotten !== since) throw reopened();
       await this.#commit(batch);
     } catch (error) {
       const carried = new Set(this.#carried);
@@ -251,6 +256,12 @@ function readsOf(turn: readonly Waiting[]): readonly string[] {
       return [];
     }
   });
+}
+
+/** Its plans may have seen what was in memory before, and nothing of that may be written, or kept. */
+function reopened(): PetrelError {
+  const message = "the database was opened again while a batch was made; nothing of it was written";
+  return new PetrelError("STORE_WRITE", message, { hint: "try it again" });
 }
 
 function storeError(error: unknown): unknown {

@@ -1,6 +1,8 @@
 /** Taking in: effect and mark together or not at all, once, and only by the owner. */
 import { describe, expect, it } from "vitest";
 import type { Effect } from "../../../hub/store/port/intake.ts";
+import type { Execution } from "../../../shared/model/execution.ts";
+import type { TriggerInstance } from "../../../shared/model/trigger.ts";
 import { anAgent, noon } from "../../support/records.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 import {
@@ -64,6 +66,38 @@ export function intakeCases(open: OpenStore): void {
         done: true,
       });
       expect(await world.store.execution(lost.id)).toEqual(lost);
+    });
+
+    it("leaves an execution alone that came back without its trigger, when that is judged", async () => {
+      const world = await open();
+      const claim = await claimed(world.store);
+      const judged = outcome(1);
+      const [made] = judged.executions;
+      if (made === undefined) throw new Error("the outcome has no execution");
+      const back: Execution = { ...made, trigger_instance: null, status: "succeeded", rev: 4 };
+      const pending: TriggerInstance = { ...judged.instance, status: "pending" };
+      const effects: Effect[] = [
+        { type: "recovered", execution: back },
+        { type: "instance", instance: pending },
+      ];
+      await world.store.takeIn(take(claim, 0, effects));
+      expect(await world.store.process(judged)).toBe(true);
+      expect(await world.store.execution(back.id)).toEqual(back);
+      expect(await ledger(world.store)).toEqual([]);
+    });
+
+    it("writes an execution that has ended as it came back, with how it ended", async () => {
+      const world = await open();
+      const claim = await claimed(world.store);
+      const back = execution(1, { reason: "recovered", status: "scheduled" });
+      const ended: Execution = { ...back, status: "succeeded", rev: 2 };
+      const effects: Effect[] = [
+        { type: "recovered", execution: back },
+        { type: "execution", execution: ended, expectRev: 1 },
+      ];
+      expect(await world.store.takeIn(take(claim, 0, effects))).toEqual({ done: true });
+      expect(await world.store.execution(back.id)).toEqual(ended);
+      expect(await world.store.openExecutions("web-1")).toEqual([]);
     });
 
     it("puts a job on the clock together with what asks for it", async () => {

@@ -5,6 +5,7 @@ import { PetrelError } from "../../../../shared/errors.ts";
 import { silentLogger } from "../../../../shared/log.ts";
 import type { Commit, Committer } from "../../../../shared/storage/committer-store.ts";
 import { openDatabase } from "../../../../shared/storage/database-store.ts";
+import { guardWrites } from "../../../support/guarded-writes.ts";
 import { tempFolder } from "../../../support/temp-folder.ts";
 
 async function openWriter() {
@@ -104,6 +105,51 @@ describe("the single writer", () => {
     expect(after).toMatchObject({ value: 2 });
     expect(await writer.read("e/other")).toBeNull();
     expect(turns).toBeGreaterThan(50);
+  });
+
+  // A batch that was called failed is on disk: what is in memory is older.
+  const whileOpening = async (during: (writer: Writer) => Promise<unknown>) => {
+    const { database, writer } = await openWriter();
+    const { level, committer } = database;
+    committer.onResume(async () => writer.forget());
+    await writer.submit(increment("x/n"));
+    const stop = guardWrites(level, async (write) => {
+      await write();
+      throw new Error("no space left on device");
+    });
+    await expect(writer.submit(increment("x/n"))).rejects.toMatchObject({ code: "STORE_WRITE" });
+    stop();
+    const open = level.open.bind(level);
+    let asked: Promise<unknown> = Promise.resolve();
+    Object.assign(level, {
+      open: () => {
+        const opened = open();
+        // Its plans run with what is in memory, and wait for the rest.
+        asked = during(writer).catch((error) => error);
+        return opened;
+      },
+    });
+    await committer.resume();
+    expect(await asked).toMatchObject({ code: "STORE_WRITE" });
+    expect(await writer.read("x/n")).toBe(2);
+    expect(await writer.submit(increment("x/n"))).toBe(3);
+    expect(JSON.parse((await level.get("x/n")) ?? "")).toBe(3);
+  };
+
+  it("keeps nothing of what a plan saw while the database was opened again", async () => {
+    await whileOpening((writer) =>
+      writer.submit({ source: "a", reads: ["x/n"], plan: (draft) => draft.get("f/absent") }),
+    );
+  });
+
+  it("writes nothing that a plan has made while the database was opened again", async () => {
+    await whileOpening(async (writer) => {
+      const [counted] = await Promise.allSettled([
+        writer.submit(increment("x/n")),
+        writer.submit({ source: "b", plan: (draft) => draft.get("f/absent") }),
+      ]);
+      if (counted.status === "rejected") throw counted.reason;
+    });
   });
 
   it("writes what exceeds 4 MiB in several batches, in order", async () => {
