@@ -42,6 +42,9 @@ export async function openDownOutbox(options: DownOutboxOptions): Promise<DownOu
   const { store, agent, openEntry, timers, jitter, clock, newId, log } = options;
   let epochs: readonly OutboxEpoch[] = await store.downEpochs(agent);
   const listeners = new Set<() => void>();
+  const wake = () => {
+    for (const listener of listeners) listener();
+  };
   /** A read has begun and has not succeeded yet: the store may know more than what is kept here. */
   let isBehind = false;
   const reading = new Rounds({
@@ -51,7 +54,7 @@ export async function openDownOutbox(options: DownOutboxOptions): Promise<DownOu
       isBehind = true;
       epochs = await store.downEpochs(agent);
       isBehind = false;
-      for (const listener of listeners) listener();
+      wake();
     },
     failed: (error, retryMs) =>
       log.warn("a down ledger could not be read yet", { agent, error, retry_in_ms: retryMs }),
@@ -82,7 +85,7 @@ export async function openDownOutbox(options: DownOutboxOptions): Promise<DownOu
     isHeld = true;
     cancelLook ??= timers.after(lookAgainMs, () => {
       cancelLook = null;
-      for (const listener of listeners) listener();
+      wake();
     });
   };
 
@@ -170,9 +173,9 @@ export async function openDownOutbox(options: DownOutboxOptions): Promise<DownOu
       if (now === null) return reading.ask();
       epochs = now;
       try {
-        for (const listener of listeners) listener();
-      } catch {
-        // A round meets the same, says so, and tries it again.
+        wake();
+      } catch (error) {
+        log.warn("what a down ledger has to send could not be sent at once", { agent, error });
         return reading.ask();
       }
       return Promise.resolve();

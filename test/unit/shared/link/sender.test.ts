@@ -7,7 +7,7 @@ import { LedgerSender } from "../../../../shared/link/sender.ts";
 import { silentLogger } from "../../../../shared/log.ts";
 import type { Timers } from "../../../../shared/timers.ts";
 import type { ControlEntry, VoidEntry } from "../../../../shared/wire/messages.ts";
-import { manualTime } from "../../../support/manual-time.ts";
+import { type ManualTime, manualTime } from "../../../support/manual-time.ts";
 import { waitUntil } from "../../../support/wait-until.ts";
 
 const numbered = (n: number): NumberedEntry<VoidEntry> => ({
@@ -17,40 +17,51 @@ const numbered = (n: number): NumberedEntry<VoidEntry> => ({
   entry: { id: `e${n}`, at: "2026-01-01T00:00:00Z", kind: "void", from: n, to: n, reason: "" },
 });
 
+/** What a sender needs besides its outbox and a way to send. */
+const surroundings = ({ clock, timers }: Pick<ManualTime, "clock" | "timers">) => ({
+  window: upWindow,
+  needsHello: () => {},
+  onProgress: () => {},
+  clock,
+  timers,
+  jitter: () => 0.5,
+  newId: () => "id",
+  log: silentLogger,
+});
+
+const session = (first: number, last: number, mark = first - 1) => ({
+  listed: [{ id: "E1", first, last }],
+  unlisted: new Set<string>(),
+  marks: new Map([["E1", mark]]),
+  credit: { entries: 100, bytes: 100_000 },
+  capabilities: new Set<string>(),
+});
+
+/** An outbox of one epoch from which nothing goes. */
+const keeping = ({
+  epochs,
+  read,
+  onAppend = () => () => {},
+}: Pick<Outbox<VoidEntry>, "epochs" | "read"> & Partial<Outbox<VoidEntry>>): Outbox<VoidEntry> => ({
+  epochs,
+  read,
+  receipted: async () => {},
+  park: async () => {},
+  onAppend,
+});
+
 it("entries that were deleted behind its back make it say hello, not send past them", async () => {
-  const { clock, timers } = manualTime();
-  const outbox: Outbox<VoidEntry> = {
+  const outbox = keeping({
     epochs: () => [{ id: "E1", first: 5, last: 6 }],
     read: async () => [numbered(5), numbered(6)],
-    receipted: async () => {},
-    park: async () => {},
-    onAppend: () => () => {},
-  };
+  });
   const sendPacket = vi.fn(() => 1);
   const needsHello = vi.fn();
-  const sender = new LedgerSender({
-    outbox,
-    window: upWindow,
-    sendPacket,
-    needsHello,
-    onProgress: () => {},
-    clock,
-    timers,
-    jitter: () => 0.5,
-    newId: () => "id",
-    log: silentLogger,
-  });
-  const session = (first: number, mark: number) => ({
-    listed: [{ id: "E1", first, last: 6 }],
-    unlisted: new Set<string>(),
-    marks: new Map([["E1", mark]]),
-    credit: { entries: 100, bytes: 100_000 },
-    capabilities: new Set<string>(),
-  });
-  sender.begin(session(1, 0));
+  const sender = new LedgerSender({ ...surroundings(manualTime()), outbox, sendPacket, needsHello });
+  sender.begin(session(1, 6));
   await waitUntil("a hello", () => needsHello.mock.calls.length > 0);
   expect(sendPacket).not.toHaveBeenCalled();
-  sender.begin(session(5, 4));
+  sender.begin(session(5, 6));
   await waitUntil("a packet", () => sendPacket.mock.calls.length > 0);
   expect(sendPacket).toHaveBeenCalledWith("E1", 5, expect.anything(), 0);
 });
@@ -59,39 +70,24 @@ it("entries that can wait are sent with the next, and after a moment by themselv
   const { clock, timers, advance } = manualTime();
   let last = 0;
   let tell: (canWait?: boolean) => void = () => {};
-  const outbox: Outbox<VoidEntry> = {
+  const outbox = keeping({
     epochs: () => [{ id: "E1", first: 1, last }],
     read: async (_epoch, from) => Array.from({ length: last - from + 1 }, (_, i) => numbered(from + i)),
-    receipted: async () => {},
-    park: async () => {},
     onAppend: (listener) => {
       tell = listener;
       return () => {};
     },
-  };
+  });
   const sent: number[] = [];
   const sender = new LedgerSender({
+    ...surroundings({ clock, timers }),
     outbox,
-    window: upWindow,
     sendPacket: (_epoch, _first, entries) => {
       sent.push(entries.length);
       return 1;
     },
-    needsHello: () => {},
-    onProgress: () => {},
-    clock,
-    timers,
-    jitter: () => 0.5,
-    newId: () => "id",
-    log: silentLogger,
   });
-  sender.begin({
-    listed: [{ id: "E1", first: 1, last: 0 }],
-    unlisted: new Set<string>(),
-    marks: new Map([["E1", 0]]),
-    credit: { entries: 100, bytes: 100_000 },
-    capabilities: new Set<string>(),
-  });
+  sender.begin(session(1, 0));
   const append = (canWait: boolean) => {
     last++;
     tell(canWait);
@@ -267,40 +263,19 @@ it("a backlog goes on though its timer fires a little early, and its pace lets i
 });
 
 it("what is in memory leaves in the turn in which it was stored", async () => {
-  const { clock, timers } = manualTime();
-  let last = 0;
+  let last = 1;
   let tell: () => void = () => {};
-  const outbox: Outbox<VoidEntry> = {
+  const outbox = keeping({
     epochs: () => [{ id: "E1", first: 1, last }],
     read: (_epoch, from) => Array.from({ length: last - from + 1 }, (_, i) => numbered(from + i)),
-    receipted: async () => {},
-    park: async () => {},
     onAppend: (listener) => {
       tell = listener;
       return () => {};
     },
-  };
+  });
   const sendPacket = vi.fn(() => 1);
-  const sender = new LedgerSender({
-    outbox,
-    window: upWindow,
-    sendPacket,
-    needsHello: () => {},
-    onProgress: () => {},
-    clock,
-    timers,
-    jitter: () => 0.5,
-    newId: () => "id",
-    log: silentLogger,
-  });
-  last = 1;
-  sender.begin({
-    listed: [{ id: "E1", first: 1, last }],
-    unlisted: new Set<string>(),
-    marks: new Map([["E1", 0]]),
-    credit: { entries: 100, bytes: 100_000 },
-    capabilities: new Set<string>(),
-  });
+  const sender = new LedgerSender({ ...surroundings(manualTime()), outbox, sendPacket });
+  sender.begin(session(1, last));
   // What else begins with the session comes first.
   expect(sendPacket).not.toHaveBeenCalled();
   await setImmediate();
@@ -311,44 +286,26 @@ it("what is in memory leaves in the turn in which it was stored", async () => {
 });
 
 it("a session may end while a packet is sent, and the next one sends it again", async () => {
-  const { clock, timers } = manualTime();
-  const outbox: Outbox<VoidEntry> = {
+  const outbox = keeping({
     epochs: () => [{ id: "E1", first: 1, last: 2 }],
     read: (_epoch, from) => [numbered(from)],
-    receipted: async () => {},
-    park: async () => {},
-    onAppend: () => () => {},
-  };
+  });
   const sent: number[] = [];
   let isCut = true;
   const sender: LedgerSender<VoidEntry> = new LedgerSender({
+    ...surroundings(manualTime()),
     outbox,
-    window: upWindow,
     sendPacket: (_epoch, first) => {
       sent.push(first);
       if (isCut) sender.end();
       return 1;
     },
-    needsHello: () => {},
-    onProgress: () => {},
-    clock,
-    timers,
-    jitter: () => 0.5,
-    newId: () => "id",
-    log: silentLogger,
   });
-  const session = {
-    listed: [{ id: "E1", first: 1, last: 2 }],
-    unlisted: new Set<string>(),
-    marks: new Map([["E1", 0]]),
-    credit: { entries: 100, bytes: 100_000 },
-    capabilities: new Set<string>(),
-  };
-  sender.begin(session);
+  sender.begin(session(1, 2));
   await setImmediate();
   expect(sent).toEqual([1]);
   isCut = false;
-  sender.begin(session);
+  sender.begin(session(1, 2));
   await setImmediate();
   expect(sent).toEqual([1, 1, 2]);
 });
